@@ -1,0 +1,31 @@
+#!/usr/bin/env node
+/** `kaomon COMMAND ...`: builds what is stale, then runs the command's module in dist/src/cli/. */
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { setUp } from './setup.mjs';
+import { filesBelow, PROJECT_ROOT, SetupError } from './support.mjs';
+
+/** @returns {Promise<void>} */
+async function main() {
+  const [command, ...words] = process.argv.slice(2);
+  await setUp();
+  if (command === 'start') return void (await import('./start.mjs'));
+  const folder = path.join(PROJECT_ROOT, 'dist', 'src', 'cli');
+  const file = path.join(folder, `${command}.js`);
+  if (command === undefined || !/^[a-z]+$/.test(command) || !existsSync(file)) {
+    const known = filesBelow('dist/src/cli').filter((name) => name.endsWith('.js'));
+    const names = ['start', ...known.map((name) => path.basename(name, '.js'))].sort().join(', ');
+    throw new SetupError(`${command ? `there is no command "${command}"` : 'name a command'}: ${names}.`);
+  }
+  process.setSourceMapsEnabled(true);
+  const { main: run } = await import(pathToFileURL(file).href);
+  process.exitCode = await run(words);
+}
+
+try {
+  await main();
+} catch (error) {
+  console.error(error instanceof SetupError ? `kaomon: ${error.message}` : error);
+  process.exitCode = 1;
+}

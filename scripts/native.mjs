@@ -1,0 +1,110 @@
+#!/usr/bin/env node
+/**
+ * The native parts, without the downloads of their install scripts.
+ *
+ * - sharp, esbuild and onnxruntime-node's CPU part ship inside their packages: nothing to do.
+ * - faiss-node is compiled here, from its own source with our mends (native/faiss-mends.mjs), against Debian's
+ *   faiss. Its prebuilt binary is not used: it loses 2 KB of memory with every query.
+ * - Without a compiler and without the right to install one, the server searches with ONNX Runtime, and the
+ *   line printed here says what to install.
+ */
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { MENDS_VERSION, mendFaissNode } from './native/faiss-mends.mjs';
+import { aptInstall, PROJECT_ROOT, runProgram, SetupError, step, which } from './support.mjs';
+
+const PACKAGE = path.join(PROJECT_ROOT, 'node_modules', 'faiss-node');
+const RELEASE = path.join(PACKAGE, 'build', 'Release');
+const BINARY = path.join(RELEASE, 'faiss-node.node');
+const STAMP = path.join(RELEASE, 'kaomon.json');
+const HEADERS = ['kaomon_faiss.h', 'kaomon_vectors.h', 'kaomon_distance.h'].map((name) =>
+  path.join(PROJECT_ROOT, 'scripts', 'native', name),
+);
+/** faiss's distance of two vectors (`fvec_L2sqr`), as the linker knows it: kaomon_distance.h takes its place. */
+const DISTANCE = '_ZN5faiss11fvec_L2sqrEPKfS1_m';
+const DEBIAN_PACKAGES = ['g++', 'libfaiss-dev', 'libopenblas-dev'];
+
+/** What the binary depends on; a change compiles it anew. */
+function fingerprint() {
+  const hash = createHash('sha256').update(`${MENDS_VERSION} ${process.arch} ${process.versions.modules}`);
+  for (const file of [path.join(PACKAGE, 'src', 'faiss.cc'), ...HEADERS]) hash.update(readFileSync(file));
+  return hash.digest('hex');
+}
+
+function upToDate() {
+  if (!existsSync(BINARY) || !existsSync(STAMP)) return false;
+  return JSON.parse(readFileSync(STAMP, 'utf8')).fingerprint === fingerprint();
+}
+
+/** Where Debian keeps faiss, or undefined. */
+function faissLibrary() {
+  const machine = process.arch === 'arm64' ? 'aarch64-linux-gnu' : 'x86_64-linux-gnu';
+  return [`/usr/lib/${machine}/libfaiss.a`, '/usr/lib/libfaiss.a', '/usr/local/lib/libfaiss.a'].find(
+    existsSync,
+  );
+}
+
+async function compile() {
+  const library = faissLibrary();
+  if (!which('g++') || !library) throw new SetupError('there is no g++ or no faiss to compile against.');
+  const work = path.join(PROJECT_ROOT, 'cache', 'native');
+  rmSync(work, { recursive: true, force: true });
+  mkdirSync(work, { recursive: true });
+  mkdirSync(RELEASE, { recursive: true });
+  const source = path.join(work, 'faiss-node.cc');
+  const built = path.join(work, 'faiss-node.node');
+  writeFileSync(source, mendFaissNode(readFileSync(path.join(PACKAGE, 'src', 'faiss.cc'), 'utf8')));
+  const modules = path.join(PROJECT_ROOT, 'node_modules');
+  const result = await runProgram('g++', [
+    ...['-O3', '-shared', '-fPIC', '-std=c++17', '-fopenmp'],
+    // Exceptions of faiss become JavaScript's instead of ending the process.
+    ...['-DNAPI_VERSION=8', '-DNAPI_CPP_EXCEPTIONS', '-DNODE_ADDON_API_CPP_EXCEPTIONS_ALL'],
+    '-DNODE_GYP_MODULE_NAME=faiss_node',
+    ...['-I', path.join(modules, 'node-addon-api'), '-I', path.join(modules, 'node-api-headers', 'include')],
+    ...['-I', path.dirname(HEADERS[0]), ...HEADERS.slice(0, 2).flatMap((header) => ['-include', header])],
+    ...[source, `-Wl,--wrap=${DISTANCE}`, library, '-lopenblas', '-o', built],
+  ]);
+  writeFileSync(path.join(work, 'compile.log'), result.output);
+  if (result.code !== 0)
+    throw new SetupError(`faiss-node did not compile: see ${path.join(work, 'compile.log')}.`);
+  const probe = `const {IndexFlatL2, kaomonMended} = require(${JSON.stringify(built)});
+    const index = new IndexFlatL2(2); index.add(new Float32Array([0, 0, 3, 4]));
+    const {distances: [d], labels: [l]} = index.search(new Float32Array([3, 3]), 1);
+    if (d !== 1 || l !== 1 || kaomonMended !== ${MENDS_VERSION}) process.exit(1);`;
+  const proof = await runProgram(process.execPath, ['-e', probe]);
+  if (proof.code !== 0) throw new SetupError(`the compiled faiss-node does not work: ${proof.output.trim()}`);
+  renameSync(built, BINARY);
+  // A new file, not new text: a package folder that is linked with another checkout's stays as it was there.
+  writeFileSync(`${STAMP}.new`, JSON.stringify({ fingerprint: fingerprint(), mends: MENDS_VERSION }));
+  renameSync(`${STAMP}.new`, STAMP);
+}
+
+/**
+ * Gets faiss-node's binary when it is not there.
+ * @returns {Promise<string | undefined>} undefined when it is in place, else a line that says why not
+ */
+export async function setUpFaiss() {
+  if (upToDate()) return undefined;
+  if (!which('g++') || !faissLibrary()) {
+    const refused = await step('Installing a compiler and faiss (Debian packages)', () =>
+      aptInstall(DEBIAN_PACKAGES),
+    );
+    if (refused) {
+      return `faiss was not compiled: it ${refused}. Until then ONNX Runtime searches.`;
+    }
+  }
+  try {
+    await step('Compiling faiss-node', compile);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof SetupError)) throw error;
+    return `faiss was not compiled: ${error.message} Until then ONNX Runtime searches.`;
+  }
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const refused = await setUpFaiss();
+  if (refused) console.error(`kaomon: ${refused}`);
+}

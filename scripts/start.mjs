@@ -1,0 +1,13 @@
+#!/usr/bin/env node
+/** `npm start`: sets up what is missing, then is the server. */
+import { setUp } from './setup.mjs';
+import { PROJECT_ROOT, SetupError } from './support.mjs';
+
+try {
+  await setUp();
+  process.setSourceMapsEnabled(true);
+  await import(new URL('dist/src/server.js', `file://${PROJECT_ROOT}/`).href);
+} catch (error) {
+  console.error(error instanceof SetupError ? `kaomon: ${error.message}` : error);
+  process.exitCode = 1;
+}

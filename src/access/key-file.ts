@@ -1,0 +1,123 @@
+import { randomBytes } from 'node:crypto';
+import { readFile, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { Type, type Static } from 'typebox';
+import { Value } from 'typebox/value';
+import { KaomonError } from '../errors.js';
+import { makeFolder, writeDurably } from '../durable.js';
+import { underLock } from './lock.js';
+import { ROLES } from './roles.js';
+
+const KeyRecordSchema = Type.Object({
+  id: Type.String({ minLength: 1 }),
+  name: Type.String({ minLength: 1 }),
+  role: Type.Enum([...ROLES]),
+  /** The groups the key is tied to; null: all. */
+  groups: Type.Union([Type.Array(Type.String()), Type.Null()]),
+  /** ISO 8601. */
+  createdAt: Type.String(),
+  /** Base64 of 16 random bytes. */
+  salt: Type.String(),
+  /** Base64 of scrypt's 32 bytes. The key itself is nowhere. */
+  hash: Type.String({ minLength: 1 }),
+});
+/** A key as it is kept. */
+export type KeyRecord = Static<typeof KeyRecordSchema>;
+
+const KeyFileSchema = Type.Object({
+  version: Type.Literal(1),
+  /** Base64 of 32 random bytes that sign sessions, the same for every worker. */
+  secret: Type.String({ minLength: 40 }),
+  keys: Type.Array(KeyRecordSchema),
+  /** Sessions ended before their time: nonce -> the second (since 1970) at which each would have ended. */
+  ended: Type.Record(Type.String(), Type.Integer()),
+});
+export type KeyFile = Static<typeof KeyFileSchema>;
+
+/** The keys of all workers on this machine, in one file; see {@link createKeyFile}. */
+export type KeyFileAccess = ReturnType<typeof createKeyFile>;
+
+/**
+ * Reads and changes the file of keys. It is written whole (temporary name, fsync, rename), readable by its owner
+ * alone, and read again whenever another process has changed it.
+ */
+export function createKeyFile(file: string) {
+  let read: { stamp: string; contents: KeyFile } | undefined;
+
+  /** What tells one version of the file from the next; '' when there is none. */
+  async function stampOf(): Promise<string> {
+    try {
+      const { mtimeNs, ino, size } = await stat(file, { bigint: true });
+      return `${mtimeNs} ${ino} ${size}`;
+    } catch (error) {
+      if (isMissing(error)) return '';
+      throw error;
+    }
+  }
+
+  async function load(): Promise<KeyFile> {
+    const stamp = await stampOf();
+    if (read?.stamp === stamp) return read.contents;
+    const contents = stamp === '' ? emptyFile() : parse(await readFile(file, 'utf8'));
+    read = { stamp, contents };
+    return contents;
+  }
+
+  return {
+    file,
+
+    /**
+     * The file as it is now; costs a `stat` when nothing has changed. Only to be read.
+     * @throws KaomonError STORE_UNAVAILABLE when it cannot be read
+     */
+    async current(): Promise<KeyFile> {
+      return await load().catch(refuse('read', file));
+    },
+
+    /**
+     * Changes the file as one step among all processes.
+     * @param change gets a copy to change; what it returns is returned. When it throws, nothing is written.
+     */
+    async change<T>(change: (contents: KeyFile) => T | Promise<T>): Promise<T> {
+      await makeFolder(path.dirname(file)).catch(refuse('written', file));
+      return await underLock(`${file}.lock`, async () => {
+        const contents = structuredClone(await load());
+        const result = await change(contents);
+        await writeDurably(file, `${JSON.stringify(contents, null, 2)}\n`);
+        return result;
+      }).catch(refuse('written', file));
+    },
+  };
+}
+
+function emptyFile(): KeyFile {
+  return { version: 1, secret: randomBytes(32).toString('base64'), keys: [], ended: {} };
+}
+
+/** What is wrong with the file is said without a word of what is in it. */
+function parse(text: string): KeyFile {
+  let contents: unknown;
+  try {
+    contents = JSON.parse(text);
+  } catch {
+    throw new Error('it is not JSON');
+  }
+  if (Value.Check(KeyFileSchema, contents)) return contents;
+  throw new Error('it is not a file of keys of this version');
+}
+
+/** Callers learn that the keys are out of reach, the log (by the cause) why. */
+function refuse(done: string, file: string) {
+  return (cause: unknown): never => {
+    if (cause instanceof KaomonError) throw cause;
+    throw new KaomonError(
+      'STORE_UNAVAILABLE',
+      `The keys cannot be ${done} (${path.basename(file)}): the log says why.`,
+      { cause },
+    );
+  };
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+}

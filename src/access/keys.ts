@@ -1,0 +1,215 @@
+import { createHash, randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
+import { promisify } from 'node:util';
+import { KaomonError } from '../errors.js';
+import { checkGroupId } from '../gallery/ids.js';
+import { createKeyFile, type KeyFile, type KeyRecord } from './key-file.js';
+import type { Role } from './roles.js';
+
+export type { KeyRecord } from './key-file.js';
+
+const derive = promisify<string, Buffer, number, { N: number; r: number; p: number }, Buffer>(scrypt);
+/** scrypt's cost: 16 MiB and some 50 ms a guess. */
+const COST = { N: 16_384, r: 8, p: 1 };
+const HASH_BYTES = 32;
+/** `kao_<id>_<secret>`: the ID finds the record, so that one scrypt is enough; 32 random bytes are the secret. */
+const KEY = /^kao_([0-9a-f]{10})_([0-9A-Za-z_-]{43})$/;
+const NAME = /^[0-9A-Za-z][0-9A-Za-z _.@-]{0,63}$/;
+/** Verified keys that are remembered, the one used longest ago forgotten first. */
+const REMEMBERED = 1000;
+/** Sessions that were ended before their time and are remembered as such. */
+const ENDED_SESSIONS = 10_000;
+
+/** What is told about a key: all but its hash. */
+export type KeyInfo = Omit<KeyRecord, 'salt' | 'hash'>;
+
+export interface NewKey {
+  /** Unique; for lists and the audit log. */
+  name: string;
+  role: Role;
+  /** Empty or left out: all groups. */
+  groups?: readonly string[];
+}
+
+/** Who may call: made by {@link createKeys}. */
+export type Keys = ReturnType<typeof createKeys>;
+
+/**
+ * The keys in a file that all workers of this machine share. Nothing is opened: the file is read when it is asked
+ * for, and again when it has changed.
+ */
+export function createKeys({ file }: { file: string }) {
+  const access = createKeyFile(file);
+  /** SHA-256 of a verified key -> the hash it was verified against: a camera page pays scrypt once, not each frame. */
+  const verified = new Map<string, string>();
+  /** Verifications under way, so that ten frames at once cost one scrypt. */
+  const underWay = new Map<string, Promise<boolean>>();
+
+  function remember(digest: string, hash: string): void {
+    verified.delete(digest);
+    verified.set(digest, hash);
+    const oldest = verified.keys().next();
+    if (verified.size > REMEMBERED && !oldest.done) verified.delete(oldest.value);
+  }
+
+  async function find(key: string): Promise<{ record: KeyRecord; secret: string } | undefined> {
+    const [, id, secret] = KEY.exec(key) ?? [];
+    if (!id) return undefined;
+    const record = (await access.current()).keys.find((known) => known.id === id);
+    return record && { record, secret };
+  }
+
+  return {
+    /** The file they are kept in. */
+    file,
+
+    /** The record of a key that has been verified before and is still in force; costs no scrypt. */
+    async recall(key: string): Promise<KeyRecord | undefined> {
+      const hash = verified.get(sha256(key));
+      const found = hash === undefined ? undefined : await find(key);
+      return found?.record.hash === hash ? found?.record : undefined;
+    },
+
+    /**
+     * The record of a key that is in force, else undefined. Compared in constant time.
+     * @throws KaomonError STORE_UNAVAILABLE
+     */
+    async verify(key: string): Promise<KeyRecord | undefined> {
+      const found = await find(key);
+      if (!found) return undefined;
+      const { record, secret } = found;
+      const digest = sha256(key);
+      if (verified.get(digest) === record.hash) {
+        remember(digest, record.hash);
+        return record;
+      }
+      const check = underWay.get(digest) ?? matches(secret, record);
+      underWay.set(digest, check);
+      const right = await check.finally(() => underWay.delete(digest));
+      if (!right) return undefined;
+      remember(digest, record.hash);
+      return record;
+    },
+
+    /** The record of an ID, when the key is in force. */
+    async byId(id: string): Promise<KeyRecord | undefined> {
+      return (await access.current()).keys.find((known) => known.id === id);
+    },
+
+    /** All keys, oldest first, without their hashes. */
+    async list(): Promise<KeyInfo[]> {
+      return (await access.current()).keys.map(describeKey);
+    },
+
+    /**
+     * Makes a key. Its text is in the answer and nowhere else.
+     * @throws KaomonError FIELD_INVALID, GROUPID_INVALID, KEY_EXISTS, STORE_UNAVAILABLE
+     */
+    async add(wanted: NewKey): Promise<{ key: string; info: KeyInfo }> {
+      const made = await makeKey(wanted);
+      await access.change((contents) => insert(contents, made.record));
+      return { key: made.key, info: describeKey(made.record) };
+    },
+
+    /**
+     * Makes the first key when there is none that may administrate, once among all workers that start together.
+     * @returns the key, or undefined when there is one already
+     */
+    async addFirst(name = 'first'): Promise<string | undefined> {
+      const isThere = ({ keys }: KeyFile) => keys.some(({ role, groups }) => role === 'admin' && !groups);
+      if (isThere(await access.current())) return undefined;
+      const { key, record } = await makeKey({ name, role: 'admin' });
+      return await access.change((contents) => {
+        if (isThere(contents)) return undefined;
+        record.name = freeName(contents, name);
+        insert(contents, record);
+        return key;
+      });
+    },
+
+    /**
+     * Ends a key and, with it, its sessions.
+     * @param idOrName the key's ID or its name
+     * @throws KaomonError KEY_UNKNOWN, STORE_UNAVAILABLE
+     */
+    async revoke(idOrName: string): Promise<KeyInfo> {
+      return await access.change((contents) => {
+        const at = contents.keys.findIndex(({ id, name }) => id === idOrName || name === idOrName);
+        if (at === -1) throw new KaomonError('KEY_UNKNOWN', 'There is no such key.');
+        return describeKey(contents.keys.splice(at, 1)[0]);
+      });
+    },
+
+    /**
+     * What signs sessions. Before the file is there, something that signs none of them.
+     * @returns 32 bytes, the same in all workers
+     */
+    async sessionSecret(): Promise<Buffer> {
+      return Buffer.from((await access.current()).secret, 'base64');
+    },
+
+    /** Remembers, for all workers, that a session was ended. @param until seconds since 1970 */
+    async endSession(nonce: string, until: number): Promise<void> {
+      await access.change((contents) => {
+        const now = Math.floor(Date.now() / 1000);
+        const rest = Object.entries(contents.ended).filter(([, end]) => end > now);
+        contents.ended = Object.fromEntries([...rest.slice(1 - ENDED_SESSIONS), [nonce, until]]);
+      });
+    },
+
+    async sessionIsEnded(nonce: string): Promise<boolean> {
+      return Object.hasOwn((await access.current()).ended, nonce);
+    },
+  };
+}
+
+function insert(contents: KeyFile, record: KeyRecord): void {
+  if (contents.keys.some(({ name }) => name === record.name)) {
+    throw new KaomonError('KEY_EXISTS', `There is a key named "${record.name}" already.`, {
+      details: { field: 'name' },
+    });
+  }
+  contents.keys.push(record);
+}
+
+function freeName({ keys }: KeyFile, wanted: string): string {
+  const isFree = (name: string) => keys.every((key) => key.name !== name);
+  let name = wanted;
+  for (let n = 2; !isFree(name); n += 1) name = `${wanted} ${n}`;
+  return name;
+}
+
+async function makeKey({ name, role, groups }: NewKey): Promise<{ key: string; record: KeyRecord }> {
+  if (!NAME.test(name)) {
+    throw new KaomonError(
+      'FIELD_INVALID',
+      'A key\'s name is 1 to 64 letters, digits, spaces or "_.@-", a letter or digit first.',
+      { details: { field: 'name' } },
+    );
+  }
+  for (const groupid of groups ?? []) checkGroupId(groupid);
+  const id = randomBytes(5).toString('hex');
+  const secret = randomBytes(32).toString('base64url');
+  const salt = randomBytes(16).toString('base64');
+  const hash = (await hashOf(secret, salt)).toString('base64');
+  const tied = groups && groups.length > 0 ? [...new Set(groups)] : null;
+  const record = { id, name, role, groups: tied, createdAt: new Date().toISOString(), salt, hash };
+  return { key: `kao_${id}_${secret}`, record };
+}
+
+function describeKey({ id, name, role, groups, createdAt }: KeyRecord): KeyInfo {
+  return { id, name, role, groups, createdAt };
+}
+
+function hashOf(secret: string, salt: string): Promise<Buffer> {
+  return derive(secret, Buffer.from(salt, 'base64'), HASH_BYTES, COST);
+}
+
+async function matches(secret: string, { salt, hash }: KeyRecord): Promise<boolean> {
+  const expected = Buffer.from(hash, 'base64');
+  const given = await hashOf(secret, salt);
+  return expected.length === given.length && timingSafeEqual(expected, given);
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}

@@ -1,0 +1,44 @@
+import { open, rm, stat } from 'node:fs/promises';
+import { setTimeout as wait } from 'node:timers/promises';
+import { KaomonError } from '../errors.js';
+
+/** Between two tries, milliseconds. */
+const PAUSE = 20;
+/** Nobody holds a lock that long: its holder died. Milliseconds. */
+const ABANDONED = 10_000;
+/** Milliseconds until whoever waits is told to try again; longer than an abandoned lock stands. */
+const PATIENCE = 15_000;
+
+/**
+ * Runs `work` while no other process runs under the same lock: a file that only one can create.
+ * @param file the lock's name; its folder must be there
+ * @throws KaomonError STORE_UNAVAILABLE when the lock is never free
+ */
+export async function underLock<T>(file: string, work: () => Promise<T>): Promise<T> {
+  const giveUp = Date.now() + PATIENCE;
+  while (!(await take(file))) {
+    const heldSince = await stat(file).then(
+      ({ mtimeMs }) => mtimeMs,
+      () => Infinity,
+    );
+    if (Date.now() - heldSince > ABANDONED) await rm(file, { force: true });
+    else if (Date.now() > giveUp) {
+      throw new KaomonError('STORE_UNAVAILABLE', `The lock ${file} is never free: try again in a moment.`);
+    } else await wait(PAUSE);
+  }
+  try {
+    return await work();
+  } finally {
+    await rm(file, { force: true });
+  }
+}
+
+async function take(file: string): Promise<boolean> {
+  try {
+    await (await open(file, 'wx', 0o600)).close();
+    return true;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
+    throw error;
+  }
+}

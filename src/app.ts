@@ -1,0 +1,208 @@
+import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox';
+import fastify, {
+  type FastifyBaseLogger,
+  type FastifyServerOptions,
+  LogController,
+  type RouteOptions,
+} from 'fastify';
+import { createAttempts } from './access/attempts.js';
+import { createAudit } from './access/audit.js';
+import { createKeys, type Keys } from './access/keys.js';
+import { createSessions } from './access/sessions.js';
+import { type Config, enrolLimits } from './config.js';
+import type { EventState } from './gallery/open.js';
+import type { Gallery } from './gallery/types.js';
+import type { App } from './http/app-type.js';
+import { answerError, answerNotFound } from './http/error-handler.js';
+import { registerAudit } from './http/plugins/audit.js';
+import { registerAuthentication } from './http/plugins/authentication.js';
+import { registerClosing } from './http/plugins/closing.js';
+import { registerCors, registerLimits } from './http/plugins/limits.js';
+import { registerMultipart } from './http/plugins/multipart.js';
+import { registerOpenApi } from './http/plugins/openapi.js';
+import { nameRequest, registerRequestLog } from './http/plugins/request-log.js';
+import { registerRouteAccess } from './http/plugins/route-access.js';
+import { registerSecurityHeaders } from './http/plugins/security-headers.js';
+import { registerStaticFiles } from './http/plugins/static-files.js';
+import { registerWebsocket } from './http/plugins/websocket.js';
+import { compreFaceRoutes } from './http/routes/compreface/index.js';
+import { maifaceRoutes } from './http/routes/maiface/index.js';
+import { pageRoutes } from './http/routes/pages.js';
+import { healthRoutes } from './http/routes/v1/health.js';
+import { v1Routes } from './http/routes/v1/index.js';
+import { metricsRoutes } from './http/routes/v1/metrics.js';
+import { statusRoutes } from './http/routes/v1/status.js';
+import { createMetrics } from './metrics/metrics.js';
+import { registerMetrics } from './http/plugins/metrics.js';
+import { keyRoutes } from './http/routes/v1/keys.js';
+import { sessionRoutes } from './http/routes/v1/session.js';
+import { streamRoutes } from './http/routes/v1/stream.js';
+import type { ReadyPack } from './models/types.js';
+import { createAutoEnroller } from './recognition/auto-enrol.js';
+import type { DetectLog } from './recognition/detect-log.js';
+import { createEnroller } from './recognition/enrol.js';
+import { createRecogniser } from './recognition/recognise.js';
+import { createSightings } from './recognition/sightings.js';
+import { createVerifier } from './recognition/verify.js';
+import type { VisionPool } from './vision/types.js';
+
+/** A JSON body's limit, bytes; pictures come as forms, with a limit of their own. */
+const MAX_JSON_BYTES = 1_000_000;
+/** A whole request must have come in within this time, milliseconds: a 10 MB picture at 34 kB/s. */
+const REQUEST_TIMEOUT = 300_000;
+
+export interface AppDeps {
+  config: Config;
+  vision: VisionPool;
+  gallery: Gallery;
+  pack: ReadyPack;
+  /** How the gallery follows other workers. */
+  events?: EventState;
+  logger?: FastifyBaseLogger;
+  /** Told of who was recognised; the caller closes it. */
+  detectLog?: DetectLog;
+  /** Key and certificate (PEM); without them the server speaks HTTP. */
+  https?: { key: string; cert: string };
+  /** Who may call; left out: the keys in `KEYS_FILE`. */
+  keys?: Keys;
+  /** Told of each route as it is registered: for tests that walk them all. */
+  onRoute?: (route: RouteOptions) => void;
+}
+
+/**
+ * Puts the server together, ready to listen or to be injected into. It closes none of what it is given: who opened it
+ * does, after `app.close()`.
+ */
+export async function buildApp(deps: AppDeps): Promise<App> {
+  const { config, pack, events, logger, detectLog, https } = deps;
+  const metrics = createMetrics(deps);
+  // From here on all that is asked of them is measured.
+  const { vision, gallery } = metrics;
+  const { keys = createKeys({ file: config.KEYS_FILE }) } = deps;
+  const options: FastifyServerOptions = {
+    ...(logger && { loggerInstance: logger }),
+    logController: new LogController({ disableRequestLogging: true }),
+    genReqId: nameRequest,
+    trustProxy: config.TRUST_PROXY || false,
+    requestTimeout: REQUEST_TIMEOUT,
+    bodyLimit: MAX_JSON_BYTES,
+    // A CompreFace subject of 255 characters stands in the address, nine coded bytes each at most.
+    routerOptions: { maxParamLength: 2300 },
+    // A request that came in before the last connection closed is answered, not refused.
+    return503OnClosing: false,
+    frameworkErrors: answerError,
+  };
+  const app: App = fastify(https ? ({ ...options, https } as FastifyServerOptions) : options)
+    .withTypeProvider<TypeBoxTypeProvider>()
+    .setValidatorCompiler(TypeBoxValidatorCompiler);
+
+  const auth = config.AUTH;
+  const origins = config.CORS_ORIGINS.split(',').filter(Boolean);
+  const streamOrigins = config.STREAM_ORIGINS.split(',').filter(Boolean);
+  const sessions = createSessions({ keys, days: config.SESSION_DAYS });
+
+  // First: an upgrade that another plugin refuses must be known as one, or its connection stays. The limit is
+  // twice a frame: one that is a little too large gets an answer, one that is far too large is not read at all.
+  await registerWebsocket(app, config.MAX_UPLOAD_BYTES * 2);
+  await registerSecurityHeaders(app);
+  registerRequestLog(app);
+  registerMetrics(app, metrics);
+  registerAudit(app, createAudit({ file: config.AUDIT_FILE, ...(logger && { log: logger }) }));
+  registerRouteAccess(app, deps.onRoute);
+  await registerCors(app, origins);
+  await registerLimits(app, {
+    rateLimit: config.RATE_LIMIT,
+    maxEventLoopDelay: config.MAX_EVENT_LOOP_DELAY,
+    maxHeapBytes: config.MAX_HEAP_BYTES,
+  });
+  const authentication = await registerAuthentication(app, {
+    auth,
+    keys,
+    sessions,
+    attempts: createAttempts(config.AUTH_FAILURES),
+    metricsToken: config.METRICS_TOKEN,
+    origins,
+    streamOrigins,
+  });
+  await registerMultipart(app, config.MAX_UPLOAD_BYTES);
+  await registerOpenApi(app);
+  await registerStaticFiles(app);
+
+  registerClosing(app);
+
+  app.setErrorHandler(answerError);
+  app.setNotFoundHandler(answerNotFound);
+
+  const identical = config.IDENTICAL_DISTANCE ?? pack.thresholds.identical;
+  const autoEnroller = config.AUTO_ENROL
+    ? createAutoEnroller({
+        gallery,
+        // Nobody is saved who is not named.
+        distance: Math.min(config.SAVE_DISTANCE ?? pack.thresholds.sure, identical),
+        interval: config.SAVE_INTERVAL,
+        minimum: config.SAVE_MINIMUM,
+        maximum: config.SAVE_MAXIMUM,
+        minSize: config.MIN_ENROL_SIZE,
+        log: app.log,
+      })
+    : undefined;
+  const sightings = createSightings();
+  const recogniser = createRecogniser({
+    ...{ vision, gallery, identical },
+    onRecognised(faces) {
+      sightings.announce(faces);
+      for (const { face, nearest } of faces) if (nearest) autoEnroller?.consider(face, nearest);
+    },
+  });
+  const enroller = createEnroller({
+    vision,
+    gallery,
+    limits: enrolLimits(config),
+    identical,
+    doubleSeconds: config.DOUBLE_REGISTRATION_SECONDS,
+    keepFaces: config.KEEP_FACES,
+  });
+
+  const verifier = createVerifier({
+    vision,
+    gallery,
+    identical,
+    pack: { id: pack.id, length: pack.embedder.length },
+  });
+
+  pageRoutes(app);
+  maifaceRoutes(app, {
+    ...{ gallery, recogniser, enroller },
+    maxUploadBytes: config.MAX_UPLOAD_BYTES,
+    ...(detectLog && { detectLog }),
+  });
+  healthRoutes(app, { vision, gallery, pack, identical, ...(events && { events }) });
+  v1Routes(app, {
+    ...{ vision, gallery, pack, recogniser, verifier, enroller, sightings },
+    ...{ cacheDir: config.CACHE_DIR, maxImportBytes: config.MAX_IMPORT_BYTES },
+    fetchUrls: config.FETCH_URLS,
+    maxUploadBytes: config.MAX_UPLOAD_BYTES,
+  });
+  streamRoutes(app, {
+    ...{ vision, gallery, sightings, pack, identical, ...(autoEnroller && { autoEnroller }) },
+    maxUploadBytes: config.MAX_UPLOAD_BYTES,
+    minFaceSize: config.STREAM_MIN_FACE_SIZE,
+    maxStreams: config.MAX_STREAMS,
+    origins: streamOrigins,
+  });
+  compreFaceRoutes(app, {
+    ...{ vision, gallery, pack },
+    group: config.COMPREFACE_GROUP,
+    maxUploadBytes: config.MAX_UPLOAD_BYTES,
+    limits: enrolLimits(config),
+    keepFaces: config.KEEP_FACES,
+  });
+  sessionRoutes(app, { auth, authentication, sessions });
+  keyRoutes(app, { keys });
+  statusRoutes(app, {
+    ...{ vision, gallery, pack, metrics, workers: config.WORKERS },
+    ...(deps.events && { events: deps.events }),
+  });
+  metricsRoutes(app, { metrics });
+  return app;
+}

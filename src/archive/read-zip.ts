@@ -1,0 +1,95 @@
+import { type Entry, openPromise, type ZipFile } from 'yauzl';
+import { KaomonError } from '../errors.js';
+import { type EntryKind, kindOf, refuseArchive } from './manifest.js';
+
+/** The most entries of an archive: some 500,000 people with a picture each. */
+const MAX_ENTRIES = 2_000_000;
+/** What an entry may hold when it is unpacked, bytes: a bomb is refused by its own header, and stopped if that lies. */
+const MAX_BYTES = {
+  manifest: 400_000_000,
+  groups: 50_000_000,
+  person: 200_000,
+  vector: 300_000,
+  picture: 2_000_000,
+};
+
+/** A zip whose entries were all looked at, by name and size. */
+export interface OpenArchive {
+  /** In the order of the archive's list. */
+  readonly entries: ReadonlyMap<string, EntryKind>;
+  /** @throws KaomonError ARCHIVE_INVALID */
+  read(entry: string): Promise<Buffer>;
+  close(): void;
+}
+
+/**
+ * Opens a zip and refuses it unless every entry has a name and a size that an export of ours can have: no path leads
+ * out of it, because nothing is ever written by an entry's name.
+ * @throws KaomonError ARCHIVE_INVALID
+ */
+export async function openArchive(file: string): Promise<OpenArchive> {
+  let zip: ZipFile;
+  try {
+    zip = await openPromise(file, {
+      lazyEntries: true,
+      autoClose: false,
+      validateEntrySizes: true,
+      strictFileNames: true,
+    });
+  } catch (cause) {
+    refuseArchive('it is no zip', cause);
+  }
+  try {
+    const places = await listEntries(zip);
+    const kinds = new Map<string, EntryKind>();
+    for (const [name, { kind }] of places) kinds.set(name, kind);
+    return {
+      entries: kinds,
+      async read(name) {
+        const place = places.get(name);
+        if (!place) refuseArchive(`${name} is missing`);
+        return readEntry(zip, place.entry, MAX_BYTES[place.kind.kind]);
+      },
+      close: () => zip.close(),
+    };
+  } catch (error) {
+    zip.close();
+    throw error;
+  }
+}
+
+async function listEntries(zip: ZipFile): Promise<Map<string, { entry: Entry; kind: EntryKind }>> {
+  if (zip.entryCount > MAX_ENTRIES) refuseArchive(`it has more than ${MAX_ENTRIES} entries`);
+  const places = new Map<string, { entry: Entry; kind: EntryKind }>();
+  try {
+    for await (const entry of zip.eachEntry()) {
+      const { fileName, uncompressedSize } = entry;
+      const kind = kindOf(fileName);
+      if (!kind) refuseArchive(`it holds "${fileName.slice(0, 100)}", which no export does`);
+      if (places.has(fileName)) refuseArchive(`it holds ${fileName} twice`);
+      if (uncompressedSize > MAX_BYTES[kind.kind]) refuseArchive(`${fileName} is too large`);
+      places.set(fileName, { entry, kind });
+    }
+  } catch (error) {
+    if (error instanceof KaomonError) throw error;
+    refuseArchive('its list of entries is damaged', error);
+  }
+  return places;
+}
+
+async function readEntry(zip: ZipFile, entry: Entry, maxBytes: number): Promise<Buffer> {
+  try {
+    const stream = await zip.openReadStreamPromise(entry, {});
+    const chunks: Buffer[] = [];
+    let length = 0;
+    for await (const chunk of stream as AsyncIterable<Buffer>) {
+      length += chunk.length;
+      if (length > maxBytes) refuseArchive(`${entry.fileName} is too large`);
+      chunks.push(chunk);
+    }
+    return Buffer.concat(chunks);
+  } catch (error) {
+    if (error instanceof KaomonError) throw error;
+    refuseArchive(`${entry.fileName} is damaged`, error);
+  }
+}

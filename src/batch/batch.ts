@@ -1,0 +1,188 @@
+import { readFile } from 'node:fs/promises';
+import sharp from 'sharp';
+import { KaomonError } from '../errors.js';
+import { faceIdOf } from '../gallery/ids.js';
+import type { Gallery } from '../gallery/types.js';
+import { squaredDistance } from '../recognition/distance.js';
+import { checkQuality, chooseFace, type EnrolLimits } from '../recognition/enrol.js';
+import type { AnalysedFace, VisionPool } from '../vision/types.js';
+import { hashOf, type Journal, type JournalEntry } from './journal.js';
+import type { BatchItem } from './list.js';
+
+/** What became of a picture. */
+export interface BatchResult {
+  item: BatchItem;
+  /** `enrolled` in this run; `known`: enrolled before; `refused`: not used. */
+  outcome: 'enrolled' | 'known' | 'refused';
+  /** Clockwise degrees that the picture had to be turned by for its face to be found. */
+  turned?: number;
+  error?: KaomonError;
+}
+
+export interface BatchDeps {
+  vision: Pick<VisionPool, 'analyze'>;
+  gallery: Pick<Gallery, 'enrol' | 'person' | 'updatePerson' | 'vectors'>;
+  /** What a face must reach to be enrolled. */
+  limits: EnrolLimits;
+  keepFaces: boolean;
+  maxPixels: number;
+  /** Pictures under way at a time: enough that no vision thread waits. */
+  inFlight: number;
+  /** Left out: nothing is taken up and nothing written down. */
+  journal?: Journal;
+  /** Look at everything and write nothing. */
+  dryRun?: boolean;
+  /** Look again at pictures that an earlier run refused. */
+  again?: boolean;
+  onResult?: (result: BatchResult) => void;
+  /** Asked before each picture. */
+  stopped?: () => boolean;
+}
+
+/** Squared L2: a face nearer than this to a stored one comes from the very same picture. */
+const SAME_PICTURE = 1e-6;
+/** Tried in this order when no face is found upright; of those that show one the surest is taken. */
+const TURNS = [90, 270, 180] as const;
+/** Faults of the machine, not of the picture: the next run tries again. */
+const PASSING = new Set(['INTERNAL', 'NO_MODEL', 'BUSY', 'CLOSING']);
+
+/**
+ * Enrols one picture after another, several at a time. A picture that cannot be used never changes what happens to
+ * the next one: each carries its own person through every step.
+ * @returns what became of each picture that was looked at, in no order
+ * @throws KaomonError STORE_UNAVAILABLE when the gallery cannot be written: the run ends, the next one goes on
+ */
+export async function runBatch(items: readonly BatchItem[], deps: BatchDeps): Promise<BatchResult[]> {
+  const { journal, onResult, again = false, stopped = () => false } = deps;
+  const results: BatchResult[] = [];
+  const enrol = createPictureEnroller(deps);
+  const queue = items.values();
+  let failure: Error | undefined;
+
+  async function work(): Promise<void> {
+    for (const item of queue) {
+      if (failure || stopped()) return;
+      const result = await one(item);
+      results.push(result);
+      onResult?.(result);
+    }
+  }
+
+  async function one(item: BatchItem): Promise<BatchResult> {
+    let bytes: Uint8Array;
+    try {
+      bytes = new Uint8Array(await readFile(item.file));
+    } catch (cause) {
+      const message = `The file cannot be read (${(cause as NodeJS.ErrnoException).code ?? 'unknown'}).`;
+      return { item, outcome: 'refused', error: new KaomonError('IMAGE_UNREADABLE', message, { cause }) };
+    }
+    const hash = hashOf(bytes);
+    const before = journal?.find(item, hash);
+    const redo = again && before?.outcome === 'refused';
+    if (before && !redo && stillTrue(before, item, deps.gallery)) return fromJournal(item, before);
+    try {
+      const entry = await enrol(item, bytes);
+      journal?.add(item, hash, entry);
+      return { item, outcome: entry.outcome, ...(entry.turned !== undefined && { turned: entry.turned }) };
+    } catch (error) {
+      if (!(error instanceof KaomonError)) throw error;
+      if (error.code === 'STORE_UNAVAILABLE') throw error;
+      if (!PASSING.has(error.code)) {
+        journal?.add(item, hash, { outcome: 'refused', code: error.code, message: error.message });
+      }
+      return { item, outcome: 'refused', error };
+    }
+  }
+
+  const workers = Array.from({ length: deps.inFlight }, () =>
+    work().catch((error: unknown) => {
+      failure ??= error instanceof Error ? error : new Error(String(error));
+    }),
+  );
+  await Promise.all(workers);
+  if (failure) throw failure;
+  return results;
+}
+
+/** Whether a face that was enrolled is still there; a refused picture stays refused. */
+function stillTrue(entry: JournalEntry, item: BatchItem, gallery: Pick<Gallery, 'person'>): boolean {
+  if (entry.outcome === 'refused') return true;
+  const person = gallery.person(faceIdOf(item.groupid, item.userid));
+  return person?.faces.some(({ id }) => id === entry.face) ?? false;
+}
+
+function fromJournal(item: BatchItem, entry: JournalEntry): BatchResult {
+  if (entry.outcome === 'refused') {
+    return { item, outcome: 'refused', error: new KaomonError(entry.code, entry.message) };
+  }
+  return { item, outcome: 'known', ...(entry.turned !== undefined && { turned: entry.turned }) };
+}
+
+type EnrolledEntry = Extract<JournalEntry, { face: string }>;
+
+/** Takes one picture from bytes to the gallery. */
+function createPictureEnroller(deps: BatchDeps) {
+  const { vision, gallery, limits, keepFaces, maxPixels, dryRun = false } = deps;
+  /** One person's pictures are compared with those that are stored, so they are stored one after another. */
+  const tails = new Map<string, Promise<unknown>>();
+
+  async function serially<T>(faceid: string, work: () => Promise<T>): Promise<T> {
+    const mine = (tails.get(faceid) ?? Promise.resolve()).then(work, work);
+    tails.set(faceid, mine);
+    try {
+      return await mine;
+    } finally {
+      if (tails.get(faceid) === mine) tails.delete(faceid);
+    }
+  }
+
+  const look = async (bytes: Uint8Array) =>
+    // A copy: the pool takes the buffer it is given.
+    (await vision.analyze(bytes.slice(), { quality: true, crops: keepFaces })).faces;
+
+  async function lookAround(bytes: Uint8Array): Promise<{ faces: AnalysedFace[]; turned?: number }> {
+    const upright = await look(bytes);
+    if (upright.length > 0) return { faces: upright };
+    let best: { faces: AnalysedFace[]; turned?: number } = { faces: [] };
+    for (const turned of TURNS) {
+      const faces = await look(await turn(bytes, turned, maxPixels));
+      if ((faces.at(0)?.probability ?? 0) > (best.faces.at(0)?.probability ?? 0)) best = { faces, turned };
+    }
+    return best;
+  }
+
+  async function nameAnew(faceid: string, username: string | undefined): Promise<void> {
+    const person = gallery.person(faceid);
+    if (username && person && person.username !== username) await gallery.updatePerson(faceid, { username });
+  }
+
+  return async function enrolPicture(item: BatchItem, bytes: Uint8Array): Promise<EnrolledEntry> {
+    const { groupid, userid, username } = item;
+    const { faces, turned } = await lookAround(bytes);
+    const chosen = chooseFace(faces, limits.minSize);
+    checkQuality(chosen, limits);
+    const { embedding, crop } = chosen;
+    if (!embedding) throw new Error('The vision thread answered a face without its embedding.');
+    const faceid = faceIdOf(groupid, userid);
+    const mark = turned === undefined ? {} : { turned };
+    return await serially(faceid, async () => {
+      const stored = gallery.person(faceid) ? await gallery.vectors(faceid) : [];
+      const same = stored.find(({ vector }) => squaredDistance(vector, embedding) < SAME_PICTURE);
+      if (same) {
+        if (!dryRun) await nameAnew(faceid, username);
+        return { outcome: 'known', face: same.face.id, ...mark };
+      }
+      if (dryRun) return { outcome: 'enrolled', face: '', ...mark };
+      const person = { groupid, userid, ...(username && { username }) };
+      const face = await gallery.enrol({ ...person, ...(keepFaces && crop && { crop }) }, embedding);
+      return { outcome: 'enrolled', face: face.id, ...mark };
+    });
+  };
+}
+
+/** The picture turned clockwise, after its EXIF orientation was applied, without loss. */
+async function turn(bytes: Uint8Array, degrees: number, maxPixels: number): Promise<Uint8Array> {
+  const image = sharp(bytes, { failOn: 'error', limitInputPixels: maxPixels, ignoreIcc: true });
+  const png = await image.autoOrient().rotate(degrees).png({ compressionLevel: 1 }).toBuffer();
+  return new Uint8Array(png);
+}

@@ -1,0 +1,80 @@
+import { createHash } from 'node:crypto';
+import { appendFileSync, closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { ERROR_CODES, type ErrorCode } from '../errors.js';
+import type { BatchItem } from './list.js';
+
+/** What became of a picture, as it is written down. */
+export type JournalEntry =
+  | { outcome: 'enrolled' | 'known'; face: string; turned?: number }
+  | { outcome: 'refused'; code: ErrorCode; message: string };
+
+export type Journal = ReturnType<typeof openJournal>;
+
+/**
+ * What earlier runs over the same place did, one JSON line a picture. It only saves time: a line that a crash cut off
+ * or that a power cut took leads to the picture being looked at again, and a picture that is enrolled already is
+ * recognised by its vector.
+ * @param folder of all journals; made when missing
+ * @param key all that the outcome depends on besides the picture: the place, the pack, the limits
+ */
+export function openJournal(folder: string, key: readonly (string | number)[]) {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const file = path.join(folder, `${hashOf(JSON.stringify(key)).slice(0, 24)}.jsonl`);
+  const entries = readEntries(file);
+  const handle = openSync(file, 'a', 0o600);
+  // A line that a crash cut off must not swallow the first of this run.
+  appendFileSync(handle, '\n');
+
+  return {
+    file,
+    /** @param hash of the picture's bytes */
+    find: (item: BatchItem, hash: string): JournalEntry | undefined => entries.get(keyOf(item, hash)),
+    add(item: BatchItem, hash: string, entry: JournalEntry): void {
+      entries.set(keyOf(item, hash), entry);
+      appendFileSync(handle, `${JSON.stringify({ key: keyOf(item, hash), ...entry })}\n`);
+    },
+    close: () => closeSync(handle),
+  };
+}
+
+/** SHA-256 in hexadecimal digits. */
+export function hashOf(data: Uint8Array | string): string {
+  return createHash('sha256').update(data).digest('hex');
+}
+
+/** The same picture under another name or person is another matter. */
+function keyOf({ groupid, userid, name }: BatchItem, hash: string): string {
+  return hashOf(JSON.stringify([groupid, userid, name, hash])).slice(0, 32);
+}
+
+function readEntries(file: string): Map<string, JournalEntry> {
+  const entries = new Map<string, JournalEntry>();
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return entries;
+    throw error;
+  }
+  for (const line of text.split('\n')) {
+    const entry = readEntry(line);
+    if (entry) entries.set(entry.key, entry);
+  }
+  return entries;
+}
+
+function readEntry(line: string): (JournalEntry & { key: string }) | undefined {
+  try {
+    const entry = JSON.parse(line) as Record<string, unknown>;
+    const { key, outcome, face, code, message } = entry;
+    if (typeof key !== 'string') return undefined;
+    const fit =
+      outcome === 'refused'
+        ? ERROR_CODES.includes(code as ErrorCode) && typeof message === 'string'
+        : (outcome === 'enrolled' || outcome === 'known') && typeof face === 'string';
+    return fit ? (entry as unknown as JournalEntry & { key: string }) : undefined;
+  } catch {
+    return undefined;
+  }
+}

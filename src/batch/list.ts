@@ -1,0 +1,146 @@
+import type { Dirent } from 'node:fs';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { parse } from 'csv-parse/sync';
+import { KaomonError } from '../errors.js';
+import { checkGroupId, checkUserId } from '../gallery/ids.js';
+
+/** One picture of one person. */
+export interface BatchItem {
+  groupid: string;
+  userid: string;
+  /** From a CSV's column. */
+  username?: string;
+  /** As the report names it: relative to the folder, or as the CSV has it. */
+  name: string;
+  /** Absolute. */
+  file: string;
+}
+
+/** A picture that nobody can enrol, known before it is looked at. */
+export interface RefusedItem {
+  name: string;
+  groupid: string;
+  userid: string;
+  error: KaomonError;
+}
+
+export interface BatchList {
+  items: BatchItem[];
+  refused: RefusedItem[];
+  /** Files that are no pictures by their names, passed over. */
+  otherFiles: number;
+}
+
+const PICTURE = /\.(jpe?g|png|webp|gif|avif|tiff?|bmp|heic|heif)$/i;
+/** Deep enough for anybody's folders, an end to a loop of mounts. */
+const MAX_DEPTH = 12;
+
+/**
+ * Reads what to enrol: a folder per person (`<userid>/...jpg`, or `<groupid>/<userid>/...`), or a CSV file with the
+ * columns `userid` and `file`, and where wanted `groupid` and `username`.
+ * @param place folder or CSV file
+ * @param groupid of people whose group nothing names
+ * @throws KaomonError SETUP when the place cannot be read or does not say who is who
+ */
+export async function listPictures(place: string, groupid: string): Promise<BatchList> {
+  let isFolder: boolean;
+  try {
+    isFolder = (await stat(place)).isDirectory();
+  } catch (cause) {
+    throw new KaomonError('SETUP', `${place} cannot be read: name a folder or a CSV file.`, { cause });
+  }
+  const list = isFolder ? await listFolder(place, groupid) : await listCsv(place, groupid);
+  const byName = (a: { name: string }, b: { name: string }) => (a.name < b.name ? -1 : 1);
+  list.items.sort(byName);
+  list.refused.sort(byName);
+  return list;
+}
+
+async function listFolder(root: string, groupid: string): Promise<BatchList> {
+  const pictures: string[][] = [];
+  let otherFiles = 0;
+  async function walk(parts: string[]): Promise<void> {
+    const entries = await readdir(path.join(root, ...parts), { withFileTypes: true });
+    for (const entry of entries) {
+      if (entry.name.startsWith('.')) continue;
+      const here = [...parts, entry.name];
+      if (entry.isDirectory() && here.length < MAX_DEPTH) await walk(here);
+      else if (!(await isFile(entry, path.join(root, ...here)))) continue;
+      else if (PICTURE.test(entry.name)) pictures.push(here);
+      else otherFiles += 1;
+    }
+  }
+  await walk([]);
+
+  // One rule for the whole folder: a guess for each part of it could put a face under the wrong person.
+  const shallow = pictures.find((parts) => parts.length === 2);
+  const deep = pictures.find((parts) => parts.length > 2);
+  if (shallow && deep) {
+    throw new KaomonError(
+      'SETUP',
+      `It is not clear who is who in ${root}: ${shallow.join('/')} lies in a folder of its own, ${deep.join('/')} ` +
+        'in a folder within a folder. Use <userid>/picture or <groupid>/<userid>/picture throughout, or a CSV file.',
+    );
+  }
+  const list: BatchList = { items: [], refused: [], otherFiles };
+  for (const parts of pictures) {
+    const name = parts.join('/');
+    const ids = deep ? { groupid: parts[0], userid: parts[1] } : { groupid, userid: parts[0] };
+    if (parts.length === 1) {
+      const message = 'The picture lies in no folder of a person.';
+      refuse(list, { name, groupid, userid: '' }, new KaomonError('FIELD_MISSING', message));
+    } else take(list, { ...ids, name, file: path.join(root, ...parts) });
+  }
+  return list;
+}
+
+async function isFile(entry: Dirent, file: string): Promise<boolean> {
+  if (entry.isFile()) return true;
+  return entry.isSymbolicLink() && ((await stat(file).catch(() => undefined))?.isFile() ?? false);
+}
+
+async function listCsv(file: string, groupid: string): Promise<BatchList> {
+  let rows: Record<string, string | undefined>[];
+  try {
+    rows = parse(await readFile(file), { columns: true, bom: true, trim: true, skip_empty_lines: true });
+  } catch (cause) {
+    throw new KaomonError('SETUP', `${file} is no CSV file with a line of column names: ${String(cause)}`, {
+      cause,
+    });
+  }
+  const folder = path.dirname(path.resolve(file));
+  const list: BatchList = { items: [], refused: [], otherFiles: 0 };
+  for (const [i, row] of rows.entries()) {
+    const { userid = '', username = '', file: name = '' } = row;
+    const ids = { groupid: row.groupid === undefined || row.groupid === '' ? groupid : row.groupid, userid };
+    if (name === '' || userid === '') {
+      const missing = name === '' ? 'file' : 'userid';
+      const error = new KaomonError('FIELD_MISSING', `Row ${i + 2} has nothing in the column "${missing}".`);
+      refuse(list, { name: name === '' ? `row ${i + 2}` : name, ...ids }, error);
+      continue;
+    }
+    take(list, {
+      ...ids,
+      ...(username && { username: username.slice(0, 200) }),
+      name,
+      file: path.resolve(folder, name),
+    });
+  }
+  return list;
+}
+
+function take(list: BatchList, item: BatchItem): void {
+  try {
+    checkGroupId(item.groupid);
+    checkUserId(item.userid);
+    list.items.push(item);
+  } catch (error) {
+    if (!(error instanceof KaomonError)) throw error;
+    refuse(list, item, error);
+  }
+}
+
+function refuse(list: BatchList, item: Omit<RefusedItem, 'error'>, error: KaomonError): void {
+  list.refused.push({ name: item.name, groupid: item.groupid, userid: item.userid, error });
+}

@@ -1,0 +1,62 @@
+import { existsSync } from 'node:fs';
+import { mkdir, rename, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { Config } from '../config.js';
+import { buildInceptionResnetV1 } from '../models/graphs/inception-resnet-v1.js';
+import { listPacks, preparePack } from '../models/prepare.js';
+import type { ReadyPack } from '../models/types.js';
+import type { BenchContext } from './effort.js';
+import { sharedMtcnn } from './frames.js';
+import { SeededTensors } from './seeded-weights.js';
+
+const SEEDED = 'facenet-seeded';
+
+export interface BenchPack {
+  readonly pack: ReadyPack;
+  /** What a server must be started with to use it. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/**
+ * The facenet pack where it is installed; else MTCNN with the published weights and InceptionResnetV1 with seeded
+ * ones, at the same cost; else the pack of face-api.
+ */
+export async function benchPack(
+  { MODELS_DIR }: Pick<Config, 'MODELS_DIR'>,
+  { folder, note }: BenchContext,
+): Promise<BenchPack> {
+  const use = async (id: string, modelsDir: string, sourceDirs: string[] = []): Promise<BenchPack> => ({
+    pack: await preparePack(id, { modelsDir, sourceDirs }),
+    env: { MODEL_PACK: id, MODELS_DIR: modelsDir },
+  });
+  const packs = await listPacks('facenet', { modelsDir: MODELS_DIR });
+  const real = packs.find(({ id }) => id === 'facenet');
+  if (real && (real.state === 'installed' || real.state === 'buildable'))
+    return await use('facenet', MODELS_DIR);
+  const mtcnn = sharedMtcnn();
+  if (!mtcnn) {
+    note('The faceapi pack: the weights of MTCNN are neither installed nor beside the checkout.');
+    return await use('faceapi', MODELS_DIR);
+  }
+  note('InceptionResnetV1 has seeded weights in the place of the real ones: the cost is the same.');
+  const modelsDir = path.join(folder, 'models');
+  await writeSeededPack(path.join(modelsDir, SEEDED));
+  return await use(SEEDED, modelsDir, [mtcnn]);
+}
+
+async function writeSeededPack(folder: string): Promise<void> {
+  if (existsSync(path.join(folder, 'manifest.json'))) return;
+  await mkdir(folder, { recursive: true });
+  await writeFile(path.join(folder, 'embedder.onnx'), buildInceptionResnetV1(new SeededTensors()));
+  const manifest = {
+    format: 'kaomon-pack',
+    title: 'MTCNN + InceptionResnetV1 with seeded weights',
+    licence: 'MIT',
+    detector: 'mtcnn',
+    embedder: { file: 'embedder.onnx', size: 160, length: 512, alignment: 'box' },
+    thresholds: { identical: 0.49, sure: 0.35 },
+  };
+  const made = path.join(folder, 'manifest.new');
+  await writeFile(made, JSON.stringify(manifest, null, 2));
+  await rename(made, path.join(folder, 'manifest.json'));
+}

@@ -1,0 +1,119 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { cpus, loadavg, totalmem } from 'node:os';
+import path from 'node:path';
+import type { Config } from '../config.js';
+import { VERSION } from '../version.js';
+import type { BenchContext, Effort } from './effort.js';
+import { benchEvents } from './events.js';
+import { type Frame, loadFrames } from './frames.js';
+import { benchHttp } from './http.js';
+import { benchPack, type BenchPack } from './pack.js';
+import { type Report, type Row, toMarkdown } from './report.js';
+import { benchSoak } from './soak.js';
+import { benchSearch } from './search.js';
+import { benchFaceApi, benchStages } from './stages.js';
+import { benchStart } from './start.js';
+import { benchStream } from './stream.js';
+
+interface Pictures {
+  readonly pack: BenchPack;
+  readonly frames: readonly Frame[];
+}
+type Section = (context: BenchContext, pictures: () => Promise<Pictures>) => Promise<void>;
+
+const withPictures =
+  (bench: (pack: BenchPack, frames: readonly Frame[], context: BenchContext) => Promise<void>): Section =>
+  async (context, pictures) => {
+    const { pack, frames } = await pictures();
+    await bench(pack, frames, context);
+  };
+
+/** In the order in which they are measured. */
+const SECTIONS: Readonly<Record<string, Section>> = {
+  stages: withPictures(async ({ pack }, frames, context) => {
+    await benchStages(pack, frames, context);
+    await benchFaceApi(frames, context);
+  }),
+  http: withPictures(benchHttp),
+  stream: withPictures(benchStream),
+  events: withPictures(({ env }, _frames, context) => benchEvents(env, context)),
+  start: withPictures(benchStart),
+  search: benchSearch,
+  soak: withPictures(benchSoak),
+};
+export const SECTION_NAMES: readonly string[] = Object.keys(SECTIONS);
+/** What a run measures that names no sections: a soak takes a quarter of an hour by itself. */
+export const USUAL_SECTIONS: readonly string[] = SECTION_NAMES.filter((name) => name !== 'soak');
+
+export interface BenchOptions {
+  readonly config: Pick<Config, 'MODELS_DIR'>;
+  readonly effort: Effort;
+  /** Names of {@link SECTION_NAMES}. */
+  readonly sections: readonly string[];
+  /** Gets `<time>.json` and `<time>.md`, and what the sections make. */
+  readonly folder: string;
+  readonly command: string;
+  /** Told what is being done. */
+  readonly say: (line: string) => void;
+}
+
+/** Measures, saves and answers a report. A section that fails is noted, the others go on. */
+export async function runBench(
+  options: BenchOptions,
+): Promise<{ report: Report; files: { json: string; markdown: string } }> {
+  const { config, effort, sections, folder, command, say } = options;
+  await mkdir(folder, { recursive: true });
+  const at = new Date().toISOString();
+  const loadBefore = loadavg()[0];
+  const rows: Row[] = [];
+  const notes: string[] = [];
+  const context: BenchContext = {
+    effort,
+    folder,
+    add: (row) => rows.push(row),
+    note: (note) => {
+      if (!notes.includes(note)) notes.push(note);
+    },
+  };
+  let prepared: Promise<Pictures> | undefined;
+  const pictures = () => (prepared ??= preparePictures(config, context));
+  for (const name of sections) {
+    const begun = performance.now();
+    say(`${name} …`);
+    try {
+      await SECTIONS[name](context, pictures);
+    } catch (error) {
+      context.note(`${name}: failed: ${error instanceof Error ? error.message : String(error)}`);
+    }
+    say(`${name}: ${((performance.now() - begun) / 1000).toFixed(0)} s`);
+  }
+  const [{ model }] = cpus();
+  const report: Report = {
+    format: 'kaomon-bench',
+    version: VERSION,
+    at,
+    machine: {
+      cpu: model.trim(),
+      cores: cpus().length,
+      memoryGb: Math.round(totalmem() / 2 ** 30),
+      node: process.versions.node,
+      platform: `${process.platform} ${process.arch}`,
+      load: [loadBefore, loadavg()[0]],
+    },
+    command,
+    notes,
+    rows,
+  };
+  const stem = path.join(folder, at.replaceAll(':', '-').slice(0, 19));
+  const files = { json: `${stem}.json`, markdown: `${stem}.md` };
+  await writeFile(files.json, `${JSON.stringify(report, null, 2)}\n`);
+  await writeFile(files.markdown, toMarkdown(report));
+  return { report, files };
+}
+
+/** Only once, and only where a section needs them: searching does without networks. */
+async function preparePictures(config: BenchOptions['config'], context: BenchContext): Promise<Pictures> {
+  const { frames, made } = await loadFrames();
+  if (made) context.note('Made frames, in which nobody is: the reference data is not beside the checkout.');
+  return { pack: await benchPack(config, context), frames };
+}

@@ -1,0 +1,68 @@
+import { readFile } from 'node:fs/promises';
+import type { BenchContext } from './effort.js';
+import { type Frame, resizeFrame } from './frames.js';
+import type { BenchPack } from './pack.js';
+import { galleryOf, startServer } from './server.js';
+import { play } from './stream.js';
+
+const CLIENTS = 2;
+/** Looked at so often. */
+const MARKS = 10;
+/** Frames on the stream to one picture of a request, so that all ways of a server are walked. */
+const FRAMES_A_REQUEST = 100;
+const DAY = 86_400;
+
+/**
+ * Whether a server's memory stays level: two cameras on the stream and requests with all frames beside them, until
+ * `effort.soakFrames` are answered. The resident size and the proportional one, in which weights that two threads map
+ * count once, at each tenth.
+ */
+export async function benchSoak(
+  pack: BenchPack,
+  frames: readonly Frame[],
+  { effort, add, note, folder }: BenchContext,
+): Promise<void> {
+  const server = await startServer(await galleryOf(effort.people, pack, { effort, add, note, folder }));
+  const url = `${server.origin.replace('http', 'ws')}/api/v1/stream`;
+  const bytes = Uint8Array.from(await resizeFrame(frames[1], 640, 360));
+  let answered = 0;
+  let next = 0;
+  let mark = 0;
+  let looking = Promise.resolve();
+  const count = () => {
+    answered += 1;
+    if (answered % FRAMES_A_REQUEST === 0) {
+      const frame = frames[next++ % frames.length];
+      looking = looking.then(async () => {
+        await server.send('POST', '/api/v1/recognise', Uint8Array.from(frame.bytes));
+      });
+    }
+    if (answered >= ((mark + 1) * effort.soakFrames) / MARKS) {
+      mark += 1;
+      const of = `${answered.toLocaleString('en')} frames`;
+      looking = looking.then(async () => {
+        const place = { section: 'soak', of, unit: 'MB', samples: 1 } as const;
+        add({ ...place, measure: 'resident', median: await server.rss() });
+        add({ ...place, measure: 'proportional', median: await proportional(server.pid) });
+      });
+    }
+    return answered >= effort.soakFrames;
+  };
+  try {
+    const begun = performance.now();
+    await Promise.all(Array.from({ length: CLIENTS }, () => play(url, bytes, DAY, count)));
+    await looking;
+    const seconds = (performance.now() - begun) / 1000;
+    note(
+      `soak: ${answered.toLocaleString('en')} frames in ${seconds.toFixed(0)} s, ${next} requests beside them.`,
+    );
+  } finally {
+    await server.end();
+  }
+}
+
+/** MB of a process, each page by its share; NaN where the system does not tell. */
+async function proportional(pid: number): Promise<number> {
+  const rollup = await readFile(`/proc/${pid}/smaps_rollup`, 'utf8').catch(() => '');
+  return Number(/Pss:\s+(\d+)/.exec(rollup)?.[1] ?? NaN) / 1024;
+}

@@ -1,0 +1,43 @@
+import { type BenchContext, underLoad } from './effort.js';
+import type { Frame } from './frames.js';
+import type { BenchPack } from './pack.js';
+import { rowOf } from './report.js';
+import { galleryOf, startServer } from './server.js';
+
+/** Starts to average over. */
+const STARTS = 3;
+
+/** How long a start takes, and the resident size before and after work. */
+export async function benchStart(
+  pack: BenchPack,
+  frames: readonly Frame[],
+  context: BenchContext,
+): Promise<void> {
+  const { effort, add } = context;
+  const env = await galleryOf(effort.people, pack, context);
+  const of = `${pack.pack.id}, ${effort.people} people`;
+  const seconds: number[] = [];
+  const fresh: number[] = [];
+  const worked: number[] = [];
+  for (let i = 0; i < STARTS; i++) {
+    const server = await startServer(env);
+    try {
+      seconds.push(server.startedIn / 1000);
+      fresh.push(await server.rss());
+      if (i > 0) continue;
+      let next = 0;
+      await underLoad(2, effort.seconds, () =>
+        server.send('POST', '/api/v1/recognise', Uint8Array.from(frames[next++ % frames.length].bytes)),
+      );
+      worked.push(await server.rss());
+    } finally {
+      await server.end();
+    }
+  }
+  const place = (measure: string, unit: 's' | 'MB') => ({ section: 'start', of, measure, unit }) as const;
+  add(rowOf(place('until ready', 's'), seconds));
+  if (fresh.every(Number.isFinite)) {
+    add(rowOf(place('resident, fresh', 'MB'), fresh));
+    add(rowOf(place('resident, after work on all frames', 'MB'), worked));
+  }
+}

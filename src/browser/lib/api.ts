@@ -1,0 +1,136 @@
+import { words } from './i18n.js';
+
+/** What the server refused, or that it did not answer (status 0, code `GONE`). */
+export class ApiError extends Error {
+  override readonly name = 'ApiError';
+
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    message: string,
+    readonly details?: Record<string, unknown>,
+    /** Seconds. */
+    readonly retryAfter?: number,
+  ) {
+    super(message);
+  }
+}
+
+/** A sentence for a person, in the page's language where the code is known. */
+export function sentenceOf(error: unknown): string {
+  if (!(error instanceof ApiError)) return error instanceof Error ? error.message : String(error);
+  const known = (words.errors as Record<string, string | undefined>)[error.code];
+  return known ?? error.message;
+}
+
+export interface Session {
+  auth: 'none' | 'key';
+  signedIn: boolean;
+  name?: string;
+  role?: 'recognise' | 'enrol' | 'admin';
+  groups?: string[] | null;
+  csrf?: string;
+}
+
+export interface CallOptions {
+  json?: unknown;
+  body?: FormData | Blob;
+  signal?: AbortSignal;
+  /** Lets the request outlive the page. */
+  keepalive?: boolean;
+  /** A 401 is thrown, not answered by going to the sign-in page. */
+  stayHere?: boolean;
+}
+
+let session: Promise<Session> | undefined;
+
+/** Who is signed in; asked once a page. A server without sign-in answers as one that asks for no key. */
+export function currentSession(): Promise<Session> {
+  session ??= request('GET', '/api/v1/session', { stayHere: true }).then(
+    async (response) => (await response.json()) as Session,
+    (error: unknown) => {
+      if (error instanceof ApiError && error.status === 404) return { auth: 'none', signedIn: true };
+      session = undefined;
+      throw error;
+    },
+  );
+  return session;
+}
+
+/** Asks anew next time: after signing in or out. */
+export function forgetSession(): void {
+  session = undefined;
+}
+
+/** Goes to the sign-in page, which comes back to this one. */
+export function goToSignIn(): void {
+  location.assign(`/signin?next=${encodeURIComponent(location.pathname + location.search)}`);
+}
+
+/**
+ * Asks the server.
+ * @returns the JSON answer, taken as what the route's schema says; undefined for an empty one
+ * @throws ApiError
+ */
+export async function call<T = unknown>(
+  method: 'GET' | 'POST' | 'PATCH' | 'DELETE',
+  path: string,
+  options: CallOptions = {},
+): Promise<T> {
+  const headers: Record<string, string> = {};
+  if (method !== 'GET') {
+    const { csrf } = await currentSession();
+    if (csrf !== undefined) headers['x-csrf-token'] = csrf;
+  }
+  const response = await request(method, path, options, headers);
+  const isJson = response.headers.get('content-type')?.includes('json') ?? false;
+  return (isJson ? await response.json() : undefined) as T;
+}
+
+async function request(
+  method: string,
+  path: string,
+  { json, body, signal, keepalive, stayHere }: CallOptions,
+  headers: Record<string, string> = {},
+): Promise<Response> {
+  if (json !== undefined) headers['content-type'] = 'application/json';
+  if (body instanceof Blob) headers['content-type'] = body.type || 'application/octet-stream';
+  let response: Response;
+  try {
+    response = await fetch(path, {
+      method,
+      headers,
+      credentials: 'same-origin',
+      ...(json !== undefined && { body: JSON.stringify(json) }),
+      ...(body && { body }),
+      ...(signal && { signal }),
+      ...(keepalive !== undefined && { keepalive }),
+    });
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw new ApiError(0, 'GONE', words.errors.GONE);
+  }
+  if (response.ok) return response;
+  const refusal = await readRefusal(response);
+  if (response.status === 401 && stayHere !== true) goToSignIn();
+  throw refusal;
+}
+
+async function readRefusal(response: Response): Promise<ApiError> {
+  let body: Record<string, unknown> = {};
+  try {
+    body = (await response.json()) as Record<string, unknown>;
+  } catch {
+    // A proxy's own error page.
+  }
+  const text = (...names: string[]) =>
+    names.map((name) => body[name]).find((value) => typeof value === 'string');
+  const retryAfter = Number(response.headers.get('retry-after') ?? NaN);
+  return new ApiError(
+    response.status,
+    text('code', 'mid') ?? `HTTP_${response.status}`,
+    text('message', 'msg') ?? `${response.status} ${response.statusText}`,
+    body.details as Record<string, unknown> | undefined,
+    Number.isFinite(retryAfter) ? retryAfter : undefined,
+  );
+}

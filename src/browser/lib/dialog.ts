@@ -1,0 +1,68 @@
+import { make } from './dom.js';
+import { words } from './i18n.js';
+
+export interface OpenDialog {
+  root: HTMLDialogElement;
+  body: HTMLElement;
+  close: () => void;
+}
+
+/**
+ * Opens a dialog over the page; Escape, the cross and a click beside it close it.
+ * @param onClosed called once, however it was closed
+ */
+export function openDialog(
+  title: string,
+  content: readonly (Node | string)[],
+  onClosed?: () => void,
+): OpenDialog {
+  const heading = make('h2', { id: 'dialog-title' }, title);
+  const close = () => root.close();
+  const cross = make(
+    'button',
+    { type: 'button', className: 'quiet cross', ariaLabel: words.close, onclick: close },
+    '×',
+  );
+  const body = make('div', { className: 'dialog-body' }, ...content);
+  const root = make('dialog', {}, make('header', {}, heading, cross), body);
+  root.setAttribute('aria-labelledby', heading.id);
+  root.addEventListener('click', ({ target }) => {
+    if (target === root) close();
+  });
+  root.addEventListener('close', () => {
+    root.remove();
+    onClosed?.();
+  });
+  document.body.append(root);
+  root.showModal();
+  return { root, body, close };
+}
+
+/** Asks once. @returns whether it was agreed to */
+export function confirmWith(
+  title: string,
+  text: string,
+  { yes, danger = false }: { yes: string; danger?: boolean },
+): Promise<boolean> {
+  return new Promise((resolve) => {
+    let agreed = false;
+    const agree = () => {
+      agreed = true;
+      dialog.close();
+    };
+    const dialog = openDialog(
+      title,
+      [
+        make('p', {}, text),
+        make(
+          'div',
+          { className: 'buttons' },
+          make('button', { type: 'button', onclick: () => dialog.close() }, words.cancel),
+          make('button', { type: 'button', className: danger ? 'danger' : 'primary', onclick: agree }, yes),
+        ),
+      ],
+      () => resolve(agreed),
+    );
+    dialog.root.classList.add('question');
+  });
+}

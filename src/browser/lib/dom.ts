@@ -1,0 +1,67 @@
+/**
+ * The element that a page's own HTML holds under an ID.
+ * @throws Error when it is not there, or is of another kind: page and script do not belong together
+ */
+export function element<T extends HTMLElement>(id: string, kind: new () => T): T {
+  const found = document.getElementById(id);
+  if (found instanceof kind) return found;
+  throw new Error(`The page has no ${kind.name} #${id}.`);
+}
+
+type Properties<K extends keyof HTMLElementTagNameMap> = Partial<
+  Omit<HTMLElementTagNameMap[K], 'dataset' | 'style' | 'children'>
+> & { data?: Record<string, string> };
+
+/** Makes an element; text is never read as HTML. Properties that are undefined are left alone. */
+export function make<K extends keyof HTMLElementTagNameMap>(
+  tag: K,
+  { data, ...properties }: Properties<K> = {},
+  ...children: (Node | string)[]
+): HTMLElementTagNameMap[K] {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries<unknown>(properties)) {
+    if (value !== undefined) Object.assign(made, { [name]: value });
+  }
+  Object.assign(made.dataset, data);
+  made.append(...children);
+  return made;
+}
+
+/** The drawing context of a canvas. @throws Error where the browser has none to give */
+export function contextOf(canvas: HTMLCanvasElement): CanvasRenderingContext2D {
+  const context = canvas.getContext('2d');
+  if (context) return context;
+  throw new Error('This browser gives no canvas to draw on.');
+}
+
+/** Encodes a canvas as JPEG. @throws Error when it holds no pixels */
+export function toJpeg(canvas: HTMLCanvasElement, quality: number): Promise<Blob> {
+  return new Promise((resolve, reject) => {
+    canvas.toBlob(
+      (blob) => {
+        if (blob) resolve(blob);
+        else reject(new Error('The canvas is empty.'));
+      },
+      'image/jpeg',
+      quality,
+    );
+  });
+}
+
+/** What was remembered in this browser; null when nothing was or it remembers nothing. */
+export function recall(name: string): string | null {
+  try {
+    return localStorage.getItem(`kaomon.${name}`);
+  } catch {
+    return null;
+  }
+}
+
+/** Remembers a choice in this browser, where it lets us. */
+export function remember(name: string, value: string): void {
+  try {
+    localStorage.setItem(`kaomon.${name}`, value);
+  } catch {
+    // A browser that remembers nothing still shows the page.
+  }
+}

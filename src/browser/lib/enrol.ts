@@ -1,0 +1,50 @@
+import { ApiError, call } from './api.js';
+import { confirmWith } from './dialog.js';
+import { words } from './i18n.js';
+import type { NewPerson } from './person-fields.js';
+
+export interface EnrolledFace {
+  id: string;
+  enrolledAt: string;
+}
+
+/**
+ * Enrols one picture; the person is made when there is none. A face that is enrolled under another person is asked
+ * about first.
+ * @param force do not ask again: it was agreed to for this person
+ * @returns the stored face, and whether it was forced; undefined when the reader thought better of it
+ * @throws ApiError
+ */
+export async function enrolPicture(
+  person: NewPerson,
+  picture: Blob,
+  force = false,
+): Promise<{ face: EnrolledFace; forced: boolean } | undefined> {
+  const body = new FormData();
+  if (person.username !== '') body.append('username', person.username);
+  body.append('image', picture, 'picture.jpg');
+  const path = `/api/v1/people/${person.groupid}-${person.userid}/faces?create=true${force ? '&force=true' : ''}`;
+  try {
+    const { results } = await call<{ results: { face: EnrolledFace }[] }>('POST', path, { body });
+    return { face: results[0].face, forced: force };
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.code !== 'OTHER_PERSON' || force) throw error;
+    const other = typeof error.details?.faceid === 'string' ? error.details.faceid : undefined;
+    const name = other === undefined ? undefined : await nameOf(other);
+    const agreed = await confirmWith(
+      words.otherPersonTitle,
+      name === undefined ? words.otherPerson : words.otherPersonNamed(name),
+      { yes: words.enrolAnyway, danger: true },
+    );
+    return agreed ? enrolPicture(person, picture, true) : undefined;
+  }
+}
+
+async function nameOf(faceid: string): Promise<string> {
+  try {
+    const { username } = await call<{ username: string }>('GET', `/api/v1/people/${faceid}`);
+    return `${username} (${faceid})`;
+  } catch {
+    return faceid;
+  }
+}

@@ -1,0 +1,123 @@
+import { certaintyOf, nameOf, type Thresholds } from '../logic/faces.js';
+import type { ShownFace } from '../logic/tracks.js';
+import { call, sentenceOf } from './api.js';
+import { type OpenDialog, openDialog } from './dialog.js';
+import { make } from './dom.js';
+import { enrolPicture } from './enrol.js';
+import { formatDate, formatNumber, words } from './i18n.js';
+import { createPersonFields } from './person-fields.js';
+import { toast } from './toast.js';
+
+interface PersonFacts {
+  faces: number;
+  enrolledAt: string | null;
+}
+
+/** Rows of a description list. */
+export function rows(...entries: [term: string, description: Node | string][]): HTMLDListElement {
+  const list = make('dl', { className: 'rows' });
+  for (const [term, description] of entries) list.append(make('dt', {}, term), make('dd', {}, description));
+  return list;
+}
+
+/** Who a face is: when enrolled, by how many pictures, how near. */
+export function openKnownFace(
+  { identity }: ShownFace,
+  thresholds: Thresholds | undefined,
+  onClosed: () => void,
+): void {
+  const { level, part } = certaintyOf(identity, thresholds);
+  const since = make('span', {}, words.reading);
+  const pictures = make('span', {}, words.reading);
+  const { distance } = identity;
+  const measured = make(
+    'details',
+    {},
+    make('summary', {}, words.details),
+    rows(
+      [words.distance, distance === null ? '–' : formatNumber(distance, 3)],
+      [words.namedBelow, thresholds ? formatNumber(thresholds.identical, 2) : '–'],
+      [words.certainBelow, thresholds ? formatNumber(thresholds.sure, 2) : '–'],
+    ),
+  );
+  const dialog = openDialog(
+    nameOf(identity),
+    [
+      make('p', { className: 'certainty', data: { level } }, words[level], meterOf(part, words[level])),
+      rows(
+        [words.group, identity.groupname ?? identity.groupid ?? ''],
+        [words.userid, identity.userid ?? ''],
+        [words.enrolledSince, since],
+        [words.pictures, pictures],
+      ),
+      measured,
+    ],
+    onClosed,
+  );
+  dialog.root.classList.add('who');
+  call<PersonFacts>('GET', `/api/v1/people/${identity.faceid}`).then(
+    ({ faces, enrolledAt }) => {
+      since.textContent = enrolledAt === null ? '–' : formatDate(enrolledAt);
+      pictures.textContent = words.picturesCount(faces);
+    },
+    (error: unknown) => {
+      since.textContent = '–';
+      pictures.textContent = sentenceOf(error);
+    },
+  );
+}
+
+export function meterOf(part: number, label: string): HTMLMeterElement {
+  return make('meter', { min: 0, max: 1, value: part, ariaLabel: label });
+}
+
+/**
+ * Enrols an unknown face from where it stands.
+ * @param picture the face with a little around it, as it was when it was tapped
+ */
+export function openUnknownFace(picture: Blob, onClosed: () => void): void {
+  const address = URL.createObjectURL(picture);
+  const fields = createPersonFields();
+  const say = make('p', { className: 'outcome', role: 'status' });
+  const send = make('button', { type: 'submit', className: 'primary large', id: 'enrol' }, words.enrolHere);
+  const form = make('form', {}, fields.root, send, say);
+  const preview = make('img', { src: address, alt: words.unknownFace, className: 'preview' });
+  const dialog = openDialog(
+    words.whoIsThis,
+    [make('div', { className: 'enrol-here' }, preview, form)],
+    () => {
+      URL.revokeObjectURL(address);
+      onClosed();
+    },
+  );
+  dialog.root.classList.add('who');
+  form.addEventListener('submit', (event) => {
+    event.preventDefault();
+    send.disabled = true;
+    say.className = 'outcome';
+    say.textContent = words.registering;
+    enrolFrom(fields, picture, dialog)
+      .catch((error: unknown) => {
+        say.className = 'outcome bad';
+        say.textContent = sentenceOf(error);
+      })
+      .finally(() => (send.disabled = false));
+  });
+  fields.userid.focus();
+  fields.fill().catch((error: unknown) => (say.textContent = sentenceOf(error)));
+}
+
+async function enrolFrom(
+  fields: ReturnType<typeof createPersonFields>,
+  picture: Blob,
+  dialog: OpenDialog,
+): Promise<void> {
+  const person = await fields.take();
+  const enrolled = await enrolPicture(person, picture);
+  if (!enrolled) {
+    dialog.body.querySelector('.outcome')?.replaceChildren();
+    return;
+  }
+  dialog.close();
+  toast(words.enrolled(person.username || person.userid), { kind: 'good' });
+}

@@ -1,0 +1,77 @@
+import { certaintyOf, nameOf, type SeenFace, type Thresholds } from '../logic/faces.js';
+import { make } from './dom.js';
+import { words } from './i18n.js';
+
+/** Between two announcements, so that a screen reader can finish a sentence, milliseconds. */
+const PAUSE = 2000;
+
+/** The faces as a list of buttons, for keyboards and screen readers, and the live region that tells who came and went. */
+export function createFaceList(list: HTMLElement, live: HTMLElement, onChosen: (track: number) => void) {
+  const rows = new Map<number, HTMLButtonElement>();
+  const empty = make('li', { className: 'empty' }, words.nobodyHere);
+  let announced = '';
+  let waiting: string | undefined;
+  let timer: number | undefined;
+  list.append(empty);
+
+  function announce(text: string): void {
+    waiting = text;
+    if (timer !== undefined) return;
+    const say = () => {
+      timer = undefined;
+      if (waiting === undefined || waiting === announced) return;
+      announced = waiting;
+      live.textContent = waiting;
+      timer = window.setTimeout(say, PAUSE);
+    };
+    say();
+  }
+
+  function row(track: number): HTMLButtonElement {
+    const known = rows.get(track);
+    if (known) return known;
+    const button = make('button', { type: 'button', className: 'face', onclick: () => onChosen(track) });
+    button.append(make('strong'), make('span', { className: 'where' }), make('meter', { max: 1, min: 0 }));
+    rows.set(track, button);
+    list.append(make('li', {}, button));
+    return button;
+  }
+
+  return {
+    show(faces: readonly SeenFace[], thresholds: Thresholds | undefined): void {
+      const present = new Set(faces.map(({ track }) => track));
+      for (const [track, button] of rows) {
+        if (present.has(track)) continue;
+        button.parentElement?.remove();
+        rows.delete(track);
+      }
+      empty.hidden = faces.length > 0;
+      for (const face of faces) fill(row(face.track), face, thresholds);
+      const names = faces.map(({ identity }) => nameOf(identity));
+      const known = [...new Set(names.filter((name) => name !== ''))].sort();
+      announce(words.announce(known, names.filter((name) => name === '').length));
+    },
+  };
+}
+
+function fill(button: HTMLButtonElement, { identity }: SeenFace, thresholds: Thresholds | undefined): void {
+  const { level, part } = certaintyOf(identity, thresholds);
+  const name = nameOf(identity);
+  button.dataset.level = level;
+  button.dataset.faceid = identity.faceid;
+  const [strong, where, meter] = button.children;
+  setText(strong, name === '' ? words.unknownFace : name);
+  setText(
+    where,
+    name === '' ? words.enrolHere : `${identity.groupname ?? identity.groupid ?? ''} · ${words[level]}`,
+  );
+  if (!(meter instanceof HTMLMeterElement)) return;
+  meter.hidden = name === '';
+  meter.ariaLabel = words[level];
+  if (Math.abs(meter.value - part) > 0.01) meter.value = part;
+}
+
+/** Leaves a text that is there already alone: screen readers and layout are not disturbed ten times a second. */
+function setText(found: Element, text: string): void {
+  if (found.textContent !== text) found.textContent = text;
+}

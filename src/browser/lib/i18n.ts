@@ -1,0 +1,47 @@
+import { chooseLanguage, type Language, LANGUAGES, textOf, wordsOf } from '../logic/language.js';
+import { recall, remember } from './dom.js';
+
+/** The language of this page. */
+export const language: Language = chooseLanguage(recall('language'), navigator.languages);
+
+/** Its words. */
+export const words = wordsOf(language);
+
+/**
+ * Fills in the text of a page's HTML: `data-t` names an element's text, `data-t-label` its accessible name,
+ * `data-t-placeholder` its placeholder.
+ */
+export function translate(root: ParentNode = document): void {
+  const each = (name: string, set: (found: HTMLElement, text: string) => void) => {
+    for (const found of root.querySelectorAll<HTMLElement>(`[${name}]`)) {
+      const text = textOf(words, found.getAttribute(name) ?? '');
+      if (text !== undefined) set(found, text);
+    }
+  };
+  each('data-t', (found, text) => (found.textContent = text));
+  each('data-t-label', (found, text) => found.setAttribute('aria-label', text));
+  each('data-t-title', (found, text) => {
+    found.setAttribute('aria-label', text);
+    found.title = text;
+  });
+  each('data-t-placeholder', (found, text) => found.setAttribute('placeholder', text));
+}
+
+/** The next language of the switch. */
+export function otherLanguage(): Language {
+  return LANGUAGES[(LANGUAGES.indexOf(language) + 1) % LANGUAGES.length];
+}
+
+/** Remembers a language and shows the page anew in it. */
+export function switchLanguage(to: Language): void {
+  remember('language', to);
+  location.reload();
+}
+
+export function formatDate(iso: string): string {
+  return new Date(iso).toLocaleString(language, { dateStyle: 'medium', timeStyle: 'short' });
+}
+
+export function formatNumber(value: number, digits = 0): string {
+  return value.toLocaleString(language, { minimumFractionDigits: digits, maximumFractionDigits: digits });
+}

@@ -1,0 +1,78 @@
+import { call } from './api.js';
+
+export interface Person {
+  faceid: string;
+  groupid: string;
+  userid: string;
+  username: string;
+  /** Enrolled pictures. */
+  faces: number;
+  enrolledAt: string | null;
+}
+
+export interface PersonPicture {
+  id: string;
+  enrolledAt: string;
+  automatic: boolean;
+  /** The picture itself was kept. */
+  picture?: boolean;
+}
+
+export interface PeopleQuery {
+  group: string;
+  search: string;
+  offset: number;
+  limit: number;
+}
+
+const at = (faceid: string) => `/api/v1/people/${encodeURIComponent(faceid)}`;
+
+export function listPeople({ group, search, offset, limit }: PeopleQuery, signal?: AbortSignal) {
+  const query = new URLSearchParams({ offset: String(offset), limit: String(limit) });
+  if (group !== '') query.set('group', group);
+  if (search !== '') query.set('search', search);
+  return call<{ total: number; people: Person[] }>('GET', `/api/v1/people?${query}`, {
+    ...(signal && { signal }),
+  });
+}
+
+/** Everyone who fits, page by page. */
+export async function everyone(query: Pick<PeopleQuery, 'group' | 'search'>): Promise<Person[]> {
+  const all: Person[] = [];
+  for (;;) {
+    const { total, people } = await listPeople({ ...query, offset: all.length, limit: 1000 });
+    all.push(...people);
+    if (people.length === 0 || all.length >= total) return all;
+  }
+}
+
+/** Renames, or moves to another group or ID, which gives another faceid. */
+export function changePerson(
+  faceid: string,
+  change: Partial<Pick<Person, 'username' | 'groupid' | 'userid'>>,
+): Promise<Person> {
+  return call<Person>('PATCH', at(faceid), { json: change });
+}
+
+/** Puts all pictures of `from` under `into`; `from` is gone then. */
+export function mergePeople(into: string, from: string): Promise<Person> {
+  return call<Person>('POST', `${at(into)}/merge`, { json: { from } });
+}
+
+/** @param leaving the page is being left: the request outlives it */
+export function removePerson(faceid: string, leaving: boolean): Promise<void> {
+  return call('DELETE', at(faceid), { keepalive: leaving });
+}
+
+export function listPictures(faceid: string): Promise<PersonPicture[]> {
+  return call<PersonPicture[]>('GET', `${at(faceid)}/faces`);
+}
+
+export function removePicture(faceid: string, id: string, leaving: boolean): Promise<void> {
+  return call('DELETE', `${at(faceid)}/faces/${encodeURIComponent(id)}`, { keepalive: leaving });
+}
+
+/** The address of a kept picture. */
+export function pictureAddress(faceid: string, id: string): string {
+  return `${at(faceid)}/faces/${encodeURIComponent(id)}/picture`;
+}

@@ -1,0 +1,121 @@
+import { sentenceOf } from '../lib/api.js';
+import { createCameraMenu } from '../lib/camera-menu.js';
+import { element } from '../lib/dom.js';
+import { openKnownFace, openUnknownFace } from '../lib/face-dialog.js';
+import { createFaceList } from '../lib/face-list.js';
+import { createFaceStage } from '../lib/face-stage.js';
+import { formatNumber, words } from '../lib/i18n.js';
+import { composePicture, cutFace, download, nameByTime } from '../lib/picture.js';
+import { openPage } from '../lib/shell.js';
+import { toast } from '../lib/toast.js';
+
+/** How often the figures are written, milliseconds. */
+const FIGURES_EVERY = 500;
+
+openPage(words.recognitionTitle);
+
+const write = (id: string, text: string) => (element(id, HTMLElement).textContent = text);
+const button = (id: string) => element(id, HTMLButtonElement);
+const isPressed = (found: HTMLButtonElement) => found.getAttribute('aria-pressed') === 'true';
+const press = (found: HTMLButtonElement, on: boolean) => found.setAttribute('aria-pressed', String(on));
+const freeze = button('freeze');
+const landmarks = button('landmarks');
+const mirror = button('mirror');
+const fullScreen = button('full-screen');
+const theatre = element('theatre', HTMLElement);
+
+const list = createFaceList(element('faces', HTMLUListElement), element('announcer', HTMLElement), choose);
+const stage = createFaceStage(element('stage', HTMLElement), {
+  onAnswer({ faces }) {
+    if (!isPressed(freeze)) list.show(faces, stage.thresholds);
+  },
+  onNobody: () => list.show([], stage.thresholds),
+  onFacts: ({ pack }) => write('pack', pack.title),
+  onCamera(camera) {
+    hold(false);
+    press(mirror, camera.mirrored);
+    void menu.fill(camera);
+  },
+  onLink: (_state, way) =>
+    write('way', way === 'stream' ? words.wayStream : way === 'post' ? words.wayPost : '–'),
+  onRefused: (error) => toast(sentenceOf(error), { kind: 'bad' }),
+  onChosen: choose,
+});
+const menu = createCameraMenu(element('camera', HTMLSelectElement), (choice) => stage.choose(choice));
+
+/** Shows who a face is, or lets an unknown one be enrolled. */
+function choose(track: number): void {
+  const face = stage.shown.find((shown) => shown.track === track);
+  if (!face) return;
+  stage.mark(track);
+  const leave = () => stage.mark(undefined);
+  if (face.identity.faceid !== '') {
+    openKnownFace(face, stage.thresholds, leave);
+    return;
+  }
+  cutFace(stage.picture, face.box).then(
+    (picture) => openUnknownFace(picture, leave),
+    (error: unknown) => toast(sentenceOf(error), { kind: 'bad' }),
+  );
+}
+
+function hold(on: boolean): void {
+  press(freeze, on);
+  stage.freeze(on);
+  const label = freeze.querySelector('span');
+  if (label) label.textContent = on ? words.goOn : words.freeze;
+}
+
+freeze.addEventListener('click', () => hold(!isPressed(freeze)));
+landmarks.addEventListener('click', () => {
+  press(landmarks, !isPressed(landmarks));
+  stage.ask({ landmarks: isPressed(landmarks) });
+});
+mirror.addEventListener('click', () => {
+  press(mirror, !isPressed(mirror));
+  stage.setMirrored(isPressed(mirror));
+});
+button('save').addEventListener('click', () => {
+  composePicture(stage.picture, stage.overlay, stage.mirrored).then(
+    (picture) => download(picture, `${nameByTime()}.jpg`),
+    (error: unknown) => toast(sentenceOf(error), { kind: 'bad' }),
+  );
+});
+
+fullScreen.hidden = !document.fullscreenEnabled;
+fullScreen.addEventListener('click', () => {
+  void (document.fullscreenElement ? document.exitFullscreen() : theatre.requestFullscreen());
+});
+document.addEventListener('fullscreenchange', () => {
+  const on = document.fullscreenElement !== null;
+  press(fullScreen, on);
+  const label = fullScreen.querySelector('span');
+  if (label) label.textContent = on ? words.leaveFullScreen : words.fullScreen;
+});
+
+/** One letter each, where nothing is being typed. */
+const KEYS: Partial<Record<string, HTMLButtonElement>> = {
+  f: freeze,
+  l: landmarks,
+  m: mirror,
+  s: button('save'),
+  w: fullScreen,
+};
+document.addEventListener('keydown', (event) => {
+  const typing = event.target instanceof HTMLInputElement || event.target instanceof HTMLSelectElement;
+  const busy =
+    typing || event.ctrlKey || event.metaKey || event.altKey || document.querySelector('dialog[open]');
+  if (!busy) KEYS[event.key.toLowerCase()]?.click();
+});
+
+function writeFigures(): void {
+  const { answersPerSecond, drawsPerSecond, roundTrip, frame } = stage.figures();
+  write('rate', words.perSecond(formatNumber(answersPerSecond, 1)));
+  write('draws', words.perSecond(formatNumber(drawsPerSecond)));
+  write('round-trip', roundTrip === undefined ? '–' : words.milliseconds(Math.round(roundTrip)));
+  write('frame-size', frame ? `${frame.width} × ${frame.height}` : '–');
+}
+
+window.setInterval(writeFigures, FIGURES_EVERY);
+void menu.fill(undefined);
+stage.open();

@@ -1,0 +1,220 @@
+import { availableParallelism } from 'node:os';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { runBatch } from '../batch/batch.js';
+import { openJournal } from '../batch/journal.js';
+import { type BatchList, listPictures } from '../batch/list.js';
+import { createProgress } from '../batch/progress.js';
+import { describeLine, reportOf, writeReport } from '../batch/report.js';
+import { type Config, enrolLimits, fetchSettings, loadConfig } from '../config.js';
+import { KaomonError } from '../errors.js';
+import { createExactIndex } from '../gallery/index/exact-index.js';
+import { openGallery } from '../gallery/open.js';
+import { checkGroupId } from '../gallery/ids.js';
+import type { Gallery } from '../gallery/types.js';
+import { createFetcher } from '../models/download.js';
+import { preparePack } from '../models/prepare.js';
+import type { ReadyPack } from '../models/types.js';
+import { createVisionPool } from '../vision/pool.js';
+
+const USAGE = `Usage: kaomon enrol DIR|CSV [options]     (npm run enrol -- DIR|CSV [options])
+
+  DIR   a folder per person: DIR/<userid>/*.jpg, or DIR/<groupid>/<userid>/*.jpg
+  CSV   a file with the columns userid and file, and where wanted groupid and username
+
+  --group ID      group of people whose group nothing names (default: default)
+  --make-groups   make the groups that are not there yet
+  --dry-run       look at every picture and report, but enrol nobody
+  --report FILE   write the report there, as CSV or (FILE.json) as JSON
+  --again         look again at pictures that earlier runs refused
+
+Run it again after a break: it goes on where it stopped. Exit status: 0 every picture is enrolled, 2 some were not
+used (see the report), 1 it could not run, 130 it was stopped.`;
+
+/** Pictures read ahead of each vision thread, so that none waits for the disk. */
+const AHEAD = 2;
+/** Lines of the report that are printed; --report writes all. */
+const PRINTED = 200;
+
+/**
+ * `npm run enrol`: enrols a folder of pictures, or a CSV's.
+ * @param words the command line after the command
+ * @returns the exit status
+ */
+export async function main(words: string[]): Promise<number> {
+  try {
+    const { values, positionals } = parseArgs({
+      args: words,
+      allowPositionals: true,
+      options: {
+        group: { type: 'string', default: 'default' },
+        'make-groups': { type: 'boolean', default: false },
+        'dry-run': { type: 'boolean', default: false },
+        report: { type: 'string' },
+        again: { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    });
+    if (values.help) {
+      console.log(USAGE);
+      return 0;
+    }
+    const [place] = positionals;
+    if (positionals.length !== 1) {
+      throw new KaomonError('SETUP', `Name one folder or CSV file.\n${USAGE}`);
+    }
+    checkGroupId(values.group);
+    return await enrolPlace(path.resolve(place), {
+      group: values.group,
+      makeGroups: values['make-groups'],
+      dryRun: values['dry-run'],
+      again: values.again,
+      report: values.report,
+    });
+  } catch (error) {
+    // parseArgs throws a TypeError with a code for an option that is not known.
+    if (error instanceof KaomonError || (error instanceof TypeError && 'code' in error)) {
+      console.error(`kaomon: ${error.message}`);
+      return 1;
+    }
+    throw error;
+  }
+}
+
+interface EnrolOptions {
+  group: string;
+  makeGroups: boolean;
+  dryRun: boolean;
+  again: boolean;
+  report: string | undefined;
+}
+
+async function enrolPlace(place: string, options: EnrolOptions): Promise<number> {
+  const config = loadConfig();
+  const list = await listPictures(place, options.group);
+  console.error(
+    `${list.items.length} pictures${list.otherFiles > 0 ? `, ${list.otherFiles} other files` : ''}.`,
+  );
+  const pack = await preparePack(config.MODEL_PACK, {
+    modelsDir: config.MODELS_DIR,
+    fetchSource: createFetcher({ ...fetchSettings(config), hurry: true }),
+    onProgress: ({ kind, message }) => kind === 'note' && console.error(message),
+  });
+  const gallery = await openEnrolled(config, pack);
+  try {
+    await requireGroups(list, gallery, options);
+    return await enrolAll(place, list, { config, pack, gallery, options });
+  } finally {
+    await gallery.close();
+  }
+}
+
+interface Opened {
+  config: Config;
+  pack: ReadyPack;
+  gallery: Gallery;
+  options: EnrolOptions;
+}
+
+async function enrolAll(place: string, list: BatchList, opened: Opened): Promise<number> {
+  const { config, pack, gallery, options } = opened;
+  const threads = availableParallelism();
+  const vision = await createVisionPool({
+    pack,
+    providers: config.EXECUTION_PROVIDERS.split(','),
+    // One frame a thread on every core: sessions with several threads each fight for the cores.
+    threads: 1,
+    maxPixels: config.MAX_PIXELS,
+    minFaceSize: config.MIN_FACE_SIZE,
+    poolThreads: threads,
+    queueLength: threads * AHEAD,
+  });
+  const stop = stopOnSignal();
+  const { MIN_FACE_SIZE, MAX_PIXELS, EMBEDDINGS_DIR, KEEP_FACES } = config;
+  const limits = enrolLimits(config);
+  const key = [place, EMBEDDINGS_DIR, pack.id, MIN_FACE_SIZE, MAX_PIXELS, ...Object.values(limits)];
+  const journal = options.dryRun ? undefined : openJournal(path.join(config.CACHE_DIR, 'batch'), key);
+  const progress = createProgress(list.items.length, process.stderr);
+  const started = performance.now();
+  try {
+    const results = await runBatch(list.items, {
+      vision,
+      gallery,
+      limits,
+      keepFaces: KEEP_FACES,
+      maxPixels: MAX_PIXELS,
+      inFlight: threads * AHEAD,
+      dryRun: options.dryRun,
+      again: options.again,
+      ...(journal && { journal }),
+      onResult: ({ outcome }) => progress.step(outcome !== 'refused'),
+      stopped: stop.asked,
+    });
+    progress.end();
+    const seconds = (performance.now() - started) / 1000;
+    const lines = reportOf(results, list.refused);
+    if (options.report !== undefined) await writeReport(path.resolve(options.report), lines);
+    for (const line of lines.slice(0, PRINTED)) console.log(describeLine(line));
+    if (lines.length > PRINTED)
+      console.log(`... and ${lines.length - PRINTED} more: --report FILE has them all.`);
+    const count = (outcome: string) => results.filter((result) => result.outcome === outcome).length;
+    const unused = count('refused') + list.refused.length;
+    console.log(
+      `${options.dryRun ? 'Would enrol' : 'Enrolled'} ${count('enrolled')}, enrolled before ${count('known')}, ` +
+        `not used ${unused}; ${(results.length / seconds).toFixed(1)} pictures/s on ${threads} threads.`,
+    );
+    if (stop.asked()) {
+      console.log(`Stopped: ${list.items.length - results.length} pictures are left. Run it again to go on.`);
+      return 130;
+    }
+    return unused > 0 ? 2 : 0;
+  } finally {
+    progress.end();
+    journal?.close();
+    stop.end();
+    // ONNX Runtime aborts the process when it ends in mid-run.
+    await vision.close();
+  }
+}
+
+/** A folder's name that is no group might be a person's: nobody is put into a group that nobody made. */
+async function requireGroups(list: BatchList, gallery: Gallery, options: EnrolOptions): Promise<void> {
+  const known = new Set(gallery.groups().map(({ groupid }) => groupid));
+  const missing = [...new Set(list.items.map(({ groupid }) => groupid))].filter((id) => !known.has(id));
+  if (missing.length === 0) return;
+  if (!options.makeGroups) {
+    throw new KaomonError(
+      'SETUP',
+      `These groups are not there: ${missing.slice(0, 10).join(', ')}${missing.length > 10 ? ', ...' : ''}. ` +
+        'If they are groups, not people, run it again with --make-groups.',
+    );
+  }
+  if (options.dryRun) return;
+  for (const groupid of missing) await gallery.createGroup({ groupid, groupname: groupid });
+}
+
+/** Running workers learn of each enrolment by the log of events. */
+async function openEnrolled(config: Config, pack: ReadyPack): Promise<Gallery> {
+  const warn = (message: string) => console.error(message);
+  // Nobody is searched for here: no native part, and nothing to train.
+  const index = createExactIndex(pack.embedder.length);
+  return (await openGallery(config, { pack, index, warn, follow: false })).gallery;
+}
+
+/** The first signal lets the pictures under way finish; a second one ends the process as signals do. */
+function stopOnSignal() {
+  let asked = false;
+  const ask = () => {
+    asked = true;
+    console.error('\nStopping after the pictures under way.');
+  };
+  process.once('SIGINT', ask);
+  process.once('SIGTERM', ask);
+  return {
+    asked: () => asked,
+    end() {
+      process.off('SIGINT', ask);
+      process.off('SIGTERM', ask);
+    },
+  };
+}

@@ -1,0 +1,159 @@
+import { createHash } from 'node:crypto';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { loadConfig } from '../config.js';
+import { KaomonError } from '../errors.js';
+import { createFileStore } from '../gallery/file-store.js';
+import { splitFaceId } from '../gallery/ids.js';
+import { decodeNpy, NpyError } from '../gallery/npy.js';
+import type { EmbeddingStore } from '../gallery/store.js';
+import { EMBEDDERS, PACKS } from '../models/packs.js';
+import { note, runCommand } from './parts.js';
+
+const USAGE = `Usage: npm run import -- DIR [--pack ID] [--dry-run]
+  DIR   maiface's embeddings folder: DIR/<groupid>-<userid>/*.npy
+  ID    the pack that made the vectors (default: facenet, the network maiface uses)
+Takes the vectors over, makes their groups, and says what it left out and why. The folder is only read; what is here
+already stays and is not taken twice. A server that is running sees them after a restart.`;
+
+/** What became of a folder of vectors. */
+export interface ImportReport {
+  people: number;
+  /** Faces taken over now. */
+  taken: number;
+  /** Faces that an earlier run took over. */
+  present: number;
+  groups: string[];
+  leftOut: { file: string; reason: string }[];
+}
+
+/**
+ * Takes over folders of `.npy` files, one a person. Running it again takes what is new.
+ * @param source `<source>/<groupid>-<userid>/*.npy`; only read
+ * @param length numbers in a vector of the store's pack
+ * @param dryRun looks and reports, but writes nothing
+ * @throws KaomonError SETUP when the folder cannot be read
+ */
+export async function importFolders(
+  source: string,
+  store: EmbeddingStore,
+  { length, dryRun = false }: { length: number; dryRun?: boolean },
+): Promise<ImportReport> {
+  const report: ImportReport = { people: 0, taken: 0, present: 0, groups: [], leftOut: [] };
+  const leaveOut = (file: string, reason: string) => report.leftOut.push({ file, reason });
+  const known = new Set((await store.readGroups()).map(({ groupid }) => groupid));
+  const entries = await readdir(source, { withFileTypes: true }).catch((cause: unknown) => {
+    throw new KaomonError('SETUP', `The folder ${source} cannot be read.`, { cause });
+  });
+  for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    const { name: faceid } = entry;
+    const ids = splitFaceId(faceid);
+    if (!entry.isDirectory()) leaveOut(faceid, 'it is no folder of a person');
+    else if (!ids) leaveOut(faceid, 'its name is not <groupid>-<userid> in letters, digits, "_" and "."');
+    if (!entry.isDirectory() || !ids) continue;
+    const here = new Set((await store.readPerson(faceid, new Set()))?.faces.map(({ id }) => id));
+    let found = 0;
+    for (const file of (await readdir(path.join(source, faceid))).sort()) {
+      const place = path.join(faceid, file);
+      const face = await readVector(path.join(source, place), faceid, length);
+      if (typeof face === 'string') {
+        leaveOut(place, face);
+        continue;
+      }
+      found += 1;
+      if (here.has(face.id)) {
+        report.present += 1;
+        continue;
+      }
+      here.add(face.id);
+      report.taken += 1;
+      if (!known.has(ids.groupid)) {
+        known.add(ids.groupid);
+        report.groups.push(ids.groupid);
+        if (!dryRun) await store.createGroup({ groupid: ids.groupid, groupname: ids.groupid });
+      }
+      const { vector, ...described } = face;
+      if (!dryRun)
+        await store.addFace({ ...described, faceid, automatic: false, hasPicture: false }, vector, {});
+    }
+    if (found > 0) report.people += 1;
+  }
+  return report;
+}
+
+/** A face named by its content, so that a second run knows it; or why it is none. */
+async function readVector(
+  file: string,
+  faceid: string,
+  length: number,
+): Promise<{ id: string; enrolledAt: string; vector: Float32Array } | string> {
+  if (!file.endsWith('.npy')) return 'it is no .npy file';
+  let vector: Float32Array;
+  try {
+    vector = decodeNpy(await readFile(file));
+  } catch (error) {
+    if (error instanceof NpyError) return error.message;
+    throw error;
+  }
+  if (vector.length !== length) return `it holds ${vector.length} numbers, this pack ${length}`;
+  const norm = Math.hypot(...vector);
+  if (!Number.isFinite(norm) || norm === 0) return 'its numbers are not an embedding';
+  const at = (await stat(file)).mtime.toISOString();
+  const digits = at.replace(/\D/g, '');
+  const hash = createHash('sha256').update(new Uint8Array(vector.buffer)).digest('hex').slice(0, 10);
+  return {
+    id: `${faceid}_${digits.slice(0, 8)}_${digits.slice(8, 14)}_m${hash}`,
+    enrolledAt: `${at.slice(0, 19)}Z`,
+    vector: vector.map((value) => value / norm),
+  };
+}
+
+/**
+ * `npm run import`: takes over maiface's vectors.
+ * @param words the command line after the command
+ * @returns the exit status: 0 all were taken, 2 some were left out
+ */
+export function main(words: string[]): Promise<number> {
+  return runCommand(async () => {
+    const { values, positionals } = parseArgs({
+      args: words,
+      allowPositionals: true,
+      options: {
+        pack: { type: 'string', default: 'facenet' },
+        'dry-run': { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    });
+    if (values.help) {
+      console.log(USAGE);
+      return 0;
+    }
+    if (positionals.length !== 1) throw new KaomonError('SETUP', `Name one folder.\n${USAGE}`);
+    // The pack need not be installed: its vectors wait for it.
+    const pack = PACKS.find(({ id }) => id === values.pack);
+    if (!pack) {
+      const known = PACKS.map(({ id }) => id).join(', ');
+      throw new KaomonError(
+        'SETUP',
+        `Vectors can be taken over for the packs ${known}, not for "${values.pack}".`,
+      );
+    }
+    const { length } = EMBEDDERS[pack.embedder].input;
+    const { EMBEDDINGS_DIR } = loadConfig();
+    const store = createFileStore({ folder: EMBEDDINGS_DIR, pack: pack.id, length, warn: note });
+    try {
+      const dryRun = values['dry-run'];
+      const report = await importFolders(path.resolve(positionals[0]), store, { length, dryRun });
+      for (const { file, reason } of report.leftOut) console.log(`left out: ${file}: ${reason}`);
+      if (report.groups.length > 0)
+        console.log(`${dryRun ? 'New' : 'Made'} groups: ${report.groups.join(', ')}.`);
+      console.log(
+        `${report.people} people; ${report.taken} faces ${dryRun ? 'to take over' : 'taken over'}, ${report.present} were here already, ${report.leftOut.length} left out.`,
+      );
+      return report.leftOut.length > 0 ? 2 : 0;
+    } finally {
+      await store.close();
+    }
+  });
+}

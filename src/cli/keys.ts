@@ -1,0 +1,85 @@
+import { parseArgs } from 'node:util';
+import { createAudit, type AuditEntry } from '../access/audit.js';
+import { createKeys, type KeyInfo } from '../access/keys.js';
+import { ROLES, type Role } from '../access/roles.js';
+import { loadConfig } from '../config.js';
+import { KaomonError } from '../errors.js';
+
+const USAGE = `Usage: kaomon keys list                     lists the keys
+       kaomon keys add NAME --role ROLE    makes a key and shows it once
+                  --groups A,B             ties it to groups
+       kaomon keys revoke NAME_OR_ID       ends a key and whoever is signed in with it
+
+Roles: ${ROLES.join(' < ')}. A running server takes changes up at once.`;
+
+/** One key as a line of a table. */
+export function describeKey({ id, name, role, groups, createdAt }: KeyInfo): string {
+  const tied = groups ? groups.join(',') : 'all groups';
+  return `${id}  ${role.padEnd(9)}  ${createdAt.slice(0, 10)}  ${name}  (${tied})`;
+}
+
+/**
+ * `kaomon keys`: makes, lists and revokes keys in the file that the server reads.
+ * @param words the command line after the command
+ * @returns the exit status
+ */
+export async function main(words: string[]): Promise<number> {
+  try {
+    const { values, positionals } = parseArgs({
+      args: words,
+      allowPositionals: true,
+      options: {
+        role: { type: 'string', default: 'recognise' },
+        groups: { type: 'string', default: '' },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    });
+    const [verb, name, ...more] = positionals;
+    if (values.help) {
+      console.log(USAGE);
+      return 0;
+    }
+    const { KEYS_FILE, AUDIT_FILE } = loadConfig();
+    const keys = createKeys({ file: KEYS_FILE });
+    const audit = createAudit({ file: AUDIT_FILE });
+    const record = async (action: AuditEntry['action'], { id, name, role }: KeyInfo) => {
+      const whom = { id, name, role };
+      audit.record({ who: 'command line', address: 'command line', action, whom, outcome: 'done' });
+      await audit.flush();
+    };
+    if (verb === 'list' && positionals.length === 1) {
+      const all = await keys.list();
+      console.log(all.length > 0 ? all.map(describeKey).join('\n') : 'There is no key yet.');
+      return 0;
+    }
+    if (verb === 'add' && name && more.length === 0) {
+      const groups = values.groups.split(',').filter(Boolean);
+      const { key, info } = await keys.add({ name, role: roleOf(values.role), groups });
+      await record('key added', info);
+      console.error('The key is shown this once:');
+      console.log(key);
+      return 0;
+    }
+    if (verb === 'revoke' && name && more.length === 0) {
+      const info = await keys.revoke(name);
+      await record('key revoked', info);
+      console.log(`Revoked: ${info.name} (${info.id}).`);
+      return 0;
+    }
+    throw new KaomonError('SETUP', USAGE);
+  } catch (error) {
+    // parseArgs throws a TypeError with a code for an option that is not known.
+    if (error instanceof KaomonError || (error instanceof TypeError && 'code' in error)) {
+      const cause = error.cause instanceof Error ? ` (${error.cause.message})` : '';
+      console.error(`kaomon: ${error.message}${cause}`);
+      return 1;
+    }
+    throw error;
+  }
+}
+
+function roleOf(word: string): Role {
+  const role = ROLES.find((known) => known === word);
+  if (role) return role;
+  throw new KaomonError('SETUP', `--role ${word}: the roles are ${ROLES.join(', ')}.`);
+}

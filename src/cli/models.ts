@@ -1,0 +1,110 @@
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { fetchSettings, loadConfig } from '../config.js';
+import { KaomonError } from '../errors.js';
+import { createFetcher } from '../models/download.js';
+import { installFrom } from '../models/install.js';
+import { listPacks, type PackStatus, preparePack, type Progress } from '../models/prepare.js';
+
+const USAGE = `Usage: npm run models                    lists the model packs
+       npm run models -- --json          the same for programs
+       npm run models -- --fetch [PACK]  fetches a pack (facenet where none is named) and builds it
+       npm run models -- --from PLACE    builds what it can from published files in a folder, or from one file`;
+
+const STATES = {
+  installed: 'installed',
+  buildable: 'built at the next start that uses it',
+  missing: 'not here',
+  broken: 'cannot be used',
+} as const;
+
+/** One pack as a few lines for a person. */
+export function describePack(pack: PackStatus): string {
+  const rows: [string, string][] = [
+    ['state', `${STATES[pack.state]}${pack.problem ? `: ${pack.problem}` : ''}`],
+    ['licence', pack.licence],
+    ...pack.from.map((place): [string, string] => ['from', place]),
+    ...pack.networks.map(({ file, bytes, sha256 }): [string, string] => [
+      'file',
+      `${file}  ${(bytes / 1e6).toFixed(1)} MB  sha256 ${sha256}`,
+    ]),
+  ];
+  const lines = rows
+    .filter(([, text]) => text !== '')
+    .map(([name, text], i, all) => `    ${(i > 0 && all[i - 1][0] === name ? '' : name).padEnd(9)}${text}`);
+  return [`${pack.inUse ? '*' : ' '} ${pack.id}  ${pack.title}`, ...lines].join('\n');
+}
+
+/** A bar that is drawn over itself on a terminal; in a file, a line when a step begins and at each tenth of it. */
+function createProgressLine(out: NodeJS.WriteStream): (progress: Progress) => void {
+  const width = 30;
+  let last = '';
+  return ({ kind, message, fraction }) => {
+    const known = kind === 'fetch' && fraction !== undefined;
+    if (out.isTTY && known) {
+      const bar = '#'.repeat(Math.floor(fraction * width)).padEnd(width, '-');
+      out.write(`\r  ${message} [${bar}] ${Math.floor(fraction * 100)} %${fraction === 1 ? '\n' : ''}`);
+      return;
+    }
+    const line = known ? `${message} ${Math.floor(fraction * 10) * 10} %` : message;
+    if (line !== last) out.write(`  ${line}\n`);
+    last = line;
+  };
+}
+
+/**
+ * `npm run models`: lists the packs, fetches one or builds from files.
+ * @param words the command line after the command
+ * @returns the exit status
+ */
+export async function main(words: string[]): Promise<number> {
+  try {
+    const { values, positionals } = parseArgs({
+      args: words,
+      allowPositionals: true,
+      options: {
+        fetch: { type: 'boolean', default: false },
+        from: { type: 'string' },
+        json: { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    });
+    if (values.help) {
+      console.log(USAGE);
+      return 0;
+    }
+    if (positionals.length > (values.fetch ? 1 : 0)) {
+      throw new KaomonError('SETUP', `"${positionals.at(-1)}" is one word too many.\n${USAGE}`);
+    }
+    const config = loadConfig();
+    const { MODEL_PACK, MODELS_DIR } = config;
+    const context = { modelsDir: MODELS_DIR, onProgress: createProgressLine(process.stderr) };
+    if (values.from !== undefined) {
+      const { packs, missing } = await installFrom(path.resolve(values.from), context);
+      console.log(`Installed: ${packs.join(', ') || 'a part of a pack'}.`);
+      if (missing.length > 0) console.log(`Not there: ${missing.join(', ')}.`);
+      return 0;
+    }
+    if (values.fetch) {
+      const fetchSource = createFetcher(fetchSettings(config));
+      const pack = await preparePack(positionals.at(0) ?? 'facenet', { ...context, fetchSource });
+      console.log(`Installed: ${pack.id}. Licence: ${pack.licence}.`);
+      return 0;
+    }
+    const packs = await listPacks(MODEL_PACK, { modelsDir: MODELS_DIR });
+    if (values.json) {
+      console.log(JSON.stringify(packs, null, 2));
+      return 0;
+    }
+    console.log(packs.map(describePack).join('\n\n'));
+    console.log(`\n* = in use (MODEL_PACK=${MODEL_PACK}). Folder: ${MODELS_DIR}`);
+    return 0;
+  } catch (error) {
+    // parseArgs throws a TypeError with a code for an option that is not known.
+    if (error instanceof KaomonError || (error instanceof TypeError && 'code' in error)) {
+      console.error(`kaomon: ${error.message}`);
+      return 1;
+    }
+    throw error;
+  }
+}

@@ -1,0 +1,70 @@
+/** What the commands share: the parts of the server, opened by the same settings, without the server. */
+import type { Config } from '../config.js';
+import { KaomonError } from '../errors.js';
+import { openGallery as openSharedGallery } from '../gallery/open.js';
+import { createExactIndex } from '../gallery/index/exact-index.js';
+import type { Gallery } from '../gallery/types.js';
+import { preparePack } from '../models/prepare.js';
+import type { ReadyPack } from '../models/types.js';
+import { createVisionPool } from '../vision/pool.js';
+import type { VisionPool } from '../vision/types.js';
+
+/** A line of progress or warning; results go to standard output. */
+export const note = (message: string): void => void process.stderr.write(`  ${message}\n`);
+
+/** The pack of a name, built where need be; nothing is fetched. @throws KaomonError SETUP */
+export function openPack(id: string, { MODELS_DIR }: Config): Promise<ReadyPack> {
+  return preparePack(id, { modelsDir: MODELS_DIR, onProgress: ({ message }) => note(message) });
+}
+
+/** The caller closes it. @throws KaomonError NO_MODEL, SETUP */
+export function openVision(pack: ReadyPack, config: Config): Promise<VisionPool> {
+  return createVisionPool({
+    pack,
+    providers: config.EXECUTION_PROVIDERS.split(','),
+    threads: 1,
+    maxPixels: config.MAX_PIXELS,
+    minFaceSize: config.MIN_FACE_SIZE,
+    poolThreads: config.VISION_THREADS,
+    queueLength: config.VISION_QUEUE,
+  });
+}
+
+/**
+ * A gallery to write into; the caller closes it. Running workers learn of what is written by the log of events. A
+ * command searches too little to want more than the exact index.
+ */
+export async function openGallery(pack: ReadyPack, config: Config): Promise<Gallery> {
+  const index = createExactIndex(pack.embedder.length);
+  return (await openSharedGallery(config, { pack, index, warn: note, follow: false })).gallery;
+}
+
+/**
+ * Runs a command and turns what a person can mend into one line.
+ * @returns its exit status
+ */
+export async function runCommand(work: () => Promise<number>): Promise<number> {
+  try {
+    return await work();
+  } catch (error) {
+    // parseArgs throws a TypeError with a code for an option that is not known.
+    if (error instanceof KaomonError || (error instanceof TypeError && 'code' in error)) {
+      console.error(`kaomon: ${error.message}`);
+      return 1;
+    }
+    throw error;
+  }
+}
+
+/** Works through a list, so many at a time, in order of the list. */
+export async function inParallel<T>(
+  items: readonly T[],
+  atOnce: number,
+  work: (item: T) => Promise<void>,
+): Promise<void> {
+  const queue = items.values();
+  const worker = async () => {
+    for (const item of queue) await work(item);
+  };
+  await Promise.all(Array.from({ length: atOnce }, worker));
+}

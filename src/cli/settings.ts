@@ -1,0 +1,34 @@
+import { SettingsSchema } from '../settings-schema.js';
+
+interface Property {
+  default?: string | number | boolean;
+  description?: string;
+  minimum?: number;
+  maximum?: number;
+}
+
+/** Defaults that are another on every machine: their sentence says which. */
+const BY_MACHINE = new Set(['VISION_THREADS']);
+
+/** Every setting as a row of a Markdown table; docs/settings.md holds it, and a test holds the two together. */
+export function settingsTable(): string {
+  const rows = Object.entries(SettingsSchema.properties as Record<string, Property>).map(
+    ([name, property]) => {
+      const { default: value, description = '', minimum, maximum } = property;
+      const shown = value === undefined || value === '' || BY_MACHINE.has(name) ? '' : `\`${String(value)}\``;
+      const upTo = maximum === undefined ? 'or more' : `to ${maximum}`;
+      const bounds = minimum === undefined ? '' : `${minimum} ${upTo}`;
+      return `| \`${name}\` | ${shown} | ${bounds} | ${description.replaceAll('|', '\\|')} |`;
+    },
+  );
+  return ['| setting | default | bounds | what it does |', '| --- | --- | --- | --- |', ...rows].join('\n');
+}
+
+/**
+ * `kaomon settings`: prints the table of docs/settings.md.
+ * @returns the exit status
+ */
+export function main(): Promise<number> {
+  console.log(settingsTable());
+  return Promise.resolve(0);
+}

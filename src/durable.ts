@@ -1,0 +1,97 @@
+import { randomBytes } from 'node:crypto';
+import { link, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import path from 'node:path';
+
+/** How unfinished files are named: swept at a later start. */
+export const UNFINISHED = '.unfinished-';
+/** A temporary file lives for milliseconds; one older than this was left by a crash, milliseconds. */
+const UNFINISHED_AGE = 60_000;
+
+/** Makes a folder's entries (a rename, a new file) survive a power cut. */
+export async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Makes a folder and everything above it that is missing, durably. */
+export async function makeFolder(folder: string): Promise<void> {
+  const first = await mkdir(folder, { recursive: true });
+  if (first) await syncFolder(path.dirname(first));
+}
+
+/**
+ * Writes a file so that it is there whole or not at all, also after a power cut: temporary name, fsync, rename, fsync
+ * of the folder.
+ * @throws ENOENT when the folder is not there, or goes away in between
+ */
+export async function writeDurably(file: string, data: Uint8Array | string): Promise<void> {
+  await place(file, data, rename);
+}
+
+/** As {@link writeDurably}, for a file that must not be there yet. @returns false when it is */
+export async function createDurably(file: string, data: Uint8Array | string): Promise<boolean> {
+  try {
+    await place(file, data, async (unfinished) => {
+      // A link fails where a rename would replace.
+      await link(unfinished, file);
+      await rm(unfinished);
+    });
+    return true;
+  } catch (error) {
+    if (hasCode(error, 'EEXIST')) return false;
+    throw error;
+  }
+}
+
+async function place(
+  file: string,
+  data: Uint8Array | string,
+  move: (unfinished: string, file: string) => Promise<void>,
+): Promise<void> {
+  const folder = path.dirname(file);
+  const unfinished = path.join(folder, `${UNFINISHED}${randomBytes(6).toString('hex')}`);
+  try {
+    const handle = await open(unfinished, 'wx', 0o600);
+    try {
+      await handle.writeFile(data);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await move(unfinished, file);
+  } catch (error) {
+    await rm(unfinished, { force: true });
+    throw error;
+  }
+  await syncFolder(folder);
+}
+
+/** Whether a system call failed in this way. */
+export function hasCode(error: unknown, ...codes: string[]): boolean {
+  return error instanceof Error && 'code' in error && codes.includes(String(error.code));
+}
+
+/** What the work answers, or undefined when a file or folder was not there. */
+export async function unlessMissing<T>(work: Promise<T>): Promise<T | undefined> {
+  try {
+    return await work;
+  } catch (error) {
+    if (hasCode(error, 'ENOENT', 'ENOTDIR')) return undefined;
+    throw error;
+  }
+}
+
+/** Deletes a leftover temporary file, but not one that another process is writing at this moment. */
+export async function sweepUnfinished(file: string): Promise<void> {
+  const found = await unlessMissing(stat(file));
+  if (found && Date.now() - found.mtimeMs > UNFINISHED_AGE) await rm(file, { force: true });
+}
+
+/** The names in a folder; none when it is not there. */
+export async function namesIn(folder: string): Promise<string[]> {
+  return (await unlessMissing(readdir(folder))) ?? [];
+}

@@ -1,0 +1,35 @@
+import { Type } from 'typebox';
+import { Value } from 'typebox/value';
+import type { GalleryEvent } from './event.js';
+
+const EventSchema = Type.Object({
+  kind: Type.Enum([
+    ...['begun', 'given-up', 'created', 'enrolled', 'updated', 'moved', 'merged', 'removed', 'face-removed'],
+    ...['group-created', 'group-updated', 'group-removed'],
+  ]),
+  uid: Type.String(),
+  worker: Type.String(),
+  pack: Type.String(),
+  at: Type.String(),
+  groupid: Type.String(),
+  faceid: Type.Optional(Type.String()),
+  from: Type.Optional(Type.String()),
+  face: Type.Optional(Type.String()),
+  of: Type.Optional(Type.String()),
+});
+
+/** One line without a line break. */
+export function encodeEvent(event: GalleryEvent): string {
+  return JSON.stringify(event);
+}
+
+/** The event, or undefined when the text is torn or of another version. */
+export function decodeEvent(text: string): GalleryEvent | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  return Value.Check(EventSchema, value) ? (value as GalleryEvent) : undefined;
+}

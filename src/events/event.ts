@@ -1,0 +1,65 @@
+/** What can happen to a gallery, here or in another worker. */
+export type ChangeKind =
+  | 'created'
+  | 'enrolled'
+  | 'updated'
+  | 'moved'
+  | 'merged'
+  | 'removed'
+  | 'face-removed'
+  | 'group-created'
+  | 'group-updated'
+  | 'group-removed';
+
+/** One change, told after it shows in this process's memory. */
+export interface GalleryChange {
+  kind: ChangeKind;
+  /** ISO 8601. */
+  at: string;
+  groupid: string;
+  /** The person after the change; absent when a group changed. */
+  faceid?: string;
+  /** Of a moved or merged person: the faceid that is gone. */
+  from?: string;
+  /** The face that came or went; its vector is in the store under this id. */
+  face?: string;
+}
+
+/**
+ * One entry of the log. A change is two of them: `begun` before the store is touched, then the change itself, which
+ * names the first in `of`. A `begun` without its second half is what a worker leaves that dies in between: the others
+ * then look into the store themselves. `given-up` closes one whose change did not come about.
+ */
+export interface GalleryEvent extends Omit<GalleryChange, 'kind'> {
+  kind: ChangeKind | 'begun' | 'given-up';
+  /** Unique; made by the writer. */
+  uid: string;
+  /** The worker that wrote it. */
+  worker: string;
+  /** The pack whose gallery it is about. */
+  pack: string;
+  /** The uid of the `begun` that this one closes. */
+  of?: string;
+}
+
+/** The people whose state in the store an entry speaks of; none: it speaks of the groups. */
+export function faceidsOf({ faceid, from }: Pick<GalleryEvent, 'faceid' | 'from'>): string[] {
+  return [faceid, from].filter((id) => id !== undefined);
+}
+
+/** Where a gallery announces its changes; see {@link GalleryEvent}. */
+export interface Journal {
+  /** Says what is about to change. @returns a name for {@link done} and {@link giveUp} @throws when it cannot be said */
+  begin(change: GalleryChange): Promise<string>;
+  /** Tells the others; resolves when the log has it for good. @throws when it cannot be said */
+  done(begun: string, change: GalleryChange): Promise<void>;
+  /** Nothing came of it. Never throws: the others would look into the store and find nothing. */
+  giveUp(begun: string, change: GalleryChange): Promise<void>;
+}
+
+/** For a process that shares its gallery with nobody. */
+export const NO_JOURNAL: Journal = {
+  begin: () => Promise.resolve(''),
+  done: () => Promise.resolve(),
+  giveUp: () => Promise.resolve(),
+};

@@ -1,0 +1,127 @@
+import { type FSWatcher, watch } from 'node:fs';
+import type { FileHandle } from 'node:fs/promises';
+import { makeFolder } from '../durable.js';
+import { createBell } from './bell.js';
+import type { Following, LoggedEvent, LogListener } from './log.js';
+import {
+  eventIn,
+  formatPlace,
+  type Line,
+  listSegments,
+  openSegment,
+  parsePlace,
+  type Place,
+  readLines,
+} from './segments.js';
+
+/** Bytes read at a time. */
+const READ = 1 << 18;
+/** The file system tells of new lines; where it cannot (some network disks) they are looked for this often, milliseconds. */
+const POLL = 200;
+const POLL_WITHOUT_WATCH = 100;
+
+/** Follows the segments of a folder; see `EventLog.follow`. @param end the position after the last whole line */
+export function followFile(
+  folder: string,
+  position: string,
+  listener: LogListener,
+  end: () => Promise<string>,
+): Following {
+  const bell = createBell();
+  let stopped = false;
+  let watcher: FSWatcher | undefined;
+  let open: { handle: FileHandle; segment: number } | undefined;
+
+  function startWatching(): void {
+    try {
+      watcher = watch(folder, () => bell.ring());
+      watcher.on('error', () => {
+        watcher?.close();
+        watcher = undefined;
+      });
+    } catch {
+      watcher = undefined;
+    }
+  }
+
+  async function handleOf(segment: number): Promise<FileHandle | undefined> {
+    if (open?.segment === segment) return open.handle;
+    await open?.handle.close();
+    open = undefined;
+    const handle = await openSegment(folder, segment);
+    if (handle) open = { handle, segment };
+    return handle;
+  }
+
+  /** The next lines; 'lost' when the place is no more. */
+  async function read(place: Place): Promise<Line[] | 'lost'> {
+    const handle = await handleOf(place.segment);
+    if (!handle) {
+      const segments = await listSegments(folder);
+      // Made since it was looked for; or sealed, and nobody has written into the next one yet.
+      const isThere = segments.includes(place.segment);
+      const isNext = place.offset === 0 && segments.every((segment) => segment < place.segment);
+      return isThere || (isNext && segments.length > 0) ? [] : 'lost';
+    }
+    const { size } = await handle.stat();
+    if (place.offset > size) return 'lost';
+    return readLines(handle, place.offset, READ);
+  }
+
+  async function step(place: Place | undefined): Promise<Place | undefined> {
+    const lines = place ? await read(place) : 'lost';
+    if (lines === 'lost' || !place) {
+      const next = await end();
+      await open?.handle.close();
+      open = undefined;
+      await listener.lost(next);
+      return parsePlace(next);
+    }
+    const batch: LoggedEvent[] = [];
+    let next = place;
+    for (const line of lines) {
+      const before = formatPlace(next);
+      if (line.seal !== undefined) {
+        next = { segment: line.seal, offset: 0 };
+        break;
+      }
+      next = { segment: place.segment, offset: line.end };
+      const event = eventIn(line);
+      if (event) batch.push({ id: formatPlace(next), before, event });
+    }
+    if (batch.length > 0) await listener.events(batch);
+    if (lines.length === 0) await bell.wait(watcher ? POLL : POLL_WITHOUT_WATCH);
+    return next;
+  }
+
+  const isStopped = () => stopped;
+
+  async function run(): Promise<void> {
+    await makeFolder(folder);
+    startWatching();
+    let place = parsePlace(position);
+    let failing = false;
+    while (!isStopped()) {
+      try {
+        place = await step(place);
+        if (failing) listener.trouble(undefined);
+        failing = false;
+      } catch (error) {
+        failing = true;
+        listener.trouble(String(error));
+        await bell.wait(POLL);
+      }
+    }
+    watcher?.close();
+    await open?.handle.close();
+  }
+
+  const running = run();
+  return {
+    async close() {
+      stopped = true;
+      bell.ring();
+      await running;
+    },
+  };
+}

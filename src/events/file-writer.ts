@@ -1,0 +1,67 @@
+import { type FileHandle, open } from 'node:fs/promises';
+import { makeFolder, syncFolder } from '../durable.js';
+import { encodeEvent } from './event-text.js';
+import type { GalleryEvent } from './event.js';
+import { listSegments, readLines, sealLine, segmentFile } from './segments.js';
+
+/**
+ * Appends to the last segment. Several processes may: each line is one write at the file's end (O_APPEND), which
+ * Linux never mixes with another. A line begins with a line break, too, so that what a crash tore off stays a line
+ * of its own, which nobody can read and nobody was promised.
+ * @param segmentBytes a segment is sealed when it has grown over this
+ */
+export function createFileWriter(folder: string, segmentBytes: number) {
+  let current: { handle: FileHandle; segment: number; checked: number } | undefined;
+  let tail: Promise<unknown> = Promise.resolve();
+
+  async function openLast(atLeast: number): Promise<NonNullable<typeof current>> {
+    await current?.handle.close();
+    current = undefined;
+    await makeFolder(folder);
+    const segment = Math.max(atLeast, (await listSegments(folder)).at(-1) ?? 1);
+    const handle = await open(segmentFile(folder, segment), 'a+', 0o600);
+    await syncFolder(folder);
+    current = { handle, segment, checked: 0 };
+    return current;
+  }
+
+  async function write(handle: FileHandle, text: string): Promise<void> {
+    const bytes = Buffer.from(text);
+    const { bytesWritten } = await handle.write(bytes);
+    if (bytesWritten < bytes.length)
+      throw new Error('The log of events could not be written: is the disk full?');
+  }
+
+  async function append(event: GalleryEvent): Promise<void> {
+    const text = encodeEvent(event);
+    let { handle, segment, checked } = current ?? (await openLast(1));
+    for (;;) {
+      await write(handle, `\n${text}\n`);
+      const lines = await readLines(handle, checked);
+      const mine = lines.findLast((line) => line.text === text);
+      const seal = lines.find((line) => line.seal !== undefined);
+      if (mine && (!seal || seal.start > mine.start)) {
+        // Before the store is touched the entry matters to living processes only, and needs no disk.
+        if (event.kind !== 'begun') await handle.datasync();
+        if (current) current.checked = mine.end;
+        if (!seal && mine.end > segmentBytes) await write(handle, sealLine(segment + 1));
+        return;
+      }
+      ({ handle, segment, checked } = await openLast((seal?.seal ?? segment) + (seal ? 0 : 1)));
+    }
+  }
+
+  return {
+    /** One after another. @throws when the entry is not in the log for good */
+    append(event: GalleryEvent): Promise<void> {
+      const mine = tail.then(() => append(event));
+      tail = mine.catch(() => undefined);
+      return mine;
+    },
+    async close(): Promise<void> {
+      await tail;
+      await current?.handle.close();
+      current = undefined;
+    },
+  };
+}

@@ -1,0 +1,71 @@
+import type { GalleryEvent } from './event.js';
+
+/** An event and where it stands. */
+export interface LoggedEvent {
+  /** The position after it: following from here goes on with the next one. */
+  id: string;
+  /** The position before it. */
+  before: string;
+  event: GalleryEvent;
+}
+
+/** Who follows a log. Each is waited for before the next: nothing is handed over out of order. */
+export interface LogListener {
+  /** The next events, in the order of the log. */
+  events(batch: LoggedEvent[]): Promise<void>;
+  /** What came after the position cannot be known any more (trimmed, lost): look at the store, then go on from here. */
+  lost(position: string): Promise<void>;
+  /** The log cannot be reached (the reason), or can be again (undefined). */
+  trouble(reason: string | undefined): void;
+}
+
+export interface Following {
+  /** Resolves when the listener is called no more. */
+  close(): Promise<void>;
+}
+
+export interface TrimLimits {
+  /** Older events go, milliseconds. */
+  maxAge: number;
+  /** So many stay at most. */
+  maxLength: number;
+}
+
+/**
+ * What happened to the gallery, in one order for all workers. A position is a text of the log's own and never made up
+ * elsewhere; `''` is "unknown".
+ */
+export interface EventLog {
+  readonly kind: 'file' | 'redis';
+  /** Resolves when the event would survive a crash of this process and, as far as the log can do that, a power cut. */
+  append(event: GalleryEvent): Promise<void>;
+  /**
+   * Where a worker that is about to load the store must follow from: the end, or before the oldest change of the last
+   * minute that was begun and not yet closed.
+   */
+  start(): Promise<string>;
+  /** Hands over everything after the position, and what is appended from then on. */
+  follow(position: string, listener: LogListener): Following;
+  /** Says how far a running worker has come, so that no event is trimmed that it has yet to read. @param ttl milliseconds */
+  register(worker: string, position: string, ttl: number): Promise<void>;
+  unregister(worker: string): Promise<void>;
+  /** Drops old events, never one that a registered worker has yet to read. */
+  trim(limits: TrimLimits): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** How long a begun change may take, milliseconds: after that the one who began it is gone or its entry is. */
+export const LONGEST_CHANGE = 60_000;
+
+/**
+ * Where to follow from, given the newest entries; see {@link EventLog.start}.
+ * @param entries in order @param end the position after the last
+ */
+export function startOf(entries: readonly LoggedEvent[], end: string, now: number): string {
+  const closed = new Set(entries.map(({ event }) => event.of));
+  const open = entries.find(
+    ({ event: { kind, uid, at } }) =>
+      kind === 'begun' && !closed.has(uid) && now - Date.parse(at) < LONGEST_CHANGE,
+  );
+  return open?.before ?? end;
+}

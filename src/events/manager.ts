@@ -1,0 +1,70 @@
+/**
+ * The event manager: a child of one worker, which follows the log and hands its worker the events, batch by batch. It
+ * says how far the worker is, and trims the log. It ends with its worker, whatever ends that.
+ */
+import type { EventLog } from './log.js';
+import type { ToManager, ToWorker } from './messages.js';
+import { openLog } from './open-log.js';
+
+/** How often the worker's position is written down, and how long it holds without that, milliseconds. */
+const REGISTER = { every: 5_000, ttl: 60_000 };
+const TRIM_EVERY = 60_000;
+/** How long the worker's position may take to be struck off at the end, milliseconds. */
+const FAREWELL = 1_000;
+
+// A terminal's Ctrl-C and pm2 signal the whole group; the worker has requests to finish and says when to end.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => undefined);
+
+/** The worker may be gone already; then this process is about to follow it. */
+const send = (message: ToWorker) => {
+  if (process.connected) process.send?.(message);
+};
+let applied: ((position: string) => void) | undefined;
+
+/** Sends and waits until the worker has it. */
+function handOver(message: ToWorker): Promise<string> {
+  return new Promise((resolve) => {
+    applied = resolve;
+    send(message);
+  });
+}
+
+async function follow(message: Extract<ToManager, { type: 'follow' }>): Promise<void> {
+  const { settings, worker, limits } = message;
+  let { position } = message;
+  const trouble = (reason: string | undefined) => send({ type: 'trouble', reason: reason ?? null });
+  const log = await openLog(settings, trouble);
+  process.on('disconnect', () => void farewell(log, worker));
+
+  log.follow(position, {
+    async events(batch) {
+      const last = batch[batch.length - 1].id;
+      position = await handOver({ type: 'events', events: batch.map(({ event }) => event), position: last });
+    },
+    async lost(next) {
+      position = await handOver({ type: 'reload', position: next });
+    },
+    trouble,
+  });
+
+  const register = () => quietly(position === '' ? undefined : log.register(worker, position, REGISTER.ttl));
+  register();
+  setInterval(register, REGISTER.every);
+  setInterval(() => quietly(log.trim(limits)), TRIM_EVERY);
+}
+
+/** What fails here is tried again, and the connection's trouble is told anyway. */
+function quietly(work: Promise<void> | undefined): void {
+  void work?.catch(() => undefined);
+}
+
+async function farewell(log: EventLog, worker: string): Promise<void> {
+  setTimeout(() => process.exit(0), FAREWELL);
+  await log.unregister(worker).catch(() => undefined);
+  process.exit(0);
+}
+
+process.on('message', (message: ToManager) => {
+  if (message.type === 'applied') applied?.(message.position);
+  else void follow(message);
+});

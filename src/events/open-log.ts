@@ -1,0 +1,18 @@
+import type { RedisSettings } from '../redis.js';
+import { createFileLog } from './file-log.js';
+import type { EventLog } from './log.js';
+
+/** Which log, and where; crosses to the event manager. */
+export type LogSettings =
+  { kind: 'file'; folder: string; segmentBytes?: number } | { kind: 'redis'; redis: RedisSettings };
+
+/** @param trouble told why the log cannot be reached, and `undefined` when it can be again */
+export async function openLog(
+  settings: LogSettings,
+  trouble: (reason: string | undefined) => void,
+): Promise<EventLog> {
+  if (settings.kind === 'file') return createFileLog(settings);
+  // Loaded only where it is used: a start with the file log stays light.
+  const { createRedisLog } = await import('./redis-log.js');
+  return createRedisLog(settings.redis, trouble);
+}

@@ -1,0 +1,104 @@
+import { randomUUID } from 'node:crypto';
+import { openRedis, REDIS_PATIENCE, type RedisSettings, untilReady } from '../redis.js';
+import { encodeEvent } from './event-text.js';
+import { type EventLog, LONGEST_CHANGE, startOf } from './log.js';
+import { compareIds, formatStreamPlace, parseStreamPlace } from './redis-position.js';
+import { followStream, type StreamKeys, toLogged } from './redis-reader.js';
+
+/** Entries of the last minute that are looked through for open changes. */
+const RECENT = 10_000;
+/** Entries that one round of trimming looks at. */
+const TRIMMED_AT_ONCE = 10_000;
+
+/** The keys of one prefix; the braces keep them in one slot of a cluster. */
+export function streamKeys(prefix: string): StreamKeys {
+  return {
+    stream: `{${prefix}}:events`,
+    state: `{${prefix}}:events:state`,
+    workers: `{${prefix}}:events:workers`,
+  };
+}
+
+/**
+ * The log of several machines: a stream. It is as durable as Redis is told to be (docs/events.md).
+ * @param trouble told why Redis cannot be reached, and `undefined` when it can be again
+ */
+export function createRedisLog(
+  settings: RedisSettings,
+  trouble: (reason: string | undefined) => void,
+): EventLog {
+  const keys = streamKeys(settings.prefix);
+  const redis = openRedis(settings, 'commands', trouble);
+
+  const redisTime = async () => (await redis.time())[0] * 1000;
+
+  /** Made once for the stream's life: where it differs, the data were lost and positions mean nothing. */
+  async function generationOf(): Promise<string> {
+    await redis.hsetnx(keys.state, 'generation', randomUUID());
+    return (await redis.hget(keys.state, 'generation')) ?? '';
+  }
+
+  /** The oldest ID that age and length let stay. */
+  async function bound(maxAge: number, maxLength: number): Promise<string> {
+    const byAge = `${Math.max(0, (await redisTime()) - maxAge)}-0`;
+    const surplus = (await redis.xlen(keys.stream)) - maxLength;
+    if (surplus <= 0) return byAge;
+    const oldest = await redis.xrange(keys.stream, '-', '+', 'COUNT', Math.min(surplus, TRIMMED_AT_ONCE) + 1);
+    const byLength = oldest.at(-1)?.[0] ?? byAge;
+    return compareIds(byAge, byLength) > 0 ? byAge : byLength;
+  }
+
+  async function start(): Promise<string> {
+    await untilReady(redis, REDIS_PATIENCE);
+    const current = await generationOf();
+    const now = await redisTime();
+    // The end first: what is appended while the entries are read is then followed.
+    const last = (await redis.xrevrange(keys.stream, '+', '-', 'COUNT', 1)).at(0);
+    const trimmed = (await redis.hget(keys.state, 'trimmed')) ?? '0-0';
+    const end = formatStreamPlace({ generation: current, id: last ? last[0] : trimmed });
+    const entries = await redis.xrange(keys.stream, now - LONGEST_CHANGE, '+', 'COUNT', RECENT);
+    return startOf(toLogged(entries, current), end, now);
+  }
+
+  return {
+    kind: 'redis',
+
+    async append(event) {
+      await redis.xadd(keys.stream, '*', 'event', encodeEvent(event));
+    },
+
+    start,
+
+    follow: (position, listener) => followStream(settings, keys, position, listener, start),
+
+    async register(worker, position, ttl) {
+      const expires = (await redisTime()) + ttl;
+      await redis.hset(keys.workers, worker, JSON.stringify({ position, expires }));
+    },
+
+    async unregister(worker) {
+      await redis.hdel(keys.workers, worker);
+    },
+
+    async trim({ maxAge, maxLength }) {
+      let until = await bound(maxAge, maxLength);
+      const now = await redisTime();
+      for (const [worker, text] of Object.entries(await redis.hgetall(keys.workers))) {
+        const { position, expires } = JSON.parse(text) as { position: string; expires: number };
+        const place = parseStreamPlace(position);
+        if (expires < now) await redis.hdel(keys.workers, worker);
+        else if (place && compareIds(place.id, until) < 0) until = place.id;
+      }
+      const last = (await redis.xrevrange(keys.stream, `(${until}`, '-', 'COUNT', 1)).at(0);
+      if (!last) return;
+      // Written down first: a reader that is further behind finds it out.
+      await redis.hset(keys.state, 'trimmed', last[0]);
+      await redis.xtrim(keys.stream, 'MINID', until);
+    },
+
+    close: () => {
+      redis.disconnect();
+      return Promise.resolve();
+    },
+  };
+}

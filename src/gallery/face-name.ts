@@ -1,0 +1,32 @@
+import { randomBytes } from 'node:crypto';
+import type { Face } from './types.js';
+
+/** `<faceid>_<YYYYMMDD_HHMMSS>_<id>`: when and how a face was enrolled stands in its name. */
+export function nameFace(faceid: string, at: Date, automatic: boolean): string {
+  const digits = at.toISOString().replace(/\D/g, '');
+  return `${faceid}_${digits.slice(0, 8)}_${digits.slice(8, 14)}_${automatic ? 'a' : 'm'}${randomHex()}`;
+}
+
+/** Reads a face's name; undefined when it is not that of a face of this person. */
+export function describeFace(faceid: string, id: string): Omit<Face, 'hasPicture'> | undefined {
+  const [, date, time, unique] = /_(\d{8})_(\d{6})_([0-9A-Za-z]+)$/.exec(id) ?? [];
+  if (!id.startsWith(`${faceid}_`) || !date) return undefined;
+  const [y, mo, d] = [date.slice(0, 4), date.slice(4, 6), date.slice(6)];
+  const [h, mi, s] = [time.slice(0, 2), time.slice(2, 4), time.slice(4)];
+  return { id, faceid, enrolledAt: `${y}-${mo}-${d}T${h}:${mi}:${s}Z`, automatic: unique.startsWith('a') };
+}
+
+/**
+ * What a face of `from` is called as one of `to`: the name with the other faceid, and with another end when `taken`
+ * holds it (two faces from elsewhere may share time and end).
+ */
+export function renameFace(id: string, from: string, to: string, taken: ReadonlySet<string>): string {
+  const renamed = `${to}${id.slice(from.length)}`;
+  if (!taken.has(renamed)) return renamed;
+  const automatic = /_a[0-9A-Za-z]*$/.test(renamed);
+  return renamed.replace(/_[0-9A-Za-z]+$/, `_${automatic ? 'a' : 'm'}${randomHex()}`);
+}
+
+function randomHex(): string {
+  return randomBytes(5).toString('hex');
+}

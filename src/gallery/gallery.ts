@@ -1,0 +1,201 @@
+import {
+  type GalleryChange,
+  type GalleryEvent,
+  faceidsOf,
+  type Journal,
+  NO_JOURNAL,
+} from '../events/event.js';
+import { KaomonError } from '../errors.js';
+import { createGroupOperations } from './group-operations.js';
+import type { VectorIndex } from './index/vector-index.js';
+import { createMemory } from './memory.js';
+import { createPersonOperations } from './person-operations.js';
+import { findNearest } from './search.js';
+import { createSerialiser } from './serialiser.js';
+import type { EmbeddingStore } from './store.js';
+import type { Gallery } from './types.js';
+
+export interface GalleryDeps {
+  /** The pack whose vectors these are. */
+  pack: string;
+  /** Closed with the gallery. */
+  store: EmbeddingStore;
+  index: VectorIndex;
+  /** Where changes are announced to other processes; left out: there are none. */
+  journal?: Journal;
+}
+
+/** A gallery that other processes change, too. */
+export interface LiveGallery extends Gallery {
+  /** Takes over what another worker did. Safe to repeat. Resolves when this process's index has it. */
+  apply(event: GalleryEvent): Promise<void>;
+  /** Looks what became of a change that was begun and never closed, and finishes it where that is possible. */
+  settle(event: GalleryEvent): Promise<void>;
+  /** Compares everything with the store: for when events were missed. */
+  reload(): Promise<void>;
+}
+
+/** What the operations share. */
+export type Core = ReturnType<typeof createCore>;
+
+/**
+ * Loads the store into the index and serves from memory from then on. A change is written to the store before it
+ * shows in memory, and changes to one person happen one after another. Of other workers' changes only *who* is taken
+ * from the event; what became of the person is read from the store, so that events may come twice or late.
+ */
+export async function createGallery(deps: GalleryDeps): Promise<LiveGallery> {
+  const { pack, store, index } = deps;
+  const core = createCore(deps);
+  const { memory, serialiser } = core;
+  const contents = await store.load();
+  memory.setGroups(contents.groups);
+  for (const person of contents.people) memory.match(person.faceid, person);
+
+  /** Events of others that were told already, the newest: an event may come again, its listeners hear of it once. */
+  const told = new Set<string>();
+  function remember(uid: string): void {
+    told.add(uid);
+    const [oldest] = told;
+    if (told.size > REMEMBERED) told.delete(oldest);
+  }
+
+  return {
+    groups: () => memory.groups(),
+    ...createGroupOperations(core),
+
+    people: () => [...memory.people.values()].sort((a, b) => (a.faceid < b.faceid ? -1 : 1)),
+    person: (faceid) => memory.people.get(faceid),
+    ...createPersonOperations(core),
+
+    nearest: (embedding, k, options = {}) => findNearest(memory, index, embedding, k, options),
+
+    subscribe: (listener) => core.subscribe(listener),
+
+    async apply(event) {
+      if (event.pack !== pack && event.faceid !== undefined) return;
+      if (event.kind === 'begun') return;
+      const { kind, at, groupid, faceid, from, face } = event;
+      await core.follow(faceidsOf(event));
+      if (kind === 'given-up' || told.has(event.uid)) return;
+      remember(event.uid);
+      core.tell({
+        kind,
+        at,
+        groupid,
+        ...(faceid && { faceid }),
+        ...(from && { from }),
+        ...(face && { face }),
+      });
+    },
+
+    async settle(event) {
+      await store.recover();
+      await core.follow(faceidsOf(event));
+    },
+
+    async reload() {
+      await store.recover();
+      const faceids = new Set([...(await store.list()), ...memory.people.keys()]);
+      await core.follow([]);
+      for (const faceid of faceids) await core.follow([faceid]);
+    },
+
+    info: () => ({
+      pack,
+      people: memory.people.size,
+      faces: memory.faces.size,
+      groups: memory.groups().length,
+      otherPacks: contents.otherPacks,
+      setAside: contents.setAside,
+      index: index.kind,
+    }),
+
+    async close() {
+      await serialiser.idle();
+      await store.close();
+    },
+  };
+}
+
+/** Events whose ids are kept to know them again. */
+const REMEMBERED = 4096;
+const GROUPS_KEY = ' groups';
+
+function createCore({ store, index, journal = NO_JOURNAL }: GalleryDeps) {
+  const memory = createMemory(index);
+  const serialiser = createSerialiser();
+  const listeners = new Set<(change: GalleryChange) => void>();
+
+  const tell = (change: GalleryChange) => {
+    for (const listener of listeners) listener(change);
+  };
+
+  /** Makes memory what the store says of these people; of the groups when none is named. Call it holding their keys. */
+  async function look(faceids: readonly string[]): Promise<void> {
+    if (faceids.length === 0) memory.setGroups(await store.readGroups());
+    const known = new Set(faceids.flatMap((faceid) => [...memory.faceIds(faceid)]));
+    const read = await Promise.all(faceids.map((faceid) => store.readPerson(faceid, known)));
+    // All at once: a moved person is never seen in both places, nor in none.
+    faceids.forEach((faceid, i) => memory.match(faceid, read[i]));
+  }
+
+  const keysOf = (faceids: readonly string[]) => (faceids.length > 0 ? faceids : [GROUPS_KEY]);
+
+  return {
+    store,
+    memory,
+    serialiser,
+    tell,
+    look,
+
+    /** As `look`, in turn with this process's own changes. */
+    follow: (faceids: readonly string[]): Promise<void> =>
+      serialiser.run(keysOf(faceids), () => look(faceids)),
+
+    /**
+     * One change from beginning to end: checked, announced, written, told, shown. When it fails after it was announced
+     * nobody knows how far it came: memory is made what the store says, and the other workers do the same.
+     * @param check throws when the change cannot be; may look into the store
+     * @param write changes the store; @returns what to show in memory, at once and without failing
+     */
+    change<T>(planned: GalleryChange, check: () => unknown, write: () => Promise<() => T>): Promise<T> {
+      const faceids = faceidsOf(planned);
+      return serialiser.run(keysOf(faceids), async () => {
+        await check();
+        const begun = await kept(journal.begin(planned));
+        try {
+          const show = await kept(write());
+          await kept(journal.done(begun, planned));
+          const shown = show();
+          tell(planned);
+          return shown;
+        } catch (error) {
+          await look(faceids).catch(() => undefined);
+          if (!(error instanceof KaomonError && error.code === 'STORE_UNAVAILABLE'))
+            await journal.giveUp(begun, planned);
+          throw error;
+        }
+      });
+    },
+
+    subscribe(listener: (change: GalleryChange) => void): () => void {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
+}
+
+/** A store that cannot write (disk full, no rights, Redis gone) is the server's trouble, not the caller's picture. */
+export async function kept<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (cause) {
+    // A RangeError is a vector that is none: a fault of ours.
+    if (cause instanceof KaomonError || cause instanceof RangeError) throw cause;
+    throw new KaomonError(
+      'STORE_UNAVAILABLE',
+      'The gallery cannot be written at the moment: try again in a little while.',
+      { cause, retryAfter: 5 },
+    );
+  }
+}

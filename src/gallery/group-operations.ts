@@ -1,0 +1,107 @@
+import { KaomonError } from '../errors.js';
+import type { ChangeKind, GalleryChange } from '../events/event.js';
+import { type Core, kept } from './gallery.js';
+import { checkGroupId } from './ids.js';
+import type { Gallery, Group } from './types.js';
+
+/** The groups' part of a gallery. */
+export function createGroupOperations(
+  core: Core,
+): Pick<Gallery, 'createGroup' | 'updateGroup' | 'removeGroup'> {
+  const { memory, store } = core;
+
+  const changeOf = (kind: ChangeKind, groupid: string): GalleryChange => ({
+    kind,
+    groupid,
+    at: new Date().toISOString(),
+  });
+
+  /** Shows the groups as they are after a change. */
+  async function showing<T>(result: T): Promise<() => T> {
+    const groups = await store.readGroups();
+    return () => {
+      memory.setGroups(groups);
+      return result;
+    };
+  }
+
+  return {
+    async createGroup({ groupid, groupname }) {
+      checkGroupId(groupid);
+      const group: Group = { groupid, groupname: groupname.trim() || groupid };
+      const refuse = (): never => {
+        throw new KaomonError('GROUP_EXISTS', `There is a group "${groupid}" already.`);
+      };
+      return core.change(
+        changeOf('group-created', groupid),
+        () => {
+          if (memory.hasGroup(groupid)) refuse();
+        },
+        async () => {
+          if (!(await store.createGroup(group))) refuse();
+          return showing(group);
+        },
+      );
+    },
+
+    async updateGroup(groupid, groupname) {
+      checkGroupId(groupid);
+      const group: Group = { groupid, groupname: groupname.trim() || groupid };
+      return core.change(
+        changeOf('group-updated', groupid),
+        () => requireGroup(core, groupid, core.look),
+        async () => {
+          await store.saveGroup(group);
+          return showing(group);
+        },
+      );
+    },
+
+    async removeGroup(groupid, { withPeople }) {
+      checkGroupId(groupid);
+      await requireGroup(core, groupid);
+      const people = memory.peopleIn(groupid);
+      if (people.length > 0 && !withPeople) {
+        throw new KaomonError(
+          'GROUP_NOT_EMPTY',
+          `The group "${groupid}" has ${people.length} people: delete or move them first, or delete them with it.`,
+          { details: { people: people.length } },
+        );
+      }
+      for (const { faceid } of people) {
+        await core.change(
+          { ...changeOf('removed', groupid), faceid },
+          () => undefined,
+          async () => {
+            await store.removePerson(faceid);
+            return () => memory.drop(faceid);
+          },
+        );
+      }
+      await core.change(
+        changeOf('group-removed', groupid),
+        () => undefined,
+        async () => {
+          await store.removeGroup(groupid);
+          return showing(undefined);
+        },
+      );
+    },
+  };
+}
+
+/**
+ * @param look how to look into the store: another worker may have made the group a moment ago
+ * @throws KaomonError GROUP_UNKNOWN
+ */
+export async function requireGroup(core: Core, groupid: string, look = core.follow): Promise<void> {
+  const { memory } = core;
+  if (memory.hasGroup(groupid)) return;
+  await kept(look([]));
+  if (memory.hasGroup(groupid)) return;
+  throw new KaomonError(
+    'GROUP_UNKNOWN',
+    `There is no group "${groupid}": make it first, or choose one of the list.`,
+    { details: { field: 'groupid' } },
+  );
+}

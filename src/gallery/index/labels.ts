@@ -1,0 +1,58 @@
+import type { Hit } from './vector-index.js';
+
+/**
+ * Our ids and the whole numbers that engines know vectors by. Labels are given by whoever holds the vectors and are
+ * never used twice, so that an engine's late answer can be told from what is true now.
+ */
+export function createLabels() {
+  const labels = new Map<string, number>();
+  const ids = new Map<number, string>();
+  return {
+    get size() {
+      return labels.size;
+    },
+    has: (id: string) => labels.has(id),
+    lives: (label: number) => ids.has(label),
+
+    set(id: string, label: number): void {
+      labels.set(id, label);
+      ids.set(label, id);
+    },
+
+    /** @returns the label that the id had */
+    take(id: string): number | undefined {
+      const label = labels.get(id);
+      if (label !== undefined) {
+        labels.delete(id);
+        ids.delete(label);
+      }
+      return label;
+    },
+
+    /** What lives of an engine's answer, in its order. */
+    hits(found: { labels: ArrayLike<number>; distances: ArrayLike<number> }): Hit[] {
+      const hits: Hit[] = [];
+      for (let i = 0; i < found.labels.length; i++) {
+        const id = ids.get(found.labels[i]);
+        if (id !== undefined) hits.push({ id, distance: found.distances[i] });
+      }
+      return hits;
+    },
+  };
+}
+
+/**
+ * The `k` nearest that live, of an engine whose answers may hold removed ones: it is asked for more until enough of
+ * them live or it has no more.
+ * @param size how many live, asked each time
+ */
+export async function searchPastRemoved(
+  k: number,
+  size: () => number,
+  search: (depth: number) => Promise<{ hits: Hit[]; answered: number }>,
+): Promise<Hit[]> {
+  for (let depth = k; ; depth *= 4) {
+    const { hits, answered } = await search(depth);
+    if (hits.length >= Math.min(k, size()) || answered < depth) return hits.slice(0, k);
+  }
+}

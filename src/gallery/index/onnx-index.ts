@@ -1,0 +1,188 @@
+import { createLabels, searchPastRemoved } from './labels.js';
+import { GrowingSegment, openOnnxSegment, type Segment } from './onnx-segment.js';
+import { checkCount, checkVector, type VectorIndex } from './vector-index.js';
+
+/** Vectors of 512 that are read on the calling thread, half a millisecond's work, before they become a segment. */
+const GROWING_LIMIT = 1000;
+/** Bytes of vectors in one segment: a model is held to 2 GB, and building it takes its size twice for a moment. */
+const SEGMENT_BYTES = 256e6;
+/** A segment with a smaller share of living vectors is built anew. */
+const LIVE_SHARE = 0.7;
+/** After a failure the next attempt waits this long, milliseconds. */
+const RETRY_AFTER = 60_000;
+
+export interface OnnxIndexOptions {
+  /** Execution providers in order of preference; the CPU is tried last whether it is named or not. */
+  providers: readonly string[];
+  note?: (message: string) => void;
+  growingLimit?: number;
+  segmentBytes?: number;
+}
+
+/**
+ * Exact search by ONNX Runtime, on whatever it runs on: segments whose vectors are constants of a small network, each
+ * in a thread of its own, and a growing one on this thread for what was added since. Removed vectors are masked;
+ * small segments are joined to larger ones, and segments that have lost many are built anew, while the old ones serve.
+ * Takes twice the memory of the vectors on the CPU.
+ */
+export function createOnnxIndex(length: number, options: OnnxIndexOptions): VectorIndex {
+  const { providers, note = () => undefined, growingLimit = GROWING_LIMIT } = options;
+  const maxRows = Math.max(1, Math.floor((options.segmentBytes ?? SEGMENT_BYTES) / (4 * length)));
+  const labels = createLabels();
+  /** In ascending order of their labels; the growing one is the last. */
+  let segments: Segment[] = [];
+  let growing = new GrowingSegment(length);
+  let nextLabel = 0;
+  let provider = 'cpu';
+  let upkeep: Promise<void> | undefined;
+  let failedAt = -Infinity;
+  let closed = false;
+
+  const all = () => [...segments, growing];
+  const isGrowing = (segment: Segment) => segment instanceof GrowingSegment;
+  const isThin = (segment: Segment) => segment.live < segment.count * LIVE_SHARE;
+
+  /** Neighbours that should become one segment (or several full ones), or undefined. */
+  function due(): { from: number; to: number } | undefined {
+    const waiting = segments.findIndex(isGrowing);
+    if (waiting >= 0) {
+      let from = waiting;
+      let rows = segments[waiting].live;
+      // Joined with those before that are not much larger: each vector is copied a few times in all.
+      while (from > 0 && segments[from - 1].live <= 2 * rows && segments[from - 1].live + rows <= maxRows) {
+        from -= 1;
+        rows += segments[from].live;
+      }
+      return { from, to: waiting + 1 };
+    }
+    const thin = segments.findIndex(isThin);
+    return thin >= 0 ? { from: thin, to: thin + 1 } : undefined;
+  }
+
+  async function rebuild({ from, to }: { from: number; to: number }): Promise<void> {
+    const old = segments.slice(from, to);
+    const made: (Segment & { provider: string })[] = [];
+    try {
+      for (const parts of portions(old, maxRows)) made.push(await openOnnxSegment(length, parts, providers));
+    } catch (error) {
+      await Promise.all(made.map((segment) => segment.close()));
+      throw error;
+    }
+    for (const segment of made) {
+      provider = segment.provider;
+      for (const [row, label] of segment.labels.entries()) if (!labels.lives(label)) segment.remove(row);
+    }
+    // Nothing else changes the list before `to`; freezing a growing segment appends.
+    segments = [...segments.slice(0, from), ...made, ...segments.slice(to)];
+    await Promise.all(old.map((segment) => segment.close()));
+  }
+
+  function keepUp(): void {
+    if (closed || upkeep || performance.now() - failedAt < RETRY_AFTER) return;
+    if (growing.count <= growingLimit && !segments.some(isThin)) return;
+    upkeep = new Promise<void>((resolve) => setImmediate(resolve)).then(async () => {
+      try {
+        while (!closed) {
+          if (growing.count > growingLimit) {
+            segments = [...segments, growing];
+            growing = new GrowingSegment(length);
+          }
+          const work = due();
+          if (!work) break;
+          await rebuild(work);
+        }
+      } catch (error) {
+        failedAt = performance.now();
+        note(`The ONNX index could not be built, searches go on without: ${String(error)}`);
+      } finally {
+        upkeep = undefined;
+      }
+    });
+  }
+
+  async function searchAll(query: Float32Array, k: number) {
+    const found = await Promise.all(
+      all().map(async (segment) => {
+        const { rows, distances } = await segment.search(query, k);
+        return rows.map((row, i) => ({ label: segment.labels[row], distance: distances[i] }));
+      }),
+    );
+    const merged = found.flat().sort((a, b) => a.distance - b.distance);
+    const nearest = merged.slice(0, k);
+    const hits = labels.hits({
+      labels: nearest.map(({ label }) => label),
+      distances: nearest.map(({ distance }) => distance),
+    });
+    return { hits, answered: nearest.length };
+  }
+
+  return {
+    get kind() {
+      return provider === 'cpu' ? 'onnx' : `onnx (${provider})`;
+    },
+    get size() {
+      return labels.size;
+    },
+
+    add(id, vector) {
+      checkVector(vector, length);
+      if (labels.has(id)) throw new RangeError(`The id ${id} is taken.`);
+      growing.add(nextLabel, vector);
+      labels.set(id, nextLabel);
+      nextLabel += 1;
+      keepUp();
+    },
+
+    remove(id) {
+      const label = labels.take(id);
+      if (label === undefined) return false;
+      for (const segment of all()) {
+        const row = segment.rowOf(label);
+        if (row >= 0) segment.remove(row);
+      }
+      keepUp();
+      return true;
+    },
+
+    search(query, k) {
+      checkVector(query, length);
+      checkCount(k);
+      const copy = query.slice();
+      return searchPastRemoved(
+        k,
+        () => labels.size,
+        (depth) => searchAll(copy, depth),
+      );
+    },
+
+    async settled() {
+      while (upkeep) await upkeep;
+    },
+
+    async close() {
+      closed = true;
+      await upkeep;
+      await Promise.all(segments.map((segment) => segment.close()));
+    },
+  };
+}
+
+/** The living rows of neighbours, in portions of `maxRows` or fewer. */
+function* portions(segments: readonly Segment[], maxRows: number) {
+  let parts: { segment: Segment; rows: Uint32Array }[] = [];
+  let room = maxRows;
+  for (const segment of segments) {
+    const live: number[] = [];
+    for (let row = 0; row < segment.count; row++) if (segment.isLive(row)) live.push(row);
+    for (let at = 0; at < live.length;) {
+      const rows = Uint32Array.from(live.slice(at, at + room));
+      parts.push({ segment, rows });
+      at += rows.length;
+      room -= rows.length;
+      if (room > 0) continue;
+      yield parts;
+      [parts, room] = [[], maxRows];
+    }
+  }
+  if (parts.length > 0) yield parts;
+}

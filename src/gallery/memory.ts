@@ -1,0 +1,135 @@
+import { splitFaceId } from './ids.js';
+import type { VectorIndex } from './index/vector-index.js';
+import type { Profile, ReadPerson } from './store.js';
+import type { Face, Group, Person } from './types.js';
+
+/** The gallery as this process knows it; see {@link createMemory}. */
+export type Memory = ReturnType<typeof createMemory>;
+
+/** People and faces by id, with their vectors in the index. Nothing here waits: what is seen is always whole. */
+export function createMemory(index: VectorIndex) {
+  const people = new Map<string, Person>();
+  const profiles = new Map<string, Profile>();
+  const faces = new Map<string, Face>();
+  const peopleOf = new Map<string, number>();
+  const facesOf = new Map<string, number>();
+  let stored: Group[] = [];
+
+  const count = (counts: Map<string, number>, groupid: string, by: number) =>
+    counts.set(groupid, (counts.get(groupid) ?? 0) + by);
+
+  /** Oldest first, as `Person.faces` is. */
+  function insert(person: Person, face: Face): void {
+    let at = person.faces.length;
+    while (at > 0 && person.faces[at - 1].enrolledAt > face.enrolledAt) at -= 1;
+    person.faces.splice(at, 0, face);
+  }
+
+  function date(person: Person): void {
+    const first = person.faces.at(0);
+    if (first) person.enrolledAt = first.enrolledAt;
+    else delete person.enrolledAt;
+  }
+
+  function setProfile(faceid: string, profile: Profile): Person {
+    let person = people.get(faceid);
+    if (!person) {
+      const { groupid, userid } = splitFaceId(faceid) ?? { groupid: '', userid: '' };
+      person = { faceid, groupid, userid, username: '', metadata: {}, faces: [] };
+      people.set(faceid, person);
+      count(peopleOf, groupid, 1);
+    }
+    person.username = profile.username || person.userid;
+    person.metadata = profile.metadata;
+    profiles.set(faceid, profile);
+    return person;
+  }
+
+  function addFace(person: Person, face: Face, vector: Float32Array): void {
+    index.add(face.id, vector);
+    faces.set(face.id, face);
+    insert(person, face);
+    date(person);
+    count(facesOf, person.groupid, 1);
+  }
+
+  function dropFace(person: Person, id: string): void {
+    index.remove(id);
+    faces.delete(id);
+    person.faces = person.faces.filter((face) => face.id !== id);
+    date(person);
+    count(facesOf, person.groupid, -1);
+  }
+
+  function drop(faceid: string): void {
+    const person = people.get(faceid);
+    if (!person) return;
+    for (const { id } of person.faces) dropFace(person, id);
+    people.delete(faceid);
+    profiles.delete(faceid);
+    count(peopleOf, person.groupid, -1);
+  }
+
+  return {
+    people: people as ReadonlyMap<string, Person>,
+    faces: faces as ReadonlyMap<string, Face>,
+
+    /** The name and metadata as they were given. */
+    profile: (faceid: string): Profile => profiles.get(faceid) ?? { username: '', metadata: {} },
+
+    /** Faces of people of these groups. */
+    facesIn: (groups: Iterable<string>): number =>
+      [...groups].reduce((sum, groupid) => sum + (facesOf.get(groupid) ?? 0), 0),
+
+    peopleIn: (groupid: string): Person[] =>
+      (peopleOf.get(groupid) ?? 0) === 0
+        ? []
+        : [...people.values()].filter((person) => person.groupid === groupid),
+
+    hasGroup: (groupid: string): boolean =>
+      stored.some((group) => group.groupid === groupid) || (peopleOf.get(groupid) ?? 0) > 0,
+
+    /** Those of the store, then those that only people name: somebody copied folders in without the group's file. */
+    groups(): Group[] {
+      const known = new Set(stored.map(({ groupid }) => groupid));
+      const implied = [...peopleOf].filter(([groupid, number]) => number > 0 && !known.has(groupid));
+      return [...stored, ...implied.map(([groupid]) => ({ groupid, groupname: groupid }))];
+    },
+
+    setGroups(groups: Group[]): void {
+      stored = groups;
+    },
+
+    setProfile,
+
+    /** @param vector copied */
+    addFace(face: Face, vector: Float32Array): void {
+      const person = people.get(face.faceid);
+      if (person) addFace(person, face, vector);
+    },
+
+    dropFace(faceid: string, id: string): void {
+      const person = people.get(faceid);
+      if (person && faces.has(id)) dropFace(person, id);
+    },
+
+    drop,
+
+    /** Ids of the faces whose vectors are in the index. */
+    faceIds: (faceid: string): Set<string> => new Set(people.get(faceid)?.faces.map(({ id }) => id)),
+
+    /** Makes a person what the store says. @param read undefined: there is no such person */
+    match(faceid: string, read: ReadPerson | undefined): void {
+      if (!read) {
+        drop(faceid);
+        return;
+      }
+      const person = setProfile(faceid, { username: read.username, metadata: read.metadata });
+      const wanted = new Set(read.faces.map(({ id }) => id));
+      for (const { id } of person.faces) if (!wanted.has(id)) dropFace(person, id);
+      for (const { vector, ...face } of read.faces) {
+        if (vector && !faces.has(face.id)) addFace(person, face, vector);
+      }
+    },
+  };
+}

@@ -1,0 +1,56 @@
+/** NumPy's .npy format (format version 1.0 written, 1.0 to 3.0 read), for one vector of floats. */
+
+const MAGIC = Buffer.from('\x93NUMPY', 'latin1');
+/** The header is padded so that the numbers begin at a multiple of this. */
+const ALIGNMENT = 64;
+
+/** Why a file is not a vector we can use; the caller decides what becomes of the file. */
+export class NpyError extends Error {}
+
+/** @param vector copied as little-endian float32, shape (length,) */
+export function encodeNpy(vector: Float32Array): Buffer {
+  const text = `{'descr': '<f4', 'fortran_order': False, 'shape': (${vector.length},), }`;
+  const preamble = MAGIC.length + 4;
+  const padding = ALIGNMENT - ((preamble + text.length + 1) % ALIGNMENT);
+  const header = Buffer.from(`${text}${' '.repeat(padding % ALIGNMENT)}\n`, 'latin1');
+  const length = Buffer.alloc(2);
+  length.writeUInt16LE(header.length);
+  const numbers = Buffer.alloc(vector.length * 4);
+  vector.forEach((value, i) => numbers.writeFloatLE(value, i * 4));
+  return Buffer.concat([MAGIC, Buffer.from([1, 0]), length, header, numbers]);
+}
+
+/**
+ * Reads float32 or float64 of either byte order, of shape (n,) or (1, n).
+ * @returns a new array
+ * @throws NpyError naming what is wrong
+ */
+export function decodeNpy(file: Buffer): Float32Array {
+  if (file.length < 12 || !file.subarray(0, 6).equals(MAGIC)) throw new NpyError('it is no .npy file');
+  const [major] = file.subarray(6);
+  if (major < 1 || major > 3) throw new NpyError(`its format version ${major} is not known`);
+  const wide = major > 1;
+  const start = wide ? 12 : 10;
+  const end = start + (wide ? file.readUInt32LE(8) : file.readUInt16LE(8));
+  if (end > file.length) throw new NpyError('its header is cut off');
+  const header = file.toString('latin1', start, end);
+  const [, order, width] = /'descr':\s*'([<>|=])f([48])'/.exec(header) ?? [];
+  if (!width) throw new NpyError('it does not hold floats');
+  if (/'fortran_order':\s*True/.test(header)) throw new NpyError('it is in Fortran order');
+  const shape = /'shape':\s*\(([\d,\s]*)\)/.exec(header)?.at(1) ?? '';
+  const sizes = shape
+    .split(',')
+    .filter((part) => part.trim() !== '')
+    .map(Number);
+  const count = sizes.at(-1);
+  const isVector = count !== undefined && sizes.slice(0, -1).every((size) => size === 1);
+  if (!isVector) throw new NpyError(`its shape (${shape}) is not a vector's`);
+  const bytes = Number(width);
+  if (file.length !== end + count * bytes)
+    throw new NpyError(`it does not hold the ${count} numbers it names`);
+  const view = new DataView(file.buffer, file.byteOffset + end);
+  const little = order !== '>';
+  return Float32Array.from({ length: count }, (_, i) =>
+    bytes === 4 ? view.getFloat32(i * 4, little) : view.getFloat64(i * 8, little),
+  );
+}

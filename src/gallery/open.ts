@@ -1,0 +1,113 @@
+/** Puts a gallery together as the settings say: store, index, log of events and the event manager. */
+import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import path from 'node:path';
+import type { Config } from '../config.js';
+import { KaomonError } from '../errors.js';
+import { createJournal } from '../events/journal.js';
+import { type Link, type LinkState, startLink } from '../events/link.js';
+import { type LogSettings, openLog } from '../events/open-log.js';
+import type { RedisSettings } from '../redis.js';
+import { EVENTS } from './file-layout.js';
+import { createFileStore } from './file-store.js';
+import { createGallery } from './gallery.js';
+import type { VectorIndex } from './index/vector-index.js';
+import type { EmbeddingStore } from './store.js';
+import type { Gallery } from './types.js';
+
+export interface OpenGalleryOptions {
+  /** The pack's id and the length of its embeddings. */
+  pack: { id: string; embedder: { length: number } };
+  /** Empty; the caller closes it after the gallery. */
+  index: VectorIndex;
+  warn: (message: string) => void;
+  /** Learn of other workers' changes; a command that only adds something need not. */
+  follow: boolean;
+  /** When a change that nobody closed is looked after, milliseconds; for tests. */
+  lookAfter?: readonly number[];
+}
+
+/** How other workers' changes arrive. */
+export interface EventState {
+  info(): LinkState;
+}
+
+export interface OpenedGallery {
+  /** Its `close` closes all that was opened for it. */
+  gallery: Gallery;
+  /** Absent without a log, or where nobody follows it. */
+  events: EventState | undefined;
+}
+
+/**
+ * Opens the gallery of one pack and says in the log of events what is changed through it, so that running workers
+ * learn of it.
+ * @throws KaomonError SETUP when a setting cannot be followed
+ */
+export async function openGallery(config: Config, options: OpenGalleryOptions): Promise<OpenedGallery> {
+  const { pack, index, warn, follow, lookAfter } = options;
+  const { length } = pack.embedder;
+  const worker = `${hostname()}-${process.pid}-${randomBytes(4).toString('hex')}`;
+  const settings = await logSettings(config);
+  const log = settings && (await openLog(settings, () => undefined));
+  // Before the store is read: what changes while it is read is then followed.
+  const position = await log?.start().catch((error: unknown) => {
+    warn(`The log of events cannot be reached: enrolments are refused until it can. ${String(error)}`);
+    return '';
+  });
+  const store = await openStore(config, pack.id, length, warn);
+  const gallery = await createGallery({
+    pack: pack.id,
+    store,
+    index,
+    ...(log && { journal: createJournal(log, worker, pack.id) }),
+  });
+  let link: Link | undefined;
+  if (settings && follow) {
+    const limits = { maxAge: config.EVENT_MAX_AGE * 1000, maxLength: config.EVENT_MAX_LENGTH };
+    const from = { settings, worker, position: position ?? '', limits };
+    link = startLink({ ...from, gallery, warn, ...(lookAfter && { lookAfter }) });
+  }
+  const close = async () => {
+    await gallery.close();
+    await link?.close();
+    await log?.close();
+  };
+  return { gallery: { ...gallery, close }, events: link && { info: link.state } };
+}
+
+async function logSettings(config: Config): Promise<LogSettings | undefined> {
+  if (config.EVENT_LOG === 'none') return undefined;
+  if (config.EVENT_LOG === 'file') return { kind: 'file', folder: path.join(config.EMBEDDINGS_DIR, EVENTS) };
+  return { kind: 'redis', redis: await redisSettings(config) };
+}
+
+async function openStore(
+  config: Config,
+  pack: string,
+  length: number,
+  warn: (message: string) => void,
+): Promise<EmbeddingStore> {
+  if (config.EMBEDDING_STORE === 'file')
+    return createFileStore({ folder: config.EMBEDDINGS_DIR, pack, length, warn });
+  const { createRedisStore } = await import('./redis-store.js');
+  return createRedisStore({ redis: await redisSettings(config), pack, length, warn });
+}
+
+/** The settings of Redis, for whatever is kept there. @throws KaomonError SETUP */
+export async function redisSettings(config: Config): Promise<RedisSettings> {
+  const { REDIS_URL, REDIS_PASSWORD, REDIS_SENTINEL_PASSWORD, REDIS_CA, REDIS_PREFIX } = config;
+  const ca = REDIS_CA
+    ? await readFile(REDIS_CA, 'utf8').catch((cause: unknown) => {
+        throw new KaomonError('SETUP', `REDIS_CA=${REDIS_CA} cannot be read.`, { cause });
+      })
+    : '';
+  return {
+    url: REDIS_URL,
+    password: REDIS_PASSWORD,
+    sentinelPassword: REDIS_SENTINEL_PASSWORD,
+    ca,
+    prefix: REDIS_PREFIX,
+  };
+}

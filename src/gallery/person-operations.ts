@@ -1,0 +1,224 @@
+import { KaomonError } from '../errors.js';
+import type { ChangeKind, GalleryChange } from '../events/event.js';
+import { nameFace } from './face-name.js';
+import { type Core, kept } from './gallery.js';
+import { requireGroup } from './group-operations.js';
+import { checkGroupId, checkUserId, faceIdOf, splitFaceId } from './ids.js';
+import type { Profile, ReadPerson } from './store.js';
+import type { Face, Gallery, Person } from './types.js';
+
+type PersonOperations = Pick<
+  Gallery,
+  | 'createPerson'
+  | 'updatePerson'
+  | 'movePerson'
+  | 'mergePerson'
+  | 'remove'
+  | 'enrol'
+  | 'removeFace'
+  | 'picture'
+  | 'vectors'
+>;
+
+/** The people's part of a gallery. */
+export function createPersonOperations(core: Core): PersonOperations {
+  const { memory, store } = core;
+
+  const changeOf = (kind: ChangeKind, faceid: string): GalleryChange => ({
+    kind,
+    groupid: splitFaceId(faceid)?.groupid ?? '',
+    faceid,
+    at: new Date().toISOString(),
+  });
+
+  /**
+   * @param look how to look into the store, where another worker may have put the person a moment ago: `core.look`
+   *   inside a change, which holds the person's key
+   * @throws KaomonError PERSON_UNKNOWN
+   */
+  async function requirePerson(faceid: string, look: typeof core.look): Promise<Person> {
+    if (!memory.people.has(faceid) && splitFaceId(faceid)) await kept(look([faceid]));
+    return memory.people.get(faceid) ?? refuseUnknown(faceid);
+  }
+
+  /** @throws KaomonError PERSON_UNKNOWN, FACE_UNKNOWN */
+  async function requireFace(faceid: string, id: string, look: typeof core.look): Promise<Face> {
+    const find = (person: Person) => person.faces.find((face) => face.id === id);
+    const face = find(await requirePerson(faceid, look));
+    if (face) return face;
+    await kept(look([faceid]));
+    return find(await requirePerson(faceid, look)) ?? refuseFace();
+  }
+
+  function checkPerson({ groupid, userid }: { groupid: string; userid: string }): string {
+    checkGroupId(groupid);
+    checkUserId(userid);
+    return faceIdOf(groupid, userid);
+  }
+
+  async function readAnew(faceid: string): Promise<ReadPerson> {
+    return (await kept(store.readPerson(faceid, new Set()))) ?? refuseUnknown(faceid);
+  }
+
+  /** Shows that all of `from` is under `to` now; both at once. */
+  function showMove(from: string, to: string, read: ReadPerson): Person {
+    memory.drop(from);
+    memory.match(to, read);
+    return memory.people.get(to) ?? refuseUnknown(to);
+  }
+
+  return {
+    async createPerson({ groupid, userid, username = '', metadata = {} }) {
+      const faceid = checkPerson({ groupid, userid });
+      await requireGroup(core, groupid);
+      return core.change(
+        changeOf('created', faceid),
+        () => {
+          if (memory.people.has(faceid)) refuseExisting(faceid);
+        },
+        async () => {
+          if (!(await store.createPerson(faceid, { username, metadata }))) refuseExisting(faceid);
+          return () => memory.setProfile(faceid, { username, metadata });
+        },
+      );
+    },
+
+    updatePerson(faceid, { username, metadata }) {
+      return core.change(
+        changeOf('updated', faceid),
+        async () => {
+          // The name may be changed here and the metadata in another worker: neither may undo the other.
+          await requirePerson(faceid, core.look);
+          await kept(core.look([faceid]));
+          await requirePerson(faceid, core.look);
+        },
+        async () => {
+          const before = memory.profile(faceid);
+          const profile: Profile = {
+            username: username ?? before.username,
+            metadata: metadata ?? before.metadata,
+          };
+          if (!(await store.savePerson(faceid, profile))) refuseUnknown(faceid);
+          return () => memory.setProfile(faceid, profile);
+        },
+      );
+    },
+
+    async movePerson(from, to) {
+      const faceid = checkPerson(to);
+      await requireGroup(core, to.groupid);
+      if (faceid === from) return requirePerson(from, core.follow);
+      return core.change(
+        { ...changeOf('moved', faceid), from },
+        async () => {
+          await requirePerson(from, core.look);
+          if (memory.people.has(faceid)) refuseExisting(faceid);
+        },
+        async () => {
+          const outcome = await store.movePerson(from, faceid);
+          if (outcome === 'missing') refuseUnknown(from);
+          if (outcome === 'exists') refuseExisting(faceid);
+          const read = await readAnew(faceid);
+          return () => showMove(from, faceid, read);
+        },
+      );
+    },
+
+    async mergePerson(from, into) {
+      if (from === into) return requirePerson(into, core.follow);
+      return core.change(
+        { ...changeOf('merged', into), from },
+        async () => {
+          await requirePerson(from, core.look);
+          await requirePerson(into, core.look);
+        },
+        async () => {
+          if (!(await store.mergePerson(from, into))) refuseUnknown(from);
+          const read = await readAnew(into);
+          return () => showMove(from, into, read);
+        },
+      );
+    },
+
+    async remove(groupid, userid) {
+      const faceid = checkPerson({ groupid, userid });
+      await requireGroup(core, groupid);
+      await core.change(
+        changeOf('removed', faceid),
+        () => requirePerson(faceid, core.look),
+        async () => {
+          if (!(await store.removePerson(faceid))) refuseUnknown(faceid);
+          return () => memory.drop(faceid);
+        },
+      );
+    },
+
+    async enrol({ groupid, userid, username, automatic = false, at = new Date(), crop }, embedding) {
+      const faceid = checkPerson({ groupid, userid });
+      await requireGroup(core, groupid);
+      const vector = embedding.slice();
+      const face: Face = {
+        id: nameFace(faceid, at, automatic),
+        faceid,
+        enrolledAt: `${at.toISOString().slice(0, 19)}Z`,
+        automatic,
+        hasPicture: crop !== undefined,
+      };
+      return core.change(
+        { ...changeOf('enrolled', faceid), face: face.id },
+        async () => {
+          // Another worker may have made, named or deleted the person a moment ago: the name is written along only
+          // when it changes, and that must be told by what the store says now.
+          await kept(core.look([faceid]));
+        },
+        async () => {
+          const before = memory.profile(faceid);
+          const profile = { ...before, username: username ?? before.username };
+          const isNamed = profile.username !== before.username;
+          await store.addFace(face, vector, { ...(crop && { crop }), ...(isNamed && { profile }) });
+          return () => {
+            memory.setProfile(faceid, profile);
+            memory.addFace(face, vector);
+            return face;
+          };
+        },
+      );
+    },
+
+    async removeFace(faceid, id) {
+      await core.change(
+        { ...changeOf('face-removed', faceid), face: id },
+        () => requireFace(faceid, id, core.look),
+        async () => {
+          const face = await requireFace(faceid, id, core.look);
+          if (!(await store.removeFace(face))) refuseFace();
+          return () => memory.dropFace(faceid, id);
+        },
+      );
+    },
+
+    async picture(faceid, id) {
+      return kept(store.picture(await requireFace(faceid, id, core.follow)));
+    },
+
+    async vectors(faceid) {
+      await requirePerson(faceid, core.follow);
+      const { faces } = await readAnew(faceid);
+      return faces.flatMap(({ vector, ...face }) => (vector ? [{ face, vector }] : []));
+    },
+  };
+}
+
+function refuseUnknown(faceid: string): never {
+  const { groupid, userid } = splitFaceId(faceid) ?? { groupid: '', userid: faceid };
+  throw new KaomonError('PERSON_UNKNOWN', `Nobody is enrolled as "${userid}" in the group "${groupid}".`);
+}
+
+function refuseExisting(faceid: string): never {
+  const { groupid, userid } = splitFaceId(faceid) ?? { groupid: '', userid: faceid };
+  throw new KaomonError('PERSON_EXISTS', `There is a person "${userid}" in the group "${groupid}" already.`);
+}
+
+function refuseFace(): never {
+  throw new KaomonError('FACE_UNKNOWN', 'This person has no such face: it may have been deleted.');
+}

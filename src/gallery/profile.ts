@@ -1,0 +1,16 @@
+import { Type } from 'typebox';
+import { Value } from 'typebox/value';
+import type { Profile } from './store.js';
+
+const ProfileSchema = Type.Object({
+  username: Type.String(),
+  metadata: Type.Record(
+    Type.String(),
+    Type.Union([Type.String(), Type.Number(), Type.Boolean(), Type.Null()]),
+  ),
+});
+
+/** Whether what a store holds is a person's name and metadata. */
+export function isProfile(value: unknown): value is Profile {
+  return Value.Check(ProfileSchema, value);
+}

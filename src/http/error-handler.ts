@@ -1,0 +1,111 @@
+import { STATUS_CODES } from 'node:http';
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import { type ErrorCode, KaomonError } from '../errors.js';
+import { compreFaceError } from './compreface.js';
+import { maifaceBody } from './maiface.js';
+import { AllRefused } from './one-by-one.js';
+import type { ErrorBody } from './schemas.js';
+
+/** Seconds to wait where the one who threw did not say. */
+const RETRY_AFTER = 5;
+
+/** Fields whose absence or fault has a code of its own. A map: a caller may name a field `__proto__`. */
+const CODE_OF_FIELD = new Map<string, ErrorCode>(
+  Object.entries({
+    userid: 'USERID_INVALID',
+    groupid: 'GROUPID_INVALID',
+    image: 'IMAGE_MISSING',
+  }),
+);
+
+const OF_FASTIFY: Record<string, [ErrorCode, string]> = {
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: [
+    'MEDIA_TYPE_UNKNOWN',
+    'This kind of body is not read here: see docs/api.md for what to send.',
+  ],
+  FST_ERR_CTP_BODY_TOO_LARGE: ['UPLOAD_TOO_LARGE', 'The request body is too large.'],
+  FST_ERR_CTP_EMPTY_JSON_BODY: ['BODY_UNREADABLE', 'The request says it holds JSON, but its body is empty.'],
+  FST_ERR_CTP_INVALID_JSON_BODY: ['BODY_UNREADABLE', 'The request body is not valid JSON.'],
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: ['BODY_UNREADABLE', 'The body is not as long as its header says.'],
+  FST_ERR_BAD_URL: ['FIELD_INVALID', 'The address holds a "%" that does not begin a coded character.'],
+  FST_ERR_MAX_PARAM_LENGTH: ['NOT_FOUND', 'There is nothing at this address: a part of it is too long.'],
+};
+
+/** The one place where an error becomes an answer. */
+export function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+  const known = toKaomonError(error);
+  const { statusCode } = known;
+  logError(error, known, request);
+  if (statusCode === 503 || statusCode === 429 || known.retryAfter !== undefined) {
+    reply.header('retry-after', String(known.retryAfter ?? RETRY_AFTER));
+  }
+  // What went wrong inside is for the log alone; a 503's sentence was written for the caller.
+  const message =
+    statusCode === 500
+      ? `The server failed. Its log has the reason, request ID ${request.id}.`
+      : known.message;
+  const { maiface, compreface } = request.routeOptions.config;
+  reply.type('application/json; charset=utf-8');
+  if (compreface) {
+    const answer = compreFaceError(known, message, request);
+    reply.status(answer.statusCode).send(answer.body);
+    return;
+  }
+  reply
+    .status(statusCode)
+    .send(maiface ? maifaceBody(known, message, maiface.failure, request) : plainBody(known, message));
+}
+
+/** For addresses that no route has. */
+export function answerNotFound(request: FastifyRequest): never {
+  const path = request.url.split('?', 1)[0];
+  throw new KaomonError('NOT_FOUND', `There is nothing at ${request.method} ${path}.`);
+}
+
+function plainBody(error: KaomonError, message: string): ErrorBody {
+  const { statusCode, code, details } = error;
+  const results = error instanceof AllRefused ? { results: error.results } : {};
+  const body = { statusCode, code, error: STATUS_CODES[statusCode] ?? '', message, ...results };
+  return details && statusCode !== 500 ? { ...body, details } : body;
+}
+
+function logError(error: unknown, { statusCode, code, message }: KaomonError, { log }: FastifyRequest): void {
+  if (statusCode === 500) log.error({ err: error }, 'A request failed');
+  else if (statusCode === 503) log.warn({ code, ...causeOf(error) }, message);
+  else log.debug({ code }, message);
+}
+
+function causeOf(error: unknown): { err?: unknown } {
+  return error instanceof Error && error.cause !== undefined ? { err: error.cause } : {};
+}
+
+/** Names any error by one of our codes. */
+function toKaomonError(error: unknown): KaomonError {
+  if (error instanceof KaomonError) return error;
+  const { code = '', validation, statusCode = 500 } = error as Partial<FastifyError>;
+  if (validation) return fieldError(validation[0]);
+  if (Object.hasOwn(OF_FASTIFY, code)) return new KaomonError(...OF_FASTIFY[code]);
+  if (statusCode < 500)
+    return new KaomonError('BODY_UNREADABLE', 'The request is malformed.', { cause: error });
+  return new KaomonError('INTERNAL', error instanceof Error ? error.message : String(error), {
+    cause: error,
+  });
+}
+
+/** The first thing that a schema found wrong, with the field's name. */
+function fieldError({
+  keyword,
+  instancePath,
+  params,
+  message = '',
+}: NonNullable<FastifyError['validation']>[number]): KaomonError {
+  const required = params.requiredProperties;
+  const missing: unknown = Array.isArray(required) ? required[0] : undefined;
+  const inside = instancePath.split('/').filter(Boolean);
+  const field = typeof missing === 'string' ? [...inside, missing].join('.') : inside.join('.') || 'body';
+  // TypeBox answers `additionalProperties: false` as "schema is false" at the field itself.
+  const wrong = keyword === 'boolean' ? 'is not known here' : message;
+  const sentence = `The field "${field}" ${typeof missing === 'string' ? 'is missing' : wrong}.`;
+  const code = CODE_OF_FIELD.get(field) ?? (typeof missing === 'string' ? 'FIELD_MISSING' : 'FIELD_INVALID');
+  return new KaomonError(code, sentence, { details: { field } });
+}

@@ -1,0 +1,78 @@
+import cors from '@fastify/cors';
+import rateLimit, { normalizeIP } from '@fastify/rate-limit';
+import underPressure from '@fastify/under-pressure';
+import { KaomonError } from '../../errors.js';
+import type { App } from '../app-type.js';
+
+export interface LimitsOptions {
+  /** Requests a minute of one key from one address; 0: no limit. */
+  rateLimit: number;
+  /** Milliseconds; 0: no limit. */
+  maxEventLoopDelay: number;
+  /** Bytes; 0: no limit. */
+  maxHeapBytes: number;
+}
+
+/** The delay is the mean over so many times the greatest one allowed. */
+const SAMPLES = 2.5;
+/** Seconds a caller is asked to wait while the process is overloaded. */
+const RETRY_AFTER = 5;
+/** A browser asks anew after this time whether it may call from another origin, seconds. */
+const PREFLIGHT_LASTS = 600;
+
+/**
+ * Limits what one caller may ask and what this process takes on. Registered before the routes, so that each is under
+ * it; one with a limit of its own says `config.rateLimit`.
+ */
+export async function registerLimits(app: App, options: LimitsOptions): Promise<void> {
+  const sampleInterval = Math.max(1000, options.maxEventLoopDelay * SAMPLES);
+  let startedBy = Infinity;
+  app.addHook('onReady', (done) => {
+    startedBy = performance.now() + 2 * sampleInterval;
+    done();
+  });
+  await app.register(underPressure, {
+    maxEventLoopDelay: options.maxEventLoopDelay,
+    // A sample within which the loop turned once only counts as an endless delay: let that be more than one stall.
+    sampleInterval,
+    maxHeapUsedBytes: options.maxHeapBytes,
+    pressureHandler: (request, _reply, type) => {
+      // The first samples hold the start itself, which keeps the loop busy: a worker that is new is not overloaded.
+      if (type === underPressure.TYPE_EVENT_LOOP_DELAY && performance.now() < startedBy) return;
+      // Health and the pages' files cost next to nothing, and whoever looks after an overloaded server needs them.
+      if (request.routeOptions.config.access === 'public') return;
+      throw new KaomonError('BUSY', 'The server is overloaded: try again in a moment.', {
+        retryAfter: RETRY_AFTER,
+      });
+    },
+  });
+  await app.register(rateLimit, {
+    global: options.rateLimit > 0,
+    max: options.rateLimit,
+    timeWindow: 60_000,
+    cache: 10_000,
+    // A hook of each route, so it runs after the one that finds out who calls.
+    hook: 'onRequest',
+    keyGenerator: ({ caller, ip }) => `${caller.keyId} ${normalizeIP(ip, 64)}`,
+    errorResponseBuilder: (_request, { max, ttl }) => {
+      const seconds = Math.ceil(ttl / 1000);
+      return new KaomonError(
+        'TOO_MANY_REQUESTS',
+        `More than ${max} requests a minute: try again in ${seconds} s.`,
+        { retryAfter: seconds },
+      );
+    },
+  });
+}
+
+/** Lets pages of the listed origins call; none: only the server's own. Cookies do not travel: such pages send a key. */
+export async function registerCors(app: App, origins: readonly string[]): Promise<void> {
+  if (origins.length === 0) return;
+  await app.register(cors, {
+    origin: [...origins],
+    methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
+    allowedHeaders: ['authorization', 'content-type', 'x-api-key', 'x-request-id'],
+    exposedHeaders: ['retry-after', 'server-timing', 'x-request-id'],
+    maxAge: PREFLIGHT_LASTS,
+  });
+}

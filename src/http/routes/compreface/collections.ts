@@ -1,0 +1,151 @@
+import { KaomonError } from '../../../errors.js';
+import type { Face, Gallery, Person } from '../../../gallery/types.js';
+import { imageIdOf } from './image-ids.js';
+import { SubjectNames } from './subject-names.js';
+
+/** A face of a collection with whose it is. */
+export interface Example {
+  face: Face;
+  person: Person;
+  subject: string;
+}
+
+export type Collections = ReturnType<typeof createCollections>;
+
+/** CompreFace's face collections over the gallery: one group each, its people under CompreFace's names. */
+export function createCollections({ gallery }: { gallery: Gallery }) {
+  /** Names by group, until the gallery changes. */
+  const cache = new Map<string, SubjectNames>();
+  const unsubscribe = gallery.subscribe(() => cache.clear());
+  /** The last change of each group under way: a subject is looked up and made in one go. */
+  const tails = new Map<string, Promise<unknown>>();
+
+  function namesOf(groupid: string): SubjectNames {
+    let names = cache.get(groupid);
+    if (!names) {
+      names = new SubjectNames(gallery, groupid);
+      cache.set(groupid, names);
+    }
+    return names;
+  }
+
+  async function serially<T>(groupid: string, change: (names: SubjectNames) => Promise<T>): Promise<T> {
+    const run = () => change(new SubjectNames(gallery, groupid));
+    const mine = (tails.get(groupid) ?? Promise.resolve()).then(run, run);
+    tails.set(groupid, mine);
+    try {
+      return await mine;
+    } finally {
+      cache.clear();
+      if (tails.get(groupid) === mine) tails.delete(groupid);
+    }
+  }
+
+  async function makeGroup(groupid: string): Promise<void> {
+    if (gallery.groups().some((group) => group.groupid === groupid)) return;
+    try {
+      await gallery.createGroup({ groupid, groupname: groupid });
+    } catch (error) {
+      // Another request or another worker was quicker.
+      if (!(error instanceof KaomonError) || error.code !== 'GROUP_EXISTS') throw error;
+    }
+  }
+
+  /** A new subject's person: the username is the subject even where it is the userid, too. */
+  const personOf = (names: SubjectNames, subject: string) => ({
+    groupid: names.groupid,
+    userid: names.newUserid(subject),
+    username: subject,
+  });
+
+  function* examples(groupid: string): Generator<Example> {
+    const names = namesOf(groupid);
+    for (const person of names.people()) {
+      const subject = names.nameOf(person);
+      for (const face of person.faces) yield { face, person, subject };
+    }
+  }
+
+  return {
+    namesOf,
+    examples,
+
+    /** @throws KaomonError PERSON_EXISTS */
+    async addSubject(groupid: string, subject: string): Promise<void> {
+      await makeGroup(groupid);
+      await serially(groupid, async (names) => {
+        if (names.find(subject)) {
+          throw new KaomonError('PERSON_EXISTS', `There is a subject "${subject}" already.`);
+        }
+        await gallery.createPerson(personOf(names, subject));
+      });
+    },
+
+    /**
+     * Enrols a vector under a subject, which is made when it is new.
+     * @param vector unit length; copied
+     * @param crop kept beside it
+     */
+    async addExample(
+      groupid: string,
+      subject: string,
+      vector: Float32Array,
+      crop: Uint8Array | undefined,
+    ): Promise<Face> {
+      await makeGroup(groupid);
+      return await serially(groupid, (names) => {
+        const known = names.find(subject);
+        const whose = known ? { groupid, userid: known.userid } : personOf(names, subject);
+        return gallery.enrol({ ...whose, ...(crop && { crop }) }, vector);
+      });
+    },
+
+    /**
+     * Renames a subject; where the new name is another's, all faces go to that one and this one is gone.
+     * @returns whether anything changed
+     * @throws KaomonError PERSON_UNKNOWN
+     */
+    async rename(groupid: string, from: string, to: string): Promise<boolean> {
+      if (from === to) return false;
+      return await serially(groupid, async (names) => {
+        const person = names.require(from);
+        const other = names.find(to);
+        if (other && other.faceid !== person.faceid) await gallery.mergePerson(person.faceid, other.faceid);
+        else await gallery.updatePerson(person.faceid, { username: to });
+        return true;
+      });
+    },
+
+    /** @returns the subject as it was written. @throws KaomonError PERSON_UNKNOWN */
+    async removeSubject(groupid: string, subject: string): Promise<string> {
+      return await serially(groupid, async (names) => {
+        const person = names.require(subject);
+        await gallery.remove(groupid, person.userid);
+        return names.nameOf(person);
+      });
+    },
+
+    /** @returns how many there were */
+    async removeAllSubjects(groupid: string): Promise<{ subjects: number; faces: number }> {
+      return await serially(groupid, async (names) => {
+        const counts = { subjects: 0, faces: 0 };
+        for (const { userid, faces } of names.people()) {
+          const all = faces.length;
+          await gallery.remove(groupid, userid);
+          counts.subjects += 1;
+          counts.faces += all;
+        }
+        return counts;
+      });
+    },
+
+    /** @throws KaomonError FACE_UNKNOWN */
+    requireExample(groupid: string, imageId: string): Example {
+      const wanted = imageId.toLowerCase();
+      for (const example of examples(groupid)) if (imageIdOf(example.face) === wanted) return example;
+      throw new KaomonError('FACE_UNKNOWN', `There is no example with the image_id "${imageId}".`);
+    },
+
+    close: () => unsubscribe(),
+  };
+}

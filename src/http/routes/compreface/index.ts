@@ -1,0 +1,68 @@
+import type { Gallery } from '../../../gallery/types.js';
+import type { EnrolLimits } from '../../../recognition/enrol.js';
+import type { ReadyPack } from '../../../models/types.js';
+import type { VisionPool } from '../../../vision/types.js';
+import type { App } from '../../app-type.js';
+import { errorsOf } from '../../schemas.js';
+import { CompreFaceErrorSchema } from '../../compreface.js';
+import { type Collections, createCollections } from './collections.js';
+import { exampleRoutes } from './examples.js';
+import { recogniseRoutes } from './recognise.js';
+import { similarityOf } from './similarity.js';
+import { subjectRoutes } from './subjects.js';
+import { verifyRoutes } from './verify.js';
+
+export interface CompreFaceDeps {
+  vision: Pick<VisionPool, 'analyze'>;
+  gallery: Gallery;
+  pack: ReadyPack;
+  /** The collection of callers whose key is not tied to one group. */
+  group: string;
+  /** Of one picture, bytes. */
+  maxUploadBytes: number;
+  /** What a face must reach to become an example. */
+  limits: EnrolLimits;
+  /** Keep the aligned face beside its vector. */
+  keepFaces: boolean;
+}
+
+/** What the surface's routes share. */
+export interface CompreFaceContext extends CompreFaceDeps {
+  collections: Collections;
+  /** Squared L2 distance -> CompreFace's similarity. */
+  similarity: (distance: number) => number;
+}
+
+/** Every status that a route of this surface can answer besides its own. */
+export const failures = errorsOf(
+  CompreFaceErrorSchema,
+  ...([400, 401, 403, 404, 409, 413, 415, 429, 500, 503] as const),
+);
+
+/** The CompreFace-compatible surface: docs/compreface.md says what is the same and what differs. */
+export function compreFaceRoutes(app: App, deps: CompreFaceDeps): void {
+  const collections = createCollections(deps);
+  const context = { ...deps, collections, similarity: similarityOf(deps.pack) };
+  app.register((surface, _options, done) => {
+    surface.addHook('onClose', (_app, closed) => {
+      collections.close();
+      closed();
+    });
+    takeEmptyJson(surface);
+    subjectRoutes(surface, context);
+    exampleRoutes(surface, context);
+    recogniseRoutes(surface, context);
+    verifyRoutes(surface, context);
+    done();
+  });
+}
+
+/** CompreFace's SDKs say that a DELETE without a body holds JSON. */
+function takeEmptyJson(surface: App): void {
+  const parseJson = surface.getDefaultJsonParser('error', 'ignore');
+  surface.removeContentTypeParser('application/json');
+  surface.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body === '') done(null, undefined);
+    else void parseJson(request, body as string, done);
+  });
+}

@@ -1,0 +1,113 @@
+import { Type } from 'typebox';
+import type { EventState } from '../../../gallery/open.js';
+import type { Gallery } from '../../../gallery/types.js';
+import type { ReadyPack } from '../../../models/types.js';
+import type { VisionPool } from '../../../vision/types.js';
+import { VERSION } from '../../../version.js';
+import type { App } from '../../app-type.js';
+import { ErrorSchema, errorsOf } from '../../schemas.js';
+
+const count = Type.Integer({ minimum: 0 });
+const distance = Type.Number({ minimum: 0, maximum: 4 });
+
+const HealthSchema = Type.Object({
+  status: Type.Enum(['ok', 'unavailable']),
+  version: Type.Optional(Type.String()),
+  uptime: Type.Optional(Type.Number({ minimum: 0, description: 'Seconds since this process began.' })),
+  pack: Type.Optional(
+    Type.Object({
+      id: Type.String(),
+      title: Type.String(),
+      licence: Type.String(),
+      detector: Type.String(),
+      embedder: Type.String(),
+    }),
+  ),
+  thresholds: Type.Optional(
+    Type.Object(
+      { identical: distance, sure: distance },
+      { description: 'Squared L2 distances: a face is named below `identical`.' },
+    ),
+  ),
+  vision: Type.Optional(
+    Type.Object({
+      threads: count,
+      queued: count,
+      running: count,
+      provider: Type.String(),
+      refusedProviders: Type.Array(Type.Object({ provider: Type.String(), reason: Type.String() })),
+    }),
+  ),
+  gallery: Type.Optional(
+    Type.Object({
+      pack: Type.String(),
+      people: count,
+      faces: count,
+      groups: count,
+      otherPacks: Type.Record(Type.String(), count),
+      setAside: count,
+      index: Type.String(),
+    }),
+  ),
+  events: Type.Optional(
+    Type.Object(
+      {
+        log: Type.Enum(['file', 'redis']),
+        behind: Type.Integer({ minimum: 0, description: 'Events read that are not in the index yet.' }),
+        manager: Type.Enum(['running', 'restarting']),
+        trouble: Type.Union([Type.String(), Type.Null()], {
+          description:
+            'Why the log cannot be followed at the moment: enrolments are refused, recognition goes on.',
+        }),
+      },
+      { description: 'How changes of other workers arrive; absent with `EVENT_LOG=none`.' },
+    ),
+  ),
+});
+
+export interface HealthDeps {
+  vision: Pick<VisionPool, 'info'>;
+  gallery: Pick<Gallery, 'info'>;
+  pack: ReadyPack;
+  /** The threshold in force, which a setting may change. */
+  identical: number;
+  events?: EventState;
+}
+
+/**
+ * `GET /api/v1/health`: whether this worker can work (503 when it cannot) and, for callers with a key, what it is made
+ * of.
+ */
+export function healthRoutes(app: App, { vision, gallery, pack, identical, events }: HealthDeps): void {
+  app.get(
+    '/api/v1/health',
+    {
+      config: { access: 'public' },
+      schema: {
+        summary: 'What this server is made of',
+        description: '503 when it cannot see.',
+        tags: ['operation'],
+        response: { 200: HealthSchema, 503: HealthSchema, ...errorsOf(ErrorSchema, 500) },
+      },
+    },
+    ({ caller }, reply) => {
+      const { id, title, licence, detector, embedder, thresholds } = pack;
+      const state = vision.info();
+      const followed = events?.info();
+      const able = state.threads > 0;
+      reply.status(able ? 200 : 503);
+      const status = able ? ('ok' as const) : ('unavailable' as const);
+      if (caller.via === 'nothing') return { status };
+      return {
+        status,
+        version: VERSION,
+        uptime: Math.round(process.uptime()),
+        pack: { id, title, licence, detector: detector.kind, embedder: embedder.name },
+        thresholds: { identical, sure: Math.min(thresholds.sure, identical) },
+        vision: state,
+        gallery: gallery.info(),
+        ...(followed && { events: followed }),
+      };
+    },
+  );
+}

@@ -1,0 +1,23 @@
+import { Type } from 'typebox';
+import type { Metrics } from '../../../metrics/metrics.js';
+import type { App } from '../../app-type.js';
+import { ErrorSchema, errorsOf } from '../../schemas.js';
+
+/** `GET /metrics` for Prometheus, by an admin key or `METRICS_TOKEN`. */
+export function metricsRoutes(app: App, { metrics }: { metrics: Metrics }): void {
+  app.get(
+    '/metrics',
+    {
+      config: { access: 'admin', metricsToken: true },
+      schema: {
+        summary: 'Figures for Prometheus',
+        tags: ['server'],
+        response: { 200: Type.String(), ...errorsOf(ErrorSchema, 500) },
+      },
+    },
+    async (_request, reply) => {
+      const text = await metrics.text();
+      return reply.type(metrics.contentType).send(text);
+    },
+  );
+}

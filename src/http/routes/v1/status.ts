@@ -1,0 +1,140 @@
+import { Type } from 'typebox';
+import sharp from 'sharp';
+import type { Gallery } from '../../../gallery/types.js';
+import { type Metrics, STAGES } from '../../../metrics/metrics.js';
+import type { ReadyPack } from '../../../models/types.js';
+import { VERSION } from '../../../version.js';
+import type { VisionPool } from '../../../vision/types.js';
+import type { App } from '../../app-type.js';
+import { ErrorSchema, errorsOf, Nullable } from '../../schemas.js';
+
+const tags = ['server'];
+const count = Type.Integer({ minimum: 0 });
+const ms = Type.Number({ minimum: 0, description: 'Milliseconds.' });
+
+const StageSchema = Type.Object({ count, p50: Nullable(ms), p95: Nullable(ms) });
+const StatusSchema = Type.Object({
+  version: Type.String(),
+  uptime: Type.Number({ minimum: 0, description: 'Seconds since this process began.' }),
+  pid: count,
+  workers: Type.Integer({ minimum: 1 }),
+  pack: Type.String(),
+  provider: Type.String(),
+  refusedProviders: Type.Array(Type.Object({ provider: Type.String(), reason: Type.String() })),
+  vision: Type.Object({ threads: count, queued: count, running: count }),
+  gallery: Type.Record(Type.String(), Type.Unknown(), { description: 'As in /api/v1/health.' }),
+  requests: Type.Object({ total: count, errors: count, perSecond: Type.Number({ minimum: 0 }) }),
+  stages: Type.Object(Object.fromEntries(STAGES.map((stage) => [stage, StageSchema])), {
+    description: 'Of the last five minutes.',
+  }),
+  memory: Type.Object({ rss: count }),
+  eventLoop: Type.Object({ p99: ms }),
+  events: Type.Optional(Type.Object({ behind: count })),
+});
+
+const WorksSchema = Type.Object({ status: Type.Enum(['ok', 'unavailable']) });
+const SelfTestSchema = Type.Object({
+  status: Type.Literal('ok'),
+  width: count,
+  height: count,
+  faces: count,
+  times: Type.Record(Type.String(), ms),
+});
+
+export interface StatusDeps {
+  vision: Pick<VisionPool, 'info' | 'analyze'>;
+  gallery: Pick<Gallery, 'info'>;
+  pack: Pick<ReadyPack, 'id'>;
+  metrics: Metrics;
+  workers: number;
+  events?: { info: () => { behind: number } };
+}
+
+/** `GET /api/v1/live`, `/ready`, `/selftest` and `/status`. */
+export function statusRoutes(app: App, deps: StatusDeps): void {
+  const { vision, gallery, pack, metrics, workers, events } = deps;
+
+  app.get(
+    '/api/v1/live',
+    {
+      config: { access: 'public', rateLimit: false },
+      schema: {
+        summary: 'Whether this process answers',
+        tags,
+        response: { 200: WorksSchema, ...errorsOf(ErrorSchema, 500) },
+      },
+    },
+    () => ({ status: 'ok' as const }),
+  );
+
+  app.get(
+    '/api/v1/ready',
+    {
+      config: { access: 'public', rateLimit: false },
+      schema: {
+        summary: 'Whether this worker can recognise',
+        tags,
+        response: { 200: WorksSchema, 503: WorksSchema, ...errorsOf(ErrorSchema, 500) },
+      },
+    },
+    (_request, reply) => {
+      // The app is built only once the networks have run and the gallery is read: what can go is a thread.
+      const able = vision.info().threads > 0;
+      reply.status(able ? 200 : 503);
+      return { status: able ? ('ok' as const) : ('unavailable' as const) };
+    },
+  );
+
+  app.get(
+    '/api/v1/selftest',
+    {
+      config: { access: 'recognise', rateLimit: { max: 10, timeWindow: 60_000 } },
+      schema: {
+        summary: 'Run the networks on a made picture',
+        tags,
+        response: { 200: SelfTestSchema, ...errorsOf(ErrorSchema, 500, 503) },
+      },
+    },
+    async () => {
+      const noise = { type: 'gaussian', mean: 128, sigma: 40 } as const;
+      const picture = await sharp({
+        create: { width: 320, height: 240, channels: 3, background: '#808080', noise },
+      })
+        .jpeg()
+        .toBuffer();
+      const { width, height, faces, times } = await vision.analyze(picture);
+      return { status: 'ok' as const, width, height, faces: faces.length, times: { ...times } };
+    },
+  );
+
+  app.get(
+    '/api/v1/status',
+    {
+      config: { access: 'recognise' },
+      schema: {
+        summary: "This worker's figures",
+        tags,
+        response: { 200: StatusSchema, ...errorsOf(ErrorSchema, 500) },
+      },
+    },
+    () => {
+      const { provider, refusedProviders, threads, queued, running } = vision.info();
+      return {
+        version: VERSION,
+        uptime: Math.round(process.uptime()),
+        pid: process.pid,
+        workers,
+        pack: pack.id,
+        provider,
+        refusedProviders,
+        vision: { threads, queued, running },
+        gallery: { ...gallery.info() },
+        requests: metrics.requests(),
+        stages: metrics.stages(),
+        memory: { rss: process.memoryUsage.rss() },
+        eventLoop: { p99: metrics.eventLoopP99() },
+        ...(events && { events: { behind: events.info().behind } }),
+      };
+    },
+  );
+}

@@ -1,0 +1,156 @@
+import { randomUUID } from 'node:crypto';
+import { createWriteStream } from 'node:fs';
+import { mkdir, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { Readable, Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { Type } from 'typebox';
+import { exportGallery } from '../../../archive/export.js';
+import { importGallery } from '../../../archive/import.js';
+import { KaomonError } from '../../../errors.js';
+import type { Gallery } from '../../../gallery/types.js';
+import type { ReadyPack } from '../../../models/types.js';
+import { groupsToSearch, requireGroupAccess } from '../../access.js';
+import type { App } from '../../app-type.js';
+import { BytesSchema, refusals } from '../../schemas.js';
+
+const tags = ['transfer'];
+
+const TakenSchema = Type.Object({
+  added: Type.Integer({ minimum: 0 }),
+  skipped: Type.Integer({ minimum: 0, description: 'Were there already.' }),
+});
+const ReportSchema = Type.Object(
+  { groups: TakenSchema, people: TakenSchema, faces: TakenSchema },
+  {
+    examples: [
+      {
+        groups: { added: 1, skipped: 1 },
+        people: { added: 120, skipped: 0 },
+        faces: { added: 240, skipped: 0 },
+      },
+    ],
+  },
+);
+
+export interface TransferDeps {
+  gallery: Gallery;
+  pack: Pick<ReadyPack, 'id' | 'embedder'>;
+  /** Where an archive lies while it is read. */
+  cacheDir: string;
+  /** Largest archive, bytes. */
+  maxImportBytes: number;
+}
+
+/** `GET /api/v1/export` and `POST /api/v1/import`: the gallery as one archive. */
+export function v1TransferRoutes(app: App, deps: TransferDeps): void {
+  const { gallery, cacheDir, maxImportBytes } = deps;
+  const pack = { id: deps.pack.id, length: deps.pack.embedder.length };
+  let importing = false;
+
+  app.get(
+    '/api/v1/export',
+    {
+      config: { access: 'admin', audit: 'export' },
+      schema: {
+        summary: 'Take the gallery along',
+        description:
+          'A zip of the groups, people, vectors (`.npy`) and kept thumbnails, with a manifest that holds a SHA-256 of ' +
+          'each. It is biometric data: keep it like a key.',
+        tags,
+        querystring: Type.Object(
+          {
+            groups: Type.Optional(
+              Type.String({
+                maxLength: 4000,
+                description: 'These groups only: IDs, separated by commas. Default: all of the key.',
+                examples: ['staff'],
+              }),
+            ),
+          },
+          { additionalProperties: false },
+        ),
+        produces: ['application/zip'],
+        response: { 200: Type.Unsafe<Readable>({ contentMediaType: 'application/zip' }), ...refusals(404) },
+      },
+    },
+    async (request, reply) => {
+      const groups = groupsToSearch(request, request.query.groups, gallery);
+      const name = `kaomon-${pack.id}-${new Date().toISOString().slice(0, 10)}.zip`;
+      return reply
+        .type('application/zip')
+        .header('content-disposition', `attachment; filename="${name}"`)
+        .header('cache-control', 'no-store')
+        .send(exportGallery({ gallery, pack }, groups));
+    },
+  );
+
+  app.register((scope, _options, done) => {
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser(['application/zip', 'application/octet-stream'], (_request, payload, parsed) =>
+      parsed(null, payload),
+    );
+    scope.post(
+      '/api/v1/import',
+      {
+        config: { access: 'admin', audit: 'import' },
+        bodyLimit: maxImportBytes,
+        schema: {
+          summary: 'Take an export over',
+          description:
+            'The whole archive is verified before anything changes. What is there already is passed over: an import ' +
+            'that was broken off goes on when it is sent again.',
+          tags,
+          body: { content: { 'application/zip': { schema: BytesSchema } } },
+          response: { 200: ReportSchema, ...refusals(409, 413, 415) },
+        },
+      },
+      async (request) => {
+        const { body } = request as { body: unknown };
+        if (!(body instanceof Readable)) {
+          throw new KaomonError('ARCHIVE_INVALID', 'There is no archive: send the zip as the body.');
+        }
+        if (importing) {
+          throw new KaomonError('BUSY', 'Another import is under way: try again when it is done.', {
+            retryAfter: 30,
+          });
+        }
+        importing = true;
+        const file = path.join(cacheDir, `import-${randomUUID()}.zip`);
+        try {
+          await mkdir(cacheDir, { recursive: true });
+          await pipeline(body, limitTo(maxImportBytes), createWriteStream(file, { mode: 0o600 }));
+          return await importGallery({ gallery, pack }, file, (groupid) =>
+            requireGroupAccess(request, groupid),
+          );
+        } finally {
+          importing = false;
+          await rm(file, { force: true });
+        }
+      },
+    );
+    done();
+  });
+}
+
+/** @returns what passes bytes on and fails with UPLOAD_TOO_LARGE */
+function limitTo(maxBytes: number): Transform {
+  let length = 0;
+  return new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      length += chunk.length;
+      if (length <= maxBytes) done(null, chunk);
+      else {
+        done(
+          new KaomonError(
+            'UPLOAD_TOO_LARGE',
+            `The archive is too large: at most ${maxBytes} bytes are taken.`,
+            {
+              details: { maxBytes },
+            },
+          ),
+        );
+      }
+    },
+  });
+}

@@ -1,0 +1,70 @@
+import { Type, type Static, type TSchema } from 'typebox';
+import { ERROR_CODES } from '../errors.js';
+
+/** What the answers of several resources are made of. */
+
+export const Nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
+
+/** A group's or person's ID as a path or a form gives it; the gallery says which are fit. */
+export const IdSchema = Type.String({
+  minLength: 1,
+  maxLength: 64,
+  description: '1 to 64 letters, digits, `_` or `.`, no dot at the start.',
+});
+
+/** `groupid-userid`, as a path or a body gives it. */
+export const FaceidSchema = Type.String({
+  minLength: 1,
+  maxLength: 129,
+  description: 'A person: `groupid-userid`.',
+  examples: ['staff-ada'],
+});
+
+/** A picture of a person, as a path gives it. */
+export const FaceNameSchema = Type.String({
+  minLength: 1,
+  maxLength: 200,
+  description: "A picture's ID, as the list of the person's pictures gives it.",
+});
+
+/** The name that is shown. */
+export const NameSchema = Type.String({ maxLength: 200, description: 'Name to show.' });
+
+/** A distance as it is answered; rounding in float32 may pass 4 by a hair. */
+export const DistanceSchema = Type.Number({
+  minimum: 0,
+  maximum: 4.01,
+  description: 'Squared L2 distance of the two unit vectors: 0 the same picture, 2 unrelated.',
+});
+
+/** ISO 8601, UTC. */
+export const TimeSchema = Type.String({ maxLength: 40, description: 'ISO 8601, UTC.' });
+
+/** Surface 2's error body. */
+export const ErrorSchema = Type.Object(
+  {
+    statusCode: Type.Integer({ minimum: 400, maximum: 599 }),
+    code: Type.Enum(ERROR_CODES),
+    error: Type.String({ description: "The status' name." }),
+    message: Type.String({ description: 'One sentence that says what to do.' }),
+    details: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+  },
+  { description: 'What went wrong.' },
+);
+export type ErrorBody = Static<typeof ErrorSchema>;
+
+/** The same body for each of the statuses that a route can answer. */
+export function errorsOf<S extends number, T extends TSchema>(schema: T, ...statuses: S[]): Record<S, T> {
+  return Object.fromEntries(statuses.map((status) => [status, schema])) as Record<S, T>;
+}
+
+/** What every route of surface 2 that asks for a role may answer: who calls, how often, and our own trouble. */
+const ALWAYS = [400, 401, 403, 429, 500, 503] as const;
+
+/** Surface 2's refusals: those that every route has, and the route's own. */
+export function refusals<S extends number>(...statuses: S[]) {
+  return { ...errorsOf(ErrorSchema, ...ALWAYS), ...errorsOf(ErrorSchema, ...statuses) };
+}
+
+/** A picture's bytes, as form.ts and pictures.ts read them; no JSON type describes them. */
+export const BytesSchema = Type.Unsafe<Uint8Array>({ contentMediaType: 'image/*' });

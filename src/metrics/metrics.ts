@@ -1,0 +1,142 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { Gallery } from '../gallery/types.js';
+import type { VisionPool } from '../vision/types.js';
+import { createRate, createWindow } from './window.js';
+
+/** Where a request's time goes, in order. */
+export const STAGES = ['queue', 'decode', 'detect', 'embed', 'search'] as const;
+export type Stage = (typeof STAGES)[number];
+
+/** Bounds of the latency histograms, seconds. */
+const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+/** What the status page's percentiles are taken over. */
+const SAMPLES = 1000;
+const SAMPLES_LAST = 5 * 60_000;
+const RATE_SECONDS = 60;
+
+export interface MetricsDeps {
+  vision: VisionPool;
+  gallery: Gallery;
+  /** How far this worker is behind the event log; left out where it follows none. */
+  events?: { info: () => { behind: number } };
+}
+
+/** This worker's figures; see {@link createMetrics}. */
+export type Metrics = ReturnType<typeof createMetrics>;
+
+/** The process' own figures are collected once, however many apps a process builds. */
+let ofProcess: Registry | undefined;
+function processRegistry(): Registry {
+  if (ofProcess) return ofProcess;
+  ofProcess = new Registry();
+  collectDefaultMetrics({ register: ofProcess });
+  return ofProcess;
+}
+
+/**
+ * Watches the vision threads and the gallery: whoever calls them through `vision` and `gallery` of this object is
+ * measured, without a word about it where they are used.
+ */
+export function createMetrics({ vision, gallery, events }: MetricsDeps) {
+  const registry = new Registry();
+  const registers = [registry];
+  const windows = new Map(STAGES.map((stage) => [stage, createWindow(SAMPLES, SAMPLES_LAST)]));
+  const rate = createRate(RATE_SECONDS);
+  const loop = monitorEventLoopDelay({ resolution: 20 });
+  loop.enable();
+  let total = 0;
+  let errors = 0;
+
+  const requests = new Counter({
+    ...{ name: 'kaomon_requests_total', help: 'Requests answered.', registers },
+    labelNames: ['method', 'route', 'status'] as const,
+  });
+  const durations = new Histogram({
+    ...{ name: 'kaomon_request_duration_seconds', help: 'From a request to its answer.', registers },
+    labelNames: ['route'] as const,
+    buckets: BUCKETS,
+  });
+  const stages = new Histogram({
+    ...{ name: 'kaomon_stage_duration_seconds', help: 'Where the time of a picture goes.', registers },
+    labelNames: ['stage'] as const,
+    buckets: BUCKETS,
+  });
+  const gauge = (name: string, help: string, read: () => number) =>
+    new Gauge({
+      ...{ name, help, registers },
+      collect() {
+        this.set(read());
+      },
+    });
+  gauge('kaomon_vision_queue_length', 'Pictures waiting for a vision thread.', () => vision.info().queued);
+  gauge('kaomon_vision_running', 'Pictures being worked on.', () => vision.info().running);
+  gauge('kaomon_vision_threads', 'Vision threads that run.', () => vision.info().threads);
+  gauge('kaomon_gallery_people', 'People enrolled.', () => gallery.info().people);
+  gauge('kaomon_gallery_faces', 'Pictures enrolled.', () => gallery.info().faces);
+  if (events) gauge('kaomon_events_behind', 'Events not yet applied.', () => events.info().behind);
+
+  function observe(stage: Stage, ms: number): void {
+    stages.observe({ stage }, ms / 1000);
+    windows.get(stage)?.add(ms);
+  }
+
+  const watchedVision: VisionPool = {
+    async analyze(bytes, options) {
+      const analysis = await vision.analyze(bytes, options);
+      const { times } = analysis;
+      for (const stage of ['queue', 'decode', 'detect', 'embed'] as const) observe(stage, times[stage]);
+      return analysis;
+    },
+    info: () => vision.info(),
+    close: () => vision.close(),
+  };
+
+  const nearest: Gallery['nearest'] = async (...asked) => {
+    const started = performance.now();
+    const matches = await gallery.nearest(...asked);
+    observe('search', performance.now() - started);
+    return matches;
+  };
+
+  return {
+    vision: watchedVision,
+    // Everything else is the gallery's own, whatever it may learn.
+    gallery: Object.assign(Object.create(gallery) as Gallery, { nearest }),
+
+    /** Counts an answer. @param route its pattern, never a path that a caller wrote */
+    answered(method: string, route: string, status: number, ms: number): void {
+      total += 1;
+      if (status >= 500) errors += 1;
+      rate.add();
+      requests.inc({ method, route, status: String(status) });
+      durations.observe({ route }, ms / 1000);
+    },
+
+    contentType: registry.contentType,
+
+    /** All of it as Prometheus reads it. */
+    async text(): Promise<string> {
+      return await Registry.merge([processRegistry(), registry]).metrics();
+    },
+
+    /** Milliseconds by stage, over the last five minutes and at most 1,000 samples. */
+    stages: () =>
+      Object.fromEntries(STAGES.map((stage) => [stage, windows.get(stage)?.summary()])) as Record<
+        Stage,
+        { count: number; p50: number | null; p95: number | null }
+      >,
+
+    requests: () => ({ total, errors, perSecond: rate.perSecond() }),
+
+    /** Of the event loop's delay since the start, milliseconds. */
+    eventLoopP99(): number {
+      const p99 = loop.percentile(99) / 1e6;
+      return Number.isFinite(p99) ? p99 : 0;
+    },
+
+    close(): void {
+      loop.disable();
+    },
+  };
+}

@@ -1,0 +1,110 @@
+import type { Component, NetworkRecipe, PublishedSource, Source } from './component.js';
+import { buildAgeGender } from './graphs/age-gender.js';
+import { buildFaceRecognition } from './graphs/face-recognition.js';
+import { buildInceptionResnetV1 } from './graphs/inception-resnet-v1.js';
+import { buildLandmarks68 } from './graphs/landmarks68.js';
+import { buildONet } from './graphs/onet.js';
+import { buildPNet } from './graphs/pnet.js';
+import { buildRNet } from './graphs/rnet.js';
+import { buildSsdMobilenet } from './graphs/ssd-mobilenet.js';
+import { readTfjsWeights, type TfjsWeights } from './tfjs-weights.js';
+import { type NamedTensors, readTorchState } from './torch-state.js';
+
+const FACE_API = '@vladmandic/face-api';
+const FACE_API_LICENCE = 'MIT (@vladmandic/face-api)';
+
+const manifestOf = (model: string) => `${model}_model-weights_manifest.json`;
+
+function faceApiSources(...models: string[]): Source[] {
+  return models.flatMap((model) =>
+    [manifestOf(model), `${model}_model.bin`].map(
+      (file): Source => ({ kind: 'package', file, package: FACE_API, folder: 'model' }),
+    ),
+  );
+}
+
+function fromFaceApi(
+  file: string,
+  model: string,
+  write: (weights: TfjsWeights) => Uint8Array,
+): NetworkRecipe {
+  return { file, build: async (source) => write(await readTfjsWeights(source(manifestOf(model)))) };
+}
+
+const FACENET_PYTORCH = 'https://github.com/timesler/facenet-pytorch';
+const MTCNN_COMMIT = '787da06156087cd6b616fe6608213722bddc30cd';
+
+function mtcnnSource(file: string, bytes: number, sha256: string): PublishedSource {
+  return { kind: 'published', file, url: `${FACENET_PYTORCH}/raw/${MTCNN_COMMIT}/data/${file}`, bytes, sha256 };
+}
+
+function fromTorch(file: string, weights: string, write: (state: NamedTensors) => Uint8Array): NetworkRecipe {
+  return { file, build: async (source) => write(await readTorchState(source(weights))) };
+}
+
+/** face-api's detector: SSD MobileNet v1 and the 68 landmarks. */
+export const SSD: Component = {
+  id: 'ssd',
+  title: 'SSD MobileNet v1 + 68 landmarks',
+  licence: FACE_API_LICENCE,
+  sources: faceApiSources('ssd_mobilenetv1', 'face_landmark_68'),
+  networks: [
+    fromFaceApi('ssd.onnx', 'ssd_mobilenetv1', buildSsdMobilenet),
+    fromFaceApi('landmarks.onnx', 'face_landmark_68', buildLandmarks68),
+  ],
+};
+
+/** face-api's embedder: dlib's ResNet. */
+export const FACE_API_EMBEDDER: Component = {
+  id: 'faceapi',
+  title: 'face-api ResNet (128 numbers)',
+  licence: FACE_API_LICENCE,
+  sources: faceApiSources('face_recognition'),
+  networks: [fromFaceApi('recognition.onnx', 'face_recognition', buildFaceRecognition)],
+};
+
+/** face-api's age and gender. */
+export const AGE_GENDER: Component = {
+  id: 'age-gender',
+  title: 'Age and gender',
+  licence: FACE_API_LICENCE,
+  sources: faceApiSources('age_gender'),
+  networks: [fromFaceApi('age-gender.onnx', 'age_gender', buildAgeGender)],
+};
+
+/** The cascade of P-, R- and O-Net. */
+export const MTCNN: Component = {
+  id: 'mtcnn',
+  title: 'MTCNN',
+  licence: 'MIT (facenet-pytorch)',
+  sources: [
+    mtcnnSource('pnet.pt', 28_570, 'a2a71925e0b9996a42f63e47efc1ca19043e69558b5c523b978d611dfae49c8f'),
+    mtcnnSource('rnet.pt', 403_147, 'bbb937de72efc9ef83b186c49f5f558467a1d7e3453a8ece0d71a886633f6a86'),
+    mtcnnSource('onet.pt', 1_559_269, '165bfbe42940416ccfb977545cf0e976d5bf321f67083ae2aaaa5c764280118d'),
+  ],
+  networks: [
+    fromTorch('pnet.onnx', 'pnet.pt', buildPNet),
+    fromTorch('rnet.onnx', 'rnet.pt', buildRNet),
+    fromTorch('onet.onnx', 'onet.pt', buildONet),
+  ],
+};
+
+const VGGFACE2_WEIGHTS = '20180402-114759-vggface2.pt';
+
+/** InceptionResnetV1 trained on VGGFace2. */
+export const FACENET_EMBEDDER: Component = {
+  id: 'facenet',
+  title: 'InceptionResnetV1, VGGFace2 (512 numbers)',
+  licence:
+    'MIT (facenet-pytorch); trained on VGGFace2, a data set given for research use: check that your use is allowed',
+  sources: [
+    {
+      kind: 'published',
+      file: VGGFACE2_WEIGHTS,
+      url: `${FACENET_PYTORCH}/releases/download/v2.2.9/${VGGFACE2_WEIGHTS}`,
+      bytes: 111_898_327,
+      sha256: '281cebca8662831adb987a874bdcb36e73f5b1c6dc5ee5878f305e985625d99b',
+    },
+  ],
+  networks: [fromTorch('embedder.onnx', VGGFACE2_WEIGHTS, buildInceptionResnetV1)],
+};

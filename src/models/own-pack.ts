@@ -1,0 +1,116 @@
+import { readFile, readdir } from 'node:fs/promises';
+import path from 'node:path';
+import { Type, type Static } from 'typebox';
+import { Value } from 'typebox/value';
+import { KaomonError } from '../errors.js';
+import { sha256OfFile, statFile } from './files.js';
+
+const distance = (description: string) => Type.Number({ minimum: 0, maximum: 4, description });
+const tensorName = (description: string) =>
+  Type.Optional(Type.String({ minLength: 1, maxLength: 200, description }));
+
+/** `models/<name>/manifest.json` of a user's own pack; docs/models.md explains it with an example. */
+export const OwnPackSchema = Type.Object(
+  {
+    format: Type.Literal('kaomon-pack'),
+    title: Type.String({ minLength: 1, maxLength: 200 }),
+    licence: Type.String({ minLength: 1, maxLength: 500 }),
+    detector: Type.Union([Type.Literal('ssd'), Type.Literal('mtcnn')]),
+    embedder: Type.Object(
+      {
+        file: Type.String({
+          pattern: '^[A-Za-z0-9_][A-Za-z0-9_.-]*\\.onnx$',
+          maxLength: 200,
+          description: 'Name of the network beside the manifest, without a folder.',
+        }),
+        sha256: Type.Optional(Type.String({ pattern: '^[0-9a-f]{64}$' })),
+        size: Type.Integer({ minimum: 16, maximum: 1024, description: 'Side of the square input, pixels.' }),
+        length: Type.Integer({ minimum: 2, maximum: 8192, description: 'Numbers in one embedding.' }),
+        colour: Type.Union([Type.Literal('rgb'), Type.Literal('bgr')], { default: 'rgb' }),
+        mean: Type.Number({ default: 0, minimum: -1000, maximum: 1000 }),
+        scale: Type.Number({ default: 1, minimum: 1e-6, maximum: 1000 }),
+        alignment: Type.Union([Type.Literal('box'), Type.Literal('faceapi'), Type.Literal('five-points')]),
+        input: tensorName('Name of the network’s input; left out, its only one.'),
+        output: tensorName('Name of the network’s output; left out, its first.'),
+      },
+      { additionalProperties: false },
+    ),
+    thresholds: Type.Object(
+      { identical: distance('A face is named below it.'), sure: distance('Below it the page says "sure".') },
+      { additionalProperties: false },
+    ),
+  },
+  { additionalProperties: false },
+);
+
+/** A user's own pack as its manifest describes it, checked. */
+export type OwnPack = Static<typeof OwnPackSchema> & {
+  readonly id: string;
+  /** Absolute path of the embedder's network, which is there. */
+  readonly network: string;
+};
+
+const MANIFEST = 'manifest.json';
+
+/**
+ * Reads a user's own pack.
+ * @param id name of its folder below `modelsDir`; checked by the caller not to hold a separator
+ * @returns undefined when there is no such folder, or it holds a component of ours
+ * @throws KaomonError SETUP naming the field of the manifest, or the file, that is wrong
+ */
+export async function readOwnPack(id: string, modelsDir: string): Promise<OwnPack | undefined> {
+  const folder = path.join(modelsDir, id);
+  const manifestFile = path.join(folder, MANIFEST);
+  const text = await readFile(manifestFile, 'utf8').catch(() => undefined);
+  if (text === undefined) return undefined;
+  let given: unknown;
+  try {
+    given = JSON.parse(text);
+  } catch (error) {
+    throw new KaomonError('SETUP', `${manifestFile} is not JSON: ${(error as Error).message}.`);
+  }
+  if (isComponentOfOurs(given)) return undefined;
+  const manifest = Value.Default(OwnPackSchema, given);
+  const [wrong] = Value.Errors(OwnPackSchema, manifest);
+  if (!Value.Check(OwnPackSchema, manifest)) {
+    const field = wrong.instancePath.slice(1).replaceAll('/', '.') || 'the manifest';
+    throw new KaomonError('SETUP', `${manifestFile}: ${field} ${wrong.message} (docs/models.md shows an example).`);
+  }
+  if (manifest.thresholds.sure > manifest.thresholds.identical) {
+    throw new KaomonError('SETUP', `${manifestFile}: thresholds.sure must not be above thresholds.identical.`);
+  }
+  const network = path.join(folder, manifest.embedder.file);
+  if ((await statFile(network)) === undefined) {
+    throw new KaomonError('SETUP', `${manifestFile} names ${manifest.embedder.file}, which is not beside it.`);
+  }
+  return { ...manifest, id, network };
+}
+
+function isComponentOfOurs(manifest: unknown): boolean {
+  return (
+    typeof manifest === 'object' &&
+    manifest !== null &&
+    'format' in manifest &&
+    manifest.format === 'kaomon-component'
+  );
+}
+
+/** @throws KaomonError SETUP when the network is not the one that the manifest's checksum names */
+export async function checkOwnPack(pack: OwnPack): Promise<void> {
+  const { sha256, file } = pack.embedder;
+  if (sha256 === undefined) return;
+  const found = await sha256OfFile(pack.network);
+  if (found !== sha256) {
+    throw new KaomonError('SETUP', `${file} of the pack ${pack.id} is another file: its SHA-256 is ${found}.`);
+  }
+}
+
+/** Names of the folders below `modelsDir` that hold a manifest and are not hidden, in order. */
+export async function ownPackCandidates(modelsDir: string): Promise<string[]> {
+  const entries = await readdir(modelsDir, { withFileTypes: true }).catch(() => []);
+  const folders = entries.filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'));
+  const found = await Promise.all(
+    folders.map(async ({ name }) => ((await statFile(path.join(modelsDir, name, MANIFEST))) ? [name] : [])),
+  );
+  return found.flat().sort();
+}

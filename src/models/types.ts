@@ -1,0 +1,75 @@
+/**
+ * What the other rooms know of a model pack: plain data that can cross a thread. Paths are absolute, every file
+ * behind them has been built and checked.
+ */
+
+/** How a face is cut out of the picture for an embedder. */
+export type Alignment =
+  /** The detector's box in whole pixels, clamped to the picture (facenet-pytorch). */
+  | 'box'
+  /** The box that face-api derives from the landmarks (its `landmarks.align()`), squared by padding. */
+  | 'faceapi'
+  /** A similarity transform of five landmarks to the 112x112 template that ArcFace models expect. */
+  | 'five-points';
+
+/** A detector's networks. All inputs are float32 NCHW of raw RGB values, 0 to 255: the graphs normalise. */
+export type ReadyDetector =
+  | {
+      readonly kind: 'ssd';
+      /** `image` [1, 3, 512, 512] -> `boxes` [n, 4] (top, left, bottom, right; 0 to 1), `scores` [n]. */
+      readonly ssd: string;
+      /** `faces` [n, 3, 112, 112] -> `landmarks` [n, 136]: 68 points, x then y, 0 to 1 of the (square) input. */
+      readonly landmarks: string;
+    }
+  | {
+      readonly kind: 'mtcnn';
+      /** `image` [1, 3, h, w] -> `probability` [1, 1, h', w'], `regression` [1, 4, h', w']. */
+      readonly pnet: string;
+      /** `faces` [n, 3, 24, 24] -> `probability` [n], `regression` [n, 4]. */
+      readonly rnet: string;
+      /** `faces` [n, 3, 48, 48] -> `probability` [n], `regression` [n, 4], `landmarks` [n, 10] (5 x, then 5 y). */
+      readonly onet: string;
+      /** As of `ssd`; there where the embedder's alignment is `faceapi`, whose square hangs on the 68 points. */
+      readonly landmarks?: string;
+    };
+
+/** An embedder's network: `faces` [n, 3, size, size] -> `embeddings` [n, length]. */
+export interface ReadyEmbedder {
+  /** `facenet`, `faceapi`, or the name in a user's manifest. */
+  readonly name: string;
+  readonly network: string;
+  /** Numbers in one embedding. */
+  readonly length: number;
+  /** Side of the square input, pixels. */
+  readonly size: number;
+  readonly colour: 'rgb' | 'bgr';
+  /** The input is `(value - mean) * scale` of a channel value 0 to 255; our own graphs take mean 0, scale 1. */
+  readonly mean: number;
+  readonly scale: number;
+  readonly alignment: Alignment;
+  /** Of a user's network. Left out: its first input; its output `embeddings`, or its first where none is so named. */
+  readonly input?: string;
+  readonly output?: string;
+}
+
+/** Squared L2 distances between unit vectors: 0 the same picture, 2 unrelated, 4 opposite. */
+export interface Thresholds {
+  /** A face is named when its distance to the nearest enrolled one is below this. */
+  readonly identical: number;
+  /** Below this the page says "sure". */
+  readonly sure: number;
+}
+
+/** A detector and an embedder that are built, on disk and fit together. */
+export interface ReadyPack {
+  /** `facenet`, `faceapi`, `mtcnn+faceapi`, ...: names the folder of its vectors, `embeddings/<id>/`. */
+  readonly id: string;
+  /** For people: `SSD MobileNet v1 + face-api ResNet (128 numbers)`. */
+  readonly title: string;
+  readonly licence: string;
+  readonly detector: ReadyDetector;
+  readonly embedder: ReadyEmbedder;
+  /** `faces` [n, 3, 112, 112] -> `age` [n], `female` [n] (probability); undefined when it is not installed. */
+  readonly ageGender: string | undefined;
+  readonly thresholds: Thresholds;
+}

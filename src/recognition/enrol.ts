@@ -1,0 +1,211 @@
+import { KaomonError } from '../errors.js';
+import { checkGroupId, checkUserId, faceIdOf } from '../gallery/ids.js';
+import type { Enrolment, Face, Gallery } from '../gallery/types.js';
+import type { AnalysedFace, Analysis, StageTimes, VisionPool } from '../vision/types.js';
+
+/**
+ * A face in the background does not stop an enrolment: one whose shorter side is less than this part of the largest
+ * face's. Above it nobody can say which of the two is meant.
+ */
+const BACKGROUND = 0.5;
+/** Nor does one that the picture's edge cuts: with less than this part of its box inside it is not the one meant. */
+const INSIDE = 0.8;
+
+/** What a face must reach to be enrolled; the settings MIN_ENROL_SIZE, MIN_SHARPNESS, MAX_YAW, ... (docs/quality.md). */
+export interface EnrolLimits {
+  /** Shorter side of the smallest face, pixels. */
+  minSize: number;
+  /** Variance of the Laplacian (see Quality.sharpness). */
+  minSharpness: number;
+  /** Head turns to either side, degrees; checked where the detector gives landmarks. */
+  maxYaw: number;
+  maxPitch: number;
+  maxRoll: number;
+}
+
+export interface EnrollerDeps {
+  vision: Pick<VisionPool, 'analyze'>;
+  gallery: Pick<Gallery, 'enrol' | 'groups' | 'person' | 'nearest'>;
+  limits: EnrolLimits;
+  /** A face nearer than this squared L2 distance to somebody else is somebody else's. */
+  identical: number;
+  /** A second registration of one person within so many seconds is a double click (maiface's E1002). */
+  doubleSeconds: number;
+  /** Keep the aligned face beside its vector. */
+  keepFaces: boolean;
+}
+
+/** How one picture is enrolled. */
+export interface EnrolOptions {
+  /** Enrol even a face that is enrolled under another person. */
+  force?: boolean;
+  /** Take another picture of a person who was enrolled a moment ago: no double click, but one of several. */
+  oneOfSeveral?: boolean;
+  /** Whether the caller may be told who of a group has the face already. Default: never. */
+  maySee?: (groupid: string) => boolean;
+}
+
+/** Enrols the one face of a picture under a person. */
+export type Enroller = ReturnType<typeof createEnroller>;
+
+export function createEnroller(deps: EnrollerDeps) {
+  const { vision, gallery, limits, identical, doubleSeconds, keepFaces } = deps;
+  /** faceids whose enrolment is under way: two that arrive at once must not both pass the check. */
+  const underWay = new Set<string>();
+
+  function refuseDouble(faceid: string): void {
+    const last = gallery.person(faceid)?.faces.at(-1);
+    const age = last ? Date.now() - Date.parse(last.enrolledAt) : Infinity;
+    if (!underWay.has(faceid) && (age < 0 || age >= doubleSeconds * 1000)) return;
+    const wait = doubleSeconds > 0 ? `${doubleSeconds} seconds` : 'until that has been answered';
+    throw new KaomonError(
+      'ALREADY_REGISTERED',
+      `This person was registered a moment ago: wait ${wait} before the next picture.`,
+      { retryAfter: Math.max(1, doubleSeconds) },
+    );
+  }
+
+  async function refuseOtherPerson(
+    faceid: string,
+    embedding: Float32Array,
+    { maySee = () => false }: EnrolOptions,
+  ): Promise<void> {
+    const near = await gallery.nearest(embedding, 2);
+    const other = near.find(({ person }) => person.faceid !== faceid);
+    const own = near.find(({ person }) => person.faceid === faceid);
+    if (!other || other.distance >= identical) return;
+    // Who resembles somebody is still oneself.
+    if (own && own.distance <= other.distance) return;
+    const { person, distance } = other;
+    const seen = maySee(person.groupid);
+    throw new KaomonError(
+      'OTHER_PERSON',
+      seen
+        ? `This face is enrolled as ${person.username} (${person.faceid}): enrol it there, or say that it is meant.`
+        : 'This face is enrolled under another person: say that it is meant to enrol it all the same.',
+      { details: seen ? { faceid: person.faceid, distance } : {} },
+    );
+  }
+
+  return {
+    /**
+     * Checks what costs nothing before the picture is looked at.
+     * @param bytes an encoded picture; handed over (see VisionPool.analyze)
+     * @throws KaomonError GROUPID_INVALID, USERID_INVALID, GROUP_UNKNOWN, ALREADY_REGISTERED, NO_FACE, SEVERAL_FACES,
+     *   FACE_TOO_SMALL, FACE_BLURRED, FACE_TURNED, OTHER_PERSON, and what VisionPool.analyze and Gallery.enrol throw
+     */
+    async enrol(
+      person: Pick<Enrolment, 'groupid' | 'userid' | 'username'>,
+      bytes: Uint8Array,
+      options: EnrolOptions = {},
+    ): Promise<{ face: Face; times: StageTimes }> {
+      checkUserId(person.userid);
+      checkGroupId(person.groupid);
+      refuseUnknownGroup(gallery, person.groupid);
+      const faceid = faceIdOf(person.groupid, person.userid);
+      if (!options.oneOfSeveral) refuseDouble(faceid);
+      underWay.add(faceid);
+      try {
+        const { faces, times, ...picture } = await vision.analyze(bytes, { quality: true, crops: keepFaces });
+        const chosen = chooseFace(faces, limits.minSize, picture);
+        checkQuality(chosen, limits);
+        const { embedding, crop } = chosen;
+        if (!embedding) throw new Error('The vision thread answered a face without its embedding.');
+        if (!options.force) await refuseOtherPerson(faceid, embedding, options);
+        const face = await gallery.enrol({ ...person, ...(keepFaces && crop && { crop }) }, embedding);
+        return { face, times };
+      } finally {
+        underWay.delete(faceid);
+      }
+    },
+  };
+}
+
+function refuseUnknownGroup(gallery: Pick<Gallery, 'groups'>, groupid: string): void {
+  if (gallery.groups().some((group) => group.groupid === groupid)) return;
+  throw new KaomonError(
+    'GROUP_UNKNOWN',
+    `There is no group "${groupid}": make it first, or choose one of the list.`,
+    { details: { field: 'groupid' } },
+  );
+}
+
+/** The part of a face's box that lies in the picture, 0 to 1. */
+function partInside({ box }: AnalysedFace, { width, height }: PictureSize): number {
+  const along = (from: number, to: number, length: number) =>
+    Math.max(0, Math.min(to, length) - Math.max(from, 0)) / (to - from);
+  return along(box.x1, box.x2, width) * along(box.y1, box.y2, height);
+}
+
+type PictureSize = Pick<Analysis, 'width' | 'height'>;
+
+const shorterSide = ({ box }: AnalysedFace) => Math.min(box.x2 - box.x1, box.y2 - box.y1);
+
+/**
+ * The one face that may be enrolled.
+ * @param faces largest first
+ * @param picture its size in pixels; left out, faces that its edge cuts count like the others
+ * @throws KaomonError NO_FACE, SEVERAL_FACES, FACE_TOO_SMALL
+ */
+export function chooseFace(
+  faces: readonly AnalysedFace[],
+  minEnrolSize: number,
+  picture?: PictureSize,
+): AnalysedFace {
+  const [face] = faces;
+  if (faces.length === 0) {
+    throw new KaomonError('NO_FACE', 'No face was found: come closer, face the camera and mind the light.');
+  }
+  const meant = faces.filter(
+    (other) =>
+      other === face ||
+      (shorterSide(other) >= shorterSide(face) * BACKGROUND &&
+        (!picture || partInside(other, picture) >= INSIDE)),
+  );
+  if (meant.length > 1) {
+    throw new KaomonError(
+      'SEVERAL_FACES',
+      `${meant.length} faces were found: only the one to register may be in the picture.`,
+      { details: { faces: meant.length } },
+    );
+  }
+  const size = Math.round(shorterSide(face));
+  if (size < minEnrolSize) {
+    throw new KaomonError(
+      'FACE_TOO_SMALL',
+      `The face is ${size} pixels wide, at least ${minEnrolSize} are needed: come closer.`,
+      { details: { size, minimum: minEnrolSize } },
+    );
+  }
+  return face;
+}
+
+/**
+ * Whether a face is fit to be compared with for years: sharp, and looking at the camera.
+ * @throws KaomonError FACE_BLURRED, FACE_TURNED, with the measured figure and the limit
+ */
+export function checkQuality({ quality }: Pick<AnalysedFace, 'quality'>, limits: EnrolLimits): void {
+  if (!quality) return;
+  const sharpness = Math.round(quality.sharpness * 10) / 10;
+  if (quality.sharpness < limits.minSharpness) {
+    throw new KaomonError(
+      'FACE_BLURRED',
+      `The face is blurred (sharpness ${sharpness}, at least ${limits.minSharpness} is needed): hold still, mind the light and the focus.`,
+      { details: { sharpness, minimum: limits.minSharpness } },
+    );
+  }
+  const turns = [
+    ['yaw', quality.yaw, limits.maxYaw, 'to the side: look straight at the camera'],
+    ['pitch', quality.pitch, limits.maxPitch, 'up or down: look straight at the camera'],
+    ['roll', quality.roll, limits.maxRoll, 'tilted: hold the head, or the camera, upright'],
+  ] as const;
+  for (const [axis, value, maximum, advice] of turns) {
+    if (value === undefined || Math.abs(value) <= maximum) continue;
+    const degrees = Math.round(value);
+    throw new KaomonError(
+      'FACE_TURNED',
+      `The face is turned ${Math.abs(degrees)} degrees, at most ${maximum} are taken, ${advice}.`,
+      { details: { axis, degrees, maximum } },
+    );
+  }
+}

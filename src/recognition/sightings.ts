@@ -1,0 +1,54 @@
+import type { RecognisedFace } from './recognise.js';
+
+/** A person stays announced for so long, milliseconds: a camera page sends several frames a second. */
+const AGAIN = 10_000;
+
+/** Somebody was named. */
+export interface Sighting {
+  /** ISO 8601. */
+  at: string;
+  faceid: string;
+  groupid: string;
+  userid: string;
+  username: string;
+  /** Squared L2. */
+  distance: number;
+}
+
+/** Tells who was recognised, each person once in ten seconds, to whoever listens. */
+export type Sightings = ReturnType<typeof createSightings>;
+
+export function createSightings(now: () => number = Date.now) {
+  const listeners = new Set<(sighting: Sighting) => void>();
+  /** When each person was announced last, the longest ago first. */
+  const announced = new Map<string, number>();
+
+  function forgetOld(time: number): void {
+    for (const [faceid, at] of announced) {
+      if (time - at < AGAIN) break;
+      announced.delete(faceid);
+    }
+  }
+
+  return {
+    /** Given to a recogniser as `onRecognised`. */
+    announce(faces: readonly Pick<RecognisedFace, 'match'>[]): void {
+      if (listeners.size === 0) return;
+      const time = now();
+      forgetOld(time);
+      for (const { match } of faces) {
+        if (!match || announced.has(match.person.faceid)) continue;
+        const { faceid, groupid, userid, username } = match.person;
+        announced.set(faceid, time);
+        const distance = Math.max(0, match.distance);
+        const sighting = { at: new Date(time).toISOString(), faceid, groupid, userid, username, distance };
+        for (const listener of listeners) listener(sighting);
+      }
+    },
+    /** @returns ends it */
+    subscribe(listener: (sighting: Sighting) => void): () => void {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
+}

@@ -1,0 +1,132 @@
+import { KaomonError } from '../errors.js';
+import type { Gallery, Match } from '../gallery/types.js';
+import type { AnalysedFace, Analysis, StageTimes, VisionPool } from '../vision/types.js';
+import { squaredDistance } from './distance.js';
+import { chooseFace } from './enrol.js';
+
+/** One of the two that are compared. */
+export type Side =
+  /** An encoded picture with one face; handed over (see VisionPool.analyze). */
+  | { bytes: Uint8Array }
+  /** An embedding, made unit length here, and the pack that made it. */
+  | { vector: readonly number[]; pack: string }
+  /** An enrolled person: the nearest of the person's pictures counts. */
+  | { faceid: string };
+
+/** A side as it was looked at: the face of a picture, or the picture of a person. */
+export interface Seen {
+  width?: number;
+  height?: number;
+  face?: AnalysedFace;
+  match?: Match;
+}
+
+export interface Verification {
+  same: boolean;
+  /** Squared L2. */
+  distance: number;
+  threshold: number;
+  probe: Seen;
+  against: Seen;
+  times: StageTimes & { search: number };
+}
+
+export interface VerifierDeps {
+  vision: Pick<VisionPool, 'analyze'>;
+  gallery: Pick<Gallery, 'nearest'>;
+  /** Two faces are the same person's below this squared L2 distance. */
+  identical: number;
+  pack: { id: string; length: number };
+}
+
+/** Tells whether two faces are the same person's. */
+export type Verifier = ReturnType<typeof createVerifier>;
+
+export function createVerifier({ vision, gallery, identical, pack }: VerifierDeps) {
+  interface Looked extends Seen {
+    embedding: Float32Array;
+    times: StageTimes;
+  }
+
+  async function look(side: Exclude<Side, { faceid: string }>): Promise<Looked> {
+    if ('vector' in side) {
+      return { embedding: toEmbedding(side, pack), times: { queue: 0, decode: 0, detect: 0, embed: 0 } };
+    }
+    const { width, height, faces, times }: Analysis = await vision.analyze(side.bytes);
+    const face = chooseFace(faces, 0);
+    if (!face.embedding) throw new Error('The vision thread answered a face without its embedding.');
+    return { width, height, face, embedding: face.embedding, times };
+  }
+
+  async function nearestOf(embedding: Float32Array, faceid: string): Promise<Match> {
+    const match = (await gallery.nearest(embedding, 1, { faceid })).at(0);
+    if (match) return match;
+    throw new KaomonError('PERSON_UNKNOWN', 'Nobody with a picture is enrolled under this faceid.', {
+      details: { field: 'faceid' },
+    });
+  }
+
+  return {
+    /**
+     * @throws KaomonError NO_FACE, SEVERAL_FACES, PERSON_UNKNOWN, OTHER_PACK, FIELD_INVALID and what
+     *   VisionPool.analyze throws
+     */
+    async verify(
+      probe: Exclude<Side, { faceid: string }>,
+      against: Side,
+      threshold = identical,
+    ): Promise<Verification> {
+      const looks = [look(probe), ...('faceid' in against ? [] : [look(against)])];
+      const [first, second] = (await Promise.all(looks)) as [Looked, Looked?];
+      const started = performance.now();
+      const match = 'faceid' in against ? await nearestOf(first.embedding, against.faceid) : undefined;
+      const distance =
+        match?.distance ?? (second ? squaredDistance(first.embedding, second.embedding) : Infinity);
+      const search = performance.now() - started;
+      return {
+        same: distance < threshold,
+        distance,
+        threshold,
+        probe: first,
+        against: second ?? { ...(match && { match }) },
+        times: { ...addTimes(first.times, second?.times), search },
+      };
+    },
+  };
+}
+
+/**
+ * A caller's numbers as an embedding of this pack.
+ * @throws KaomonError OTHER_PACK when another pack made it, FIELD_INVALID when it has the wrong length or no direction
+ */
+export function toEmbedding(
+  { vector, pack: madeBy }: { vector: readonly number[]; pack: string },
+  pack: { id: string; length: number },
+): Float32Array {
+  if (madeBy !== pack.id) {
+    throw new KaomonError(
+      'OTHER_PACK',
+      `This vector was made by the pack "${madeBy.slice(0, 64)}"; this server compares those of "${pack.id}" only.`,
+      { details: { pack: pack.id } },
+    );
+  }
+  const norm = Math.hypot(...vector);
+  if (vector.length !== pack.length || !Number.isFinite(norm) || norm < 1e-6) {
+    throw new KaomonError(
+      'FIELD_INVALID',
+      `The field "vector" must hold ${pack.length} numbers that are not all 0.`,
+      { details: { field: 'vector', length: pack.length } },
+    );
+  }
+  return Float32Array.from(vector, (value) => value / norm);
+}
+
+function addTimes(a: StageTimes, b: StageTimes | undefined): StageTimes {
+  if (!b) return a;
+  return {
+    queue: a.queue + b.queue,
+    decode: a.decode + b.decode,
+    detect: a.detect + b.detect,
+    embed: a.embed + b.embed,
+  };
+}

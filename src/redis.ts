@@ -1,0 +1,170 @@
+/** Connections to Redis: one server, a group kept by Sentinel, or a cluster, all named by one URL. */
+import { Cluster, Redis, type RedisOptions } from 'ioredis';
+import { KaomonError } from './errors.js';
+
+export interface RedisSettings {
+  /**
+   * `redis://user:password@host:6379/0`, `rediss://` over TLS, `redis+sentinel://host:26379,host2:26379/mymaster/0`,
+   * `redis+cluster://host:7000,host2:7001` (with `rediss+` over TLS).
+   */
+  url: string;
+  /** Instead of one in the URL; empty: none. */
+  password: string;
+  /** Of the sentinels; empty: none. */
+  sentinelPassword: string;
+  /** Certificate (PEM) that signed the server's; empty: the public ones. */
+  ca: string;
+  /** First part of every key. All keys of one prefix lie in one slot of a cluster. */
+  prefix: string;
+}
+
+export type RedisConnection = Redis | Cluster;
+
+/** Commands that are not answered within this time fail, milliseconds: a caller waits for them. */
+const COMMAND_TIMEOUT = 3000;
+const CONNECT_TIMEOUT = 3000;
+/** Between two attempts to connect, milliseconds. */
+const RETRY = { first: 50, longest: 1000 };
+
+interface Target {
+  tls: boolean;
+  kind: 'single' | 'sentinel' | 'cluster';
+  hosts: { host: string; port: number }[];
+  name: string;
+  db: number;
+  username: string;
+  password: string;
+}
+
+/** @throws KaomonError SETUP when the URL is none that is known here */
+export function parseRedisUrl(url: string): Target {
+  const pattern = /^redis(s?)(?:\+(sentinel|cluster))?:\/\/(?:([^@/]*)@)?([^/?]+)(?:\/([^?]*))?$/;
+  const [, tls = '', kind = 'single', login = '', places = '', path = ''] = pattern.exec(url) ?? [];
+  const parts = path.split('/').filter(Boolean);
+  const name = kind === 'sentinel' ? (parts.shift() ?? 'mymaster') : '';
+  const db = Number(parts.shift() ?? 0);
+  const standard = kind === 'sentinel' ? 26379 : 6379;
+  const hosts = places.split(',').map((place) => {
+    const [, host = '', port = standard] = /^(\[[^\]]+\]|[^:]+)(?::(\d+))?$/.exec(place) ?? [];
+    return { host: host.replace(/^\[|\]$/g, ''), port: Number(port) };
+  });
+  const colon = login.indexOf(':');
+  const username = colon < 0 ? login : login.slice(0, colon);
+  const isGood =
+    hosts.every(({ host, port }) => host && port > 0 && port < 65536) &&
+    Number.isInteger(db) &&
+    parts.length === 0;
+  if (!pattern.test(url) || !isGood || (kind === 'single' && hosts.length > 1)) {
+    throw new KaomonError(
+      'SETUP',
+      'REDIS_URL is not usable: it looks like redis://host:6379, rediss:// over TLS, redis+sentinel://host:26379/mymaster or redis+cluster://host:7000,host2:7000.',
+    );
+  }
+  return {
+    tls: tls === 's',
+    kind: kind as Target['kind'],
+    hosts,
+    name,
+    db,
+    username: decodeURIComponent(username),
+    password: colon < 0 ? '' : decodeURIComponent(login.slice(colon + 1)),
+  };
+}
+
+/**
+ * Opens a connection, which comes back by itself when it breaks. While it is broken commands fail at once.
+ * @param purpose blocking: for a command that waits for news, on a connection of its own
+ * @param trouble told of every failure of the connection, and `undefined` when it is ready
+ * @throws KaomonError SETUP
+ */
+export function openRedis(
+  settings: Omit<RedisSettings, 'prefix'>,
+  purpose: 'commands' | 'blocking',
+  trouble: (reason: string | undefined) => void,
+): RedisConnection {
+  const target = parseRedisUrl(settings.url);
+  const password = settings.password || target.password;
+  const tls = target.tls ? { tls: { ...(settings.ca && { ca: settings.ca }) } } : {};
+  const retry = (attempt: number) => Math.min(RETRY.first * 2 ** attempt, RETRY.longest);
+  const common: RedisOptions = {
+    ...(target.username && { username: target.username }),
+    ...(password && { password }),
+    ...tls,
+    db: target.db,
+    // Redis 5 speaks it, too; nothing of protocol 3 is used.
+    protocol: 2,
+    connectTimeout: CONNECT_TIMEOUT,
+    // A blocking command is bounded by its own caller.
+    ...(purpose === 'commands' && { commandTimeout: COMMAND_TIMEOUT }),
+    // A command that was under way when the connection broke fails at once.
+    maxRetriesPerRequest: 0,
+    enableOfflineQueue: false,
+    // What was not answered is told to the caller, who may ask again; nobody asks behind the caller's back.
+    autoResendUnfulfilledCommands: false,
+    retryStrategy: retry,
+  };
+  const connection = connect(target, common, settings.sentinelPassword, retry);
+  connection.on('error', (error: Error) => trouble(error.message));
+  connection.on('close', () => trouble('the connection is closed'));
+  connection.on('ready', () => trouble(undefined));
+  return connection;
+}
+
+function connect(
+  { kind, hosts, name }: Target,
+  common: RedisOptions,
+  sentinelPassword: string,
+  retry: (attempt: number) => number,
+): RedisConnection {
+  if (kind === 'cluster') {
+    return new Cluster(hosts, {
+      redisOptions: common,
+      enableOfflineQueue: false,
+      clusterRetryStrategy: retry,
+    });
+  }
+  if (kind === 'sentinel') {
+    return new Redis({
+      ...common,
+      sentinels: hosts,
+      name,
+      ...(sentinelPassword && { sentinelPassword }),
+      ...(common.tls && { sentinelTLS: common.tls, enableTLSForSentinelMode: true }),
+      sentinelRetryStrategy: retry,
+    });
+  }
+  return new Redis({ ...common, ...hosts[0] });
+}
+
+/**
+ * Resolves when commands can be sent.
+ * @param signal gives up: a connection that is ended while it waits to be made again says nothing
+ * @throws when that is not so within the time, milliseconds
+ */
+export async function untilReady(
+  connection: RedisConnection,
+  within: number,
+  signal?: AbortSignal,
+): Promise<void> {
+  signal?.throwIfAborted();
+  if (connection.status === 'ready') return;
+  await new Promise<void>((resolve, reject) => {
+    const settle = (end: () => void) => () => {
+      clearTimeout(timer);
+      connection.off('ready', ready);
+      signal?.removeEventListener('abort', giveUp);
+      end();
+    };
+    const ready = settle(resolve);
+    const giveUp = settle(() => reject(new Error('The connection to Redis was ended.')));
+    const timer = setTimeout(
+      settle(() => reject(new Error('Redis does not answer.'))),
+      within,
+    );
+    connection.once('ready', ready);
+    signal?.addEventListener('abort', giveUp);
+  });
+}
+
+/** How long Redis is waited for at a start, milliseconds. */
+export const REDIS_PATIENCE = 5000;

@@ -1,0 +1,195 @@
+/** The entry: reads the settings, opens every part, listens, and ends in order. */
+import type { AddressInfo } from 'node:net';
+import { createKeys, type Keys } from './access/keys.js';
+import { urlsOf } from './addresses.js';
+import { type Config, fetchSettings, loadConfig } from './config.js';
+import { KaomonError } from './errors.js';
+import { chooseIndex } from './gallery/index/choose.js';
+import { openGallery, type OpenedGallery } from './gallery/open.js';
+import { createLogger, type Logger } from './log.js';
+import type { Fetcher } from './models/download.js';
+import { type Progress, preparePack } from './models/prepare.js';
+import type { ReadyPack } from './models/types.js';
+import type { DetectLog } from './recognition/detect-log.js';
+import { createShutdown, endOnSignals, type Shutdown } from './shutdown.js';
+import { loadCredentials } from './tls.js';
+import { createVisionPool } from './vision/pool.js';
+import type { VisionPool } from './vision/types.js';
+
+await main();
+
+async function main(): Promise<void> {
+  const terminal = process.stdout.isTTY;
+  let log = createLogger('info', terminal);
+  try {
+    const config = loadConfig();
+    log = createLogger(config.LOG_LEVEL, terminal);
+    const shutdown = createShutdown(log, (code) => process.exit(code));
+    endOnSignals(shutdown, log);
+    const starting = start(config, log, shutdown);
+    shutdown.after(starting);
+    try {
+      await starting;
+    } catch (error) {
+      complain(error, log);
+      await shutdown.end(1);
+    }
+  } catch (error) {
+    complain(error, log);
+    process.exitCode = 1;
+  }
+}
+
+/** What a person can mend is one line; anything else is a fault of ours, logged whole. */
+function complain(error: unknown, log: Logger): void {
+  if (error instanceof KaomonError) process.stderr.write(`kaomon: ${error.message}\n`);
+  else log.fatal({ err: error }, 'The server could not start');
+}
+
+async function start(config: Config, log: Logger, shutdown: Shutdown): Promise<void> {
+  const [pack, https] = await together(
+    preparePack(config.MODEL_PACK, {
+      modelsDir: config.MODELS_DIR,
+      fetchSource: openFetcher(config),
+      onProgress: progressLines(log),
+    }),
+    config.TLS ? loadCredentials(config) : Promise.resolve(undefined),
+  );
+  if (shutdown.asked()) return;
+  // The server's modules are loaded here and not above: meanwhile the vision threads load their networks.
+  const parts = together(
+    openVision(config, pack).then((opened) => {
+      for (const { provider, reason } of opened.info().refusedProviders) {
+        log.warn({ provider, reason: reason.trim() }, 'This execution provider is not used');
+      }
+      shutdown.add({ name: 'vision threads', close: () => opened.close() });
+      return opened;
+    }),
+    openSharedGallery(config, pack, log, shutdown).then((opened) => {
+      shutdown.add({ name: 'gallery', close: () => opened.gallery.close() });
+      return opened;
+    }),
+  );
+  const [[vision, { gallery, events }], { buildApp }] = await together(parts, import('./app.js'));
+  if (shutdown.asked()) return;
+  const keys = createKeys({ file: config.KEYS_FILE });
+  const detectLog = await openDetectLog(config, log, shutdown);
+  const app = await buildApp({
+    ...{ config, vision, gallery, pack, keys, logger: log },
+    ...(events && { events }),
+    ...(detectLog && { detectLog }),
+    ...(https && { https }),
+  });
+  shutdown.add({
+    name: 'HTTP server',
+    close: () => app.close(),
+    hurry: () => app.server.closeAllConnections(),
+  });
+  await app
+    .listen({ host: config.HOST, port: config.PORT })
+    .catch((error: unknown) => refuseAddress(error, config));
+
+  const { port } = app.server.address() as AddressInfo;
+  const urls = urlsOf(config.HOST, port, config.TLS);
+  const firstKey = config.AUTH === 'key' ? await makeFirstKey(keys) : undefined;
+  if (config.AUTH === 'none') log.warn('AUTH=none: whoever reaches this server may enrol and delete people');
+  log.info({ urls, pack: pack.id, ms: Math.round(process.uptime() * 1000) }, 'Ready');
+  if (firstKey && !process.stdout.isTTY) {
+    const signIn = `${urls[0]}/signin#key=${firstKey}`;
+    log.warn({ signIn }, 'First start: this address signs in as administrator and is shown this once');
+  }
+  if (process.stdout.isTTY) {
+    const { banner } = await import('./banner.js');
+    const selfSigned = config.TLS && !config.TLS_CERT;
+    process.stdout.write(await banner({ pack, gallery: gallery.info(), urls, selfSigned, firstKey }));
+  }
+  // pm2's wait_ready: only now may the worker that this one replaces end.
+  process.send?.('ready');
+}
+
+/** Nobody could sign in to make the first key. @returns it, when this start made it */
+async function makeFirstKey(keys: Keys): Promise<string | undefined> {
+  return await keys.addFirst().catch((error: unknown) => {
+    const cause = error instanceof KaomonError && error.cause instanceof Error ? error.cause.message : '';
+    throw new KaomonError('SETUP', `The keys in ${keys.file} cannot be used: ${cause || String(error)}.`, {
+      cause: error,
+    });
+  });
+}
+
+/** Like Promise.all, but when one fails the others have ended too: nothing opens behind a shutdown's back. */
+async function together<A, B>(first: Promise<A>, second: Promise<B>): Promise<[A, B]> {
+  await Promise.allSettled([first, second]);
+  return [await first, await second];
+}
+
+function openVision(config: Config, pack: ReadyPack): Promise<VisionPool> {
+  return createVisionPool({
+    pack,
+    providers: config.EXECUTION_PROVIDERS.split(','),
+    // Without spinning, several threads a run halve a single frame's time and cost a full machine nothing.
+    threads: config.NETWORK_THREADS,
+    gpuDevice: config.GPU_DEVICE_ID,
+    cacheDir: config.CACHE_DIR,
+    maxPixels: config.MAX_PIXELS,
+    minFaceSize: config.MIN_FACE_SIZE,
+    poolThreads: config.VISION_THREADS,
+    queueLength: config.VISION_QUEUE,
+  });
+}
+
+function openSharedGallery(
+  config: Config,
+  pack: ReadyPack,
+  log: Logger,
+  shutdown: Shutdown,
+): Promise<OpenedGallery> {
+  const warn = (message: string) => log.warn(message);
+  const index = chooseIndex(config, pack.embedder.length, warn);
+  shutdown.add({ name: 'index', close: () => index.close() });
+  return openGallery(config, { pack, index, warn, follow: true });
+}
+
+// What most starts do not need is loaded by those that do.
+
+function openFetcher(config: Config): Fetcher {
+  return async (...what) => {
+    const { createFetcher } = await import('./models/download.js');
+    await createFetcher({ ...fetchSettings(config), hurry: true })(...what);
+  };
+}
+
+async function openDetectLog(
+  config: Config,
+  log: Logger,
+  shutdown: Shutdown,
+): Promise<DetectLog | undefined> {
+  if (!config.ENABLE_DETECT_DB) return undefined;
+  const { createDetectLog } = await import('./recognition/detect-log.js');
+  const { REDIS_URL: url, DETECT_IDX: database, DETECT_EXPIRE: expire } = config;
+  const detectLog = createDetectLog({ url, database, expire, log });
+  shutdown.add({ name: 'detection results', close: () => detectLog.close() });
+  return detectLog;
+}
+
+/** A line when a step begins and at every tenth of it. */
+function progressLines(log: Logger): (progress: Progress) => void {
+  let last = '';
+  return ({ message, fraction }) => {
+    const line = fraction === undefined ? message : `${message} ${Math.floor(fraction * 10) * 10} %`;
+    if (line !== last) log.info(line);
+    last = line;
+  };
+}
+
+/** @throws KaomonError SETUP that says what to do */
+function refuseAddress(error: unknown, { HOST, PORT }: Config): never {
+  const { code = '' } = error as NodeJS.ErrnoException;
+  const sentences: Record<string, string> = {
+    EADDRINUSE: `Port ${PORT} is taken: end the program that uses it, or choose another, as in PORT=${PORT + 1} npm start.`,
+    EACCES: `Port ${PORT} is not for this user: choose one above 1023, as in PORT=8443 npm start.`,
+    EADDRNOTAVAIL: `HOST=${HOST} is no address of this machine: leave it unset to listen on all of them.`,
+    ENOTFOUND: `HOST=${HOST} is no address: leave it unset to listen on all of this machine's.`,
+  };
+  throw code in sentences ? new KaomonError('SETUP', sentences[code], { cause: error }) : error;
+}

@@ -1,0 +1,188 @@
+import { KaomonError, toPlainError } from '../errors.js';
+import type { Gallery } from '../gallery/types.js';
+import type { AutoEnroller } from '../recognition/auto-enrol.js';
+import type { Times } from '../recognition/recognise.js';
+import type { AnalyzeOptions, VisionPool } from '../vision/types.js';
+import { readText, type ServerMessage, type StreamFace, type StreamOptions } from './protocol.js';
+import { type Track, Tracks } from './tracks.js';
+
+export interface SessionDeps {
+  vision: Pick<VisionPool, 'analyze'>;
+  gallery: Pick<Gallery, 'nearest' | 'groups' | 'person'>;
+  /** Squared L2: a face is named below the first, certain below the second. */
+  thresholds: { identical: number; sure: number };
+  /** Largest frame, bytes. */
+  maxFrameBytes: number;
+  /** Shorter side of the smallest face to look for, pixels, until the client says another. */
+  minFaceSize: number;
+  /** The groups that the client may see; undefined: all. */
+  groups: ReadonlySet<string> | undefined;
+  /** Shown every face and who is nearest to it. */
+  autoEnroller?: Pick<AutoEnroller, 'consider'>;
+  send: (message: ServerMessage) => void;
+  /** Told who is in each frame. */
+  onRecognised?: (faces: readonly Pick<Track, 'match'>[]) => void;
+  /** Told of faults of ours, which the client does not get to read. */
+  onFault: (error: unknown) => void;
+  /** Milliseconds that only go forward, for tests. */
+  now?: () => number;
+}
+
+/** One connection's frames: one is worked on at a time, the newest of the others waits. */
+export type StreamSession = ReturnType<typeof createStreamSession>;
+
+interface Frame {
+  frame: number;
+  bytes: Uint8Array;
+  arrivedAt: number;
+}
+
+/**
+ * Only one frame of a connection is ever in the vision threads' queue, and that queue is first come, first served: so
+ * connections take turns, however many frames each sends.
+ */
+export function createStreamSession(deps: SessionDeps) {
+  const { vision, gallery, thresholds, send } = deps;
+  const { now = () => performance.now() } = deps;
+  const tracks = new Tracks(thresholds.identical);
+  let options: StreamOptions = {};
+  let count = 0;
+  let isRunning = false;
+  let waiting: Frame | undefined;
+  let isClosed = false;
+
+  /** A client narrows the groups that its key allows, and cannot widen them. */
+  function groups(): ReadonlySet<string> | undefined {
+    if (options.groups === undefined) return deps.groups;
+    const { groups: allowed } = deps;
+    return new Set(options.groups.filter((groupid) => allowed === undefined || allowed.has(groupid)));
+  }
+
+  function refuse(error: unknown, frame?: number): void {
+    if (isClosed) return;
+    const { code, message, retryAfter } = toPlainError(error);
+    if (code === 'INTERNAL') deps.onFault(error);
+    send({
+      type: 'error',
+      ...(frame !== undefined && { frame }),
+      code,
+      message: code === 'INTERNAL' ? 'The server failed on this frame: its log has the reason.' : message,
+      ...(retryAfter !== undefined && { retryAfter }),
+    });
+  }
+
+  async function work(): Promise<void> {
+    isRunning = true;
+    for (let next = take(); next; next = take()) {
+      const { frame } = next;
+      try {
+        const answer = await recognise(next);
+        if (!isClosed) send(answer);
+      } catch (error) {
+        refuse(error, frame);
+      }
+    }
+    isRunning = false;
+  }
+
+  function take(): Frame | undefined {
+    const frame = waiting;
+    waiting = undefined;
+    return frame;
+  }
+
+  async function recognise({ frame, bytes, arrivedAt }: Frame): Promise<ServerMessage> {
+    const waited = performance.now() - arrivedAt;
+    const plan = tracks.plan(now(), options.track);
+    const asked: AnalyzeOptions = {
+      minFaceSize: options.minFaceSize ?? deps.minFaceSize,
+      ...(options.quality && { quality: true }),
+      track: { faces: plan.faces, search: plan.search },
+    };
+    const analysis = await vision.analyze(bytes, asked);
+    const { width, height, faces, times } = analysis;
+    const searchedAt = performance.now();
+    const within = groups();
+    const nearest = await Promise.all(
+      faces.map(async ({ embedding }) =>
+        embedding
+          ? (await gallery.nearest(embedding, 1, { ...(within && { groups: within }) })).at(0)
+          : undefined,
+      ),
+    );
+    const found = tracks.update(plan, analysis, nearest, now());
+    deps.onRecognised?.(found);
+    const answer = found.map(describe);
+    for (const [i, face] of faces.entries()) {
+      const match = nearest[i];
+      if (match) deps.autoEnroller?.consider(face, match);
+    }
+    const all: Times = { ...times, queue: times.queue + waited, search: performance.now() - searchedAt };
+    return { type: 'frame', frame, width, height, full: plan.search, faces: answer, times: round(all) };
+  }
+
+  function describe({ id, face, match, nearest }: Track): StreamFace {
+    const { box, probability, landmarks, quality } = face;
+    // Deleted or renamed since the face was matched.
+    const person = match && gallery.person(match.person.faceid);
+    const { distance = null } = (person ? match : nearest) ?? {};
+    const group = person && gallery.groups().find(({ groupid }) => groupid === person.groupid);
+    return {
+      track: id,
+      x: tenths(box.x1),
+      y: tenths(box.y1),
+      width: tenths(box.x2 - box.x1),
+      height: tenths(box.y2 - box.y1),
+      probability: Math.round(probability * 1e4) / 1e4,
+      faceid: person?.faceid ?? '',
+      userid: person?.userid ?? null,
+      username: person?.username ?? null,
+      groupid: person?.groupid ?? null,
+      groupname: person ? (group?.groupname ?? person.groupid) : null,
+      distance: distance && Math.max(0, distance),
+      sure: person !== undefined && distance !== null && distance < thresholds.sure,
+      ...(options.landmarks && landmarks && { landmarks: Array.from(landmarks, tenths) }),
+      ...(options.quality && quality && { quality }),
+    };
+  }
+
+  return {
+    /** The client's next frame. @param bytes an encoded picture; handed over */
+    frame(bytes: Uint8Array): void {
+      const frame = count++;
+      if (isClosed) return;
+      if (bytes.length > deps.maxFrameBytes) {
+        const { maxFrameBytes } = deps;
+        const message = `A frame has at most ${maxFrameBytes} bytes: send a smaller picture.`;
+        refuse(new KaomonError('UPLOAD_TOO_LARGE', message, { details: { maxBytes: maxFrameBytes } }), frame);
+        return;
+      }
+      // The newest frame wins: what waited is out of date and is not worked on.
+      if (waiting) send({ type: 'skipped', frame: waiting.frame });
+      waiting = { frame, bytes, arrivedAt: performance.now() };
+      if (!isRunning) void work();
+    },
+    /** The client's text message. */
+    text(text: string): void {
+      try {
+        const more = readText(text);
+        options = { ...options, ...more };
+        if (more.groups) tracks.doubtAll();
+      } catch (error) {
+        refuse(error);
+      }
+    },
+    /** The connection is gone: nothing more is sent, what waits is dropped. */
+    close(): void {
+      isClosed = true;
+      waiting = undefined;
+    },
+  };
+}
+
+const tenths = (value: number) => Math.round(value * 10) / 10;
+
+function round(times: Times): Times {
+  const entries = Object.entries(times).map(([stage, ms]) => [stage, tenths(ms as number)]);
+  return Object.fromEntries(entries) as Times;
+}

@@ -1,0 +1,224 @@
+import type { Match } from '../gallery/types.js';
+import { squaredDistance } from '../recognition/distance.js';
+import type { AnalysedFace, Analysis, KnownFace } from '../vision/types.js';
+import { hasMoved } from './motion.js';
+
+/** The whole frame is searched at least so often, for faces that came in, milliseconds. */
+const SEARCH_EVERY = 1000;
+/** After a movement beside the known faces it is searched sooner, but not sooner than this, milliseconds. */
+const SEARCH_AFTER_MOVEMENT = 250;
+/**
+ * A face is embedded anew after so long or so many frames, whichever comes first: the bound within which another face
+ * under the same box is noticed though it looks alike (docs/stream.md).
+ */
+export const RENEW = { milliseconds: 500, frames: 12 } as const;
+/** Known faces that are embedded anew in one frame at most; the others follow in the next ones, oldest first. */
+const RENEWALS_A_FRAME = 2;
+/** A name stays for so long when the face is the same and only looks too unlike its pictures, milliseconds. */
+const HOLD = 2000;
+/** A face that was lost and comes back within this time is taken for the same, by its embedding, milliseconds. */
+const COMES_BACK = 2000;
+
+/** A face on its way through the frames. */
+export interface Track {
+  /** Names it in the answers. */
+  id: number;
+  face: AnalysedFace;
+  /** Its look when it was embedded last. */
+  look: Float32Array | undefined;
+  embedding: Float32Array | undefined;
+  embeddedAt: number;
+  /** Frames since it was embedded. */
+  frames: number;
+  /** Who it is: the best match of the last while; undefined while it is unknown. */
+  match: Match | undefined;
+  /** The nearest person at the last embedding, near enough or not. */
+  nearest: Match | undefined;
+  matchedAt: number;
+  /** The last embedding spoke against `match`: the next frame decides. */
+  isDoubted: boolean;
+  lostAt: number;
+}
+
+/** What the next frame is to be looked at for. */
+export interface Plan {
+  search: boolean;
+  tracks: Track[];
+  faces: KnownFace[];
+}
+
+/**
+ * The faces of one connection from frame to frame. Times are milliseconds of any clock that only runs forward.
+ * @param identical squared L2 distance below which two embeddings are of one person
+ */
+export class Tracks {
+  #tracks: Track[] = [];
+  #lost: Track[] = [];
+  #next = 0;
+  #searchedAt = -Infinity;
+  #mustSearch = true;
+  #sceneAtSearch: Uint8Array | undefined;
+  #scene: Uint8Array | undefined;
+
+  constructor(readonly identical: number) {}
+
+  /** Embeds every face anew and searches the next frame: what it is compared with has changed. */
+  doubtAll(): void {
+    this.#mustSearch = true;
+    for (const track of this.#tracks) {
+      track.embeddedAt = -Infinity;
+      track.match = track.nearest = undefined;
+      track.embedding = undefined;
+    }
+    this.#lost = [];
+  }
+
+  /** @param follow false: every frame is searched and every face embedded */
+  plan(now: number, follow = true): Plan {
+    const tracks = [...this.#tracks];
+    const due = tracks
+      .filter(
+        ({ isDoubted, embeddedAt, frames }) =>
+          isDoubted || now - embeddedAt >= RENEW.milliseconds || frames + 1 >= RENEW.frames,
+      )
+      .sort((a, b) => Number(b.isDoubted) - Number(a.isDoubted) || a.embeddedAt - b.embeddedAt)
+      .slice(0, RENEWALS_A_FRAME);
+    const faces = tracks.map(({ face, look }, i): KnownFace => {
+      const { box, probability, landmarks } = face;
+      const embed = !follow || due.includes(tracks[i]);
+      return { box, probability, landmarks, embed, ...(look && { look }) };
+    });
+    return { search: !follow || this.#searchIsDue(now), tracks, faces };
+  }
+
+  #searchIsDue(now: number): boolean {
+    if (this.#mustSearch || this.#tracks.length === 0) return true;
+    const age = now - this.#searchedAt;
+    if (age >= SEARCH_EVERY) return true;
+    return age >= SEARCH_AFTER_MOVEMENT && this.#movedElsewhere();
+  }
+
+  #movedElsewhere(): boolean {
+    if (!this.#scene || !this.#sceneAtSearch) return false;
+    return hasMoved(
+      this.#sceneAtSearch,
+      this.#scene,
+      this.#tracks.map(({ face }) => face.box),
+      this.#size,
+    );
+  }
+
+  #size = { width: 1, height: 1 };
+
+  /**
+   * Takes a frame's faces in.
+   * @param matches of each face with an embedding the nearest person
+   * @returns the faces' tracks, in the same order
+   */
+  update(
+    plan: Plan,
+    { faces, width, height, scene }: Pick<Analysis, 'faces' | 'width' | 'height' | 'scene'>,
+    matches: readonly (Match | undefined)[],
+    now: number,
+  ): Track[] {
+    this.#size = { width, height };
+    this.#scene = scene;
+    this.#mustSearch = false;
+    if (plan.search) {
+      this.#searchedAt = now;
+      this.#sceneAtSearch = scene;
+    }
+    this.#lost = this.#lost.filter(({ lostAt }) => now - lostAt < COMES_BACK);
+    const tracks = faces.map((face, i) => {
+      const known = face.known === undefined ? undefined : plan.tracks.at(face.known);
+      const track = known ?? this.#comeBack(face) ?? this.#begin(face);
+      track.face = face;
+      track.frames += 1;
+      if (face.embedding) this.#identify(track, face.embedding, matches[i], now);
+      return track;
+    });
+    for (const track of plan.tracks) {
+      if (tracks.includes(track)) continue;
+      track.lostAt = now;
+      this.#lost.push(track);
+      // Gone, or turned too fast to follow: the next frame tells.
+      this.#mustSearch = true;
+    }
+    this.#tracks = tracks;
+    return tracks;
+  }
+
+  #begin(face: AnalysedFace): Track {
+    return {
+      ...{ id: this.#next++, face, look: undefined, embedding: undefined, embeddedAt: -Infinity, frames: 0 },
+      ...{ match: undefined, nearest: undefined, matchedAt: -Infinity, isDoubted: false, lostAt: -Infinity },
+    };
+  }
+
+  #comeBack({ embedding }: AnalysedFace): Track | undefined {
+    const track = embedding && this.#lost.find((lost) => !this.#isFar(lost, embedding));
+    if (track) this.#lost = this.#lost.filter((lost) => lost !== track);
+    return track;
+  }
+
+  #isFar({ embedding: before }: Track, embedding: Float32Array): boolean {
+    return before !== undefined && squaredDistance(before, embedding) >= this.identical;
+  }
+
+  /** Weighs a new embedding against who the face was taken for. */
+  #identify(track: Track, embedding: Float32Array, nearest: Match | undefined, now: number): void {
+    const match = nearest && nearest.distance < this.identical ? nearest : undefined;
+    const isFirst = track.embedding === undefined;
+    const isFar = this.#isFar(track, embedding);
+    const isSamePerson = match?.person.faceid === track.match?.person.faceid;
+    track.frames = 0;
+    track.embeddedAt = now;
+    track.look = track.face.look;
+
+    if (isFirst || (!isFar && track.match === undefined)) {
+      this.#settle(track, embedding, nearest, match, now);
+    } else if (isSamePerson && (match || !isFar)) {
+      // The best of the last while stands for it, so that the label does not flicker.
+      const isBetter =
+        match && track.match && (match.distance <= track.match.distance || now - track.matchedAt >= HOLD);
+      this.#settle(track, embedding, nearest, isBetter ? match : track.match, now);
+    } else if (match && isFar) {
+      // Another face, and one that is known: there is nothing to wait for.
+      this.#another(track, embedding, nearest, match, now);
+    } else if (!isFar && !match && now - track.matchedAt < HOLD) {
+      // The same face, turned or blurred so that it is too unlike its pictures for the moment.
+      track.embedding = embedding;
+      track.isDoubted = false;
+    } else if (!isFar && !match) {
+      this.#settle(track, embedding, nearest, undefined, now);
+    } else if (track.isDoubted) {
+      this.#another(track, embedding, nearest, match, now);
+    } else {
+      track.isDoubted = true;
+    }
+  }
+
+  #settle(
+    track: Track,
+    embedding: Float32Array,
+    nearest: Match | undefined,
+    match: Match | undefined,
+    now: number,
+  ): void {
+    const isNew = track.match !== match;
+    Object.assign(track, { embedding, nearest, match, isDoubted: false });
+    if (match && (isNew || match === nearest)) track.matchedAt = now;
+  }
+
+  /** Another face is where this one was: it gets a number of its own. */
+  #another(
+    track: Track,
+    embedding: Float32Array,
+    nearest: Match | undefined,
+    match: Match | undefined,
+    now: number,
+  ): void {
+    track.id = this.#next++;
+    this.#settle(track, embedding, nearest, match, now);
+  }
+}

@@ -1,0 +1,203 @@
+import sharp from 'sharp';
+import type { ReadyPack } from '../models/types.js';
+import { alignFace } from './align.js';
+import { clampToPicture } from './boxes.js';
+import { type Detector, largestFirst } from './detectors/detector.js';
+import { placeFace } from './detectors/landmarks.js';
+import { createMtcnnDetector } from './detectors/mtcnn.js';
+import { createSsdDetector } from './detectors/ssd.js';
+import { createEmbedder } from './embedder.js';
+import { decodeImage } from './image.js';
+import { type RefusedProvider, Runtime } from './ort.js';
+import { measureQuality } from './quality.js';
+import { Resampler } from './resample.js';
+import { ALONE, type Team } from './team.js';
+import { associate, type Found, isFound, likeness, lookOf, sceneOf } from './track.js';
+import type { AnalysedFace, Analysis, AnalyzeOptions, Detection, Picture } from './types.js';
+
+const AGE_SIDE = 112;
+/** A known face whose look is less like its last one than this is embedded anew (docs/performance.md). */
+const CHANGED = 0.8;
+
+export interface AnalyzerSettings {
+  pack: ReadyPack;
+  /** Execution providers in order of preference. */
+  providers: readonly string[];
+  /** Threads inside one run of a network. */
+  threads: number;
+  /** See SessionOptions of ort.ts. */
+  gpuDevice?: number;
+  cacheDir?: string;
+  maxPixels: number;
+  /** Shorter side of the smallest face to look for, pixels; a call may say another. */
+  minFaceSize: number;
+}
+
+/** One vision thread's work: picture in, faces out. One call at a time. */
+export interface Analyzer {
+  /** @param bytes an encoded picture; only read */
+  analyze(bytes: Uint8Array, options: AnalyzeOptions): Promise<Analysis>;
+  readonly provider: string;
+  readonly refusedProviders: readonly RefusedProvider[];
+  release(): Promise<void>;
+}
+
+/**
+ * Loads a pack's networks and runs each once.
+ * @param team the other vision threads
+ * @throws KaomonError NO_MODEL, SETUP
+ */
+export async function createAnalyzer(settings: AnalyzerSettings, team: Team = ALONE): Promise<Analyzer> {
+  const { pack } = settings;
+  const { size, alignment } = pack.embedder;
+  const runtime = new Runtime(settings);
+  const detector = await createDetector(runtime, pack, team);
+  const embedder = await createEmbedder(runtime, pack.embedder, team);
+  const ageGender = await openAgeGender(runtime, pack);
+  // Where a GPU does the work there is nothing to share.
+  if (runtime.provider !== 'cpu') team.close();
+  const resampler = new Resampler();
+
+  /** Searches the whole picture, or follows known faces, or both. */
+  async function find(picture: Picture, options: AnalyzeOptions): Promise<Found[]> {
+    const { track } = options;
+    const detectOptions = {
+      minFaceSize: options.minFaceSize ?? settings.minFaceSize,
+      ...(options.minProbability !== undefined && { minProbability: options.minProbability }),
+    };
+    const searched = track?.search === false ? [] : await detector.detect(picture, detectOptions);
+    const found = associate(searched, track?.faces ?? []);
+    if (!track) return found;
+    // A face that turned away is missed by a search, and still seen near where it was.
+    const missed = [...track.faces.keys()].filter((index) => found.every(({ known }) => known !== index));
+    const followed = await detector.follow(
+      picture,
+      missed.map((index) => track.faces[index]),
+    );
+    followed.forEach((detection, i) => {
+      if (detection && !isFound(detection, found)) found.push({ detection, known: missed[i] });
+    });
+    return found.sort((a, b) => largestFirst(a.detection, b.detection));
+  }
+
+  return {
+    get provider() {
+      return runtime.provider;
+    },
+    refusedProviders: runtime.refused,
+
+    async analyze(bytes, options) {
+      const start = performance.now();
+      const picture = await decodeImage(bytes, settings);
+      const decoded = performance.now();
+      const found = (await find(picture, options)).slice(0, options.maxFaces);
+      const detections = found.map(({ detection }) => detection);
+      const detected = performance.now();
+
+      const faces = detections.map(({ box, probability, landmarks }): AnalysedFace => ({
+        ...{ box, probability, landmarks },
+      }));
+      if (options.track) remember(picture, faces, found);
+      const embed = options.embed ?? true;
+      const embedded = embed ? faces.filter((face) => isNews(face, options)) : [];
+      const crops = faces.map((face, i) => {
+        if (!embedded.includes(face) && !options.quality && !options.crops) return undefined;
+        const crop = new Uint8Array(3 * size * size);
+        alignFace(alignment, picture, detections[i], size, resampler, crop);
+        return crop;
+      });
+      if (options.quality) {
+        crops.forEach((crop, i) => {
+          if (crop) faces[i].quality = measureQuality(detections[i], crop, size);
+        });
+      }
+      const embeddings = await embedder.embed(
+        crops.filter((crop, i) => embedded.includes(faces[i])).filter((crop) => crop !== undefined),
+      );
+      embedded.forEach((face, i) => (face.embedding = embeddings[i]));
+      if (options.ageGender && ageGender) await ageGender.describe(picture, detections, faces);
+      if (options.crops) {
+        const pngs = await Promise.all(
+          crops.map(async (crop) => (crop ? await toPng(crop, size) : undefined)),
+        );
+        pngs.forEach((png, i) => {
+          if (png) faces[i].crop = png;
+        });
+      }
+      return {
+        width: picture.width,
+        height: picture.height,
+        faces,
+        times: {
+          queue: 0,
+          decode: decoded - start,
+          detect: detected - decoded,
+          embed: performance.now() - detected,
+        },
+        ...(options.track && { scene: sceneOf(picture) }),
+      };
+    },
+
+    async release() {
+      await detector.release();
+      await embedder.release();
+      await ageGender?.release();
+    },
+  };
+}
+
+/** Notes which known face each is and what it looks like. */
+function remember(picture: Picture, faces: AnalysedFace[], found: readonly Found[]): void {
+  faces.forEach((face, i) => {
+    const { known } = found[i];
+    if (known !== undefined) face.known = known;
+    face.look = lookOf(picture, face);
+  });
+}
+
+/** Whether a face must be embedded: always, unless it is a known one that looks as it did. */
+function isNews({ known, look }: AnalysedFace, { track }: AnalyzeOptions): boolean {
+  const before = known === undefined ? undefined : track?.faces[known];
+  if (!before || before.embed || !before.look || !look) return true;
+  return likeness(look, before.look) < CHANGED;
+}
+
+async function createDetector(runtime: Runtime, { detector }: ReadyPack, team: Team): Promise<Detector> {
+  return detector.kind === 'ssd'
+    ? await createSsdDetector(runtime, detector)
+    : await createMtcnnDetector(runtime, detector, {}, team);
+}
+
+/** Age and gender as face-api estimates them, from the detector's box. */
+async function openAgeGender(runtime: Runtime, pack: ReadyPack) {
+  if (!pack.ageGender) return undefined;
+  const face = 3 * AGE_SIDE * AGE_SIDE;
+  const input = new Float32Array(face);
+  const scratch = new Uint8Array(face);
+  const resampler = new Resampler();
+  const shape = [1, 3, AGE_SIDE, AGE_SIDE];
+  const network = await runtime.open(pack.ageGender, { faces: { data: input, shape } });
+  return {
+    async describe(picture: Picture, detections: readonly Detection[], faces: AnalysedFace[]): Promise<void> {
+      for (const [i, { box }] of detections.entries()) {
+        const rect = clampToPicture(box, picture);
+        if (!rect) continue;
+        placeFace(resampler, picture, rect, input, 0, scratch);
+        const { age, female } = await network.run({ faces: { data: input, shape } });
+        faces[i].age = age[0];
+        const isFemale = female[0] >= 0.5;
+        faces[i].gender = {
+          value: isFemale ? 'female' : 'male',
+          probability: isFemale ? female[0] : 1 - female[0],
+        };
+      }
+    },
+    release: () => network.release(),
+  };
+}
+
+function toPng(crop: Uint8Array, size: number): Promise<Uint8Array> {
+  return sharp(crop, { raw: { width: size, height: size, channels: 3 } })
+    .png()
+    .toBuffer();
+}

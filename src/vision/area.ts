@@ -1,0 +1,149 @@
+import { sharedInts } from './team.js';
+import type { Picture } from './types.js';
+
+/** A table in memory that other threads read as well. */
+export interface SharedTable {
+  sums: Int32Array;
+  width: number;
+  height: number;
+}
+
+/** A part of a picture: whole pixels, all inside it. */
+export interface Region {
+  x: number;
+  y: number;
+  width: number;
+  height: number;
+}
+
+/** Tables larger than this (a picture of 4 megapixels) are not kept for the next picture. */
+const MAX_KEPT = 12_000_000;
+
+/**
+ * A picture's summed-area table: the sum of any rectangle from four numbers, so that the cost of a small picture does
+ * not depend on the large one it is made from. It resamples as PyTorch's `interpolate(mode='area')` does (adaptive
+ * average pooling), within 1.2e-7 of it.
+ *
+ * Sums are kept modulo 2^32. Differences of them are right as long as a single window sums to less than 2^32 (four
+ * megapixels of white), however large the picture is.
+ */
+export class AreaTable {
+  /** [height + 1][width + 1][3]; row 0 and column 0 are zeros. */
+  #sums = sharedInts(0);
+  #width = 0;
+  #height = 0;
+  #columns: Span = { from: new Int32Array(0), to: new Int32Array(0) };
+
+  /** Takes another picture; what the last one was is forgotten. The picture is only read. */
+  load({ data, width, height }: Picture): void {
+    const line = (width + 1) * 3;
+    const needed = line * (height + 1);
+    if (this.#sums.length < needed || (this.#sums.length > MAX_KEPT && needed < this.#sums.length / 4)) {
+      this.#sums = sharedInts(needed);
+    }
+    const sums = this.#sums;
+    this.#width = width;
+    this.#height = height;
+    sums.fill(0, 0, line);
+    for (let y = 1, from = 0; y <= height; y++) {
+      let at = y * line;
+      sums[at] = sums[at + 1] = sums[at + 2] = 0;
+      at += 3;
+      let red = 0;
+      let green = 0;
+      let blue = 0;
+      for (let x = 0; x < width; x++, from += 3, at += 3) {
+        red += data[from];
+        green += data[from + 1];
+        blue += data[from + 2];
+        sums[at] = red + sums[at - line];
+        sums[at + 1] = green + sums[at - line + 1];
+        sums[at + 2] = blue + sums[at - line + 2];
+      }
+    }
+  }
+
+  /** Gives back the memory of a large picture. */
+  trim(): void {
+    if (this.#sums.length > MAX_KEPT) this.#sums = sharedInts(0);
+  }
+
+  /** Of the picture. */
+  get size(): { width: number; height: number } {
+    return { width: this.#width, height: this.#height };
+  }
+
+  /** The table for another thread's {@link borrow}; valid until the next picture. */
+  share(): SharedTable {
+    return { sums: this.#sums, width: this.#width, height: this.#height };
+  }
+
+  /** Reads another thread's table from now on. Not to be loaded into. */
+  borrow({ sums, width, height }: SharedTable): void {
+    this.#sums = sums;
+    this.#width = width;
+    this.#height = height;
+  }
+
+  /** Whether it is this table that was shared. */
+  isOf({ sums }: SharedTable): boolean {
+    return sums.buffer === this.#sums.buffer;
+  }
+
+  /**
+   * Resamples a region to `width` x `height`: output pixel i is the mean of inputs floor(i n / out) to before
+   * ceil((i + 1) n / out). Fewer inputs than outputs repeat them.
+   * @param out float32, three planes of `height * width` from `start` on; 0 to 255, RGB
+   * @param rows writes only these rows of the output, as planes of that height; default all
+   */
+  resample(
+    region: Region,
+    width: number,
+    height: number,
+    out: Float32Array,
+    start = 0,
+    rows: { from: number; to: number } = { from: 0, to: height },
+  ): void {
+    const sums = this.#sums;
+    const line = (this.#width + 1) * 3;
+    this.#columns = windows(region.width, width, this.#columns);
+    const { from, to } = this.#columns;
+    const plane = width * (rows.to - rows.from);
+    let at = start;
+    for (let y = rows.from; y < rows.to; y++) {
+      const low = Math.floor((y * region.height) / height);
+      const high = Math.ceil(((y + 1) * region.height) / height);
+      const upper = (region.y + low) * line + region.x * 3;
+      const lower = (region.y + high) * line + region.x * 3;
+      for (let x = 0; x < width; x++, at++) {
+        const left = from[x];
+        const right = to[x];
+        // Three numbers a column: the window is (right - left) / 3 wide.
+        const scale = 3 / ((high - low) * (right - left));
+        const a = upper + left;
+        const b = upper + right;
+        const c = lower + left;
+        const d = lower + right;
+        out[at] = ((sums[d] - sums[b] - sums[c] + sums[a]) >>> 0) * scale;
+        out[at + plane] = ((sums[d + 1] - sums[b + 1] - sums[c + 1] + sums[a + 1]) >>> 0) * scale;
+        out[at + 2 * plane] = ((sums[d + 2] - sums[b + 2] - sums[c + 2] + sums[a + 2]) >>> 0) * scale;
+      }
+    }
+  }
+}
+
+/** For each output the first and the last input's successor, times 3. */
+interface Span {
+  from: Int32Array;
+  to: Int32Array;
+}
+
+function windows(inputs: number, outputs: number, reuse: Span): Span {
+  const span =
+    reuse.from.length < outputs ? { from: new Int32Array(outputs), to: new Int32Array(outputs) } : reuse;
+  for (let i = 0; i < outputs; i++) {
+    span.from[i] = Math.floor((i * inputs) / outputs) * 3;
+    span.to[i] = Math.ceil(((i + 1) * inputs) / outputs) * 3;
+  }
+  return span;
+}

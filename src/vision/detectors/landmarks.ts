@@ -1,0 +1,101 @@
+import { clampToPicture, type PixelRect } from '../boxes.js';
+import type { Runtime } from '../ort.js';
+import { Resampler, toPlanes } from '../resample.js';
+import type { Detection, Landmarks, Picture } from '../types.js';
+
+const FACE_SIDE = 112;
+/** Faces per run of the landmark network. */
+const BATCH = 16;
+
+/** The iBUG order: 36 to 41 one eye, 42 to 47 the other, 30 the nose's tip, 48 and 54 the mouth's corners. */
+const LEFT_EYE = [36, 41] as const;
+const RIGHT_EYE = [42, 47] as const;
+const NOSE_TIP = 30;
+const MOUTH_LEFT = 48;
+const MOUTH_RIGHT = 54;
+
+/**
+ * The five points that every alignment needs, out of 68: eye centres, nose tip, mouth corners.
+ * @param points `[x, y] * 68`
+ * @returns a new array in the order of {@link Landmarks}
+ */
+export function fiveOf68(points: Float32Array): Landmarks {
+  const centre = ([from, to]: readonly [number, number], axis: number) => {
+    let sum = 0;
+    for (let i = from; i <= to; i++) sum += points[i * 2 + axis];
+    return sum / (to - from + 1);
+  };
+  const at = (i: number) => [points[i * 2], points[i * 2 + 1]];
+  return Float32Array.of(
+    ...[centre(LEFT_EYE, 0), centre(LEFT_EYE, 1), centre(RIGHT_EYE, 0), centre(RIGHT_EYE, 1)],
+    ...[...at(NOSE_TIP), ...at(MOUTH_LEFT), ...at(MOUTH_RIGHT)],
+  );
+}
+
+/**
+ * face-api's network of 68 landmarks, for the boxes of any detector.
+ * @param file path of `landmarks.onnx` (see ReadyDetector)
+ * @throws KaomonError NO_MODEL when it cannot be run
+ */
+export async function createLandmarks68(runtime: Runtime, file: string) {
+  const face = 3 * FACE_SIDE * FACE_SIDE;
+  const faces = new Float32Array(BATCH * face);
+  const bytes = new Uint8Array(face);
+  const resampler = new Resampler();
+  const network = await runtime.open(file, {
+    faces: { data: faces.subarray(0, face), shape: [1, 3, FACE_SIDE, FACE_SIDE] },
+  });
+  return {
+    /** Sets `landmarks68` of each detection whose box meets the picture. */
+    async add(picture: Picture, detections: readonly Detection[]): Promise<void> {
+      for (let from = 0; from < detections.length; from += BATCH) {
+        const batch = detections.slice(from, from + BATCH);
+        const rects = batch.map(({ box }) => clampToPicture(box, picture));
+        rects.forEach((rect, i) => {
+          if (rect) placeFace(resampler, picture, rect, faces, i, bytes);
+        });
+        const shape = [batch.length, 3, FACE_SIDE, FACE_SIDE];
+        const { landmarks } = await network.run({
+          faces: { data: faces.subarray(0, batch.length * face), shape },
+        });
+        batch.forEach((detection, i) => {
+          const rect = rects[i];
+          if (rect) detection.landmarks68 = toPicture(landmarks.subarray(i * 136, (i + 1) * 136), rect);
+        });
+      }
+    },
+    release: () => network.release(),
+  };
+}
+
+/**
+ * Centres a face in a black square, as face-api feeds its landmark network.
+ * @param faces the batch's input; face `index` of it is written
+ * @param bytes scratch, at least 112 * 112 * 3
+ */
+export function placeFace(
+  resampler: Resampler,
+  picture: Picture,
+  rect: PixelRect,
+  faces: Float32Array,
+  index: number,
+  bytes: Uint8Array,
+): void {
+  const start = index * 3 * FACE_SIDE * FACE_SIDE;
+  const scale = FACE_SIDE / Math.max(rect.width, rect.height);
+  const width = Math.max(1, Math.round(rect.width * scale));
+  const height = Math.max(1, Math.round(rect.height * scale));
+  const left = (FACE_SIDE - width) >> 1;
+  const top = (FACE_SIDE - height) >> 1;
+  resampler.resize(picture, rect, width, height, bytes);
+  faces.fill(0, start, start + 3 * FACE_SIDE * FACE_SIDE);
+  toPlanes(bytes, width, height, faces, { side: FACE_SIDE, left, top, start });
+}
+
+/** Points 0 to 1 of the square that {@link placeFace} made, in pixels of the picture. */
+function toPicture(points: Float32Array, rect: PixelRect): Float32Array {
+  const side = Math.max(rect.width, rect.height);
+  const left = rect.x - (side - rect.width) / 2;
+  const top = rect.y - (side - rect.height) / 2;
+  return points.map((value, i) => value * side + (i % 2 === 0 ? left : top));
+}

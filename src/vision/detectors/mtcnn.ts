@@ -1,0 +1,118 @@
+import type { Runtime } from '../ort.js';
+import { ALONE, type Team } from '../team.js';
+import type { Detection, KnownFace } from '../types.js';
+import { type Detector, type DetectOptions, largestFirst } from './detector.js';
+import { createLandmarks68 } from './landmarks.js';
+import { Candidates } from './mtcnn-candidates.js';
+import { CELL, type MtcnnFiles, openMtcnnNetworks } from './mtcnn-networks.js';
+
+/** The cascade's settings; the defaults are facenet-pytorch's. */
+export interface MtcnnSettings {
+  /** Shorter side of the smallest face to look for, pixels. */
+  minFaceSize: number;
+  /** Smallest probability after P-, R- and O-Net. */
+  thresholds: readonly [number, number, number];
+  /** Each scale of the pyramid is so much of the one before. */
+  factor: number;
+  /** Overlap above which the less probable box is dropped: within a scale, across scales, after R-Net, after O-Net. */
+  overlaps: readonly [number, number, number, number];
+}
+
+export const MTCNN_DEFAULTS: MtcnnSettings = {
+  minFaceSize: 20,
+  thresholds: [0.6, 0.7, 0.7],
+  factor: 0.709,
+  overlaps: [0.5, 0.7, 0.7, 0.7],
+};
+
+/**
+ * Least probabilities of a face that is followed: below those of a search, because a face that was there a moment ago
+ * needs less of a proof than a new one, and turns its head.
+ */
+const FOLLOW = { refined: 0.5, output: 0.6 };
+const NO_MOVE = new Float32Array(4);
+
+/**
+ * MTCNN (Zhang et al. 2016) as facenet-pytorch runs it.
+ * @param files paths of the networks (see ReadyDetector)
+ * @param team threads that lend a hand while they have no picture of their own
+ * @throws KaomonError NO_MODEL when a network cannot be run
+ */
+export async function createMtcnnDetector(
+  runtime: Runtime,
+  files: MtcnnFiles,
+  settings: Partial<MtcnnSettings> = {},
+  team: Team = ALONE,
+): Promise<Detector> {
+  const defaults = { ...MTCNN_DEFAULTS, ...settings };
+  const { factor, overlaps } = defaults;
+  const networks = await openMtcnnNetworks(runtime, files, team);
+  const landmarks68 = files.landmarks ? await createLandmarks68(runtime, files.landmarks) : undefined;
+  const boxes = new Candidates();
+
+  /** R-Net and O-Net from where the face was. */
+  async function followOne({ box }: KnownFace): Promise<Detection | undefined> {
+    boxes.clear();
+    boxes.add(box, 1, NO_MOVE, 0, 0);
+    boxes.square();
+    await networks.judge('rnet', boxes);
+    boxes.keepAbove(FOLLOW.refined);
+    boxes.regress(true);
+    boxes.square();
+    await networks.judge('onet', boxes);
+    boxes.keepAbove(FOLLOW.output);
+    boxes.placeLandmarks();
+    boxes.regress(true);
+    return boxes.detections().at(0);
+  }
+
+  return {
+    async detect(picture, options: DetectOptions = {}) {
+      const minFaceSize = Math.max(CELL, options.minFaceSize ?? defaults.minFaceSize);
+      const [proposed, refined, output] = defaults.thresholds;
+      networks.load(picture);
+
+      boxes.clear();
+      await networks.propose({ minFaceSize, factor, threshold: proposed }, boxes, (first) =>
+        boxes.suppress(overlaps[0], 'union', first),
+      );
+      boxes.suppress(overlaps[1], 'union');
+      boxes.regress(false);
+      boxes.square();
+
+      await networks.judge('rnet', boxes);
+      boxes.keepAbove(refined);
+      boxes.suppress(overlaps[2], 'union');
+      boxes.regress(true);
+      boxes.square();
+
+      await networks.judge('onet', boxes);
+      boxes.keepAbove(options.minProbability ?? output);
+      boxes.placeLandmarks();
+      boxes.regress(true);
+      boxes.suppress(overlaps[3], 'smaller');
+
+      networks.trim();
+      const detections = boxes.detections().sort(largestFirst);
+      await landmarks68?.add(picture, detections);
+      return detections;
+    },
+    async follow(picture, faces) {
+      if (faces.length === 0) return [];
+      networks.load(picture);
+      const found: (Detection | undefined)[] = [];
+      // One by one: a batch saves nothing on a processor, and a face that is lost need not be told from the others.
+      for (const face of faces) found.push(await followOne(face));
+      await landmarks68?.add(
+        picture,
+        found.filter((face) => face !== undefined),
+      );
+      networks.trim();
+      return found;
+    },
+    async release() {
+      await networks.release();
+      await landmarks68?.release();
+    },
+  };
+}

@@ -1,0 +1,167 @@
+import { KaomonError } from '../errors.js';
+import type { ReadyEmbedder } from '../models/types.js';
+import { facePlanes } from './align.js';
+import type { Network, Runtime, ValueInfo } from './ort.js';
+import { ALONE, sharedFloats, type Team } from './team.js';
+
+/** Faces a run: on a CPU more at once gain nothing, and 50 MB of working memory are grown for four. */
+const BATCH = { cpu: 1, gpu: 8 };
+
+/** Faces in shared memory, for whoever embeds them. */
+interface EmbedJob {
+  crops: Uint8Array;
+  embeddings: Float32Array;
+}
+
+/** Turns aligned faces into embeddings. One call at a time: it keeps its buffers. */
+export interface Embedder {
+  /**
+   * @param crops RGB, interleaved, `size * size * 3` bytes each; only read
+   * @returns one unit vector a crop, of the embedder's length; the caller's own
+   */
+  embed(crops: readonly Uint8Array[]): Promise<Float32Array[]>;
+  release(): Promise<void>;
+}
+
+/**
+ * Opens the network of a pack; a user's own is held to what its manifest says.
+ * @param team threads that embed some of the faces while they have no picture of their own
+ * @throws KaomonError NO_MODEL when it cannot be run, or takes or answers something else than its pack says: the
+ *   message names what
+ */
+export async function createEmbedder(
+  runtime: Runtime,
+  spec: ReadyEmbedder,
+  team: Team = ALONE,
+): Promise<Embedder> {
+  const { size, length, mean, scale, colour } = spec;
+  const plane = size * size;
+  const face = 3 * plane;
+  let faces = new Float32Array(face);
+  let ends: Ends = { input: '', output: '', takesMany: false };
+  const network = await runtime.open(spec.network, (opened) => {
+    ends = findEnds(opened, spec);
+    return { [ends.input]: { data: faces, shape: [1, 3, size, size] } };
+  });
+  const { input, output, takesMany } = ends;
+  const mostFaces = takesMany ? BATCH[runtime.provider === 'cpu' ? 'cpu' : 'gpu'] : 1;
+  faces = new Float32Array(mostFaces * face);
+
+  function fill(crop: Uint8Array, index: number): void {
+    facePlanes(crop, size, faces, index);
+    const start = index * face;
+    if (colour === 'bgr') {
+      const red = faces.slice(start, start + plane);
+      faces.copyWithin(start, start + 2 * plane, start + face);
+      faces.set(red, start + 2 * plane);
+    }
+    if (mean !== 0 || scale !== 1) {
+      for (let i = start; i < start + face; i++) faces[i] = (faces[i] - mean) * scale;
+    }
+  }
+
+  /** @returns views that hold until the next run */
+  async function run(crops: readonly Uint8Array[]): Promise<Float32Array[]> {
+    crops.forEach(fill);
+    const data = faces.subarray(0, crops.length * face);
+    const results = await network.run({ [input]: { data, shape: [crops.length, 3, size, size] } });
+    const rows = results[output];
+    if (rows.length !== crops.length * length) {
+      throw misfit(spec, `it answers ${rows.length / crops.length} numbers a face, not ${length}`);
+    }
+    return crops.map((_, i) => unitLength(rows.subarray(i * length, (i + 1) * length)));
+  }
+
+  const embedTogether = team.work(async ({ crops, embeddings }: EmbedJob, index) => {
+    const [embedding] = await run([crops.subarray(index * face, (index + 1) * face)]);
+    embeddings.set(embedding, index * length);
+  });
+
+  async function embedWithOthers(crops: readonly Uint8Array[]): Promise<Float32Array[]> {
+    const job = {
+      crops: new Uint8Array(new SharedArrayBuffer(crops.length * face)),
+      embeddings: sharedFloats(crops.length * length),
+    };
+    crops.forEach((crop, i) => job.crops.set(crop, i * face));
+    await embedTogether(job, crops.length);
+    return crops.map((_, i) => job.embeddings.slice(i * length, (i + 1) * length));
+  }
+
+  return {
+    async embed(crops) {
+      if (crops.length > 1 && team.idle() > 0) return await embedWithOthers(crops);
+      const embeddings: Float32Array[] = [];
+      for (let from = 0; from < crops.length; from += mostFaces) {
+        const found = await run(crops.slice(from, from + mostFaces));
+        embeddings.push(...found.map((embedding) => embedding.slice()));
+      }
+      return embeddings;
+    },
+    release: () => network.release(),
+  };
+}
+
+/** Scales to unit length in place; our own networks did it already, a user's may not. */
+function unitLength(vector: Float32Array): Float32Array {
+  let sum = 0;
+  for (const value of vector) sum += value * value;
+  const scale = 1 / Math.sqrt(sum || 1);
+  for (let i = 0; i < vector.length; i++) vector[i] *= scale;
+  return vector;
+}
+
+/** Where faces go in and embeddings come out, and whether a run takes more than one face. */
+interface Ends {
+  input: string;
+  output: string;
+  takesMany: boolean;
+}
+
+/** @throws KaomonError NO_MODEL */
+function findEnds({ inputs, outputs }: Network, spec: ReadyEmbedder): Ends {
+  const { size, length } = spec;
+  const input = pick(inputs, spec.input ?? inputs[0]?.name, 'input', spec);
+  const named = outputs.some(({ name }) => name === 'embeddings') ? 'embeddings' : outputs[0]?.name;
+  const output = pick(outputs, spec.output ?? named, 'output', spec);
+  const [batch = 'n'] = input.shape;
+  if (!fits(input, [undefined, 3, size, size])) {
+    throw misfit(spec, `its input ${describeEnd(input)} does not take [n, 3, ${size}, ${size}] of float32`);
+  }
+  if (typeof batch === 'number' && batch > 1) {
+    throw misfit(
+      spec,
+      `its input ${describeEnd(input)} takes ${batch} faces at once, neither one nor any number`,
+    );
+  }
+  if (!fits(output, [undefined, length])) {
+    throw misfit(spec, `its output ${describeEnd(output)} is not [n, ${length}] of float32`);
+  }
+  return { input: input.name, output: output.name, takesMany: batch !== 1 };
+}
+
+function pick(
+  ends: readonly ValueInfo[],
+  name: string | undefined,
+  kind: 'input' | 'output',
+  spec: ReadyEmbedder,
+): ValueInfo {
+  const found = ends.find((end) => end.name === name);
+  if (found) return found;
+  throw misfit(spec, `it has no ${kind} "${name}"; it has ${ends.map((end) => `"${end.name}"`).join(', ')}`);
+}
+
+/** Whether the sizes that are fixed are the wanted ones; a negative size is another way to write any. */
+function fits({ type, shape }: ValueInfo, wanted: readonly (number | undefined)[]): boolean {
+  if (type !== 'float32') return false;
+  if (shape.length === 0) return true;
+  return (
+    shape.length === wanted.length &&
+    shape.every((size, i) => typeof size !== 'number' || size < 0 || (wanted[i] ?? size) === size)
+  );
+}
+
+const describeEnd = ({ name, type, shape }: ValueInfo) => `"${name}" ([${shape.join(', ')}] of ${type})`;
+
+function misfit({ name, network }: ReadyEmbedder, reason: string): KaomonError {
+  return new KaomonError('NO_MODEL', `The network ${network} is not what the pack ${name} says: ${reason}.`);
+}

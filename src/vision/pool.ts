@@ -1,0 +1,195 @@
+import { randomUUID } from 'node:crypto';
+import { Worker } from 'node:worker_threads';
+import { fromPlainError, KaomonError } from '../errors.js';
+import type { AnalyzerSettings } from './analyzer.js';
+import type { FromThread, ThreadSettings, ToThread } from './messages.js';
+import { BUSY, IDLE, sharedInts } from './team.js';
+import type { Analysis, AnalyzeOptions, VisionInfo, VisionPool } from './types.js';
+
+/** Seconds a caller is asked to wait when the queue is full: about what a full queue takes to empty. */
+const RETRY_AFTER = 2;
+/** A thread that dies this often in a row is not replaced any more: the fault is not the pictures'. */
+const MAX_DEATHS = 5;
+
+/**
+ * Room for a thread's short-lived objects, MB. A frame leaves little besides its picture, which is freed after the
+ * answer; V8's own choice is 48 a thread.
+ */
+const YOUNG = 4;
+
+export interface PoolSettings extends AnalyzerSettings {
+  /** Vision threads, 1 or more. */
+  poolThreads: number;
+  /** Pictures that may wait for a thread. */
+  queueLength: number;
+}
+
+interface Task {
+  bytes: Uint8Array;
+  options: AnalyzeOptions;
+  queuedAt: number;
+  resolve: (analysis: Analysis) => void;
+  reject: (error: unknown) => void;
+}
+
+interface Thread {
+  worker: Worker;
+  /** Its place in the team; freed by its end. */
+  seat: number;
+  task: Task | undefined;
+  startedAt: number;
+  ready: boolean;
+  /** Resolved once the thread has ended. */
+  ended: Promise<void>;
+}
+
+/**
+ * Starts the vision threads and resolves when each has loaded its networks and run them once.
+ * @throws KaomonError NO_MODEL or SETUP from the first thread that could not start; the others are ended
+ */
+export async function createVisionPool(settings: PoolSettings): Promise<VisionPool> {
+  const { poolThreads, queueLength, ...analyzerSettings } = settings;
+  const threads = new Set<Thread>();
+  const queue: Task[] = [];
+  const team = { channel: `vision ${randomUUID()}`, board: sharedInts(poolThreads) };
+  let deaths = 0;
+  let closing = false;
+  let info: Pick<VisionInfo, 'provider' | 'refusedProviders'> = { provider: 'cpu', refusedProviders: [] };
+
+  function send(thread: Thread, message: ToThread, transfer: ArrayBuffer[] = []): void {
+    thread.worker.postMessage(message, transfer);
+  }
+
+  function startNext(thread: Thread): void {
+    const task = queue.shift();
+    thread.task = task;
+    Atomics.store(team.board, thread.seat, task || closing ? BUSY : IDLE);
+    if (!task) {
+      if (closing) send(thread, { kind: 'close' });
+      return;
+    }
+    thread.startedAt = performance.now();
+    const { bytes, options } = task;
+    // A buffer that holds nothing else is handed over; a slice of a pool (small Buffers) must be copied.
+    const whole = bytes.buffer instanceof ArrayBuffer && bytes.byteLength === bytes.buffer.byteLength;
+    send(thread, { kind: 'analyze', bytes, options }, whole ? [bytes.buffer] : []);
+  }
+
+  function receive(thread: Thread, message: FromThread): void {
+    const { task } = thread;
+    if (message.kind === 'done') {
+      deaths = 0;
+      if (task) {
+        message.analysis.times.queue = thread.startedAt - task.queuedAt;
+        task.resolve(message.analysis);
+      }
+      startNext(thread);
+    } else if (message.kind === 'error') {
+      task?.reject(fromPlainError(message.error));
+      startNext(thread);
+    }
+  }
+
+  /** Starts a thread and resolves when it is ready. */
+  function start(): Promise<void> {
+    const taken = new Set([...threads].map(({ seat }) => seat));
+    const seat = Array.from(team.board.keys()).find((place) => !taken.has(place)) ?? 0;
+    const workerData: ThreadSettings = { ...analyzerSettings, seat: { ...team, seat } };
+    const worker = new Worker(new URL('./thread.js', import.meta.url), {
+      workerData,
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG },
+    });
+    return new Promise((resolve, reject) => {
+      let failure: Error | undefined;
+      const ended = new Promise<void>((end) => {
+        worker.on('exit', () => {
+          threads.delete(thread);
+          Atomics.store(team.board, seat, BUSY);
+          end();
+          reject(failure ?? new Error('A vision thread ended before it was ready.'));
+          if (thread.ready) replace(thread, failure);
+        });
+      });
+      const thread: Thread = { worker, seat, task: undefined, startedAt: 0, ready: false, ended };
+      threads.add(thread);
+      worker.on('error', (error: Error) => (failure = error));
+      worker.on('message', (message: FromThread) => {
+        if (message.kind === 'failed') failure = fromPlainError(message.error);
+        if (message.kind === 'ready') {
+          thread.ready = true;
+          info = message;
+          resolve();
+          startNext(thread);
+        } else receive(thread, message);
+      });
+    });
+  }
+
+  /** A thread has died: its task fails, nobody else's does, and another thread takes its place. */
+  function replace(thread: Thread, cause: unknown): void {
+    thread.task?.reject(
+      new KaomonError('INTERNAL', 'A vision thread died while it worked on this picture.', { cause }),
+    );
+    if (closing) return;
+    deaths += 1;
+    if (deaths < MAX_DEATHS) void start().catch(giveUp);
+    else giveUp(cause);
+  }
+
+  function giveUp(cause: unknown): void {
+    if (threads.size > 0) return;
+    for (const task of queue.splice(0)) {
+      task.reject(new KaomonError('NO_MODEL', 'No vision thread can be started: see the log.', { cause }));
+    }
+  }
+
+  const pool: VisionPool = {
+    analyze(bytes, options = {}) {
+      if (closing) {
+        return Promise.reject(
+          new KaomonError('CLOSING', 'The server is shutting down: try again in a moment.', {
+            retryAfter: RETRY_AFTER,
+          }),
+        );
+      }
+      if (threads.size === 0) {
+        return Promise.reject(new KaomonError('NO_MODEL', 'No vision thread is running: see the log.'));
+      }
+      if (queue.length >= queueLength) {
+        return Promise.reject(
+          new KaomonError('BUSY', 'Too many pictures are waiting: try again in a moment.', {
+            retryAfter: RETRY_AFTER,
+            details: { queued: queue.length },
+          }),
+        );
+      }
+      return new Promise<Analysis>((resolve, reject) => {
+        queue.push({ bytes, options, queuedAt: performance.now(), resolve, reject });
+        const idle = [...threads].find((thread) => thread.ready && !thread.task);
+        if (idle) startNext(idle);
+      });
+    },
+
+    info: () => ({
+      threads: threads.size,
+      queued: queue.length,
+      running: [...threads].filter(({ task }) => task).length,
+      ...info,
+    }),
+
+    async close() {
+      closing = true;
+      team.board.fill(BUSY);
+      for (const thread of threads) if (thread.ready && !thread.task) send(thread, { kind: 'close' });
+      await Promise.all([...threads].map(({ ended }) => ended));
+    },
+  };
+
+  const started = await Promise.allSettled(Array.from({ length: poolThreads }, start));
+  const failed = started.find((result) => result.status === 'rejected');
+  if (failed) {
+    await pool.close();
+    throw failed.reason;
+  }
+  return pool;
+}

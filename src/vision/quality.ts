@@ -1,0 +1,68 @@
+import { boxSize } from './boxes.js';
+import type { Detection, Landmarks, Quality } from './types.js';
+
+const DEGREES = 180 / Math.PI;
+
+/**
+ * How fit a face is for enrolment.
+ * @param crop the aligned face, RGB, interleaved, `side * side * 3`
+ */
+export function measureQuality(detection: Detection, crop: Uint8Array, side: number): Quality {
+  const grey = toGrey(crop);
+  const brightness = grey.reduce((sum, value) => sum + value, 0) / grey.length;
+  return {
+    size: boxSize(detection.box),
+    sharpness: laplacianVariance(grey, side),
+    brightness,
+    ...(detection.landmarks && pose(detection.landmarks)),
+  };
+}
+
+/** Rec. 601 luma. */
+function toGrey(crop: Uint8Array): Float32Array {
+  const grey = new Float32Array(crop.length / 3);
+  for (let i = 0; i < grey.length; i++) {
+    grey[i] = 0.299 * crop[i * 3] + 0.587 * crop[i * 3 + 1] + 0.114 * crop[i * 3 + 2];
+  }
+  return grey;
+}
+
+/**
+ * Variance of the 4-neighbour Laplacian (Pech-Pacheco et al. 2000): few edges, little variance, a blurred face. Taken
+ * over the middle two thirds, where the face is and no black border.
+ */
+function laplacianVariance(grey: Float32Array, side: number): number {
+  const from = Math.floor(side / 6);
+  const to = side - from;
+  let sum = 0;
+  let squares = 0;
+  for (let y = from; y < to; y++) {
+    for (let x = from; x < to; x++) {
+      const i = y * side + x;
+      const value = grey[i - 1] + grey[i + 1] + grey[i - side] + grey[i + side] - 4 * grey[i];
+      sum += value;
+      squares += value * value;
+    }
+  }
+  const count = (to - from) ** 2;
+  return squares / count - (sum / count) ** 2;
+}
+
+/**
+ * Head pose estimated from five points, in degrees. Roll is the slope of the line between the eyes; yaw and pitch are
+ * how far the nose's tip leaves the middle between the eyes and the mouth, taken as the sine of the turn of a nose that
+ * stands out by about 0.6 of the eyes' distance. Good to some ten degrees, enough to ask for a straight look.
+ */
+function pose(landmarks: Landmarks): { yaw: number; pitch: number; roll: number } {
+  const [leftX, leftY, rightX, rightY, noseX, noseY, mouthLeftX, mouthLeftY, mouthRightX, mouthRightY] =
+    landmarks;
+  const roll = Math.atan2(rightY - leftY, rightX - leftX);
+  const eyes = Math.hypot(rightX - leftX, rightY - leftY) || 1;
+  const middleX = (leftX + rightX + mouthLeftX + mouthRightX) / 4;
+  const middleY = (leftY + rightY + mouthLeftY + mouthRightY) / 4;
+  // Turned back by the roll, so that a tilted head is not taken for a turned one.
+  const dx = ((noseX - middleX) * Math.cos(roll) + (noseY - middleY) * Math.sin(roll)) / eyes;
+  const dy = (-(noseX - middleX) * Math.sin(roll) + (noseY - middleY) * Math.cos(roll)) / eyes;
+  const angle = (offset: number) => Math.asin(Math.max(-1, Math.min(1, offset / 0.6))) * DEGREES;
+  return { yaw: angle(dx), pitch: angle(dy), roll: roll * DEGREES };
+}

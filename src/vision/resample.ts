@@ -1,0 +1,133 @@
+import type { PixelRect } from './boxes.js';
+import type { Picture } from './types.js';
+
+/** Pillow keeps filter weights as whole numbers of 2^-22: 32 bits less 8 for the pixel less 2 for the sum. */
+const PRECISION = 22;
+const ROUND = 1 << (PRECISION - 1);
+
+/** Filter weights for one direction: output i is the sum of `count[i]` inputs from `first[i]` on. */
+interface Weights {
+  first: Int32Array;
+  count: Int32Array;
+  /** `taps` slots an output. */
+  values: Int32Array;
+  taps: number;
+}
+
+/**
+ * Resizes parts of pictures exactly as Pillow's BILINEAR does: a triangle filter, widened when it shrinks (so it
+ * antialiases), horizontally then vertically, rounded to bytes after each pass. Keeps its buffers between calls.
+ */
+export class Resampler {
+  #columns = new Uint8Array(0);
+  readonly #weights = new Map<number, Weights>();
+
+  /**
+   * @param rect the part of the picture to take; its edges count as the picture's (as after a crop)
+   * @param out RGB, interleaved, at least `width * height * 3` bytes; written
+   */
+  resize(picture: Picture, rect: PixelRect, width: number, height: number, out: Uint8Array): void {
+    const { data, width: stride } = picture;
+    const across = this.#weightsFor(rect.width, width);
+    const down = this.#weightsFor(rect.height, height);
+    const needed = width * rect.height * 3;
+    if (this.#columns.length < needed) this.#columns = new Uint8Array(needed);
+    const columns = this.#columns;
+
+    for (let y = 0, to = 0; y < rect.height; y++) {
+      const row = ((rect.y + y) * stride + rect.x) * 3;
+      for (let x = 0; x < width; x++, to += 3) {
+        let from = row + across.first[x] * 3;
+        let red = ROUND;
+        let green = ROUND;
+        let blue = ROUND;
+        const start = x * across.taps;
+        for (let tap = start; tap < start + across.count[x]; tap++, from += 3) {
+          const weight = across.values[tap];
+          red += data[from] * weight;
+          green += data[from + 1] * weight;
+          blue += data[from + 2] * weight;
+        }
+        columns[to] = red >> PRECISION;
+        columns[to + 1] = green >> PRECISION;
+        columns[to + 2] = blue >> PRECISION;
+      }
+    }
+
+    const line = width * 3;
+    for (let y = 0, to = 0; y < height; y++) {
+      const first = down.first[y] * line;
+      const start = y * down.taps;
+      const end = start + down.count[y];
+      for (let x = 0; x < line; x++, to++) {
+        let sum = ROUND;
+        let from = first + x;
+        for (let tap = start; tap < end; tap++, from += line) sum += columns[from] * down.values[tap];
+        out[to] = sum >> PRECISION;
+      }
+    }
+  }
+
+  /** Weights depend on the two sizes alone, and a camera's frames repeat them; a few hundred are kept. */
+  #weightsFor(from: number, to: number): Weights {
+    const key = from * 65536 + to;
+    const known = this.#weights.get(key);
+    if (known) return known;
+    if (this.#weights.size > 256) this.#weights.clear();
+    const made = triangleWeights(from, to);
+    this.#weights.set(key, made);
+    return made;
+  }
+}
+
+/** Pillow's precompute_coeffs and normalize_coeffs_8bpc for its bilinear (triangle) filter. */
+function triangleWeights(from: number, to: number): Weights {
+  const scale = from / to;
+  const widening = Math.max(scale, 1);
+  const taps = Math.ceil(widening) * 2 + 1;
+  const first = new Int32Array(to);
+  const count = new Int32Array(to);
+  const values = new Int32Array(to * taps);
+  const exact = new Float64Array(taps);
+  for (let i = 0; i < to; i++) {
+    const centre = (i + 0.5) * scale;
+    const low = Math.max(0, Math.trunc(centre - widening + 0.5));
+    const high = Math.min(from, Math.trunc(centre + widening + 0.5));
+    let total = 0;
+    for (let k = 0; k < high - low; k++) {
+      const distance = Math.abs((k + low - centre + 0.5) / widening);
+      exact[k] = distance < 1 ? 1 - distance : 0;
+      total += exact[k];
+    }
+    for (let k = 0; k < high - low; k++) {
+      values[i * taps + k] = Math.trunc(0.5 + (exact[k] / total) * (1 << PRECISION));
+    }
+    first[i] = low;
+    count[i] = high - low;
+  }
+  return { first, count, values, taps };
+}
+
+/**
+ * Copies interleaved bytes into a network's input: float planes, channel by channel.
+ * @param pixels RGB, interleaved, `width * height * 3`
+ * @param out NCHW; the picture is written at (`left`, `top`) of planes that are `side` wide and high
+ * @param start index in `out` of this picture's first plane
+ */
+export function toPlanes(
+  pixels: Uint8Array,
+  width: number,
+  height: number,
+  out: Float32Array,
+  { side, left = 0, top = 0, start = 0 }: { side: number; left?: number; top?: number; start?: number },
+): void {
+  const plane = side * side;
+  for (let y = 0, from = 0; y < height; y++) {
+    let to = start + (top + y) * side + left;
+    for (let x = 0; x < width; x++, from += 3, to++) {
+      out[to] = pixels[from];
+      out[to + plane] = pixels[from + 1];
+      out[to + 2 * plane] = pixels[from + 2];
+    }
+  }
+}

@@ -1,0 +1,94 @@
+import { clampToPicture, iou } from './boxes.js';
+import type { Detection, KnownFace, Picture } from './types.js';
+
+/** Cells of a look along each side, and the pixels that are read of a cell along each side. */
+const LOOK_SIDE = 16;
+const SAMPLES = 3;
+/** Cells of a scene, across and down. */
+export const SCENE = { columns: 32, rows: 18 } as const;
+/** Boxes of a face in two successive frames overlap by this at least (IoU). */
+const MIN_OVERLAP = 0.3;
+/** Two boxes that overlap by more are one face. */
+const SAME_FACE = 0.5;
+
+/**
+ * What a face looks like, coarsely: 16 x 16 grey levels of its box, less their mean, scaled to unit length. Cheap
+ * enough for every frame; told apart by {@link likeness}.
+ */
+export function lookOf(picture: Picture, { box }: Pick<Detection, 'box'>): Float32Array {
+  const look = new Float32Array(LOOK_SIDE * LOOK_SIDE);
+  const rect = clampToPicture(box, picture);
+  if (!rect) return look;
+  const { data, width: stride } = picture;
+  const step = LOOK_SIDE * SAMPLES;
+  for (let y = 0; y < step; y++) {
+    const row = (rect.y + Math.floor(((y + 0.5) * rect.height) / step)) * stride;
+    const cells = Math.floor(y / SAMPLES) * LOOK_SIDE;
+    for (let x = 0; x < step; x++) {
+      const at = (row + rect.x + Math.floor(((x + 0.5) * rect.width) / step)) * 3;
+      look[cells + Math.floor(x / SAMPLES)] += data[at] + 2 * data[at + 1] + data[at + 2];
+    }
+  }
+  const mean = look.reduce((sum, value) => sum + value, 0) / look.length;
+  let squares = 0;
+  for (let i = 0; i < look.length; i++) squares += (look[i] -= mean) ** 2;
+  const scale = 1 / Math.sqrt(squares || 1);
+  for (let i = 0; i < look.length; i++) look[i] *= scale;
+  return look;
+}
+
+/** Correlation of two looks, -1 to 1. */
+export function likeness(a: Float32Array, b: Float32Array): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += a[i] * b[i];
+  return sum;
+}
+
+/** The frame in 32 x 18 grey levels, row by row: enough to see that something moved. */
+export function sceneOf({ data, width, height }: Picture): Uint8Array {
+  const { columns, rows } = SCENE;
+  const scene = new Uint8Array(columns * rows);
+  const reads = 4;
+  for (let cell = 0; cell < scene.length; cell++) {
+    const left = cell % columns;
+    const top = Math.floor(cell / columns);
+    let sum = 0;
+    for (let i = 0; i < reads * reads; i++) {
+      const x = Math.floor(((left + ((i % reads) + 0.5) / reads) * width) / columns);
+      const y = Math.floor(((top + (Math.floor(i / reads) + 0.5) / reads) * height) / rows);
+      const at = (y * width + x) * 3;
+      sum += data[at] + 2 * data[at + 1] + data[at + 2];
+    }
+    scene[cell] = sum / (4 * reads * reads);
+  }
+  return scene;
+}
+
+/** A detection, and which of the known faces it is. */
+export interface Found {
+  detection: Detection;
+  /** Index in the known faces; undefined for a new face. */
+  known: number | undefined;
+}
+
+/** Says for each detection which known face it is: those that overlap most are joined first, each once. */
+export function associate(detections: readonly Detection[], known: readonly KnownFace[]): Found[] {
+  const pairs = detections.flatMap(({ box }, detection) =>
+    known
+      .map((face, index) => ({ detection, index, overlap: iou(box, face.box) }))
+      .filter(({ overlap }) => overlap >= MIN_OVERLAP),
+  );
+  const found: Found[] = detections.map((detection) => ({ detection, known: undefined }));
+  const taken = new Set<number>();
+  for (const { detection, index } of pairs.sort((a, b) => b.overlap - a.overlap)) {
+    if (found[detection].known !== undefined || taken.has(index)) continue;
+    found[detection].known = index;
+    taken.add(index);
+  }
+  return found;
+}
+
+/** Whether a box is of one of the faces that were found already. */
+export function isFound({ box }: Detection, found: readonly Found[]): boolean {
+  return found.some(({ detection }) => iou(detection.box, box) > SAME_FACE);
+}

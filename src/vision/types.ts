@@ -1,0 +1,139 @@
+/** A decoded picture, upright (EXIF orientation applied). */
+export interface Picture {
+  /** RGB, interleaved, `width * height * 3` bytes. Owned by whoever decoded it; detectors only read it. */
+  readonly data: Uint8Array;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Corners in pixels of the upright picture; may reach outside it. */
+export interface Box {
+  x1: number;
+  y1: number;
+  x2: number;
+  y2: number;
+}
+
+/** Five points, `[x0, y0, ... x4, y4]` in pixels: left eye, right eye (as seen), nose, left, right mouth corner. */
+export type Landmarks = Float32Array;
+
+/** One face as a detector finds it. */
+export interface Detection {
+  box: Box;
+  /** 0 to 1. */
+  probability: number;
+  landmarks: Landmarks | undefined;
+  /** The 68 points `[x, y] * 68` in pixels, where the detector's landmark network gives them. */
+  landmarks68?: Float32Array;
+}
+
+/** How fit a face is for enrolment; every figure is stated so that a threshold can be set on it. */
+export interface Quality {
+  /** Shorter side of the box, pixels. */
+  size: number;
+  /** Variance of the Laplacian of the grey face crop resized to the embedder's input; under about 30 is blurred. */
+  sharpness: number;
+  /** Mean grey level of the crop, 0 to 255. */
+  brightness: number;
+  /** Estimated head turn in degrees from the landmarks, positive to the face's left; undefined without landmarks. */
+  yaw?: number;
+  pitch?: number;
+  roll?: number;
+}
+
+/** One face of an {@link Analysis}. */
+export interface AnalysedFace {
+  box: Box;
+  probability: number;
+  landmarks: Landmarks | undefined;
+  /** Unit length; undefined unless embeddings were asked for. */
+  embedding?: Float32Array;
+  quality?: Quality;
+  age?: number;
+  gender?: { value: 'male' | 'female'; probability: number };
+  /** The crop the embedder saw, as PNG; undefined unless asked for. */
+  crop?: Uint8Array;
+  /** Which of `track.faces` it is; undefined for a new face. */
+  known?: number;
+  /** What it looks like, coarsely, to be handed back as a {@link KnownFace}'s; with `track` only. */
+  look?: Float32Array;
+}
+
+/** A face of an earlier frame, as a call that tracks is told of it. */
+export interface KnownFace {
+  /** In the frame before. */
+  box: Box;
+  probability: number;
+  landmarks: Landmarks | undefined;
+  /** Embed it anew. */
+  embed: boolean;
+  /** Its look when it was embedded last: a face that has come to look otherwise is embedded anew, too. */
+  look?: Float32Array;
+}
+
+/** Where a frame's time went, milliseconds. */
+export interface StageTimes {
+  /** Waiting for a free vision thread. */
+  queue: number;
+  decode: number;
+  detect: number;
+  /** Crop and embed, all faces. */
+  embed: number;
+}
+
+/** What a picture holds: faces, largest first. */
+export interface Analysis {
+  /** Of the upright picture. */
+  width: number;
+  height: number;
+  faces: AnalysedFace[];
+  times: StageTimes;
+  /** The frame in 32 x 18 grey levels, to see what moved; with `track` only. */
+  scene?: Uint8Array;
+}
+
+/** What to look for, and how hard. */
+export interface AnalyzeOptions {
+  /** Compute embeddings. Default true. */
+  embed?: boolean;
+  /** Only the largest so many are embedded and answered. Default: all. */
+  maxFaces?: number;
+  /** Shorter side of the smallest face to look for, pixels. Default: the setting `MIN_FACE_SIZE`. */
+  minFaceSize?: number;
+  /** Smallest probability of a detection, 0 to 1. Default: the detector's own. */
+  minProbability?: number;
+  quality?: boolean;
+  crops?: boolean;
+  ageGender?: boolean;
+  /**
+   * The picture is a frame of a camera, and these faces were in the one before. They are looked for near where they
+   * were, which costs a fraction of a search; with `search` the whole frame is searched as well, for new faces. Only
+   * new faces, those that say so and those that look otherwise are embedded. Nothing is kept between calls.
+   */
+  track?: { faces: readonly KnownFace[]; search: boolean };
+}
+
+/** The main thread's view of the vision threads. Made by `createVisionPool`. */
+export interface VisionPool {
+  /**
+   * Decodes, detects and embeds on a vision thread.
+   * @param bytes an encoded picture. Its buffer is transferred when it owns it whole: do not read it afterwards.
+   * @throws KaomonError IMAGE_FORMAT_UNKNOWN, IMAGE_UNREADABLE, IMAGE_TOO_LARGE, BUSY (queue full), CLOSING
+   */
+  analyze(bytes: Uint8Array, options?: AnalyzeOptions): Promise<Analysis>;
+  info(): VisionInfo;
+  /** Lets what is running and queued finish, then ends the threads. Never terminates one in mid-run: ORT aborts. */
+  close(): Promise<void>;
+}
+
+/** For health, metrics and the status page. */
+export interface VisionInfo {
+  threads: number;
+  /** Tasks waiting for a thread. */
+  queued: number;
+  running: number;
+  /** The ONNX Runtime execution provider in use: `cpu`, `cuda`, `webgpu`. */
+  provider: string;
+  /** Why a preferred provider was not taken, in the order they were tried. */
+  refusedProviders: { provider: string; reason: string }[];
+}

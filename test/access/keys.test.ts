@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict';
+import { readFile, stat, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { createKeys, type Keys } from '../../src/access/keys.js';
+import { temporaryFolder } from '../support/temporary.js';
+
+async function keysOf(t: TestContext): Promise<{ keys: Keys; file: string }> {
+  const file = path.join(await temporaryFolder(t), 'made', 'keys.json');
+  return { keys: createKeys({ file }), file };
+}
+
+describe('keys', () => {
+  it('are shown once and kept hashed, in a file for its owner alone', async (t) => {
+    const { keys, file } = await keysOf(t);
+    const { key, info } = await keys.add({ name: 'camera', role: 'recognise', groups: ['staff', 'staff'] });
+    assert.match(key, /^kao_[0-9a-f]{10}_[0-9A-Za-z_-]{43}$/);
+    const { id, createdAt } = info;
+    assert.deepEqual(info, { id, name: 'camera', role: 'recognise', groups: ['staff'], createdAt });
+    const text = await readFile(file, 'utf8');
+    assert.ok(!text.includes(key.slice(-43)), 'the secret is not in the file');
+    assert.equal((await stat(file)).mode & 0o777, 0o600);
+    assert.deepEqual(await keys.list(), [info]);
+  });
+
+  it('are verified, right or wrong, also by a worker that did not make them', async (t) => {
+    const { keys, file } = await keysOf(t);
+    const { key } = await keys.add({ name: 'one', role: 'enrol' });
+    const { key: second } = await keys.add({ name: 'two', role: 'admin' });
+    const other = createKeys({ file });
+    assert.equal((await other.verify(key))?.name, 'one');
+    assert.equal((await other.verify(second))?.role, 'admin');
+    const last = key.endsWith('A') ? 'B' : 'A';
+    const wrong = [key.slice(0, -1) + last, key.slice(0, 15) + second.slice(15), key.slice(4), '', `${key} `];
+    for (const guess of wrong) assert.equal(await other.verify(guess), undefined, guess);
+  });
+
+  it('are recalled without another scrypt only after they were verified', async (t) => {
+    const { keys, file } = await keysOf(t);
+    const { key } = await keys.add({ name: 'one', role: 'enrol' });
+    const other = createKeys({ file });
+    assert.equal(await other.recall(key), undefined);
+    await Promise.all(Array.from({ length: 10 }, () => other.verify(key)));
+    assert.equal((await other.recall(key))?.name, 'one');
+  });
+
+  it('end in every worker when one revokes them', async (t) => {
+    const { keys, file } = await keysOf(t);
+    const other = createKeys({ file });
+    const { key, info } = await keys.add({ name: 'one', role: 'enrol' });
+    assert.ok(await other.verify(key));
+    assert.equal((await keys.revoke('one')).id, info.id);
+    assert.equal(await other.recall(key), undefined);
+    assert.equal(await other.verify(key), undefined);
+    await assert.rejects(keys.revoke('one'), { code: 'KEY_UNKNOWN' });
+  });
+
+  it('are all kept when several workers make some at once, and one of them the first', async (t) => {
+    const { file } = await keysOf(t);
+    const workers = Array.from({ length: 4 }, () => createKeys({ file }));
+    const first = await Promise.all(workers.map((keys) => keys.addFirst()));
+    assert.equal(first.filter(Boolean).length, 1);
+    await Promise.all(workers.map((keys, n) => keys.add({ name: `key ${n}`, role: 'enrol' })));
+    assert.equal((await workers[0].list()).length, 5);
+    assert.equal(await workers[3].addFirst(), undefined, 'there is one who may administrate');
+  });
+
+  it('are refused under an unfit name, a name taken, or an unfit group', async (t) => {
+    const { keys } = await keysOf(t);
+    await keys.add({ name: 'one', role: 'enrol' });
+    await assert.rejects(keys.add({ name: 'one', role: 'admin' }), { code: 'KEY_EXISTS' });
+    for (const name of ['', ' x', 'x'.repeat(65), 'a\nb', '職員']) {
+      await assert.rejects(keys.add({ name, role: 'enrol' }), { code: 'FIELD_INVALID' }, name);
+    }
+    await assert.rejects(keys.add({ name: 'two', role: 'enrol', groups: ['../x'] }), {
+      code: 'GROUPID_INVALID',
+    });
+    assert.equal((await keys.list()).length, 1);
+  });
+
+  it('let nobody in while their file cannot be read, and say nothing of what is in it', async (t) => {
+    const { keys, file } = await keysOf(t);
+    const { key } = await keys.add({ name: 'one', role: 'enrol' });
+    await writeFile(file, '{"secret": "abc", ');
+    const told = await keys.verify(key).catch((error: unknown) => error as Error & { code: string });
+    assert.ok(told instanceof Error);
+    assert.equal(told.code, 'STORE_UNAVAILABLE');
+    assert.doesNotMatch(`${told.message} ${String(told.cause)}`, /abc/);
+  });
+});

@@ -1,0 +1,201 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { describe, it, type TestContext } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { type BatchDeps, type BatchResult, runBatch } from '../../src/batch/batch.js';
+import { openJournal } from '../../src/batch/journal.js';
+import { listPictures } from '../../src/batch/list.js';
+import { reportOf } from '../../src/batch/report.js';
+import { KaomonError } from '../../src/errors.js';
+import { contentOf, KINDS, LIMITS, madeGallery, madeVision, writePicture } from '../support/batch.js';
+import { temporaryFolder } from '../support/temporary.js';
+import { seededRandom } from '../support/vectors.js';
+
+const CHILD = fileURLToPath(new URL('../support/batch-child.js', import.meta.url));
+
+async function run(
+  place: string,
+  embeddings: string,
+  more: Partial<BatchDeps> = {},
+): Promise<{ results: BatchResult[]; content: Record<string, string[]>; outcomes: Record<string, string> }> {
+  const gallery = await madeGallery(embeddings);
+  const { items } = await listPictures(place, 'default');
+  const settings = { limits: LIMITS, keepFaces: false, maxPixels: 1e6, inFlight: 3 };
+  const results = await runBatch(items, { vision: madeVision(), gallery, ...settings, ...more });
+  const content = await contentOf(gallery);
+  await gallery.close();
+  const outcomes = Object.fromEntries(
+    results.map(({ item, outcome, error, turned }) => [
+      item.name,
+      error?.code ?? `${outcome} ${turned ?? ''}`.trim(),
+    ]),
+  );
+  return { results, content, outcomes };
+}
+
+/** Pictures of all kinds: `people` folders with `each` pictures. */
+async function madeFolder(t: TestContext, people: number, each: number): Promise<string> {
+  const folder = await temporaryFolder(t);
+  let face = 1;
+  for (let p = 0; p < people; p++) {
+    for (let i = 0; i < each; i++, face++) {
+      const kind = i % 3 === 2 ? KINDS[(p + i) % KINDS.length] : 'face';
+      await writePicture(path.join(folder, `user${p}`, `${i}.png`), kind, face);
+    }
+  }
+  return folder;
+}
+
+describe('A batch enrolment', () => {
+  it('says of every picture what became of it, and a bad one never changes whose the next one is', async (t) => {
+    const folder = await temporaryFolder(t);
+    const pictures = [
+      ['ann/1.png', 'face', 1],
+      ['ann/2.png', 'none', 0],
+      ['ann/3.png', 'face', 2],
+      ['bob/1.png', 'several', 3],
+      ['bob/2.png', 'face', 4],
+      ['bob/3.png', 'small', 5],
+      ['cid/1.png', 'damaged', 6],
+      ['cid/2.png', 'lying', 7],
+    ] as const;
+    for (const [name, kind, face] of pictures) await writePicture(path.join(folder, name), kind, face);
+    await writeFile(path.join(folder, 'cid', 'text.png'), 'no picture');
+    const { outcomes, content, results } = await run(folder, await temporaryFolder(t), { inFlight: 1 });
+    assert.deepEqual(outcomes, {
+      'ann/1.png': 'enrolled',
+      'ann/2.png': 'NO_FACE',
+      'ann/3.png': 'enrolled',
+      'bob/1.png': 'SEVERAL_FACES',
+      'bob/2.png': 'enrolled',
+      'bob/3.png': 'FACE_TOO_SMALL',
+      'cid/1.png': 'IMAGE_UNREADABLE',
+      'cid/2.png': 'enrolled 90',
+      'cid/text.png': 'IMAGE_FORMAT_UNKNOWN',
+    });
+    assert.deepEqual(
+      Object.entries(content).map(([who, vectors]) => [who, vectors.length]),
+      [
+        ['default-ann (ann)', 2],
+        ['default-bob (bob)', 1],
+        ['default-cid (cid)', 1],
+      ],
+    );
+    const alone = await temporaryFolder(t);
+    for (const [name, kind, face] of [pictures[0], pictures[2], pictures[4], pictures[7]]) {
+      await writePicture(path.join(alone, name), kind, face);
+    }
+    assert.deepEqual((await run(alone, await temporaryFolder(t))).content, content);
+    assert.deepEqual(
+      reportOf(results, []).map(({ file, turned }) => [file, turned]),
+      [
+        ['ann/2.png', 0],
+        ['bob/1.png', 0],
+        ['bob/3.png', 0],
+        ['cid/1.png', 0],
+        ['cid/2.png', 90],
+        ['cid/text.png', 0],
+      ],
+    );
+  });
+
+  it('enrols nobody twice, with the journal or without', async (t) => {
+    const folder = await madeFolder(t, 3, 6);
+    const embeddings = await temporaryFolder(t);
+    const first = await run(folder, embeddings);
+    const again = await run(folder, embeddings);
+    assert.deepEqual(again.content, first.content);
+    assert.ok(!Object.values(again.outcomes).some((outcome) => outcome.startsWith('enrolled')));
+  });
+
+  it('looks at no picture again that an earlier run has written down, unless it is asked to', async (t) => {
+    const folder = await madeFolder(t, 2, 6);
+    const [embeddings, journals] = [await temporaryFolder(t), await temporaryFolder(t)];
+    const once = openJournal(journals, ['a']);
+    const first = await run(folder, embeddings, { journal: once });
+    once.close();
+    const journal = openJournal(journals, ['a']);
+    const looks: Uint8Array[] = [];
+    const vision = madeVision();
+    const counting = { analyze: (bytes: Uint8Array) => (looks.push(bytes), vision.analyze(bytes)) };
+    const second = await run(folder, embeddings, { journal, vision: counting });
+    assert.deepEqual(looks, []);
+    assert.deepEqual(second.content, first.content);
+    assert.deepEqual(
+      reportOf(second.results, []).filter(({ outcome }) => outcome === 'refused'),
+      reportOf(first.results, []).filter(({ outcome }) => outcome === 'refused'),
+    );
+    await run(folder, embeddings, { journal, vision: counting, again: true });
+    assert.ok(looks.length > 0);
+    journal.close();
+  });
+
+  it('enrols again who was deleted since', async (t) => {
+    const folder = await madeFolder(t, 2, 2);
+    const [embeddings, journals] = [await temporaryFolder(t), await temporaryFolder(t)];
+    const journal = openJournal(journals, ['a']);
+    const first = await run(folder, embeddings, { journal });
+    const gallery = await madeGallery(embeddings);
+    await gallery.remove('default', 'user0');
+    await gallery.close();
+    assert.deepEqual((await run(folder, embeddings, { journal })).content, first.content);
+    journal.close();
+  });
+
+  it('writes nothing in a dry run', async (t) => {
+    const folder = await madeFolder(t, 2, 3);
+    const { outcomes, content } = await run(folder, await temporaryFolder(t), { dryRun: true });
+    assert.equal(outcomes['user0/0.png'], 'enrolled');
+    assert.deepEqual(content, {});
+  });
+
+  it('ends when the gallery cannot be written, and does not count the picture as bad', async (t) => {
+    const folder = await madeFolder(t, 2, 3);
+    const gallery = await madeGallery(await temporaryFolder(t));
+    const full = new KaomonError('STORE_UNAVAILABLE', 'The disk is full.');
+    const broken = { ...gallery, enrol: () => Promise.reject(full) };
+    const { items } = await listPictures(folder, 'default');
+    const deps = {
+      vision: madeVision(),
+      gallery: broken,
+      limits: LIMITS,
+      keepFaces: false,
+      maxPixels: 1e6,
+    };
+    await assert.rejects(runBatch(items, { ...deps, inFlight: 2 }), full);
+  });
+
+  it('killed at random points and run again, equals one clean run', async (t) => {
+    const seed = Date.now() % 100_000;
+    t.diagnostic(`seed ${seed}`);
+    const random = seededRandom(seed);
+    const folder = await madeFolder(t, 12, 10);
+    const clean = await run(folder, await temporaryFolder(t));
+    const [embeddings, journals] = [await temporaryFolder(t), await temporaryFolder(t)];
+    const signals: (string | null)[] = [];
+    for (let round = 0; round < 8; round++) {
+      const child = spawn(process.execPath, [CHILD, folder, embeddings, journals], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      const last = Math.floor(random() * 40);
+      const lines: string[] = [];
+      createInterface({ input: child.stdout }).on('line', (line) => {
+        if (line.startsWith('enrolled') && lines.push(line) > last) child.kill('SIGKILL');
+      });
+      const [, signal] = (await once(child, 'close')) as [number | null, string | null];
+      signals.push(signal);
+    }
+    assert.ok(signals.includes('SIGKILL'), 'no run was killed');
+    const journal = openJournal(journals, [folder]);
+    const rest = await run(folder, embeddings, { journal });
+    journal.close();
+    assert.deepEqual(rest.content, clean.content);
+    const unused = ({ results }: typeof rest) =>
+      reportOf(results, []).filter(({ outcome }) => outcome === 'refused');
+    assert.deepEqual(unused(rest), unused(clean));
+  });
+});

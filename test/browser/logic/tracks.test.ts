@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { SeenFace } from '../../../src/browser/logic/faces.js';
+import { createNumbering, createTracks } from '../../../src/browser/logic/tracks.js';
+
+const IDENTITY = { faceid: '', userid: null, username: null, groupid: null, groupname: null, distance: null };
+
+const seen = (track: number, x: number, landmarks?: number[]): SeenFace => ({
+  track,
+  box: { x, y: 0.2, width: 0.2, height: 0.3 },
+  identity: IDENTITY,
+  ...(landmarks && { landmarks }),
+});
+
+describe('the boxes between two answers', () => {
+  it('move on at every drawing, towards the answer and never beyond it', () => {
+    const tracks = createTracks();
+    tracks.answer([seen(1, 0.1)], 0);
+    tracks.shown(0);
+    tracks.shown(400);
+    tracks.answer([seen(1, 0.5)], 400);
+    const ways: number[] = [];
+    for (let now = 416; now <= 1000; now += 16) ways.push(tracks.shown(now)[0].box.x);
+    for (let i = 1; i < ways.length; i++) {
+      assert.ok(ways[i] > ways[i - 1] && ways[i] <= 0.5, `drawing ${i}: ${ways[i]} after ${ways[i - 1]}`);
+    }
+    assert.ok(ways[0] < 0.2, 'the first step does not jump');
+    assert.ok(ways[ways.length - 1] > 0.48, 'and it arrives');
+  });
+
+  it('go as far in one long step as in many short ones', () => {
+    const [long, short] = [createTracks(), createTracks()];
+    for (const tracks of [long, short]) {
+      tracks.answer([seen(1, 0)], 0);
+      tracks.shown(0);
+      tracks.answer([seen(1, 1)], 100);
+    }
+    for (let now = 10; now < 200; now += 10) short.shown(now);
+    assert.ok(Math.abs(long.shown(200)[0].box.x - short.shown(200)[0].box.x) < 1e-9);
+  });
+
+  it('take their landmarks along', () => {
+    const tracks = createTracks();
+    tracks.answer([seen(1, 0, [0, 0])], 0);
+    tracks.shown(0);
+    tracks.answer([seen(1, 0, [1, 0.5])], 100);
+    const { landmarks = [] } = tracks.shown(140)[0];
+    assert.ok(landmarks[0] > 0 && landmarks[0] < 1);
+    assert.ok(Math.abs(landmarks[1] - landmarks[0] / 2) < 1e-9);
+  });
+
+  it('fade when the face is gone, and stay when it comes back at once', () => {
+    const tracks = createTracks();
+    tracks.answer([seen(1, 0.1)], 0);
+    tracks.shown(0);
+    tracks.shown(500);
+    tracks.answer([], 500);
+    const fading = tracks.shown(560)[0].opacity;
+    assert.ok(fading > 0 && fading < 1);
+    tracks.answer([seen(1, 0.1)], 570);
+    tracks.shown(1000);
+    assert.equal(tracks.shown(1000)[0].opacity, 1);
+    tracks.answer([], 1000);
+    assert.equal(tracks.shown(2000).length, 0);
+  });
+
+  it('jump, and neither come nor go slowly, with reduced motion', () => {
+    const tracks = createTracks({ still: true });
+    tracks.answer([seen(1, 0.1)], 0);
+    assert.equal(tracks.shown(1)[0].opacity, 1);
+    tracks.answer([seen(1, 0.6)], 100);
+    assert.equal(tracks.shown(101)[0].box.x, 0.6);
+    tracks.answer([], 200);
+    assert.deepEqual(tracks.shown(201), []);
+  });
+});
+
+describe('numbers for answers without tracks', () => {
+  const box = (x: number) => ({ x, y: 0, width: 0.2, height: 0.2 });
+
+  it('follow the face that moves a little, in whatever order the faces come', () => {
+    const number = createNumbering();
+    const [left, right] = number([box(0.1), box(0.6)]);
+    assert.notEqual(left, right);
+    assert.deepEqual(number([box(0.63), box(0.08)]), [right, left]);
+  });
+
+  it('are new for a face elsewhere, and never given twice in one answer', () => {
+    const number = createNumbering();
+    const [first] = number([box(0.1)]);
+    assert.ok(!number([box(0.7)]).includes(first));
+    const both = number([box(0.7), box(0.72)]);
+    assert.equal(new Set(both).size, 2);
+  });
+});

@@ -1,0 +1,164 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { gzipSync } from 'node:zlib';
+import { describe, it } from 'node:test';
+import type { Page } from 'playwright-core';
+import { CHROMIUM_MISSING } from './support/browser.js';
+import { browserForSuite, card, enrolOthers, face, fits } from './support/visit.js';
+
+describe('the pages', { skip: CHROMIUM_MISSING }, () => {
+  const visit = browserForSuite();
+
+  it('shows the state of the server in figures and charts', async (t) => {
+    const { page, faults } = await visit(t, '/status', {}, stubStatus);
+    await page.getByText('A pack for tests').waitFor();
+    assert.equal(await page.locator('.chart').count(), 7);
+    await page.locator('.chart', { hasText: 'Detection' }).getByText('61 ms').waitFor();
+    assert.equal(await fits(page), true);
+    assert.deepEqual(faults, []);
+  });
+
+  it('shows what the server has really done', async (t) => {
+    const { page, site, faults } = await visit(t, '/');
+    await face(page, 'Ken Mori').waitFor();
+    await page.goto(`${site.url}/status`);
+    await page
+      .locator('.chart', { hasText: 'Detection' })
+      .getByText(/[1-9]\d* ms/)
+      .first()
+      .waitFor();
+    const fact = (term: string) => page.locator('#facts div', { hasText: term }).locator('dd');
+    assert.equal(await fact('People').textContent(), '1');
+    assert.equal(await fact('Pictures').textContent(), '2');
+    await page.waitForFunction(() => {
+      const facts = [...document.querySelectorAll('#facts div')].map(({ textContent }) => textContent);
+      return facts.some((text) => /^Requests\D*[1-9]/.test(text));
+    });
+    assert.deepEqual(faults, []);
+  });
+
+  it('signs in by the key in the address, takes it out of the bar and goes back to where it came from', async (t) => {
+    const sent: string[] = [];
+    const { page, site } = await visit(t, '/signin?next=%2Fpeople#key=secret-key-1', {}, (tab) =>
+      tab.route('**/api/v1/session', (route) => {
+        const post = route.request().postData();
+        if (post !== null) sent.push(post);
+        return route.fulfill({
+          json: { auth: 'key', signedIn: post !== null, role: 'admin', csrf: 'token-1' },
+        });
+      }),
+    );
+    await page.waitForURL(`${site.url}/people`);
+    assert.deepEqual(
+      sent.map((text) => JSON.parse(text) as unknown),
+      [{ key: 'secret-key-1' }],
+    );
+    const history = await page.evaluate(() => `${location.href} ${document.referrer}`);
+    assert.doesNotMatch(history, /secret-key/);
+
+    await page.route('**/api/v1/people*', (route) =>
+      route.fulfill({ status: 401, json: { code: 'UNAUTHORISED' } }),
+    );
+    await page.reload();
+    await page.waitForURL(`${site.url}/signin?next=%2Fpeople`);
+
+    await page.unroute('**/api/v1/people*');
+    await page.goto(`${site.url}/signin?next=%2Fpeople#key=secret-key-2`);
+    await page.waitForURL(`${site.url}/people`);
+    assert.equal(sent.length, 2, 'a link that is opened while the page is open signs in, too');
+  });
+
+  it('sends the token of the session with everything but GET', async (t) => {
+    const { page } = await visit(t, '/people', {}, enrolOthers);
+    await page.route('**/api/v1/session', (route) =>
+      route.fulfill({ json: { auth: 'key', signedIn: true, role: 'admin', csrf: 'token-2' } }),
+    );
+    await page.reload();
+    await page.locator('#new-group').click();
+    await page.locator('dialog #new-groupid').fill('night');
+    const asked = page.waitForRequest((request) => request.method() === 'POST');
+    await page.locator('dialog button[type="submit"]').click();
+    assert.equal((await asked).headers()['x-csrf-token'], 'token-2');
+  });
+
+  it('has no serious accessibility finding on any page, light or dark', async (t) => {
+    const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+    const found: string[] = [];
+    for (const colorScheme of ['light', 'dark'] as const) {
+      const { page, site } = await visit(t, '/people', { colorScheme, reducedMotion: 'reduce' }, enrolOthers);
+      await stubStatus(page);
+      for (const path of ['/', '/add', '/people', '/status', '/signin']) {
+        await page.goto(site.url + path);
+        if (path === '/') await face(page, 'Hana Abe').click();
+        if (path === '/people') await card(page, 'default-ken').click();
+        if (path === '/add') await page.locator('#guide li[data-state="good"]').first().waitFor();
+        found.push(...(await findings(page, axe)).map((finding) => `${colorScheme} ${path} ${finding}`));
+      }
+    }
+    assert.deepEqual(found, []);
+  });
+
+  it('fits a screen 320 pixels wide, and its first page weighs under 150 kB', async (t) => {
+    const { page, site } = await visit(t, '/people', { viewport: { width: 320, height: 640 } }, enrolOthers);
+    await stubStatus(page);
+    for (const path of ['/add', '/people', '/status', '/signin', '/']) {
+      const bodies: Promise<Buffer>[] = [];
+      const watch = (response: { url: () => string; body: () => Promise<Buffer> }) => {
+        if (!response.url().includes('/api/')) bodies.push(response.body().catch(() => Buffer.alloc(0)));
+      };
+      page.on('response', watch);
+      await page.goto(site.url + path, { waitUntil: 'networkidle' }).catch(() => undefined);
+      page.off('response', watch);
+      assert.equal(await fits(page), true, `${path} is not wider than the screen`);
+      const sizes = (await Promise.all(bodies)).map((body) => gzipSync(body).length);
+      const weight = sizes.reduce((sum, size) => sum + size, 0);
+      t.diagnostic(`${path}: ${(weight / 1000).toFixed(1)} kB compressed in ${sizes.length} files`);
+      assert.ok(weight > 1000 && weight < 150_000, `${path} weighs ${weight} bytes`);
+    }
+  });
+});
+
+async function findings(page: Page, axe: string): Promise<string[]> {
+  await page.evaluate(axe);
+  return page.evaluate(async () => {
+    interface Results {
+      violations: { id: string; impact: string; nodes: { target: string[] }[] }[];
+    }
+    const { axe: run } = window as unknown as { axe: { run: () => Promise<Results> } };
+    const { violations } = await run.run();
+    return violations
+      .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+      .map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target.join(' ')).join(', ')}`);
+  });
+}
+
+/** Answers of a server at work. */
+function stubStatus(page: Page): Promise<unknown> {
+  const stage = (p50: number, p95: number) => ({ count: 100, p50, p95 });
+  return page.route('**/api/v1/status', (route) =>
+    route.fulfill({
+      json: {
+        version: '0.1.0',
+        uptime: 4000,
+        pid: 1,
+        workers: 2,
+        pack: { id: 'tiny', title: 'A pack for tests' },
+        provider: 'cpu',
+        refusedProviders: [],
+        vision: { threads: 2, queued: 1, running: 2 },
+        gallery: { people: 3, faces: 4, groups: 2, index: 'exact' },
+        requests: { total: 1234, errors: 0, perSecond: 8.5 },
+        stages: {
+          queue: stage(1, 3),
+          decode: stage(4, 6),
+          detect: stage(61, 90),
+          embed: stage(30, 44),
+          search: stage(0.2, 0.4),
+        },
+        memory: { rss: 300e6 },
+        eventLoop: { p99: 2 },
+      },
+    }),
+  );
+}

@@ -1,0 +1,105 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { describe, it } from 'node:test';
+import { CHROMIUM_MISSING } from './support/browser.js';
+import { browserForSuite, card, enrolOthers, fits, SIZES, until } from './support/visit.js';
+
+describe('the page of people', { skip: CHROMIUM_MISSING }, () => {
+  const visit = browserForSuite();
+
+  for (const [size, options] of Object.entries(SIZES)) {
+    it(`manage people on a ${size}: search, groups, rename, move, merge`, async (t) => {
+      const { page, site, faults } = await visit(t, '/people', options, enrolOthers);
+      await card(page, 'default-ken').waitFor();
+      assert.equal(await fits(page), true);
+      await page.locator('#search').fill('mari');
+      await card(page, 'default-ken').waitFor({ state: 'detached' });
+      await page.locator('#search').fill('');
+      await page.locator('#group-filter').selectOption('staff');
+      await card(page, 'default-ken').waitFor({ state: 'detached' });
+      await page.locator('#group-filter').selectOption('');
+
+      await card(page, 'default-hana').click();
+      await page.locator('dialog .tray img').first().waitFor();
+      assert.equal(await page.locator('dialog .tray img').count(), 1);
+      await page.locator('#rename').fill('Hana Sato');
+      await page.locator('#rename').press('Enter');
+      await page.locator('.person-card', { hasText: 'Hana Sato' }).click();
+      await page.locator('#move-group').selectOption('staff');
+      await page
+        .locator('form', { has: page.locator('#move-group') })
+        .getByRole('button')
+        .click();
+      await card(page, 'staff-hana').click();
+      await page.locator('#merge-with').selectOption('default-ken');
+      await page
+        .locator('form', { has: page.locator('#merge-with') })
+        .getByRole('button')
+        .click();
+      await page.locator('dialog.question').getByRole('button', { name: 'Merge' }).click();
+      await card(page, 'default-ken').waitFor({ state: 'detached' });
+      assert.equal(site.gallery.person('staff-hana')?.faces.length, 3);
+      assert.equal(site.gallery.person('staff-hana')?.username, 'Hana Sato');
+      assert.deepEqual(faults, []);
+    });
+  }
+
+  it('deletes a person after ten seconds, unless undone, and at once when the page is left', async (t) => {
+    const { page, site } = await visit(t, '/people', {}, enrolOthers);
+    const remove = async () => {
+      await card(page, 'default-hana').click();
+      await page.locator('#remove-person').click();
+      await page.locator('dialog.question').getByRole('button', { name: 'Delete' }).click();
+      await card(page, 'default-hana').waitFor({ state: 'detached' });
+    };
+    await remove();
+    assert.ok(site.gallery.person('default-hana'), 'the server does not know yet');
+    await page.locator('.toast').getByRole('button', { name: 'Undo' }).click();
+    await card(page, 'default-hana').waitFor();
+    await remove();
+    await page.goto(`${site.url}/status`);
+    await until(() => site.gallery.person('default-hana') === undefined);
+  });
+
+  it('saves everyone as an archive and brings them back from it', async (t) => {
+    const { page, site, faults } = await visit(t, '/people', {}, enrolOthers);
+    const download = page.waitForEvent('download');
+    await page.locator('#export').click();
+    const archive = await readFile(await (await download).path());
+    for (const { groupid, userid } of site.gallery.people()) await site.gallery.remove(groupid, userid);
+    await page.reload();
+    await page.locator('#import').waitFor();
+    assert.equal(await page.locator('.person-card').count(), 0);
+
+    await page
+      .locator('#import-file')
+      .setInputFiles({ name: 'everyone.zip', mimeType: 'application/zip', buffer: archive });
+    await card(page, 'staff-mari').waitFor();
+    await card(page, 'default-ken').click();
+    await page.locator('dialog .tray img').nth(1).waitFor();
+    assert.equal(site.gallery.person('staff-mari')?.username, 'Mari Ito');
+    assert.equal(site.gallery.person('default-ken')?.faces.length, 2);
+
+    await page
+      .locator('#import-file')
+      .setInputFiles({ name: 'no.zip', mimeType: 'application/zip', buffer: archive.subarray(0, 900) });
+    await page.locator('.toast.bad').waitFor();
+    assert.equal(site.gallery.people().length, 3, 'a damaged archive changes nothing');
+    assert.deepEqual(faults, []);
+  });
+
+  it('deletes one picture, and saves the list as CSV', async (t) => {
+    const { page, site } = await visit(t, '/people', {}, enrolOthers);
+    await card(page, 'default-ken').click();
+    await page.locator('dialog .tray .cross').first().click();
+    await page.locator('dialog .tray li').first().waitFor({ state: 'hidden' });
+    await page.locator('dialog header .cross').click();
+    const download = page.waitForEvent('download');
+    await page.locator('#csv').click();
+    const csv = await readFile(await (await download).path(), 'utf8');
+    assert.match(csv, /^\uFEFFfaceid,groupid,userid,username,pictures,enrolledAt\r\n/);
+    assert.match(csv, /staff-mari,staff,mari,Mari Ito,1,/);
+    await page.goto(`${site.url}/status`);
+    await until(() => site.gallery.person('default-ken')?.faces.length === 1);
+  });
+});

@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict';
+import { after, before } from 'node:test';
+import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core';
+import { type AppSite, enrolByVector, openAppSite } from './app-site.js';
+import { LAPTOP, openBrowser, openTab, PHONE, type Visit } from './browser.js';
+import { drawScene, PORTRAITS } from './portrait.js';
+
+const { hana, ken, mari } = PORTRAITS;
+
+export const SIZES = {
+  phone: { viewport: PHONE, hasTouch: true, isMobile: true },
+  laptop: { viewport: LAPTOP },
+};
+/** Who is in front of the camera: Ken is enrolled, the other one is not. */
+export const KEN = { x: 0.3, y: 0.5, scale: 1, portrait: ken, distance: 0.02 };
+export const STRANGER = { x: 0.7, y: 0.52, scale: 0.9, portrait: hana, distance: 2 };
+
+export interface Cleanup {
+  after: (run: () => unknown) => void;
+}
+
+export type Prepare = (page: Page, site: AppSite) => unknown;
+
+/** A tab on a server of its own. */
+export type Visitor = (
+  t: Cleanup,
+  path: string,
+  options?: BrowserContextOptions,
+  prepare?: Prepare,
+) => Promise<Visit & { site: AppSite }>;
+
+/** A browser for the tests of a suite; to be called in it. @returns opens a server for a test, with Ken enrolled, and a tab */
+export function browserForSuite(): Visitor {
+  /** What was opened is closed latest first. */
+  const jobs: (() => unknown)[] = [];
+  const suite = { after: (job: () => unknown) => void jobs.push(job) };
+  let browser: Browser;
+  before(async () => {
+    const picture = await drawScene([KEN, STRANGER]);
+    browser = await openBrowser(suite, { picture });
+  });
+  after(async () => {
+    for (const job of jobs.reverse()) await job();
+  });
+
+  return async (t, path, options = {}, prepare) => {
+    const site = await openAppSite(t, { settings: { KEEP_FACES: true } });
+    await enrolByVector(site, {
+      userid: 'ken',
+      username: 'Ken Mori',
+      distance: 0,
+      pictures: 2,
+      portrait: ken,
+    });
+    site.found = [KEN, STRANGER];
+    const tab = await openTab(browser, options);
+    t.after(() => tab.context.close());
+    await prepare?.(tab.page, site);
+    await tab.page.goto(site.url + path);
+    return { ...tab, site };
+  };
+}
+
+/** Two more people and a second group. */
+export async function enrolOthers(_page: Page, site: AppSite): Promise<void> {
+  await site.gallery.createGroup({ groupid: 'staff', groupname: 'Staff' });
+  await enrolByVector(site, { userid: 'hana', username: 'Hana Abe', distance: 2, portrait: hana });
+  await enrolByVector(site, {
+    groupid: 'staff',
+    userid: 'mari',
+    username: 'Mari Ito',
+    distance: 1,
+    portrait: mari,
+  });
+}
+
+/** A face among those that the recognition page names. */
+export const face = (page: Page, text: string): Locator => page.locator('#faces button', { hasText: text });
+
+/** A person on the page of people. */
+export const card = (page: Page, faceid: string): Locator =>
+  page.locator(`.person-card[data-faceid="${faceid}"]`);
+
+/** Whether the page is no wider than the screen. */
+export function fits(page: Page): Promise<boolean> {
+  return page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth);
+}
+
+/** Waits for something that the server does by itself. */
+export async function until(holds: () => boolean, patience = 20_000): Promise<void> {
+  for (const end = Date.now() + patience; !holds();) {
+    assert.ok(Date.now() < end, 'it did not happen in time');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}

@@ -1,0 +1,157 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import sharp from 'sharp';
+import { createFileStore } from '../../src/gallery/file-store.js';
+import { createGallery } from '../../src/gallery/gallery.js';
+import { createExactIndex } from '../../src/gallery/index/exact-index.js';
+import { contentOf } from '../support/batch.js';
+import { idOf, peopleIn } from '../support/faces.js';
+import { shared, SHARED_MISSING } from '../support/shared.js';
+import { temporaryFolder } from '../support/temporary.js';
+import { until } from '../support/until.js';
+
+const COMMAND = fileURLToPath(new URL('../support/run-command.js', import.meta.url));
+
+interface Run {
+  child: ChildProcess;
+  /** What was written on both streams so far. */
+  text: () => string;
+  ended: Promise<{ code: number | null; signal: string | null }>;
+}
+
+/** The command as a child process, over folders of the test's own. */
+function start(env: Record<string, string>, args: string[]): Run {
+  const child = spawn(process.execPath, [COMMAND, 'enrol', ...args], {
+    env: { PATH: process.env.PATH, MODEL_PACK: 'faceapi', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let text = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (chunk: Buffer) => (text += chunk.toString()));
+  }
+  const ended = once(child, 'close').then(([code, signal]: (number | string | null)[]) => ({
+    code: code as number | null,
+    signal: signal as string | null,
+  }));
+  return { child, text: () => text, ended };
+}
+
+async function runToEnd(env: Record<string, string>, ...args: string[]) {
+  const run = start(env, args);
+  const { code } = await run.ended;
+  return { code, text: run.text() };
+}
+
+async function folders(t: TestContext): Promise<{ EMBEDDINGS_DIR: string; CACHE_DIR: string }> {
+  return { EMBEDDINGS_DIR: await temporaryFolder(t), CACHE_DIR: await temporaryFolder(t) };
+}
+
+async function enrolledIn(folder: string): Promise<Record<string, string[]>> {
+  const length = 128;
+  const store = createFileStore({ folder, pack: 'faceapi', length, warn: () => undefined });
+  const gallery = await createGallery({ pack: 'faceapi', store, index: createExactIndex(length) });
+  const content = await contentOf(gallery);
+  await gallery.close();
+  return content;
+}
+
+describe('kaomon enrol', () => {
+  it('says in one line what is wrong with its arguments', async (t) => {
+    const env = await folders(t);
+    const nowhere = path.join(env.CACHE_DIR, 'nowhere');
+    for (const [args, says] of [
+      [[], /Name one folder or CSV file/],
+      [[nowhere], /nowhere cannot be read/],
+      [[nowhere, nowhere], /Name one/],
+      [['--colour', nowhere], /'--colour'/],
+      [['--group', 'a-b', nowhere], /group ID must be/],
+    ] as const) {
+      const { code, text } = await runToEnd(env, ...args);
+      assert.equal(code, 1, text);
+      assert.match(text, says);
+      assert.ok(!text.includes('    at '), 'no stack');
+    }
+    assert.equal((await runToEnd(env, '--help')).code, 0);
+  });
+});
+
+describe('kaomon enrol on real pictures', { skip: SHARED_MISSING }, () => {
+  /** A few people of the shared pictures, one lying on its side, one without a face, one with several. */
+  async function pictures(t: TestContext): Promise<string> {
+    const folder = await temporaryFolder(t);
+    const people = [
+      ...(await peopleIn(shared('images', 'lfw'))).slice(0, 4),
+      ...(await peopleIn(shared('images', 'bbt'))).slice(0, 1),
+    ];
+    for (const { name, files } of people) {
+      await mkdir(path.join(folder, idOf(name)));
+      for (const file of files) await copyFile(file, path.join(folder, idOf(name), path.basename(file)));
+    }
+    const first = idOf(people[0].name);
+    const lying = path.join(folder, first, 'lying.png');
+    await writeFile(lying, await sharp(people[0].files[1]).rotate(90).png().toBuffer());
+    await copyFile(shared('images', 'frames', 'empty.jpg'), path.join(folder, first, 'empty.jpg'));
+    await copyFile(shared('images', 'frames', 'crowd32.jpg'), path.join(folder, first, 'crowd.jpg'));
+    return folder;
+  }
+
+  it('killed at random points and run again equals one clean run, and reports what was not used', async (t) => {
+    const folder = await pictures(t);
+    const clean = await folders(t);
+    const cleanReport = path.join(clean.CACHE_DIR, 'report.json');
+    const first = await runToEnd(clean, folder, '--report', cleanReport);
+    assert.equal(first.code, 2, first.text);
+    t.diagnostic(first.text.trim().split('\n').at(-1) ?? '');
+    const expected = await enrolledIn(clean.EMBEDDINGS_DIR);
+    assert.equal(Object.keys(expected).length, 5);
+
+    interface Line {
+      file: string;
+      code: string;
+      turned: number;
+    }
+    const linesOf = async (report: string) => JSON.parse(await readFile(report, 'utf8')) as Line[];
+    const lines = await linesOf(cleanReport);
+    const about = (name: string) => lines.find(({ file }) => file.endsWith(name));
+    assert.equal(about('empty.jpg')?.code, 'NO_FACE');
+    assert.equal(about('crowd.jpg')?.code, 'SEVERAL_FACES');
+    assert.equal(about('lying.png')?.turned, 270);
+
+    const killed = await folders(t);
+    const signals: (string | null)[] = [];
+    for (let i = 0; i < 2; i++) {
+      const run = start(killed, [folder]);
+      const least = 1 + Math.floor(Math.random() * 6);
+      run.child.stderr?.on('data', () => {
+        if ((run.text().match(/^\d+ of \d+ pictures/gm) ?? []).length >= least) run.child.kill('SIGKILL');
+      });
+      signals.push((await run.ended).signal);
+    }
+    assert.ok(signals.includes('SIGKILL'), 'no run was killed');
+    const report = path.join(killed.CACHE_DIR, 'report.json');
+    assert.equal((await runToEnd(killed, folder, '--report', report)).code, 2);
+    assert.deepEqual(await enrolledIn(killed.EMBEDDINGS_DIR), expected);
+    const unused = (all: Line[]) =>
+      all.filter(({ code }) => code !== '').map(({ file, code }) => `${file} ${code}`);
+    assert.deepEqual(unused(await linesOf(report)), unused(lines));
+  });
+
+  it('stops after the pictures under way when it is asked to, and goes on later', async (t) => {
+    const folder = await pictures(t);
+    const env = await folders(t);
+    const run = start(env, [folder]);
+    // Once: a second signal ends it at once.
+    await until(() => /^\d+ of \d+ pictures/m.test(run.text()) || run.child.exitCode !== null);
+    run.child.kill('SIGINT');
+    const { code } = await run.ended;
+    assert.equal(code, 130, run.text());
+    assert.match(run.text(), /Run it again to go on/);
+    const dry = await runToEnd(env, folder, '--dry-run');
+    assert.match(dry.text, /Would enrol \d+, enrolled before [1-9]/);
+  });
+});

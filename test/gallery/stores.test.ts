@@ -1,0 +1,164 @@
+import assert from 'node:assert/strict';
+import { describe, it, type TestContext } from 'node:test';
+import { nameFace } from '../../src/gallery/face-name.js';
+import { createFileStore } from '../../src/gallery/file-store.js';
+import { createRedisStore } from '../../src/gallery/redis-store.js';
+import type { EmbeddingStore } from '../../src/gallery/store.js';
+import type { Face } from '../../src/gallery/types.js';
+import { REDIS_MISSING, startRedis } from '../support/redis.js';
+import { temporaryFolder } from '../support/temporary.js';
+import { randomUnitVector, seededRandom } from '../support/vectors.js';
+
+const LENGTH = 8;
+const random = seededRandom(3);
+const vector = () => randomUnitVector(random, LENGTH);
+const KEN = { username: 'Ken', metadata: { desk: '7' } };
+const noWarning = (message: string) => assert.ok(false, message);
+const CROP = Uint8Array.of(0x89, 0x50, 0x4e, 0x47);
+
+/** What opens a store over and over on the same data, as processes do. */
+type Open = (pack?: string) => Promise<EmbeddingStore>;
+
+const STORES: Record<string, { skip: false | string; prepare: (t: TestContext) => Promise<Open> }> = {
+  'in files': {
+    skip: false,
+    async prepare(t) {
+      const folder = await temporaryFolder(t);
+      return async (pack = 'tiny') => {
+        const store = createFileStore({ folder, pack, length: LENGTH, warn: noWarning });
+        await store.load();
+        return store;
+      };
+    },
+  },
+  'in Redis': {
+    skip: REDIS_MISSING,
+    async prepare(t) {
+      const redis = await startRedis(t);
+      return async (pack = 'tiny') => {
+        const store = await createRedisStore({
+          ...{ redis: redis.settings, pack, length: LENGTH, warn: noWarning },
+        });
+        t.after(() => store.close());
+        await store.load();
+        return store;
+      };
+    },
+  },
+};
+
+function faceOf(faceid: string, second = 0): Face {
+  const at = new Date(Date.UTC(2026, 0, 2, 3, 4, second));
+  return {
+    id: nameFace(faceid, at, false),
+    faceid,
+    enrolledAt: `${at.toISOString().slice(0, 19)}Z`,
+    automatic: false,
+    hasPicture: false,
+  };
+}
+
+for (const [name, { skip, prepare }] of Object.entries(STORES)) {
+  describe(`embeddings kept ${name}`, { skip }, () => {
+    it('are read by another process as they were written, the oldest first', async (t) => {
+      const open = await prepare(t);
+      const [here, there] = [await open(), await open()];
+      const [late, early] = [faceOf('default-a', 9), faceOf('default-a', 1)];
+      const [a, b] = [vector(), vector()];
+      await here.addFace(late, a, { profile: KEN, crop: CROP });
+      await here.addFace(early, b, {});
+      const person = await there.readPerson('default-a', new Set([late.id]));
+      assert.deepEqual(
+        [person?.username, person?.metadata, person?.faces.map(({ id }) => id)],
+        ['Ken', { desk: '7' }, [early.id, late.id]],
+      );
+      assert.deepEqual(person?.faces[0].vector, b);
+      assert.equal(person.faces[1].vector, undefined, 'that one is known');
+      assert.equal(person.faces[1].hasPicture, true);
+      assert.deepEqual(new Uint8Array((await there.picture(late)) ?? []), CROP);
+      assert.equal(await there.picture(early), undefined);
+      assert.deepEqual(await there.list(), ['default-a']);
+      const { people, otherPacks } = await (await open()).load();
+      assert.deepEqual(
+        people[0].faces.map(({ vector: stored }) => stored),
+        [b, a],
+      );
+      assert.deepEqual(otherPacks, {});
+      assert.deepEqual((await (await open('other')).load()).otherPacks, { tiny: 2 });
+      await assert.rejects(here.addFace(faceOf('default-a'), new Float32Array(3), {}), RangeError);
+    });
+
+    it('make a person once, and nobody by saving one who is not there', async (t) => {
+      const store = await (await prepare(t))();
+      assert.equal(await store.savePerson('default-a', KEN), false);
+      assert.equal(await store.readPerson('default-a', new Set()), undefined);
+      assert.equal(await store.createPerson('default-a', KEN), true);
+      assert.equal(await store.createPerson('default-a', { username: 'Other', metadata: {} }), false);
+      assert.equal((await store.readPerson('default-a', new Set()))?.username, 'Ken');
+      assert.equal(await store.savePerson('default-a', { username: 'Kenji', metadata: {} }), true);
+      assert.equal((await store.readPerson('default-a', new Set()))?.username, 'Kenji');
+    });
+
+    it('keep the name when a face is added without one, and the person when the last face goes', async (t) => {
+      const store = await (await prepare(t))();
+      const face = faceOf('default-a');
+      await store.createPerson('default-a', KEN);
+      await store.addFace(face, vector(), {});
+      assert.equal(await store.removeFace(face), true);
+      assert.equal(await store.removeFace(face), false);
+      const { username, faces } = (await store.readPerson('default-a', new Set())) ?? {};
+      assert.deepEqual([username, faces], ['Ken', []]);
+      const nameless = faceOf('default-b');
+      await store.addFace(nameless, vector(), {});
+      await store.removeFace(nameless);
+      assert.deepEqual((await store.list()).sort(), ['default-a', 'default-b']);
+    });
+
+    it('forget a person with all faces', async (t) => {
+      const store = await (await prepare(t))();
+      await store.addFace(faceOf('default-a'), vector(), { profile: KEN, crop: CROP });
+      assert.equal(await store.removePerson('default-a'), true);
+      assert.equal(await store.removePerson('default-a'), false);
+      assert.deepEqual(await store.list(), []);
+      await store.addFace(faceOf('default-a', 1), vector(), {});
+      const again = await store.readPerson('default-a', new Set());
+      assert.deepEqual([again?.username, again?.faces.length], ['', 1]);
+    });
+
+    it('move a person where nobody is, and merge one into another', async (t) => {
+      const store = await (await prepare(t))();
+      const [a, b] = [vector(), vector()];
+      await store.addFace(faceOf('default-a'), a, { profile: KEN });
+      await store.addFace(faceOf('default-b'), b, {});
+      assert.equal(await store.movePerson('default-a', 'default-b'), 'exists');
+      assert.equal(await store.movePerson('default-c', 'default-d'), 'missing');
+      assert.equal(await store.movePerson('default-a', 'staff-a'), 'moved');
+      const moved = await store.readPerson('staff-a', new Set());
+      assert.equal(moved?.username, 'Ken');
+      assert.match(moved.faces[0].id, /^staff-a_/);
+      assert.deepEqual(moved.faces[0].vector, a);
+      assert.equal(await store.mergePerson('staff-a', 'default-c'), false);
+      assert.equal(await store.mergePerson('staff-a', 'default-b'), true);
+      assert.deepEqual(await store.list(), ['default-b']);
+      const both = await store.readPerson('default-b', new Set());
+      assert.deepEqual(
+        new Set(both?.faces.map((face) => String(face.vector))),
+        new Set([String(a), String(b)]),
+      );
+    });
+
+    it('hold groups, the oldest first', async (t) => {
+      const open = await prepare(t);
+      const store = await open();
+      assert.equal(await store.createGroup({ groupid: 'staff', groupname: 'Staff' }), true);
+      assert.equal(await store.createGroup({ groupid: 'staff', groupname: 'Other' }), false);
+      await store.saveGroup({ groupid: 'default', groupname: 'Everyone' });
+      assert.deepEqual(await (await open()).readGroups(), [
+        { groupid: 'default', groupname: 'Everyone' },
+        { groupid: 'staff', groupname: 'Staff' },
+      ]);
+      assert.equal(await store.removeGroup('staff'), true);
+      assert.equal(await store.removeGroup('staff'), false);
+    });
+  });
+}

@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import type { Readable } from 'node:stream';
+import { describe, it } from 'node:test';
+import { TINY_PICTURE } from '../../../src/http/pictures.js';
+import { createSightings } from '../../../src/recognition/sightings.js';
+import { face, type TestApp, testApp, unitVector } from '../../support/app.js';
+
+/** Reads events off a connection, in order. */
+async function follow({ app }: Pick<TestApp, 'app'>) {
+  const answer = await app.inject({ url: '/api/v1/events', payloadAsStream: true });
+  const stream: Readable = answer.stream();
+  stream.setEncoding('utf8');
+  let text = '';
+  stream.on('data', (chunk: string) => (text += chunk));
+  return {
+    answer,
+    stream,
+    async next(event: string): Promise<Record<string, unknown>> {
+      for (;;) {
+        const found = new RegExp(`event: ${event}\ndata: (.*)\n\n`).exec(text);
+        if (found) {
+          text = text.slice(found.index + found[0].length);
+          return JSON.parse(found[1]) as Record<string, unknown>;
+        }
+        await once(stream, 'data', { signal: AbortSignal.timeout(20_000) });
+      }
+    },
+    rest: () => text,
+  };
+}
+
+describe('GET /api/v1/events', () => {
+  it('tells of enrolments, deletions and who is recognised, and ends when the server does', async (t) => {
+    const test = await testApp(t);
+    const { app, gallery, vision } = test;
+    const events = await follow(test);
+    assert.equal(events.answer.headers['content-type'], 'text/event-stream');
+    await gallery.enrol({ groupid: 'default', userid: 'ken', username: 'Ken' }, unitVector(0));
+    const enrolled = await events.next('enrolled');
+    const [{ id }] = gallery.person('default-ken')?.faces ?? [];
+    assert.deepEqual([enrolled.groupid, enrolled.faceid, enrolled.face], ['default', 'default-ken', id]);
+    vision.faces = [face(), face(100, 2)];
+    const recognise = () =>
+      app.inject({ method: 'POST', url: '/api/v1/recognise', payload: { image: TINY_PICTURE } });
+    await recognise();
+    await recognise();
+    const seen = await events.next('recognised');
+    assert.deepEqual([seen.faceid, seen.username], ['default-ken', 'Ken']);
+    await gallery.remove('default', 'ken');
+    const deleted = await events.next('deleted');
+    assert.equal(deleted.faceid, 'default-ken');
+    assert.doesNotMatch(events.rest(), /event: recognised/, 'once, not with each frame');
+    const ended = once(events.stream, 'end');
+    await app.close();
+    await ended;
+  });
+});
+
+describe('sightings', () => {
+  it('announce a person again after ten seconds', () => {
+    let now = 0;
+    const sightings = createSightings(() => now);
+    const seen: string[] = [];
+    const person = { faceid: 'g-a', groupid: 'g', userid: 'a', username: 'A', metadata: {}, faces: [] };
+    const match = {
+      person,
+      face: { id: 'f', faceid: 'g-a', enrolledAt: '', automatic: false, hasPicture: false },
+      distance: 0.1,
+    };
+    const end = sightings.subscribe(({ at }) => seen.push(at));
+    for (now of [0, 5000, 9999, 10_000, 12_000]) sightings.announce([{ match }, { match: undefined }]);
+    assert.deepEqual(seen, [new Date(0).toISOString(), new Date(10_000).toISOString()]);
+    end();
+    now = 50_000;
+    sightings.announce([{ match }]);
+    assert.equal(seen.length, 2);
+  });
+});

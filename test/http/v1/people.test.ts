@@ -1,0 +1,225 @@
+import assert from 'node:assert/strict';
+import { describe, it, type TestContext } from 'node:test';
+import { TINY_PICTURE } from '../../../src/http/pictures.js';
+import { face, testApp, unitVector } from '../../support/app.js';
+import { form } from '../../support/form.js';
+import { greyJpeg } from '../../support/pictures.js';
+
+type Body = Record<string, unknown> & { code: string; results: Record<string, unknown>[] };
+type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
+
+/** Ada (two pictures) in `staff`, Ken (one) and Far (none) in `default`. */
+async function people(t: TestContext, settings: Parameters<typeof testApp>[1] = {}) {
+  const test = await testApp(t, settings);
+  const { app, gallery } = test;
+  await gallery.createGroup({ groupid: 'staff', groupname: 'Staff' });
+  await gallery.enrol({ groupid: 'staff', userid: 'ada', username: 'Ａda Lovelace' }, unitVector(0));
+  await gallery.enrol({ groupid: 'staff', userid: 'ada' }, unitVector(0.1));
+  await gallery.enrol({ groupid: 'default', userid: 'ken' }, unitVector(1.5));
+  await gallery.createPerson({ groupid: 'default', userid: 'far', metadata: { room: 12 } });
+  const call = async (method: Method, url: string, payload?: object) => {
+    const answer = await app.inject({ method, url: `/api/v1${url}`, ...(payload && { payload }) });
+    const body = answer.statusCode === 204 ? ({} as Body) : answer.json<Body>();
+    return { status: answer.statusCode, body };
+  };
+  return { ...test, call };
+}
+
+describe('/api/v1/people', () => {
+  it('lists them by faceid, a page at a time, searched and by group', async (t) => {
+    const { call } = await people(t);
+    const list = async (query: string) => {
+      const { status, body } = await call('GET', `/people${query}`);
+      assert.equal(status, 200);
+      return [body.total, (body.people as { faceid: string }[]).map(({ faceid }) => faceid)];
+    };
+    assert.deepEqual(await list(''), [3, ['default-far', 'default-ken', 'staff-ada']]);
+    assert.deepEqual(await list('?limit=1&offset=1'), [3, ['default-ken']]);
+    assert.deepEqual(await list('?offset=7'), [3, []]);
+    assert.deepEqual(await list('?group=staff'), [1, ['staff-ada']]);
+    assert.deepEqual(await list('?search=LOVE'), [1, ['staff-ada']]);
+    assert.deepEqual(await list('?search=ada%20l'), [1, ['staff-ada']], 'full-width letters are letters');
+    assert.deepEqual(await list('?search=ken&group=staff'), [0, []]);
+    for (const [query, status] of [
+      ['?group=nobody', 404],
+      ['?limit=0', 400],
+      ['?limit=1001', 400],
+      ['?offset=-1', 400],
+      ['?page=2', 400],
+    ] as const) {
+      assert.equal((await call('GET', `/people${query}`)).status, status, query);
+    }
+  });
+
+  it('creates, reads, changes, moves, merges and deletes', async (t) => {
+    const { call, gallery } = await people(t);
+    const made = await call('POST', '/people', {
+      groupid: 'staff',
+      userid: 'grace',
+      username: ' Grace ',
+      metadata: { floor: 3, key: null },
+    });
+    assert.deepEqual(
+      [made.status, made.body],
+      [
+        201,
+        {
+          ...{ faceid: 'staff-grace', groupid: 'staff', userid: 'grace', username: 'Grace' },
+          ...{ metadata: { floor: 3, key: null }, faces: 0, enrolledAt: null },
+        },
+      ],
+    );
+    assert.deepEqual((await call('GET', '/people/staff-grace')).body, made.body);
+    const changed = await call('PATCH', '/people/staff-grace', { metadata: { floor: 4 } });
+    assert.deepEqual([changed.body.username, changed.body.metadata], ['Grace', { floor: 4 }]);
+    const moved = await call('PATCH', '/people/staff-ada', { groupid: 'default', username: 'Ada' });
+    assert.deepEqual(
+      [moved.status, moved.body.faceid, moved.body.username, moved.body.faces],
+      [200, 'default-ada', 'Ada', 2],
+    );
+    assert.equal(gallery.person('staff-ada'), undefined);
+    const merged = await call('POST', '/people/default-ken/merge', { from: 'default-ada' });
+    assert.deepEqual([merged.status, merged.body.faces], [200, 3]);
+    assert.equal((await call('DELETE', '/people/default-ken')).status, 204);
+    assert.equal((await call('GET', '/people/default-ken')).body.code, 'PERSON_UNKNOWN');
+    assert.equal(gallery.info().faces, 0);
+  });
+
+  it('refuses what does not fit, and changes nothing', async (t) => {
+    const { call, gallery } = await people(t);
+    const before = JSON.stringify(gallery.people());
+    const cases: [Method, string, object | undefined, number, string][] = [
+      ['POST', '/people', { groupid: 'staff', userid: 'ada' }, 409, 'PERSON_EXISTS'],
+      ['POST', '/people', { groupid: 'none', userid: 'ada' }, 404, 'GROUP_UNKNOWN'],
+      ['POST', '/people', { groupid: 'staff', userid: 'a-b' }, 400, 'USERID_INVALID'],
+      ['POST', '/people', { groupid: 'staff' }, 400, 'USERID_INVALID'],
+      ['POST', '/people', { groupid: 'staff', userid: 'x', metadata: { a: { b: 1 } } }, 400, 'FIELD_INVALID'],
+      ['POST', '/people', { groupid: 'staff', userid: 'x', admin: true }, 400, 'FIELD_INVALID'],
+      ['PATCH', '/people/staff-ada', {}, 400, 'FIELD_INVALID'],
+      ['PATCH', '/people/staff-ada', { groupid: 'none', username: 'X' }, 404, 'GROUP_UNKNOWN'],
+      ['PATCH', '/people/default-far', { userid: 'ken', username: 'X' }, 409, 'PERSON_EXISTS'],
+      ['PATCH', '/people/staff-none', { username: 'x' }, 404, 'PERSON_UNKNOWN'],
+      ['POST', '/people/staff-ada/merge', { from: 'staff-none' }, 404, 'PERSON_UNKNOWN'],
+      ['DELETE', '/people/no', undefined, 404, 'PERSON_UNKNOWN'],
+      ['DELETE', '/people/staff-ada/faces/none', undefined, 404, 'FACE_UNKNOWN'],
+    ];
+    for (const [method, url, payload, status, code] of cases) {
+      const answer = await call(method, url, payload);
+      assert.deepEqual([answer.status, answer.body.code], [status, code], `${method} ${url}`);
+    }
+    assert.equal(JSON.stringify(gallery.people()), before);
+  });
+});
+
+describe('/api/v1/people/:faceid/faces', () => {
+  it('enrols several pictures in order, lists them, deletes one', async (t) => {
+    const { app, vision, gallery, call } = await people(t);
+    vision.faces = [face(100, 0.01)];
+    const jpeg = await greyJpeg();
+    const parts = await form(
+      ['username', 'Ada L.'],
+      ['image', jpeg],
+      ['image', Buffer.from('no')],
+      ['image', jpeg],
+    );
+    const url = '/api/v1/people/staff-ada/faces';
+    const answer = await app.inject({ method: 'POST', url, ...parts });
+    assert.equal(answer.statusCode, 201, answer.body);
+    const { results } = answer.json<Body>();
+    assert.deepEqual(
+      results.map(({ status }) => status),
+      ['enrolled', 'refused', 'enrolled'],
+    );
+    assert.equal((results[1].error as { code: string }).code, 'IMAGE_FORMAT_UNKNOWN');
+    assert.equal(gallery.person('staff-ada')?.username, 'Ada L.');
+    const list = (await call('GET', '/people/staff-ada/faces')).body as unknown as { id: string }[];
+    assert.equal(list.length, 4);
+    assert.deepEqual(Object.keys(list[0]), ['id', 'enrolledAt', 'automatic', 'picture']);
+    assert.equal((await call('DELETE', `/people/staff-ada/faces/${list[0].id}`)).status, 204);
+    assert.equal(gallery.person('staff-ada')?.faces.length, 3);
+  });
+
+  it('creates the person only when asked, and answers the refusal of the first when none is enrolled', async (t) => {
+    const { vision, call, gallery } = await people(t);
+    vision.faces = [face(100, 3.5)];
+    const image = TINY_PICTURE;
+    const none = await call('POST', '/people/staff-new/faces', { image });
+    assert.deepEqual([none.status, none.body.code], [404, 'PERSON_UNKNOWN']);
+    const made = await call('POST', '/people/staff-new/faces?create=true&username=New', { image });
+    assert.equal(made.status, 201, JSON.stringify(made.body));
+    assert.equal(gallery.person('staff-new')?.username, 'New');
+    vision.faces = [];
+    const refused = await call('POST', '/people/staff-new/faces', { images: [image, image] });
+    assert.deepEqual([refused.status, refused.body.code, refused.body.results.length], [422, 'NO_FACE', 2]);
+    const strange = await call('POST', '/people/staff/faces?create=true', { image });
+    assert.equal(strange.body.code, 'PERSON_UNKNOWN');
+    const group = await call('POST', '/people/none-x/faces?create=true', { image });
+    assert.equal(group.body.code, 'GROUP_UNKNOWN');
+    assert.equal((await call('POST', '/people/staff-ada/faces', {})).body.code, 'IMAGE_MISSING');
+  });
+
+  it('refuses a face of somebody else unless it is forced', async (t) => {
+    const { vision, call, gallery } = await people(t);
+    vision.faces = [face(100, 0.05)];
+    const image = TINY_PICTURE;
+    const refused = await call('POST', '/people/default-ken/faces', { image });
+    assert.deepEqual([refused.status, refused.body.code], [409, 'OTHER_PERSON']);
+    assert.equal((refused.body.details as { faceid: string }).faceid, 'staff-ada');
+    const forced = await call('POST', '/people/default-ken/faces?force=true', { image });
+    assert.equal(forced.status, 201);
+    assert.equal(gallery.person('default-ken')?.faces.length, 2);
+    // Now that it is known to be Ken's, too, it is nobody else's.
+    assert.equal((await call('POST', '/people/default-ken/faces', { image })).status, 201);
+  });
+
+  it('says by how much a face is too blurred or turned', async (t) => {
+    const { vision, call } = await people(t, { MIN_SHARPNESS: 10, MAX_YAW: 30, MAX_PITCH: 20, MAX_ROLL: 10 });
+    const quality = { size: 100, sharpness: 50, brightness: 100, yaw: 0, pitch: 0, roll: 0 };
+    const cases: [change: object, code: string, details: object][] = [
+      [{ sharpness: 9.94 }, 'FACE_BLURRED', { sharpness: 9.9, minimum: 10 }],
+      [{ yaw: -30.6 }, 'FACE_TURNED', { axis: 'yaw', degrees: -31, maximum: 30 }],
+      [{ pitch: 25 }, 'FACE_TURNED', { axis: 'pitch', degrees: 25, maximum: 20 }],
+      [{ roll: 11 }, 'FACE_TURNED', { axis: 'roll', degrees: 11, maximum: 10 }],
+    ];
+    for (const [change, code, details] of cases) {
+      vision.faces = [{ ...face(), quality: { ...quality, ...change } }];
+      const { status, body } = await call('POST', '/people/staff-ada/faces', { image: TINY_PICTURE });
+      assert.deepEqual([status, body.code, body.details], [422, code, details]);
+    }
+    vision.faces = [{ ...face(), quality: { ...quality, sharpness: 10, yaw: 30, pitch: -20, roll: -10 } }];
+    assert.equal((await call('POST', '/people/staff-ada/faces', { image: TINY_PICTURE })).status, 201);
+  });
+
+  it('keeps a thumbnail where it is set to, and shows it', async (t) => {
+    const { app, vision, call } = await people(t, { KEEP_FACES: true });
+    vision.faces = [{ ...face(), crop: Buffer.from('a PNG') }];
+    await call('POST', '/people/staff-ada/faces', { image: TINY_PICTURE });
+    const faces = (await call('GET', '/people/staff-ada/faces')).body as unknown as {
+      id: string;
+      picture: boolean;
+    }[];
+    const kept = faces.find(({ picture }) => picture);
+    const shown = await app.inject(`/api/v1/people/staff-ada/faces/${kept?.id ?? ''}/picture`);
+    assert.deepEqual(
+      [shown.statusCode, shown.headers['content-type'], shown.body],
+      [200, 'image/png', 'a PNG'],
+    );
+    const other = faces.find(({ picture }) => !picture);
+    const missing = await call('GET', `/people/staff-ada/faces/${other?.id ?? ''}/picture`);
+    assert.deepEqual([missing.status, missing.body.code], [404, 'FACE_UNKNOWN']);
+  });
+});
+
+describe('/api/v1/groups/:groupid', () => {
+  it('renames, deletes when empty, and with its people when told so', async (t) => {
+    const { call, gallery } = await people(t);
+    const renamed = await call('PATCH', '/groups/staff', { groupname: ' Team ' });
+    assert.deepEqual(renamed.body, { groupid: 'staff', groupname: 'Team' });
+    const kept = await call('DELETE', '/groups/staff');
+    assert.deepEqual([kept.status, kept.body.code], [409, 'GROUP_NOT_EMPTY']);
+    assert.equal((await call('DELETE', '/groups/staff?people=keep')).status, 400);
+    assert.equal((await call('DELETE', '/groups/staff?people=delete')).status, 204);
+    assert.equal(gallery.person('staff-ada'), undefined);
+    assert.equal((await call('DELETE', '/groups/staff')).status, 404);
+  });
+});

@@ -1,0 +1,224 @@
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { buffer } from 'node:stream/consumers';
+import { describe, it, type TestContext } from 'node:test';
+import { ZipFile } from 'yazl';
+import { sha256 } from '../../../src/archive/manifest.js';
+import { openArchive } from '../../../src/archive/read-zip.js';
+import { encodeNpy } from '../../../src/gallery/npy.js';
+import { PACK, testApp, unitVector } from '../../support/app.js';
+import { temporaryFolder } from '../../support/temporary.js';
+
+const ZIP = { 'content-type': 'application/zip' };
+
+async function app(t: TestContext, settings: Parameters<typeof testApp>[1] = {}) {
+  return testApp(t, { CACHE_DIR: await temporaryFolder(t), ...settings });
+}
+
+async function full(t: TestContext) {
+  const test = await app(t);
+  const { gallery } = test;
+  await gallery.createGroup({ groupid: 'staff', groupname: '職員' });
+  const at = new Date('2026-01-31T09:00:00Z');
+  const crop = Buffer.from('a PNG');
+  await gallery.enrol({ groupid: 'staff', userid: 'ada', username: 'Ada', at, crop }, unitVector(0.3));
+  await gallery.enrol({ groupid: 'staff', userid: 'ada', automatic: true }, unitVector(0.4));
+  await gallery.updatePerson('staff-ada', { metadata: { room: 12 } });
+  await gallery.enrol({ groupid: 'default', userid: 'ken' }, unitVector(2));
+  await gallery.createPerson({ groupid: 'default', userid: 'far' });
+  return test;
+}
+
+async function exported({ app: server }: Awaited<ReturnType<typeof full>>, query = ''): Promise<Buffer> {
+  const answer = await server.inject(`/api/v1/export${query}`);
+  assert.equal(answer.statusCode, 200);
+  assert.equal(answer.headers['content-type'], 'application/zip');
+  return answer.rawPayload;
+}
+
+async function take({ app: server }: Awaited<ReturnType<typeof full>>, payload: Buffer) {
+  const answer = await server.inject({ method: 'POST', url: '/api/v1/import', headers: ZIP, payload });
+  return {
+    status: answer.statusCode,
+    body: answer.json<Record<string, unknown> & { code?: string; message: string }>(),
+  };
+}
+
+/** What people are, without the ends of the faces' names, which are their own. */
+function contents({ gallery }: Awaited<ReturnType<typeof full>>) {
+  return gallery.people().map(({ faces, ...person }) => ({
+    ...person,
+    faces: faces.map(({ enrolledAt, automatic, hasPicture }) => ({ enrolledAt, automatic, hasPicture })),
+  }));
+}
+
+/** A zip of some entries, with a manifest that fits unless another is given. */
+async function zipOf(files: Record<string, Buffer | string>, manifest: object = {}): Promise<Buffer> {
+  const zip = new ZipFile();
+  const entries: Record<string, string> = {};
+  for (const [name, content] of Object.entries(files)) {
+    entries[name] = sha256(Buffer.from(content));
+    zip.addBuffer(Buffer.from(content), name, { compress: content.length > 1000 });
+  }
+  const whole = {
+    format: 'kaomon-gallery',
+    version: 1,
+    pack: PACK.id,
+    length: 4,
+    createdAt: '',
+    entries,
+    ...manifest,
+  };
+  zip.addBuffer(Buffer.from(JSON.stringify(whole)), 'manifest.json');
+  zip.end();
+  return buffer(zip.outputStream);
+}
+
+const person = JSON.stringify({ groupid: 'default', userid: 'eve', username: '', metadata: {} });
+const groups = JSON.stringify([{ groupid: 'default', groupname: 'Default' }]);
+const good = { 'groups.json': groups, 'people/default-eve/person.json': person };
+const faceFile = 'people/default-eve/default-eve_20260131_090000_m0.npy';
+
+describe('export and import', () => {
+  it('carry the gallery over, and a second time change nothing', async (t) => {
+    const from = await full(t);
+    const archive = await exported(from);
+    const to = await app(t);
+    const first = await take(to, archive);
+    assert.deepEqual(first, {
+      status: 200,
+      body: {
+        groups: { added: 1, skipped: 1 },
+        people: { added: 3, skipped: 0 },
+        faces: { added: 3, skipped: 0 },
+      },
+    });
+    assert.deepEqual(contents(to), contents(from));
+    assert.deepEqual(to.gallery.groups(), from.gallery.groups());
+    const [match] = await to.gallery.nearest(unitVector(0.3), 1);
+    assert.ok(match.distance < 1e-6);
+    assert.deepEqual(
+      Buffer.from((await to.gallery.picture('staff-ada', match.face.id)) ?? []).toString(),
+      'a PNG',
+    );
+    const again = await take(to, archive);
+    assert.deepEqual(again.body, {
+      groups: { added: 0, skipped: 2 },
+      people: { added: 0, skipped: 3 },
+      faces: { added: 0, skipped: 3 },
+    });
+    assert.deepEqual(contents(to), contents(from));
+  });
+
+  it('go on where an import was broken off', async (t) => {
+    const from = await full(t);
+    const archive = await exported(from);
+    const to = await app(t);
+    await take(to, archive);
+    await to.gallery.remove('default', 'ken');
+    const [{ id }] = to.gallery.person('staff-ada')?.faces ?? [];
+    await to.gallery.removeFace('staff-ada', id);
+    const { body } = await take(to, archive);
+    assert.deepEqual(
+      [body.people, body.faces],
+      [
+        { added: 1, skipped: 2 },
+        { added: 2, skipped: 1 },
+      ],
+    );
+    assert.deepEqual(contents(to), contents(from));
+  });
+
+  it('take some groups only', async (t) => {
+    const archive = await exported(await full(t), '?groups=staff');
+    const file = path.join(await temporaryFolder(t), 'a.zip');
+    await writeFile(file, archive);
+    const opened = await openArchive(file);
+    const names = [...opened.entries.keys()].map((name) => name.replace(/_m?a?[0-9a-f]{10,11}\./, '_X.'));
+    opened.close();
+    assert.deepEqual(
+      names.filter((name) => name.includes('default')),
+      [],
+    );
+    assert.ok(names.includes('people/staff-ada/person.json'));
+    assert.equal(names.at(-1), 'manifest.json');
+  });
+
+  it('refuse what no export is, and change nothing', async (t) => {
+    const to = await app(t, { MAX_IMPORT_BYTES: 1_000_000 });
+    const vector = encodeNpy(unitVector(1));
+    const whole = await zipOf({ ...good, [faceFile]: vector });
+    const flipped = Buffer.from(whole);
+    flipped[whole.indexOf(vector) + vector.length - 8] ^= 1;
+    // The central directory's name of an entry, made to lead out; yazl itself refuses to write one.
+    const slip = Buffer.from(whole);
+    for (let at = slip.indexOf('groups.json'); at >= 0; at = slip.indexOf('groups.json', at + 1))
+      slip.write('../ups.json', at);
+    const bomb = await zipOf({
+      ...good,
+      'people/default-eve/default-eve_20260131_090000_m1.npy': Buffer.alloc(900_000),
+    });
+    const cases: [title: string, archive: Buffer, status: number, code: string, says: RegExp][] = [
+      ['no zip', Buffer.from('PK no zip'), 400, 'ARCHIVE_INVALID', /no zip/],
+      ['an empty body', Buffer.alloc(0), 400, 'ARCHIVE_INVALID', /archive/],
+      ['cut off', whole.subarray(0, whole.length - 30), 400, 'ARCHIVE_INVALID', /zip/],
+      ['a changed vector', flipped, 400, 'ARCHIVE_INVALID', /damaged|manifest/],
+      ['a path that leads out', slip, 400, 'ARCHIVE_INVALID', /./],
+      ['a bomb', bomb, 400, 'ARCHIVE_INVALID', /too large/],
+      [
+        'another file',
+        await zipOf({ ...good, 'people/default-eve/run.sh': 'x' }),
+        400,
+        'ARCHIVE_INVALID',
+        /run\.sh/,
+      ],
+      ['no manifest entry', await zipOf(good, { entries: {} }), 400, 'ARCHIVE_INVALID', /manifest/],
+      [
+        'another pack',
+        await zipOf(good, { pack: 'facenet', length: 512 }),
+        409,
+        'OTHER_PACK',
+        /"facenet".*MODEL_PACK=facenet/,
+      ],
+      [
+        'a vector of 3',
+        await zipOf({ ...good, [faceFile]: encodeNpy(Float32Array.of(1, 0, 0)) }),
+        400,
+        'ARCHIVE_INVALID',
+        /4 numbers/,
+      ],
+      [
+        'zeros',
+        await zipOf({ ...good, [faceFile]: encodeNpy(new Float32Array(4)) }),
+        400,
+        'ARCHIVE_INVALID',
+        /4 numbers/,
+      ],
+      [
+        'nobody’s vector',
+        await zipOf({ 'groups.json': groups, [faceFile]: vector }),
+        400,
+        'ARCHIVE_INVALID',
+        /person\.json is missing/,
+      ],
+      [
+        'somebody else’s',
+        await zipOf({ ...good, 'people/default-bob/person.json': person }),
+        400,
+        'ARCHIVE_INVALID',
+        /somebody else/,
+      ],
+      ['too large', Buffer.alloc(1_000_001), 413, 'UPLOAD_TOO_LARGE', /./],
+    ];
+    for (const [title, archive, status, code, says] of cases) {
+      const { status: answered, body } = await take(to, archive);
+      assert.deepEqual([answered, body.code], [status, code], `${title}: ${body.message}`);
+      assert.match(body.message, says, title);
+    }
+    assert.deepEqual([to.gallery.info().people, to.gallery.groups().length], [0, 1]);
+    const text = await to.app.inject({ method: 'POST', url: '/api/v1/import', payload: { a: 1 } });
+    assert.equal(text.statusCode, 415);
+    assert.equal((await take(to, whole)).status, 200);
+  });
+});

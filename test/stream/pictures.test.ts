@@ -1,0 +1,150 @@
+import assert from 'node:assert/strict';
+import { readdir, readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import sharp from 'sharp';
+import type { Match } from '../../src/gallery/types.js';
+import type { ServerMessage } from '../../src/stream/protocol.js';
+import { createStreamSession } from '../../src/stream/session.js';
+import { RENEW } from '../../src/stream/tracks.js';
+import { type Analyzer, createAnalyzer } from '../../src/vision/analyzer.js';
+import { benchPack } from '../support/bench-pack.js';
+import { SHARED_MISSING, shared } from '../support/shared.js';
+
+/** Milliseconds between frames. */
+const FRAME = 40;
+const PEOPLE = ['Cate_Blanchett', 'Alec_Baldwin'] as const;
+
+type FrameMessage = Extract<ServerMessage, { type: 'frame' }>;
+
+/** The `i`th picture of a person of the reference data. */
+async function portrait(name: string, i: number): Promise<Buffer> {
+  const folder = shared('images', 'lfw', name);
+  const files = (await readdir(folder)).sort();
+  return await readFile(path.join(folder, files[i]));
+}
+
+/** A 640x360 frame with a portrait at (x, 50). */
+async function frameOf(picture: Buffer, x: number): Promise<Buffer> {
+  return await sharp({ create: { width: 640, height: 360, channels: 3, background: '#5a6a70' } })
+    .composite([{ input: picture, left: x, top: 50 }])
+    .jpeg({ quality: 85 })
+    .toBuffer();
+}
+
+for (const id of ['mtcnn+faceapi', 'faceapi'] as const) {
+  describe(`tracking faces of pictures with ${id}`, { skip: SHARED_MISSING }, () => {
+    let analyzer: Analyzer;
+    let identical: number;
+    before(async () => {
+      const pack = await benchPack(id);
+      ({ identical } = pack.thresholds);
+      analyzer = await createAnalyzer({
+        ...{ pack, providers: ['cpu'], threads: 1, maxPixels: 1_000_000, minFaceSize: 40 },
+      });
+    });
+    after(() => analyzer.release());
+
+    /** A session over a gallery of the two people, at a clock of the test's own. */
+    async function play() {
+      const enrolled = await Promise.all(
+        PEOPLE.map(async (name) => ({ name, bytes: await frameOf(await portrait(name, 0), 200) })),
+      );
+      const gallery: { person: Match['person']; vector: Float32Array }[] = [];
+      for (const { name, bytes } of enrolled) {
+        const [face] = (await analyzer.analyze(bytes, {})).faces;
+        const person = {
+          faceid: `g-${name}`,
+          groupid: 'g',
+          userid: name,
+          username: name,
+          metadata: {},
+          faces: [],
+        };
+        gallery.push({ person: person, vector: face.embedding ?? new Float32Array() });
+      }
+      let now = 0;
+      let told: (message: ServerMessage) => void = () => undefined;
+      const session = createStreamSession({
+        vision: { analyze: (bytes, options = {}) => analyzer.analyze(bytes, options) },
+        gallery: {
+          groups: () => [],
+          person: (faceid) => gallery.find(({ person }) => person.faceid === faceid)?.person,
+          nearest: (embedding) => {
+            const matches = gallery.map(({ person, vector }) => ({
+              ...{ person, face: {} as never },
+              distance: vector.reduce((sum, v, i) => sum + (v - embedding[i]) ** 2, 0),
+            }));
+            return Promise.resolve(matches.sort((a, b) => a.distance - b.distance).slice(0, 1));
+          },
+        },
+        thresholds: { identical, sure: identical / 2 },
+        ...{ maxFrameBytes: 1_000_000, minFaceSize: 40, groups: undefined },
+        send: (message) => told(message),
+        onFault: (error) => assert.fail(String(error)),
+        now: () => now,
+      });
+      return async (picture: Buffer, x: number): Promise<FrameMessage> => {
+        now += FRAME;
+        const bytes = await frameOf(picture, x);
+        const answer = await new Promise<ServerMessage>((resolve) => {
+          told = resolve;
+          session.frame(bytes);
+        });
+        assert.equal(answer.type, 'frame', JSON.stringify(answer));
+        return answer;
+      };
+    }
+
+    it('follows a face that moves, by one number and one name, mostly without a search', async () => {
+      const show = await play();
+      const picture = await portrait(PEOPLE[0], 0);
+      let searches = 0;
+      for (let i = 0; i < 40; i++) {
+        const x = 60 + i * 8;
+        const { faces, full } = await show(picture, x);
+        searches += Number(full);
+        assert.deepEqual(
+          faces.map(({ track, userid }) => [track, userid]),
+          [[0, PEOPLE[0]]],
+          `frame ${i}`,
+        );
+        // A portrait's face is about its middle, and as wide as half of it.
+        const [{ x: left, width }] = faces;
+        assert.ok(Math.abs(left + width / 2 - (x + 125)) < 25, `frame ${i}: the box goes with the face`);
+        assert.ok(width > 60 && width < 160, `frame ${i}: ${width} pixels wide`);
+      }
+      // The picture's edges move, too: that is something to look at, four times a second at most.
+      assert.ok(searches <= 8, `${searches} searches`);
+    });
+
+    it('notices another face under the same box within the stated bound', async () => {
+      const show = await play();
+      const [one, other] = await Promise.all(PEOPLE.map((name) => portrait(name, 0)));
+      for (let i = 0; i < 20; i++) await show(one, 200);
+      const seen: (string | null)[] = [];
+      for (let i = 0; i <= RENEW.frames; i++) {
+        const { faces } = await show(other, 200);
+        seen.push(faces.length === 1 ? faces[0].userid : null);
+      }
+      const noticed = seen.indexOf(PEOPLE[1]);
+      assert.ok(noticed >= 0 && noticed <= RENEW.frames, seen.join());
+      assert.ok(
+        seen.slice(noticed).every((userid) => userid === PEOPLE[1]),
+        seen.join(),
+      );
+    });
+
+    it('tells that a face has gone', async () => {
+      const show = await play();
+      const picture = await portrait(PEOPLE[0], 0);
+      for (let i = 0; i < 5; i++) await show(picture, 200);
+      const empty = await sharp({ create: { width: 250, height: 250, channels: 3, background: '#5a6a70' } })
+        .png()
+        .toBuffer();
+      const frames = [];
+      for (let i = 0; i < 3; i++) frames.push(await show(empty, 200));
+      assert.deepEqual(frames.at(-1)?.faces, []);
+    });
+  });
+}

@@ -1,0 +1,179 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { Match, Person } from '../../src/gallery/types.js';
+import { RENEW, Tracks } from '../../src/stream/tracks.js';
+import { SCENE } from '../../src/vision/track.js';
+import type { AnalysedFace } from '../../src/vision/types.js';
+import { asTracked, unitVector } from '../support/app.js';
+
+const IDENTICAL = 0.5;
+/** Milliseconds between the frames of these tests. */
+const FRAME = 30;
+
+/** Far from everybody. */
+const STRANGER = Float32Array.of(0, 0, 1, 0);
+
+function faceAt(x: number, is: number | Float32Array): AnalysedFace {
+  const box = { x1: x, y1: 10, x2: x + 100, y2: 110 };
+  return {
+    box,
+    probability: 0.99,
+    landmarks: undefined,
+    embedding: typeof is === 'number' ? unitVector(is) : is,
+  };
+}
+
+function match(userid: string, distance: number): Match {
+  const person: Person = {
+    ...{ faceid: `g-${userid}`, groupid: 'g', userid, username: userid, metadata: {}, faces: [] },
+  };
+  const enrolled = {
+    id: userid,
+    faceid: person.faceid,
+    enrolledAt: '2026-01-01T00:00:00Z',
+    automatic: false,
+  };
+  const face = { ...enrolled, hasPicture: false };
+  return { person, face: face, distance };
+}
+
+/** Ken is enrolled at distance 0, Mia at 2: nearest answers as a gallery of the two does. */
+function nearest({ embedding }: AnalysedFace): Match | undefined {
+  if (!embedding) return undefined;
+  const distance = (to: Float32Array) => embedding.reduce((sum, v, i) => sum + (v - to[i]) ** 2, 0);
+  const [ken, mia] = [distance(unitVector(0)), distance(unitVector(2))];
+  return ken <= mia ? match('ken', ken) : match('mia', mia);
+}
+
+/** Plays frames to the tracks as a connection would. */
+function player() {
+  const tracks = new Tracks(IDENTICAL);
+  let now = 1000;
+  let scene: Uint8Array = new Uint8Array(SCENE.columns * SCENE.rows);
+  return {
+    tracks,
+    set scene(next: Uint8Array) {
+      scene = next;
+    },
+    play: (...shown: AnalysedFace[]) => {
+      now += FRAME;
+      const plan = tracks.plan(now);
+      const faces = asTracked(shown, { faces: plan.faces, search: plan.search });
+      const found = tracks.update(plan, { faces, width: 640, height: 360, scene }, faces.map(nearest), now);
+      return {
+        full: plan.search,
+        embedded: faces.filter(({ embedding }) => embedding).length,
+        ids: found.map(({ id }) => id),
+        names: found.map((track) => track.match?.person.userid),
+      };
+    },
+  };
+}
+
+describe('tracks', () => {
+  it('search for a first face, then follow it: a search a second, an embedding each half', () => {
+    const { play } = player();
+    const frames = Array.from({ length: 100 }, () => play(faceAt(100, 0)));
+    const seconds = (100 * FRAME) / 1000;
+    assert.deepEqual(
+      frames.map(({ ids }) => ids),
+      frames.map(() => [0]),
+    );
+    assert.equal(frames[0].full, true);
+    const searches = frames.filter(({ full }) => full).length;
+    assert.ok(searches <= seconds + 1 && searches >= seconds - 1, `${searches} searches`);
+    const embeddings = frames.filter(({ embedded }) => embedded > 0).length;
+    const due = Math.min(RENEW.frames, Math.ceil(RENEW.milliseconds / FRAME));
+    assert.ok(Math.abs(embeddings - 100 / due) <= 1, `${embeddings} embeddings`);
+  });
+
+  it('keep the number of a face that moves, and give a new face a new one', () => {
+    const { play } = player();
+    for (let i = 0; i < 60; i++) assert.deepEqual(play(faceAt(i * 8, 0)).ids, [0]);
+    const seen = Array.from({ length: 40 }, () => play(faceAt(480, 0), faceAt(100, 2)).ids);
+    assert.deepEqual(seen.at(-1), [0, 1], 'found by the next search');
+  });
+
+  it('keep a label through a moment in which the face is too unlike its pictures', () => {
+    const { play } = player();
+    for (let i = 0; i < 30; i++) play(faceAt(100, 0.3));
+    // 0.6 from Ken's picture, but near what the track looked like.
+    for (let i = 0; i < 30; i++) assert.deepEqual(play(faceAt(100, 0.6)).names, ['ken'], `frame ${i}`);
+    const later = Array.from({ length: 90 }, () => play(faceAt(100, 0.6)));
+    assert.deepEqual(later.at(-1)?.names, [undefined], 'but not for ever');
+    assert.deepEqual(later.at(-1)?.ids, [0]);
+  });
+
+  it('notice another known face under the same box by the next renewal, in one frame', () => {
+    const { play } = player();
+    for (let i = 0; i < 31; i++) play(faceAt(100, 0));
+    const after = Array.from({ length: RENEW.frames }, () => play(faceAt(100, 2)));
+    const noticed = after.findIndex(({ names }) => names[0] === 'mia');
+    assert.ok(noticed >= 0, `within ${RENEW.frames} frames`);
+    assert.ok(after.slice(0, noticed).every(({ names }) => names[0] === 'ken'));
+    assert.notEqual(after.at(-1)?.ids[0], 0, 'it is another track');
+  });
+
+  it('notice an unknown face under the same box one frame later still, and not by one bad frame', () => {
+    const { play } = player();
+    for (let i = 0; i < 31; i++) play(faceAt(100, 0));
+    // One embedding that is far from everything: a blurred frame.
+    let bad = 0;
+    for (let i = 0; i < 40; i++) {
+      const plan = play(faceAt(100, bad === 0 ? STRANGER : 0));
+      if (plan.embedded > 0) bad += 1;
+      assert.deepEqual(plan.names, ['ken'], `frame ${i}`);
+    }
+    const after = Array.from({ length: RENEW.frames + 1 }, () => play(faceAt(100, STRANGER)));
+    assert.deepEqual(after.at(-1)?.names, [undefined]);
+    assert.notEqual(after.at(-1)?.ids[0], 0);
+  });
+
+  it('are searched for again as soon as one is lost, and know it when it comes back', () => {
+    const { play } = player();
+    for (let i = 0; i < 5; i++) play(faceAt(100, 0), faceAt(400, 2));
+    assert.deepEqual(play(faceAt(100, 0)).ids, [0]);
+    assert.equal(play(faceAt(100, 0)).full, true);
+    for (let i = 0; i < 5; i++) play(faceAt(100, 0));
+    const back = Array.from({ length: 40 }, () => play(faceAt(100, 0), faceAt(250, 2)));
+    assert.deepEqual(back.at(-1)?.ids, [0, 1]);
+    assert.deepEqual(back.at(-1)?.names, ['ken', 'mia']);
+  });
+
+  it('search sooner when something moves beside the known faces, not when the faces themselves do', () => {
+    const quiet = player();
+    const busy = player();
+    for (const { play } of [quiet, busy]) for (let i = 0; i < 2; i++) play(faceAt(100, 0));
+    const there = new Uint8Array(SCENE.columns * SCENE.rows);
+    const elsewhere = there.slice();
+    // The face's box is at the left; columns 20 to 29 lie right of it.
+    for (let row = 2; row < 12; row++) {
+      there.fill(90, row * 32 + 6, row * 32 + 9);
+      elsewhere.fill(90, row * 32 + 20, row * 32 + 30);
+    }
+    quiet.scene = there;
+    busy.scene = elsewhere;
+    const searches = ({ play }: ReturnType<typeof player>) =>
+      Array.from({ length: 12 }, () => play(faceAt(100, 0))).filter(({ full }) => full).length;
+    assert.equal(searches(quiet), 0);
+    assert.equal(searches(busy), 1);
+  });
+
+  it('embed no more than two faces a frame anew, each in its turn', () => {
+    const { play } = player();
+    const crowd = () => Array.from({ length: 6 }, (_, i) => faceAt(i * 110, i / 3));
+    play(...crowd());
+    const frames = Array.from({ length: 48 }, () => play(...crowd()));
+    assert.ok(frames.every(({ embedded }) => embedded <= 2));
+    assert.ok(frames.reduce((sum, { embedded }) => sum + embedded, 0) >= 18);
+    assert.deepEqual(frames.at(-1)?.ids, [0, 1, 2, 3, 4, 5]);
+  });
+
+  it('forget who is who when that is asked, and keep the numbers', () => {
+    const { play, tracks } = player();
+    for (let i = 0; i < 5; i++) play(faceAt(100, 0));
+    tracks.doubtAll();
+    const frame = play(faceAt(100, 0));
+    assert.deepEqual([frame.full, frame.embedded, frame.ids, frame.names], [true, 1, [0], ['ken']]);
+  });
+});

@@ -1,0 +1,182 @@
+import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { TINY } from './galleries.js';
+import { until } from './redis.js';
+import { randomUnitVector } from './vectors.js';
+import { type GalleryWorker, type Snapshot, startWorker, WorkerError } from './workers.js';
+
+/** A face as the harness remembers it. */
+interface KnownFace {
+  vector: number[];
+  id: string;
+}
+
+/** What must hold of a person; `uncertain`: a request about the person failed, so that nobody knows. */
+interface KnownPerson {
+  userid: string;
+  faces: KnownFace[];
+  username: string | undefined;
+  uncertain: boolean;
+  busy: boolean;
+}
+
+export interface ChaosOptions {
+  env: Record<string, string>;
+  operations: number;
+  /** One of the processes is killed after so many operations. */
+  killEvery: number;
+  random: () => number;
+  /** Kills Redis and starts it again. */
+  killRedis?: () => Promise<void>;
+}
+
+const WORKERS = 3;
+const LANES = 6;
+const PEOPLE = 40;
+
+/**
+ * Enrols, deletes, renames and moves at random through three workers while they, their event managers and Redis are
+ * killed at random; then asserts that all workers and the store agree, and with what was acknowledged.
+ */
+export async function chaos(options: ChaosOptions): Promise<string> {
+  const { env, operations, killEvery, random, killRedis } = options;
+  const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)];
+  const workers = await Promise.all(Array.from({ length: WORKERS }, () => startWorker(env)));
+  const people: KnownPerson[] = Array.from({ length: PEOPLE }, (_, i) => newPerson(`u${i}`));
+  const deleted: number[][] = [];
+  const counts = { operations: 0, failed: 0, workers: 0, managers: 0, redis: 0 };
+  let made = PEOPLE;
+  let kills = Promise.resolve();
+
+  async function operate(person: KnownPerson, worker: GalleryWorker): Promise<void> {
+    const faceid = `default-${person.userid}`;
+    const dice = random();
+    if (person.faces.length === 0 || dice < 0.55) {
+      const vector = [...randomUnitVector(random, TINY)];
+      const { id } = await worker.ask('enrol', 'default', person.userid, vector);
+      person.faces.push({ vector, id });
+    } else if (dice < 0.7) {
+      await worker.ask('remove', 'default', person.userid);
+      deleted.push(...person.faces.splice(0).map(({ vector }) => vector));
+      person.username = undefined;
+    } else if (dice < 0.8) {
+      const face = pick(person.faces);
+      await worker.ask('removeFace', faceid, face.id);
+      person.faces = person.faces.filter((other) => other !== face);
+      deleted.push(face.vector);
+    } else if (dice < 0.94) {
+      const username = `name ${counts.operations}`;
+      await worker.ask('rename', faceid, username);
+      person.username = username;
+    } else {
+      const userid = `u${made++}`;
+      await worker.ask('move', faceid, 'default', userid);
+      for (const face of person.faces) face.id = `default-${userid}${face.id.slice(faceid.length)}`;
+      person.userid = userid;
+    }
+  }
+
+  async function lane(): Promise<void> {
+    while (counts.operations < operations) {
+      const person = pick(people.filter(({ busy }) => !busy));
+      person.busy = true;
+      const number = ++counts.operations;
+      if (number % killEvery === 0) kills = kills.then(kill);
+      try {
+        await operate(person, pick(workers));
+      } catch (error) {
+        // Died or could not: it may have happened or not. Anything else is a wrong answer.
+        if (!(error instanceof WorkerError) || (error.code !== 'GONE' && error.code !== 'STORE_UNAVAILABLE'))
+          throw error;
+        counts.failed += 1;
+        person.uncertain = true;
+        // The person is left as he is and another takes his place.
+        people.push(newPerson(`u${made++}`));
+        if (error.code !== 'GONE') await sleep(50);
+        continue;
+      }
+      person.busy = false;
+    }
+  }
+
+  async function kill(): Promise<void> {
+    const dice = random();
+    const at = Math.floor(random() * WORKERS);
+    if (killRedis && dice < 0.3) {
+      counts.redis += 1;
+      await killRedis();
+    } else if (dice < 0.65) {
+      counts.workers += 1;
+      await workers[at].kill();
+      workers[at] = await startWorker(env);
+    } else {
+      counts.managers += 1;
+      const state = await workers[at].ask('state');
+      if (state?.pid) process.kill(state.pid, 'SIGKILL');
+    }
+  }
+
+  const started = Date.now();
+  await Promise.all(Array.from({ length: LANES }, lane));
+  await kills;
+  const seconds = (Date.now() - started) / 1000;
+
+  // A worker that starts now has nothing but the store to go by.
+  const fresh = await startWorker(env);
+  const everyone = [...workers, fresh];
+  try {
+    let snapshots: Snapshot[] = [];
+    await until(async () => {
+      snapshots = await Promise.all(everyone.map((worker) => worker.ask('snapshot')));
+      return snapshots.every((snapshot) => JSON.stringify(snapshot) === JSON.stringify(snapshots[3]));
+    }, 60_000).catch(() => undefined);
+    for (const snapshot of snapshots) assert.deepEqual(snapshot, snapshots[3]);
+    const [{ people: rows, vectors }] = snapshots;
+    assert.equal(
+      vectors,
+      rows.reduce((sum, [, , faces]) => sum + faces.length, 0),
+    );
+    await check(everyone, people, deleted, new Map(rows.map((row) => [row[0], row])));
+  } finally {
+    await Promise.all(everyone.map((worker) => worker.close()));
+  }
+  const { failed, workers: killed, managers, redis } = counts;
+  return (
+    `${counts.operations} operations in ${seconds.toFixed(0)} s, ${failed} not acknowledged; killed: ${killed} workers, ` +
+    `${managers} event managers, Redis ${redis} times; ${deleted.length} faces deleted, ${snapshotSize(people)} kept for certain`
+  );
+}
+
+const newPerson = (userid: string): KnownPerson => ({
+  userid,
+  faces: [],
+  username: undefined,
+  uncertain: false,
+  busy: false,
+});
+
+const snapshotSize = (people: KnownPerson[]) =>
+  people.filter(({ uncertain }) => !uncertain).reduce((sum, { faces }) => sum + faces.length, 0);
+
+async function check(
+  workers: GalleryWorker[],
+  people: KnownPerson[],
+  deleted: number[][],
+  rows: Map<string, Snapshot['people'][number]>,
+): Promise<void> {
+  for (const { userid, faces, username, uncertain } of people) {
+    if (uncertain) continue;
+    const row = rows.get(`default-${userid}`);
+    assert.deepEqual([...(row?.[2] ?? [])].sort(), faces.map(({ id }) => id).sort());
+    if (username !== undefined) assert.equal(row?.[1], username);
+    for (const { vector, id } of faces) {
+      for (const worker of workers) assert.equal((await worker.ask('nearest', vector))?.face, id);
+    }
+  }
+  for (const vector of deleted) {
+    for (const worker of workers) {
+      const found = await worker.ask('nearest', vector);
+      assert.ok(!found || found.distance > 1e-6, 'A deleted face was recognised.');
+    }
+  }
+}

@@ -1,0 +1,66 @@
+import type { AddressInfo } from 'node:net';
+import path from 'node:path';
+import { writeFile } from 'node:fs/promises';
+import type { TestContext } from 'node:test';
+import { decodeImage } from '../../src/vision/image.js';
+import type { AnalysedFace } from '../../src/vision/types.js';
+import type { Config } from '../../src/config.js';
+import { face, testApp, type TestApp } from './app.js';
+import { greyJpeg } from './pictures.js';
+import { temporaryFolder } from './temporary.js';
+
+/** Who is in the made pictures: a picture's width says it. The vectors of Ann and Bob lie 1.5 (squared L2) apart. */
+const PEOPLE: Record<string, AnalysedFace[]> = {
+  ann: [face(100, 0)],
+  ann2: [face(100, 0.1)],
+  bob: [face(90, 1.5)],
+  nobody: [],
+  both: [face(100, 0), face(90, 1.5)],
+  small: [face(20, 0)],
+};
+const WIDTH_OF = Object.fromEntries(Object.keys(PEOPLE).map((name, i) => [name, 64 + i]));
+export type Scene = 'ann' | 'ann2' | 'bob' | 'nobody' | 'both' | 'small';
+
+export function scene(name: Scene): Promise<Buffer> {
+  return greyJpeg(WIDTH_OF[name]);
+}
+
+/** The whole app over a vision that knows the people of the made pictures. */
+export async function compreFaceApp(
+  t: Pick<TestContext, 'after'>,
+  settings: Partial<Config> = {},
+): Promise<TestApp> {
+  const made = await testApp(t, settings);
+  const { vision } = made;
+  vision.analyze = async (bytes, options = {}) => {
+    vision.asked.push(options);
+    const { width, height } = await decodeImage(bytes, { maxPixels: 1e6 });
+    const name = Object.keys(WIDTH_OF).find((one) => WIDTH_OF[one] === width) ?? 'nobody';
+    const faces = PEOPLE[name].slice(0, options.maxFaces);
+    return { width, height, faces, times: { queue: 0, decode: 1, detect: 2, embed: 3 } };
+  };
+  return made;
+}
+
+export interface Listening extends TestApp {
+  port: number;
+  /** A file of a made picture, as a path that CompreFace's SDK takes for one: it begins with a dot. */
+  file: (name: Scene) => Promise<string>;
+}
+
+/** The app on a free port of the loopback, over HTTP. */
+export async function listeningCompreFace(
+  t: Pick<TestContext, 'after'>,
+  settings: Partial<Config> = {},
+): Promise<Listening> {
+  const made = await compreFaceApp(t, settings);
+  await made.app.listen({ host: '127.0.0.1', port: 0 });
+  const { port } = made.app.server.address() as AddressInfo;
+  const folder = await temporaryFolder(t);
+  const file = async (name: Scene) => {
+    const where = path.join(folder, `${name}.jpg`);
+    await writeFile(where, await scene(name));
+    return path.relative('.', where).replace(/^(?!\.)/, './');
+  };
+  return { ...made, port, file };
+}

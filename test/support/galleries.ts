@@ -1,0 +1,22 @@
+import { createFileStore } from '../../src/gallery/file-store.js';
+import { createGallery, type LiveGallery } from '../../src/gallery/gallery.js';
+import { createExactIndex } from '../../src/gallery/index/exact-index.js';
+import type { Person } from '../../src/gallery/types.js';
+
+/** Numbers in a vector of {@link openTiny}'s galleries. */
+export const TINY = 8;
+
+/** A gallery in a folder, of vectors of 8 numbers, searched by our own index. */
+export async function openTiny(
+  folder: string,
+  options: { pack?: string; warn?: (message: string) => void } = {},
+): Promise<LiveGallery> {
+  const { pack = 'tiny', warn = () => undefined } = options;
+  const store = createFileStore({ folder, pack, length: TINY, warn });
+  return createGallery({ pack, store, index: createExactIndex(TINY) });
+}
+
+/** A person in few words: the faceid, the name, and the ends of the faces' ids. */
+export function summarise({ faceid, username, metadata, faces }: Person): unknown {
+  return { faceid, username, metadata, faces: faces.map(({ id }) => id.split('_').at(-1)) };
+}

@@ -1,0 +1,78 @@
+/**
+ * A worker without networks: a gallery opened as the server opens it, told what to do by its parent. Every request
+ * `{id, verb, args}` is answered by `{id, result}` or `{id, error}`.
+ */
+import { loadConfig } from '../../src/config.js';
+import { KaomonError } from '../../src/errors.js';
+import { createExactIndex } from '../../src/gallery/index/exact-index.js';
+import { openGallery } from '../../src/gallery/open.js';
+import type { GalleryChange } from '../../src/gallery/types.js';
+import { TINY } from './galleries.js';
+
+const config = loadConfig();
+const pack = { id: 'tiny', embedder: { length: TINY } };
+const index = createExactIndex(TINY);
+const { gallery, events } = await openGallery(config, {
+  ...{ pack, index, follow: true, lookAfter: [1500, 4000] },
+  warn: () => undefined,
+});
+const changes: GalleryChange[] = [];
+/** When each change showed here, by the clock that all processes share. */
+const seen = new Map<string, number>();
+gallery.subscribe((change) => {
+  changes.push(change);
+  seen.set(
+    `${change.kind} ${change.face ?? change.faceid ?? change.groupid}`,
+    performance.timeOrigin + performance.now(),
+  );
+});
+
+const VERBS: Partial<Record<string, (...args: never[]) => unknown>> = {
+  async enrol(groupid: string, userid: string, vector: number[]) {
+    return gallery.enrol({ groupid, userid }, Float32Array.from(vector));
+  },
+  create: (groupid: string, userid: string) => gallery.createPerson({ groupid, userid }),
+  remove: (groupid: string, userid: string) => gallery.remove(groupid, userid),
+  removeFace: (faceid: string, id: string) => gallery.removeFace(faceid, id),
+  rename: (faceid: string, username: string) => gallery.updatePerson(faceid, { username }),
+  move: (faceid: string, groupid: string, userid: string) => gallery.movePerson(faceid, { groupid, userid }),
+  merge: (from: string, into: string) => gallery.mergePerson(from, into),
+  createGroup: (groupid: string) => gallery.createGroup({ groupid, groupname: groupid }),
+  async nearest(vector: number[]) {
+    const match = (await gallery.nearest(Float32Array.from(vector), 1)).at(0);
+    return match ? { faceid: match.person.faceid, face: match.face.id, distance: match.distance } : null;
+  },
+  /** Everything that this process knows, and how many vectors its index holds. */
+  snapshot: () => ({
+    groups: gallery.groups(),
+    people: gallery
+      .people()
+      .map(({ faceid, username, faces }) => [faceid, username, faces.map(({ id }) => id).sort()]),
+    vectors: index.size,
+  }),
+  changes: () => changes.map(({ kind, faceid, face }) => ({ kind, faceid, face })),
+  seen: (key: string) => seen.get(key) ?? null,
+  state: () => events?.info(),
+  async close() {
+    await gallery.close();
+    setImmediate(() => process.disconnect());
+  },
+};
+
+process.on('message', ({ id, verb, args }: { id: number; verb: string; args: never[] }) => {
+  void (async () => {
+    try {
+      process.send?.({ id, result: (await VERBS[verb]?.(...args)) ?? null });
+    } catch (error) {
+      const {
+        code = 'FAULT',
+        statusCode = 500,
+        retryAfter = null,
+      } = error instanceof KaomonError ? error : {};
+      process.send?.({ id, error: { code, statusCode, retryAfter, message: String(error) } });
+    }
+  })();
+});
+// Its parent is gone: so is everybody who could ask.
+process.on('disconnect', () => process.exit(0));
+process.send?.({ ready: true });

@@ -1,0 +1,78 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { TestContext } from 'node:test';
+import { openRedis, type RedisSettings, untilReady } from '../../src/redis.js';
+import { freePort } from './port.js';
+import { temporaryFolder } from './temporary.js';
+
+/** False when redis-server can be started here, else the reason to skip. */
+export const REDIS_MISSING: false | string =
+  spawnSync('redis-server', ['--version']).status === 0
+    ? false
+    : 'needs redis-server, which is not installed here';
+
+/** A Redis server of the test's own, on a free port of the loopback, with every write on disk before its answer. */
+export interface TestRedis {
+  settings: RedisSettings;
+  child: ChildProcess;
+  /** Ends it. @param signal SIGKILL: as a crash */
+  stop(signal?: NodeJS.Signals): Promise<void>;
+  /** Starts it again on the same port with the same data. */
+  start(): Promise<void>;
+}
+
+export async function startRedis(t: Pick<TestContext, 'after'>, more: string[] = []): Promise<TestRedis> {
+  const folder = await temporaryFolder(t);
+  const port = await freePort();
+  const password = 'only-for-tests';
+  const settings: RedisSettings = {
+    url: `redis://127.0.0.1:${port}`,
+    password,
+    sentinelPassword: '',
+    ca: '',
+    prefix: 'test',
+  };
+  const redis: TestRedis = {
+    settings,
+    child: launch(),
+    async stop(signal = 'SIGKILL') {
+      if (redis.child.exitCode !== null || redis.child.signalCode !== null) return;
+      const exited = once(redis.child, 'exit');
+      redis.child.kill(signal);
+      await exited;
+    },
+    async start() {
+      await redis.stop();
+      redis.child = launch();
+      await ready();
+    },
+  };
+
+  function launch(): ChildProcess {
+    const options = [
+      ...['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--requirepass', password],
+      ...['--appendonly', 'yes', '--appendfsync', 'always', '--save', '', ...more],
+    ];
+    return spawn('redis-server', options, { stdio: 'ignore' });
+  }
+
+  async function ready(): Promise<void> {
+    const connection = openRedis(settings, 'commands', () => undefined);
+    await untilReady(connection, 20_000);
+    connection.disconnect();
+  }
+
+  t.after(() => redis.stop());
+  await ready();
+  return redis;
+}
+
+/** Waits until the condition holds. @throws when it does not within the time, milliseconds */
+export async function until(condition: () => boolean | Promise<boolean>, within = 30_000): Promise<void> {
+  const end = Date.now() + within;
+  while (!(await condition())) {
+    if (Date.now() > end) throw new Error(`Waited ${within} ms in vain for ${condition.toString()}`);
+    await sleep(10);
+  }
+}
