@@ -2,7 +2,6 @@
  * The event manager: a child of one worker, which follows the log and hands its worker the events, batch by batch. It
  * says how far the worker is, and trims the log. It ends with its worker, whatever ends that.
  */
-import type { EventLog } from './log.js';
 import type { ToManager, ToWorker } from './messages.js';
 import { openLog } from './open-log.js';
 
@@ -20,6 +19,8 @@ const send = (message: ToWorker) => {
   if (process.connected) process.send?.(message);
 };
 let applied: ((position: string) => void) | undefined;
+/** What is to be done before this process follows its worker; set once it follows the log. */
+let strikeOff: (() => Promise<void>) | undefined;
 
 /** Sends and waits until the worker has it. */
 function handOver(message: ToWorker): Promise<string> {
@@ -34,7 +35,7 @@ async function follow(message: Extract<ToManager, { type: 'follow' }>): Promise<
   let { position } = message;
   const trouble = (reason: string | undefined) => send({ type: 'trouble', reason: reason ?? null });
   const log = await openLog(settings, trouble);
-  process.on('disconnect', () => void farewell(log, worker));
+  strikeOff = () => log.unregister(worker);
 
   log.follow(position, {
     async events(batch) {
@@ -58,13 +59,16 @@ function quietly(work: Promise<void> | undefined): void {
   void work?.catch(() => undefined);
 }
 
-async function farewell(log: EventLog, worker: string): Promise<void> {
+function farewell(): void {
   setTimeout(() => process.exit(0), FAREWELL);
-  await log.unregister(worker).catch(() => undefined);
-  process.exit(0);
+  void (strikeOff?.() ?? Promise.resolve()).catch(() => undefined).finally(() => process.exit(0));
 }
 
+// Heard from the first moment on: a worker may die while its log is still being opened, and nobody says it twice.
+process.on('disconnect', farewell);
 process.on('message', (message: ToManager) => {
   if (message.type === 'applied') applied?.(message.position);
   else void follow(message);
 });
+// It died before this file was loaded, and that was said to nobody.
+if (!process.connected) farewell();

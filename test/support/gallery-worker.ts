@@ -9,6 +9,8 @@ import { openGallery } from '../../src/gallery/open.js';
 import type { GalleryChange } from '../../src/gallery/types.js';
 import { TINY } from './galleries.js';
 
+// Its parent is gone, while the gallery opens as later: so is everybody who could ask.
+process.on('disconnect', () => process.exit(0));
 const config = loadConfig();
 const pack = { id: 'tiny', embedder: { length: TINY } };
 const index = createExactIndex(TINY);
@@ -73,6 +75,4 @@ process.on('message', ({ id, verb, args }: { id: number; verb: string; args: nev
     }
   })();
 });
-// Its parent is gone: so is everybody who could ask.
-process.on('disconnect', () => process.exit(0));
 process.send?.({ ready: true });
