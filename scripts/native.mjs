@@ -5,6 +5,7 @@
  * - sharp, esbuild and onnxruntime-node's CPU part ship inside their packages: nothing to do.
  * - faiss-node is compiled here, from its own source with our mends (native/faiss-mends.mjs), against Debian's
  *   faiss. Its prebuilt binary is not used: it loses 2 KB of memory with every query.
+ * - native/process_memory.cc is compiled beside it: what Node lacks to keep a process of many threads small.
  * - Without a compiler and without the right to install one, the server searches with ONNX Runtime, and the
  *   line printed here says what to install.
  */
@@ -22,6 +23,8 @@ const STAMP = path.join(RELEASE, 'kaomon.json');
 const HEADERS = ['kaomon_faiss.h', 'kaomon_vectors.h', 'kaomon_distance.h'].map((name) =>
   path.join(PROJECT_ROOT, 'scripts', 'native', name),
 );
+const PROCESS_MEMORY = path.join(PROJECT_ROOT, 'scripts', 'native', 'process_memory.cc');
+const PROCESS_MEMORY_BINARY = path.join(RELEASE, 'process-memory.node');
 /** faiss's distance of two vectors (`fvec_L2sqr`), as the linker knows it: kaomon_distance.h takes its place. */
 const DISTANCE = '_ZN5faiss11fvec_L2sqrEPKfS1_m';
 const DEBIAN_PACKAGES = ['g++', 'libfaiss-dev', 'libopenblas-dev'];
@@ -29,12 +32,13 @@ const DEBIAN_PACKAGES = ['g++', 'libfaiss-dev', 'libopenblas-dev'];
 /** What the binary depends on; a change compiles it anew. */
 function fingerprint() {
   const hash = createHash('sha256').update(`${MENDS_VERSION} ${process.arch} ${process.versions.modules}`);
-  for (const file of [path.join(PACKAGE, 'src', 'faiss.cc'), ...HEADERS]) hash.update(readFileSync(file));
+  for (const file of [path.join(PACKAGE, 'src', 'faiss.cc'), ...HEADERS, PROCESS_MEMORY])
+    hash.update(readFileSync(file));
   return hash.digest('hex');
 }
 
 function upToDate() {
-  if (!existsSync(BINARY) || !existsSync(STAMP)) return false;
+  if (![BINARY, PROCESS_MEMORY_BINARY, STAMP].every(existsSync)) return false;
   return JSON.parse(readFileSync(STAMP, 'utf8')).fingerprint === fingerprint();
 }
 
@@ -46,6 +50,32 @@ function faissLibrary() {
   );
 }
 
+/**
+ * Compiles one addon and proves in a process of its own that it works.
+ * @param {string} name
+ * @param {{work: string, args: string[], probe: (built: string) => string}} options args: what g++ is told beside what
+ *   holds for every addon; probe: a program that ends by another status than 0 when the addon does not work
+ * @returns {Promise<string>} the binary, in the work folder
+ */
+async function compileAddon(name, { work, args, probe }) {
+  const built = path.join(work, `${name}.node`);
+  const modules = path.join(PROJECT_ROOT, 'node_modules');
+  const result = await runProgram('g++', [
+    ...['-O3', '-shared', '-fPIC', '-std=c++17'],
+    // Exceptions of C++ become JavaScript's instead of ending the process.
+    ...['-DNAPI_VERSION=8', '-DNAPI_CPP_EXCEPTIONS', '-DNODE_ADDON_API_CPP_EXCEPTIONS_ALL'],
+    `-DNODE_GYP_MODULE_NAME=${name.replaceAll('-', '_')}`,
+    ...['-I', path.join(modules, 'node-addon-api'), '-I', path.join(modules, 'node-api-headers', 'include')],
+    ...[...args, '-o', built],
+  ]);
+  const log = path.join(work, `${name}.log`);
+  writeFileSync(log, result.output);
+  if (result.code !== 0) throw new SetupError(`${name} did not compile: see ${log}.`);
+  const proof = await runProgram(process.execPath, ['-e', probe(JSON.stringify(built))]);
+  if (proof.code !== 0) throw new SetupError(`the compiled ${name} does not work: ${proof.output.trim()}`);
+  return built;
+}
+
 async function compile() {
   const library = faissLibrary();
   if (!which('g++') || !library) throw new SetupError('there is no g++ or no faiss to compile against.');
@@ -54,28 +84,29 @@ async function compile() {
   mkdirSync(work, { recursive: true });
   mkdirSync(RELEASE, { recursive: true });
   const source = path.join(work, 'faiss-node.cc');
-  const built = path.join(work, 'faiss-node.node');
   writeFileSync(source, mendFaissNode(readFileSync(path.join(PACKAGE, 'src', 'faiss.cc'), 'utf8')));
-  const modules = path.join(PROJECT_ROOT, 'node_modules');
-  const result = await runProgram('g++', [
-    ...['-O3', '-shared', '-fPIC', '-std=c++17', '-fopenmp'],
-    // Exceptions of faiss become JavaScript's instead of ending the process.
-    ...['-DNAPI_VERSION=8', '-DNAPI_CPP_EXCEPTIONS', '-DNODE_ADDON_API_CPP_EXCEPTIONS_ALL'],
-    '-DNODE_GYP_MODULE_NAME=faiss_node',
-    ...['-I', path.join(modules, 'node-addon-api'), '-I', path.join(modules, 'node-api-headers', 'include')],
-    ...['-I', path.dirname(HEADERS[0]), ...HEADERS.slice(0, 2).flatMap((header) => ['-include', header])],
-    ...[source, `-Wl,--wrap=${DISTANCE}`, library, '-lopenblas', '-o', built],
+  const included = HEADERS.slice(0, 2).flatMap((header) => ['-include', header]);
+  const [faiss, processMemory] = await Promise.all([
+    compileAddon('faiss-node', {
+      work,
+      args: [
+        ...['-fopenmp', '-I', path.dirname(HEADERS[0]), ...included, source],
+        ...[`-Wl,--wrap=${DISTANCE}`, library, '-lopenblas'],
+      ],
+      probe: (built) => `const {IndexFlatL2, kaomonMended} = require(${built});
+        const index = new IndexFlatL2(2); index.add(new Float32Array([0, 0, 3, 4]));
+        const {distances: [d], labels: [l]} = index.search(new Float32Array([3, 3]), 1);
+        if (d !== 1 || l !== 1 || kaomonMended !== ${MENDS_VERSION}) process.exit(1);`,
+    }),
+    compileAddon('process-memory', {
+      work,
+      args: [PROCESS_MEMORY],
+      probe: (built) => `const bytes = Buffer.from(require(${built}).map(${JSON.stringify(PROCESS_MEMORY)}));
+        if (!bytes.equals(require('fs').readFileSync(${JSON.stringify(PROCESS_MEMORY)}))) process.exit(1);`,
+    }),
   ]);
-  writeFileSync(path.join(work, 'compile.log'), result.output);
-  if (result.code !== 0)
-    throw new SetupError(`faiss-node did not compile: see ${path.join(work, 'compile.log')}.`);
-  const probe = `const {IndexFlatL2, kaomonMended} = require(${JSON.stringify(built)});
-    const index = new IndexFlatL2(2); index.add(new Float32Array([0, 0, 3, 4]));
-    const {distances: [d], labels: [l]} = index.search(new Float32Array([3, 3]), 1);
-    if (d !== 1 || l !== 1 || kaomonMended !== ${MENDS_VERSION}) process.exit(1);`;
-  const proof = await runProgram(process.execPath, ['-e', probe]);
-  if (proof.code !== 0) throw new SetupError(`the compiled faiss-node does not work: ${proof.output.trim()}`);
-  renameSync(built, BINARY);
+  renameSync(faiss, BINARY);
+  renameSync(processMemory, PROCESS_MEMORY_BINARY);
   // A new file, not new text: a package folder that is linked with another checkout's stays as it was there.
   writeFileSync(`${STAMP}.new`, JSON.stringify({ fingerprint: fingerprint(), mends: MENDS_VERSION }));
   renameSync(`${STAMP}.new`, STAMP);

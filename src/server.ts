@@ -11,6 +11,7 @@ import type { Fetcher } from './models/download.js';
 import { type Progress, preparePack } from './models/prepare.js';
 import type { ReadyPack } from './models/types.js';
 import type { DetectLog } from './recognition/detect-log.js';
+import { limitHeaps } from './process-memory.js';
 import { createShutdown, endOnSignals, type Shutdown } from './shutdown.js';
 import { loadCredentials } from './tls.js';
 import { createVisionPool } from './vision/pool.js';
@@ -24,6 +25,7 @@ async function main(): Promise<void> {
   try {
     const config = loadConfig();
     log = createLogger(config.LOG_LEVEL, terminal);
+    limitHeaps();
     const shutdown = createShutdown(log, (code) => process.exit(code));
     endOnSignals(shutdown, log);
     const starting = start(config, log, shutdown);

@@ -1,6 +1,8 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { KaomonError } from '../errors.js';
-import { optimisedNetwork } from './optimised.js';
+import { mappedFile } from '../process-memory.js';
+import { forgetOptimised, optimisedNetwork } from './optimised.js';
+import { sessionOptions, type SessionPlace } from './session-options.js';
 
 /** The execution providers that are known here; ONNX Runtime drops a name it does not know in silence. */
 const PROVIDERS = new Set(['cpu', 'cuda', 'webgpu']);
@@ -50,6 +52,8 @@ export class Runtime {
   readonly #options: SessionOptions;
   readonly refused: RefusedProvider[] = [];
   #provider: string | undefined;
+  /** What sessions read their weights from; they hold no reference to it themselves. */
+  readonly #bytes: Uint8Array[] = [];
 
   /** @throws KaomonError SETUP when a provider's name is not known */
   constructor(options: SessionOptions) {
@@ -119,30 +123,31 @@ export class Runtime {
 
   async #create(provider: string, file: string, threads: number): Promise<InferenceSession> {
     const { gpuDevice = 0, cacheDir } = this.#options;
-    const options = (session: Record<string, string> = {}): InferenceSession.SessionOptions => ({
-      // One by one: a list in which the first is missing throws instead of falling back.
-      executionProviders: [provider === 'cuda' ? { name: 'cuda', deviceId: gpuDevice } : provider],
-      intraOpNumThreads: threads,
-      interOpNumThreads: 1,
-      executionMode: 'sequential',
-      // Plans of memory are kept for every shape that was ever seen: 25 MB for the shapes of a pyramid, and no faster.
-      enableMemPattern: false,
-      graphOptimizationLevel: 'all',
-      logSeverityLevel: 3,
-      // Spinning threads of one session slow every other one in the process three- to sevenfold.
-      extra: { session: { intra_op: { allow_spinning: '0' }, ...session } },
+    const place = { provider, threads, gpuDevice };
+    if (provider === 'cpu' && cacheDir) {
+      // The cache is a help, no need: a full disk or a damaged file costs time and memory only.
+      const optimised = await optimisedNetwork(file, cacheDir).catch(() => undefined);
+      if (optimised) {
+        try {
+          return await this.#openBytes(optimised, place);
+        } catch {
+          await forgetOptimised(optimised).catch(() => undefined);
+        }
+      }
+    }
+    return await InferenceSession.create(file, sessionOptions(place));
+  }
+
+  /** Opens an optimised network on the very bytes of its file: no session has weights of its own. */
+  async #openBytes(file: string, place: SessionPlace): Promise<InferenceSession> {
+    const bytes = await mappedFile(file);
+    const ownBytes = { use_ort_model_bytes_directly: '1', use_ort_model_bytes_for_initializers: '1' };
+    const session = await InferenceSession.create(bytes, {
+      ...sessionOptions(place, ownBytes),
+      graphOptimizationLevel: 'disabled',
     });
-    if (provider !== 'cpu' || !cacheDir) return await InferenceSession.create(file, options());
-    const ready = await optimisedNetwork(file, cacheDir, async (source, { graph, session }) => {
-      const saving = { ...options(session), optimizedModelFilePath: graph };
-      await (await InferenceSession.create(source, saving)).release();
-    }).catch(() => undefined);
-    // The cache is a help, no need: a full disk or a damaged file costs time and memory only.
-    return ready
-      ? await InferenceSession.create(ready, { ...options(), graphOptimizationLevel: 'disabled' }).catch(() =>
-          InferenceSession.create(file, options()),
-        )
-      : await InferenceSession.create(file, options());
+    this.#bytes.push(bytes);
+    return session;
   }
 }
 
