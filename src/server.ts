@@ -52,6 +52,7 @@ async function start(config: Config, log: Logger, shutdown: Shutdown): Promise<v
   const [pack, https] = await together(
     preparePack(config.MODEL_PACK, {
       modelsDir: config.MODELS_DIR,
+      precision: config.EMBEDDER_PRECISION,
       fetchSource: openFetcher(config),
       onProgress: progressLines(log),
     }),

@@ -12,7 +12,7 @@ import {
   proposeThresholds,
 } from '../recognition/calibration.js';
 import type { VisionPool } from '../vision/types.js';
-import { inParallel, note, openPack, openVision, runCommand } from './parts.js';
+import { inParallel, note, openPack, openVision, picturesBelow, runCommand } from './parts.js';
 
 const USAGE = `Usage: kaomon calibrate PEOPLE.. [--strangers DIR].. [--pack ID] [--json]
   PEOPLE     a folder with one folder a person, two or more pictures in each
@@ -20,7 +20,6 @@ const USAGE = `Usage: kaomon calibrate PEOPLE.. [--strangers DIR].. [--pack ID] 
   ID         the pack to calibrate; left out, the setting MODEL_PACK
 Measures how far apart pictures of one person and of different people lie, and what each threshold would cost.`;
 
-const PICTURE = /\.(jpe?g|png|webp|avif|gif|tiff?)$/i;
 const STEP = 0.02;
 
 interface Found {
@@ -166,15 +165,5 @@ async function foldersIn(folder: string): Promise<string[]> {
   return entries
     .filter((entry) => entry.isDirectory())
     .map(({ name }) => name)
-    .sort();
-}
-
-async function picturesBelow(folder: string): Promise<string[]> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch((cause: unknown) => {
-    throw new KaomonError('SETUP', `The folder ${folder} cannot be read.`, { cause });
-  });
-  return entries
-    .filter((entry) => entry.isFile() && PICTURE.test(entry.name))
-    .map((entry) => path.join(entry.parentPath, entry.name))
     .sort();
 }

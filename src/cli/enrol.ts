@@ -97,6 +97,7 @@ async function enrolPlace(place: string, options: EnrolOptions): Promise<number>
   );
   const pack = await preparePack(config.MODEL_PACK, {
     modelsDir: config.MODELS_DIR,
+    precision: config.EMBEDDER_PRECISION,
     fetchSource: createFetcher({ ...fetchSettings(config), hurry: true }),
     onProgress: ({ kind, message }) => kind === 'note' && console.error(message),
   });

@@ -9,7 +9,9 @@ import { listPacks, type PackStatus, preparePack, type Progress } from '../model
 const USAGE = `Usage: npm run models                    lists the model packs
        npm run models -- --json          the same for programs
        npm run models -- --fetch [PACK]  fetches a pack (facenet where none is named) and builds it
-       npm run models -- --from PLACE    builds what it can from published files in a folder, or from one file`;
+       npm run models -- --from PLACE    builds what it can from published files in a folder, or from one file
+       npm run models -- --int8 PICTURES [PACK]
+                                         makes the int8 form of a pack's embedder, measured on any pictures with faces`;
 
 const STATES = {
   installed: 'installed',
@@ -65,6 +67,7 @@ export async function main(words: string[]): Promise<number> {
       options: {
         fetch: { type: 'boolean', default: false },
         from: { type: 'string' },
+        int8: { type: 'string' },
         json: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },
       },
@@ -73,7 +76,7 @@ export async function main(words: string[]): Promise<number> {
       console.log(USAGE);
       return 0;
     }
-    if (positionals.length > (values.fetch ? 1 : 0)) {
+    if (positionals.length > (values.fetch || values.int8 !== undefined ? 1 : 0)) {
       throw new KaomonError('SETUP', `"${positionals.at(-1)}" is one word too many.\n${USAGE}`);
     }
     const config = loadConfig();
@@ -83,6 +86,18 @@ export async function main(words: string[]): Promise<number> {
       const { packs, missing } = await installFrom(path.resolve(values.from), context);
       console.log(`Installed: ${packs.join(', ') || 'a part of a pack'}.`);
       if (missing.length > 0) console.log(`Not there: ${missing.join(', ')}.`);
+      return 0;
+    }
+    if (values.int8 !== undefined) {
+      const { makeInt8 } = await import('./int8.js');
+      const { faces, least, mean } = await makeInt8(
+        path.resolve(values.int8),
+        positionals.at(0) ?? MODEL_PACK,
+        config,
+      );
+      console.log(
+        `Made: on ${faces} other faces its embeddings have a cosine of ${mean.toFixed(4)} to the float ones, ${least.toFixed(4)} at the least. Start with EMBEDDER_PRECISION=int8.`,
+      );
       return 0;
     }
     if (values.fetch) {

@@ -1,4 +1,6 @@
 /** What the commands share: the parts of the server, opened by the same settings, without the server. */
+import { readdir } from 'node:fs/promises';
+import path from 'node:path';
 import type { Config } from '../config.js';
 import { KaomonError } from '../errors.js';
 import { openGallery as openSharedGallery } from '../gallery/open.js';
@@ -9,12 +11,21 @@ import type { ReadyPack } from '../models/types.js';
 import { createVisionPool } from '../vision/pool.js';
 import type { VisionPool } from '../vision/types.js';
 
+const PICTURE = /\.(jpe?g|png|webp|avif|gif|tiff?)$/i;
+
 /** A line of progress or warning; results go to standard output. */
 export const note = (message: string): void => void process.stderr.write(`  ${message}\n`);
 
 /** The pack of a name, built where need be; nothing is fetched. @throws KaomonError SETUP */
-export function openPack(id: string, { MODELS_DIR }: Config): Promise<ReadyPack> {
-  return preparePack(id, { modelsDir: MODELS_DIR, onProgress: ({ message }) => note(message) });
+export function openPack(
+  id: string,
+  { MODELS_DIR, EMBEDDER_PRECISION }: Pick<Config, 'MODELS_DIR' | 'EMBEDDER_PRECISION'>,
+): Promise<ReadyPack> {
+  return preparePack(id, {
+    modelsDir: MODELS_DIR,
+    precision: EMBEDDER_PRECISION,
+    onProgress: ({ message }) => note(message),
+  });
 }
 
 /** The caller closes it. @throws KaomonError NO_MODEL, SETUP */
@@ -37,6 +48,17 @@ export function openVision(pack: ReadyPack, config: Config): Promise<VisionPool>
 export async function openGallery(pack: ReadyPack, config: Config): Promise<Gallery> {
   const index = createExactIndex(pack.embedder.length);
   return (await openSharedGallery(config, { pack, index, warn: note, follow: false })).gallery;
+}
+
+/** Files with a picture's name in a folder and those below it, in order. @throws KaomonError SETUP */
+export async function picturesBelow(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch((cause: unknown) => {
+    throw new KaomonError('SETUP', `The folder ${folder} cannot be read.`, { cause });
+  });
+  return entries
+    .filter((entry) => entry.isFile() && PICTURE.test(entry.name))
+    .map((entry) => path.join(entry.parentPath, entry.name))
+    .sort();
 }
 
 /**

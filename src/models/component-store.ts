@@ -6,6 +6,7 @@ import { Value } from 'typebox/value';
 import { KaomonError } from '../errors.js';
 import { BUILDER_VERSION, type Component, type PublishedSource, type Source } from './component.js';
 import { renameSynced, sha256Of, sha256OfFile, statFile, withLock, writeSynced } from './files.js';
+import type { Precision } from './types.js';
 
 const MANIFEST = 'manifest.json';
 /** Folder of published weights below the models folder: fetched, or put there by hand. */
@@ -55,6 +56,8 @@ export interface ComponentContext {
     onProgress: (progress: Progress) => void,
   ) => Promise<void>;
   readonly onProgress?: (progress: Progress) => void;
+  /** What the embedder is to compute in; left out, float32. */
+  readonly precision?: Precision;
 }
 
 /** What is on disk of a component. */

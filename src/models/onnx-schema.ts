@@ -3,7 +3,7 @@ import protobuf from 'protobufjs';
 const field = (id: number, type: string, rule?: 'repeated') => ({ id, type, ...(rule && { rule }) });
 
 /**
- * The part of ONNX's published protobuf schema (onnx.proto, IR version 8) that writing a graph of tensors needs:
+ * The part of ONNX's published protobuf schema (onnx.proto, IR version 8) that a graph of tensors of ours needs:
  * field numbers and types as published, everything else left out.
  */
 const schema = protobuf.Root.fromJSON({
@@ -68,7 +68,7 @@ const GraphProto = schema.lookupType('GraphProto');
 const TensorProto = schema.lookupType('TensorProto');
 
 /** ONNX's numbers for the element types we write. */
-export const ELEMENT_TYPE = { float32: 1, uint8: 2, int32: 6, int64: 7 } as const;
+export const ELEMENT_TYPE = { float32: 1, uint8: 2, int8: 3, int32: 6, int64: 7, float16: 10 } as const;
 /** ONNX's numbers for the kinds of attribute we write. */
 export const ATTRIBUTE_TYPE = { float: 1, int: 2, string: 3, floats: 6, ints: 7 } as const;
 
@@ -98,7 +98,8 @@ export interface TensorMessage {
 export interface ValueMessage {
   name: string;
   type: {
-    tensorType: { elemType: number; shape: { dim: ({ dimValue: number } | { dimParam: string })[] } };
+    /** Without a shape: any. */
+    tensorType: { elemType: number; shape?: { dim: ({ dimValue: number } | { dimParam: string })[] } };
   };
 }
 export interface GraphMessage {
@@ -108,6 +109,8 @@ export interface GraphMessage {
   input: ValueMessage[];
   output: ValueMessage[];
 }
+
+const PRODUCER = 'kaomon';
 
 /** Field numbers of what {@link encodeModel} joins by hand. */
 const FIELD = { modelGraph: 7, graphInitializer: 5, tensorRawData: 9 } as const;
@@ -122,7 +125,7 @@ const FIELD = { modelGraph: 7, graphInitializer: 5, tensorRawData: 9 } as const;
 export function encodeModel(graph: GraphMessage): Uint8Array {
   const head = ModelProto.encode({
     irVersion: 8,
-    producerName: 'kaomon',
+    producerName: PRODUCER,
     opsetImport: [{ domain: '', version: 17 }],
   }).finish();
   const structure = GraphProto.encode({ ...graph, initializer: [] }).finish();
@@ -135,6 +138,25 @@ export function encodeModel(graph: GraphMessage): Uint8Array {
   const body = [structure, ...tensors.flat()];
   const size = body.reduce((sum, part) => sum + part.length, 0);
   return Buffer.concat([head, fieldHead(FIELD.modelGraph, size), ...body]);
+}
+
+/**
+ * Reads back what {@link encodeModel} wrote.
+ * @param bytes of an `.onnx` file; the weights of the answer are views into it
+ * @returns undefined for a network that is not of our making: it may hold what this schema does not know
+ */
+export function decodeModel(bytes: Uint8Array): GraphMessage | undefined {
+  let model: protobuf.Message;
+  try {
+    model = ModelProto.decode(bytes);
+  } catch {
+    return undefined;
+  }
+  const { producerName, graph } = ModelProto.toObject(model, { longs: Number, arrays: true }) as {
+    producerName?: string;
+    graph?: GraphMessage;
+  };
+  return producerName === PRODUCER ? graph : undefined;
 }
 
 /** What stands before a field of bytes: its number with wire type 2, and how many there are. */

@@ -12,6 +12,7 @@ import {
 import { SSD } from './components.js';
 import { checkOwnPack, ownPackCandidates, readOwnPack, type OwnPack } from './own-pack.js';
 import { AGE_GENDER_COMPONENT, DETECTORS, EMBEDDERS, PACKS, type Pack } from './packs.js';
+import { embedderIn } from './variants.js';
 import type { Alignment, ReadyDetector, ReadyPack } from './types.js';
 
 export type { ComponentContext as PrepareContext, Progress } from './component-store.js';
@@ -28,7 +29,13 @@ const PACK_ID = /^[a-z0-9][a-z0-9+._-]{0,63}$/;
  * @throws KaomonError SETUP when there is no such pack, or its weights are missing or damaged
  */
 export async function preparePack(id: string, context: ComponentContext): Promise<ReadyPack> {
-  if (id === 'auto') return await prepareBest(context);
+  // A form that is missing is told: it is no reason to take another pack.
+  const pack = id === 'auto' ? await prepareBest(context) : await prepareNamed(id, context);
+  const { modelsDir, precision = 'float32' } = context;
+  return { ...pack, embedder: await embedderIn(precision, pack.embedder, modelsDir) };
+}
+
+async function prepareNamed(id: string, context: ComponentContext): Promise<ReadyPack> {
   const pack = PACKS.find((candidate) => candidate.id === id);
   if (pack) return await prepareOurs(pack, context);
   const own = PACK_ID.test(id) ? await readOwnPack(id, context.modelsDir) : undefined;
@@ -60,7 +67,7 @@ async function prepareBest(context: ComponentContext): Promise<ReadyPack> {
   const isFirst = !(await packIsBuilt(EMBEDDED, context));
   if ((context.fetchSource && isFirst) || (await packIsAtHand(PREFERRED, context))) {
     try {
-      return await preparePack(PREFERRED, context);
+      return await prepareNamed(PREFERRED, context);
     } catch (error) {
       // Whatever is wrong with the better pack, the embedded one serves meanwhile.
       if (!(error instanceof KaomonError)) throw error;
@@ -70,7 +77,7 @@ async function prepareBest(context: ComponentContext): Promise<ReadyPack> {
   } else if (context.fetchSource) {
     context.onProgress?.({ kind: 'note', message: `The pack ${EMBEDDED} serves. ${OFFER}` });
   }
-  return await preparePack(EMBEDDED, context);
+  return await prepareNamed(EMBEDDED, context);
 }
 
 async function packIsBuilt(id: string, context: ComponentContext): Promise<boolean> {

@@ -195,7 +195,8 @@ function isRowMajor(shape: readonly number[], strides: readonly number[]): boole
 }
 
 /** IEEE 754 binary16. */
-function halfToNumber(half: number): number {
+/** A number of IEEE 754 binary16. */
+export function halfToNumber(half: number): number {
   const sign = half & 0x8000 ? -1 : 1;
   const exponent = (half >> 10) & 0x1f;
   const fraction = half & 0x3ff;

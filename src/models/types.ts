@@ -33,11 +33,16 @@ export type ReadyDetector =
       readonly landmarks?: string;
     };
 
+/** The numbers that an embedder's network computes in. */
+export type Precision = 'float32' | 'float16' | 'int8';
+
 /** An embedder's network: `faces` [n, 3, size, size] -> `embeddings` [n, length]. */
 export interface ReadyEmbedder {
   /** `facenet`, `faceapi`, or the name in a user's manifest. */
   readonly name: string;
   readonly network: string;
+  /** Left out: float32. */
+  readonly precision?: Precision;
   /** Numbers in one embedding. */
   readonly length: number;
   /** Side of the square input, pixels. */

@@ -1,6 +1,6 @@
 import { KaomonError } from '../errors.js';
 import type { ReadyEmbedder } from '../models/types.js';
-import { facePlanes } from './align.js';
+import { facesInput } from './faces-input.js';
 import type { Network, Runtime, ValueInfo } from './ort.js';
 import { ALONE, sharedFloats, type Team } from './team.js';
 
@@ -34,36 +34,21 @@ export async function createEmbedder(
   spec: ReadyEmbedder,
   team: Team = ALONE,
 ): Promise<Embedder> {
-  const { size, length, mean, scale, colour } = spec;
-  const plane = size * size;
-  const face = 3 * plane;
-  let faces = new Float32Array(face);
+  const { size, length } = spec;
+  const face = 3 * size * size;
   let ends: Ends = { input: '', output: '', takesMany: false };
   const network = await runtime.open(spec.network, (opened) => {
     ends = findEnds(opened, spec);
-    return { [ends.input]: { data: faces, shape: [1, 3, size, size] } };
+    return { [ends.input]: { data: new Float32Array(face), shape: [1, 3, size, size] } };
   });
   const { input, output, takesMany } = ends;
   const mostFaces = takesMany ? BATCH[runtime.provider === 'cpu' ? 'cpu' : 'gpu'] : 1;
-  faces = new Float32Array(mostFaces * face);
-
-  function fill(crop: Uint8Array, index: number): void {
-    facePlanes(crop, size, faces, index);
-    const start = index * face;
-    if (colour === 'bgr') {
-      const red = faces.slice(start, start + plane);
-      faces.copyWithin(start, start + 2 * plane, start + face);
-      faces.set(red, start + 2 * plane);
-    }
-    if (mean !== 0 || scale !== 1) {
-      for (let i = start; i < start + face; i++) faces[i] = (faces[i] - mean) * scale;
-    }
-  }
+  const faces = facesInput(spec, mostFaces);
 
   /** @returns views that hold until the next run */
   async function run(crops: readonly Uint8Array[]): Promise<Float32Array[]> {
-    crops.forEach(fill);
-    const data = faces.subarray(0, crops.length * face);
+    crops.forEach((crop, i) => faces.fill(crop, i));
+    const data = faces.data.subarray(0, crops.length * face);
     const results = await network.run({ [input]: { data, shape: [crops.length, 3, size, size] } });
     const rows = results[output];
     if (rows.length !== crops.length * length) {

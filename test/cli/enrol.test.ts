@@ -1,45 +1,21 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { createFileStore } from '../../src/gallery/file-store.js';
 import { createGallery } from '../../src/gallery/gallery.js';
 import { createExactIndex } from '../../src/gallery/index/exact-index.js';
 import { contentOf } from '../support/batch.js';
+import { startCommand } from '../support/command.js';
 import { idOf, peopleIn } from '../support/faces.js';
 import { shared, SHARED_MISSING } from '../support/shared.js';
 import { temporaryFolder } from '../support/temporary.js';
 import { until } from '../support/until.js';
 
-const COMMAND = fileURLToPath(new URL('../support/run-command.js', import.meta.url));
-
-interface Run {
-  child: ChildProcess;
-  /** What was written on both streams so far. */
-  text: () => string;
-  ended: Promise<{ code: number | null; signal: string | null }>;
-}
-
-/** The command as a child process, over folders of the test's own. */
-function start(env: Record<string, string>, args: string[]): Run {
-  const child = spawn(process.execPath, [COMMAND, 'enrol', ...args], {
-    env: { PATH: process.env.PATH, MODEL_PACK: 'faceapi', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let text = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.on('data', (chunk: Buffer) => (text += chunk.toString()));
-  }
-  const ended = once(child, 'close').then(([code, signal]: (number | string | null)[]) => ({
-    code: code as number | null,
-    signal: signal as string | null,
-  }));
-  return { child, text: () => text, ended };
-}
+/** The command over folders of the test's own. */
+const start = (env: Record<string, string>, args: string[]) =>
+  startCommand('enrol', args, { MODEL_PACK: 'faceapi', ...env });
 
 async function runToEnd(env: Record<string, string>, ...args: string[]) {
   const run = start(env, args);

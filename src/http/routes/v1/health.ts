@@ -21,6 +21,7 @@ const HealthSchema = Type.Object({
       licence: Type.String(),
       detector: Type.String(),
       embedder: Type.String(),
+      precision: Type.String({ description: 'Numbers that the embedder computes in.' }),
     }),
   ),
   thresholds: Type.Optional(
@@ -102,7 +103,10 @@ export function healthRoutes(app: App, { vision, gallery, pack, identical, event
         status,
         version: VERSION,
         uptime: Math.round(process.uptime()),
-        pack: { id, title, licence, detector: detector.kind, embedder: embedder.name },
+        pack: {
+          ...{ id, title, licence, detector: detector.kind },
+          ...{ embedder: embedder.name, precision: embedder.precision ?? 'float32' },
+        },
         thresholds: { identical, sure: Math.min(thresholds.sure, identical) },
         vision: state,
         gallery: gallery.info(),

@@ -1,0 +1,35 @@
+import type { ReadyEmbedder } from '../models/types.js';
+import { facePlanes } from './align.js';
+
+/** The numbers that an embedder's network reads, and how faces come into them. */
+export interface FacesInput {
+  /** [n, 3, size, size], kept for every run. */
+  readonly data: Float32Array;
+  /** @param crop RGB, interleaved, `size * size * 3` bytes; only read */
+  fill(crop: Uint8Array, index: number): void;
+}
+
+/** @param count faces a run, at most */
+export function facesInput(
+  { size, colour, mean, scale }: Pick<ReadyEmbedder, 'size' | 'colour' | 'mean' | 'scale'>,
+  count: number,
+): FacesInput {
+  const plane = size * size;
+  const face = 3 * plane;
+  const data = new Float32Array(count * face);
+  return {
+    data,
+    fill(crop, index) {
+      facePlanes(crop, size, data, index);
+      const start = index * face;
+      if (colour === 'bgr') {
+        const red = data.slice(start, start + plane);
+        data.copyWithin(start, start + 2 * plane, start + face);
+        data.set(red, start + 2 * plane);
+      }
+      if (mean !== 0 || scale !== 1) {
+        for (let i = start; i < start + face; i++) data[i] = (data[i] - mean) * scale;
+      }
+    },
+  };
+}
