@@ -37,8 +37,9 @@ export async function benchEvents(
       await first.send('POST', '/api/v1/groups', { groupid: 'bench', groupname: 'Bench' });
       const samples: number[] = [];
       for (let i = 0; i < effort.enrolments; i++) {
-        await first.send('POST', '/api/v1/people', { groupid: 'bench', userid: `person${i}` });
-        samples.push(await known(`/api/v1/people/bench_person${i}`));
+        const person = { groupid: 'bench', userid: `person${i}` };
+        const { faceid } = (await first.send('POST', '/api/v1/people', person)) as { faceid: string };
+        samples.push(await known(`/api/v1/people/${faceid}`));
       }
       add(
         rowOf(

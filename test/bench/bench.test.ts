@@ -5,6 +5,7 @@ import { describe, it, type TestContext } from 'node:test';
 import { compareReports, describeComparison } from '../../src/bench/compare.js';
 import type { BenchContext, Effort } from '../../src/bench/effort.js';
 import { makeFrame } from '../../src/bench/frames.js';
+import { benchEvents } from '../../src/bench/events.js';
 import { benchHttp } from '../../src/bench/http.js';
 import { type Report, type Row, quantile, toMarkdown } from '../../src/bench/report.js';
 import { runBench } from '../../src/bench/run.js';
@@ -76,7 +77,7 @@ describe('the benchmark', () => {
     assert.match(table, /\| 3,000 \|/);
   });
 
-  it('measures the stages of a frame and a server under load', async (t) => {
+  it('measures the stages of a frame, a server under load and how one worker hears of another', async (t) => {
     const { context, rows } = await contextOf(t);
     const { MODELS_DIR } = loadConfig({});
     const pack = await preparePack('faceapi', { modelsDir: MODELS_DIR });
@@ -86,6 +87,12 @@ describe('the benchmark', () => {
     for (const stage of ['decode', 'detect', 'embed', 'whole']) assert.ok(stages.includes(stage), stage);
     const env = { MODEL_PACK: 'faceapi', MODELS_DIR, VISION_THREADS: '1' };
     await benchHttp({ pack, env }, [frame], context);
+    await benchEvents(env, context);
+    const events = rows.filter(({ section }) => section === 'events');
+    assert.deepEqual(
+      events.map(({ measure, samples }) => [measure, samples]),
+      [['known after', TINY.enrolments]],
+    );
     const cases = rows.filter(({ section, unit }) => section === 'http' && unit === '/s').map(({ of }) => of);
     assert.deepEqual(cases, ['1 client, made', '2 clients, made']);
   });
