@@ -142,7 +142,7 @@ export const SettingsSchema = Type.Object({
   EMBEDDER_PRECISION: Type.Union([Type.Literal('float32'), Type.Literal('float16'), Type.Literal('int8')], {
     default: 'float32',
     description:
-      'Numbers that the embedder computes in. `int8`: twice as fast on a CPU and a quarter of the memory, made by `npm run models -- --int8 PICTURES`; `float16`: for a GPU.',
+      'Numbers that the embedder computes in. `int8`: half the time on a CPU, made by `npm run models -- --int8 PICTURES`; `float16`: for a GPU.',
   }),
   NETWORK_THREADS: Type.Integer({
     default: Math.max(1, Math.min(4, availableParallelism())),

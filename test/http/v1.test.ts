@@ -20,7 +20,10 @@ describe('GET /api/v1/health', () => {
     assert.deepEqual(rest, {
       status: 'ok',
       version: VERSION,
-      pack: { id: 'tiny', title: PACK.title, licence: 'MIT', detector: 'ssd', embedder: 'tiny' },
+      pack: {
+        ...{ id: 'tiny', title: PACK.title, licence: 'MIT', detector: 'ssd' },
+        ...{ embedder: 'tiny', precision: 'float32' },
+      },
       thresholds: { identical: 0.2, sure: 0.2 },
       vision: vision.state,
       gallery: {
