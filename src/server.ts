@@ -138,6 +138,7 @@ function openVision(config: Config, pack: ReadyPack): Promise<VisionPool> {
     minFaceSize: config.MIN_FACE_SIZE,
     poolThreads: config.VISION_THREADS,
     queueLength: config.VISION_QUEUE,
+    ...(config.VISION_BATCH > 0 && { atOnce: config.VISION_BATCH }),
   });
 }
 

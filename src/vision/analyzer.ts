@@ -13,7 +13,7 @@ import { measureQuality } from './quality.js';
 import { Resampler } from './resample.js';
 import { ALONE, type Team } from './team.js';
 import { associate, type Found, isFound, likeness, lookOf, sceneOf } from './track.js';
-import type { AnalysedFace, Analysis, AnalyzeOptions, Detection, Picture } from './types.js';
+import type { AnalysedFace, Analysis, AnalyzeOptions, Detection, Picture, StageTimes } from './types.js';
 
 const AGE_SIDE = 112;
 /** A known face whose look is less like its last one than this is embedded anew (docs/performance.md). */
@@ -33,10 +33,32 @@ export interface AnalyzerSettings {
   minFaceSize: number;
 }
 
-/** One vision thread's work: picture in, faces out. One call at a time. */
+/** An encoded picture, only read, and what to look for in it. */
+export interface AskedPicture {
+  bytes: Uint8Array;
+  options: AnalyzeOptions;
+}
+
+/** A picture whose faces are found and cut out. */
+interface Look {
+  options: AnalyzeOptions;
+  picture: Picture;
+  detections: Detection[];
+  faces: AnalysedFace[];
+  /** Which of the faces are to be embedded: they have a crop. */
+  isEmbedded: boolean[];
+  crops: (Uint8Array | undefined)[];
+  times: StageTimes;
+  detected: number;
+}
+
+/** One vision thread's work: pictures in, faces out. One call at a time. */
 export interface Analyzer {
-  /** @param bytes an encoded picture; only read */
-  analyze(bytes: Uint8Array, options: AnalyzeOptions): Promise<Analysis>;
+  /**
+   * @param asked one picture, or several, whose faces are then embedded together
+   * @returns what became of each, in their order: nobody's failure is another's
+   */
+  analyze(asked: readonly AskedPicture[]): Promise<PromiseSettledResult<Analysis>[]>;
   readonly provider: string;
   readonly refusedProviders: readonly RefusedProvider[];
   release(): Promise<void>;
@@ -80,62 +102,81 @@ export async function createAnalyzer(settings: AnalyzerSettings, team: Team = AL
     return found.sort((a, b) => largestFirst(a.detection, b.detection));
   }
 
+  /** Everything up to the embeddings. */
+  async function look({ bytes, options }: AskedPicture): Promise<Look> {
+    const start = performance.now();
+    const picture = await decodeImage(bytes, settings);
+    const decoded = performance.now();
+    const found = (await find(picture, options)).slice(0, options.maxFaces);
+    const detections = found.map(({ detection }) => detection);
+    const detected = performance.now();
+
+    const faces = detections.map(({ box, probability, landmarks }): AnalysedFace => ({
+      ...{ box, probability, landmarks },
+    }));
+    if (options.track) remember(picture, faces, found);
+    const isEmbedded = faces.map((face) => (options.embed ?? true) && isNews(face, options));
+    const crops = faces.map((_, i) => {
+      if (!isEmbedded[i] && !options.quality && !options.crops) return undefined;
+      const crop = new Uint8Array(3 * size * size);
+      alignFace(alignment, picture, detections[i], size, resampler, crop);
+      return crop;
+    });
+    const times = { queue: 0, decode: decoded - start, detect: detected - decoded, embed: 0 };
+    return { options, picture, detections, faces, isEmbedded, crops, times, detected };
+  }
+
+  async function finish(looked: Look): Promise<Analysis> {
+    const { options, picture, detections, faces, crops, times, detected } = looked;
+    if (options.quality) {
+      crops.forEach((crop, i) => {
+        if (crop) faces[i].quality = measureQuality(detections[i], crop, size);
+      });
+    }
+    if (options.ageGender && ageGender) await ageGender.describe(picture, detections, faces);
+    if (options.crops) {
+      const pngs = await Promise.all(crops.map(async (crop) => (crop ? await toPng(crop, size) : undefined)));
+      pngs.forEach((png, i) => {
+        if (png) faces[i].crop = png;
+      });
+    }
+    const { width, height } = picture;
+    times.embed = performance.now() - detected;
+    return { width, height, faces, times, ...(options.track && { scene: sceneOf(picture) }) };
+  }
+
+  /** The faces of all pictures in one go. */
+  async function embedAll(looks: readonly Look[]): Promise<void> {
+    const wanted = looks.flatMap(({ faces, crops, isEmbedded }) =>
+      faces.flatMap((face, i) => {
+        const crop = isEmbedded[i] ? crops[i] : undefined;
+        return crop ? [{ face, crop }] : [];
+      }),
+    );
+    const embeddings = await embedder.embed(wanted.map(({ crop }) => crop));
+    wanted.forEach(({ face }, i) => (face.embedding = embeddings[i]));
+  }
+
   return {
     get provider() {
       return runtime.provider;
     },
     refusedProviders: runtime.refused,
 
-    async analyze(bytes, options) {
-      const start = performance.now();
-      const picture = await decodeImage(bytes, settings);
-      const decoded = performance.now();
-      const found = (await find(picture, options)).slice(0, options.maxFaces);
-      const detections = found.map(({ detection }) => detection);
-      const detected = performance.now();
-
-      const faces = detections.map(({ box, probability, landmarks }): AnalysedFace => ({
-        ...{ box, probability, landmarks },
-      }));
-      if (options.track) remember(picture, faces, found);
-      const embed = options.embed ?? true;
-      const embedded = embed ? faces.filter((face) => isNews(face, options)) : [];
-      const crops = faces.map((face, i) => {
-        if (!embedded.includes(face) && !options.quality && !options.crops) return undefined;
-        const crop = new Uint8Array(3 * size * size);
-        alignFace(alignment, picture, detections[i], size, resampler, crop);
-        return crop;
-      });
-      if (options.quality) {
-        crops.forEach((crop, i) => {
-          if (crop) faces[i].quality = measureQuality(detections[i], crop, size);
-        });
+    async analyze(asked) {
+      const looks: PromiseSettledResult<Look>[] = [];
+      // One after the other: the networks keep their buffers.
+      for (const one of asked) looks.push(...(await Promise.allSettled([look(one)])));
+      const good = looks.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+      const [embedded] = await Promise.allSettled([embedAll(good)]);
+      const results: PromiseSettledResult<Analysis>[] = [];
+      for (const looked of looks) {
+        const failure = [looked, embedded].find((result) => result.status === 'rejected');
+        if (failure) results.push(failure);
+        else if (looked.status === 'fulfilled')
+          results.push(...(await Promise.allSettled([finish(looked.value)])));
       }
-      const embeddings = await embedder.embed(
-        crops.filter((crop, i) => embedded.includes(faces[i])).filter((crop) => crop !== undefined),
-      );
-      embedded.forEach((face, i) => (face.embedding = embeddings[i]));
-      if (options.ageGender && ageGender) await ageGender.describe(picture, detections, faces);
-      if (options.crops) {
-        const pngs = await Promise.all(
-          crops.map(async (crop) => (crop ? await toPng(crop, size) : undefined)),
-        );
-        pngs.forEach((png, i) => {
-          if (png) faces[i].crop = png;
-        });
-      }
-      return {
-        width: picture.width,
-        height: picture.height,
-        faces,
-        times: {
-          queue: 0,
-          decode: decoded - start,
-          detect: detected - decoded,
-          embed: performance.now() - detected,
-        },
-        ...(options.track && { scene: sceneOf(picture) }),
-      };
+      return results;
     },
 
     async release() {

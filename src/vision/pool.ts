@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Worker } from 'node:worker_threads';
 import { fromPlainError, KaomonError } from '../errors.js';
 import type { AnalyzerSettings } from './analyzer.js';
-import type { FromThread, ThreadSettings, ToThread } from './messages.js';
+import type { FromThread, PictureResult, ThreadSettings, ToThread } from './messages.js';
 import { BUSY, IDLE, sharedInts } from './team.js';
 import type { Analysis, AnalyzeOptions, VisionInfo, VisionPool } from './types.js';
 
@@ -10,6 +10,9 @@ import type { Analysis, AnalyzeOptions, VisionInfo, VisionPool } from './types.j
 const RETRY_AFTER = 2;
 /** A thread that dies this often in a row is not replaced any more: the fault is not the pictures'. */
 const MAX_DEATHS = 5;
+
+/** Pictures at once on a GPU: their faces fill the embedder's batch of eight, and the first waits for few others. */
+const ON_GPU = 4;
 
 /**
  * Room for a thread's short-lived objects, MB. A frame leaves little besides its picture, which is freed after the
@@ -22,12 +25,23 @@ export interface PoolSettings extends AnalyzerSettings {
   poolThreads: number;
   /** Pictures that may wait for a thread. */
   queueLength: number;
+  /**
+   * Waiting pictures that a thread takes at once, so that their faces are embedded together; nobody waits for others to
+   * come. Left out: one on a CPU, where it gains nothing, and {@link ON_GPU} on a GPU.
+   */
+  atOnce?: number;
+  /** What a thread runs; left out, thread.ts. */
+  program?: URL;
 }
+
+const PROGRAM = new URL('./thread.js', import.meta.url);
 
 interface Task {
   bytes: Uint8Array;
   options: AnalyzeOptions;
   queuedAt: number;
+  /** It was among several when a thread died: it may be the one, and takes nobody with it again. */
+  alone: boolean;
   resolve: (analysis: Analysis) => void;
   reject: (error: unknown) => void;
 }
@@ -36,19 +50,22 @@ interface Thread {
   worker: Worker;
   /** Its place in the team; freed by its end. */
   seat: number;
-  task: Task | undefined;
+  /** What it is working on; empty: it is idle. */
+  tasks: Task[];
   startedAt: number;
   ready: boolean;
   /** Resolved once the thread has ended. */
   ended: Promise<void>;
 }
 
+const isIdle = ({ ready, tasks }: Thread) => ready && tasks.length === 0;
+
 /**
  * Starts the vision threads and resolves when each has loaded its networks and run them once.
  * @throws KaomonError NO_MODEL or SETUP from the first thread that could not start; the others are ended
  */
 export async function createVisionPool(settings: PoolSettings): Promise<VisionPool> {
-  const { poolThreads, queueLength, ...analyzerSettings } = settings;
+  const { poolThreads, queueLength, atOnce, program = PROGRAM, ...analyzerSettings } = settings;
   const threads = new Set<Thread>();
   const queue: Task[] = [];
   const team = { channel: `vision ${randomUUID()}`, board: sharedInts(poolThreads) };
@@ -60,34 +77,42 @@ export async function createVisionPool(settings: PoolSettings): Promise<VisionPo
     thread.worker.postMessage(message, transfer);
   }
 
+  /** Takes what a thread works on next out of the queue. */
+  function takeNext(): Task[] {
+    const most = atOnce ?? (info.provider === 'cpu' ? 1 : ON_GPU);
+    const lonely = queue.findIndex(({ alone }) => alone);
+    // One that must be alone is first, or ends what goes together before it.
+    return queue.splice(0, lonely === 0 ? 1 : lonely > 0 ? Math.min(most, lonely) : most);
+  }
+
   function startNext(thread: Thread): void {
-    const task = queue.shift();
-    thread.task = task;
-    Atomics.store(team.board, thread.seat, task || closing ? BUSY : IDLE);
-    if (!task) {
+    thread.tasks = takeNext();
+    const hasNothing = thread.tasks.length === 0;
+    Atomics.store(team.board, thread.seat, hasNothing && !closing ? IDLE : BUSY);
+    if (hasNothing) {
       if (closing) send(thread, { kind: 'close' });
       return;
     }
     thread.startedAt = performance.now();
-    const { bytes, options } = task;
-    // A buffer that holds nothing else is handed over; a slice of a pool (small Buffers) must be copied.
-    const whole = bytes.buffer instanceof ArrayBuffer && bytes.byteLength === bytes.buffer.byteLength;
-    send(thread, { kind: 'analyze', bytes, options }, whole ? [bytes.buffer] : []);
+    const pictures = thread.tasks.map(({ bytes, options }) => ({ bytes, options }));
+    // A buffer that holds nothing else is handed over; a slice of a pool (small Buffers) is copied, and so is what may
+    // have to be tried again.
+    const [{ bytes }] = pictures;
+    const isWhole = bytes.buffer instanceof ArrayBuffer && bytes.byteLength === bytes.buffer.byteLength;
+    send(thread, { kind: 'analyze', pictures }, isWhole && pictures.length === 1 ? [bytes.buffer] : []);
   }
 
-  function receive(thread: Thread, message: FromThread): void {
-    const { task } = thread;
-    if (message.kind === 'done') {
-      deaths = 0;
-      if (task) {
-        message.analysis.times.queue = thread.startedAt - task.queuedAt;
-        task.resolve(message.analysis);
+  function receive(thread: Thread, results: readonly PictureResult[]): void {
+    deaths = 0;
+    thread.tasks.forEach((task, i) => {
+      const result = results[i];
+      if ('error' in result) task.reject(fromPlainError(result.error));
+      else {
+        result.analysis.times.queue = thread.startedAt - task.queuedAt;
+        task.resolve(result.analysis);
       }
-      startNext(thread);
-    } else if (message.kind === 'error') {
-      task?.reject(fromPlainError(message.error));
-      startNext(thread);
-    }
+    });
+    startNext(thread);
   }
 
   /** Starts a thread and resolves when it is ready. */
@@ -95,7 +120,7 @@ export async function createVisionPool(settings: PoolSettings): Promise<VisionPo
     const taken = new Set([...threads].map(({ seat }) => seat));
     const seat = Array.from(team.board.keys()).find((place) => !taken.has(place)) ?? 0;
     const workerData: ThreadSettings = { ...analyzerSettings, seat: { ...team, seat } };
-    const worker = new Worker(new URL('./thread.js', import.meta.url), {
+    const worker = new Worker(program, {
       workerData,
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG },
     });
@@ -110,7 +135,7 @@ export async function createVisionPool(settings: PoolSettings): Promise<VisionPo
           if (thread.ready) replace(thread, failure);
         });
       });
-      const thread: Thread = { worker, seat, task: undefined, startedAt: 0, ready: false, ended };
+      const thread: Thread = { worker, seat, tasks: [], startedAt: 0, ready: false, ended };
       threads.add(thread);
       worker.on('error', (error: Error) => (failure = error));
       worker.on('message', (message: FromThread) => {
@@ -120,16 +145,22 @@ export async function createVisionPool(settings: PoolSettings): Promise<VisionPo
           info = message;
           resolve();
           startNext(thread);
-        } else receive(thread, message);
+        } else if (message.kind === 'done') receive(thread, message.results);
       });
     });
   }
 
-  /** A thread has died: its task fails, nobody else's does, and another thread takes its place. */
+  /** A thread has died: its picture fails, nobody else's does, and another thread takes its place. */
   function replace(thread: Thread, cause: unknown): void {
-    thread.task?.reject(
-      new KaomonError('INTERNAL', 'A vision thread died while it worked on this picture.', { cause }),
-    );
+    if (thread.tasks.length > 1 && !closing) {
+      // One of them did it; each gets another try, by itself.
+      for (const task of thread.tasks) task.alone = true;
+      queue.unshift(...thread.tasks);
+      for (const other of threads) if (isIdle(other)) startNext(other);
+    } else {
+      const died = 'A vision thread died while it worked on this picture.';
+      for (const task of thread.tasks) task.reject(new KaomonError('INTERNAL', died, { cause }));
+    }
     if (closing) return;
     deaths += 1;
     if (deaths < MAX_DEATHS) void start().catch(giveUp);
@@ -164,8 +195,8 @@ export async function createVisionPool(settings: PoolSettings): Promise<VisionPo
         );
       }
       return new Promise<Analysis>((resolve, reject) => {
-        queue.push({ bytes, options, queuedAt: performance.now(), resolve, reject });
-        const idle = [...threads].find((thread) => thread.ready && !thread.task);
+        queue.push({ bytes, options, queuedAt: performance.now(), alone: false, resolve, reject });
+        const idle = [...threads].find(isIdle);
         if (idle) startNext(idle);
       });
     },
@@ -173,14 +204,14 @@ export async function createVisionPool(settings: PoolSettings): Promise<VisionPo
     info: () => ({
       threads: threads.size,
       queued: queue.length,
-      running: [...threads].filter(({ task }) => task).length,
+      running: [...threads].reduce((sum, { tasks }) => sum + tasks.length, 0),
       ...info,
     }),
 
     async close() {
       closing = true;
       team.board.fill(BUSY);
-      for (const thread of threads) if (thread.ready && !thread.task) send(thread, { kind: 'close' });
+      for (const thread of threads) if (isIdle(thread)) send(thread, { kind: 'close' });
       await Promise.all([...threads].map(({ ended }) => ended));
     },
   };

@@ -1,10 +1,10 @@
-/** A vision thread: runs one picture at a time and ends by itself when it is told to, never in mid-run. */
+/** A vision thread: works on the pictures of one message at a time and ends by itself when it is told to, never in mid-run. */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { parentPort, workerData } from 'node:worker_threads';
 import { toPlainError } from '../errors.js';
-import { type Analyzer, createAnalyzer } from './analyzer.js';
-import type { FromThread, ThreadSettings, ToThread } from './messages.js';
+import { type Analyzer, type AskedPicture, createAnalyzer } from './analyzer.js';
+import type { FromThread, PictureResult, ThreadSettings, ToThread } from './messages.js';
 import { joinTeam, type Team } from './team.js';
 
 const port = parentPort;
@@ -25,16 +25,16 @@ function openCollector(): () => void {
   return () => collect?.({ type: 'minor' });
 }
 
-async function analyze(analyzer: Analyzer, task: Extract<ToThread, { kind: 'analyze' }>): Promise<void> {
-  try {
-    const analysis = await analyzer.analyze(task.bytes, task.options);
-    const buffers = analysis.faces.flatMap(({ embedding }) =>
-      embedding ? [embedding.buffer as ArrayBuffer] : [],
-    );
-    answer({ kind: 'done', analysis }, buffers);
-  } catch (error) {
-    answer({ kind: 'error', error: toPlainError(error) });
-  }
+async function analyze(analyzer: Analyzer, pictures: readonly AskedPicture[]): Promise<void> {
+  const buffers: ArrayBuffer[] = [];
+  const results = (await analyzer.analyze(pictures)).map((result): PictureResult => {
+    if (result.status === 'rejected') return { error: toPlainError(result.reason) };
+    for (const { embedding } of result.value.faces) {
+      if (embedding) buffers.push(embedding.buffer as ArrayBuffer);
+    }
+    return { analysis: result.value };
+  });
+  answer({ kind: 'done', results }, buffers);
 }
 
 async function serve(analyzer: Analyzer, team: Team): Promise<void> {
@@ -46,7 +46,7 @@ async function serve(analyzer: Analyzer, team: Team): Promise<void> {
       else
         last = last
           .then(() => team.quiet())
-          .then(() => analyze(analyzer, message))
+          .then(() => analyze(analyzer, message.pictures))
           .then(dropPicture);
     });
     answer({

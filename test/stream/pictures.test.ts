@@ -8,6 +8,7 @@ import type { ServerMessage } from '../../src/stream/protocol.js';
 import { createStreamSession } from '../../src/stream/session.js';
 import { RENEW } from '../../src/stream/tracks.js';
 import { type Analyzer, createAnalyzer } from '../../src/vision/analyzer.js';
+import type { Analysis, AnalyzeOptions } from '../../src/vision/types.js';
 import { benchPack } from '../support/bench-pack.js';
 import { SHARED_MISSING, shared } from '../support/shared.js';
 
@@ -45,6 +46,12 @@ for (const id of ['mtcnn+faceapi', 'faceapi'] as const) {
     });
     after(() => analyzer.release());
 
+    async function analyze(bytes: Uint8Array, options: AnalyzeOptions = {}): Promise<Analysis> {
+      const [result] = await analyzer.analyze([{ bytes, options }]);
+      if (result.status === 'rejected') throw result.reason;
+      return result.value;
+    }
+
     /** A session over a gallery of the two people, at a clock of the test's own. */
     async function play() {
       const enrolled = await Promise.all(
@@ -52,7 +59,7 @@ for (const id of ['mtcnn+faceapi', 'faceapi'] as const) {
       );
       const gallery: { person: Match['person']; vector: Float32Array }[] = [];
       for (const { name, bytes } of enrolled) {
-        const [face] = (await analyzer.analyze(bytes, {})).faces;
+        const [face] = (await analyze(bytes)).faces;
         const person = {
           faceid: `g-${name}`,
           groupid: 'g',
@@ -66,7 +73,7 @@ for (const id of ['mtcnn+faceapi', 'faceapi'] as const) {
       let now = 0;
       let told: (message: ServerMessage) => void = () => undefined;
       const session = createStreamSession({
-        vision: { analyze: (bytes, options = {}) => analyzer.analyze(bytes, options) },
+        vision: { analyze },
         gallery: {
           groups: () => [],
           person: (faceid) => gallery.find(({ person }) => person.faceid === faceid)?.person,

@@ -1,0 +1,36 @@
+/**
+ * A vision thread without networks: it finds as many faces in a "picture" as its text is long, after the next turn of
+ * its event loop, and says in `width` how many pictures came with it. The text "die" ends it, "bad" is refused.
+ */
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { parentPort } from 'node:worker_threads';
+import { KaomonError, toPlainError } from '../../src/errors.js';
+import type { FromThread, PictureResult, ToThread } from '../../src/vision/messages.js';
+
+const answer = (message: FromThread) => parentPort?.postMessage(message);
+
+function lookAt(bytes: Uint8Array, together: number): PictureResult {
+  const text = Buffer.from(bytes).toString();
+  if (text === 'die') process.exit(1);
+  if (text === 'bad') return { error: toPlainError(new KaomonError('IMAGE_UNREADABLE', 'It is bad.')) };
+  const faces = Array.from(text, () => ({
+    ...{ box: { x1: 0, y1: 0, x2: 1, y2: 1 }, probability: 1, landmarks: undefined },
+  }));
+  const times = { queue: 0, decode: 0, detect: 0, embed: 0 };
+  return { analysis: { width: together, height: 1, faces, times } };
+}
+
+parentPort?.on('message', (message: ToThread) => {
+  if (message.kind === 'close') {
+    parentPort?.close();
+    return;
+  }
+  void (async () => {
+    await nextTurn();
+    answer({
+      kind: 'done',
+      results: message.pictures.map(({ bytes }) => lookAt(bytes, message.pictures.length)),
+    });
+  })();
+});
+answer({ kind: 'ready', provider: 'cpu', refusedProviders: [] });

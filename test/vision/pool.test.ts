@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict';
+import { describe, it, type TestContext } from 'node:test';
+import { KaomonError } from '../../src/errors.js';
+import { createVisionPool, type PoolSettings } from '../../src/vision/pool.js';
+import type { Analysis } from '../../src/vision/types.js';
+import { PACK } from '../support/app.js';
+
+async function open(t: TestContext, settings: Partial<PoolSettings> = {}) {
+  const pool = await createVisionPool({
+    ...{ pack: PACK, providers: ['cpu'], threads: 1, maxPixels: 100, minFaceSize: 20 },
+    ...{ poolThreads: 1, queueLength: 64, program: new URL('../support/fake-thread.js', import.meta.url) },
+    ...settings,
+  });
+  t.after(() => pool.close());
+  /** `text` in a buffer of its own, which is handed over, or in one that is copied. */
+  const ask = (text: string, whole = true): Promise<Analysis> =>
+    pool.analyze(whole ? Uint8Array.from(Buffer.from(text)) : Buffer.from(text));
+  return { pool, ask };
+}
+
+/** How many faces a picture had and how many pictures were looked at with it, or the code of its error. */
+async function outcome(asked: Promise<Analysis>): Promise<[number, number] | string> {
+  return await asked.then(
+    ({ faces, width }): [number, number] => [faces.length, width],
+    (error: unknown) => (error instanceof KaomonError ? error.code : String(error)),
+  );
+}
+
+describe('the pool of vision threads', () => {
+  it('gives a thread one picture at a time on a CPU', async (t) => {
+    const { ask } = await open(t);
+    const asked = ['a', 'bb', 'ccc'].map((text) => outcome(ask(text)));
+    assert.deepEqual(await Promise.all(asked), [
+      [1, 1],
+      [2, 1],
+      [3, 1],
+    ]);
+  });
+
+  it('gives a thread what waits at once where that pays, each with its own answer', async (t) => {
+    const { pool, ask } = await open(t, { atOnce: 3 });
+    const first = outcome(ask('a'));
+    const others = ['bb', 'bad', 'cccc', 'd', 'ee'].map((text, i) => outcome(ask(text, i % 2 === 0)));
+    // Nobody waits for others to come.
+    assert.deepEqual(await first, [1, 1]);
+    assert.deepEqual([pool.info().running, pool.info().queued], [3, 2]);
+    assert.deepEqual(await Promise.all(others), [[2, 3], 'IMAGE_UNREADABLE', [4, 3], [1, 2], [2, 2]]);
+  });
+
+  it('loses the picture that kills a thread and no other', async (t) => {
+    const { pool, ask } = await open(t, { atOnce: 4 });
+    const asked = ['a', 'bb', 'die', 'ccc', 'dddd', 'eeeee'].map((text) => outcome(ask(text)));
+    assert.deepEqual(await Promise.all(asked), [[1, 1], [2, 1], 'INTERNAL', [3, 1], [4, 1], [5, 1]]);
+    assert.deepEqual([pool.info().threads, pool.info().running], [1, 0]);
+    assert.deepEqual(await outcome(ask('f')), [1, 1]);
+  });
+
+  it('answers everybody whose thread dies while it closes', async (t) => {
+    const { pool, ask } = await open(t, { atOnce: 4 });
+    const asked = ['a', 'die', 'bb'].map((text) => outcome(ask(text)));
+    assert.deepEqual(await asked[0], [1, 1]);
+    await pool.close();
+    assert.deepEqual(await Promise.all(asked), [[1, 1], 'INTERNAL', 'INTERNAL']);
+    assert.equal(await outcome(ask('c')), 'CLOSING');
+  });
+
+  it('refuses what finds the queue full', async (t) => {
+    const { ask } = await open(t, { queueLength: 2 });
+    const asked = ['a', 'b', 'c', 'd'].map((text) => outcome(ask(text)));
+    assert.deepEqual(await Promise.all(asked), [[1, 1], [1, 1], [1, 1], 'BUSY']);
+  });
+});
