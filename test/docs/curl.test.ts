@@ -5,19 +5,14 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import sharp from 'sharp';
 import { createKeys } from '../../src/access/keys.js';
 import { PROJECT_ROOT } from '../../src/root.js';
+import { PHOTO, portraitOf } from '../support/photo.js';
 import { startServer, type TestServer } from '../support/server.js';
 import { temporaryFolder } from '../support/temporary.js';
 import { until } from '../support/until.js';
 
 const CURL_MISSING = spawnSync('curl', ['--version']).status === 0 ? false : 'needs curl';
-
-/** A photo of four people that comes with face-api, and where two of them are in it. */
-const PHOTO = path.join(PROJECT_ROOT, 'node_modules', '@vladmandic', 'face-api', 'demo', 'sample6.jpg');
-const ADA = { left: 100, top: 350, width: 500, height: 550 };
-const YUKI = { left: 1370, top: 160, width: 500, height: 520 };
 
 /** Lines that enrol somebody whom other lines ask for: on an empty gallery a user runs them first. */
 const ENROLS = /face_register|\?create=true/;
@@ -71,9 +66,7 @@ describe('the curl lines of the documents', { skip: CURL_MISSING }, () => {
       EMBEDDINGS_DIR: path.join(folder, 'embeddings'),
     });
     // As large as a camera's: what goes through a command line's arguments must be small, and a reader's is not.
-    const cut = (place: typeof ADA) =>
-      sharp(PHOTO).extract(place).resize(1500).jpeg({ quality: 95 }).toBuffer();
-    const [ada, yuki] = await Promise.all([cut(ADA), cut(YUKI)]);
+    const [ada, yuki] = await Promise.all([portraitOf('left', 1500), portraitOf('right', 1500)]);
     assert.ok(ada.length > 200_000);
     const files = { 'a.jpg': ada, 'portrait.jpg': ada, 'b.jpg': yuki, 'yuki.jpg': yuki };
     for (const [name, bytes] of Object.entries(files)) await writeFile(path.join(folder, name), bytes);
