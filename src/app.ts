@@ -191,7 +191,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     origins: streamOrigins,
   });
   compreFaceRoutes(app, {
-    ...{ vision, gallery, pack },
+    ...{ vision, gallery, pack, sightings, identical },
     group: config.COMPREFACE_GROUP,
     maxUploadBytes: config.MAX_UPLOAD_BYTES,
     limits: enrolLimits(config),

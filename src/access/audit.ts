@@ -37,6 +37,9 @@ export interface AuditEntry {
   unwritten?: number;
 }
 
+/** Whoever works on the machine itself has no key and no address. */
+export const COMMAND_LINE = { who: 'command line', address: 'command line' } as const;
+
 /** The audit; see {@link createAudit}. */
 export type Audit = ReturnType<typeof createAudit>;
 

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import sharp from 'sharp';
+import { type Audit, type AuditEntry, COMMAND_LINE } from '../access/audit.js';
 import { KaomonError } from '../errors.js';
 import { faceIdOf } from '../gallery/ids.js';
 import type { Gallery } from '../gallery/types.js';
@@ -30,6 +31,8 @@ export interface BatchDeps {
   inFlight: number;
   /** Left out: nothing is taken up and nothing written down. */
   journal?: Journal;
+  /** Gets a line for each picture that this run enrolled or refused, as the API's calls have one. */
+  audit?: Pick<Audit, 'record' | 'flush'>;
   /** Look at everything and write nothing. */
   dryRun?: boolean;
   /** Look again at pictures that an earlier run refused. */
@@ -53,8 +56,9 @@ const PASSING = new Set(['INTERNAL', 'NO_MODEL', 'BUSY', 'CLOSING']);
  * @throws KaomonError STORE_UNAVAILABLE when the gallery cannot be written: the run ends, the next one goes on
  */
 export async function runBatch(items: readonly BatchItem[], deps: BatchDeps): Promise<BatchResult[]> {
-  const { journal, onResult, again = false, stopped = () => false } = deps;
+  const { journal, onResult, dryRun = false, again = false, stopped = () => false } = deps;
   const results: BatchResult[] = [];
+  const tell = createTeller(deps);
   const enrol = createPictureEnroller(deps);
   const queue = items.values();
   let failure: Error | undefined;
@@ -86,6 +90,9 @@ export async function runBatch(items: readonly BatchItem[], deps: BatchDeps): Pr
       return { item, outcome: entry.outcome, ...(entry.turned !== undefined && { turned: entry.turned }) };
     } catch (error) {
       if (!(error instanceof KaomonError)) throw error;
+      const { statusCode: status } = error;
+      if (!dryRun)
+        await tell(item, { action: 'enrol', outcome: status < 500 ? 'refused' : 'failed', status });
       if (error.code === 'STORE_UNAVAILABLE') throw error;
       if (!PASSING.has(error.code)) {
         journal?.add(item, hash, { outcome: 'refused', code: error.code, message: error.message });
@@ -118,11 +125,24 @@ function fromJournal(item: BatchItem, entry: JournalEntry): BatchResult {
   return { item, outcome: 'known', ...(entry.turned !== undefined && { turned: entry.turned }) };
 }
 
+/** Puts what was done to a person into the audit; on the disk before the journal says that it needs no doing again. */
+function createTeller({ audit }: Pick<BatchDeps, 'audit'>) {
+  return async (
+    { groupid, userid }: BatchItem,
+    what: Pick<AuditEntry, 'action' | 'outcome' | 'status'>,
+    id?: string,
+  ): Promise<void> => {
+    audit?.record({ ...COMMAND_LINE, ...what, whom: { groupid, userid, ...(id && { id }) } });
+    await audit?.flush();
+  };
+}
+
 type EnrolledEntry = Extract<JournalEntry, { face: string }>;
 
 /** Takes one picture from bytes to the gallery. */
 function createPictureEnroller(deps: BatchDeps) {
   const { vision, gallery, limits, keepFaces, maxPixels, dryRun = false } = deps;
+  const tell = createTeller(deps);
   /** One person's pictures are compared with those that are stored, so they are stored one after another. */
   const tails = new Map<string, Promise<unknown>>();
 
@@ -151,9 +171,12 @@ function createPictureEnroller(deps: BatchDeps) {
     return best;
   }
 
-  async function nameAnew(faceid: string, username: string | undefined): Promise<void> {
+  async function nameAnew(faceid: string, item: BatchItem): Promise<void> {
+    const { username } = item;
     const person = gallery.person(faceid);
-    if (username && person && person.username !== username) await gallery.updatePerson(faceid, { username });
+    if (!username || !person || person.username === username) return;
+    await gallery.updatePerson(faceid, { username });
+    await tell(item, { action: 'change', outcome: 'done' });
   }
 
   return async function enrolPicture(item: BatchItem, bytes: Uint8Array): Promise<EnrolledEntry> {
@@ -169,12 +192,13 @@ function createPictureEnroller(deps: BatchDeps) {
       const stored = gallery.person(faceid) ? await gallery.vectors(faceid) : [];
       const same = stored.find(({ vector }) => squaredDistance(vector, embedding) < SAME_PICTURE);
       if (same) {
-        if (!dryRun) await nameAnew(faceid, username);
+        if (!dryRun) await nameAnew(faceid, item);
         return { outcome: 'known', face: same.face.id, ...mark };
       }
       if (dryRun) return { outcome: 'enrolled', face: '', ...mark };
       const person = { groupid, userid, ...(username && { username }) };
       const face = await gallery.enrol({ ...person, ...(keepFaces && crop && { crop }) }, embedding);
+      await tell(item, { action: 'enrol', outcome: 'done' }, face.id);
       return { outcome: 'enrolled', face: face.id, ...mark };
     });
   };

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { type Audit, COMMAND_LINE, createAudit } from '../access/audit.js';
 import { runBatch } from '../batch/batch.js';
 import { openJournal } from '../batch/journal.js';
 import { type BatchList, listPictures } from '../batch/list.js';
@@ -102,10 +103,12 @@ async function enrolPlace(place: string, options: EnrolOptions): Promise<number>
     onProgress: ({ kind, message }) => kind === 'note' && console.error(message),
   });
   const gallery = await openEnrolled(config, pack);
+  const audit = openAudit(config);
   try {
-    await requireGroups(list, gallery, options);
-    return await enrolAll(place, list, { config, pack, gallery, options });
+    await requireGroups(list, gallery, audit, options);
+    return await enrolAll(place, list, { config, pack, gallery, audit, options });
   } finally {
+    await audit.flush();
     await gallery.close();
   }
 }
@@ -114,11 +117,12 @@ interface Opened {
   config: Config;
   pack: ReadyPack;
   gallery: Gallery;
+  audit: Audit;
   options: EnrolOptions;
 }
 
 async function enrolAll(place: string, list: BatchList, opened: Opened): Promise<number> {
-  const { config, pack, gallery, options } = opened;
+  const { config, pack, gallery, audit, options } = opened;
   const threads = availableParallelism();
   const vision = await createVisionPool({
     pack,
@@ -141,6 +145,7 @@ async function enrolAll(place: string, list: BatchList, opened: Opened): Promise
     const results = await runBatch(list.items, {
       vision,
       gallery,
+      audit,
       limits,
       keepFaces: KEEP_FACES,
       maxPixels: MAX_PIXELS,
@@ -179,7 +184,12 @@ async function enrolAll(place: string, list: BatchList, opened: Opened): Promise
 }
 
 /** A folder's name that is no group might be a person's: nobody is put into a group that nobody made. */
-async function requireGroups(list: BatchList, gallery: Gallery, options: EnrolOptions): Promise<void> {
+async function requireGroups(
+  list: BatchList,
+  gallery: Gallery,
+  audit: Audit,
+  options: EnrolOptions,
+): Promise<void> {
   const known = new Set(gallery.groups().map(({ groupid }) => groupid));
   const missing = [...new Set(list.items.map(({ groupid }) => groupid))].filter((id) => !known.has(id));
   if (missing.length === 0) return;
@@ -191,7 +201,20 @@ async function requireGroups(list: BatchList, gallery: Gallery, options: EnrolOp
     );
   }
   if (options.dryRun) return;
-  for (const groupid of missing) await gallery.createGroup({ groupid, groupname: groupid });
+  for (const groupid of missing) {
+    await gallery.createGroup({ groupid, groupname: groupid });
+    audit.record({ ...COMMAND_LINE, action: 'enrol', whom: { groupid }, outcome: 'done' });
+  }
+}
+
+/** The server's own audit: who looks for how somebody came into the gallery looks there. */
+function openAudit({ AUDIT_FILE: file }: Config): Audit {
+  let told = false;
+  const error = () => {
+    if (!told) console.error(`The audit file ${file} cannot be written.`);
+    told = true;
+  };
+  return createAudit({ file, log: { info: () => undefined, error } });
 }
 
 /** Running workers learn of each enrolment by the log of events. */

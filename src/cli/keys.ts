@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { createAudit, type AuditEntry } from '../access/audit.js';
+import { type AuditEntry, COMMAND_LINE, createAudit } from '../access/audit.js';
 import { createKeys, type KeyInfo } from '../access/keys.js';
 import { ROLES, type Role } from '../access/roles.js';
 import { loadConfig } from '../config.js';
@@ -44,7 +44,7 @@ export async function main(words: string[]): Promise<number> {
     const audit = createAudit({ file: AUDIT_FILE });
     const record = async (action: AuditEntry['action'], { id, name, role }: KeyInfo) => {
       const whom = { id, name, role };
-      audit.record({ who: 'command line', address: 'command line', action, whom, outcome: 'done' });
+      audit.record({ ...COMMAND_LINE, action, whom, outcome: 'done' });
       await audit.flush();
     };
     if (verb === 'list' && positionals.length === 1) {

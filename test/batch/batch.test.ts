@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { describe, it, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { createAudit } from '../../src/access/audit.js';
 import { type BatchDeps, type BatchResult, runBatch } from '../../src/batch/batch.js';
 import { openJournal } from '../../src/batch/journal.js';
 import { listPictures } from '../../src/batch/list.js';
@@ -151,6 +152,40 @@ describe('A batch enrolment', () => {
     const { outcomes, content } = await run(folder, await temporaryFolder(t), { dryRun: true });
     assert.equal(outcomes['user0/0.png'], 'enrolled');
     assert.deepEqual(content, {});
+  });
+
+  it('puts into the audit whom it enrolled, renamed and refused, and nothing twice', async (t) => {
+    const folder = await temporaryFolder(t);
+    await writePicture(path.join(folder, 'ann', '1.png'), 'face', 1);
+    await writePicture(path.join(folder, 'bob', '1.png'), 'none', 2);
+    await writePicture(path.join(folder, 'cid', '1.png'), 'lying', 3);
+    const [embeddings, journals] = [await temporaryFolder(t), await temporaryFolder(t)];
+    const file = path.join(embeddings, 'audit.jsonl');
+    const deps = { audit: createAudit({ file }), journal: openJournal(journals, ['a']), inFlight: 1 };
+    await run(folder, embeddings, { audit: deps.audit, dryRun: true });
+    await assert.rejects(readFile(file), 'a dry run does nothing to anybody');
+    await run(folder, embeddings, deps);
+    await run(folder, embeddings, deps);
+    const list = path.join(folder, 'list.csv');
+    await writeFile(list, 'userid,file,username\nann,ann/1.png,Ann Lee\n');
+    await run(list, embeddings, { ...deps, journal: openJournal(journals, ['b']) });
+
+    const gallery = await madeGallery(embeddings);
+    const faceOf = (userid: string) => gallery.person(`default-${userid}`)?.faces[0].id;
+    const [annsFace, cidsFace] = ['ann', 'cid'].map(faceOf);
+    await gallery.close();
+    const who = { who: 'command line', address: 'command line' };
+    const [ann, bob, cid] = ['ann', 'bob', 'cid'].map((userid) => ({ groupid: 'default', userid }));
+    const lines = (await readFile(file, 'utf8')).trimEnd().split('\n');
+    assert.deepEqual(
+      lines.map((line) => ({ ...(JSON.parse(line) as object), time: undefined })),
+      [
+        { ...who, action: 'enrol', whom: { ...ann, id: annsFace }, outcome: 'done' },
+        { ...who, action: 'enrol', whom: bob, outcome: 'refused', status: 422 },
+        { ...who, action: 'enrol', whom: { ...cid, id: cidsFace }, outcome: 'done' },
+        { ...who, action: 'change', whom: ann, outcome: 'done' },
+      ].map((line) => ({ ...line, time: undefined })),
+    );
   });
 
   it('ends when the gallery cannot be written, and does not count the picture as bad', async (t) => {

@@ -9,6 +9,8 @@ import { createExactIndex } from '../../src/gallery/index/exact-index.js';
 import { contentOf } from '../support/batch.js';
 import { startCommand } from '../support/command.js';
 import { idOf, peopleIn } from '../support/faces.js';
+import { portraitOf } from '../support/photo.js';
+import { greyJpeg } from '../support/pictures.js';
 import { shared, SHARED_MISSING } from '../support/shared.js';
 import { temporaryFolder } from '../support/temporary.js';
 import { until } from '../support/until.js';
@@ -53,6 +55,34 @@ describe('kaomon enrol', () => {
       assert.ok(!text.includes('    at '), 'no stack');
     }
     assert.equal((await runToEnd(env, '--help')).code, 0);
+  });
+});
+
+describe('kaomon enrol and the audit', () => {
+  it('says in the server’s audit which groups were made, who was enrolled and who was refused', async (t) => {
+    const env = await folders(t);
+    const folder = await temporaryFolder(t);
+    const pictures = { ada: await portraitOf('left'), ken: await greyJpeg(320, 240) };
+    for (const [userid, picture] of Object.entries(pictures)) {
+      await mkdir(path.join(folder, 'staff', userid), { recursive: true });
+      await writeFile(path.join(folder, 'staff', userid, '1.jpg'), picture);
+    }
+    const { code, text } = await runToEnd(env, folder, '--make-groups');
+    assert.equal(code, 2, text);
+    const lines = (await readFile(path.join(env.EMBEDDINGS_DIR, 'audit.jsonl'), 'utf8'))
+      .trimEnd()
+      .split('\n');
+    const told = lines.map((line) => {
+      const entry = JSON.parse(line) as { action: string; whom: Record<string, string>; outcome: string };
+      const { groupid, userid = 'nobody' } = entry.whom;
+      return `${entry.action} ${groupid} ${userid} ${entry.outcome}`;
+    });
+    // Several pictures are looked at at a time, and end in any order.
+    assert.deepEqual(told.sort(), [
+      'enrol staff ada done',
+      'enrol staff ken refused',
+      'enrol staff nobody done',
+    ]);
   });
 });
 

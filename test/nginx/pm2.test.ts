@@ -2,19 +2,25 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { request, type IncomingMessage } from 'node:http';
-import { type AddressInfo, createServer } from 'node:net';
+import { readdir, readFile } from 'node:fs/promises';
+import { request } from 'node:http';
 import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
+import { setTimeout as wait } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { createKeys } from '../../src/access/keys.js';
 import { PROJECT_ROOT } from '../../src/root.js';
-import { form } from '../support/form.js';
+import { form, type FormRequest } from '../support/form.js';
 import { greyJpeg } from '../support/pictures.js';
+import { freePort } from '../support/port.js';
+import { type Answer, readAnswer } from '../support/server.js';
 import { temporaryFolder } from '../support/temporary.js';
+import { until } from '../support/until.js';
 
 const PM2 = path.join(PROJECT_ROOT, 'node_modules', 'pm2', 'bin', 'pm2');
 const run = promisify(execFile);
+/** What pm2 waits by itself before it kills a process that it has asked to end, milliseconds. */
+const PM2_PATIENCE = 1600;
 
 /** Two workers of the built server, kept by pm2 by our own ecosystem file. */
 async function standUp(t: TestContext) {
@@ -22,15 +28,11 @@ async function standUp(t: TestContext) {
   let end = (): Promise<unknown> => Promise.resolve();
   t.after(() => end());
   const folder = await temporaryFolder(t);
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
+  const port = await freePort();
   const KEYS_FILE = path.join(folder, 'keys.json');
   const { key } = await createKeys({ file: KEYS_FILE }).add({ name: 'load', role: 'admin' });
   const env = {
-    ...{ PATH: process.env.PATH, HOME: folder, PM2_HOME: path.join(folder, 'pm2') },
+    ...{ PATH: process.env.PATH, HOME: folder, PM2_HOME: path.join(folder, 'pm2'), LOG_LEVEL: 'info' },
     ...{ WORKERS: '2', VISION_THREADS: '1', PORT: String(port), MODEL_PACK: 'faceapi', KEYS_FILE },
     // How busy the machine is says nothing about the reload.
     MAX_EVENT_LOOP_DELAY: '0',
@@ -41,22 +43,49 @@ async function standUp(t: TestContext) {
   end = () => pm2('kill');
   await pm2('start', path.join(PROJECT_ROOT, 'ecosystem.config.js'));
   const workers = async () =>
-    (JSON.parse(await pm2('jlist')) as { pid: number; pm2_env: { status: string } }[]).map(
-      ({ pid, pm2_env }) => ({ pid, status: pm2_env.status }),
+    (
+      JSON.parse(await pm2('jlist')) as { pid: number; pm2_env: { status: string; exit_code?: number } }[]
+    ).map(({ pid, pm2_env: { status, exit_code } }) => ({ pid, status, exit: exit_code }));
+  /** How many lines of the workers' logs hold a text. */
+  async function told(text: string): Promise<number> {
+    const logs = path.join(env.PM2_HOME, 'logs');
+    const files = await Promise.all(
+      (await readdir(logs)).map((name) => readFile(path.join(logs, name), 'utf8')),
     );
-
-  async function ask(url: string, headers: Record<string, string> = {}, body?: Buffer) {
-    const outgoing = request({
-      ...{ host: '127.0.0.1', port, path: url, agent: false as const, method: body ? 'POST' : 'GET' },
-      headers: { 'x-api-key': key, ...headers, ...(body && { 'content-length': String(body.length) }) },
-    });
-    outgoing.end(body);
-    const [response] = (await once(outgoing, 'response')) as [IncomingMessage];
-    const chunks: Buffer[] = [];
-    for await (const chunk of response) chunks.push(chunk as Buffer);
-    return { status: response.statusCode, text: Buffer.concat(chunks).toString() };
+    return files.join('').split(text).length - 1;
   }
-  return { pm2, workers, ask };
+
+  function open(url: string, { headers, payload }: Partial<FormRequest> = {}) {
+    return request({
+      ...{ host: '127.0.0.1', port, path: url, agent: false as const, method: payload ? 'POST' : 'GET' },
+      headers: {
+        'x-api-key': key,
+        ...headers,
+        ...(payload && { 'content-length': String(payload.length), expect: '100-continue' }),
+      },
+    });
+  }
+
+  async function ask(url: string, form?: FormRequest): Promise<Answer> {
+    const outgoing = open(url, form);
+    outgoing.end(form?.payload);
+    return await readAnswer(outgoing);
+  }
+
+  /** Asks and keeps the body back once a worker waits for it. @returns sends it and reads the answer */
+  async function begin(url: string, form: FormRequest): Promise<() => Promise<Answer>> {
+    const outgoing = open(url, form);
+    outgoing.flushHeaders();
+    await once(outgoing, 'continue');
+    const answer = readAnswer(outgoing);
+    // Cut off before its body is sent, it is looked at all the same.
+    answer.catch(() => undefined);
+    return () => {
+      outgoing.end(form.payload);
+      return answer;
+    };
+  }
+  return { pm2, workers, told, ask, begin };
 }
 
 describe('two workers under pm2', { skip: existsSync(PM2) ? false : 'needs pm2' }, () => {
@@ -67,14 +96,14 @@ describe('two workers under pm2', { skip: existsSync(PM2) ? false : 'needs pm2' 
       before.map(({ status }) => status),
       ['online', 'online'],
     );
-    const { headers, payload } = await form(['image', await greyJpeg(320, 240)]);
+    const picture = await form(['image', await greyJpeg(320, 240)]);
     const load = { going: true, answered: 0, failures: [] as string[] };
     const caller = async () => {
       while (load.going) {
-        await ask('/api/face_recognizer', headers, payload).then(
-          ({ status, text }) => {
+        await ask('/api/face_recognizer', picture).then(
+          ({ status, body }) => {
             load.answered += 1;
-            if (status !== 200) load.failures.push(`${status} ${text}`);
+            if (status !== 200) load.failures.push(`${status} ${JSON.stringify(body)}`);
           },
           (error: unknown) => load.failures.push(String(error)),
         );
@@ -91,7 +120,41 @@ describe('two workers under pm2', { skip: existsSync(PM2) ? false : 'needs pm2' 
     assert.equal(after.filter(({ status }) => status === 'online').length, 2);
     const pids = before.map(({ pid }) => pid);
     for (const { pid } of after) assert.ok(!pids.includes(pid), 'each worker is a new one');
-    const { text } = await ask('/api/v1/status');
-    assert.equal((JSON.parse(text) as { workers: number }).workers, 2);
+    const { body } = await ask('/api/v1/status');
+    assert.equal((body as { workers: number }).workers, 2);
+  });
+
+  it('answer what is in flight when a signal or `pm2 stop` ends them, however long pm2 would wait', async (t) => {
+    const { pm2, workers, told, begin } = await standUp(t);
+    const picture = await form(['image', await greyJpeg(320, 240)]);
+    const ENDING = 'finishing what is in flight';
+
+    async function endInFlight(end: () => Promise<unknown>): Promise<void> {
+      const before = await told(ENDING);
+      // They go to the workers in turn: each has some.
+      const requests = await Promise.all([1, 2, 3, 4].map(() => begin('/api/face_recognizer', picture)));
+      const ended = end();
+      await until(async () => (await told(ENDING)) === before + 2);
+      await wait(PM2_PATIENCE + 400);
+      const answers = await Promise.allSettled(requests.map((finish) => finish()));
+      assert.deepEqual(
+        answers.map((answer) =>
+          answer.status === 'fulfilled' ? answer.value.status : String(answer.reason),
+        ),
+        [200, 200, 200, 200],
+      );
+      await ended;
+    }
+
+    await endInFlight(() => pm2('sendSignal', 'SIGTERM', 'kaomon'));
+    // Nobody told pm2 that they shall stay away: it starts two others.
+    await until(async () => (await told('"Ready"')) === 4);
+    // By name pm2 would stop one after the other, and the second would have answered all before its turn came.
+    await endInFlight(() => Promise.all([pm2('stop', '0'), pm2('stop', '1')]));
+    assert.deepEqual(
+      (await workers()).map(({ status, exit }) => `${status} ${exit}`),
+      ['stopped 0', 'stopped 0'],
+      'none had to be killed',
+    );
   });
 });

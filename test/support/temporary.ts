@@ -2,7 +2,11 @@ import { rmSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import type { TestContext } from 'node:test';
+
+/** A test, or a suite by `node:test` itself. */
+interface Owner {
+  after: (job: () => unknown) => unknown;
+}
 
 const folders = new Set<string>();
 
@@ -11,7 +15,7 @@ const folders = new Set<string>();
  * the order in which they were made, so that the folder would go first, from under whatever is closed after it.
  */
 // eslint-disable-next-line @typescript-eslint/no-unused-vars -- the caller says whose it is, should Node mend its order
-export async function temporaryFolder(_owner: Pick<TestContext, 'after'>): Promise<string> {
+export async function temporaryFolder(_owner: Owner): Promise<string> {
   const folder = await mkdtemp(path.join(tmpdir(), 'kaomon-test-'));
   if (folders.size === 0) process.once('exit', removeAll);
   folders.add(folder);

@@ -71,8 +71,14 @@ export async function registerOpenApi(app: App): Promise<void> {
     });
     await docs.register(swaggerUi, {
       routePrefix: '/docs',
-      // Nothing is asked of the validator that swagger.io runs.
-      uiConfig: { validatorUrl: null, deepLinking: true, tryItOutEnabled: true },
+      uiConfig: {
+        // Nothing is asked of the validator that swagger.io runs.
+        validatorUrl: null,
+        // Without the bar for documents of other servers: its logo brings a style that our policy refuses.
+        layout: 'BaseLayout',
+        deepLinking: true,
+        tryItOutEnabled: true,
+      },
     });
   });
 }

@@ -55,6 +55,28 @@ describe('GET /api/v1/events', () => {
     await app.close();
     await ended;
   });
+
+  it('tells of who is recognised by the CompreFace addresses, not of who is only nearest', async (t) => {
+    const test = await testApp(t);
+    const { app, gallery, vision } = test;
+    await gallery.enrol({ groupid: 'default', userid: 'ken', username: 'Ken' }, unitVector(0));
+    await gallery.enrol({ groupid: 'default', userid: 'mei', username: 'Mei' }, unitVector(4));
+    const events = await follow(test);
+    const post = async (what: string, payload: object) => {
+      const answer = await app.inject({ method: 'POST', url: `/api/v1/recognition/${what}`, payload });
+      assert.equal(answer.statusCode, 200, answer.body);
+    };
+    // The nearest to the first face is Ken, though nobody would say that it is him.
+    for (const distance of [1, 0.01]) {
+      vision.faces = [face(100, distance)];
+      await post('recognize?prediction_count=2', { file: TINY_PICTURE });
+    }
+    const seen = await events.next('recognised');
+    assert.deepEqual([seen.faceid, seen.username], ['default-ken', 'Ken']);
+    assert.ok(Number(seen.distance) < 0.02, 'the second picture, not the first');
+    await post('embeddings/recognize', { embeddings: [[...unitVector(4)]] });
+    assert.equal((await events.next('recognised')).faceid, 'default-mei');
+  });
 });
 
 describe('sightings', () => {

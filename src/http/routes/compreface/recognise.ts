@@ -26,7 +26,8 @@ const Subjects = Type.Array(Type.Object({ subject: Type.String(), similarity: Si
 
 /** `recognize`, by picture and by embeddings, and the detection service. */
 export function recogniseRoutes(app: App, context: CompreFaceContext): void {
-  const { collections, gallery, vision, pack, group, maxUploadBytes, similarity } = context;
+  const { collections, gallery, vision, pack, group, maxUploadBytes, similarity, sightings, identical } =
+    context;
   const takesPicture = {
     bodyLimit: bodyLimitOf(1, maxUploadBytes),
     preValidation: [readQuery, readPictures(['file'], maxUploadBytes)],
@@ -36,6 +37,8 @@ export function recogniseRoutes(app: App, context: CompreFaceContext): void {
   async function nearestSubjects(groupid: string, vector: Float32Array, count: number) {
     const names = collections.namesOf(groupid);
     const matches = await gallery.nearest(vector, count, { groups: new Set([groupid]) });
+    const nearest = matches.at(0);
+    sightings.announce([{ match: nearest && nearest.distance < identical ? nearest : undefined }]);
     return matches.map(({ person, distance }) => ({
       subject: names.nameOf(person),
       similarity: similarity(distance),
