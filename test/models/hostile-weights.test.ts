@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { KaomonError } from '../../src/errors.js';
 import { BUILDER_VERSION, type Component } from '../../src/models/component.js';
 import { ensureComponent } from '../../src/models/component-store.js';
@@ -14,11 +12,11 @@ import { buildONet } from '../../src/models/graphs/onet.js';
 import { buildPNet } from '../../src/models/graphs/pnet.js';
 import { buildRNet } from '../../src/models/graphs/rnet.js';
 import type { NamedTensors } from '../../src/models/torch-state.js';
+import { runKaomon } from '../support/command.js';
 import { seededTensor, SeededTensors } from '../support/seeded-weights.js';
 import { temporaryFolder } from '../support/temporary.js';
 import { PickleWriter, type TensorToWrite, writeLegacy, writeStoredZip } from '../support/torch-files.js';
 
-const COMMAND = fileURLToPath(new URL('../support/run-command.js', import.meta.url));
 const BUILDERS: Record<string, (state: NamedTensors) => Uint8Array> = {
   'pnet.pt': buildPNet,
   'rnet.pt': buildRNet,
@@ -102,17 +100,8 @@ async function prepare(t: TestContext) {
 }
 
 /** `npm run models -- --from PLACE`. */
-function runFrom(place: string, modelsDir: string): Promise<{ code: number; text: string }> {
-  return new Promise((resolve) => {
-    const env = { PATH: process.env.PATH, MODELS_DIR: modelsDir };
-    const child = execFile(
-      ...[process.execPath, [COMMAND, 'models', '--from', place], { env }],
-      (_error, out, err) => {
-        resolve({ code: child.exitCode ?? -1, text: out + err });
-      },
-    );
-  });
-}
+const runFrom = (place: string, modelsDir: string) =>
+  runKaomon(['models', '--from', place], { MODELS_DIR: modelsDir });
 
 /** MTCNN as the command finds it when the published files were installed: it looks at sizes and the manifest. */
 async function pretendInstalled(modelsDir: string): Promise<void> {
