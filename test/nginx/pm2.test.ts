@@ -12,6 +12,7 @@ import { PROJECT_ROOT } from '../../src/root.js';
 import { form } from '../support/form.js';
 import { greyJpeg } from '../support/pictures.js';
 import { temporaryFolder } from '../support/temporary.js';
+import { until } from '../support/until.js';
 
 const PM2 = path.join(PROJECT_ROOT, 'node_modules', 'pm2', 'bin', 'pm2');
 const run = promisify(execFile);
@@ -91,6 +92,12 @@ describe('two workers under pm2', { skip: existsSync(PM2) ? false : 'needs pm2' 
     assert.equal(after.filter(({ status }) => status === 'online').length, 2);
     const pids = before.map(({ pid }) => pid);
     for (const { pid } of after) assert.ok(!pids.includes(pid), 'each worker is a new one');
+    // Whichever worker is asked: those that were replaced have left their counts.
+    const counted = 'kaomon_requests_total{method="POST",route="/api/face_recognizer",status="200"}';
+    await until(async () => {
+      const lines = (await ask('/metrics')).text.split('\n');
+      return [`${counted} ${load.answered}`, 'kaomon_vision_threads 2'].every((line) => lines.includes(line));
+    });
     const { text } = await ask('/api/v1/status');
     assert.equal((JSON.parse(text) as { workers: number }).workers, 2);
   });
