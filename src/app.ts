@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox';
 import fastify, {
   type FastifyBaseLogger,
@@ -75,7 +76,15 @@ export interface AppDeps {
  */
 export async function buildApp(deps: AppDeps): Promise<App> {
   const { config, pack, events, logger, detectLog, https } = deps;
-  const metrics = createMetrics(deps);
+  const metrics = createMetrics({
+    ...deps,
+    ...(config.WORKERS > 1 && {
+      sharing: {
+        folder: path.join(config.CACHE_DIR, 'metrics'),
+        warn: (message) => logger?.warn(message),
+      },
+    }),
+  });
   // From here on all that is asked of them is measured.
   const { vision, gallery } = metrics;
   const { keys = createKeys({ file: config.KEYS_FILE }) } = deps;

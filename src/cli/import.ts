@@ -4,18 +4,19 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { loadConfig } from '../config.js';
 import { KaomonError } from '../errors.js';
-import { createFileStore } from '../gallery/file-store.js';
+import type { FillableStore } from '../gallery/announce.js';
 import { splitFaceId } from '../gallery/ids.js';
 import { decodeNpy, NpyError } from '../gallery/npy.js';
-import type { EmbeddingStore } from '../gallery/store.js';
+import { openFillableStore, openStore } from '../gallery/open.js';
 import { EMBEDDERS, PACKS } from '../models/packs.js';
-import { note, runCommand } from './parts.js';
+import { describeReach, note, runCommand } from './parts.js';
 
 const USAGE = `Usage: npm run import -- DIR [--pack ID] [--dry-run]
   DIR   maiface's embeddings folder: DIR/<groupid>-<userid>/*.npy
   ID    the pack that made the vectors (default: facenet, the network maiface uses)
 Takes the vectors over, makes their groups, and says what it left out and why. The folder is only read; what is here
-already stays and is not taken twice. A server that is running sees them after a restart.`;
+already stays and is not taken twice. A server that is running with this pack sees them without a restart (but not with
+EVENT_LOG=none): run it with the server's settings.`;
 
 /** What became of a folder of vectors. */
 export interface ImportReport {
@@ -37,7 +38,7 @@ export interface ImportReport {
  */
 export async function importFolders(
   source: string,
-  store: EmbeddingStore,
+  store: Omit<FillableStore, 'load' | 'close'>,
   { length, dryRun = false }: { length: number; dryRun?: boolean },
 ): Promise<ImportReport> {
   const report: ImportReport = { people: 0, taken: 0, present: 0, groups: [], leftOut: [] };
@@ -140,10 +141,14 @@ export function main(words: string[]): Promise<number> {
       );
     }
     const { length } = EMBEDDERS[pack.embedder].input;
-    const { EMBEDDINGS_DIR } = loadConfig();
-    const store = createFileStore({ folder: EMBEDDINGS_DIR, pack: pack.id, length, warn: note });
+    const config = loadConfig();
+    const dryRun = values['dry-run'];
+    const store = dryRun
+      ? await openStore(config, pack.id, length, note)
+      : await openFillableStore(config, { pack: pack.id, length, warn: note });
     try {
-      const dryRun = values['dry-run'];
+      // Makes the gallery where no server has yet, and finishes what a crash left.
+      if (!dryRun) await store.load();
       const report = await importFolders(path.resolve(positionals[0]), store, { length, dryRun });
       for (const { file, reason } of report.leftOut) console.log(`left out: ${file}: ${reason}`);
       if (report.groups.length > 0)
@@ -151,6 +156,7 @@ export function main(words: string[]): Promise<number> {
       console.log(
         `${report.people} people; ${report.taken} faces ${dryRun ? 'to take over' : 'taken over'}, ${report.present} were here already, ${report.leftOut.length} left out.`,
       );
+      if (report.taken > 0 && !dryRun) console.log(describeReach(pack.id, config));
       return report.leftOut.length > 0 ? 2 : 0;
     } finally {
       await store.close();

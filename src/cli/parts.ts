@@ -61,6 +61,13 @@ export async function picturesBelow(folder: string): Promise<string[]> {
     .sort();
 }
 
+/** What somebody with a running server must know who added to the gallery of a pack beside it. */
+export function describeReach(pack: string, { EVENT_LOG }: Config): string {
+  return EVENT_LOG === 'none'
+    ? 'With EVENT_LOG=none nobody is told: a running server must be restarted to see them.'
+    : `A running server with the pack ${pack} sees them already; one with another pack does not use them: start it anew with MODEL_PACK=${pack}.`;
+}
+
 /**
  * Runs a command and turns what a person can mend into one line.
  * @returns its exit status

@@ -1,20 +1,22 @@
 import { parseArgs } from 'node:util';
 import { loadConfig } from '../config.js';
 import { KaomonError } from '../errors.js';
-import { createFileStore } from '../gallery/file-store.js';
+import type { FillableStore } from '../gallery/announce.js';
 import { splitFaceId } from '../gallery/ids.js';
-import type { EmbeddingStore, ReadPerson } from '../gallery/store.js';
+import { openFillableStore, openStore } from '../gallery/open.js';
+import type { EmbeddingStore, Profile, ReadPerson } from '../gallery/store.js';
 import type { Face } from '../gallery/types.js';
 import { EMBEDDERS, PACKS } from '../models/packs.js';
 import { readOwnPack } from '../models/own-pack.js';
 import type { VisionPool } from '../vision/types.js';
-import { inParallel, note, openPack, openVision, runCommand } from './parts.js';
+import { describeReach, inParallel, note, openPack, openVision, runCommand } from './parts.js';
 
 const USAGE = `Usage: npm run reembed -- --from ID [--to ID]
   --from ID   the pack whose gallery has the face pictures (enrolled with KEEP_FACES=true)
   --to ID     the pack to make a gallery for; left out, the setting MODEL_PACK
 Looks for the face in each kept picture anew and embeds it. The old gallery stays as it is. It may be stopped and run
-again: it goes on where it was. A server that is running sees the new gallery after a restart.`;
+again: it goes on where it was. A server that is running with the pack --to already sees each face without a restart
+(but not with EVENT_LOG=none); one that runs with another pack must be restarted with MODEL_PACK set to it.`;
 
 /** What became of a gallery. */
 export interface ReembedReport {
@@ -30,8 +32,8 @@ export interface ReembedReport {
 }
 
 export interface ReembedDeps {
-  from: EmbeddingStore;
-  to: EmbeddingStore;
+  from: Pick<EmbeddingStore, 'list' | 'readPerson' | 'picture'>;
+  to: Pick<FillableStore, 'readPerson' | 'addFace'>;
   vision: Pick<VisionPool, 'analyze'>;
   /** Pictures looked at at a time. */
   atOnce: number;
@@ -56,39 +58,48 @@ export async function reembed({
   const report: ReembedReport = { embedded: 0, present: 0, pictureless: 0, faceless: [], stopped: false };
   let done = 0;
 
-  async function embedFace(face: Face, person: ReadPerson): Promise<void> {
+  /** @returns whether it is in the new gallery now */
+  async function embedFace(face: Face, profile: Profile | undefined): Promise<boolean> {
     const picture = await from.picture(face);
     if (!picture) {
       report.pictureless += 1;
-      return;
+      return false;
     }
     // The pool takes the buffer over; the picture is kept in the new gallery, too.
     const { faces } = await vision.analyze(Uint8Array.from(picture), { maxFaces: 1 });
     const embedding = faces.at(0)?.embedding;
     if (!embedding) {
       report.faceless.push(face.id);
-      return;
+      return false;
     }
-    const { username, metadata } = person;
-    await to.addFace(face, embedding, { crop: picture, profile: { username, metadata } });
+    await to.addFace(face, embedding, { crop: picture, ...(profile && { profile }) });
     report.embedded += 1;
+    return true;
   }
 
   await inParallel(await from.list(), atOnce, async (faceid) => {
     const person = await from.readPerson(faceid, new Set());
     if (!person || !splitFaceId(faceid)) return;
-    const present = new Set((await to.readPerson(faceid, new Set()))?.faces.map(({ id }) => id));
+    const there = await to.readPerson(faceid, new Set());
+    const present = new Set(there?.faces.map(({ id }) => id));
+    // A server may be running on the new gallery: a name that it was given stays.
+    let profile = isDescribed(there) ? undefined : { username: person.username, metadata: person.metadata };
     for (const { id, enrolledAt, automatic, hasPicture } of person.faces) {
       report.stopped ||= stopped();
       if (report.stopped) return;
       if (present.has(id)) report.present += 1;
-      else await embedFace({ id, faceid, enrolledAt, automatic, hasPicture }, person);
+      else if (await embedFace({ id, faceid, enrolledAt, automatic, hasPicture }, profile))
+        profile = undefined;
       done += 1;
       onProgress(done);
     }
   });
   report.faceless.sort();
   return report;
+}
+
+function isDescribed(person: ReadPerson | undefined): boolean {
+  return person !== undefined && (person.username !== '' || Object.keys(person.metadata).length > 0);
 }
 
 /**
@@ -117,17 +128,22 @@ export function main(words: string[]): Promise<number> {
     const config = loadConfig();
     const pack = await openPack(values.to ?? config.MODEL_PACK, config);
     if (pack.id === fromId) throw new KaomonError('SETUP', `The gallery of ${fromId} is there already.`);
-    const folder = config.EMBEDDINGS_DIR;
-    const storeOf = (id: string, length: number) => createFileStore({ folder, pack: id, length, warn: note });
-    const from = storeOf(fromId, await lengthOf(fromId, config.MODELS_DIR));
-    const to = storeOf(pack.id, pack.embedder.length);
-    // Opening the new one makes its folders and finishes what a crash left.
-    await to.load();
-    const vision = await openVision(pack, config);
+    const from = await openStore(config, fromId, await lengthOf(fromId, config.MODELS_DIR), note);
+    const { length } = pack.embedder;
+    const to = await openFillableStore(config, { pack: pack.id, length, warn: note }).catch(
+      async (error: unknown) => {
+        await from.close();
+        throw error;
+      },
+    );
     let asked = false;
     const stop = () => (asked = true);
     process.once('SIGINT', stop).once('SIGTERM', stop);
+    let vision: VisionPool | undefined;
     try {
+      // Opening the new one makes its folders and finishes what a crash left.
+      await to.load();
+      vision = await openVision(pack, config);
       const report = await reembed({
         ...{ from, to, vision, atOnce: config.VISION_THREADS },
         stopped: () => asked,
@@ -137,11 +153,12 @@ export function main(words: string[]): Promise<number> {
       console.log(
         `${pack.id}: ${report.embedded} faces embedded, ${report.present} were there already, ${report.pictureless} have no kept picture, ${report.faceless.length} no face in it.`,
       );
+      if (report.embedded > 0) console.log(describeReach(pack.id, config));
       if (report.stopped) console.log('Stopped: run it again to go on.');
       return report.stopped ? 130 : report.pictureless + report.faceless.length > 0 ? 2 : 0;
     } finally {
       process.removeListener('SIGINT', stop).removeListener('SIGTERM', stop);
-      await vision.close();
+      await vision?.close();
       await from.close();
       await to.close();
     }

@@ -14,9 +14,12 @@ const FAREWELL = 1_000;
 // A terminal's Ctrl-C and pm2 signal the whole group; the worker has requests to finish and says when to end.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => undefined);
 
-/** The worker may be gone already; then this process is about to follow it. */
+/**
+ * The worker may be gone already; then this process is about to follow it. It may also be gone without this process
+ * having heard of it: a failure that nobody takes would end the manager before it has struck the worker off.
+ */
 const send = (message: ToWorker) => {
-  if (process.connected) process.send?.(message);
+  if (process.connected) process.send?.(message, undefined, undefined, () => undefined);
 };
 let applied: ((position: string) => void) | undefined;
 /** What is to be done before this process follows its worker; set once it follows the log. */

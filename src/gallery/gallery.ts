@@ -5,7 +5,7 @@ import {
   type Journal,
   NO_JOURNAL,
 } from '../events/event.js';
-import { KaomonError } from '../errors.js';
+import { announce } from './announce.js';
 import { createGroupOperations } from './group-operations.js';
 import type { VectorIndex } from './index/vector-index.js';
 import { createMemory } from './memory.js';
@@ -162,19 +162,10 @@ function createCore({ store, index, journal = NO_JOURNAL }: GalleryDeps) {
       const faceids = faceidsOf(planned);
       return serialiser.run(keysOf(faceids), async () => {
         await check();
-        const begun = await kept(journal.begin(planned));
-        try {
-          const show = await kept(write());
-          await kept(journal.done(begun, planned));
-          const shown = show();
-          tell(planned);
-          return shown;
-        } catch (error) {
-          await look(faceids).catch(() => undefined);
-          if (!(error instanceof KaomonError && error.code === 'STORE_UNAVAILABLE'))
-            await journal.giveUp(begun, planned);
-          throw error;
-        }
+        const show = await announce(journal, planned, write, () => look(faceids).catch(() => undefined));
+        const shown = show();
+        tell(planned);
+        return shown;
       });
     },
 
@@ -183,19 +174,4 @@ function createCore({ store, index, journal = NO_JOURNAL }: GalleryDeps) {
       return () => listeners.delete(listener);
     },
   };
-}
-
-/** A store that cannot write (disk full, no rights, Redis gone) is the server's trouble, not the caller's picture. */
-export async function kept<T>(work: Promise<T>): Promise<T> {
-  try {
-    return await work;
-  } catch (cause) {
-    // A RangeError is a vector that is none: a fault of ours.
-    if (cause instanceof KaomonError || cause instanceof RangeError) throw cause;
-    throw new KaomonError(
-      'STORE_UNAVAILABLE',
-      'The gallery cannot be written at the moment: try again in a little while.',
-      { cause, retryAfter: 5 },
-    );
-  }
 }

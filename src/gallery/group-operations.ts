@@ -1,6 +1,7 @@
 import { KaomonError } from '../errors.js';
 import type { ChangeKind, GalleryChange } from '../events/event.js';
-import { type Core, kept } from './gallery.js';
+import { kept } from './announce.js';
+import type { Core } from './gallery.js';
 import { checkGroupId } from './ids.js';
 import type { Gallery, Group } from './types.js';
 

@@ -5,10 +5,12 @@ import { hostname } from 'node:os';
 import path from 'node:path';
 import type { Config } from '../config.js';
 import { KaomonError } from '../errors.js';
+import { NO_JOURNAL } from '../events/event.js';
 import { createJournal } from '../events/journal.js';
 import { type Link, type LinkState, startLink } from '../events/link.js';
 import { type LogSettings, openLog } from '../events/open-log.js';
 import type { RedisSettings } from '../redis.js';
+import { announceAdditions, type FillableStore } from './announce.js';
 import { EVENTS } from './file-layout.js';
 import { createFileStore } from './file-store.js';
 import { createGallery } from './gallery.js';
@@ -48,7 +50,7 @@ export interface OpenedGallery {
 export async function openGallery(config: Config, options: OpenGalleryOptions): Promise<OpenedGallery> {
   const { pack, index, warn, follow, lookAfter } = options;
   const { length } = pack.embedder;
-  const worker = `${hostname()}-${process.pid}-${randomBytes(4).toString('hex')}`;
+  const worker = nameWorker();
   const settings = await logSettings(config);
   const log = settings && (await openLog(settings, () => undefined));
   // Before the store is read: what changes while it is read is then followed.
@@ -77,13 +79,50 @@ export async function openGallery(config: Config, options: OpenGalleryOptions): 
   return { gallery: { ...gallery, close }, events: link && { info: link.state } };
 }
 
+/**
+ * Opens the store of one pack for a command that adds to it. What it adds is said in the log of events, so that running
+ * workers of this pack learn of it.
+ * @throws KaomonError SETUP when a setting cannot be followed, or when nobody could be told
+ */
+export async function openFillableStore(
+  config: Config,
+  { pack, length, warn }: { pack: string; length: number; warn: (message: string) => void },
+): Promise<FillableStore> {
+  const settings = await logSettings(config);
+  const log = settings && (await openLog(settings, () => undefined));
+  try {
+    // Waits until the log can be written.
+    await log?.start().catch((cause: unknown) => {
+      throw new KaomonError('SETUP', 'The log of events cannot be reached: see EVENT_LOG and REDIS_URL.', {
+        cause,
+      });
+    });
+    const store = await openStore(config, pack, length, warn);
+    const filled = announceAdditions(store, log ? createJournal(log, nameWorker(), pack) : NO_JOURNAL);
+    const close = async () => {
+      await store.close();
+      await log?.close();
+    };
+    return { ...filled, close };
+  } catch (error) {
+    await log?.close();
+    throw error;
+  }
+}
+
+/** Every process that writes has a name of its own: it does not follow what it said itself. */
+function nameWorker(): string {
+  return `${hostname()}-${process.pid}-${randomBytes(4).toString('hex')}`;
+}
+
 async function logSettings(config: Config): Promise<LogSettings | undefined> {
   if (config.EVENT_LOG === 'none') return undefined;
   if (config.EVENT_LOG === 'file') return { kind: 'file', folder: path.join(config.EMBEDDINGS_DIR, EVENTS) };
   return { kind: 'redis', redis: await redisSettings(config) };
 }
 
-async function openStore(
+/** The store of one pack, as the settings say; the caller closes it. @throws KaomonError SETUP */
+export async function openStore(
   config: Config,
   pack: string,
   length: number,

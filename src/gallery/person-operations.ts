@@ -1,7 +1,8 @@
 import { KaomonError } from '../errors.js';
 import type { ChangeKind, GalleryChange } from '../events/event.js';
+import { kept } from './announce.js';
 import { nameFace } from './face-name.js';
-import { type Core, kept } from './gallery.js';
+import type { Core } from './gallery.js';
 import { requireGroup } from './group-operations.js';
 import { checkGroupId, checkUserId, faceIdOf, splitFaceId } from './ids.js';
 import type { Profile, ReadPerson } from './store.js';

@@ -2,6 +2,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Gallery } from '../gallery/types.js';
 import type { VisionPool } from '../vision/types.js';
+import { createSharedFigures } from './shared.js';
 import { createRate, createWindow } from './window.js';
 
 /** Where a request's time goes, in order. */
@@ -20,6 +21,8 @@ export interface MetricsDeps {
   gallery: Gallery;
   /** How far this worker is behind the event log; left out where it follows none. */
   events?: { info: () => { behind: number } };
+  /** Where the workers of this machine put their figures for each other; left out: this one is alone. */
+  sharing?: { folder: string; warn: (message: string) => void };
 }
 
 /** This worker's figures; see {@link createMetrics}. */
@@ -38,7 +41,7 @@ function processRegistry(): Registry {
  * Watches the vision threads and the gallery: whoever calls them through `vision` and `gallery` of this object is
  * measured, without a word about it where they are used.
  */
-export function createMetrics({ vision, gallery, events }: MetricsDeps) {
+export function createMetrics({ vision, gallery, events, sharing }: MetricsDeps) {
   const registry = new Registry();
   const registers = [registry];
   const windows = new Map(STAGES.map((stage) => [stage, createWindow(SAMPLES, SAMPLES_LAST)]));
@@ -62,19 +65,34 @@ export function createMetrics({ vision, gallery, events }: MetricsDeps) {
     labelNames: ['stage'] as const,
     buckets: BUCKETS,
   });
-  const gauge = (name: string, help: string, read: () => number) =>
+  /** @param aggregator how the workers' numbers become one */
+  const gauge = (name: string, help: string, aggregator: 'sum' | 'max', read: () => number) =>
     new Gauge({
-      ...{ name, help, registers },
+      ...{ name, help, registers, aggregator },
       collect() {
         this.set(read());
       },
     });
-  gauge('kaomon_vision_queue_length', 'Pictures waiting for a vision thread.', () => vision.info().queued);
-  gauge('kaomon_vision_running', 'Pictures being worked on.', () => vision.info().running);
-  gauge('kaomon_vision_threads', 'Vision threads that run.', () => vision.info().threads);
-  gauge('kaomon_gallery_people', 'People enrolled.', () => gallery.info().people);
-  gauge('kaomon_gallery_faces', 'Pictures enrolled.', () => gallery.info().faces);
-  if (events) gauge('kaomon_events_behind', 'Events not yet applied.', () => events.info().behind);
+  gauge(
+    'kaomon_vision_queue_length',
+    'Pictures waiting for a vision thread.',
+    'sum',
+    () => vision.info().queued,
+  );
+  gauge('kaomon_vision_running', 'Pictures being worked on.', 'sum', () => vision.info().running);
+  gauge('kaomon_vision_threads', 'Vision threads that run.', 'sum', () => vision.info().threads);
+  // Every worker holds the whole gallery, and the worst of them is what an alarm must hear of.
+  gauge('kaomon_gallery_people', 'People enrolled.', 'max', () => gallery.info().people);
+  gauge('kaomon_gallery_faces', 'Pictures enrolled.', 'max', () => gallery.info().faces);
+  if (events) gauge('kaomon_events_behind', 'Events not yet applied.', 'max', () => events.info().behind);
+
+  const registries = [processRegistry(), registry];
+  const shared =
+    sharing &&
+    createSharedFigures({
+      ...sharing,
+      collect: async () => (await Promise.all(registries.map((one) => one.getMetricsAsJSON()))).flat(),
+    });
 
   function observe(stage: Stage, ms: number): void {
     stages.observe({ stage }, ms / 1000);
@@ -115,9 +133,9 @@ export function createMetrics({ vision, gallery, events }: MetricsDeps) {
 
     contentType: registry.contentType,
 
-    /** All of it as Prometheus reads it. */
+    /** All of it as Prometheus reads it; of all workers of this machine where there are several. */
     async text(): Promise<string> {
-      return await Registry.merge([processRegistry(), registry]).metrics();
+      return await (shared?.text() ?? Registry.merge(registries).metrics());
     },
 
     /** Milliseconds by stage, over the last five minutes and at most 1,000 samples. */
@@ -135,8 +153,9 @@ export function createMetrics({ vision, gallery, events }: MetricsDeps) {
       return Number.isFinite(p99) ? p99 : 0;
     },
 
-    close(): void {
+    async close(): Promise<void> {
       loop.disable();
+      await shared?.close();
     },
   };
 }

@@ -160,6 +160,17 @@ export async function isAtHand(component: Component, context: ComponentContext):
 }
 
 /**
+ * Looks at those sources that are on this machine, also of a component that is built and needs them no more.
+ * @throws KaomonError SETUP naming one that is not the published file
+ */
+export async function checkSources(component: Component, context: ComponentContext): Promise<void> {
+  for (const source of component.sources) {
+    const file = await locateSource(source, context);
+    if (file !== undefined) await checkSource(source, file);
+  }
+}
+
+/**
  * Makes sure that a component is built and current; a second call only looks. Processes that do so at once wait for
  * the first. Networks are written to a temporary folder, synced and renamed one by one, the manifest last, so that
  * what a manifest names is always whole.

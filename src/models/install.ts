@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { KaomonError } from '../errors.js';
 import type { Component } from './component.js';
-import { type ComponentContext, ensureComponent, locateSource } from './component-store.js';
+import { checkSources, type ComponentContext, ensureComponent, locateSource } from './component-store.js';
 import { DETECTORS, EMBEDDERS, PACKS } from './packs.js';
 
 /** What {@link installFrom} made of a folder. */
@@ -14,7 +14,8 @@ export interface Installation {
 
 /**
  * Builds every network whose published weights lie in a place: files that were carried over to a machine without a
- * network. The files themselves are only read and may be taken away afterwards.
+ * network. The files themselves are only read and may be taken away afterwards. Every file is looked at before anything
+ * is built, also where its network is here already: a place with one damaged file is refused and changes nothing.
  * @param place a folder, or one of the files
  * @throws KaomonError SETUP when there is no such place, it holds none of the files, or one of them is damaged
  */
@@ -25,23 +26,21 @@ export async function installFrom(place: string, context: ComponentContext): Pro
   const there: ComponentContext = { ...context, sourceDirs: [place] };
   const missing = new Set<string>();
   const incomplete = new Set<Component>();
-  let built = 0;
+  const complete: Component[] = [];
   for (const component of publishedComponents()) {
+    await checkSources(component, there);
     const absent = await absentSources(component, there);
     absent.forEach((file) => missing.add(file));
-    if (absent.length > 0) {
-      incomplete.add(component);
-      continue;
-    }
-    await ensureComponent(component, there);
-    built += 1;
+    if (absent.length > 0) incomplete.add(component);
+    else complete.push(component);
   }
-  if (built === 0) {
+  if (complete.length === 0) {
     throw new KaomonError(
       'SETUP',
       `${place} does not hold ${[...missing].join(', ')}: no pack can be built from it.`,
     );
   }
+  for (const component of complete) await ensureComponent(component, there);
   const packs = PACKS.filter(({ detector, embedder }) => {
     const parts: Component[] = [DETECTORS[detector], EMBEDDERS[embedder].component];
     return parts.some(isPublished) && !parts.some((part) => incomplete.has(part));

@@ -29,8 +29,7 @@ export function alignFace(
   out: Uint8Array,
 ): boolean {
   if (alignment === 'five-points' && detection.landmarks) {
-    warpToTemplate(picture, detection.landmarks, size, out);
-    return true;
+    return warpToTemplate(picture, detection.landmarks, size, out);
   }
   const square = alignment === 'faceapi' ? faceApiSquare(detection) : undefined;
   if (square) return cutSquare(picture, square, size, resampler, out);
@@ -120,23 +119,37 @@ function cutSquare(
 
 /**
  * Turns, scales and moves the picture so that five landmarks come to lie on the template (the similarity transform
- * with the least squared error; Umeyama 1991), sampled bilinearly; black outside the picture.
+ * with the least squared error in the crop, as InsightFace cuts faces to train on; Umeyama 1991), sampled bilinearly;
+ * black outside the picture. Whole coordinates are the middles of pixels, in the crop as in the picture.
  */
-function warpToTemplate(picture: Picture, landmarks: Landmarks, size: number, out: Uint8Array): void {
+function warpToTemplate(picture: Picture, landmarks: Landmarks, size: number, out: Uint8Array): boolean {
   const { a, b, x0, y0 } = templateToPicture(landmarks, size / ARCFACE_SIDE);
   const { data, width, height } = picture;
+  /** One of the four pixels around a place; black beyond the picture's edge. */
+  const at = (x: number, y: number, c: number): number =>
+    x < 0 || y < 0 || x >= width || y >= height ? 0 : data[(y * width + x) * 3 + c];
+  let inside = false;
+  out.fill(0);
+  // Landmarks that all lie on one place say nothing of where the face is.
+  if (!Number.isFinite(a) || !Number.isFinite(b)) return false;
   for (let y = 0, to = 0; y < size; y++) {
     for (let x = 0; x < size; x++, to += 3) {
       const sourceX = a * x - b * y + x0;
       const sourceY = b * x + a * y + y0;
       const left = Math.floor(sourceX);
       const top = Math.floor(sourceY);
-      if (left < 0 || top < 0 || left + 1 >= width || top + 1 >= height) {
-        out[to] = out[to + 1] = out[to + 2] = 0;
-        continue;
-      }
+      if (left < -1 || top < -1 || left >= width || top >= height) continue;
+      inside = true;
       const fx = sourceX - left;
       const fy = sourceY - top;
+      if (left < 0 || top < 0 || left + 1 >= width || top + 1 >= height) {
+        for (let c = 0; c < 3; c++) {
+          const above = at(left, top, c) * (1 - fx) + at(left + 1, top, c) * fx;
+          const below = at(left, top + 1, c) * (1 - fx) + at(left + 1, top + 1, c) * fx;
+          out[to + c] = above * (1 - fy) + below * fy + 0.5;
+        }
+        continue;
+      }
       const upper = (top * width + left) * 3;
       const lower = upper + width * 3;
       for (let c = 0; c < 3; c++) {
@@ -146,9 +159,14 @@ function warpToTemplate(picture: Picture, landmarks: Landmarks, size: number, ou
       }
     }
   }
+  return inside;
 }
 
-/** picture = [a -b; b a] template + (x0, y0), by least squares over the five pairs. */
+/**
+ * picture = [a -b; b a] template + (x0, y0). The other way round, from the picture to the template, it is the fit with
+ * the least squared error over the five pairs: errors count in the crop, so that a face that is turned aside, whose
+ * landmarks fit badly, is cut as large as the embedder saw such faces.
+ */
 function templateToPicture(
   landmarks: Landmarks,
   scale: number,
@@ -170,10 +188,12 @@ function templateToPicture(
     const py = landmarks[i + 1] - mean[3];
     along += tx * px + ty * py;
     across += tx * py - ty * px;
-    spread += tx * tx + ty * ty;
+    spread += px * px + py * py;
   }
-  const a = along / spread;
-  const b = across / spread;
+  // The fit is (along, -across) / spread as a complex number; this is its inverse.
+  const inverse = spread / (along * along + across * across);
+  const a = along * inverse;
+  const b = across * inverse;
   return { a, b, x0: mean[2] - a * mean[0] + b * mean[1], y0: mean[3] - b * mean[0] - a * mean[1] };
 }
 

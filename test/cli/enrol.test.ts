@@ -7,7 +7,7 @@ import { createFileStore } from '../../src/gallery/file-store.js';
 import { createGallery } from '../../src/gallery/gallery.js';
 import { createExactIndex } from '../../src/gallery/index/exact-index.js';
 import { contentOf } from '../support/batch.js';
-import { startCommand } from '../support/command.js';
+import { startKaomon } from '../support/command.js';
 import { idOf, peopleIn } from '../support/faces.js';
 import { portraitOf } from '../support/photo.js';
 import { greyJpeg } from '../support/pictures.js';
@@ -17,7 +17,7 @@ import { until } from '../support/until.js';
 
 /** The command over folders of the test's own. */
 const start = (env: Record<string, string>, args: string[]) =>
-  startCommand('enrol', args, { MODEL_PACK: 'faceapi', ...env });
+  startKaomon(['enrol', ...args], { MODEL_PACK: 'faceapi', ...env });
 
 async function runToEnd(env: Record<string, string>, ...args: string[]) {
   const run = start(env, args);

@@ -120,6 +120,12 @@ describe('two workers under pm2', { skip: existsSync(PM2) ? false : 'needs pm2' 
     assert.equal(after.filter(({ status }) => status === 'online').length, 2);
     const pids = before.map(({ pid }) => pid);
     for (const { pid } of after) assert.ok(!pids.includes(pid), 'each worker is a new one');
+    // Whichever worker is asked: those that were replaced have left their counts.
+    const counted = 'kaomon_requests_total{method="POST",route="/api/face_recognizer",status="200"}';
+    await until(async () => {
+      const lines = String((await ask('/metrics')).body).split('\n');
+      return [`${counted} ${load.answered}`, 'kaomon_vision_threads 2'].every((line) => lines.includes(line));
+    });
     const { body } = await ask('/api/v1/status');
     assert.equal((body as { workers: number }).workers, 2);
   });

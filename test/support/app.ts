@@ -126,7 +126,8 @@ export async function testApp(
   const folder = await temporaryFolder(t);
   // Keys are asked for where a test says so; how busy the machine is says nothing about the app.
   const own = { AUTH: 'none', MAX_EVENT_LOOP_DELAY: 0, MAX_PIXELS: 1_000_000 } as const;
-  const config = { ...loadConfig({ EMBEDDINGS_DIR: folder }), ...own, ...settings };
+  const folders = { EMBEDDINGS_DIR: folder, CACHE_DIR: await temporaryFolder(t) };
+  const config = { ...loadConfig(folders), ...own, ...settings };
   const vision = scriptedVision(config.MAX_PIXELS);
   const store = createFileStore({ folder, pack: PACK.id, length: LENGTH, warn: () => undefined });
   const gallery = await createGallery({ pack: PACK.id, store, index: createExactIndex(LENGTH) });

@@ -2,9 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
-const PROGRAM = fileURLToPath(new URL('./run-command.js', import.meta.url));
+const SCRIPT = fileURLToPath(new URL('./run-command.js', import.meta.url));
 
-/** A command of `scripts/kaomon.mjs` in a process of its own. */
+/** A command of `kaomon` in a process of its own. */
 export interface RunningCommand {
   child: ChildProcess;
   /** What was written on both streams so far. */
@@ -12,13 +12,12 @@ export interface RunningCommand {
   ended: Promise<{ code: number | null; signal: string | null }>;
 }
 
-/** @param env settings; nothing else of this process's environment reaches it */
-export function startCommand(
-  command: string,
-  args: readonly string[],
-  env: Readonly<Record<string, string>> = {},
-): RunningCommand {
-  const child = spawn(process.execPath, [PROGRAM, command, ...args], {
+/**
+ * Starts a command of `kaomon`.
+ * @param env settings, folders of the test's own among them; nothing else of this process's environment reaches it
+ */
+export function startKaomon(words: readonly string[], env: Readonly<Record<string, string>>): RunningCommand {
+  const child = spawn(process.execPath, [SCRIPT, ...words], {
     env: { PATH: process.env.PATH, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -33,9 +32,12 @@ export function startCommand(
   return { child, text: () => text, ended };
 }
 
-/** The command from its begin to its end. */
-export async function runCommand(...how: Parameters<typeof startCommand>) {
-  const run = startCommand(...how);
-  const { code } = await run.ended;
-  return { code, text: run.text() };
+/** Runs one to its end. @returns its exit status and what it wrote on both streams */
+export async function runKaomon(
+  words: readonly string[],
+  env: Readonly<Record<string, string>>,
+): Promise<{ code: number | null; text: string }> {
+  const { ended, text } = startKaomon(words, env);
+  const { code } = await ended;
+  return { code, text: text() };
 }

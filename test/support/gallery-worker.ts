@@ -1,6 +1,6 @@
 /**
  * A worker without networks: a gallery opened as the server opens it, told what to do by its parent. Every request
- * `{id, verb, args}` is answered by `{id, result}` or `{id, error}`.
+ * `{id, verb, args}` is answered by `{id, result}` or `{id, error}`. `PACK` and `PACK_LENGTH` name another pack than tiny.
  */
 import { loadConfig } from '../../src/config.js';
 import { KaomonError } from '../../src/errors.js';
@@ -12,8 +12,10 @@ import { TINY } from './galleries.js';
 // Its parent is gone, while the gallery opens as later: so is everybody who could ask.
 process.on('disconnect', () => process.exit(0));
 const config = loadConfig();
-const pack = { id: 'tiny', embedder: { length: TINY } };
-const index = createExactIndex(TINY);
+const { PACK: id = 'tiny', PACK_LENGTH = TINY } = process.env;
+const length = Number(PACK_LENGTH);
+const pack = { id, embedder: { length } };
+const index = createExactIndex(length);
 const { gallery, events } = await openGallery(config, {
   ...{ pack, index, follow: true, lookAfter: [1500, 4000] },
   warn: () => undefined,

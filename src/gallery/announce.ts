@@ -1,0 +1,71 @@
+import type { GalleryChange, Journal } from '../events/event.js';
+import { KaomonError } from '../errors.js';
+import { splitFaceId } from './ids.js';
+import type { EmbeddingStore } from './store.js';
+
+/** A store that cannot write (disk full, no rights, Redis gone) is the server's trouble, not the caller's picture. */
+export async function kept<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (cause) {
+    // A RangeError is a vector that is none: a fault of ours.
+    if (cause instanceof KaomonError || cause instanceof RangeError) throw cause;
+    throw new KaomonError(
+      'STORE_UNAVAILABLE',
+      'The gallery cannot be written at the moment: try again in a little while.',
+      { cause, retryAfter: 5 },
+    );
+  }
+}
+
+/**
+ * Says what is about to change, changes it, says that it is done.
+ * @param write changes the store
+ * @param failed what to do first when it fails after it was announced: nobody knows then how far it came
+ */
+export async function announce<T>(
+  journal: Journal,
+  change: GalleryChange,
+  write: () => Promise<T>,
+  failed: () => Promise<void> = () => Promise.resolve(),
+): Promise<T> {
+  const begun = await kept(journal.begin(change));
+  try {
+    const result = await kept(write());
+    await kept(journal.done(begun, change));
+    return result;
+  } catch (error) {
+    await failed();
+    // Open changes are looked after by whoever saw them begin.
+    if (!(error instanceof KaomonError && error.code === 'STORE_UNAVAILABLE'))
+      await journal.giveUp(begun, change);
+    throw error;
+  }
+}
+
+/** What a command needs of a store that it fills: no more than what is announced. */
+export type FillableStore = Pick<
+  EmbeddingStore,
+  'load' | 'readGroups' | 'readPerson' | 'addFace' | 'createGroup' | 'close'
+>;
+
+/** A store whose additions running workers learn of, for commands that fill it without a gallery in memory. */
+export function announceAdditions(store: EmbeddingStore, journal: Journal): FillableStore {
+  const at = () => new Date().toISOString();
+  return {
+    load: () => store.load(),
+    readGroups: () => store.readGroups(),
+    readPerson: (faceid, known) => store.readPerson(faceid, known),
+    addFace(face, vector, extras) {
+      const { id, faceid } = face;
+      const groupid = splitFaceId(faceid)?.groupid ?? '';
+      const change: GalleryChange = { kind: 'enrolled', groupid, faceid, face: id, at: at() };
+      return announce(journal, change, () => store.addFace(face, vector, extras));
+    },
+    createGroup(group) {
+      const change: GalleryChange = { kind: 'group-created', groupid: group.groupid, at: at() };
+      return announce(journal, change, () => store.createGroup(group));
+    },
+    close: () => store.close(),
+  };
+}
