@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { describe, it } from 'node:test';
 import { CHROMIUM_MISSING } from './support/browser.js';
-import { browserForSuite, card, enrolOthers, fits, SIZES, until } from './support/visit.js';
+import { until } from '../support/until.js';
+import { browserForSuite, card, enrolOthers, fits, SIZES } from './support/visit.js';
 
 describe('the page of people', { skip: CHROMIUM_MISSING }, () => {
   const visit = browserForSuite();

@@ -9,8 +9,9 @@ import type { GalleryEvent } from '../../src/events/event.js';
 import { createFileLog } from '../../src/events/file-log.js';
 import type { EventLog, Following, LoggedEvent } from '../../src/events/log.js';
 import { createRedisLog } from '../../src/events/redis-log.js';
-import { REDIS_MISSING, startRedis, until } from '../support/redis.js';
+import { REDIS_MISSING, startRedis } from '../support/redis.js';
 import { temporaryFolder } from '../support/temporary.js';
+import { until } from '../support/until.js';
 
 const quiet = () => undefined;
 

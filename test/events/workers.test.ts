@@ -3,8 +3,9 @@ import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { chaos } from '../support/chaos.js';
 import { TINY } from '../support/galleries.js';
-import { REDIS_MISSING, startRedis, type TestRedis, until } from '../support/redis.js';
+import { REDIS_MISSING, startRedis, type TestRedis } from '../support/redis.js';
 import { temporaryFolder } from '../support/temporary.js';
+import { until } from '../support/until.js';
 import { randomUnitVector, seededRandom } from '../support/vectors.js';
 import { startWorker } from '../support/workers.js';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TINY } from './galleries.js';
-import { until } from './redis.js';
+import { until } from './until.js';
 import { randomUnitVector } from './vectors.js';
 import { type GalleryWorker, type Snapshot, startWorker, WorkerError } from './workers.js';
 
@@ -129,7 +129,7 @@ export async function chaos(options: ChaosOptions): Promise<string> {
     await until(async () => {
       snapshots = await Promise.all(workers.map((worker) => worker.ask('snapshot')));
       return snapshots.every((snapshot) => JSON.stringify(snapshot) === JSON.stringify(snapshots[3]));
-    }, 60_000).catch(() => undefined);
+    }).catch(() => undefined);
     for (const snapshot of snapshots) assert.deepEqual(snapshot, snapshots[3]);
     const [{ people: rows, vectors }] = snapshots;
     assert.equal(

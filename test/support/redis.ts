@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { TestContext } from 'node:test';
 import { openRedis, type RedisSettings, untilReady } from '../../src/redis.js';
 import { freePort } from './port.js';
@@ -66,13 +65,4 @@ export async function startRedis(t: Pick<TestContext, 'after'>, more: string[] =
   t.after(() => redis.stop());
   await ready();
   return redis;
-}
-
-/** Waits until the condition holds. @throws when it does not within the time, milliseconds */
-export async function until(condition: () => boolean | Promise<boolean>, within = 30_000): Promise<void> {
-  const end = Date.now() + within;
-  while (!(await condition())) {
-    if (Date.now() > end) throw new Error(`Waited ${within} ms in vain for ${condition.toString()}`);
-    await sleep(10);
-  }
 }

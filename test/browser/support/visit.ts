@@ -1,4 +1,3 @@
-import assert from 'node:assert/strict';
 import { after, before } from 'node:test';
 import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core';
 import { type AppSite, enrolByVector, openAppSite } from './app-site.js';
@@ -84,12 +83,4 @@ export const card = (page: Page, faceid: string): Locator =>
 /** Whether the page is no wider than the screen. */
 export function fits(page: Page): Promise<boolean> {
   return page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth);
-}
-
-/** Waits for something that the server does by itself. */
-export async function until(holds: () => boolean, patience = 20_000): Promise<void> {
-  for (const end = Date.now() + patience; !holds();) {
-    assert.ok(Date.now() < end, 'it did not happen in time');
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
 }
