@@ -7,6 +7,7 @@ import { type Report, toMarkdown } from '../bench/report.js';
 import { runBench, SECTION_NAMES, USUAL_SECTIONS } from '../bench/run.js';
 import { loadConfig } from '../config.js';
 import { KaomonError } from '../errors.js';
+import { runCommand } from './parts.js';
 
 const DEFAULT_MARGIN = 0.3;
 const USAGE = `Usage: npm run bench                                measures everything (some 20 minutes, 6 GB of memory)
@@ -22,8 +23,8 @@ const USAGE = `Usage: npm run bench                                measures ever
  * @param words the command line after the command
  * @returns the exit status
  */
-export async function main(words: string[]): Promise<number> {
-  try {
+export function main(words: string[]): Promise<number> {
+  return runCommand(async () => {
     const { values, positionals } = parseArgs({
       args: words,
       allowPositionals: true,
@@ -68,14 +69,7 @@ export async function main(words: string[]): Promise<number> {
     console.log(toMarkdown(report));
     console.log(`Saved: ${files.json}\n       ${files.markdown}`);
     return report.rows.length > 0 ? 0 : 1;
-  } catch (error) {
-    // parseArgs throws a TypeError with a code for an option that is not known.
-    if (error instanceof KaomonError || (error instanceof TypeError && 'code' in error)) {
-      console.error(`kaomon: ${error.message}`);
-      return 1;
-    }
-    throw error;
-  }
+  });
 }
 
 async function compare(files: readonly string[], margin: number): Promise<number> {

@@ -17,6 +17,7 @@ import { createFetcher } from '../models/download.js';
 import { preparePack } from '../models/prepare.js';
 import type { ReadyPack } from '../models/types.js';
 import { createVisionPool } from '../vision/pool.js';
+import { runCommand } from './parts.js';
 
 const USAGE = `Usage: kaomon enrol DIR|CSV [options]     (npm run enrol -- DIR|CSV [options])
 
@@ -42,8 +43,8 @@ const PRINTED = 200;
  * @param words the command line after the command
  * @returns the exit status
  */
-export async function main(words: string[]): Promise<number> {
-  try {
+export function main(words: string[]): Promise<number> {
+  return runCommand(async () => {
     const { values, positionals } = parseArgs({
       args: words,
       allowPositionals: true,
@@ -72,14 +73,7 @@ export async function main(words: string[]): Promise<number> {
       again: values.again,
       report: values.report,
     });
-  } catch (error) {
-    // parseArgs throws a TypeError with a code for an option that is not known.
-    if (error instanceof KaomonError || (error instanceof TypeError && 'code' in error)) {
-      console.error(`kaomon: ${error.message}`);
-      return 1;
-    }
-    throw error;
-  }
+  });
 }
 
 interface EnrolOptions {

@@ -4,6 +4,7 @@ import { createKeys, type KeyInfo } from '../access/keys.js';
 import { ROLES, type Role } from '../access/roles.js';
 import { loadConfig } from '../config.js';
 import { KaomonError } from '../errors.js';
+import { runCommand } from './parts.js';
 
 const USAGE = `Usage: kaomon keys list                     lists the keys
        kaomon keys add NAME --role ROLE    makes a key and shows it once
@@ -23,8 +24,8 @@ export function describeKey({ id, name, role, groups, createdAt }: KeyInfo): str
  * @param words the command line after the command
  * @returns the exit status
  */
-export async function main(words: string[]): Promise<number> {
-  try {
+export function main(words: string[]): Promise<number> {
+  return runCommand(async () => {
     const { values, positionals } = parseArgs({
       args: words,
       allowPositionals: true,
@@ -67,15 +68,7 @@ export async function main(words: string[]): Promise<number> {
       return 0;
     }
     throw new KaomonError('SETUP', USAGE);
-  } catch (error) {
-    // parseArgs throws a TypeError with a code for an option that is not known.
-    if (error instanceof KaomonError || (error instanceof TypeError && 'code' in error)) {
-      const cause = error.cause instanceof Error ? ` (${error.cause.message})` : '';
-      console.error(`kaomon: ${error.message}${cause}`);
-      return 1;
-    }
-    throw error;
-  }
+  });
 }
 
 function roleOf(word: string): Role {

@@ -5,6 +5,7 @@ import { KaomonError } from '../errors.js';
 import { createFetcher } from '../models/download.js';
 import { installFrom } from '../models/install.js';
 import { listPacks, type PackStatus, preparePack, type Progress } from '../models/prepare.js';
+import { runCommand } from './parts.js';
 
 const USAGE = `Usage: npm run models                    lists the model packs
        npm run models -- --json          the same for programs
@@ -59,8 +60,8 @@ function createProgressLine(out: NodeJS.WriteStream): (progress: Progress) => vo
  * @param words the command line after the command
  * @returns the exit status
  */
-export async function main(words: string[]): Promise<number> {
-  try {
+export function main(words: string[]): Promise<number> {
+  return runCommand(async () => {
     const { values, positionals } = parseArgs({
       args: words,
       allowPositionals: true,
@@ -114,12 +115,5 @@ export async function main(words: string[]): Promise<number> {
     console.log(packs.map(describePack).join('\n\n'));
     console.log(`\n* = in use (MODEL_PACK=${MODEL_PACK}). Folder: ${MODELS_DIR}`);
     return 0;
-  } catch (error) {
-    // parseArgs throws a TypeError with a code for an option that is not known.
-    if (error instanceof KaomonError || (error instanceof TypeError && 'code' in error)) {
-      console.error(`kaomon: ${error.message}`);
-      return 1;
-    }
-    throw error;
-  }
+  });
 }
