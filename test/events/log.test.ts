@@ -3,13 +3,15 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { appendFile, readdir, utimes } from 'node:fs/promises';
 import path from 'node:path';
-import { describe, it, type TestContext } from 'node:test';
+import { after, describe, it, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { GalleryEvent } from '../../src/events/event.js';
 import { createFileLog } from '../../src/events/file-log.js';
 import type { EventLog, Following, LoggedEvent } from '../../src/events/log.js';
+import type { RedisSettings } from '../../src/redis.js';
 import { createRedisLog } from '../../src/events/redis-log.js';
 import { REDIS_MISSING, startRedis } from '../support/redis.js';
+import { forWholeFile, startRedisCluster, startTlsRedis } from '../support/redis-kinds.js';
 import { temporaryFolder } from '../support/temporary.js';
 import { until } from '../support/until.js';
 
@@ -58,6 +60,9 @@ interface Kind {
   prepare: (t: TestContext) => Promise<{ open: () => EventLog; child: unknown }>;
 }
 
+const cluster = forWholeFile(startRedisCluster, after);
+const overTls = forWholeFile(startTlsRedis, after);
+
 const KINDS: Kind[] = [
   {
     name: 'file',
@@ -75,11 +80,14 @@ const KINDS: Kind[] = [
     name: 'Redis',
     skip: REDIS_MISSING,
     async prepare(t) {
-      const { settings } = await startRedis(t);
-      return { open: () => createRedisLog(settings, quiet), child: { redis: settings } };
+      return openIn((await startRedis(t)).settings);
     },
   },
+  { name: 'Redis cluster', skip: REDIS_MISSING, prepare: async () => openIn(await cluster()) },
+  { name: 'Redis over TLS', skip: REDIS_MISSING, prepare: async () => openIn(await overTls()) },
 ];
+
+const openIn = (redis: RedisSettings) => ({ open: () => createRedisLog(redis, quiet), child: { redis } });
 
 for (const { name, skip, prepare } of KINDS) {
   describe(`the ${name} log of events`, { skip }, () => {

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
-import { describe, it, type TestContext } from 'node:test';
+import { after, describe, it, type TestContext } from 'node:test';
 import { nameFace } from '../../src/gallery/face-name.js';
 import { createFileStore } from '../../src/gallery/file-store.js';
 import { createRedisStore } from '../../src/gallery/redis-store.js';
 import type { EmbeddingStore } from '../../src/gallery/store.js';
 import type { Face } from '../../src/gallery/types.js';
+import type { RedisSettings } from '../../src/redis.js';
 import { REDIS_MISSING, startRedis } from '../support/redis.js';
+import { forWholeFile, startRedisCluster } from '../support/redis-kinds.js';
 import { temporaryFolder } from '../support/temporary.js';
 import { randomUnitVector, seededRandom } from '../support/vectors.js';
 
@@ -15,6 +17,8 @@ const vector = () => randomUnitVector(random, LENGTH);
 const KEN = { username: 'Ken', metadata: { desk: '7' } };
 const noWarning = (message: string) => assert.ok(false, message);
 const CROP = Uint8Array.of(0x89, 0x50, 0x4e, 0x47);
+
+const cluster = forWholeFile(startRedisCluster, after);
 
 /** What opens a store over and over on the same data, as processes do. */
 type Open = (pack?: string) => Promise<EmbeddingStore>;
@@ -33,19 +37,22 @@ const STORES: Record<string, { skip: false | string; prepare: (t: TestContext) =
   },
   'in Redis': {
     skip: REDIS_MISSING,
-    async prepare(t) {
-      const redis = await startRedis(t);
-      return async (pack = 'tiny') => {
-        const store = await createRedisStore({
-          ...{ redis: redis.settings, pack, length: LENGTH, warn: noWarning },
-        });
-        t.after(() => store.close());
-        await store.load();
-        return store;
-      };
-    },
+    prepare: async (t) => openIn(t, (await startRedis(t)).settings),
+  },
+  'in a Redis cluster': {
+    skip: REDIS_MISSING,
+    prepare: async (t) => openIn(t, await cluster()),
   },
 };
+
+function openIn(t: TestContext, redis: RedisSettings): Open {
+  return async (pack = 'tiny') => {
+    const store = await createRedisStore({ redis, pack, length: LENGTH, warn: noWarning });
+    t.after(() => store.close());
+    await store.load();
+    return store;
+  };
+}
 
 function faceOf(faceid: string, second = 0): Face {
   const at = new Date(Date.UTC(2026, 0, 2, 3, 4, second));
