@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { type Audit, COMMAND_LINE, createAudit } from '../access/audit.js';
+import { type Audit, COMMAND_LINE } from '../access/audit.js';
 import { runBatch } from '../batch/batch.js';
 import { openJournal } from '../batch/journal.js';
 import { type BatchList, listPictures } from '../batch/list.js';
@@ -17,7 +17,7 @@ import { createFetcher } from '../models/download.js';
 import { preparePack } from '../models/prepare.js';
 import type { ReadyPack } from '../models/types.js';
 import { createVisionPool } from '../vision/pool.js';
-import { runCommand } from './parts.js';
+import { openAudit, runCommand } from './parts.js';
 
 const USAGE = `Usage: kaomon enrol DIR|CSV [options]     (npm run enrol -- DIR|CSV [options])
 
@@ -199,16 +199,6 @@ async function requireGroups(
     await gallery.createGroup({ groupid, groupname: groupid });
     audit.record({ ...COMMAND_LINE, action: 'enrol', whom: { groupid }, outcome: 'done' });
   }
-}
-
-/** The server's own audit: who looks for how somebody came into the gallery looks there. */
-function openAudit({ AUDIT_FILE: file }: Config): Audit {
-  let told = false;
-  const error = () => {
-    if (!told) console.error(`The audit file ${file} cannot be written.`);
-    told = true;
-  };
-  return createAudit({ file, log: { info: () => undefined, error } });
 }
 
 /** Running workers learn of each enrolment by the log of events. */

@@ -7,9 +7,9 @@ import { KaomonError } from '../errors.js';
 import type { FillableStore } from '../gallery/announce.js';
 import { splitFaceId } from '../gallery/ids.js';
 import { decodeNpy, NpyError } from '../gallery/npy.js';
-import { openFillableStore, openStore } from '../gallery/open.js';
+import { openStore } from '../gallery/open.js';
 import { EMBEDDERS, PACKS } from '../models/packs.js';
-import { describeReach, note, runCommand } from './parts.js';
+import { describeReach, note, openAuditedStore, runCommand } from './parts.js';
 
 const USAGE = `Usage: npm run import -- DIR [--pack ID] [--dry-run]
   DIR   maiface's embeddings folder: DIR/<groupid>-<userid>/*.npy
@@ -145,7 +145,7 @@ export function main(words: string[]): Promise<number> {
     const dryRun = values['dry-run'];
     const store = dryRun
       ? await openStore(config, pack.id, length, note)
-      : await openFillableStore(config, { pack: pack.id, length, warn: note });
+      : await openAuditedStore(config, { pack: pack.id, length, warn: note });
     try {
       // Makes the gallery where no server has yet, and finishes what a crash left.
       if (!dryRun) await store.load();

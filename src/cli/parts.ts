@@ -1,9 +1,12 @@
 /** What the commands share: the parts of the server, opened by the same settings, without the server. */
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
+import { type Audit, COMMAND_LINE, createAudit } from '../access/audit.js';
 import type { Config } from '../config.js';
 import { KaomonError } from '../errors.js';
-import { openGallery as openSharedGallery } from '../gallery/open.js';
+import type { FillableStore } from '../gallery/announce.js';
+import { splitFaceId } from '../gallery/ids.js';
+import { openFillableStore, openGallery as openSharedGallery } from '../gallery/open.js';
 import { createExactIndex } from '../gallery/index/exact-index.js';
 import type { Gallery } from '../gallery/types.js';
 import { preparePack } from '../models/prepare.js';
@@ -59,6 +62,43 @@ export async function picturesBelow(folder: string): Promise<string[]> {
     .filter((entry) => entry.isFile() && PICTURE.test(entry.name))
     .map((entry) => path.join(entry.parentPath, entry.name))
     .sort();
+}
+
+/** The server's own audit: who looks for how somebody came into the gallery looks there. */
+export function openAudit({ AUDIT_FILE: file }: Pick<Config, 'AUDIT_FILE'>): Audit {
+  let told = false;
+  const error = () => {
+    if (!told) note(`The audit file ${file} cannot be written.`);
+    told = true;
+  };
+  return createAudit({ file, log: { info: () => undefined, error } });
+}
+
+/** A store to fill whose additions stand in the audit, as every other enrolment does; see `openFillableStore`. */
+export async function openAuditedStore(
+  config: Config,
+  options: Parameters<typeof openFillableStore>[1],
+): Promise<FillableStore> {
+  const store = await openFillableStore(config, options);
+  const audit = openAudit(config);
+  const tell = (whom: Record<string, unknown>) =>
+    audit.record({ ...COMMAND_LINE, action: 'enrol', whom, outcome: 'done' });
+  return {
+    ...store,
+    async addFace(face, vector, extras) {
+      await store.addFace(face, vector, extras);
+      tell({ ...splitFaceId(face.faceid), id: face.id });
+    },
+    async createGroup(group) {
+      const isNew = await store.createGroup(group);
+      if (isNew) tell({ groupid: group.groupid });
+      return isNew;
+    },
+    async close() {
+      await store.close();
+      await audit.flush();
+    },
+  };
 }
 
 /** What somebody with a running server must know who added to the gallery of a pack beside it. */

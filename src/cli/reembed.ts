@@ -3,13 +3,21 @@ import { loadConfig } from '../config.js';
 import { KaomonError } from '../errors.js';
 import type { FillableStore } from '../gallery/announce.js';
 import { splitFaceId } from '../gallery/ids.js';
-import { openFillableStore, openStore } from '../gallery/open.js';
+import { openStore } from '../gallery/open.js';
 import type { EmbeddingStore, Profile, ReadPerson } from '../gallery/store.js';
 import type { Face } from '../gallery/types.js';
 import { EMBEDDERS, PACKS } from '../models/packs.js';
 import { readOwnPack } from '../models/own-pack.js';
 import type { VisionPool } from '../vision/types.js';
-import { describeReach, inParallel, note, openPack, openVision, runCommand } from './parts.js';
+import {
+  describeReach,
+  inParallel,
+  note,
+  openAuditedStore,
+  openPack,
+  openVision,
+  runCommand,
+} from './parts.js';
 
 const USAGE = `Usage: npm run reembed -- --from ID [--to ID]
   --from ID   the pack whose gallery has the face pictures (enrolled with KEEP_FACES=true)
@@ -130,7 +138,7 @@ export function main(words: string[]): Promise<number> {
     if (pack.id === fromId) throw new KaomonError('SETUP', `The gallery of ${fromId} is there already.`);
     const from = await openStore(config, fromId, await lengthOf(fromId, config.MODELS_DIR), note);
     const { length } = pack.embedder;
-    const to = await openFillableStore(config, { pack: pack.id, length, warn: note }).catch(
+    const to = await openAuditedStore(config, { pack: pack.id, length, warn: note }).catch(
       async (error: unknown) => {
         await from.close();
         throw error;

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
+import type { AuditEntry } from '../../src/access/audit.js';
 import { loadConfig } from '../../src/config.js';
 import { createFileStore } from '../../src/gallery/file-store.js';
 import { encodeNpy } from '../../src/gallery/npy.js';
@@ -107,6 +108,21 @@ describe('npm run import beside a running server', () => {
     assert.equal(code, 0, text);
     const later = await running(t, { ...fresh, ...FACENET });
     assert.equal((await later.ask('snapshot')).vectors, 3);
+    // Who looks for how somebody came into the gallery looks into the audit.
+    const audit = await readFile(path.join(fresh.EMBEDDINGS_DIR, 'audit.jsonl'), 'utf8');
+    const lines = audit
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as AuditEntry);
+    assert.ok(lines.every(({ who, action }) => who === 'command line' && action === 'enrol'));
+    assert.deepEqual(lines.map(({ whom = {} }) => [whom.groupid, whom.userid ?? '']).sort(), [
+      ['guests', ''],
+      ['guests', 'mai'],
+      ['staff', ''],
+      ['staff', 'ken'],
+      ['staff', 'ken'],
+    ]);
+    await assert.rejects(readFile(path.join(env.EMBEDDINGS_DIR, 'audit.jsonl')), { code: 'ENOENT' });
   });
 
   it('says that a restart is needed where nobody is told, and fails where the log cannot be reached', async (t) => {
