@@ -5,7 +5,8 @@
  * - sharp, esbuild and onnxruntime-node's CPU part ship inside their packages: nothing to do.
  * - faiss-node is compiled here, from its own source with our mends (native/faiss-mends.mjs), against Debian's
  *   faiss. Its prebuilt binary is not used: it loses 2 KB of memory with every query.
- * - native/process_memory.cc is compiled beside it: what Node lacks to keep a process of many threads small.
+ * - native/process_memory.cc (what Node lacks to keep a process of many threads small) and native/pixels.cc (the loops
+ *   over all pixels of a frame) are compiled beside it.
  * - Without a compiler and without the right to install one, the server searches with ONNX Runtime, and the
  *   line printed here says what to install.
  */
@@ -23,22 +24,39 @@ const STAMP = path.join(RELEASE, 'kaomon.json');
 const HEADERS = ['kaomon_faiss.h', 'kaomon_vectors.h', 'kaomon_distance.h'].map((name) =>
   path.join(PROJECT_ROOT, 'scripts', 'native', name),
 );
-const PROCESS_MEMORY = path.join(PROJECT_ROOT, 'scripts', 'native', 'process_memory.cc');
-const PROCESS_MEMORY_BINARY = path.join(RELEASE, 'process-memory.node');
+/** Addons of our own: source and binary. */
+const PROCESS_MEMORY = ownAddon('process_memory.cc', 'process-memory.node');
+const PIXELS = ownAddon('pixels.cc', 'pixels.node');
 /** faiss's distance of two vectors (`fvec_L2sqr`), as the linker knows it: kaomon_distance.h takes its place. */
 const DISTANCE = '_ZN5faiss11fvec_L2sqrEPKfS1_m';
 const DEBIAN_PACKAGES = ['g++', 'libfaiss-dev', 'libopenblas-dev'];
 
-/** What the binary depends on; a change compiles it anew. */
+/**
+ * @param {string} source
+ * @param {string} binary
+ */
+function ownAddon(source, binary) {
+  return {
+    source: path.join(PROJECT_ROOT, 'scripts', 'native', source),
+    binary: path.join(RELEASE, binary),
+  };
+}
+
+/** What the binaries depend on; a change compiles it anew. */
 function fingerprint() {
   const hash = createHash('sha256').update(`${MENDS_VERSION} ${process.arch} ${process.versions.modules}`);
-  for (const file of [path.join(PACKAGE, 'src', 'faiss.cc'), ...HEADERS, PROCESS_MEMORY])
+  for (const file of [
+    path.join(PACKAGE, 'src', 'faiss.cc'),
+    ...HEADERS,
+    PROCESS_MEMORY.source,
+    PIXELS.source,
+  ])
     hash.update(readFileSync(file));
   return hash.digest('hex');
 }
 
 function upToDate() {
-  if (![BINARY, PROCESS_MEMORY_BINARY, STAMP].every(existsSync)) return false;
+  if (![BINARY, PROCESS_MEMORY.binary, PIXELS.binary, STAMP].every(existsSync)) return false;
   return JSON.parse(readFileSync(STAMP, 'utf8')).fingerprint === fingerprint();
 }
 
@@ -86,7 +104,7 @@ async function compile() {
   const source = path.join(work, 'faiss-node.cc');
   writeFileSync(source, mendFaissNode(readFileSync(path.join(PACKAGE, 'src', 'faiss.cc'), 'utf8')));
   const included = HEADERS.slice(0, 2).flatMap((header) => ['-include', header]);
-  const [faiss, processMemory] = await Promise.all([
+  const [faiss, processMemory, pixels] = await Promise.all([
     compileAddon('faiss-node', {
       work,
       args: [
@@ -100,13 +118,23 @@ async function compile() {
     }),
     compileAddon('process-memory', {
       work,
-      args: [PROCESS_MEMORY],
-      probe: (built) => `const bytes = Buffer.from(require(${built}).map(${JSON.stringify(PROCESS_MEMORY)}));
-        if (!bytes.equals(require('fs').readFileSync(${JSON.stringify(PROCESS_MEMORY)}))) process.exit(1);`,
+      args: [PROCESS_MEMORY.source],
+      probe: (
+        built,
+      ) => `const bytes = Buffer.from(require(${built}).map(${JSON.stringify(PROCESS_MEMORY.source)}));
+        if (!bytes.equals(require('fs').readFileSync(${JSON.stringify(PROCESS_MEMORY.source)}))) process.exit(1);`,
+    }),
+    compileAddon('pixels', {
+      work,
+      args: [PIXELS.source],
+      probe: (built) => `const sums = new Int32Array(4 * 3 + 1);
+        require(${built}).sumTable(Uint8Array.of(1, 2, 3), 1, 1, sums);
+        if (sums.slice(9, 12).join() !== '1,2,3') process.exit(1);`,
     }),
   ]);
   renameSync(faiss, BINARY);
-  renameSync(processMemory, PROCESS_MEMORY_BINARY);
+  renameSync(processMemory, PROCESS_MEMORY.binary);
+  renameSync(pixels, PIXELS.binary);
   // A new file, not new text: a package folder that is linked with another checkout's stays as it was there.
   writeFileSync(`${STAMP}.new`, JSON.stringify({ fingerprint: fingerprint(), mends: MENDS_VERSION }));
   renameSync(`${STAMP}.new`, STAMP);

@@ -1,3 +1,4 @@
+import { pixelLoops } from './pixels.js';
 import { sharedInts } from './team.js';
 import type { Picture } from './types.js';
 
@@ -36,31 +37,14 @@ export class AreaTable {
 
   /** Takes another picture; what the last one was is forgotten. The picture is only read. */
   load({ data, width, height }: Picture): void {
-    const line = (width + 1) * 3;
-    const needed = line * (height + 1);
+    // One more than the table: the loops read and write four numbers at a time.
+    const needed = (width + 1) * 3 * (height + 1) + 1;
     if (this.#sums.length < needed || (this.#sums.length > MAX_KEPT && needed < this.#sums.length / 4)) {
       this.#sums = sharedInts(needed);
     }
-    const sums = this.#sums;
     this.#width = width;
     this.#height = height;
-    sums.fill(0, 0, line);
-    for (let y = 1, from = 0; y <= height; y++) {
-      let at = y * line;
-      sums[at] = sums[at + 1] = sums[at + 2] = 0;
-      at += 3;
-      let red = 0;
-      let green = 0;
-      let blue = 0;
-      for (let x = 0; x < width; x++, from += 3, at += 3) {
-        red += data[from];
-        green += data[from + 1];
-        blue += data[from + 2];
-        sums[at] = red + sums[at - line];
-        sums[at + 1] = green + sums[at - line + 1];
-        sums[at + 2] = blue + sums[at - line + 2];
-      }
-    }
+    pixelLoops.sumTable(data, width, height, this.#sums);
   }
 
   /** Gives back the memory of a large picture. */
@@ -104,31 +88,24 @@ export class AreaTable {
     start = 0,
     rows: { from: number; to: number } = { from: 0, to: height },
   ): void {
-    const sums = this.#sums;
     const line = (this.#width + 1) * 3;
     this.#columns = windows(region.width, width, this.#columns);
     const { from, to } = this.#columns;
-    const plane = width * (rows.to - rows.from);
-    let at = start;
-    for (let y = rows.from; y < rows.to; y++) {
-      const low = Math.floor((y * region.height) / height);
-      const high = Math.ceil(((y + 1) * region.height) / height);
-      const upper = (region.y + low) * line + region.x * 3;
-      const lower = (region.y + high) * line + region.x * 3;
-      for (let x = 0; x < width; x++, at++) {
-        const left = from[x];
-        const right = to[x];
-        // Three numbers a column: the window is (right - left) / 3 wide.
-        const scale = 3 / ((high - low) * (right - left));
-        const a = upper + left;
-        const b = upper + right;
-        const c = lower + left;
-        const d = lower + right;
-        out[at] = ((sums[d] - sums[b] - sums[c] + sums[a]) >>> 0) * scale;
-        out[at + plane] = ((sums[d + 1] - sums[b + 1] - sums[c + 1] + sums[a + 1]) >>> 0) * scale;
-        out[at + 2 * plane] = ((sums[d + 2] - sums[b + 2] - sums[c + 2] + sums[a + 2]) >>> 0) * scale;
-      }
-    }
+    const corner = region.y * line + region.x * 3;
+    pixelLoops.areaMeans(
+      this.#sums,
+      line,
+      corner,
+      from,
+      to,
+      width,
+      rows.from,
+      rows.to,
+      region.height,
+      height,
+      out,
+      start,
+    );
   }
 }
 

@@ -1,9 +1,6 @@
 import type { PixelRect } from './boxes.js';
+import { pixelLoops, PRECISION } from './pixels.js';
 import type { Picture } from './types.js';
-
-/** Pillow keeps filter weights as whole numbers of 2^-22: 32 bits less 8 for the pixel less 2 for the sum. */
-const PRECISION = 22;
-const ROUND = 1 << (PRECISION - 1);
 
 /** Filter weights for one direction: output i is the sum of `count[i]` inputs from `first[i]` on. */
 interface Weights {
@@ -32,40 +29,24 @@ export class Resampler {
     const down = this.#weightsFor(rect.height, height);
     const needed = width * rect.height * 3;
     if (this.#columns.length < needed) this.#columns = new Uint8Array(needed);
-    const columns = this.#columns;
-
-    for (let y = 0, to = 0; y < rect.height; y++) {
-      const row = ((rect.y + y) * stride + rect.x) * 3;
-      for (let x = 0; x < width; x++, to += 3) {
-        let from = row + across.first[x] * 3;
-        let red = ROUND;
-        let green = ROUND;
-        let blue = ROUND;
-        const start = x * across.taps;
-        for (let tap = start; tap < start + across.count[x]; tap++, from += 3) {
-          const weight = across.values[tap];
-          red += data[from] * weight;
-          green += data[from + 1] * weight;
-          blue += data[from + 2] * weight;
-        }
-        columns[to] = red >> PRECISION;
-        columns[to + 1] = green >> PRECISION;
-        columns[to + 2] = blue >> PRECISION;
-      }
-    }
-
-    const line = width * 3;
-    for (let y = 0, to = 0; y < height; y++) {
-      const first = down.first[y] * line;
-      const start = y * down.taps;
-      const end = start + down.count[y];
-      for (let x = 0; x < line; x++, to++) {
-        let sum = ROUND;
-        let from = first + x;
-        for (let tap = start; tap < end; tap++, from += line) sum += columns[from] * down.values[tap];
-        out[to] = sum >> PRECISION;
-      }
-    }
+    pixelLoops.triangle(
+      data,
+      stride,
+      (rect.y * stride + rect.x) * 3,
+      rect.height,
+      across.first,
+      across.count,
+      across.values,
+      across.taps,
+      down.first,
+      down.count,
+      down.values,
+      down.taps,
+      width,
+      height,
+      this.#columns,
+      out,
+    );
   }
 
   /** Weights depend on the two sizes alone, and a camera's frames repeat them; a few hundred are kept. */
