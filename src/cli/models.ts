@@ -31,6 +31,10 @@ export function describePack(pack: PackStatus): string {
       'file',
       `${file}  ${(bytes / 1e6).toFixed(1)} MB  sha256 ${sha256}`,
     ]),
+    ...pack.forms.map(({ precision, likeness }): [string, string] => [
+      'form',
+      `${precision}${likeness ? `  cosine ${likeness.least.toFixed(4)} at the least, on ${likeness.faces} faces` : ''}`,
+    ]),
   ];
   const lines = rows
     .filter(([, text]) => text !== '')

@@ -12,7 +12,7 @@ import {
 import { SSD } from './components.js';
 import { checkOwnPack, ownPackCandidates, readOwnPack, type OwnPack } from './own-pack.js';
 import { AGE_GENDER_COMPONENT, DETECTORS, EMBEDDERS, PACKS, type Pack } from './packs.js';
-import { embedderIn } from './variants.js';
+import { embedderIn, type Form, listForms } from './variants.js';
 import type { Alignment, ReadyDetector, ReadyPack } from './types.js';
 
 export type { ComponentContext as PrepareContext, Progress } from './component-store.js';
@@ -179,6 +179,8 @@ export interface PackStatus {
   readonly from: readonly string[];
   /** The networks on disk with their checksums. */
   readonly networks: readonly { readonly file: string; readonly bytes: number; readonly sha256: string }[];
+  /** Other forms of its embedder that were made: for `EMBEDDER_PRECISION`. */
+  readonly forms: readonly Form[];
   /** The one that the setting takes. */
   readonly inUse: boolean;
 }
@@ -208,6 +210,7 @@ export async function listPacks(wanted: string, context: ComponentContext): Prom
             }))
           : [],
       ),
+      forms: await listForms(pack.embedder, context.modelsDir),
       inUse: pack.id === chosen,
     };
   });
@@ -237,7 +240,8 @@ async function listOwn(chosen: string, context: ComponentContext): Promise<PackS
   const names = (await ownPackCandidates(context.modelsDir)).filter((name) => !reserved.has(name));
   const rows = await Promise.all(
     names.map(async (id): Promise<PackStatus | undefined> => {
-      const common = { id, from: ['yours'], networks: [], inUse: id === chosen };
+      const forms = await listForms(id, context.modelsDir);
+      const common = { id, from: ['yours'], networks: [], forms, inUse: id === chosen };
       try {
         const pack = await readOwnPack(id, context.modelsDir);
         if (!pack) return undefined;

@@ -34,7 +34,7 @@ const ManifestSchema = Type.Object({
 /** How like a variant's embeddings are to the float32 network's. */
 export type Likeness = Static<typeof LikenessSchema>;
 
-const folderOf = ({ name }: ReadyEmbedder, precision: Precision, modelsDir: string) =>
+const folderOf = ({ name }: Pick<ReadyEmbedder, 'name'>, precision: Precision, modelsDir: string) =>
   path.join(modelsDir, VARIANTS, `${name}-${precision}`);
 
 /**
@@ -108,16 +108,38 @@ export async function writeVariant(
   return { ...embedder, precision, network: path.join(folder, NETWORK) };
 }
 
-/** Whether the form that is there is of this very network. */
-async function isCurrent(folder: string, { network }: ReadyEmbedder): Promise<boolean> {
+/** A form of an embedder that is there, for a list. */
+export interface Form {
+  readonly precision: Precision;
+  /** Of one that was measured. */
+  readonly likeness?: Likeness;
+}
+
+/** @returns the forms of an embedder that were made, whether or not its network is still the one they are of */
+export async function listForms(name: string, modelsDir: string): Promise<Form[]> {
+  const forms: Form[] = [];
+  for (const precision of ['int8', 'float16'] as const) {
+    const manifest = await readManifest(folderOf({ name }, precision, modelsDir));
+    if (manifest) forms.push({ precision, ...(manifest.likeness && { likeness: manifest.likeness }) });
+  }
+  return forms;
+}
+
+async function readManifest(folder: string): Promise<Static<typeof ManifestSchema> | undefined> {
   const text = await readFile(path.join(folder, MANIFEST), 'utf8').catch(() => '{}');
   let manifest: unknown;
   try {
     manifest = JSON.parse(text);
   } catch {
-    return false;
+    return undefined;
   }
-  if (!Value.Check(ManifestSchema, manifest) || manifest.builder !== BUILDER_VERSION) return false;
+  return Value.Check(ManifestSchema, manifest) && manifest.builder === BUILDER_VERSION ? manifest : undefined;
+}
+
+/** Whether the form that is there is of this very network. */
+async function isCurrent(folder: string, { network }: ReadyEmbedder): Promise<boolean> {
+  const manifest = await readManifest(folder);
+  if (!manifest) return false;
   if ((await statFile(path.join(folder, NETWORK))) === undefined) return false;
   const found = await statFile(network);
   if (found?.bytes !== manifest.of.bytes) return false;

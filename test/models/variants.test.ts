@@ -137,6 +137,8 @@ describe('an embedder in int8', () => {
     assert.equal(made.code, 0, made.text);
     const [, least] = /, (0\.\d+) at the least/.exec(made.text) ?? [];
     assert.ok(Number(least) > 0.99, made.text);
+    const list = await runKaomon(['models'], env);
+    assert.match(list.text, /form +int8 +cosine 0\.99\d\d at the least, on \d+ faces/);
     const { embedder } = await preparePack('faceapi', { modelsDir, precision: 'int8' });
     const float = await preparePack('faceapi', { modelsDir });
     const sizes = await Promise.all([stat(embedder.network), stat(float.embedder.network)]);
