@@ -112,7 +112,7 @@ export async function chaos(options: ChaosOptions): Promise<string> {
     } else {
       counts.managers += 1;
       const state = await workers[at].ask('state');
-      if (state?.pid) process.kill(state.pid, 'SIGKILL');
+      if (state?.pid) killIfThere(state.pid);
     }
   }
 
@@ -147,6 +147,15 @@ export async function chaos(options: ChaosOptions): Promise<string> {
     `${counts.operations} operations in ${seconds.toFixed(0)} s, ${failed} not acknowledged; killed: ${killed} workers, ` +
     `${managers} event managers, Redis ${redis} times; ${deleted.length} faces deleted, ${snapshotSize(people)} kept for certain`
   );
+}
+
+/** A manager may have died since its worker spoke of it. */
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
 }
 
 const newPerson = (userid: string): KnownPerson => ({
