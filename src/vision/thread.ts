@@ -1,4 +1,7 @@
-/** A vision thread: works on the pictures of one message at a time and ends by itself when it is told to, never in mid-run. */
+/**
+ * A vision thread: works on the pictures of one message at a time and ends by itself when it is told to, never in
+ * mid-run.
+ */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { parentPort, workerData } from 'node:worker_threads';
