@@ -25,50 +25,53 @@ export function describeKey({ id, name, role, groups, createdAt }: KeyInfo): str
  * @returns the exit status
  */
 export function main(words: string[]): Promise<number> {
-  return runCommand(async () => {
-    const { values, positionals } = parseArgs({
-      args: words,
-      allowPositionals: true,
-      options: {
-        role: { type: 'string', default: 'recognise' },
-        groups: { type: 'string', default: '' },
-        help: { type: 'boolean', short: 'h', default: false },
-      },
-    });
-    const [verb, name, ...more] = positionals;
-    if (values.help) {
-      console.log(USAGE);
-      return 0;
-    }
-    const { KEYS_FILE, AUDIT_FILE } = loadConfig();
-    const keys = createKeys({ file: KEYS_FILE });
-    const audit = createAudit({ file: AUDIT_FILE });
-    const record = async (action: AuditEntry['action'], { id, name, role }: KeyInfo) => {
-      const whom = { id, name, role };
-      audit.record({ ...COMMAND_LINE, action, whom, outcome: 'done' });
-      await audit.flush();
-    };
-    if (verb === 'list' && positionals.length === 1) {
-      const all = await keys.list();
-      console.log(all.length > 0 ? all.map(describeKey).join('\n') : 'There is no key yet.');
-      return 0;
-    }
-    if (verb === 'add' && name && more.length === 0) {
-      const groups = values.groups.split(',').filter(Boolean);
-      const { key, info } = await keys.add({ name, role: roleOf(values.role), groups });
-      await record('key added', info);
-      console.error('The key is shown this once:');
-      console.log(key);
-      return 0;
-    }
-    if (verb === 'revoke' && name && more.length === 0) {
-      const info = await keys.revoke(name);
-      await record('key revoked', info);
-      console.log(`Revoked: ${info.name} (${info.id}).`);
-      return 0;
-    }
-    throw new KaomonError('SETUP', USAGE);
-  });
+  return runCommand(
+    async () => {
+      const { values, positionals } = parseArgs({
+        args: words,
+        allowPositionals: true,
+        options: {
+          role: { type: 'string', default: 'recognise' },
+          groups: { type: 'string', default: '' },
+          help: { type: 'boolean', short: 'h', default: false },
+        },
+      });
+      const [verb, name, ...more] = positionals;
+      if (values.help) {
+        console.log(USAGE);
+        return 0;
+      }
+      const { KEYS_FILE, AUDIT_FILE } = loadConfig();
+      const keys = createKeys({ file: KEYS_FILE });
+      const audit = createAudit({ file: AUDIT_FILE });
+      const record = async (action: AuditEntry['action'], { id, name, role }: KeyInfo) => {
+        const whom = { id, name, role };
+        audit.record({ ...COMMAND_LINE, action, whom, outcome: 'done' });
+        await audit.flush();
+      };
+      if (verb === 'list' && positionals.length === 1) {
+        const all = await keys.list();
+        console.log(all.length > 0 ? all.map(describeKey).join('\n') : 'There is no key yet.');
+        return 0;
+      }
+      if (verb === 'add' && name && more.length === 0) {
+        const groups = values.groups.split(',').filter(Boolean);
+        const { key, info } = await keys.add({ name, role: roleOf(values.role), groups });
+        await record('key added', info);
+        console.error('The key is shown this once:');
+        console.log(key);
+        return 0;
+      }
+      if (verb === 'revoke' && name && more.length === 0) {
+        const info = await keys.revoke(name);
+        await record('key revoked', info);
+        console.log(`Revoked: ${info.name} (${info.id}).`);
+        return 0;
+      }
+      throw new KaomonError('SETUP', USAGE);
+    },
+    { tellsCause: true },
+  );
 }
 
 function roleOf(word: string): Role {

@@ -110,15 +110,20 @@ export function describeReach(pack: string, { EVENT_LOG }: Config): string {
 
 /**
  * Runs a command and turns what a person can mend into one line.
+ * @param tellsCause adds what lay behind it, where the sentence alone does not say
  * @returns its exit status
  */
-export async function runCommand(work: () => Promise<number>): Promise<number> {
+export async function runCommand(
+  work: () => Promise<number>,
+  { tellsCause = false }: { tellsCause?: boolean } = {},
+): Promise<number> {
   try {
     return await work();
   } catch (error) {
     // parseArgs throws a TypeError with a code for an option that is not known.
     if (error instanceof KaomonError || (error instanceof TypeError && 'code' in error)) {
-      console.error(`kaomon: ${error.message}`);
+      const cause = tellsCause && error.cause instanceof Error ? ` (${error.cause.message})` : '';
+      console.error(`kaomon: ${error.message}${cause}`);
       return 1;
     }
     throw error;
