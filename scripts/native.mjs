@@ -21,7 +21,7 @@ const PACKAGE = path.join(PROJECT_ROOT, 'node_modules', 'faiss-node');
 const RELEASE = path.join(PACKAGE, 'build', 'Release');
 const BINARY = path.join(RELEASE, 'faiss-node.node');
 const STAMP = path.join(RELEASE, 'kaomon.json');
-const HEADERS = ['kaomon_faiss.h', 'kaomon_vectors.h', 'kaomon_distance.h'].map((name) =>
+const HEADERS = ['kaomon_faiss.h', 'kaomon_vectors.h', 'kaomon_distance.h', 'kaomon_clones.h'].map((name) =>
   path.join(PROJECT_ROOT, 'scripts', 'native', name),
 );
 /** Addons of our own: source and binary. */

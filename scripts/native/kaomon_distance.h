@@ -5,11 +5,7 @@
 #include <cstddef>
 #include <cstring>
 
-#if defined(__x86_64__)
-#define KAOMON_CLONES __attribute__((target_clones("arch=skylake-avx512", "arch=haswell", "default")))
-#else
-#define KAOMON_CLONES
-#endif
+#include "kaomon_clones.h"
 
 namespace kaomon {
 

@@ -6,12 +6,7 @@
 #include <cstring>
 #include <vector>
 
-// Version chosen at run time (see kaomon_distance.h).
-#if defined(__x86_64__)
-#define KAOMON_CLONES __attribute__((target_clones("arch=skylake-avx512", "arch=haswell", "default")))
-#else
-#define KAOMON_CLONES
-#endif
+#include "kaomon_clones.h"
 
 namespace {
 

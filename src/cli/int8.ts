@@ -5,7 +5,7 @@ import type { Config } from '../config.js';
 import { KaomonError } from '../errors.js';
 import { encodeModel, type GraphMessage } from '../models/onnx-schema.js';
 import { quantise, type Ranges, withAllOutputs } from '../models/quantise.js';
-import type { ReadyEmbedder } from '../models/types.js';
+import type { ReadyEmbedder, ReadyPack } from '../models/types.js';
 import { type Likeness, readNetwork, writeVariant } from '../models/variants.js';
 import { createEmbedder } from '../vision/embedder.js';
 import { decodeImage } from '../vision/image.js';
@@ -19,6 +19,9 @@ const LEAST = 10;
 /** An embedding further from the float one than this is another embedding. */
 const LEAST_COSINE = 0.99;
 
+/** Where an int8 network is at home; without a cache: what is tried here is not kept. */
+const openRuntime = () => new Runtime({ providers: ['cpu'], threads: 2 });
+
 /**
  * Makes the int8 form of a pack's embedder, and holds it to the float network.
  * @param folder with pictures of any people, in any folders
@@ -27,9 +30,10 @@ const LEAST_COSINE = 0.99;
  * @throws KaomonError SETUP when there are too few faces, or the result is too unlike: then nothing is changed
  */
 export async function makeInt8(folder: string, id: string, config: Config): Promise<Likeness> {
-  const { embedder, ...rest } = await openPack(id, { ...config, EMBEDDER_PRECISION: 'float32' });
+  const pack = await openPack(id, { ...config, EMBEDDER_PRECISION: 'float32' });
+  const { embedder } = pack;
   const graph = await readNetwork(embedder);
-  const crops = await cropsOf(folder, { ...rest, embedder }, config);
+  const crops = await cropsOf(folder, pack, config);
   if (crops.length < 2 * LEAST) {
     throw new KaomonError(
       'SETUP',
@@ -70,11 +74,7 @@ export async function int8On(
 }
 
 /** Faces as the pack's embedder takes them, of as many pictures as it needs. */
-async function cropsOf(
-  folder: string,
-  pack: Parameters<typeof openVision>[0],
-  config: Config,
-): Promise<Uint8Array[]> {
+async function cropsOf(folder: string, pack: ReadyPack, config: Config): Promise<Uint8Array[]> {
   const crops: Uint8Array[] = [];
   const all = await picturesBelow(folder);
   // Spread over everybody, where there are more than are needed.
@@ -110,7 +110,7 @@ async function measureRanges(
   const input = facesInput(embedder, 1);
   const shape = [1, 3, embedder.size, embedder.size];
   const name = graph.input[0].name;
-  const network = await new Runtime({ providers: ['cpu'], threads: 2 }).open(file, {
+  const network = await openRuntime().open(file, {
     [name]: { data: input.data, shape },
   });
   const ranges = new Map<string, [number, number]>();
@@ -141,7 +141,7 @@ async function compare(
   const file = path.join(work, 'int8.onnx');
   await writeFile(file, encodeModel(graph));
   const embed = async (network: string) => {
-    const opened = await createEmbedder(new Runtime({ providers: ['cpu'], threads: 2 }), {
+    const opened = await createEmbedder(openRuntime(), {
       ...embedder,
       network,
     });

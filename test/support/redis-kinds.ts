@@ -4,9 +4,10 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { TestContext } from 'node:test';
 import { promisify } from 'node:util';
-import { openRedis, type RedisSettings, untilReady } from '../../src/redis.js';
+import type { RedisSettings } from '../../src/redis.js';
 import { ensureSelfSigned } from '../../src/tls.js';
 import { freePort } from './port.js';
+import { REDIS_PASSWORD, redisSettings, untilAnswers } from './redis.js';
 import { temporaryFolder } from './temporary.js';
 import { until } from './until.js';
 
@@ -14,13 +15,8 @@ import { until } from './until.js';
 
 type Owner = Pick<TestContext, 'after'>;
 
-const PASSWORD = 'only-for-tests';
 const HOST = '127.0.0.1';
 const run = promisify(execFile);
-
-const settingsOf = (url: string, more: Partial<RedisSettings> = {}): RedisSettings => ({
-  ...{ url, password: PASSWORD, sentinelPassword: '', ca: '', prefix: 'test', ...more },
-});
 
 /** A server that ends with the test. */
 function serve(t: Owner, args: readonly string[]): ChildProcess {
@@ -37,14 +33,7 @@ async function data(t: Owner): Promise<string[]> {
   return ['--dir', await temporaryFolder(t), '--bind', HOST, '--save', '', '--appendonly', 'yes'];
 }
 
-const locked = ['--requirepass', PASSWORD, '--masterauth', PASSWORD];
-
-async function ready(settings: RedisSettings): Promise<RedisSettings> {
-  const connection = openRedis(settings, 'commands', () => undefined);
-  await untilReady(connection, 20_000);
-  connection.disconnect();
-  return settings;
-}
+const locked = ['--requirepass', REDIS_PASSWORD, '--masterauth', REDIS_PASSWORD];
 
 /** One server that speaks nothing but TLS, by a certificate that only `ca` vouches for. */
 export async function startTlsRedis(t: Owner): Promise<RedisSettings> {
@@ -59,7 +48,9 @@ export async function startTlsRedis(t: Owner): Promise<RedisSettings> {
     ...['--tls-cert-file', certFile, '--tls-key-file', keyFile, '--tls-ca-cert-file', certFile],
     ...locked,
   ]);
-  return await ready(settingsOf(`rediss://${HOST}:${port}`, { ca: cert }));
+  const settings = redisSettings(`rediss://${HOST}:${port}`, { ca: cert });
+  await untilAnswers(settings);
+  return settings;
 }
 
 /** Three servers that share the keys. */
@@ -76,7 +67,7 @@ export async function startRedisCluster(t: Owner): Promise<RedisSettings> {
   }
   const places = ports.map((port) => `${HOST}:${port}`);
   const cli = (...words: string[]) =>
-    run('redis-cli', ['--no-auth-warning', '-a', PASSWORD, ...words]).then(({ stdout }) => stdout);
+    run('redis-cli', ['--no-auth-warning', '-a', REDIS_PASSWORD, ...words]).then(({ stdout }) => stdout);
   for (const port of ports) {
     await until(async () => (await cli('-p', String(port), 'PING').catch(() => '')).includes('PONG'));
   }
@@ -84,7 +75,9 @@ export async function startRedisCluster(t: Owner): Promise<RedisSettings> {
   for (const port of ports) {
     await until(async () => (await cli('-p', String(port), 'CLUSTER', 'INFO')).includes('cluster_state:ok'));
   }
-  return await ready(settingsOf(`redis+cluster://${places.slice(0, 2).join(',')}`));
+  const settings = redisSettings(`redis+cluster://${places.slice(0, 2).join(',')}`);
+  await untilAnswers(settings);
+  return settings;
 }
 
 /** Two servers of which Sentinel keeps one the master. */
@@ -98,30 +91,30 @@ export async function startSentinel(
   const lines = [
     `bind ${HOST}`,
     `port ${port}`,
-    `requirepass ${PASSWORD}-too`,
+    `requirepass ${REDIS_PASSWORD}-too`,
     `sentinel monitor mymaster ${HOST} ${first} 1`,
-    `sentinel auth-pass mymaster ${PASSWORD}`,
+    `sentinel auth-pass mymaster ${REDIS_PASSWORD}`,
     'sentinel down-after-milliseconds mymaster 500',
     'sentinel failover-timeout mymaster 3000',
   ];
   await writeFile(config, `${lines.join('\n')}\n`);
   serve(t, [config, '--sentinel']);
-  const settings = settingsOf(`redis+sentinel://${HOST}:${port}/mymaster`, {
-    sentinelPassword: `${PASSWORD}-too`,
+  const settings = redisSettings(`redis+sentinel://${HOST}:${port}/mymaster`, {
+    sentinelPassword: `${REDIS_PASSWORD}-too`,
   });
-  await ready(settings);
+  await untilAnswers(settings);
   const cli = async (...words: string[]) => (await run('redis-cli', ['--no-auth-warning', ...words])).stdout;
   // Sentinel asks the master who its replicas are; without one it could make nobody the next.
   await until(async () =>
-    (await cli('-a', `${PASSWORD}-too`, '-p', String(port), 'SENTINEL', 'REPLICAS', 'mymaster')).includes(
-      String(second),
-    ),
+    (
+      await cli('-a', `${REDIS_PASSWORD}-too`, '-p', String(port), 'SENTINEL', 'REPLICAS', 'mymaster')
+    ).includes(String(second)),
   );
   return {
     settings,
     async killMaster() {
       // What is not yet copied dies with it: that is Redis's bargain, not what is looked at here.
-      await cli('-a', PASSWORD, '-p', String(first), 'WAIT', '1', '5000');
+      await cli('-a', REDIS_PASSWORD, '-p', String(first), 'WAIT', '1', '5000');
       const exited = once(master, 'exit');
       master.kill('SIGKILL');
       await exited;

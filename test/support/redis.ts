@@ -11,6 +11,20 @@ export const REDIS_MISSING: false | string =
     ? false
     : 'needs redis-server, which is not installed here';
 
+/** Of every Redis that a test starts. */
+export const REDIS_PASSWORD = 'only-for-tests';
+
+export const redisSettings = (url: string, more: Partial<RedisSettings> = {}): RedisSettings => ({
+  ...{ url, password: REDIS_PASSWORD, sentinelPassword: '', ca: '', prefix: 'test', ...more },
+});
+
+/** Resolves when a Redis that was just started takes commands. */
+export async function untilAnswers(settings: RedisSettings): Promise<void> {
+  const connection = openRedis(settings, 'commands', () => undefined);
+  await untilReady(connection, 20_000);
+  connection.disconnect();
+}
+
 /** A Redis server of the test's own, on a free port of the loopback, with every write on disk before its answer. */
 export interface TestRedis {
   settings: RedisSettings;
@@ -24,14 +38,7 @@ export interface TestRedis {
 export async function startRedis(t: Pick<TestContext, 'after'>, more: string[] = []): Promise<TestRedis> {
   const folder = await temporaryFolder(t);
   const port = await freePort();
-  const password = 'only-for-tests';
-  const settings: RedisSettings = {
-    url: `redis://127.0.0.1:${port}`,
-    password,
-    sentinelPassword: '',
-    ca: '',
-    prefix: 'test',
-  };
+  const settings = redisSettings(`redis://127.0.0.1:${port}`);
   const redis: TestRedis = {
     settings,
     child: launch(),
@@ -44,25 +51,19 @@ export async function startRedis(t: Pick<TestContext, 'after'>, more: string[] =
     async start() {
       await redis.stop();
       redis.child = launch();
-      await ready();
+      await untilAnswers(settings);
     },
   };
 
   function launch(): ChildProcess {
     const options = [
-      ...['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--requirepass', password],
+      ...['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--requirepass', REDIS_PASSWORD],
       ...['--appendonly', 'yes', '--appendfsync', 'always', '--save', '', ...more],
     ];
     return spawn('redis-server', options, { stdio: 'ignore' });
   }
 
-  async function ready(): Promise<void> {
-    const connection = openRedis(settings, 'commands', () => undefined);
-    await untilReady(connection, 20_000);
-    connection.disconnect();
-  }
-
   t.after(() => redis.stop());
-  await ready();
+  await untilAnswers(settings);
   return redis;
 }
