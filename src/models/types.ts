@@ -10,7 +10,31 @@ export type Alignment =
   /** The box that face-api derives from the landmarks (its `landmarks.align()`), squared by padding. */
   | 'faceapi'
   /** A similarity transform of five landmarks to the 112x112 template that ArcFace models expect. */
-  | 'five-points';
+  | 'five-points'
+  /** The turned square that dlib cuts ("face chip") and trained face-api's network on; see ReadyEmbedder.padding. */
+  | 'chip';
+
+/** One way to look at a face again: the crop is cut so much otherwise. The plain view is `{}`. */
+export interface View {
+  readonly mirrored?: boolean;
+  /** Larger than 1 cuts less of the face's surroundings, smaller more. */
+  readonly scale?: number;
+  /** Pixels of the crop to the right and down. */
+  readonly shift?: readonly [number, number];
+}
+
+/**
+ * How often two different people lie nearer to each other than a distance, as it was measured (docs/accuracy.md):
+ * the probe looked at once, the enrolled one in the pack's views.
+ */
+export interface Curve {
+  /** Impostor pairs behind it: a rate below a few of 1 / pairs is no measurement. */
+  readonly pairs: number;
+  /** What it was measured on, and by which command. */
+  readonly source: string;
+  /** Squared L2 distance and false match rate (0 to 1), both ascending. */
+  readonly points: readonly (readonly [distance: number, rate: number])[];
+}
 
 /** A detector's networks. All inputs are float32 NCHW of raw RGB values, 0 to 255: the graphs normalise. */
 export type ReadyDetector =
@@ -52,6 +76,10 @@ export interface ReadyEmbedder {
   readonly mean: number;
   readonly scale: number;
   readonly alignment: Alignment;
+  /** With `chip`: so much of the face's side is left around it on each side; dlib's own is 0.25, its trainer's 0.15. */
+  readonly padding?: number;
+  /** The views whose embeddings are averaged when a face is enrolled; a recognition looks once. Left out: one. */
+  readonly views?: readonly View[];
   /** Of a user's network. Left out: its first input; its output `embeddings`, or its first where none is so named. */
   readonly input?: string;
   readonly output?: string;
@@ -77,4 +105,6 @@ export interface ReadyPack {
   /** `faces` [n, 3, 112, 112] -> `age` [n], `female` [n] (probability); undefined when it is not installed. */
   readonly ageGender: string | undefined;
   readonly thresholds: Thresholds;
+  /** Left out: nobody measured it, so that no odds can be told and the threshold is the fixed one. */
+  readonly curve?: Curve;
 }

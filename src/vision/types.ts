@@ -96,6 +96,8 @@ export interface Analysis {
 export interface AnalyzeOptions {
   /** Compute embeddings. Default true. */
   embed?: boolean;
+  /** For enrolment: each embedding is the mean over the pack's views (ReadyEmbedder.views). Default: one look. */
+  views?: boolean;
   /** Only the largest so many are embedded and answered. Default: all. */
   maxFaces?: number;
   /** Shorter side of the smallest face to look for, pixels. Default: the setting `MIN_FACE_SIZE`. */
