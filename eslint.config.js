@@ -1,5 +1,6 @@
 import js from '@eslint/js';
 import prettier from 'eslint-config-prettier';
+import regexp from 'eslint-plugin-regexp';
 import { globalIgnores } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
@@ -10,6 +11,17 @@ const SETTINGS_ARE_READ_IN_ONE_PLACE =
 export default tseslint.config(
   globalIgnores(['dist', 'public/assets', 'models', 'embeddings', 'cache']),
   js.configs.recommended,
+  {
+    // One request must not hold the event loop: what meets input takes time in proportion to its length.
+    plugins: { regexp },
+    rules: {
+      'regexp/no-super-linear-backtracking': ['error', { report: 'potential' }],
+      'regexp/no-super-linear-move': [
+        'error',
+        { report: 'potential', ignoreSticky: false, ignorePartial: false },
+      ],
+    },
+  },
   {
     files: ['**/*.ts'],
     extends: [tseslint.configs.strictTypeChecked, tseslint.configs.stylisticTypeChecked],
@@ -24,6 +36,10 @@ export default tseslint.config(
       'no-restricted-syntax': [
         'error',
         { selector: 'ExportDefaultDeclaration', message: 'Name what you export: no default exports.' },
+        {
+          selector: "Property[key.name='pattern'] > :matches(Literal, TemplateLiteral)",
+          message: 'Write the pattern as /.../.source: only in a literal do the rules above see it.',
+        },
       ],
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
       '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],

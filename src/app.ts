@@ -19,9 +19,11 @@ import { registerAudit } from './http/plugins/audit.js';
 import { registerAuthentication } from './http/plugins/authentication.js';
 import { registerClosing } from './http/plugins/closing.js';
 import { registerCors, registerLimits } from './http/plugins/limits.js';
+import { JSON_WEIGHT, limitConnections, registerInFlight } from './http/plugins/in-flight.js';
 import { registerMultipart } from './http/plugins/multipart.js';
 import { registerOpenApi } from './http/plugins/openapi.js';
 import { nameRequest, registerRequestLog } from './http/plugins/request-log.js';
+import { pictureBodyLimit } from './http/pictures.js';
 import { registerRouteAccess } from './http/plugins/route-access.js';
 import { registerSecurityHeaders } from './http/plugins/security-headers.js';
 import { registerStaticFiles } from './http/plugins/static-files.js';
@@ -45,12 +47,17 @@ import { createEnroller } from './recognition/enrol.js';
 import { createRecogniser } from './recognition/recognise.js';
 import { createSightings } from './recognition/sightings.js';
 import { createVerifier } from './recognition/verify.js';
+import { createShares } from './shares.js';
 import type { VisionPool } from './vision/types.js';
 
 /** A JSON body's limit, bytes; pictures come as forms, with a limit of their own. */
 const MAX_JSON_BYTES = 1_000_000;
-/** A whole request must have come in within this time, milliseconds: a 10 MB picture at 34 kB/s. */
-const REQUEST_TIMEOUT = 300_000;
+/** A request's headers must have come in within this time, milliseconds; its body has a least rate instead. */
+const HEADERS_TIMEOUT = 15_000;
+/** How often Node looks for those that have not. */
+const HEADERS_CHECK = 5000;
+/** And the handshake before them. */
+const HANDSHAKE_TIMEOUT = 15_000;
 
 export interface AppDeps {
   config: Config;
@@ -66,6 +73,8 @@ export interface AppDeps {
   https?: { key: string; cert: string };
   /** Who may call; left out: the keys in `KEYS_FILE`. */
   keys?: Keys;
+  /** Over so long a body's rate is taken, milliseconds: for tests. */
+  bodyWindow?: number;
   /** Told of each route as it is registered: for tests that walk them all. */
   onRoute?: (route: RouteOptions) => void;
 }
@@ -93,7 +102,8 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: nameRequest,
     trustProxy: config.TRUST_PROXY || false,
-    requestTimeout: REQUEST_TIMEOUT,
+    // Bodies have a least rate (in-flight.ts): an archive may take an hour, a sign-in must not take a minute.
+    requestTimeout: 0,
     bodyLimit: MAX_JSON_BYTES,
     // A CompreFace subject of 255 characters stands in the address, nine coded bytes each at most.
     routerOptions: { maxParamLength: 2300 },
@@ -101,7 +111,11 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     return503OnClosing: false,
     frameworkErrors: answerError,
   };
-  const app: App = fastify(https ? ({ ...options, https } as FastifyServerOptions) : options)
+  const waits = { headersTimeout: HEADERS_TIMEOUT, connectionsCheckingInterval: HEADERS_CHECK };
+  const server = https
+    ? { https: { ...https, ...waits, handshakeTimeout: HANDSHAKE_TIMEOUT } }
+    : { http: waits };
+  const app: App = fastify({ ...options, ...server } as FastifyServerOptions)
     .withTypeProvider<TypeBoxTypeProvider>()
     .setValidatorCompiler(TypeBoxValidatorCompiler);
 
@@ -109,11 +123,23 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   const origins = config.CORS_ORIGINS.split(',').filter(Boolean);
   const streamOrigins = config.STREAM_ORIGINS.split(',').filter(Boolean);
   const sessions = createSessions({ keys, days: config.SESSION_DAYS });
+  const share = config.CALLER_SHARE / 100;
+  const bytes = createShares({
+    total: Math.max(config.MAX_BYTES_IN_FLIGHT, JSON_WEIGHT * pictureBodyLimit(config.MAX_UPLOAD_BYTES)),
+    ...{ share, retryAfter: 2 },
+    full: 'Too much is being sent to this server at the moment',
+    mine: 'This caller is sending too much at once',
+  });
+  limitConnections(app, { most: config.MAX_CONNECTIONS, share: config.TRUST_PROXY ? 1 : share });
 
   // First: an upgrade that another plugin refuses must be known as one, or its connection stays. The limit is
   // twice a frame: one that is a little too large gets an answer, one that is far too large is not read at all.
   await registerWebsocket(app, config.MAX_UPLOAD_BYTES * 2);
   await registerSecurityHeaders(app);
+  registerInFlight(app, {
+    ...{ bytes, minRate: config.MIN_BODY_RATE, maxDrained: config.MAX_UPLOAD_BYTES },
+    ...(deps.bodyWindow !== undefined && { window: deps.bodyWindow }),
+  });
   registerRequestLog(app);
   registerMetrics(app, metrics);
   registerAudit(app, createAudit({ file: config.AUDIT_FILE, ...(logger && { log: logger }) }));
@@ -190,13 +216,14 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     ...{ vision, gallery, pack, recogniser, verifier, enroller, sightings },
     ...{ cacheDir: config.CACHE_DIR, maxImportBytes: config.MAX_IMPORT_BYTES },
     fetchUrls: config.FETCH_URLS,
+    ...{ maxListeners: config.MAX_EVENT_LISTENERS, share },
     maxUploadBytes: config.MAX_UPLOAD_BYTES,
   });
   streamRoutes(app, {
     ...{ vision, gallery, sightings, pack, identical, ...(autoEnroller && { autoEnroller }) },
     maxUploadBytes: config.MAX_UPLOAD_BYTES,
     minFaceSize: config.STREAM_MIN_FACE_SIZE,
-    maxStreams: config.MAX_STREAMS,
+    ...{ maxStreams: config.MAX_STREAMS, share, bytes, minRate: config.MIN_BODY_RATE },
     origins: streamOrigins,
   });
   compreFaceRoutes(app, {

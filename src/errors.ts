@@ -25,6 +25,8 @@ const STATUS_OF = {
   FACE_UNKNOWN: 404,
   KEY_UNKNOWN: 404,
   METHOD_NOT_ALLOWED: 405,
+  /** The body came slower than a body may. */
+  TOO_SLOW: 408,
   GROUP_EXISTS: 409,
   GROUP_NOT_EMPTY: 409,
   PERSON_EXISTS: 409,
@@ -47,6 +49,8 @@ const STATUS_OF = {
   FACE_BLURRED: 422,
   FACE_TURNED: 422,
   TOO_MANY_REQUESTS: 429,
+  /** Whoever asked has hung up: never read by anybody, and no fault of anybody's (nginx's word for it). */
+  CLIENT_GONE: 499,
   INTERNAL: 500,
   NO_MODEL: 503,
   BUSY: 503,
@@ -88,6 +92,11 @@ export class KaomonError extends Error {
     this.details = options.details;
     this.retryAfter = options.retryAfter;
   }
+}
+
+/** Nothing is computed for whoever has hung up. @throws KaomonError CLIENT_GONE */
+export function throwIfGone(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw new KaomonError('CLIENT_GONE', 'The client has hung up.');
 }
 
 /** What crosses a thread or a process instead of the error itself, whose class structured cloning drops. */

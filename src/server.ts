@@ -138,6 +138,8 @@ function openVision(config: Config, pack: ReadyPack): Promise<VisionPool> {
     minFaceSize: config.MIN_FACE_SIZE,
     poolThreads: config.VISION_THREADS,
     queueLength: config.VISION_QUEUE,
+    callerShare: config.CALLER_SHARE / 100,
+    maxFaces: config.MAX_FACES,
     ...(config.VISION_BATCH > 0 && { atOnce: config.VISION_BATCH }),
   });
 }

@@ -98,6 +98,41 @@ export const SettingsSchema = Type.Object({
     false,
     'Fetch pictures by the address that a request names (http and https, public networks only).',
   ),
+  MAX_BYTES_IN_FLIGHT: Type.Integer({
+    default: 256_000_000,
+    minimum: 1_000_000,
+    maximum: 1_000_000_000_000,
+    description:
+      'Bytes of requests and frames that are on their way in or waiting, all together, per worker (JSON counts three times); more are told 503. The largest single request always fits.',
+  }),
+  CALLER_SHARE: Type.Number({
+    default: 75,
+    minimum: 1,
+    maximum: 100,
+    description:
+      'The most that one caller (a key, else an address) may have of streams, event listeners, places in the queue and bytes in flight, per cent; two share it, and something is always left for the next. More is told 429. 100: all.',
+  }),
+  MIN_BODY_RATE: Type.Integer({
+    default: 10_000,
+    minimum: 0,
+    maximum: 1_000_000_000,
+    description:
+      'Bytes a second, over ten seconds, below which a request body or a frame is given up (408); 0: never.',
+  }),
+  MAX_CONNECTIONS: Type.Integer({
+    default: 2000,
+    minimum: 0,
+    maximum: 1_000_000,
+    description:
+      'Connections at a time, per worker, of which one address may have `CALLER_SHARE` (with `TRUST_PROXY`: all); more are hung up on. 0: no limit.',
+  }),
+  MAX_FACES: Type.Integer({
+    default: 200,
+    minimum: 1,
+    maximum: 10_000,
+    description:
+      'Faces of one picture that are looked at, the largest ones; the answer says how many were left out.',
+  }),
   MAX_PIXELS: Type.Integer({
     default: 25_000_000,
     minimum: 10_000,
@@ -128,6 +163,12 @@ export const SettingsSchema = Type.Object({
     minimum: 1,
     maximum: 10_000,
     description: 'Streams (WebSocket connections) at a time; more are told 503.',
+  }),
+  MAX_EVENT_LISTENERS: Type.Integer({
+    default: 100,
+    minimum: 1,
+    maximum: 10_000,
+    description: 'Programs that follow `/api/v1/events` at a time; more are told 503.',
   }),
   STREAM_ORIGINS: Type.String({
     default: '',

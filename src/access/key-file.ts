@@ -20,6 +20,11 @@ const KeyRecordSchema = Type.Object({
   salt: Type.String(),
   /** Base64 of scrypt's 32 bytes. The key itself is nowhere. */
   hash: Type.String({ minLength: 1 }),
+  /**
+   * Base64 of 8 bytes of SHA-256 over salt and secret: what is not the key is told from it without scrypt. Of the
+   * secret's 256 bits it gives away 64, to who can read this file. Older files have none.
+   */
+  check: Type.Optional(Type.String()),
 });
 /** A key as it is kept. */
 export type KeyRecord = Static<typeof KeyRecordSchema>;

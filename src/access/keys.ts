@@ -11,6 +11,7 @@ const derive = promisify<string, Buffer, number, { N: number; r: number; p: numb
 /** scrypt's cost: 16 MiB and some 50 ms a guess. */
 const COST = { N: 16_384, r: 8, p: 1 };
 const HASH_BYTES = 32;
+const CHECK_BYTES = 8;
 /** `kao_<id>_<secret>`: the ID finds the record, so that one scrypt is enough; 32 random bytes are the secret. */
 const KEY = /^kao_([0-9a-f]{10})_([0-9A-Za-z_-]{43})$/;
 const NAME = /^[0-9A-Za-z][0-9A-Za-z _.@-]{0,63}$/;
@@ -20,7 +21,7 @@ const REMEMBERED = 1000;
 const ENDED_SESSIONS = 10_000;
 
 /** What is told about a key: all but its hash. */
-export type KeyInfo = Omit<KeyRecord, 'salt' | 'hash'>;
+export type KeyInfo = Omit<KeyRecord, 'salt' | 'hash' | 'check'>;
 
 export interface NewKey {
   /** Unique; for lists and the audit log. */
@@ -43,6 +44,8 @@ export function createKeys({ file }: { file: string }) {
   const verified = new Map<string, string>();
   /** Verifications under way, so that ten frames at once cost one scrypt. */
   const underWay = new Map<string, Promise<boolean>>();
+  /** Hash -> check of verified keys whose record has none. */
+  const checks = new Map<string, string>();
 
   function remember(digest: string, hash: string): void {
     verified.delete(digest);
@@ -62,18 +65,16 @@ export function createKeys({ file }: { file: string }) {
     /** The file they are kept in. */
     file,
 
-    /** The record of a key that has been verified before and is still in force; costs no scrypt. */
-    async recall(key: string): Promise<KeyRecord | undefined> {
-      const hash = verified.get(sha256(key));
-      const found = hash === undefined ? undefined : await find(key);
-      return found?.record.hash === hash ? found?.record : undefined;
-    },
-
     /**
-     * The record of a key that is in force, else undefined. Compared in constant time.
-     * @throws KaomonError STORE_UNAVAILABLE
+     * The record of a key that is in force, else undefined. Compared in constant time. What is no key, or has the ID
+     * of one and another secret, costs a SHA-256; scrypt is for what is all but certain to be right.
+     * @param costly runs the scrypt, when it is its turn; however many wait for one key, it is computed once
+     * @throws KaomonError STORE_UNAVAILABLE, and what `costly` throws
      */
-    async verify(key: string): Promise<KeyRecord | undefined> {
+    async verify(
+      key: string,
+      costly: (work: () => Promise<boolean>) => Promise<boolean> = (work) => work(),
+    ): Promise<KeyRecord | undefined> {
       const found = await find(key);
       if (!found) return undefined;
       const { record, secret } = found;
@@ -82,11 +83,19 @@ export function createKeys({ file }: { file: string }) {
         remember(digest, record.hash);
         return record;
       }
-      const check = underWay.get(digest) ?? matches(secret, record);
-      underWay.set(digest, check);
-      const right = await check.finally(() => underWay.delete(digest));
-      if (!right) return undefined;
+      const check = record.check ?? checks.get(record.hash);
+      if (check !== undefined && !sameBytes(check, checkOf(secret, record.salt))) return undefined;
+      let checking = underWay.get(digest);
+      if (!checking) {
+        checking = costly(() => matches(secret, record)).finally(() => underWay.delete(digest));
+        underWay.set(digest, checking);
+      }
+      if (!(await checking)) return undefined;
       remember(digest, record.hash);
+      if (check === undefined) {
+        if (checks.size >= REMEMBERED) checks.clear();
+        checks.set(record.hash, checkOf(secret, record.salt));
+      }
       return record;
     },
 
@@ -192,7 +201,8 @@ async function makeKey({ name, role, groups }: NewKey): Promise<{ key: string; r
   const salt = randomBytes(16).toString('base64');
   const hash = (await hashOf(secret, salt)).toString('base64');
   const tied = groups && groups.length > 0 ? [...new Set(groups)] : null;
-  const record = { id, name, role, groups: tied, createdAt: new Date().toISOString(), salt, hash };
+  const check = checkOf(secret, salt);
+  const record = { id, name, role, groups: tied, createdAt: new Date().toISOString(), salt, hash, check };
   return { key: `kao_${id}_${secret}`, record };
 }
 
@@ -205,9 +215,22 @@ function hashOf(secret: string, salt: string): Promise<Buffer> {
 }
 
 async function matches(secret: string, { salt, hash }: KeyRecord): Promise<boolean> {
-  const expected = Buffer.from(hash, 'base64');
-  const given = await hashOf(secret, salt);
-  return expected.length === given.length && timingSafeEqual(expected, given);
+  return sameBytes(hash, (await hashOf(secret, salt)).toString('base64'));
+}
+
+function checkOf(secret: string, salt: string): string {
+  return createHash('sha256')
+    .update(Buffer.from(salt, 'base64'))
+    .update(secret)
+    .digest()
+    .subarray(0, CHECK_BYTES)
+    .toString('base64');
+}
+
+/** Compares what two base64 texts stand for, in a time that tells nothing of where they differ. */
+function sameBytes(expected: string, given: string): boolean {
+  const [a, b] = [expected, given].map((text) => Buffer.from(text, 'base64'));
+  return a.length === b.length && timingSafeEqual(a, b);
 }
 
 function sha256(text: string): string {

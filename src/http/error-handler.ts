@@ -4,6 +4,7 @@ import { type ErrorCode, KaomonError } from '../errors.js';
 import { compreFaceError } from './compreface.js';
 import { maifaceBody } from './maiface.js';
 import { AllRefused } from './one-by-one.js';
+import { shortPath } from './paths.js';
 import type { ErrorBody } from './schemas.js';
 
 /** Seconds to wait where the one who threw did not say. */
@@ -58,8 +59,11 @@ export function answerError(error: unknown, request: FastifyRequest, reply: Fast
 
 /** For addresses that no route has. */
 export function answerNotFound(request: FastifyRequest): never {
-  const path = request.url.split('?', 1)[0];
-  throw new KaomonError('NOT_FOUND', `There is nothing at ${request.method} ${path}.`);
+  throw notFound(request);
+}
+
+export function notFound(request: Pick<FastifyRequest, 'method' | 'url'>): KaomonError {
+  return new KaomonError('NOT_FOUND', `There is nothing at ${request.method} ${shortPath(request)}.`);
 }
 
 function plainBody(error: KaomonError, message: string): ErrorBody {
@@ -69,10 +73,21 @@ function plainBody(error: KaomonError, message: string): ErrorBody {
   return details && statusCode !== 500 ? { ...body, details } : body;
 }
 
-function logError(error: unknown, { statusCode, code, message }: KaomonError, { log }: FastifyRequest): void {
-  if (statusCode === 500) log.error({ err: error }, 'A request failed');
-  else if (statusCode === 503) log.warn({ code, ...causeOf(error) }, message);
-  else log.debug({ code }, message);
+function logError(error: unknown, { statusCode, code, message }: KaomonError, request: FastifyRequest): void {
+  const { log, server, routeOptions } = request;
+  if (statusCode !== 500 && statusCode !== 503) {
+    log.debug({ code }, message);
+    return;
+  }
+  const route = routeOptions.url ?? 'none';
+  server.repeats.tell(
+    `${code} ${route} ${message.slice(0, 100)}`,
+    () => {
+      if (statusCode === 500) log.error({ err: error }, 'A request failed');
+      else log.warn({ code, ...causeOf(error) }, message);
+    },
+    (times) => server.log.warn({ code, route, times }, 'Failed again'),
+  );
 }
 
 function causeOf(error: unknown): { err?: unknown } {

@@ -55,10 +55,11 @@ export function createPictureFetcher({
   return {
     /**
      * @returns bytes that nothing else refers to
+     * @param gone aborted when nobody waits for the picture any more
      * @throws KaomonError URL_REFUSED, URL_UNREACHABLE, UPLOAD_TOO_LARGE
      */
-    async fetch(address: string): Promise<Uint8Array> {
-      const signal = AbortSignal.timeout(timeout);
+    async fetch(address: string, gone?: AbortSignal): Promise<Uint8Array> {
+      const signal = AbortSignal.any([AbortSignal.timeout(timeout), ...(gone ? [gone] : [])]);
       let url = check(address);
       for (let redirects = 0; ; redirects++) {
         const answer = await request(url, {

@@ -5,6 +5,11 @@ import { KaomonError } from '../errors.js';
 /** What a form besides its picture may take, bytes: texts, headers, boundaries. */
 const FORM_OVERHEAD = 65_536;
 
+/** The largest form with so many files, bytes. */
+export function formLimit(maxBytes: number, files = 1): number {
+  return files * maxBytes + FORM_OVERHEAD;
+}
+
 export interface FormOptions {
   /** The field that holds a file, or several such fields; in memory afterwards. */
   file: string | readonly string[];
@@ -33,8 +38,8 @@ export function readForm({ file, texts, maxBytes }: FormOptions) {
         { details: { maxBytes } },
       );
     // Refused before a byte is read; a body that does not say its length is stopped by the limit on the file.
-    const most = files.length * maxBytes + FORM_OVERHEAD;
-    if (Number(request.headers['content-length'] ?? 0) > most) throw tooLarge();
+    const declared = Number(request.headers['content-length'] ?? 0);
+    if (declared > formLimit(maxBytes, files.length)) throw tooLarge();
     const form: Form = {};
     request.body = form;
     if (!request.isMultipart()) return;
@@ -57,6 +62,7 @@ export function readForm({ file, texts, maxBytes }: FormOptions) {
         }
       }
     } catch (cause) {
+      if (cause instanceof KaomonError) throw cause;
       refusal ??= new KaomonError(
         'BODY_UNREADABLE',
         'The form is malformed or cut off: send it again as multipart/form-data.',

@@ -57,7 +57,7 @@ function toRefused({ code, message, details }: KaomonError): Refused {
  * Does `work` with each picture, one after another where `inTurn` asks for it, else all at once: the vision pool has
  * the queue.
  * @returns an entry for each picture, in order
- * @throws AllRefused; anything that is no KaomonError, or a fault of ours: it fails the request
+ * @throws AllRefused; anything that is no KaomonError, a fault of ours, or CLIENT_GONE: it fails the request
  */
 export async function oneByOne<T>(
   pictures: readonly PictureInput[],
@@ -68,7 +68,7 @@ export async function oneByOne<T>(
     try {
       return await work(bytesOf(picture));
     } catch (error) {
-      if (error instanceof KaomonError && error.statusCode !== 500) return error;
+      if (error instanceof KaomonError && (error.statusCode < 499 || error.statusCode === 503)) return error;
       throw error;
     }
   };

@@ -2,6 +2,8 @@ import type { FastifyRequest } from 'fastify';
 import { Type, type TSchema } from 'typebox';
 import { KaomonError } from '../errors.js';
 import type { App } from './app-type.js';
+import { type Base64Options, decodeBase64 } from './base64.js';
+import { goneSignal } from './on-behalf.js';
 import { BytesSchema } from './schemas.js';
 
 /** The most pictures that one request may bring. */
@@ -59,9 +61,9 @@ export function registerPictures(app: App, maxBytes: number, fetchUrls = false):
     ? import('./fetch-picture.js').then(({ createPictureFetcher }) => createPictureFetcher({ maxBytes }))
     : undefined;
   app.addHook('onClose', async () => (await fetcher)?.close());
-  const fetchPicture = async (url: string): Promise<PictureInput> => {
+  const fetchPicture = async (url: string, signal: AbortSignal): Promise<PictureInput> => {
     try {
-      if (fetcher) return bounded(await (await fetcher).fetch(url), maxBytes);
+      if (fetcher) return bounded(await (await fetcher).fetch(url, signal), maxBytes);
     } catch (error) {
       if (error instanceof KaomonError) return error;
       throw error;
@@ -98,16 +100,12 @@ export function registerPictures(app: App, maxBytes: number, fetchUrls = false):
   app.addHook('preHandler', async (request) => {
     if (request.routeOptions.config.pictures && request.mediaType === 'application/json') {
       const { image, images, url, urls } = request.body as JsonPictures;
-      if (image !== undefined) request.pictures.push(fromBase64(image, maxBytes));
-      if (images) {
-        request.pictures.push(...images.map((text) => fromBase64(text, maxBytes)));
-        request.picturesInList = true;
-      }
-      if (url !== undefined) request.pictures.push(await fetchPicture(url));
-      if (urls) {
-        request.pictures.push(...(await Promise.all(urls.map(fetchPicture))));
-        request.picturesInList = true;
-      }
+      const signal = goneSignal(request);
+      for (const text of [image ?? [], images ?? []].flat())
+        request.pictures.push(await fromBase64(text, { maxBytes, signal }));
+      const addresses = [url ?? [], urls ?? []].flat();
+      request.pictures.push(...(await Promise.all(addresses.map((one) => fetchPicture(one, signal)))));
+      if (images || urls) request.picturesInList = true;
     }
     if (request.pictures.length > 1) request.picturesInList = true;
   });
@@ -169,7 +167,7 @@ export function pictureBody(fields: Record<string, TSchema> = {}, example: Recor
 export const Base64Schema = Type.String({
   maxLength: 1_500_000_000,
   contentEncoding: 'base64',
-  description: 'A picture as base64, with or without a `data:` prefix.',
+  description: 'A picture as base64 (either alphabet, padded or not), with or without a `data:` prefix.',
 });
 
 const UrlSchema = Type.String({
@@ -182,17 +180,14 @@ const UrlSchema = Type.String({
 export const TINY_PICTURE =
   'data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAAAAADhZOFXAAAADklEQVQI12NogAIGyhgAgIQgAb2ruSwAAAAASUVORK5CYII=';
 
-/** @returns the decoded bytes, or why they cannot be taken */
-export function fromBase64(text: string, maxBytes: number): PictureInput {
-  const comma = text.startsWith('data:') ? text.indexOf(',') : -1;
-  const coded = text.slice(comma + 1).replace(/[\r\n]/g, '');
-  if (!/^[A-Za-z0-9+/_-]*={0,2}$/.test(coded) || coded.length % 4 === 1) {
-    return new KaomonError('IMAGE_UNREADABLE', 'The picture is no base64: send it with or without "data:".');
+/** A picture of a JSON body. @returns its bytes, or why they cannot be taken */
+export async function fromBase64(text: string, options: Base64Options): Promise<PictureInput> {
+  try {
+    return bounded(await decodeBase64(text, options), options.maxBytes);
+  } catch (error) {
+    if (error instanceof KaomonError && error.code !== 'CLIENT_GONE') return error;
+    throw error;
   }
-  // Not from Node's pool: the bytes are handed over to a vision thread.
-  const bytes = new Uint8Array(Buffer.byteLength(coded, 'base64'));
-  const length = Buffer.from(bytes.buffer).write(coded, 'base64');
-  return bounded(length === bytes.length ? bytes : bytes.slice(0, length), maxBytes);
 }
 
 function bounded(bytes: Uint8Array, maxBytes: number): PictureInput {
@@ -238,6 +233,7 @@ async function readForm(request: FastifyRequest, fields: PictureFields, maxBytes
       }
     }
   } catch (cause) {
+    if (cause instanceof KaomonError) throw cause;
     refusal ??= unreadable(cause);
   }
   if (refusal) throw refusal;

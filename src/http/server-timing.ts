@@ -1,3 +1,14 @@
+import type { FastifyReply } from 'fastify';
+
+/** Tells, in headers that every surface has, where a picture's time went and how many of its faces were left out. */
+export function tellOf(
+  reply: FastifyReply,
+  { times, leftOut = 0 }: { times: object; leftOut?: number },
+): void {
+  reply.header('server-timing', serverTiming(times));
+  if (leftOut > 0) reply.header('x-faces-left-out', leftOut);
+}
+
 /**
  * The `Server-Timing` header: where a request's time went, for the page's figures and a browser's network panel.
  * @param times milliseconds by stage

@@ -1,7 +1,7 @@
-import { KaomonError } from '../errors.js';
+import { KaomonError, throwIfGone } from '../errors.js';
 import { checkGroupId, checkUserId, faceIdOf } from '../gallery/ids.js';
 import type { Enrolment, Face, Gallery } from '../gallery/types.js';
-import type { AnalysedFace, Analysis, StageTimes, VisionPool } from '../vision/types.js';
+import type { AnalysedFace, Analysis, AnalyzeOptions, StageTimes, VisionPool } from '../vision/types.js';
 
 /**
  * A face in the background does not stop an enrolment: one whose shorter side is less than this part of the largest
@@ -35,8 +35,8 @@ export interface EnrollerDeps {
   keepFaces: boolean;
 }
 
-/** How one picture is enrolled. */
-export interface EnrolOptions {
+/** How one picture is enrolled, and for whom. */
+export interface EnrolOptions extends Pick<AnalyzeOptions, 'caller' | 'signal'> {
   /** Enrol even a face that is enrolled under another person. */
   force?: boolean;
   /** Take another picture of a person who was enrolled a moment ago: no double click, but one of several. */
@@ -106,12 +106,19 @@ export function createEnroller(deps: EnrollerDeps) {
       if (!options.oneOfSeveral) refuseDouble(faceid);
       underWay.add(faceid);
       try {
-        const { faces, times, ...picture } = await vision.analyze(bytes, { quality: true, crops: keepFaces });
+        const { caller, signal } = options;
+        const { faces, times, ...picture } = await vision.analyze(bytes, {
+          ...{ quality: true, crops: keepFaces },
+          ...(caller !== undefined && { caller }),
+          ...(signal && { signal }),
+        });
         const chosen = chooseFace(faces, limits.minSize, picture);
         checkQuality(chosen, limits);
         const { embedding, crop } = chosen;
         if (!embedding) throw new Error('The vision thread answered a face without its embedding.');
         if (!options.force) await refuseOtherPerson(faceid, embedding, options);
+        // From here on it is done, whoever hangs up.
+        throwIfGone(signal);
         const face = await gallery.enrol({ ...person, ...(keepFaces && crop && { crop }) }, embedding);
         return { face, times };
       } finally {

@@ -24,6 +24,8 @@ export interface Recognition {
   height: number;
   /** Largest first. */
   faces: RecognisedFace[];
+  /** See Analysis. */
+  leftOut?: number;
   times: Times;
 }
 
@@ -73,7 +75,7 @@ export function createRecogniser({ vision, gallery, identical, onRecognised }: R
         ...(threshold !== undefined && { threshold }),
         ...(groups && { groups }),
       };
-      const { width, height, faces, times }: Analysis = await vision.analyze(bytes, look);
+      const { width, height, faces, leftOut, times }: Analysis = await vision.analyze(bytes, look);
       const started = performance.now();
       const recognised = await Promise.all(faces.map((face) => search(face, whom)));
       onRecognised?.(recognised);
@@ -81,6 +83,7 @@ export function createRecogniser({ vision, gallery, identical, onRecognised }: R
         width,
         height,
         faces: recognised,
+        ...(leftOut && { leftOut }),
         times: { ...times, search: performance.now() - started },
       };
     },

@@ -1,6 +1,6 @@
 import { KaomonError } from '../errors.js';
 import type { Gallery, Match } from '../gallery/types.js';
-import type { AnalysedFace, Analysis, StageTimes, VisionPool } from '../vision/types.js';
+import type { AnalysedFace, Analysis, AnalyzeOptions, StageTimes, VisionPool } from '../vision/types.js';
 import { squaredDistance } from './distance.js';
 import { chooseFace } from './enrol.js';
 
@@ -39,6 +39,13 @@ export interface VerifierDeps {
   pack: { id: string; length: number };
 }
 
+type OnBehalf = Pick<AnalyzeOptions, 'caller' | 'signal'>;
+
+export interface VerifyOptions extends OnBehalf {
+  /** Squared L2. Default: the one in force. */
+  threshold?: number;
+}
+
 /** Tells whether two faces are the same person's. */
 export type Verifier = ReturnType<typeof createVerifier>;
 
@@ -48,11 +55,11 @@ export function createVerifier({ vision, gallery, identical, pack }: VerifierDep
     times: StageTimes;
   }
 
-  async function look(side: Exclude<Side, { faceid: string }>): Promise<Looked> {
+  async function look(side: Exclude<Side, { faceid: string }>, whose: OnBehalf): Promise<Looked> {
     if ('vector' in side) {
       return { embedding: toEmbedding(side, pack), times: { queue: 0, decode: 0, detect: 0, embed: 0 } };
     }
-    const { width, height, faces, times }: Analysis = await vision.analyze(side.bytes);
+    const { width, height, faces, times }: Analysis = await vision.analyze(side.bytes, whose);
     const face = chooseFace(faces, 0);
     if (!face.embedding) throw new Error('The vision thread answered a face without its embedding.');
     return { width, height, face, embedding: face.embedding, times };
@@ -74,9 +81,9 @@ export function createVerifier({ vision, gallery, identical, pack }: VerifierDep
     async verify(
       probe: Exclude<Side, { faceid: string }>,
       against: Side,
-      threshold = identical,
+      { threshold = identical, ...whose }: VerifyOptions = {},
     ): Promise<Verification> {
-      const looks = [look(probe), ...('faceid' in against ? [] : [look(against)])];
+      const looks = [look(probe, whose), ...('faceid' in against ? [] : [look(against, whose)])];
       const [first, second] = (await Promise.all(looks)) as [Looked, Looked?];
       const started = performance.now();
       const match = 'faceid' in against ? await nearestOf(first.embedding, against.faceid) : undefined;

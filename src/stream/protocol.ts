@@ -11,7 +11,7 @@ export const PROTOCOL = 1;
 export const MAX_IN_FLIGHT = 2;
 
 /** Largest text message, bytes. */
-const MAX_TEXT_BYTES = 16_384;
+export const MAX_TEXT_BYTES = 16_384;
 
 const OptionsSchema = Type.Object(
   {
@@ -104,6 +104,8 @@ export type ServerMessage =
       /** Whether the whole frame was searched, or known faces were followed only. */
       full: boolean;
       faces: StreamFace[];
+      /** Faces beyond `MAX_FACES`, when there were any. */
+      leftOut?: number;
       times: Times;
     }
   | { type: 'skipped'; frame: number }

@@ -19,6 +19,8 @@ export interface SessionDeps {
   groups: ReadonlySet<string> | undefined;
   /** Shown every face and who is nearest to it. */
   autoEnroller?: Pick<AutoEnroller, 'consider'>;
+  /** What its pictures are counted by (see TaskQueue). */
+  caller?: string;
   send: (message: ServerMessage) => void;
   /** Told who is in each frame. */
   onRecognised?: (faces: readonly Pick<Track, 'match'>[]) => void;
@@ -50,6 +52,9 @@ export function createStreamSession(deps: SessionDeps) {
   let isRunning = false;
   let waiting: Frame | undefined;
   let isClosed = false;
+  const gone = new AbortController();
+  /** Of the frame that is worked on. */
+  let running = 0;
 
   /** A client narrows the groups that its key allows, and cannot widen them. */
   function groups(): ReadonlySet<string> | undefined {
@@ -75,6 +80,7 @@ export function createStreamSession(deps: SessionDeps) {
     isRunning = true;
     for (let next = take(); next; next = take()) {
       const { frame } = next;
+      running = next.bytes.length;
       try {
         const answer = await recognise(next);
         if (!isClosed) send(answer);
@@ -83,6 +89,7 @@ export function createStreamSession(deps: SessionDeps) {
       }
     }
     isRunning = false;
+    running = 0;
   }
 
   function take(): Frame | undefined {
@@ -95,12 +102,13 @@ export function createStreamSession(deps: SessionDeps) {
     const waited = performance.now() - arrivedAt;
     const plan = tracks.plan(now(), options.track);
     const asked: AnalyzeOptions = {
+      ...{ caller: deps.caller ?? '', signal: gone.signal },
       minFaceSize: options.minFaceSize ?? deps.minFaceSize,
       ...(options.quality && { quality: true }),
       track: { faces: plan.faces, search: plan.search },
     };
     const analysis = await vision.analyze(bytes, asked);
-    const { width, height, faces, times } = analysis;
+    const { width, height, faces, leftOut, times } = analysis;
     const searchedAt = performance.now();
     const within = groups();
     const nearest = await Promise.all(
@@ -118,7 +126,11 @@ export function createStreamSession(deps: SessionDeps) {
       if (match) deps.autoEnroller?.consider(face, match);
     }
     const all: Times = { ...times, queue: times.queue + waited, search: performance.now() - searchedAt };
-    return { type: 'frame', frame, width, height, full: plan.search, faces: answer, times: round(all) };
+    return {
+      ...{ type: 'frame', frame, width, height, full: plan.search, faces: answer },
+      ...(leftOut && { leftOut }),
+      times: round(all),
+    };
   }
 
   function describe({ id, face, match, nearest }: Track): StreamFace {
@@ -147,6 +159,9 @@ export function createStreamSession(deps: SessionDeps) {
   }
 
   return {
+    /** Bytes of the frames that are here: one that is worked on, one that waits. */
+    held: () => running + (waiting?.bytes.length ?? 0),
+
     /** The client's next frame. @param bytes an encoded picture; handed over */
     frame(bytes: Uint8Array): void {
       const frame = count++;
@@ -172,10 +187,11 @@ export function createStreamSession(deps: SessionDeps) {
         refuse(error);
       }
     },
-    /** The connection is gone: nothing more is sent, what waits is dropped. */
+    /** The connection is gone: nothing more is sent, what waits is dropped and what runs ends at its stage. */
     close(): void {
       isClosed = true;
       waiting = undefined;
+      gone.abort();
     },
   };
 }

@@ -11,9 +11,11 @@ import { decodeImage } from './image.js';
 import { type RefusedProvider, Runtime } from './ort.js';
 import { measureQuality } from './quality.js';
 import { Resampler } from './resample.js';
+import type { ThreadOptions } from './messages.js';
+import { isStopped, type Stop, throwIfStopped } from './stop.js';
 import { ALONE, type Team } from './team.js';
 import { associate, type Found, isFound, likeness, lookOf, sceneOf } from './track.js';
-import type { AnalysedFace, Analysis, AnalyzeOptions, Detection, Picture, StageTimes } from './types.js';
+import type { AnalysedFace, Analysis, Detection, Picture, StageTimes } from './types.js';
 
 const AGE_SIDE = 112;
 /** A known face whose look is less like its last one than this is embedded anew (docs/performance.md). */
@@ -31,17 +33,22 @@ export interface AnalyzerSettings {
   maxPixels: number;
   /** Shorter side of the smallest face to look for, pixels; a call may say another. */
   minFaceSize: number;
+  /** Faces of one picture that are looked at, the largest. Default: all. */
+  maxFaces?: number;
 }
 
 /** An encoded picture, only read, and what to look for in it. */
 export interface AskedPicture {
   bytes: Uint8Array;
-  options: AnalyzeOptions;
+  options: ThreadOptions;
+  stop?: Stop;
 }
 
 /** A picture whose faces are found and cut out. */
 interface Look {
-  options: AnalyzeOptions;
+  options: ThreadOptions;
+  stop: Stop | undefined;
+  leftOut: number;
   picture: Picture;
   detections: Detection[];
   faces: AnalysedFace[];
@@ -81,11 +88,13 @@ export async function createAnalyzer(settings: AnalyzerSettings, team: Team = AL
   const resampler = new Resampler();
 
   /** Searches the whole picture, or follows known faces, or both. */
-  async function find(picture: Picture, options: AnalyzeOptions): Promise<Found[]> {
+  async function find(picture: Picture, options: ThreadOptions, stop?: Stop): Promise<Found[]> {
     const { track } = options;
     const detectOptions = {
       minFaceSize: options.minFaceSize ?? settings.minFaceSize,
       ...(options.minProbability !== undefined && { minProbability: options.minProbability }),
+      ...(settings.maxFaces !== undefined && { most: settings.maxFaces }),
+      ...(stop && { stop }),
     };
     const searched = track?.search === false ? [] : await detector.detect(picture, detectOptions);
     const found = associate(searched, track?.faces ?? []);
@@ -103,11 +112,16 @@ export async function createAnalyzer(settings: AnalyzerSettings, team: Team = AL
   }
 
   /** Everything up to the embeddings. */
-  async function look({ bytes, options }: AskedPicture): Promise<Look> {
+  async function look({ bytes, options, stop }: AskedPicture): Promise<Look> {
+    throwIfStopped(stop);
     const start = performance.now();
     const picture = await decodeImage(bytes, settings);
+    throwIfStopped(stop);
     const decoded = performance.now();
-    const found = (await find(picture, options)).slice(0, options.maxFaces);
+    const all = (await find(picture, options, stop)).slice(0, options.maxFaces);
+    throwIfStopped(stop);
+    const found = all.slice(0, settings.maxFaces);
+    const leftOut = all.length - found.length;
     const detections = found.map(({ detection }) => detection);
     const detected = performance.now();
 
@@ -123,17 +137,18 @@ export async function createAnalyzer(settings: AnalyzerSettings, team: Team = AL
       return crop;
     });
     const times = { queue: 0, decode: decoded - start, detect: detected - decoded, embed: 0 };
-    return { options, picture, detections, faces, isEmbedded, crops, times, detected };
+    return { options, stop, leftOut, picture, detections, faces, isEmbedded, crops, times, detected };
   }
 
   async function finish(looked: Look): Promise<Analysis> {
-    const { options, picture, detections, faces, crops, times, detected } = looked;
+    const { options, stop, leftOut, picture, detections, faces, crops, times, detected } = looked;
+    throwIfStopped(stop);
     if (options.quality) {
       crops.forEach((crop, i) => {
         if (crop) faces[i].quality = measureQuality(detections[i], crop, size);
       });
     }
-    if (options.ageGender && ageGender) await ageGender.describe(picture, detections, faces);
+    if (options.ageGender && ageGender) await ageGender.describe(picture, detections, faces, stop);
     if (options.crops) {
       const pngs = await Promise.all(crops.map(async (crop) => (crop ? await toPng(crop, size) : undefined)));
       pngs.forEach((png, i) => {
@@ -142,18 +157,24 @@ export async function createAnalyzer(settings: AnalyzerSettings, team: Team = AL
     }
     const { width, height } = picture;
     times.embed = performance.now() - detected;
-    return { width, height, faces, times, ...(options.track && { scene: sceneOf(picture) }) };
+    const more = { ...(leftOut > 0 && { leftOut }), ...(options.track && { scene: sceneOf(picture) }) };
+    return { width, height, faces, times, ...more };
   }
 
   /** The faces of all pictures in one go. */
   async function embedAll(looks: readonly Look[]): Promise<void> {
-    const wanted = looks.flatMap(({ faces, crops, isEmbedded }) =>
+    const wanted = looks.flatMap(({ faces, crops, isEmbedded, stop }) =>
       faces.flatMap((face, i) => {
-        const crop = isEmbedded[i] ? crops[i] : undefined;
+        const crop = isEmbedded[i] && !isStopped(stop) ? crops[i] : undefined;
         return crop ? [{ face, crop }] : [];
       }),
     );
-    const embeddings = await embedder.embed(wanted.map(({ crop }) => crop));
+    // Several are stopped together or not at all: one that is gone is a part of the others' batches.
+    const only = looks.length === 1 ? looks[0].stop : undefined;
+    const embeddings = await embedder.embed(
+      wanted.map(({ crop }) => crop),
+      only,
+    );
     wanted.forEach(({ face }, i) => (face.embedding = embeddings[i]));
   }
 
@@ -197,7 +218,7 @@ function remember(picture: Picture, faces: AnalysedFace[], found: readonly Found
 }
 
 /** Whether a face must be embedded: always, unless it is a known one that looks as it did. */
-function isNews({ known, look }: AnalysedFace, { track }: AnalyzeOptions): boolean {
+function isNews({ known, look }: AnalysedFace, { track }: ThreadOptions): boolean {
   const before = known === undefined ? undefined : track?.faces[known];
   if (!before || before.embed || !before.look || !look) return true;
   return likeness(look, before.look) < CHANGED;
@@ -219,8 +240,14 @@ async function openAgeGender(runtime: Runtime, pack: ReadyPack) {
   const shape = [1, 3, AGE_SIDE, AGE_SIDE];
   const network = await runtime.open(pack.ageGender, { faces: { data: input, shape } });
   return {
-    async describe(picture: Picture, detections: readonly Detection[], faces: AnalysedFace[]): Promise<void> {
+    async describe(
+      picture: Picture,
+      detections: readonly Detection[],
+      faces: AnalysedFace[],
+      stop?: Stop,
+    ): Promise<void> {
       for (const [i, { box }] of detections.entries()) {
+        throwIfStopped(stop);
         const rect = clampToPicture(box, picture);
         if (!rect) continue;
         placeFace(resampler, picture, rect, input, 0, scratch);

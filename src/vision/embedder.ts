@@ -2,6 +2,7 @@ import { KaomonError } from '../errors.js';
 import type { ReadyEmbedder } from '../models/types.js';
 import { facesInput } from './faces-input.js';
 import type { Network, Runtime, ValueInfo } from './ort.js';
+import { type Stop, throwIfStopped } from './stop.js';
 import { ALONE, sharedFloats, type Team } from './team.js';
 
 /** Faces a run: on a CPU more at once gain nothing, and 50 MB of working memory are grown for four. */
@@ -9,6 +10,7 @@ const BATCH = { cpu: 1, gpu: 8 };
 
 /** Faces in shared memory, for whoever embeds them. */
 interface EmbedJob {
+  stop: Stop | undefined;
   crops: Uint8Array;
   embeddings: Float32Array;
 }
@@ -17,9 +19,11 @@ interface EmbedJob {
 export interface Embedder {
   /**
    * @param crops RGB, interleaved, `size * size * 3` bytes each; only read
+   * @param stop looked at between faces
    * @returns one unit vector a crop, of the embedder's length; the caller's own
+   * @throws KaomonError CLIENT_GONE by `stop`
    */
-  embed(crops: readonly Uint8Array[]): Promise<Float32Array[]>;
+  embed(crops: readonly Uint8Array[], stop?: Stop): Promise<Float32Array[]>;
   release(): Promise<void>;
 }
 
@@ -57,13 +61,15 @@ export async function createEmbedder(
     return crops.map((_, i) => unitLength(rows.subarray(i * length, (i + 1) * length)));
   }
 
-  const embedTogether = team.work(async ({ crops, embeddings }: EmbedJob, index) => {
+  const embedTogether = team.work(async ({ crops, embeddings, stop }: EmbedJob, index) => {
+    throwIfStopped(stop);
     const [embedding] = await run([crops.subarray(index * face, (index + 1) * face)]);
     embeddings.set(embedding, index * length);
   });
 
-  async function embedWithOthers(crops: readonly Uint8Array[]): Promise<Float32Array[]> {
+  async function embedWithOthers(crops: readonly Uint8Array[], stop?: Stop): Promise<Float32Array[]> {
     const job = {
+      stop,
       crops: new Uint8Array(new SharedArrayBuffer(crops.length * face)),
       embeddings: sharedFloats(crops.length * length),
     };
@@ -73,10 +79,11 @@ export async function createEmbedder(
   }
 
   return {
-    async embed(crops) {
-      if (crops.length > 1 && team.idle() > 0) return await embedWithOthers(crops);
+    async embed(crops, stop) {
+      if (crops.length > 1 && team.idle() > 0) return await embedWithOthers(crops, stop);
       const embeddings: Float32Array[] = [];
       for (let from = 0; from < crops.length; from += mostFaces) {
+        throwIfStopped(stop);
         const found = await run(crops.slice(from, from + mostFaces));
         embeddings.push(...found.map((embedding) => embedding.slice()));
       }

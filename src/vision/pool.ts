@@ -1,8 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { Worker } from 'node:worker_threads';
-import { fromPlainError, KaomonError } from '../errors.js';
+import { fromPlainError, KaomonError, throwIfGone } from '../errors.js';
+import { createShares } from '../shares.js';
 import type { AnalyzerSettings } from './analyzer.js';
-import type { FromThread, PictureResult, ThreadSettings, ToThread } from './messages.js';
+import type { FromThread, PictureResult, ThreadOptions, ThreadSettings, ToThread } from './messages.js';
+import { TaskQueue, type Waiting } from './queue.js';
+import { createStop, isStopped, type Stop, stop } from './stop.js';
 import { BUSY, IDLE, sharedInts } from './team.js';
 import type { Analysis, AnalyzeOptions, VisionInfo, VisionPool } from './types.js';
 
@@ -25,6 +28,8 @@ export interface PoolSettings extends AnalyzerSettings {
   poolThreads: number;
   /** Pictures that may wait for a thread. */
   queueLength: number;
+  /** The part of them that one caller may have (see shares.ts). Default: all. */
+  callerShare?: number;
   /**
    * Waiting pictures that a thread takes at once, so that their faces are embedded together; nobody waits for others to
    * come. Left out: one on a CPU, where it gains nothing, and {@link ON_GPU} on a GPU.
@@ -36,12 +41,14 @@ export interface PoolSettings extends AnalyzerSettings {
 
 const PROGRAM = new URL('./thread.js', import.meta.url);
 
-interface Task {
+/** `alone`: it was among several when a thread died: it may be the one, and takes nobody with it again. */
+interface Task extends Waiting {
   bytes: Uint8Array;
-  options: AnalyzeOptions;
+  options: ThreadOptions;
   queuedAt: number;
-  /** It was among several when a thread died: it may be the one, and takes nobody with it again. */
-  alone: boolean;
+  stop: Stop;
+  /** Called once it is answered, however. */
+  settled: () => void;
   resolve: (analysis: Analysis) => void;
   reject: (error: unknown) => void;
 }
@@ -65,9 +72,21 @@ const isIdle = ({ ready, tasks }: Thread) => ready && tasks.length === 0;
  * @throws KaomonError NO_MODEL or SETUP from the first thread that could not start; the others are ended
  */
 export async function createVisionPool(settings: PoolSettings): Promise<VisionPool> {
-  const { poolThreads, queueLength, atOnce, program = PROGRAM, ...analyzerSettings } = settings;
+  const {
+    poolThreads,
+    queueLength,
+    callerShare = 1,
+    atOnce,
+    program = PROGRAM,
+    ...analyzerSettings
+  } = settings;
   const threads = new Set<Thread>();
-  const queue: Task[] = [];
+  const queue = new TaskQueue<Task>();
+  const places = createShares({
+    ...{ total: queueLength, share: callerShare },
+    ...{ full: 'Too many pictures are waiting', retryAfter: RETRY_AFTER },
+    mine: 'Too many pictures of this caller are waiting',
+  });
   const team = { channel: `vision ${randomUUID()}`, board: sharedInts(poolThreads) };
   let deaths = 0;
   let closing = false;
@@ -80,12 +99,17 @@ export async function createVisionPool(settings: PoolSettings): Promise<VisionPo
   /** Takes what a thread works on next out of the queue. */
   function takeNext(): Task[] {
     const most = atOnce ?? (info.provider === 'cpu' ? 1 : ON_GPU);
-    const lonely = queue.findIndex(({ alone }) => alone);
-    // One that must be alone is first, or ends what goes together before it.
-    return queue.splice(0, lonely === 0 ? 1 : lonely > 0 ? Math.min(most, lonely) : most);
+    const ready = [...threads].filter((thread) => thread.ready);
+    const slow = ready.filter(({ tasks }) => tasks.some(({ caller }) => queue.isSlow(caller)));
+    // The last thread is not for callers whose pictures take long: others would wait until they are through.
+    const isLast = ready.length > 1 && slow.length >= ready.length - 1 && !closing;
+    const next = queue.take(most, (caller) => !isLast || !queue.isSlow(caller));
+    for (const { caller } of next) places.give(caller, 1);
+    return next;
   }
 
   function startNext(thread: Thread): void {
+    thread.tasks = [];
     thread.tasks = takeNext();
     const hasNothing = thread.tasks.length === 0;
     Atomics.store(team.board, thread.seat, hasNothing && !closing ? IDLE : BUSY);
@@ -94,7 +118,7 @@ export async function createVisionPool(settings: PoolSettings): Promise<VisionPo
       return;
     }
     thread.startedAt = performance.now();
-    const pictures = thread.tasks.map(({ bytes, options }) => ({ bytes, options }));
+    const pictures = thread.tasks.map(({ bytes, options, stop }) => ({ bytes, options, stop }));
     // A buffer that holds nothing else is handed over; a slice of a pool (small Buffers) is copied, and so is what may
     // have to be tried again.
     const [{ bytes }] = pictures;
@@ -104,8 +128,11 @@ export async function createVisionPool(settings: PoolSettings): Promise<VisionPo
 
   function receive(thread: Thread, results: readonly PictureResult[]): void {
     deaths = 0;
+    const each = (performance.now() - thread.startedAt) / thread.tasks.length;
     thread.tasks.forEach((task, i) => {
       const result = results[i];
+      queue.took(task.caller, each, isStopped(task.stop));
+      task.settled();
       if ('error' in result) task.reject(fromPlainError(result.error));
       else {
         result.analysis.times.queue = thread.startedAt - task.queuedAt;
@@ -113,6 +140,8 @@ export async function createVisionPool(settings: PoolSettings): Promise<VisionPo
       }
     });
     startNext(thread);
+    // What this one may not take, another may now.
+    for (const other of threads) if (queue.length > 0 && isIdle(other)) startNext(other);
   }
 
   /** Starts a thread and resolves when it is ready. */
@@ -155,11 +184,15 @@ export async function createVisionPool(settings: PoolSettings): Promise<VisionPo
     if (thread.tasks.length > 1 && !closing) {
       // One of them did it; each gets another try, by itself.
       for (const task of thread.tasks) task.alone = true;
-      queue.unshift(...thread.tasks);
+      for (const { caller } of thread.tasks) places.put(caller, 1);
+      queue.putBack(thread.tasks);
       for (const other of threads) if (isIdle(other)) startNext(other);
     } else {
       const died = 'A vision thread died while it worked on this picture.';
-      for (const task of thread.tasks) task.reject(new KaomonError('INTERNAL', died, { cause }));
+      for (const task of thread.tasks) {
+        task.settled();
+        task.reject(new KaomonError('INTERNAL', died, { cause }));
+      }
     }
     if (closing) return;
     deaths += 1;
@@ -167,9 +200,18 @@ export async function createVisionPool(settings: PoolSettings): Promise<VisionPo
     else giveUp(cause);
   }
 
+  /** Nobody waits for it any more: what waits does not begin, what runs ends at its stage. */
+  function drop(task: Task): void {
+    if (queue.remove(task)) places.give(task.caller, 1);
+    stop(task.stop);
+    task.reject(new KaomonError('CLIENT_GONE', 'The client has hung up.'));
+  }
+
   function giveUp(cause: unknown): void {
     if (threads.size > 0) return;
-    for (const task of queue.splice(0)) {
+    for (const task of queue.drain()) {
+      places.give(task.caller, 1);
+      task.settled();
       task.reject(new KaomonError('NO_MODEL', 'No vision thread can be started: see the log.', { cause }));
     }
   }
@@ -186,16 +228,19 @@ export async function createVisionPool(settings: PoolSettings): Promise<VisionPo
       if (threads.size === 0) {
         return Promise.reject(new KaomonError('NO_MODEL', 'No vision thread is running: see the log.'));
       }
-      if (queue.length >= queueLength) {
-        return Promise.reject(
-          new KaomonError('BUSY', 'Too many pictures are waiting: try again in a moment.', {
-            retryAfter: RETRY_AFTER,
-            details: { queued: queue.length },
-          }),
-        );
-      }
+      const { signal, caller = '', ...look } = options;
       return new Promise<Analysis>((resolve, reject) => {
-        queue.push({ bytes, options, queuedAt: performance.now(), alone: false, resolve, reject });
+        throwIfGone(signal);
+        places.take(caller, 1);
+        const task: Task = {
+          ...{ bytes, caller, options: look, queuedAt: performance.now(), alone: false },
+          ...{ resolve, reject, stop: createStop() },
+          // A signal may outlive thousands of pictures.
+          settled: () => signal?.removeEventListener('abort', giveUpOn),
+        };
+        const giveUpOn = () => drop(task);
+        signal?.addEventListener('abort', giveUpOn, { once: true });
+        queue.push(task);
         const idle = [...threads].find(isIdle);
         if (idle) startNext(idle);
       });

@@ -87,6 +87,8 @@ export interface Analysis {
   width: number;
   height: number;
   faces: AnalysedFace[];
+  /** Faces beyond the setting `MAX_FACES`, the smaller ones: they were found and not looked at. At least so many. */
+  leftOut?: number;
   times: StageTimes;
   /** The frame in 32 x 18 grey levels, to see what moved; with `track` only. */
   scene?: Uint8Array;
@@ -107,6 +109,10 @@ export interface AnalyzeOptions {
   quality?: boolean;
   crops?: boolean;
   ageGender?: boolean;
+  /** By whom it is asked: pictures of one caller wait for each other, those of several take turns. Default: ''. */
+  caller?: string;
+  /** Aborted when nobody waits for the answer any more: what has not begun is dropped, what runs ends at its stage. */
+  signal?: AbortSignal;
   /**
    * The picture is a frame of a camera, and these faces were in the one before. They are looked for near where they
    * were, which costs a fraction of a search; with `search` the whole frame is searched as well, for new faces. Only
@@ -120,7 +126,8 @@ export interface VisionPool {
   /**
    * Decodes, detects and embeds on a vision thread.
    * @param bytes an encoded picture. Its buffer is transferred when it owns it whole: do not read it afterwards.
-   * @throws KaomonError IMAGE_FORMAT_UNKNOWN, IMAGE_UNREADABLE, IMAGE_TOO_LARGE, BUSY (queue full), CLOSING
+   * @throws KaomonError IMAGE_FORMAT_UNKNOWN, IMAGE_UNREADABLE, IMAGE_TOO_LARGE, BUSY (queue full),
+   *   TOO_MANY_REQUESTS (the caller's share of it is), CLIENT_GONE (by the signal), CLOSING
    */
   analyze(bytes: Uint8Array, options?: AnalyzeOptions): Promise<Analysis>;
   info(): VisionInfo;

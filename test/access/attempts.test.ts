@@ -1,30 +1,42 @@
 import assert from 'node:assert/strict';
-import { it } from 'node:test';
+import { describe, it } from 'node:test';
 import { createAttempts } from '../../src/access/attempts.js';
 
-const wrong = (): Promise<string | undefined> => Promise.resolve(undefined);
-const right = () => Promise.resolve('key');
+const TOO_MANY = (retryAfter: number) => ({ code: 'TOO_MANY_REQUESTS', retryAfter });
 
-it('lets an address try so many wrong keys and no more until 15 minutes are over', async () => {
-  let now = 0;
-  const attempts = createAttempts(3, () => now);
-  for (let n = 0; n < 3; n += 1) assert.equal(await attempts.run('a', wrong), undefined);
-  await assert.rejects(attempts.run('a', right), { code: 'TOO_MANY_REQUESTS', retryAfter: 900 });
-  assert.equal(await attempts.run('b', right), 'key', 'another address is not concerned');
-  now = 15 * 60_000;
-  assert.equal(await attempts.run('a', right), 'key');
-});
+/** Work that ends when it is told to. */
+function work() {
+  let end: () => void = () => undefined;
+  const ended = new Promise<string>((resolve) => (end = () => resolve('done')));
+  let begun = 0;
+  return { begin: () => ((begun += 1), ended), end: () => end(), begun: () => begun };
+}
 
-it('counts keys that are being checked, but no right ones', async () => {
-  const attempts = createAttempts(2, () => 0);
-  const release: ((nothing: undefined) => void)[] = [];
-  const gate = new Promise<undefined>((resolve) => {
-    release.push(resolve);
+describe('attempts', () => {
+  it('answer so many wrong keys of an address as such, and no more until 15 minutes are over', () => {
+    let now = 0;
+    const attempts = createAttempts(3, () => now);
+    for (let n = 0; n < 3; n += 1) attempts.wrong('a');
+    assert.throws(() => attempts.wrong('a'), TOO_MANY(900));
+    attempts.wrong('b');
+    now = 15 * 60_000;
+    attempts.wrong('a');
   });
-  const pending = [attempts.run('a', () => gate), attempts.run('a', () => gate)];
-  await assert.rejects(attempts.run('a', right), { code: 'TOO_MANY_REQUESTS', retryAfter: 1 });
-  release[0](undefined);
-  await Promise.all(pending);
-  await assert.rejects(attempts.run('a', right), { code: 'TOO_MANY_REQUESTS' });
-  for (let n = 0; n < 5; n += 1) assert.equal(await attempts.run('b', right), 'key');
+
+  it('let few hashes be computed at once, in a line that an address cannot fill', async () => {
+    const attempts = createAttempts(1, () => 0);
+    const { begin, end, begun } = work();
+    const running = ['a', 'b', 'c', 'd'].map((address) => attempts.costly(address, begin));
+    await Promise.resolve();
+    assert.equal(begun(), 2);
+    const others = Array.from({ length: 99 }, () => attempts.costly('a', begin));
+    await assert.rejects(attempts.costly('a', begin), TOO_MANY(1));
+    attempts.wrong('e');
+    others.push(attempts.costly('e', begin), attempts.costly('e', begin));
+    await assert.rejects(attempts.costly('e', begin), TOO_MANY(1), 'who guesses gets two places');
+    end();
+    assert.ok((await Promise.all([...running, ...others])).every((answer) => answer === 'done'));
+    assert.equal(begun(), 4 + 99 + 2);
+    assert.equal(await attempts.costly('e', begin), 'done', 'places are free again');
+  });
 });

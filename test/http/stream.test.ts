@@ -8,6 +8,7 @@ import type { App } from '../../src/http/app-type.js';
 import { registerWebsocket } from '../../src/http/plugins/websocket.js';
 import { createSightings } from '../../src/recognition/sightings.js';
 import { streamRoutes } from '../../src/http/routes/v1/stream.js';
+import { createShares } from '../../src/shares.js';
 import { face, PACK, type TestApp, testApp, unitVector } from '../support/app.js';
 import { greyJpeg } from '../support/pictures.js';
 import { openStream, type StreamClient } from '../support/stream-client.js';
@@ -304,7 +305,8 @@ describe('the stream', () => {
         maxUploadBytes: 1_000_000,
         minFaceSize: 40,
       },
-      ...{ maxStreams: 2, origins: [], silence: 600 },
+      ...{ maxStreams: 2, share: 1, minRate: 0, origins: [], silence: 600 },
+      bytes: createShares({ total: 1e9, share: 1, full: '', mine: '', retryAfter: 1 }),
     });
     await app.listen({ host: '127.0.0.1', port: 0 });
     const url = `ws://127.0.0.1:${(app.server.address() as AddressInfo).port}/api/v1/stream`;

@@ -1,7 +1,9 @@
+import { once } from 'node:events';
 import type { TestContext } from 'node:test';
 import { pino } from 'pino';
 import { type AppDeps, buildApp } from '../../src/app.js';
 import { type Config, loadConfig } from '../../src/config.js';
+import { throwIfGone } from '../../src/errors.js';
 import { createFileStore } from '../../src/gallery/file-store.js';
 import { createGallery } from '../../src/gallery/gallery.js';
 import { createExactIndex } from '../../src/gallery/index/exact-index.js';
@@ -61,6 +63,8 @@ export interface ScriptedVision extends VisionPool {
   gate: Promise<void>;
   state: VisionInfo;
   asked: AnalyzeOptions[];
+  /** For whom each was asked. */
+  askedFor: Pick<AnalyzeOptions, 'caller' | 'signal'>[];
 }
 
 export function scriptedVision(maxPixels: number): ScriptedVision {
@@ -70,10 +74,13 @@ export function scriptedVision(maxPixels: number): ScriptedVision {
     gate: Promise.resolve(),
     state: { threads: 1, queued: 0, running: 0, provider: 'cpu', refusedProviders: [] },
     asked: [],
-    async analyze(bytes, options = {}) {
+    askedFor: [],
+    async analyze(bytes, { caller, signal, ...options } = {}) {
       vision.asked.push(options);
+      vision.askedFor.push({ ...(caller !== undefined && { caller }), ...(signal && { signal }) });
       const { faces } = vision;
-      await vision.gate;
+      await Promise.race([vision.gate, signal && once(signal, 'abort')].filter(Boolean));
+      throwIfGone(signal);
       if (vision.failure) throw vision.failure;
       const { width, height } = await decodeImage(bytes, { maxPixels });
       return {

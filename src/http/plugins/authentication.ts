@@ -27,7 +27,7 @@ declare module 'fastify' {
 export interface AuthenticationDeps {
   /** `none`: nobody is asked for a key. */
   auth: 'key' | 'none';
-  keys: Pick<Keys, 'recall' | 'verify'>;
+  keys: Pick<Keys, 'verify'>;
   sessions: Pick<Sessions, 'check'>;
   attempts: Attempts;
   /** '' for none. */
@@ -64,9 +64,11 @@ export async function registerAuthentication(app: App, deps: AuthenticationDeps)
    * @throws KaomonError TOO_MANY_REQUESTS
    */
   async function checkKey(request: FastifyRequest, key: string): Promise<KeyRecord | undefined> {
-    return (
-      (await keys.recall(key)) ?? (await attempts.run(normalizeIP(request.ip, 64), () => keys.verify(key)))
-    );
+    const address = normalizeIP(request.ip, 64);
+    const record = await keys.verify(key, (work) => attempts.costly(address, work));
+    // Not yet verified is not wrong: only what is known to be wrong counts.
+    if (!record) attempts.wrong(address);
+    return record;
   }
 
   async function identify(request: FastifyRequest): Promise<Caller> {

@@ -1,8 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import { normalizeIP } from '@fastify/rate-limit';
 import type { App } from '../app-type.js';
+import { shortPath } from '../paths.js';
+import { createRepeats, type Repeats } from '../repeats.js';
 
 const REQUEST_ID = /^[0-9A-Za-z_-]{1,64}$/;
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** For lines that callers bring about. */
+    repeats: Repeats;
+  }
+}
 
 /** The request's ID: the proxy's when it is fit for a log line, else a new one. */
 export function nameRequest({ headers }: Pick<IncomingMessage, 'headers'>): string {
@@ -11,23 +21,36 @@ export function nameRequest({ headers }: Pick<IncomingMessage, 'headers'>): stri
 }
 
 /**
- * One line a request, at `debug` when all is well (a camera page sends several frames a second), at `info` when the
- * caller was refused. Faults are logged whole by the error handler.
+ * One line a request at `debug` when all is well (a camera page sends several frames a second); at `info` when the
+ * caller was refused, the first time, and then how often it happened again, once a minute. Faults are logged whole by
+ * the error handler.
  */
 export function registerRequestLog(app: App): void {
+  const repeats = createRepeats();
+  app.decorate('repeats', repeats);
+  app.addHook('onClose', (_app, done) => {
+    repeats.close();
+    done();
+  });
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id);
     done();
   });
   app.addHook('onResponse', (request, reply, done) => {
-    const line = {
-      method: request.method,
-      path: request.url.split('?', 1)[0],
-      status: reply.statusCode,
-      ms: Math.round(reply.elapsedTime),
-    };
-    if (reply.statusCode >= 400) request.log.info(line, 'Refused');
-    else request.log.debug(line, 'Answered');
+    const { method } = request;
+    const status = reply.statusCode;
+    const line = { method, path: shortPath(request), status, ms: Math.round(reply.elapsedTime) };
+    if (status < 400) request.log.debug(line, 'Answered');
+    else {
+      const route = request.is404 ? 'none' : (request.routeOptions.url ?? 'none');
+      // An address is none any more once the connection is gone.
+      const address = normalizeIP((request.ip as string | undefined) ?? '', 64);
+      repeats.tell(
+        `${status} ${method} ${route} ${address}`,
+        () => request.log.info({ ...line, address }, 'Refused'),
+        (times) => app.log.info({ method, route, status, address, times }, 'Refused again'),
+      );
+    }
     done();
   });
 }

@@ -1,3 +1,4 @@
+import type { Stop } from '../stop.js';
 import type { Detection, KnownFace, Picture } from '../types.js';
 
 export interface DetectOptions {
@@ -5,6 +6,10 @@ export interface DetectOptions {
   minFaceSize?: number;
   /** Smallest probability to answer, 0 to 1; default: the detector's own. */
   minProbability?: number;
+  /** The largest so many get everything that is computed face by face, the others box and probability. Default: all. */
+  most?: number;
+  /** Looked at between parts of the work: KaomonError CLIENT_GONE. */
+  stop?: Stop;
 }
 
 /** Finds faces. One call at a time: detectors keep their buffers between calls. */

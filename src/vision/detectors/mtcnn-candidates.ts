@@ -73,18 +73,36 @@ export class Candidates {
     return this.#rows[index * ROW + PROBABILITY];
   }
 
+  /** The rows from `first` on, the most probable first. */
+  #byProbability(first: number): Int32Array {
+    const order = this.#order.subarray(0, this.count - first);
+    for (let i = 0; i < order.length; i++) order[i] = first + i;
+    return order.sort((a, b) => this.#probability(b) - this.#probability(a) || a - b);
+  }
+
+  /** Of the rows from `first` on keeps the `most` most probable, in their order. */
+  keepBest(most: number, first: number): void {
+    if (this.count - first <= most) return;
+    const least = this.#byProbability(first)[most];
+    const [limit, place] = [this.#probability(least), least];
+    this.filter((index) => {
+      const probability = index < first ? Infinity : this.#probability(index);
+      return probability > limit || (probability === limit && index < place);
+    });
+  }
+
   /**
    * Non-maximum suppression of the rows from `first` on: drops each that overlaps a more probable one by more than
    * `threshold`; what is left is sorted by probability.
+   * @param most that are left
    */
-  suppress(threshold: number, of: OverlapOf, first = 0): void {
+  suppress(threshold: number, of: OverlapOf, first = 0, most = Infinity): void {
     const rows = this.#rows;
-    const order = this.#order.subarray(0, this.count - first);
-    for (let i = 0; i < order.length; i++) order[i] = first + i;
-    order.sort((a, b) => this.#probability(b) - this.#probability(a) || a - b);
+    const order = this.#byProbability(first);
     const spare = this.#spare;
     let kept = 0;
     for (const index of order) {
+      if (kept >= most) break;
       const at = index * ROW;
       let isNew = true;
       for (let other = 0; other < kept && isNew; other++)

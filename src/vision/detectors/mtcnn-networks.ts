@@ -1,5 +1,6 @@
 import { AreaTable, type Region, type SharedTable } from '../area.js';
 import type { NetworkInput, Runtime } from '../ort.js';
+import { type Stop, throwIfStopped } from '../stop.js';
 import { sharedFloats, sharedInts, type Team } from '../team.js';
 import type { Picture } from '../types.js';
 import type { Candidates } from './mtcnn-candidates.js';
@@ -44,6 +45,9 @@ export interface Search {
   factor: number;
   /** Smallest probability. */
   threshold: number;
+  /** Windows of a scale that are kept, the most probable ones. */
+  most: number;
+  stop: Stop | undefined;
 }
 
 /** Some rows of the picture at one scale. */
@@ -56,12 +60,13 @@ interface Band {
   rows: number;
 }
 
-interface ProposeJob extends Search {
+interface ProposeJob extends Omit<Search, 'most'> {
   table: SharedTable;
   windows: Float32Array;
 }
 
 interface JudgeJob {
+  stop: Stop | undefined;
   table: SharedTable;
   network: 'rnet' | 'onet';
   count: number;
@@ -77,7 +82,7 @@ export interface MtcnnNetworks {
   /** Adds P-Net's windows; `endScale` is called after those of each scale with the number there were before them. */
   propose(search: Search, boxes: Candidates, endScale: (first: number) => void): Promise<void>;
   /** R- or O-Net's word on every candidate; those outside the picture are dropped. */
-  judge(network: 'rnet' | 'onet', boxes: Candidates): Promise<void>;
+  judge(network: 'rnet' | 'onet', boxes: Candidates, stop?: Stop): Promise<void>;
   /** Gives back the memory of a large picture. */
   trim(): void;
   release(): Promise<void>;
@@ -137,6 +142,7 @@ export async function openMtcnnNetworks(
   }
 
   const proposeTogether = team.work(async (job: ProposeJob, index) => {
+    throwIfStopped(job.stop);
     const table = tableOf(job.table);
     const slot = job.windows.subarray(index * BAND_SLOT, (index + 1) * BAND_SLOT);
     let count = 0;
@@ -161,6 +167,7 @@ export async function openMtcnnNetworks(
   });
 
   const judgeTogether = team.work(async (job: JudgeJob, index) => {
+    throwIfStopped(job.stop);
     const table = tableOf(job.table);
     const { side, batch, network } = judges[job.network];
     const first = index * batch;
@@ -192,8 +199,9 @@ export async function openMtcnnNetworks(
     async propose(search, boxes, endScale) {
       const bands = bandsOf(picture, search);
       windows = sharedFloats(bands.length * BAND_SLOT, windows);
-      const { minFaceSize, factor, threshold } = search;
-      await proposeTogether({ table: own.share(), windows, minFaceSize, factor, threshold }, bands.length);
+      const { minFaceSize, factor, threshold, most, stop } = search;
+      const job = { table: own.share(), windows, minFaceSize, factor, threshold, stop };
+      await proposeTogether(job, bands.length);
       let first = boxes.count;
       for (const [index, part] of bands.entries()) {
         const slot = index * BAND_SLOT;
@@ -205,13 +213,14 @@ export async function openMtcnnNetworks(
             boxes.add({ x1, y1, x2, y2 }, probability, windows, at + 5, 1);
           }
         }
+        boxes.keepBest(most, first);
         if (bands.at(index + 1)?.scale === part.scale) continue;
         endScale(first);
         first = boxes.count;
       }
     },
 
-    async judge(network, boxes) {
+    async judge(network, boxes, stop) {
       boxes.filter((index) => boxes.region(index, picture, region));
       const { count } = boxes;
       regions = sharedInts(count * 4, regions);
@@ -220,7 +229,7 @@ export async function openMtcnnNetworks(
         boxes.region(index, picture, region);
         regions.set([region.x, region.y, region.width, region.height], index * 4);
       }
-      const job = { table: own.share(), network, count, regions, verdicts };
+      const job = { stop, table: own.share(), network, count, regions, verdicts };
       await judgeTogether(job, Math.ceil(count / judges[network].batch));
       for (let index = 0; index < count; index++) boxes.judge(index, verdicts, index * VERDICT);
     },
@@ -236,9 +245,10 @@ export async function openMtcnnNetworks(
 }
 
 type AddWindow = Candidates['add'];
+type Scales = Pick<Search, 'minFaceSize' | 'factor'>;
 
 /** The bands of all scales, the largest scale first. */
-function bandsOf({ width, height }: { width: number; height: number }, search: Search): Band[] {
+function bandsOf({ width, height }: { width: number; height: number }, search: Scales): Band[] {
   return scalesOf(width, height, search).flatMap((scale) => {
     const scaled = { width: Math.floor(width * scale + 1), height: Math.floor(height * scale + 1) };
     const rows = windowsAlong(scaled.height);
@@ -252,7 +262,7 @@ function bandsOf({ width, height }: { width: number; height: number }, search: S
 }
 
 /** Scales at which a face of `minFaceSize` and each size above it, a factor apart, fills P-Net's window. */
-function scalesOf(width: number, height: number, { minFaceSize, factor }: Search): number[] {
+function scalesOf(width: number, height: number, { minFaceSize, factor }: Scales): number[] {
   const scales: number[] = [];
   let scale = CELL / minFaceSize;
   // The side is multiplied along, not worked out anew: that rounds as the reference does.

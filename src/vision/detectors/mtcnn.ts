@@ -1,4 +1,5 @@
 import type { Runtime } from '../ort.js';
+import { throwIfStopped } from '../stop.js';
 import { ALONE, type Team } from '../team.js';
 import type { Detection, KnownFace } from '../types.js';
 import { type Detector, type DetectOptions, largestFirst } from './detector.js';
@@ -31,6 +32,13 @@ export const MTCNN_DEFAULTS: MtcnnSettings = {
  */
 const FOLLOW = { refined: 0.5, output: 0.6 };
 const NO_MOVE = new Float32Array(4);
+
+/**
+ * Windows that are handed on, the most probable ones: of a scale before they are suppressed, of all to R-Net, and to
+ * O-Net. A frame has hundreds, a photograph of 25 megapixels a few thousand; without a limit a picture that is made
+ * for it, thousands of small faces, takes minutes.
+ */
+const MOST = { windows: 32_768, proposed: 8192, refined: 2048 };
 
 /**
  * MTCNN (Zhang et al. 2016) as facenet-pytorch runs it.
@@ -70,23 +78,25 @@ export async function createMtcnnDetector(
     async detect(picture, options: DetectOptions = {}) {
       const minFaceSize = Math.max(CELL, options.minFaceSize ?? defaults.minFaceSize);
       const [proposed, refined, output] = defaults.thresholds;
+      const { stop } = options;
       networks.load(picture);
 
       boxes.clear();
-      await networks.propose({ minFaceSize, factor, threshold: proposed }, boxes, (first) =>
-        boxes.suppress(overlaps[0], 'union', first),
+      const search = { minFaceSize, factor, threshold: proposed, most: MOST.windows, stop };
+      await networks.propose(search, boxes, (first) =>
+        boxes.suppress(overlaps[0], 'union', first, MOST.proposed),
       );
-      boxes.suppress(overlaps[1], 'union');
+      boxes.suppress(overlaps[1], 'union', 0, MOST.proposed);
       boxes.regress(false);
       boxes.square();
 
-      await networks.judge('rnet', boxes);
+      await networks.judge('rnet', boxes, stop);
       boxes.keepAbove(refined);
-      boxes.suppress(overlaps[2], 'union');
+      boxes.suppress(overlaps[2], 'union', 0, MOST.refined);
       boxes.regress(true);
       boxes.square();
 
-      await networks.judge('onet', boxes);
+      await networks.judge('onet', boxes, stop);
       boxes.keepAbove(options.minProbability ?? output);
       boxes.placeLandmarks();
       boxes.regress(true);
@@ -94,7 +104,8 @@ export async function createMtcnnDetector(
 
       networks.trim();
       const detections = boxes.detections().sort(largestFirst);
-      await landmarks68?.add(picture, detections);
+      throwIfStopped(stop);
+      await landmarks68?.add(picture, detections.slice(0, options.most));
       return detections;
     },
     async follow(picture, faces) {

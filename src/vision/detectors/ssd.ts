@@ -1,6 +1,7 @@
 import { boxSize, suppress } from '../boxes.js';
 import type { Runtime } from '../ort.js';
 import { Resampler, toPlanes } from '../resample.js';
+import { throwIfStopped } from '../stop.js';
 import { likeness, lookOf } from '../track.js';
 import type { Box, Detection, KnownFace, Landmarks, Picture } from '../types.js';
 import { type Detector, type DetectOptions, largestFirst } from './detector.js';
@@ -74,11 +75,13 @@ export async function createSsdDetector(
     async detect(picture, options = {}) {
       let detections = await pass(picture, 0, options);
       if (detections.length === 0) detections = await pass(picture, BORDER, options);
-      await landmarks.add(picture, detections);
+      detections.sort(largestFirst);
+      throwIfStopped(options.stop);
+      await landmarks.add(picture, detections.slice(0, options.most));
       for (const detection of detections) {
         if (detection.landmarks68) detection.landmarks = fiveOf68(detection.landmarks68);
       }
-      return detections.sort(largestFirst);
+      return detections;
     },
     async follow(picture, faces) {
       const moved = faces.map(({ box, probability, landmarks: points }): Detection => ({

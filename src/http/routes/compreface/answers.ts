@@ -1,7 +1,9 @@
+import type { FastifyRequest } from 'fastify';
 import { Type, type Static } from 'typebox';
 import type { ReadyPack } from '../../../models/types.js';
 import type { AnalysedFace, Analysis, AnalyzeOptions, StageTimes } from '../../../vision/types.js';
 import { KaomonError } from '../../../errors.js';
+import { onBehalfOf } from '../../on-behalf.js';
 
 const pixels = Type.Integer({ description: 'Pixels of the posted picture, upright.' });
 const fraction = Type.Number({ minimum: 0, maximum: 1 });
@@ -30,10 +32,11 @@ export interface LookQuery {
 }
 
 /** What a request asks for, in the words of the analyzer. */
-export function toAnalyzeOptions(query: LookQuery, embed: boolean): AnalyzeOptions {
+export function toAnalyzeOptions(query: LookQuery, embed: boolean, request: FastifyRequest): AnalyzeOptions {
   const { limit = 0, det_prob_threshold: minProbability } = query;
   const plugins = pluginsOf(query);
   return {
+    ...onBehalfOf(request),
     embed: embed || plugins.has('calculator'),
     ...(limit > 0 && { maxFaces: limit }),
     ...(minProbability !== undefined && { minProbability }),

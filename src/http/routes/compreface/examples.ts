@@ -1,7 +1,8 @@
 import { Type } from 'typebox';
-import { KaomonError } from '../../../errors.js';
+import { KaomonError, throwIfGone } from '../../../errors.js';
 import { checkQuality, chooseFace } from '../../../recognition/enrol.js';
 import type { App } from '../../app-type.js';
+import { onBehalfOf } from '../../on-behalf.js';
 import { BytesSchema } from '../../schemas.js';
 import type { Example } from './collections.js';
 import { imageIdOf } from './image-ids.js';
@@ -52,11 +53,13 @@ export function exampleRoutes(app: App, context: CompreFaceContext): void {
       const { faces } = await vision.analyze(request.body.file, {
         quality: true,
         crops: keepFaces,
+        ...onBehalfOf(request),
         ...(minProbability !== undefined && { minProbability }),
       });
       const chosen = chooseFace(faces, limits.minSize);
       checkQuality(chosen, limits);
       const { embedding, crop } = chosen;
+      throwIfGone(request.signal);
       if (!embedding) throw new Error('The vision thread answered a face without its embedding.');
       const face = await collections.addExample(groupid, subject, embedding, keepFaces ? crop : undefined);
       return reply.status(201).send({ image_id: imageIdOf(face), subject });

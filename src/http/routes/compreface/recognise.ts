@@ -1,7 +1,7 @@
 import { Type } from 'typebox';
 import type { App } from '../../app-type.js';
 import { BytesSchema } from '../../schemas.js';
-import { serverTiming } from '../../server-timing.js';
+import { tellOf } from '../../server-timing.js';
 import {
   describeFace,
   FaceSchema,
@@ -66,9 +66,9 @@ export function recogniseRoutes(app: App, context: CompreFaceContext): void {
     async (request, reply) => {
       const groupid = collectionOf(request, group);
       const { query, body } = request;
-      const analysis = await vision.analyze(body.file, toAnalyzeOptions(query, true));
+      const analysis = await vision.analyze(body.file, toAnalyzeOptions(query, true, request));
       const faces = requireFaces(analysis);
-      reply.header('server-timing', serverTiming(analysis.times));
+      tellOf(reply, analysis);
       const result = await Promise.all(
         faces.map(async (face) => ({
           ...describeFace(face, query, analysis.times),
@@ -127,10 +127,11 @@ export function recogniseRoutes(app: App, context: CompreFaceContext): void {
         },
       },
     },
-    async ({ query, body }, reply) => {
-      const analysis = await vision.analyze(body.file, toAnalyzeOptions(query, false));
+    async (request, reply) => {
+      const { query, body } = request;
+      const analysis = await vision.analyze(body.file, toAnalyzeOptions(query, false, request));
       const faces = requireFaces(analysis);
-      reply.header('server-timing', serverTiming(analysis.times));
+      tellOf(reply, analysis);
       return {
         result: faces.map((face) => describeFace(face, query, analysis.times)),
         ...versionsOf(pack, query),

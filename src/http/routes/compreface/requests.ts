@@ -3,7 +3,9 @@ import { parse } from 'node:querystring';
 import { Type } from 'typebox';
 import { KaomonError } from '../../../errors.js';
 import { requireGroupAccess } from '../../access.js';
+import { decodeBase64 } from '../../base64.js';
 import { readForm } from '../../form.js';
+import { goneSignal } from '../../on-behalf.js';
 import { MAX_SUBJECT } from './subject-names.js';
 
 /** What a body besides its pictures may take, bytes. */
@@ -32,7 +34,7 @@ export const LookSchema = {
 export const SubjectSchema = Type.String({
   minLength: 1,
   maxLength: MAX_SUBJECT,
-  pattern: '\\S',
+  pattern: /\S/.source,
   description: 'Any text.',
 });
 export const ImageIdSchema = Type.Object({ image_id: Type.String({ minLength: 1, maxLength: 64 }) });
@@ -42,7 +44,8 @@ export const ImageIdSchema = Type.Object({ image_id: Type.String({ minLength: 1,
  * `True` is true, and `?` between two parameters stands for `&` (its JavaScript SDK writes so).
  */
 export function readQuery(request: FastifyRequest): Promise<void> {
-  const [, query = ''] = /\?(.*)$/s.exec(request.raw.url ?? '') ?? [];
+  const { url = '' } = request.raw;
+  const query = url.includes('?') ? url.slice(url.indexOf('?') + 1) : '';
   const mended = query.replace(
     /\?(?=(?:limit|det_prob_threshold|prediction_count|face_plugins|status|detect_faces)=)/g,
     '&',
@@ -77,32 +80,21 @@ export function readPictures(names: readonly string[], maxBytes: number) {
     const given = (request.body ?? {}) as Record<string, unknown>;
     const pictures: Record<string, unknown> = {};
     for (const name of names) {
-      if (given[name] !== undefined && given[name] !== null)
-        pictures[name] = fromBase64(name, given[name], maxBytes);
+      const text = given[name];
+      if (text === undefined || text === null) continue;
+      if (typeof text !== 'string') throw noPicture(name);
+      const bytes = await decodeBase64(text, { maxBytes, field: name, signal: goneSignal(request) });
+      if (bytes.length === 0) throw noPicture(name);
+      pictures[name] = bytes;
     }
     request.body = pictures;
   };
 }
 
-function fromBase64(field: string, text: unknown, maxBytes: number): Uint8Array {
-  const refuse = () =>
-    new KaomonError('IMAGE_UNREADABLE', `The field "${field}" is not a picture as base64.`, {
-      details: { field },
-    });
-  if (typeof text !== 'string') throw refuse();
-  const encoded = text.replace(/^data:[^,]{0,100},/, '');
-  if (!/^[0-9A-Za-z+/\s]+={0,2}\s*$/.test(encoded)) throw refuse();
-  const pooled = Buffer.from(encoded, 'base64');
-  if (pooled.length > maxBytes) {
-    throw new KaomonError(
-      'UPLOAD_TOO_LARGE',
-      `The picture is too large: at most ${maxBytes} bytes are taken.`,
-      {
-        details: { maxBytes },
-      },
-    );
-  }
-  return new Uint8Array(pooled);
+function noPicture(field: string): KaomonError {
+  return new KaomonError('IMAGE_UNREADABLE', `The field "${field}" is not a picture as base64.`, {
+    details: { field },
+  });
 }
 
 /**

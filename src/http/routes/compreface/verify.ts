@@ -2,6 +2,7 @@ import { Type } from 'typebox';
 import { squaredDistance } from '../../../recognition/distance.js';
 import type { App } from '../../app-type.js';
 import { BytesSchema } from '../../schemas.js';
+import { tellOf } from '../../server-timing.js';
 import {
   describeFace,
   FaceSchema,
@@ -55,10 +56,11 @@ export function verifyRoutes(app: App, context: CompreFaceContext): void {
         },
       },
     },
-    async (request) => {
+    async (request, reply) => {
       const { params, query, body } = request;
       const { subject, vector } = await exampleOf(collectionOf(request, group), params.image_id);
-      const analysis = await vision.analyze(body.file, toAnalyzeOptions(query, true));
+      const analysis = await vision.analyze(body.file, toAnalyzeOptions(query, true, request));
+      tellOf(reply, analysis);
       const result = requireFaces(analysis).map((face) => ({
         ...describeFace(face, query, analysis.times),
         subject,
@@ -113,11 +115,14 @@ export function verifyRoutes(app: App, context: CompreFaceContext): void {
         },
       },
     },
-    async ({ query, body }) => {
+    async (request, reply) => {
+      const { query, body } = request;
       // The source's largest face counts; `limit` is for the target.
-      const source = await vision.analyze(body.source_image, toAnalyzeOptions({ ...query, limit: 1 }, true));
+      const largest = toAnalyzeOptions({ ...query, limit: 1 }, true, request);
+      const source = await vision.analyze(body.source_image, largest);
       const [face] = requireFaces(source, 'the source image');
-      const target = await vision.analyze(body.target_image, toAnalyzeOptions(query, true));
+      const target = await vision.analyze(body.target_image, toAnalyzeOptions(query, true, request));
+      tellOf(reply, target);
       const matches = requireFaces(target, 'the target image').map((other) => ({
         ...describeFace(other, query, target.times),
         similarity: compare(face.embedding, other.embedding),

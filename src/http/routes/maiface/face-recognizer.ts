@@ -3,10 +3,11 @@ import type { Gallery } from '../../../gallery/types.js';
 import type { DetectLog } from '../../../recognition/detect-log.js';
 import type { Recogniser, Recognition, RecognisedFace } from '../../../recognition/recognise.js';
 import type { App } from '../../app-type.js';
-import { readForm } from '../../form.js';
+import { formLimit, readForm } from '../../form.js';
 import { OutcomeSchema } from '../../maiface.js';
+import { onBehalfOf } from '../../on-behalf.js';
 import { BytesSchema, errorsOf, Nullable } from '../../schemas.js';
-import { serverTiming } from '../../server-timing.js';
+import { tellOf } from '../../server-timing.js';
 
 const pixels = Type.Integer({ minimum: 0, description: 'Pixels of the posted picture, upright.' });
 
@@ -51,6 +52,7 @@ export function faceRecognizerRoutes(app: App, deps: FaceRecognizerDeps): void {
   app.post(
     '/api/face_recognizer',
     {
+      bodyLimit: formLimit(maxUploadBytes),
       config: { access: 'recognise', maiface: { failure: 'E9001' } },
       preValidation: readForm({ file: 'image', texts: ['deviceid'], maxBytes: maxUploadBytes }),
       schema: {
@@ -73,8 +75,9 @@ export function faceRecognizerRoutes(app: App, deps: FaceRecognizerDeps): void {
     async (request, reply) => {
       const { groups } = request.caller;
       const { image, deviceid = '' } = request.body;
-      const recognition = await recogniser.recognise(image, { ...(groups && { groups }) });
-      reply.header('server-timing', serverTiming(recognition.times));
+      const options = { ...(groups && { groups }), ...onBehalfOf(request) };
+      const recognition = await recogniser.recognise(image, options);
+      tellOf(reply, recognition);
       for (const { match } of recognition.faces) {
         if (match) detectLog?.record(deviceid, match.person.faceid, match.distance);
       }

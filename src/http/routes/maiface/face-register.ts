@@ -2,8 +2,9 @@ import { Type } from 'typebox';
 import type { Enroller } from '../../../recognition/enrol.js';
 import { mayUseGroup, requireGroupAccess } from '../../access.js';
 import type { App } from '../../app-type.js';
-import { readForm } from '../../form.js';
+import { formLimit, readForm } from '../../form.js';
 import { MESSAGE_IDS, type Outcome, OutcomeSchema } from '../../maiface.js';
+import { onBehalfOf } from '../../on-behalf.js';
 import { BytesSchema, errorsOf, IdSchema } from '../../schemas.js';
 import { serverTiming } from '../../server-timing.js';
 
@@ -12,6 +13,7 @@ export function faceRegisterRoutes(app: App, { enroller, maxUploadBytes }: FaceR
   app.post(
     '/api/face_register',
     {
+      bodyLimit: formLimit(maxUploadBytes),
       config: { access: 'enrol', maiface: { failure: 'E1001' } },
       preValidation: readForm({
         file: 'image',
@@ -48,7 +50,7 @@ export function faceRegisterRoutes(app: App, { enroller, maxUploadBytes }: FaceR
       const { face, times } = await enroller.enrol(
         { userid, groupid, ...(name && { username: name }) },
         image,
-        { force: force === 'true', maySee: (group) => mayUseGroup(request, group) },
+        { force: force === 'true', maySee: (group) => mayUseGroup(request, group), ...onBehalfOf(request) },
       );
       reply.header('server-timing', serverTiming(times));
       return {

@@ -1,18 +1,18 @@
 import { Readable } from 'node:stream';
 import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
-import { KaomonError } from '../../../errors.js';
+import { throwIfGone } from '../../../errors.js';
 import { splitFaceId } from '../../../gallery/ids.js';
 import type { ChangeKind, Gallery, GalleryChange } from '../../../gallery/types.js';
 import type { Sightings } from '../../../recognition/sightings.js';
 import { mayUseGroup } from '../../access.js';
+import { createShares } from '../../../shares.js';
 import type { App } from '../../app-type.js';
+import { callerId, goneSignal } from '../../on-behalf.js';
 import { refusals } from '../../schemas.js';
 
 /** A comment is sent so often, milliseconds: proxies end a connection that is silent for a minute. */
 const HEARTBEAT = 15_000;
-/** Listeners at a time, of this worker. */
-const MAX_LISTENERS = 100;
 /** A listener that has not read so many bytes is ended: it comes again, and others do not pay for it. */
 const MAX_UNREAD = 1_000_000;
 
@@ -33,11 +33,19 @@ const EVENT_OF: Record<ChangeKind, string> = {
 export interface EventsDeps {
   gallery: Pick<Gallery, 'subscribe'>;
   sightings: Sightings;
+  /** Listeners at a time, of this worker, and the part of them that one caller may have, 0 to 1. */
+  maxListeners: number;
+  share: number;
 }
 
 /** `GET /api/v1/events`: server-sent events, as they happen; what was missed is not sent again. */
-export function v1EventRoutes(app: App, { gallery, sightings }: EventsDeps): void {
+export function v1EventRoutes(app: App, { gallery, sightings, maxListeners, share }: EventsDeps): void {
   const open = new Set<Readable>();
+  const listeners = createShares({
+    ...{ total: maxListeners, share, retryAfter: 30 },
+    full: 'Too many programs follow the events',
+    mine: 'Too many programs of this caller follow the events',
+  });
   // A stream has no end of its own: without this a shutdown would wait for ever.
   app.addHook('preClose', (done) => {
     for (const stream of open) stream.push(null);
@@ -48,6 +56,8 @@ export function v1EventRoutes(app: App, { gallery, sightings }: EventsDeps): voi
     '/api/v1/events',
     {
       config: { access: 'recognise' },
+      // A HEAD would begin to listen, for nobody.
+      exposeHeadRoute: false,
       schema: {
         summary: 'Follow what happens',
         description:
@@ -67,11 +77,9 @@ export function v1EventRoutes(app: App, { gallery, sightings }: EventsDeps): voi
       },
     },
     async (request, reply) => {
-      if (open.size >= MAX_LISTENERS) {
-        throw new KaomonError('BUSY', 'Too many programs follow the events: try again later.', {
-          retryAfter: 30,
-        });
-      }
+      throwIfGone(goneSignal(request));
+      const who = callerId(request);
+      listeners.take(who, 1);
       const stream = new Readable({ read: () => undefined });
       const send = (text: string) => {
         if (stream.readableEnded || stream.destroyed) return;
@@ -93,9 +101,12 @@ export function v1EventRoutes(app: App, { gallery, sightings }: EventsDeps): voi
       ];
       stream.once('close', () => {
         open.delete(stream);
+        listeners.give(who, 1);
         clearInterval(heartbeat);
         for (const end of ends) end();
       });
+      // Whatever becomes of the answer, it ends with its connection.
+      reply.raw.once('close', () => stream.destroy());
       // Sent at once: the client knows that it is connected, and so does every buffer in between.
       send(': connected\n\n');
       return reply

@@ -93,6 +93,12 @@ export const EXAMPLES = {
 export const pictureFields = {
   width: Type.Integer({ minimum: 1, description: 'Of the upright picture, pixels.' }),
   height: Type.Integer({ minimum: 1 }),
+  leftOut: Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      description: 'Faces beyond `MAX_FACES`, the smaller ones: found and not looked at. At least so many.',
+    }),
+  ),
   times: Type.Record(Type.String(), Type.Number({ minimum: 0 }), {
     description: 'Where the time went, milliseconds by stage.',
   }),

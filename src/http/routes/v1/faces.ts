@@ -5,6 +5,7 @@ import type { Face, Gallery } from '../../../gallery/types.js';
 import type { Enroller } from '../../../recognition/enrol.js';
 import { mayUseGroup, requireGroupAccess } from '../../access.js';
 import type { App } from '../../app-type.js';
+import { onBehalfOf } from '../../on-behalf.js';
 import { listOf, oneByOne, pictureRefusals } from '../../one-by-one.js';
 import { pictureBody, pictureBodyLimit, requirePictures } from '../../pictures.js';
 import {
@@ -119,6 +120,7 @@ export function v1FaceRoutes(app: App, { gallery, enroller, maxUploadBytes }: Fa
             force,
             oneOfSeveral: true,
             maySee: (groupid: string) => mayUseGroup(request, groupid),
+            ...onBehalfOf(request),
           };
           const { face } = await enroller.enrol(person, bytes, options);
           return { status: 'enrolled' as const, face: toEnrolled(face) };

@@ -5,9 +5,10 @@ import type { Recogniser } from '../../../recognition/recognise.js';
 import type { VisionPool } from '../../../vision/types.js';
 import { groupsToSearch } from '../../access.js';
 import type { App } from '../../app-type.js';
+import { onBehalfOf } from '../../on-behalf.js';
 import { answerEach, listOf, pictureRefusals } from '../../one-by-one.js';
 import { pictureBody, pictureBodyLimit } from '../../pictures.js';
-import { serverTiming } from '../../server-timing.js';
+import { tellOf } from '../../server-timing.js';
 import {
   EmbeddedFaceSchema,
   EXAMPLES,
@@ -107,10 +108,16 @@ export function v1RecognitionRoutes(
     (request, reply) =>
       answerEach(request, async (bytes): Promise<Static<typeof DetectionSchema>> => {
         const { query } = request;
-        const options = { quality: true, ...query, embed: false };
-        const { width, height, faces, times } = await vision.analyze(bytes, options);
-        reply.header('server-timing', serverTiming(times));
-        return { width, height, faces: faces.map((face) => toFace(face, query)), times: { ...times } };
+        const options = { quality: true, ...query, embed: false, ...onBehalfOf(request) };
+        const { width, height, faces, leftOut, times } = await vision.analyze(bytes, options);
+        tellOf(reply, { times, ...(leftOut && { leftOut }) });
+        return {
+          width,
+          height,
+          faces: faces.map((face) => toFace(face, query)),
+          ...(leftOut && { leftOut }),
+          times: { ...times },
+        };
       }),
   );
 
@@ -137,9 +144,9 @@ export function v1RecognitionRoutes(
       const { groups: named, ...query } = request.query;
       const groups = groupsToSearch(request, named, gallery);
       return answerEach(request, async (bytes): Promise<Static<typeof RecognitionSchema>> => {
-        const options = { ...query, ...(groups && { groups }) };
-        const { width, height, faces, times } = await recogniser.recognise(bytes, options);
-        reply.header('server-timing', serverTiming(times));
+        const options = { ...query, ...(groups && { groups }), ...onBehalfOf(request) };
+        const { width, height, faces, leftOut, times } = await recogniser.recognise(bytes, options);
+        tellOf(reply, { times, ...(leftOut && { leftOut }) });
         return {
           width,
           height,
@@ -147,6 +154,7 @@ export function v1RecognitionRoutes(
             ...toFace(face, query),
             matches: toMatches(matches, gallery),
           })),
+          ...(leftOut && { leftOut }),
           times: { ...times },
         };
       });
@@ -172,13 +180,15 @@ export function v1RecognitionRoutes(
     },
     (request, reply) =>
       answerEach(request, async (bytes): Promise<Static<typeof EmbeddingsSchema>> => {
-        const { width, height, faces, times } = await vision.analyze(bytes, request.query);
-        reply.header('server-timing', serverTiming(times));
+        const options = { ...request.query, ...onBehalfOf(request) };
+        const { width, height, faces, leftOut, times } = await vision.analyze(bytes, options);
+        tellOf(reply, { times, ...(leftOut && { leftOut }) });
         return {
           width,
           height,
           pack: pack.id,
           faces: faces.map((face) => ({ ...toFace(face), embedding: [...(face.embedding ?? [])] })),
+          ...(leftOut && { leftOut }),
           times: { ...times },
         };
       }),

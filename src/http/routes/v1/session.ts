@@ -20,6 +20,9 @@ const SessionSchema = Type.Object({
 });
 type SessionBody = Static<typeof SessionSchema>;
 
+/** The largest body of a sign-in. */
+const SIGN_IN_BYTES = 2048;
+
 const SignInSchema = Type.Object(
   {
     key: Type.String({ minLength: 1, maxLength: 200, description: 'A key, as `kaomon keys add` shows it.' }),
@@ -70,6 +73,8 @@ export function sessionRoutes(app: App, { auth, authentication, sessions }: Sess
   app.post(
     '/api/v1/session',
     {
+      // Of whoever is not known yet nothing more is held.
+      bodyLimit: SIGN_IN_BYTES,
       config: { access: 'public', audit: 'sign in' },
       schema: {
         body: SignInSchema,

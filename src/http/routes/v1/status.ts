@@ -6,6 +6,7 @@ import type { ReadyPack } from '../../../models/types.js';
 import { VERSION } from '../../../version.js';
 import type { VisionPool } from '../../../vision/types.js';
 import type { App } from '../../app-type.js';
+import { onBehalfOf } from '../../on-behalf.js';
 import { ErrorSchema, errorsOf, Nullable } from '../../schemas.js';
 
 const tags = ['server'];
@@ -95,14 +96,14 @@ export function statusRoutes(app: App, deps: StatusDeps): void {
         response: { 200: SelfTestSchema, ...errorsOf(ErrorSchema, 500, 503) },
       },
     },
-    async () => {
+    async (request) => {
       const noise = { type: 'gaussian', mean: 128, sigma: 40 } as const;
       const picture = await sharp({
         create: { width: 320, height: 240, channels: 3, background: '#808080', noise },
       })
         .jpeg()
         .toBuffer();
-      const { width, height, faces, times } = await vision.analyze(picture);
+      const { width, height, faces, times } = await vision.analyze(picture, onBehalfOf(request));
       return { status: 'ok' as const, width, height, faces: faces.length, times: { ...times } };
     },
   );

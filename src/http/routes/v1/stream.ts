@@ -5,16 +5,22 @@ import type { Gallery } from '../../../gallery/types.js';
 import type { ReadyPack } from '../../../models/types.js';
 import type { AutoEnroller } from '../../../recognition/auto-enrol.js';
 import type { Sightings } from '../../../recognition/sightings.js';
-import { MAX_IN_FLIGHT, PROTOCOL, type ServerMessage } from '../../../stream/protocol.js';
+import { MAX_IN_FLIGHT, MAX_TEXT_BYTES, PROTOCOL, type ServerMessage } from '../../../stream/protocol.js';
 import { createStreamSession } from '../../../stream/session.js';
+import { createShares, holdOf, type Shares } from '../../../shares.js';
 import type { VisionPool } from '../../../vision/types.js';
 import type { App } from '../../app-type.js';
+import { callerId } from '../../on-behalf.js';
 import { ErrorSchema, errorsOf } from '../../schemas.js';
 
 /** A peer that lets so long pass without a sign of life, asked by a ping in the middle, is dropped, milliseconds. */
 const SILENCE = 30_000;
 /** Answers that a slow reader may leave lying, bytes; beyond them nothing more is read from it. */
 const MAX_UNREAD = 262_144;
+/** What a stream holds is counted in steps of so many bytes. */
+const STEP = 65_536;
+/** The code of a close for want of room. */
+const TRY_AGAIN_LATER = 1013;
 
 export interface StreamDeps {
   vision: Pick<VisionPool, 'analyze'>;
@@ -25,8 +31,13 @@ export interface StreamDeps {
   identical: number;
   maxUploadBytes: number;
   minFaceSize: number;
-  /** Connections at a time. */
+  /** Connections at a time, and the part of them that one caller may have, 0 to 1. */
   maxStreams: number;
+  share: number;
+  /** What bodies and frames may take together, bytes. */
+  bytes: Pick<Shares, 'take' | 'give'>;
+  /** A frame that comes slower is given up, bytes a second; 0: none is. */
+  minRate: number;
   /** Origins besides the server's own whose pages may connect. */
   origins: readonly string[];
   autoEnroller?: Pick<AutoEnroller, 'consider'>;
@@ -36,9 +47,13 @@ export interface StreamDeps {
 
 /** `GET /api/v1/stream`: frames in, faces out over one WebSocket. The messages: docs/stream.md. */
 export function streamRoutes(app: App, deps: StreamDeps): void {
-  const { pack, identical, maxStreams, silence = SILENCE } = deps;
+  const { pack, identical, silence = SILENCE } = deps;
+  const streams = createShares({
+    ...{ total: deps.maxStreams, share: deps.share, retryAfter: 5 },
+    full: `${deps.maxStreams} streams are open, which is all there may be`,
+    mine: 'This caller has as many streams open as one may have',
+  });
   const thresholds = { identical, sure: Math.min(pack.thresholds.sure, identical) };
-  let open = 0;
 
   app.route({
     method: 'GET',
@@ -55,23 +70,26 @@ export function streamRoutes(app: App, deps: StreamDeps): void {
       if (!isOwnOrigin(request, deps.origins)) {
         const message = 'Pages of this origin may not connect: see the setting STREAM_ORIGINS.';
         done(new KaomonError('FORBIDDEN', message));
-      } else if (request.ws && open >= maxStreams) {
-        const message = `${maxStreams} streams are open, which is all there may be: try again later.`;
-        done(new KaomonError('BUSY', message, { retryAfter: 5 }));
+      } else if (request.ws) {
+        try {
+          const who = callerId(request);
+          streams.take(who, 1);
+          request.raw.socket.once('close', () => streams.give(who, 1));
+          done();
+        } catch (error) {
+          done(error as KaomonError);
+        }
       } else done();
     },
     handler: () => {
       throw new KaomonError('NOT_FOUND', 'This address speaks WebSocket only: see docs/stream.md.');
     },
-    wsHandler: (socket, request) => {
-      open += 1;
-      socket.once('close', () => (open -= 1));
-      serve(socket, request);
-    },
+    wsHandler: serve,
   });
 
   function serve(socket: WebSocket, request: FastifyRequest): void {
     let isAlive = true;
+    const frames = watchFrames(socket, request, deps);
 
     function send(message: ServerMessage): void {
       if (socket.readyState !== socket.OPEN) return;
@@ -81,6 +99,7 @@ export function streamRoutes(app: App, deps: StreamDeps): void {
       });
       // What is not read piles up here: no more frames are taken until the answers to the last ones are gone.
       if (socket.bufferedAmount > MAX_UNREAD) socket.pause();
+      frames.hold(session.held());
     }
 
     const session = createStreamSession({
@@ -88,31 +107,94 @@ export function streamRoutes(app: App, deps: StreamDeps): void {
       maxFrameBytes: deps.maxUploadBytes,
       minFaceSize: deps.minFaceSize,
       groups: request.caller.groups,
+      caller: callerId(request),
       send,
       ...(deps.autoEnroller && { autoEnroller: deps.autoEnroller }),
       onRecognised: (faces) => deps.sightings.announce(faces),
-      onFault: (err) => request.log.error({ err }, 'A frame failed'),
+      onFault: (err) =>
+        request.server.repeats.tell(
+          'frame',
+          () => request.log.error({ err }, 'A frame failed'),
+          (times) => app.log.error({ times }, 'Frames failed again'),
+        ),
     });
 
     socket.on('message', (data: Buffer, isBinary: boolean) => {
       isAlive = true;
+      frames.arrived();
       if (isBinary) session.frame(data);
-      else session.text(data.toString());
+      // One that is too long is refused, not read.
+      else session.text(data.subarray(0, MAX_TEXT_BYTES + 1).toString());
+      frames.hold(session.held());
     });
     socket.on('pong', () => (isAlive = true));
     const timer = setInterval(() => {
-      if (!isAlive) socket.terminate();
+      if (!isAlive || frames.areTooSlow(silence / 2)) socket.terminate();
       isAlive = false;
       socket.ping();
     }, silence / 2);
     socket.once('close', () => {
       clearInterval(timer);
       session.close();
+      frames.end();
     });
 
     const { id, title } = pack;
     send({ type: 'hello', protocol: PROTOCOL, pack: { id, title }, thresholds, maxInFlight: MAX_IN_FLIGHT });
   }
+}
+
+/**
+ * What a connection holds: a message that is coming, which is in memory before it is whole, and the frames that the
+ * session has. A connection that holds more than there is room for is ended: half a message cannot be given back.
+ */
+function watchFrames(socket: WebSocket, request: FastifyRequest, { bytes, minRate }: StreamDeps) {
+  const hold = holdOf(bytes, callerId(request));
+  let coming = 0;
+  let held = 0;
+  /** Since the rate was taken last. */
+  let got = 0;
+  let isNew = true;
+
+  function account(): void {
+    try {
+      // In steps: a count for each of a thousand packets is not worth it.
+      hold.set(Math.ceil((coming + held) / STEP) * STEP);
+    } catch {
+      socket.close(TRY_AGAIN_LATER, 'Too much is being sent at the moment');
+      socket.terminate();
+    }
+  }
+  // Before the WebSocket's own listener, which may find the end of a message in the piece.
+  request.raw.socket.prependListener('data', (piece: Uint8Array) => {
+    if (coming === 0) isNew = true;
+    coming += piece.length;
+    got += piece.length;
+    account();
+  });
+
+  return {
+    /** A message is whole. */
+    arrived(): void {
+      coming = 0;
+      isNew = true;
+    },
+    /** The session has so many bytes. */
+    hold(amount: number): void {
+      held = amount;
+      account();
+    },
+    /** Whether a message has been coming, and too slowly, for all of the time since this was asked last. */
+    areTooSlow(ms: number): boolean {
+      // What we do not read cannot come.
+      const isDue = coming > 0 && !isNew && !socket.isPaused && minRate > 0;
+      const isSlow = isDue && got < (minRate * ms) / 1000;
+      got = 0;
+      isNew = false;
+      return isSlow;
+    },
+    end: () => hold.end(),
+  };
 }
 
 /**

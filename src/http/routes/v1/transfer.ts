@@ -2,16 +2,17 @@ import { randomUUID } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { Readable, Transform } from 'node:stream';
+import { PassThrough, Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { Type } from 'typebox';
 import { exportGallery } from '../../../archive/export.js';
 import { importGallery } from '../../../archive/import.js';
-import { KaomonError } from '../../../errors.js';
+import { KaomonError, throwIfGone } from '../../../errors.js';
 import type { Gallery } from '../../../gallery/types.js';
 import type { ReadyPack } from '../../../models/types.js';
 import { groupsToSearch, requireGroupAccess } from '../../access.js';
 import type { App } from '../../app-type.js';
+import { goneSignal } from '../../on-behalf.js';
 import { BytesSchema, refusals } from '../../schemas.js';
 
 const tags = ['transfer'];
@@ -47,11 +48,14 @@ export function v1TransferRoutes(app: App, deps: TransferDeps): void {
   const { gallery, cacheDir, maxImportBytes } = deps;
   const pack = { id: deps.pack.id, length: deps.pack.embedder.length };
   let importing = false;
+  let exporting = false;
 
   app.get(
     '/api/v1/export',
     {
       config: { access: 'admin', audit: 'export' },
+      // A HEAD would read the whole gallery, for nobody.
+      exposeHeadRoute: false,
       schema: {
         summary: 'Take the gallery along',
         description:
@@ -76,24 +80,34 @@ export function v1TransferRoutes(app: App, deps: TransferDeps): void {
     },
     async (request, reply) => {
       const groups = groupsToSearch(request, request.query.groups, gallery);
+      throwIfGone(goneSignal(request));
+      if (exporting) {
+        throw new KaomonError('BUSY', 'Another export is under way: try again when it is done.', {
+          retryAfter: 30,
+        });
+      }
+      exporting = true;
+      const archive = exportGallery({ gallery, pack }, groups);
+      archive.once('close', () => (exporting = false));
+      reply.raw.once('close', () => archive.destroy());
       const name = `kaomon-${pack.id}-${new Date().toISOString().slice(0, 10)}.zip`;
       return reply
         .type('application/zip')
         .header('content-disposition', `attachment; filename="${name}"`)
         .header('cache-control', 'no-store')
-        .send(exportGallery({ gallery, pack }, groups));
+        .send(archive);
     },
   );
 
   app.register((scope, _options, done) => {
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser(['application/zip', 'application/octet-stream'], (_request, payload, parsed) =>
-      parsed(null, payload),
+      parsed(null, detached(payload)),
     );
     scope.post(
       '/api/v1/import',
       {
-        config: { access: 'admin', audit: 'import' },
+        config: { access: 'admin', audit: 'import', streamsBody: true },
         bodyLimit: maxImportBytes,
         schema: {
           summary: 'Take an export over',
@@ -131,6 +145,18 @@ export function v1TransferRoutes(app: App, deps: TransferDeps): void {
     );
     done();
   });
+}
+
+/**
+ * What comes of a body, as a stream that can fail without the connection: the answer, which says why, goes the same way.
+ */
+function detached(payload: Readable): Readable {
+  const copy = new PassThrough();
+  payload.once('error', (error) => copy.destroy(error));
+  payload.once('close', () => {
+    if (!payload.readableEnded) copy.destroy(new KaomonError('CLIENT_GONE', 'The client has hung up.'));
+  });
+  return payload.pipe(copy);
 }
 
 /** @returns what passes bytes on and fails with UPLOAD_TOO_LARGE */

@@ -5,6 +5,7 @@ import { splitFaceId } from '../../../gallery/ids.js';
 import type { Seen, Side, Verifier } from '../../../recognition/verify.js';
 import { requireGroupAccess } from '../../access.js';
 import type { App } from '../../app-type.js';
+import { goneSignal, onBehalfOf } from '../../on-behalf.js';
 import { pictureRefusals } from '../../one-by-one.js';
 import { Base64Schema, bytesOf, fromBase64, pictureBodyLimit, TINY_PICTURE } from '../../pictures.js';
 import { BytesSchema, DistanceSchema, FaceidSchema, Nullable } from '../../schemas.js';
@@ -102,9 +103,12 @@ export function v1VerifyRoutes(app: App, { verifier, maxUploadBytes }: VerifyDep
       },
     },
     async (request, reply): Promise<Static<typeof VerificationSchema>> => {
-      const { probe, against } = sidesOf(request, maxUploadBytes);
+      const { probe, against } = await sidesOf(request, maxUploadBytes);
       if ('faceid' in against) requireGroupAccess(request, splitFaceId(against.faceid)?.groupid ?? '');
-      const result = await verifier.verify(probe, against, request.query.threshold);
+      const result = await verifier.verify(probe, against, {
+        ...(request.query.threshold !== undefined && { threshold: request.query.threshold }),
+        ...onBehalfOf(request),
+      });
       reply.header('server-timing', serverTiming(result.times));
       const { match } = result.against;
       return {
@@ -132,12 +136,13 @@ interface Sides {
 }
 
 /** @throws KaomonError FIELD_MISSING, IMAGE_MISSING and why a picture cannot be taken */
-function sidesOf(request: FastifyRequest, maxBytes: number): Sides {
+async function sidesOf(request: FastifyRequest, maxBytes: number): Promise<Sides> {
   if (request.mediaType === 'application/json') {
     const { probe, against } = request.body as Static<typeof SidesSchema>;
-    const side = (given: Static<typeof PictureSide> | Static<typeof VectorSide>) =>
-      'image' in given ? { bytes: bytesOf(fromBase64(given.image, maxBytes)) } : given;
-    return { probe: side(probe), against: 'faceid' in against ? against : side(against) };
+    const signal = goneSignal(request);
+    const side = async (given: Static<typeof PictureSide> | Static<typeof VectorSide>) =>
+      'image' in given ? { bytes: bytesOf(await fromBase64(given.image, { maxBytes, signal })) } : given;
+    return { probe: await side(probe), against: 'faceid' in against ? against : await side(against) };
   }
   const { faceid } = request.body as Static<typeof FormSchema>;
   const pictures = request.pictures.map((picture) => ({ bytes: bytesOf(picture) }));
