@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox';
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import fastify, {
   type FastifyBaseLogger,
   type FastifyServerOptions,
@@ -15,6 +15,7 @@ import type { EventState } from './gallery/open.js';
 import type { Gallery } from './gallery/types.js';
 import type { App } from './http/app-type.js';
 import { answerError, answerNotFound } from './http/error-handler.js';
+import { registerJson, validatorCompiler } from './http/json.js';
 import { registerAudit } from './http/plugins/audit.js';
 import { registerAuthentication } from './http/plugins/authentication.js';
 import { registerClosing } from './http/plugins/closing.js';
@@ -117,7 +118,8 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     : { http: waits };
   const app: App = fastify({ ...options, ...server } as FastifyServerOptions)
     .withTypeProvider<TypeBoxTypeProvider>()
-    .setValidatorCompiler(TypeBoxValidatorCompiler);
+    .setValidatorCompiler(validatorCompiler);
+  registerJson(app);
 
   const auth = config.AUTH;
   const origins = config.CORS_ORIGINS.split(',').filter(Boolean);

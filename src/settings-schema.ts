@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { Type } from 'typebox';
+import { CALLER_SETTINGS } from './settings-callers.js';
 import { SHARING_SETTINGS } from './settings-sharing.js';
 
 const folder = (name: string, description: string) =>
@@ -12,8 +13,9 @@ const degrees = (value: number, description: string) =>
 /** The usual variables. */
 const proxy = (description: string) => Type.String({ default: '', description });
 
-const PROXY = '(loopback|linklocal|uniquelocal|[0-9a-fA-F.:]+(/[0-9.]+)?)';
-const ORIGIN = 'https?://[^/, *]+';
+const PROXIES =
+  /^((loopback|linklocal|uniquelocal|[0-9a-fA-F.:]+(\/[0-9.]+)?)(,(loopback|linklocal|uniquelocal|[0-9a-fA-F.:]+(\/[0-9.]+)?))*)?$/;
+const ORIGINS = /^(https?:\/\/[^/, *]+(,https?:\/\/[^/, *]+)*)?$/;
 
 /**
  * Every setting, with its default and bounds; config.ts alone reads them from the environment. `docs/settings.md` is
@@ -36,12 +38,12 @@ export const SettingsSchema = Type.Object({
   CACHE_DIR: folder('cache', 'Folder of what can be made again.'),
   MODEL_PACK: Type.String({
     default: 'auto',
-    pattern: '^[a-z0-9][a-z0-9+._-]{0,63}$',
+    pattern: /^[a-z0-9][a-z0-9+._-]{0,63}$/.source,
     description: '`auto`, `facenet`, `faceapi`, `mtcnn+faceapi` or the name of a pack of your own.',
   }),
   MODEL_MIRROR: Type.String({
     default: '',
-    pattern: '^(https?://.+)?$',
+    pattern: /^(https?:\/\/.+)?$/.source,
     description: 'Address that stands for `https://github.com` when weights are fetched.',
   }),
   HTTPS_PROXY: proxy('Proxy for fetching weights from `https:` addresses.'),
@@ -82,57 +84,11 @@ export const SettingsSchema = Type.Object({
     description:
       'A second picture of one person within so many seconds is refused as a double click; 0: never.',
   }),
-  MAX_UPLOAD_BYTES: Type.Integer({
-    default: 10_000_000,
-    minimum: 10_000,
-    maximum: 1_000_000_000,
-    description: 'Largest upload, bytes.',
-  }),
-  MAX_IMPORT_BYTES: Type.Integer({
-    default: 2_000_000_000,
-    minimum: 10_000,
-    maximum: 1_000_000_000_000,
-    description: 'Largest archive to import, bytes.',
-  }),
+  ...CALLER_SETTINGS,
   FETCH_URLS: flag(
     false,
     'Fetch pictures by the address that a request names (http and https, public networks only).',
   ),
-  MAX_BYTES_IN_FLIGHT: Type.Integer({
-    default: 256_000_000,
-    minimum: 1_000_000,
-    maximum: 1_000_000_000_000,
-    description:
-      'Bytes of requests and frames that are on their way in or waiting, all together, per worker (JSON counts three times); more are told 503. The largest single request always fits.',
-  }),
-  CALLER_SHARE: Type.Number({
-    default: 75,
-    minimum: 1,
-    maximum: 100,
-    description:
-      'The most that one caller (a key, else an address) may have of streams, event listeners, places in the queue and bytes in flight, per cent; two share it, and something is always left for the next. More is told 429. 100: all.',
-  }),
-  MIN_BODY_RATE: Type.Integer({
-    default: 10_000,
-    minimum: 0,
-    maximum: 1_000_000_000,
-    description:
-      'Bytes a second, over ten seconds, below which a request body or a frame is given up (408); 0: never.',
-  }),
-  MAX_CONNECTIONS: Type.Integer({
-    default: 2000,
-    minimum: 0,
-    maximum: 1_000_000,
-    description:
-      'Connections at a time, per worker, of which one address may have `CALLER_SHARE` (with `TRUST_PROXY`: all); more are hung up on. 0: no limit.',
-  }),
-  MAX_FACES: Type.Integer({
-    default: 200,
-    minimum: 1,
-    maximum: 10_000,
-    description:
-      'Faces of one picture that are looked at, the largest ones; the answer says how many were left out.',
-  }),
   MAX_PIXELS: Type.Integer({
     default: 25_000_000,
     minimum: 10_000,
@@ -158,21 +114,9 @@ export const SettingsSchema = Type.Object({
     maximum: 10_000,
     description: 'Pictures that may wait for a vision thread before callers are told 503.',
   }),
-  MAX_STREAMS: Type.Integer({
-    default: 64,
-    minimum: 1,
-    maximum: 10_000,
-    description: 'Streams (WebSocket connections) at a time; more are told 503.',
-  }),
-  MAX_EVENT_LISTENERS: Type.Integer({
-    default: 100,
-    minimum: 1,
-    maximum: 10_000,
-    description: 'Programs that follow `/api/v1/events` at a time; more are told 503.',
-  }),
   STREAM_ORIGINS: Type.String({
     default: '',
-    pattern: '^(https?://[^,/]+(,https?://[^,/]+)*)?$',
+    pattern: /^(https?:\/\/[^,/]+(,https?:\/\/[^,/]+)*)?$/.source,
     description: 'Origins whose pages may open a stream besides our own, separated by commas.',
   }),
   STREAM_MIN_FACE_SIZE: Type.Integer({
@@ -184,7 +128,7 @@ export const SettingsSchema = Type.Object({
   }),
   EXECUTION_PROVIDERS: Type.String({
     default: 'cpu',
-    pattern: '^[a-z]+(,[a-z]+)*$',
+    pattern: /^[a-z]+(,[a-z]+)*$/.source,
     description: 'ONNX Runtime providers in order of preference: `cuda,webgpu,cpu`.',
   }),
   EMBEDDER_PRECISION: Type.Union([Type.Literal('float32'), Type.Literal('float16'), Type.Literal('int8')], {
@@ -257,7 +201,7 @@ export const SettingsSchema = Type.Object({
   }),
   COMPREFACE_GROUP: Type.String({
     default: 'default',
-    pattern: '^[0-9A-Za-z_][0-9A-Za-z_.]{0,63}$',
+    pattern: /^[0-9A-Za-z_][0-9A-Za-z_.]{0,63}$/.source,
     description:
       'Group whose people are the subjects of the CompreFace-compatible addresses; a key that is tied to a single group has that one.',
   }),
@@ -309,36 +253,19 @@ export const SettingsSchema = Type.Object({
   }),
   TRUST_PROXY: Type.String({
     default: '',
-    pattern: `^(${PROXY}(,${PROXY})*)?$`,
+    pattern: PROXIES.source,
     description:
       'Proxies whose `X-Forwarded-...` headers count: addresses, networks (`10.0.0.0/8`) or `loopback`, separated by commas.',
   }),
   CORS_ORIGINS: Type.String({
     default: '',
-    pattern: `^(${ORIGIN}(,${ORIGIN})*)?$`,
+    pattern: ORIGINS.source,
     description:
       'Origins whose pages may call the API from a browser, separated by commas: `https://a.example`.',
   }),
-  RATE_LIMIT: Type.Integer({
-    default: 6000,
-    minimum: 0,
-    maximum: 10_000_000,
-    description: 'Requests a minute of one key from one address, per worker; 0: no limit.',
-  }),
-  MAX_EVENT_LOOP_DELAY: Type.Integer({
-    default: 2000,
-    minimum: 0,
-    maximum: 60_000,
-    description: 'Mean delay of the event loop, milliseconds, above which callers are told 503; 0: none.',
-  }),
-  MAX_HEAP_BYTES: Type.Integer({
-    default: 0,
-    minimum: 0,
-    description: 'Size of the JavaScript heap, bytes, above which callers are told 503; 0: none.',
-  }),
   METRICS_TOKEN: Type.String({
     default: '',
-    pattern: '^(\\S{16,})?$',
+    pattern: /^(\S{16,})?$/.source,
     description:
       'Bearer token that may read `/metrics` and nothing else, 16 letters or more. Empty: an admin key.',
   }),

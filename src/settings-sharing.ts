@@ -25,7 +25,7 @@ export const SHARING_SETTINGS = {
   }),
   REDIS_URL: Type.String({
     default: 'redis://127.0.0.1:6379',
-    pattern: '^rediss?(\\+(sentinel|cluster))?://.+$',
+    pattern: /^rediss?(\+(sentinel|cluster))?:\/\/.+$/.source,
     description:
       'Redis, where something is set to use it: `redis://:password@host:6379`, `rediss://` with TLS; for events and embeddings also `redis+sentinel://host:26379/mymaster` or `redis+cluster://host:7000,host2:7000`.',
   }),
@@ -37,7 +37,7 @@ export const SHARING_SETTINGS = {
   }),
   REDIS_PREFIX: Type.String({
     default: 'kaomon',
-    pattern: '^[0-9A-Za-z_.-]{1,64}$',
+    pattern: /^[0-9A-Za-z_.-]{1,64}$/.source,
     description: 'Begins every key in Redis; installations that share one need different ones.',
   }),
 };

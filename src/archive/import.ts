@@ -1,4 +1,4 @@
-import { KaomonError } from '../errors.js';
+import { KaomonError, throwIfGone } from '../errors.js';
 import { describeFace } from '../gallery/face-name.js';
 import { faceIdOf } from '../gallery/ids.js';
 import { decodeNpy, NpyError } from '../gallery/npy.js';
@@ -39,24 +39,28 @@ export interface Taken {
  * keeps name and metadata.
  * @param file the zip's path; only read
  * @param requireGroup called with each group before anything is changed; may throw
- * @throws KaomonError ARCHIVE_INVALID, OTHER_PACK, and what `requireGroup` and the gallery throw
+ * @param signal aborted when whoever sent it has hung up: then it is broken off between two people
+ * @throws KaomonError ARCHIVE_INVALID, OTHER_PACK, CLIENT_GONE, and what `requireGroup` and the gallery throw
  */
 export async function importGallery(
   { gallery, pack }: ImportDeps,
   file: string,
   requireGroup: (groupid: string) => void = () => undefined,
+  signal?: AbortSignal,
 ): Promise<ImportReport> {
   const archive = await openArchive(file);
   try {
-    const people = await verify(archive, pack, requireGroup);
+    const people = await verify(archive, pack, requireGroup, signal);
     const groups = readJson(GroupsFileSchema, await archive.read(GROUPS), GROUPS);
     const report: ImportReport = {
       groups: await takeGroups(gallery, groups),
       people: { added: 0, skipped: 0 },
       faces: { added: 0, skipped: 0 },
     };
-    for (const [faceid, faces] of people)
+    for (const [faceid, faces] of people) {
+      throwIfGone(signal);
       await takePerson(gallery, archive, pack.length, faceid, faces, report);
+    }
     return report;
   } finally {
     archive.close();
@@ -71,6 +75,7 @@ async function verify(
   archive: OpenArchive,
   pack: ImportDeps['pack'],
   requireGroup: (groupid: string) => void,
+  signal: AbortSignal | undefined,
 ): Promise<Map<string, string[]>> {
   const manifest = readJson(ManifestSchema, await archive.read(MANIFEST), MANIFEST);
   refuseOtherPack(manifest, pack);
@@ -80,6 +85,7 @@ async function verify(
   const withoutPerson = new Set<string>();
   for (const [entry, kind] of archive.entries) {
     if (kind.kind === 'manifest') continue;
+    throwIfGone(signal);
     const bytes = await archive.read(entry);
     if (sums.get(entry) !== sha256(bytes)) refuseArchive(`${entry} is not what the manifest says`);
     if (kind.kind === 'groups') {

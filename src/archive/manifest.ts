@@ -11,6 +11,8 @@ import { splitFaceId } from '../gallery/ids.js';
  */
 export const MANIFEST = 'manifest.json';
 export const GROUPS = 'groups.json';
+/** The longest entry of which it is said what is wrong with it, bytes. */
+const EXPLAINED = 200_000;
 export const FORMAT = 'kaomon-gallery';
 export const FORMAT_VERSION = 1;
 
@@ -25,7 +27,7 @@ export const ManifestSchema = Type.Object({
   length: Type.Integer({ minimum: 1, maximum: 65_536 }),
   createdAt: Type.String({ maxLength: 40 }),
   /** Entry's name -> SHA-256, hexadecimal. */
-  entries: Type.Record(Type.String(), Type.String({ pattern: '^[0-9a-f]{64}$' })),
+  entries: Type.Record(Type.String(), Type.String({ pattern: /^[0-9a-f]{64}$/.source })),
 });
 export type Manifest = Static<typeof ManifestSchema>;
 
@@ -86,7 +88,8 @@ export function readJson<T extends typeof ManifestSchema | typeof GroupsFileSche
   } catch (cause) {
     refuseArchive(`${entry} is not JSON`, cause);
   }
-  const wrong = Value.Errors(schema, value).at(0);
-  if (wrong) refuseArchive(`${entry} is not as it must be at "${wrong.instancePath}"`);
-  return value as Static<T>;
+  if (Value.Check(schema, value)) return value;
+  // Errors are made of every entry of a list, however long: where it is long, that something is wrong must do.
+  const wrong = bytes.length <= EXPLAINED ? Value.Errors(schema, value).at(0) : undefined;
+  refuseArchive(`${entry} is not as it must be${wrong ? ` at "${wrong.instancePath}"` : ''}`);
 }

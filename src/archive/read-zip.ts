@@ -2,12 +2,21 @@ import { type Entry, openPromise, type ZipFile } from 'yauzl';
 import { KaomonError } from '../errors.js';
 import { type EntryKind, kindOf, refuseArchive } from './manifest.js';
 
+/**
+ * An archive whose entries hold more than so many times its own size, and a little, is a bomb: vectors and pictures are
+ * stored as they are, and of the rest nothing shrinks to a hundredth.
+ */
+const MOST_GROWTH = 100;
+const SMALL = 1_000_000;
+/** What the manifest says of an entry, at most, and around them, bytes. */
+const MANIFEST_LINE = 600;
+const MANIFEST_HEAD = 10_000;
 /** The most entries of an archive: some 500,000 people with a picture each. */
 const MAX_ENTRIES = 2_000_000;
 /** What an entry may hold when it is unpacked, bytes: a bomb is refused by its own header, and stopped if that lies. */
 const MAX_BYTES = {
   manifest: 400_000_000,
-  groups: 50_000_000,
+  groups: 10_000_000,
   person: 200_000,
   vector: 300_000,
   picture: 2_000_000,
@@ -48,7 +57,7 @@ export async function openArchive(file: string): Promise<OpenArchive> {
       async read(name) {
         const place = places.get(name);
         if (!place) refuseArchive(`${name} is missing`);
-        return readEntry(zip, place.entry, MAX_BYTES[place.kind.kind]);
+        return readEntry(zip, place.entry, mostBytes(place.kind, zip));
       },
       close: () => zip.close(),
     };
@@ -58,16 +67,25 @@ export async function openArchive(file: string): Promise<OpenArchive> {
   }
 }
 
+/** What an entry may hold: the manifest no more than it has to say of what is there. */
+function mostBytes({ kind }: EntryKind, { entryCount }: ZipFile): number {
+  const most = MAX_BYTES[kind];
+  return kind === 'manifest' ? Math.min(most, MANIFEST_HEAD + entryCount * MANIFEST_LINE) : most;
+}
+
 async function listEntries(zip: ZipFile): Promise<Map<string, { entry: Entry; kind: EntryKind }>> {
   if (zip.entryCount > MAX_ENTRIES) refuseArchive(`it has more than ${MAX_ENTRIES} entries`);
   const places = new Map<string, { entry: Entry; kind: EntryKind }>();
+  let unpacked = 0;
   try {
     for await (const entry of zip.eachEntry()) {
       const { fileName, uncompressedSize } = entry;
       const kind = kindOf(fileName);
       if (!kind) refuseArchive(`it holds "${fileName.slice(0, 100)}", which no export does`);
       if (places.has(fileName)) refuseArchive(`it holds ${fileName} twice`);
-      if (uncompressedSize > MAX_BYTES[kind.kind]) refuseArchive(`${fileName} is too large`);
+      if (uncompressedSize > mostBytes(kind, zip)) refuseArchive(`${fileName} is too large`);
+      unpacked += uncompressedSize;
+      if (unpacked > zip.fileSize * MOST_GROWTH + SMALL) refuseArchive('it unpacks to far more than it is');
       places.set(fileName, { entry, kind });
     }
   } catch (error) {

@@ -51,6 +51,7 @@ const MID_OF: Partial<Record<ErrorCode, MessageId>> = {
   FACE_BLURRED: 'E2009',
   FACE_TURNED: 'E2010',
   TOO_MANY_REQUESTS: 'E9002',
+  TOO_SLOW: 'E9002',
   NO_MODEL: 'E9002',
   BUSY: 'E9002',
   CLOSING: 'E9002',

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { normalizeIP } from '@fastify/rate-limit';
 import type { FastifyRequest } from 'fastify';
 
@@ -11,20 +12,19 @@ export interface OnBehalf {
 
 /** Every route that has a picture looked at says so for whom. */
 export function onBehalfOf(request: FastifyRequest): OnBehalf {
-  return { caller: callerId(request), signal: goneSignal(request) };
+  return { caller: callerId(request), signal: request.gone };
 }
 
 /**
  * What one caller's share of anything is counted by: the key, with all of its sessions and addresses, else the address
  * (IPv6: a /64).
  */
-export function callerId({ caller, ip }: Pick<FastifyRequest, 'caller' | 'ip'>): string {
-  // An address is none any more once the connection is gone.
-  return caller.keyId || normalizeIP((ip as string | undefined) ?? '', 64);
+export function callerId(request: Pick<FastifyRequest, 'caller' | 'ip'>): string {
+  return request.caller.keyId || addressOf(request);
 }
 
-/** Aborted when the client hangs up before it has its answer. */
-export function goneSignal(request: FastifyRequest): AbortSignal {
-  // Fastify's signal tells of a connection that closes from now on.
-  return request.raw.destroyed ? AbortSignal.abort() : request.signal;
+/** A caller's address as it is counted by, IPv6 by its /64: there are too many others. */
+export function addressOf({ ip }: Pick<FastifyRequest, 'ip'>): string {
+  // It is none any more once the connection is gone.
+  return isIP(ip) ? normalizeIP(ip, 64) : '';
 }

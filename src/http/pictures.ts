@@ -3,7 +3,6 @@ import { Type, type TSchema } from 'typebox';
 import { KaomonError } from '../errors.js';
 import type { App } from './app-type.js';
 import { type Base64Options, decodeBase64 } from './base64.js';
-import { goneSignal } from './on-behalf.js';
 import { BytesSchema } from './schemas.js';
 
 /** The most pictures that one request may bring. */
@@ -100,7 +99,7 @@ export function registerPictures(app: App, maxBytes: number, fetchUrls = false):
   app.addHook('preHandler', async (request) => {
     if (request.routeOptions.config.pictures && request.mediaType === 'application/json') {
       const { image, images, url, urls } = request.body as JsonPictures;
-      const signal = goneSignal(request);
+      const { gone: signal } = request;
       for (const text of [image ?? [], images ?? []].flat())
         request.pictures.push(await fromBase64(text, { maxBytes, signal }));
       const addresses = [url ?? [], urls ?? []].flat();

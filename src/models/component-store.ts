@@ -12,7 +12,7 @@ const MANIFEST = 'manifest.json';
 /** Folder of published weights below the models folder: fetched, or put there by hand. */
 export const SOURCES_FOLDER = 'sources';
 
-const sha256 = Type.String({ pattern: '^[0-9a-f]{64}$' });
+const sha256 = Type.String({ pattern: /^[0-9a-f]{64}$/.source });
 const bytes = Type.Integer({ minimum: 0 });
 
 const ComponentManifestSchema = Type.Object({

@@ -19,11 +19,11 @@ export const OwnPackSchema = Type.Object(
     embedder: Type.Object(
       {
         file: Type.String({
-          pattern: '^[A-Za-z0-9_][A-Za-z0-9_.-]*\\.onnx$',
+          pattern: /^[A-Za-z0-9_][A-Za-z0-9_.-]*\.onnx$/.source,
           maxLength: 200,
           description: 'Name of the network beside the manifest, without a folder.',
         }),
-        sha256: Type.Optional(Type.String({ pattern: '^[0-9a-f]{64}$' })),
+        sha256: Type.Optional(Type.String({ pattern: /^[0-9a-f]{64}$/.source })),
         size: Type.Integer({ minimum: 16, maximum: 1024, description: 'Side of the square input, pixels.' }),
         length: Type.Integer({ minimum: 2, maximum: 8192, description: 'Numbers in one embedding.' }),
         colour: Type.Union([Type.Literal('rgb'), Type.Literal('bgr')], { default: 'rgb' }),

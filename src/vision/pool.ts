@@ -7,7 +7,7 @@ import type { FromThread, PictureResult, ThreadOptions, ThreadSettings, ToThread
 import { TaskQueue, type Waiting } from './queue.js';
 import { createStop, isStopped, type Stop, stop } from './stop.js';
 import { BUSY, IDLE, sharedInts } from './team.js';
-import type { Analysis, AnalyzeOptions, VisionInfo, VisionPool } from './types.js';
+import type { Analysis, VisionInfo, VisionPool } from './types.js';
 
 /** Seconds a caller is asked to wait when the queue is full: about what a full queue takes to empty. */
 const RETRY_AFTER = 2;

@@ -305,7 +305,7 @@ describe('the stream', () => {
         maxUploadBytes: 1_000_000,
         minFaceSize: 40,
       },
-      ...{ maxStreams: 2, share: 1, minRate: 0, origins: [], silence: 600 },
+      ...{ maxStreams: 2, share: 1, minRate: 1000, origins: [], silence: 600 },
       bytes: createShares({ total: 1e9, share: 1, full: '', mine: '', retryAfter: 1 }),
     });
     await app.listen({ host: '127.0.0.1', port: 0 });
@@ -315,7 +315,7 @@ describe('the stream', () => {
     let pings = 0;
     alive.socket.on('ping', () => (pings += 1));
     assert.equal(await gone.closed, 1006);
-    await until(() => pings >= 3);
+    await until(() => pings >= 6);
     assert.equal((await alive.ask(jpeg)).type, 'frame');
   });
 

@@ -79,7 +79,10 @@ export function scriptedVision(maxPixels: number): ScriptedVision {
       vision.asked.push(options);
       vision.askedFor.push({ ...(caller !== undefined && { caller }), ...(signal && { signal }) });
       const { faces } = vision;
-      await Promise.race([vision.gate, signal && once(signal, 'abort')].filter(Boolean));
+      const answered = new AbortController();
+      const gone = signal && once(signal, 'abort', { signal: answered.signal }).catch(() => undefined);
+      await (gone ? Promise.race([vision.gate, gone]) : vision.gate);
+      answered.abort();
       throwIfGone(signal);
       if (vision.failure) throw vision.failure;
       const { width, height } = await decodeImage(bytes, { maxPixels });

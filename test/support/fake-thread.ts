@@ -1,10 +1,13 @@
 /**
  * A vision thread without networks: it finds as many faces in a "picture" as its text is long, after the next turn of
- * its event loop, and says in `width` how many pictures came with it. The text "die" ends it, "bad" is refused.
+ * its event loop, and says in `width` how many pictures came with it. The text "die" ends it, "bad" is refused, "slow"
+ * takes a while, and "endless" takes until nobody waits for it any more.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parentPort } from 'node:worker_threads';
 import { KaomonError, toPlainError } from '../../src/errors.js';
+import { isStopped } from '../../src/vision/stop.js';
 import type { FromThread, PictureResult, ToThread } from '../../src/vision/messages.js';
 
 const answer = (message: FromThread) => parentPort?.postMessage(message);
@@ -27,6 +30,11 @@ parentPort?.on('message', (message: ToThread) => {
   }
   void (async () => {
     await nextTurn();
+    for (const { bytes, stop } of message.pictures) {
+      const text = Buffer.from(bytes).toString();
+      if (text === 'slow') await sleep(150);
+      while (text === 'endless' && !isStopped(stop)) await nextTurn();
+    }
     answer({
       kind: 'done',
       results: message.pictures.map(({ bytes }) => lookAt(bytes, message.pictures.length)),

@@ -64,6 +64,78 @@ describe('the pool of vision threads', () => {
     assert.equal(await outcome(ask('c')), 'CLOSING');
   });
 
+  it('drops what waits when nobody waits for it any more, and lets what runs end', async (t) => {
+    const { pool } = await open(t);
+    const [running, waiting] = [new AbortController(), new AbortController()];
+    const look = (text: string, signal: AbortSignal) =>
+      outcome(pool.analyze(Uint8Array.from(Buffer.from(text)), { signal }));
+    const first = look('endless', running.signal);
+    const second = look('endless', waiting.signal);
+    const third = look('a', new AbortController().signal);
+    assert.deepEqual([pool.info().running, pool.info().queued], [1, 2]);
+    waiting.abort();
+    assert.equal(await second, 'CLIENT_GONE');
+    assert.deepEqual([pool.info().running, pool.info().queued], [1, 1]);
+    running.abort();
+    assert.equal(await first, 'CLIENT_GONE');
+    assert.deepEqual(await third, [1, 1]);
+    assert.equal(await look('a', AbortSignal.abort()), 'CLIENT_GONE');
+  });
+
+  it('listens to a signal no longer than it works for it', async (t) => {
+    const { pool } = await open(t);
+    const { signal } = new AbortController();
+    const added = t.mock.method(signal, 'addEventListener');
+    const removed = t.mock.method(signal, 'removeEventListener');
+    for (let n = 0; n < 20; n++) await pool.analyze(Uint8Array.from(Buffer.from('a')), { signal });
+    assert.equal(added.mock.callCount(), 20);
+    assert.equal(removed.mock.callCount(), 20);
+  });
+
+  it('lets callers take turns, however many pictures one has sent before', async (t) => {
+    const { pool } = await open(t);
+    const order: string[] = [];
+    const look = async (caller: string, text: string) => {
+      await pool.analyze(Uint8Array.from(Buffer.from(text)), { caller });
+      order.push(caller + text);
+    };
+    const greedy = ['a', 'b', 'c', 'd', 'e', 'f'].map((text) => look('greedy ', text));
+    await Promise.all([...greedy, look('late ', 'a'), look('late ', 'b'), look('later ', 'a')]);
+    assert.deepEqual(order, [
+      ...['greedy a', 'greedy b', 'late a', 'later a', 'greedy c', 'late b', 'greedy d', 'greedy e'],
+      'greedy f',
+    ]);
+  });
+
+  it('keeps a thread for quick pictures beside a caller whose pictures take long', async (t) => {
+    const { pool } = await open(t, { poolThreads: 2 });
+    const look = (caller: string, text: string) =>
+      pool.analyze(Uint8Array.from(Buffer.from(text)), { caller });
+    await Promise.all([look('photographs', 'slow'), look('camera', 'a')]);
+    const photographs = Array.from({ length: 4 }, () => look('photographs', 'slow'));
+    assert.deepEqual([pool.info().running, pool.info().queued], [1, 3]);
+    for (let n = 0; n < 5; n++) {
+      await look('camera', 'a');
+      assert.ok(pool.info().queued > 0, 'it did not wait for them');
+    }
+    await Promise.all(photographs);
+  });
+
+  it('gives one caller a part of the queue, and another what is left', async (t) => {
+    const { pool } = await open(t, { queueLength: 4, callerShare: 0.75 });
+    const look = (caller: string) =>
+      outcome(pool.analyze(Uint8Array.from(Buffer.from('a')), { caller })).then((got) =>
+        typeof got === 'string' ? got : 'looked at',
+      );
+    // One is worked on, four may wait.
+    const mine = Array.from({ length: 5 }, () => look('mine'));
+    const other = [look('other'), look('another')];
+    const done = 'looked at';
+    assert.deepEqual(await Promise.all(mine), [done, done, done, done, 'TOO_MANY_REQUESTS']);
+    assert.deepEqual(await Promise.all(other), [done, 'BUSY']);
+    assert.equal(await look('another'), done);
+  });
+
   it('refuses what finds the queue full', async (t) => {
     const { ask } = await open(t, { queueLength: 2 });
     const asked = ['a', 'b', 'c', 'd'].map((text) => outcome(ask(text)));

@@ -220,7 +220,7 @@ export function openNewGroup(onChange: (groupid: string) => void): void {
     id: 'new-groupid',
     maxLength: 64,
     required: true,
-    pattern: '[0-9A-Za-z_][0-9A-Za-z_.]*',
+    pattern: /^[0-9A-Za-z_][0-9A-Za-z_.]*$/.source,
   });
   const name = make('input', { id: 'new-groupname', maxLength: 200 });
   const controls = [field(words.newGroupId, id, words.useridHint), field(words.newGroupName, name)];

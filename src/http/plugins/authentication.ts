@@ -1,5 +1,4 @@
 import cookie from '@fastify/cookie';
-import { normalizeIP } from '@fastify/rate-limit';
 import type { FastifyRequest } from 'fastify';
 import type { Attempts } from '../../access/attempts.js';
 import type { Keys, KeyRecord } from '../../access/keys.js';
@@ -8,6 +7,7 @@ import { sameText, type Session, type Sessions } from '../../access/sessions.js'
 import { KaomonError } from '../../errors.js';
 import type { Caller } from '../access.js';
 import type { App } from '../app-type.js';
+import { addressOf } from '../on-behalf.js';
 
 /** The caller where no key is asked for. */
 const NOBODY: Caller = { name: 'nobody', keyId: '', role: 'admin', groups: undefined, via: 'none' };
@@ -64,7 +64,7 @@ export async function registerAuthentication(app: App, deps: AuthenticationDeps)
    * @throws KaomonError TOO_MANY_REQUESTS
    */
   async function checkKey(request: FastifyRequest, key: string): Promise<KeyRecord | undefined> {
-    const address = normalizeIP(request.ip, 64);
+    const address = addressOf(request);
     const record = await keys.verify(key, (work) => attempts.costly(address, work));
     // Not yet verified is not wrong: only what is known to be wrong counts.
     if (!record) attempts.wrong(address);

@@ -1,11 +1,12 @@
+import { setMaxListeners } from 'node:events';
+import type { ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
-import { normalizeIP } from '@fastify/rate-limit';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { KaomonError } from '../../errors.js';
 import { createShares, type Hold, holdOf, type Shares } from '../../shares.js';
 import type { App } from '../app-type.js';
 import { notFound } from '../error-handler.js';
-import { callerId } from '../on-behalf.js';
+import { addressOf, callerId } from '../on-behalf.js';
 
 /** JSON is held as bytes, as text and as what it says, all at once for a moment. */
 export const JSON_WEIGHT = 3;
@@ -21,6 +22,10 @@ const UNREAD = 60_000;
 const LINGER = 10_000;
 
 declare module 'fastify' {
+  interface FastifyRequest {
+    /** Aborted when the client hangs up before it has its answer. */
+    gone: AbortSignal;
+  }
   interface FastifyContextConfig {
     /** The route passes its body on as it comes, instead of holding it. */
     streamsBody?: true;
@@ -65,8 +70,21 @@ interface Flight {
 export function registerInFlight(app: App, options: InFlightOptions): void {
   const { bytes, minRate, maxDrained, window = WINDOW } = options;
   const flights = new Map<FastifyRequest, Flight>();
+  let isClosing = false;
   /** Answered before their body had come. */
   const draining = new Map<Flight, { until: number; most: number }>();
+
+  const signals = new WeakMap<FastifyRequest, AbortSignal>();
+  app.decorateRequest('gone', {
+    getter() {
+      let signal = signals.get(this);
+      if (!signal) {
+        signal = goneSignal(flights.get(this)?.reply.raw);
+        signals.set(this, signal);
+      }
+      return signal;
+    },
+  });
 
   function begin(request: FastifyRequest, reply: FastifyReply): void {
     const { raw } = request;
@@ -131,7 +149,9 @@ export function registerInFlight(app: App, options: InFlightOptions): void {
     flight.hold?.end();
     const { socket, isWhole, reply } = flight;
     if (isWhole || !(socket instanceof Socket) || socket.destroyed || !reply.raw.writableFinished) return;
-    draining.set(flight, { until: performance.now() + LINGER, most: socket.bytesRead + maxDrained });
+    // A server that ends waits for its connections: not for this.
+    if (isClosing) socket.destroy();
+    else draining.set(flight, { until: performance.now() + LINGER, most: socket.bytesRead + maxDrained });
   }
 
   function lookAtBody(flight: Flight, now: number): void {
@@ -171,6 +191,11 @@ export function registerInFlight(app: App, options: InFlightOptions): void {
     }
   }
 
+  app.addHook('preClose', (done) => {
+    isClosing = true;
+    for (const { socket } of draining.keys()) socket.destroy();
+    done();
+  });
   const timer = setInterval(lookAtAll, Math.min(TICK, window)).unref();
   app.addHook('onClose', (_app, done) => {
     clearInterval(timer);
@@ -212,6 +237,23 @@ export function registerInFlight(app: App, options: InFlightOptions): void {
   });
 }
 
+/**
+ * Node destroys a request once its body was read, and Fastify's own signal goes by that: the answer is what a client
+ * that has hung up cannot have.
+ * @param answer undefined: it has been given already
+ */
+function goneSignal(answer: ServerResponse | undefined): AbortSignal {
+  const isGone = () => answer?.writableFinished !== true;
+  if (!answer || answer.destroyed) return isGone() ? AbortSignal.abort() : new AbortController().signal;
+  const gone = new AbortController();
+  // Each picture of a list listens.
+  setMaxListeners(0, gone.signal);
+  answer.once('close', () => {
+    if (isGone()) gone.abort();
+  });
+  return gone.signal;
+}
+
 /** Ends a connection without another word. */
 function cut({ socket, reply }: Flight): void {
   // Calls that a test injects have none.
@@ -238,7 +280,7 @@ export function limitConnections(app: App, { most, share }: ConnectionOptions): 
   if (most === 0) return;
   const shares = createShares({ total: most, share, full: '', mine: '', retryAfter: 1 });
   app.server.on('connection', (socket: Socket) => {
-    const address = normalizeIP(socket.remoteAddress ?? '', 64);
+    const address = addressOf({ ip: socket.remoteAddress ?? '' });
     try {
       shares.take(address, 1);
       socket.once('close', () => shares.give(address, 1));

@@ -56,7 +56,7 @@ export async function registerOpenApi(app: App): Promise<void> {
   app.addHook('onRoute', (route) => {
     const response = route.schema?.response as Record<string, TSchema | undefined> | undefined;
     if (!response?.[500] || [route.method].flat().every((method) => READS.has(method))) return;
-    for (const status of [400, 413, 415]) response[status] ??= response[500];
+    for (const status of [400, 408, 413, 415]) response[status] ??= response[500];
   });
   // CompreFace's own documents describe its surface; here it is listed.
   app.addHook('onRoute', (route) => {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import { normalizeIP } from '@fastify/rate-limit';
 import type { App } from '../app-type.js';
+import { addressOf } from '../on-behalf.js';
 import { shortPath } from '../paths.js';
 import { createRepeats, type Repeats } from '../repeats.js';
 
@@ -43,8 +43,7 @@ export function registerRequestLog(app: App): void {
     if (status < 400) request.log.debug(line, 'Answered');
     else {
       const route = request.is404 ? 'none' : (request.routeOptions.url ?? 'none');
-      // An address is none any more once the connection is gone.
-      const address = normalizeIP((request.ip as string | undefined) ?? '', 64);
+      const address = addressOf(request);
       repeats.tell(
         `${status} ${method} ${route} ${address}`,
         () => request.log.info({ ...line, address }, 'Refused'),

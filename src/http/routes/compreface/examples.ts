@@ -59,7 +59,7 @@ export function exampleRoutes(app: App, context: CompreFaceContext): void {
       const chosen = chooseFace(faces, limits.minSize);
       checkQuality(chosen, limits);
       const { embedding, crop } = chosen;
-      throwIfGone(request.signal);
+      throwIfGone(request.gone);
       if (!embedding) throw new Error('The vision thread answered a face without its embedding.');
       const face = await collections.addExample(groupid, subject, embedding, keepFaces ? crop : undefined);
       return reply.status(201).send({ image_id: imageIdOf(face), subject });

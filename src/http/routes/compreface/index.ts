@@ -4,6 +4,7 @@ import type { ReadyPack } from '../../../models/types.js';
 import type { Sightings } from '../../../recognition/sightings.js';
 import type { VisionPool } from '../../../vision/types.js';
 import type { App } from '../../app-type.js';
+import { registerJson } from '../../json.js';
 import { errorsOf } from '../../schemas.js';
 import { CompreFaceErrorSchema } from '../../compreface.js';
 import { type Collections, createCollections } from './collections.js';
@@ -53,21 +54,12 @@ export function compreFaceRoutes(app: App, deps: CompreFaceDeps): void {
       collections.close();
       closed();
     });
-    takeEmptyJson(surface);
+    // CompreFace's SDKs say that a DELETE without a body holds JSON.
+    registerJson(surface, { empty: true });
     subjectRoutes(surface, context);
     exampleRoutes(surface, context);
     recogniseRoutes(surface, context);
     verifyRoutes(surface, context);
     done();
-  });
-}
-
-/** CompreFace's SDKs say that a DELETE without a body holds JSON. */
-function takeEmptyJson(surface: App): void {
-  const parseJson = surface.getDefaultJsonParser('error', 'ignore');
-  surface.removeContentTypeParser('application/json');
-  surface.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
-    if (body === '') done(null, undefined);
-    else void parseJson(request, body as string, done);
   });
 }

@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import { inTurns } from '../../../turns.js';
 import type { App } from '../../app-type.js';
 import { BytesSchema } from '../../schemas.js';
 import { tellOf } from '../../server-timing.js';
@@ -22,6 +23,8 @@ export const EmbeddingSchema = Type.Array(Type.Number(), { minItems: 1, maxItems
 export const EmbeddingsSchema = Type.Array(EmbeddingSchema, { minItems: 1, maxItems: 1000 });
 /** 1,000 embeddings of 4,096 numbers in JSON would be 80 MB; these are 1,000 of 512. */
 export const EMBEDDINGS_BYTES = 12_000_000;
+/** Numbers, and a little. */
+export const EMBEDDINGS_VALUES = 520_000;
 const Subjects = Type.Array(Type.Object({ subject: Type.String(), similarity: SimilaritySchema }));
 
 /** `recognize`, by picture and by embeddings, and the detection service. */
@@ -69,13 +72,15 @@ export function recogniseRoutes(app: App, context: CompreFaceContext): void {
       const analysis = await vision.analyze(body.file, toAnalyzeOptions(query, true, request));
       const faces = requireFaces(analysis);
       tellOf(reply, analysis);
-      const result = await Promise.all(
-        faces.map(async (face) => ({
+      const result = await inTurns(
+        faces,
+        async (face) => ({
           ...describeFace(face, query, analysis.times),
           subjects: face.embedding
             ? await nearestSubjects(groupid, face.embedding, query.prediction_count ?? 1)
             : [],
-        })),
+        }),
+        request.gone,
       );
       return { result, ...versionsOf(pack, query) };
     },
@@ -84,7 +89,7 @@ export function recogniseRoutes(app: App, context: CompreFaceContext): void {
   app.post(
     '/api/v1/recognition/embeddings/recognize',
     {
-      config: { access: 'recognise', compreface: true },
+      config: { access: 'recognise', compreface: true, jsonValues: EMBEDDINGS_VALUES },
       bodyLimit: EMBEDDINGS_BYTES,
       preValidation: readQuery,
       schema: {
@@ -102,11 +107,13 @@ export function recogniseRoutes(app: App, context: CompreFaceContext): void {
       const groupid = collectionOf(request, group);
       const { query, body } = request;
       const vectors = toVectors('embeddings', body.embeddings, pack.embedder.length);
-      const result = await Promise.all(
-        vectors.map(async (vector, i) => ({
+      const result = await inTurns(
+        vectors,
+        async (vector, i) => ({
           embedding: body.embeddings[i],
           similarities: await nearestSubjects(groupid, vector, query.prediction_count ?? 1),
-        })),
+        }),
+        request.gone,
       );
       return { result };
     },

@@ -5,7 +5,6 @@ import { KaomonError } from '../../../errors.js';
 import { requireGroupAccess } from '../../access.js';
 import { decodeBase64 } from '../../base64.js';
 import { readForm } from '../../form.js';
-import { goneSignal } from '../../on-behalf.js';
 import { MAX_SUBJECT } from './subject-names.js';
 
 /** What a body besides its pictures may take, bytes. */
@@ -83,7 +82,7 @@ export function readPictures(names: readonly string[], maxBytes: number) {
       const text = given[name];
       if (text === undefined || text === null) continue;
       if (typeof text !== 'string') throw noPicture(name);
-      const bytes = await decodeBase64(text, { maxBytes, field: name, signal: goneSignal(request) });
+      const bytes = await decodeBase64(text, { maxBytes, field: name, signal: request.gone });
       if (bytes.length === 0) throw noPicture(name);
       pictures[name] = bytes;
     }

@@ -79,7 +79,7 @@ function deriveIds(subject: string): string[] {
     .normalize('NFKD')
     .replace(/\p{M}/gu, '')
     .replace(/[^0-9A-Za-z]+/g, '_')
-    .replace(/^_+|_+$/g, '')
+    .replace(/^_|_$/g, '')
     .slice(0, 40);
   const hash = createHash('sha256').update(subject).digest('hex').slice(0, 10);
   const id = readable ? `${readable}_${hash}` : `subject_${hash}`;

@@ -14,7 +14,7 @@ import {
   VersionsSchema,
 } from './answers.js';
 import { type CompreFaceContext, failures } from './index.js';
-import { EMBEDDINGS_BYTES, EmbeddingSchema, EmbeddingsSchema } from './recognise.js';
+import { EMBEDDINGS_BYTES, EMBEDDINGS_VALUES, EmbeddingSchema, EmbeddingsSchema } from './recognise.js';
 import { bodyLimitOf, collectionOf, ImageIdSchema, LookSchema, readPictures, readQuery } from './requests.js';
 
 const ComparedFaceSchema = Type.Object({ ...FaceSchema.properties, similarity: SimilaritySchema });
@@ -73,7 +73,7 @@ export function verifyRoutes(app: App, context: CompreFaceContext): void {
   app.post(
     '/api/v1/recognition/embeddings/faces/:image_id/verify',
     {
-      config: { access: 'recognise', compreface: true },
+      config: { access: 'recognise', compreface: true, jsonValues: EMBEDDINGS_VALUES },
       bodyLimit: EMBEDDINGS_BYTES,
       schema: {
         params: ImageIdSchema,
@@ -140,7 +140,7 @@ export function verifyRoutes(app: App, context: CompreFaceContext): void {
   app.post(
     '/api/v1/verification/embeddings/verify',
     {
-      config: { access: 'recognise', compreface: true },
+      config: { access: 'recognise', compreface: true, jsonValues: EMBEDDINGS_VALUES },
       bodyLimit: EMBEDDINGS_BYTES,
       schema: {
         body: Type.Object({ source: EmbeddingSchema, targets: EmbeddingsSchema }),

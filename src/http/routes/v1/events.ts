@@ -8,7 +8,7 @@ import type { Sightings } from '../../../recognition/sightings.js';
 import { mayUseGroup } from '../../access.js';
 import { createShares } from '../../../shares.js';
 import type { App } from '../../app-type.js';
-import { callerId, goneSignal } from '../../on-behalf.js';
+import { callerId } from '../../on-behalf.js';
 import { refusals } from '../../schemas.js';
 
 /** A comment is sent so often, milliseconds: proxies end a connection that is silent for a minute. */
@@ -77,7 +77,7 @@ export function v1EventRoutes(app: App, { gallery, sightings, maxListeners, shar
       },
     },
     async (request, reply) => {
-      throwIfGone(goneSignal(request));
+      throwIfGone(request.gone);
       const who = callerId(request);
       listeners.take(who, 1);
       const stream = new Readable({ read: () => undefined });

@@ -72,7 +72,9 @@ export function keyRoutes(app: App, { keys }: { keys: Pick<Keys, 'list' | 'add' 
     {
       config: { access: 'admin', audit: 'key revoked' },
       schema: {
-        params: Type.Object({ id: Type.String({ pattern: '^[0-9a-f]{10}$', description: "The key's ID." }) }),
+        params: Type.Object({
+          id: Type.String({ pattern: /^[0-9a-f]{10}$/.source, description: "The key's ID." }),
+        }),
         response: { 200: KeySchema, ...errorsOf(ErrorSchema, 400, 404, 409, 500, 503) },
       },
     },

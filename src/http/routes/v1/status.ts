@@ -90,6 +90,7 @@ export function statusRoutes(app: App, deps: StatusDeps): void {
     '/api/v1/selftest',
     {
       config: { access: 'recognise', rateLimit: { max: 10, timeWindow: 60_000 } },
+      exposeHeadRoute: false,
       schema: {
         summary: 'Run the networks on a made picture',
         tags,

@@ -19,6 +19,8 @@ const SILENCE = 30_000;
 const MAX_UNREAD = 262_144;
 /** What a stream holds is counted in steps of so many bytes. */
 const STEP = 65_536;
+/** What a client's control frame has besides its payload, bytes. */
+const CONTROL_HEAD = 6;
 /** The code of a close for want of room. */
 const TRY_AGAIN_LATER = 1013;
 
@@ -172,6 +174,10 @@ function watchFrames(socket: WebSocket, request: FastifyRequest, { bytes, minRat
     got += piece.length;
     account();
   });
+  // A control frame is no part of a message, and may come in its middle.
+  const pass = (payload: Buffer) => (coming = Math.max(0, coming - payload.length - CONTROL_HEAD));
+  socket.on('ping', pass);
+  socket.on('pong', pass);
 
   return {
     /** A message is whole. */

@@ -12,7 +12,6 @@ import type { Gallery } from '../../../gallery/types.js';
 import type { ReadyPack } from '../../../models/types.js';
 import { groupsToSearch, requireGroupAccess } from '../../access.js';
 import type { App } from '../../app-type.js';
-import { goneSignal } from '../../on-behalf.js';
 import { BytesSchema, refusals } from '../../schemas.js';
 
 const tags = ['transfer'];
@@ -80,7 +79,7 @@ export function v1TransferRoutes(app: App, deps: TransferDeps): void {
     },
     async (request, reply) => {
       const groups = groupsToSearch(request, request.query.groups, gallery);
-      throwIfGone(goneSignal(request));
+      throwIfGone(request.gone);
       if (exporting) {
         throw new KaomonError('BUSY', 'Another export is under way: try again when it is done.', {
           retryAfter: 30,
@@ -134,9 +133,8 @@ export function v1TransferRoutes(app: App, deps: TransferDeps): void {
         try {
           await mkdir(cacheDir, { recursive: true });
           await pipeline(body, limitTo(maxImportBytes), createWriteStream(file, { mode: 0o600 }));
-          return await importGallery({ gallery, pack }, file, (groupid) =>
-            requireGroupAccess(request, groupid),
-          );
+          const requireGroup = (groupid: string) => requireGroupAccess(request, groupid);
+          return await importGallery({ gallery, pack }, file, requireGroup, request.gone);
         } finally {
           importing = false;
           await rm(file, { force: true });

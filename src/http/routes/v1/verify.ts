@@ -5,7 +5,7 @@ import { splitFaceId } from '../../../gallery/ids.js';
 import type { Seen, Side, Verifier } from '../../../recognition/verify.js';
 import { requireGroupAccess } from '../../access.js';
 import type { App } from '../../app-type.js';
-import { goneSignal, onBehalfOf } from '../../on-behalf.js';
+import { onBehalfOf } from '../../on-behalf.js';
 import { pictureRefusals } from '../../one-by-one.js';
 import { Base64Schema, bytesOf, fromBase64, pictureBodyLimit, TINY_PICTURE } from '../../pictures.js';
 import { BytesSchema, DistanceSchema, FaceidSchema, Nullable } from '../../schemas.js';
@@ -139,7 +139,7 @@ interface Sides {
 async function sidesOf(request: FastifyRequest, maxBytes: number): Promise<Sides> {
   if (request.mediaType === 'application/json') {
     const { probe, against } = request.body as Static<typeof SidesSchema>;
-    const signal = goneSignal(request);
+    const { gone: signal } = request;
     const side = async (given: Static<typeof PictureSide> | Static<typeof VectorSide>) =>
       'image' in given ? { bytes: bytesOf(await fromBase64(given.image, { maxBytes, signal })) } : given;
     return { probe: await side(probe), against: 'faceid' in against ? against : await side(against) };

@@ -1,0 +1,227 @@
+/**
+ * Four clients who mean a server harm, in a process of their own, forked by hostile.ts: over the loopback, with
+ * connections on which anything can be said. Each does one thing after another until it is told to end.
+ */
+import { setPriority } from 'node:os';
+import { connect, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import sharp from 'sharp';
+import { deflateRawSync } from 'node:zlib';
+
+/** What the clients are told at their begin. */
+export interface HostileOrder {
+  port: number;
+  /** A key for each of the four; the last one is an administrator's. */
+  keys: string[];
+}
+
+/** What they tell, each second and at their end. */
+export interface HostileReport {
+  /** Answers by status; `hung up`: the server ended a connection without one. */
+  answers: Record<string, number>;
+  /** Changes that the server acknowledged: the audit must have a line for each. */
+  acknowledged: number;
+}
+
+const report: HostileReport = { answers: {}, acknowledged: 0 };
+let isOver = false;
+
+interface Call {
+  method?: string;
+  path: string;
+  key?: string | undefined;
+  headers?: string[];
+  body?: Uint8Array;
+  /** What of the body is sent; default: all. */
+  sent?: number;
+  /** Bytes that follow each second. */
+  trickle?: number;
+  /** Hangs up after so many milliseconds. */
+  patience?: number;
+  isChange?: boolean;
+}
+
+/** Sends a call and waits for the head of its answer, or hangs up. */
+async function call(port: number, order: Call): Promise<void> {
+  const { method = 'GET', path, key, headers = [], body, patience = 30_000 } = order;
+  const socket: Socket = connect(port, '127.0.0.1');
+  let text = '';
+  let timer: NodeJS.Timeout | undefined;
+  const ended = new Promise<void>((resolve) => {
+    socket.on('data', (chunk: Buffer) => {
+      if (text.length < 100) text += chunk.toString('latin1');
+      if (text.includes(' ')) resolve();
+    });
+    socket.once('close', () => resolve());
+    socket.once('error', () => resolve());
+  });
+  const length = body ? [`content-length: ${body.length}`] : [];
+  const credentials = key === undefined ? [] : [`x-api-key: ${key}`];
+  socket.write(
+    [`${method} ${path} HTTP/1.1`, 'host: localhost', ...credentials, ...length, ...headers, '', ''].join('\r\n'),
+  );
+  if (body) socket.write(body.subarray(0, order.sent));
+  if (body && order.trickle) {
+    let at = order.sent ?? body.length;
+    timer = setInterval(() => {
+      socket.write(body.subarray(at, (at += order.trickle ?? 1)));
+    }, 1000);
+  }
+  await Promise.race([ended, sleep(patience)]);
+  clearInterval(timer);
+  socket.destroy();
+  const status = /^HTTP\/1\.1 (\d{3})/.exec(text)?.[1] ?? (patience < 30_000 ? 'given up' : 'hung up');
+  report.answers[status] = (report.answers[status] ?? 0) + 1;
+  if (order.isChange && status.startsWith('2')) report.acknowledged += 1;
+}
+
+const many = (count: number, work: (n: number) => Promise<unknown>) =>
+  Promise.all(Array.from({ length: count }, (_, n) => work(n)));
+
+/** Slow bodies and unfinished sign-ins. */
+async function slow(port: number, key: string): Promise<void> {
+  const picture = Buffer.alloc(9_000_000);
+  const type = (name: string) => [`content-type: ${name}`];
+  await Promise.all([
+    many(30, () =>
+      call(port, {
+        ...{ method: 'POST', path: '/api/v1/detect', key, headers: type('image/jpeg') },
+        ...{ body: picture, sent: 500_000, trickle: 1000 },
+      }),
+    ),
+    many(100, () =>
+      call(port, {
+        ...{ method: 'POST', path: '/api/v1/session', headers: type('application/json') },
+        ...{ body: picture.subarray(0, 990_000), sent: 900_000, trickle: 10 },
+      }),
+    ),
+    many(10, () =>
+      call(port, {
+        ...{ method: 'POST', path: '/nowhere', headers: type('application/json') },
+        ...{ body: picture.subarray(0, 900_000), sent: 800_000, trickle: 10 },
+      }),
+    ),
+  ]);
+}
+
+/** Junk keys, floods of calls without one, and of calls with one; long addresses, odd IDs. */
+async function flood(port: number, key: string): Promise<void> {
+  const junk = (n: number) => `${key.slice(0, 15)}${String(n).padStart(43, 'x')}`;
+  await many(50, (n) => call(port, { path: '/api/v1/groups', key: junk(n) }));
+  await many(50, () => call(port, { path: `/api/v1/people?search=${'x'.repeat(8000)}` }));
+  const odd = ['..', '%00', '%2e%2e%2f', '-', 'a-', '__proto__', '%F0%9F%91%A9', 'x'.repeat(300), '%', '%ff'];
+  await many(odd.length, (n) => call(port, { path: `/api/v1/people/${odd[n]}`, key }));
+  await many(odd.length, (n) => call(port, { method: 'DELETE', path: `/api/${odd[n]}/${odd[n]}`, key }));
+  await many(30, () => call(port, { path: '/api/v1/people?limit=1000', key }));
+  const body = Buffer.from(`{"image":"${' '.repeat(200_000)}!"}`);
+  const json = ['content-type: application/json'];
+  await many(5, () => call(port, { method: 'POST', path: '/api/v1/detect', key, headers: json, body }));
+  const fields = Buffer.from(`{${Array.from({ length: 200_000 }, (_, i) => `"k${i}":1`).join(',')}}`);
+  await many(3, () => call(port, { method: 'POST', path: '/api/v1/detect', key, headers: json, body: fields }));
+}
+
+/** Large pictures that are given up after a moment. */
+async function abort(port: number, key: string, pictures: readonly Buffer[]): Promise<void> {
+  await many(24, (n) =>
+    call(port, {
+      ...{ method: 'POST', path: '/api/v1/recognise', key, headers: ['content-type: image/jpeg'] },
+      ...{ body: pictures[n % pictures.length], patience: 700 },
+    }),
+  );
+}
+
+/** Feeds and exports by HEAD, listeners without number, bombs, and changes among them. */
+async function crowd(port: number, key: string, bombs: { png: Buffer; zip: Buffer }, turn: number): Promise<void> {
+  await many(100, () => call(port, { method: 'HEAD', path: '/api/v1/events', key, patience: 1000 }));
+  await many(20, () => call(port, { method: 'HEAD', path: '/api/v1/export', key, patience: 1000 }));
+  const feeds = many(120, () => call(port, { path: '/api/v1/events', key, patience: 3000 }));
+  const exports = many(5, () => call(port, { path: '/api/v1/export', key, patience: 500 }));
+  const upgrade = ['connection: upgrade', 'upgrade: websocket', 'sec-websocket-version: 13'];
+  const streams = many(70, () =>
+    call(port, {
+      ...{ path: '/api/v1/stream', key, patience: 3000 },
+      headers: [...upgrade, 'sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA=='],
+      // The begin of a frame of 15 MB.
+      ...{ body: Buffer.from([0x82, 0xff, 0, 0, 0, 0, 0, 0xe4, 0xe1, 0xc0, 1, 2, 3, 4, ...Buffer.alloc(9000)]) },
+    }),
+  );
+  const bytes = ['content-type: image/png'];
+  await many(4, () => call(port, { method: 'POST', path: '/api/v1/detect', key, headers: bytes, body: bombs.png }));
+  const zip = ['content-type: application/zip'];
+  await call(port, { method: 'POST', path: '/api/v1/import', key, headers: zip, body: bombs.zip });
+  const groupid = `hostile${turn}`;
+  const headers = ['content-type: application/json'];
+  const change = (method: string, path: string, body?: object) =>
+    call(port, {
+      ...{ method, path, key, isChange: true },
+      ...(body && { headers, body: Buffer.from(JSON.stringify(body)) }),
+    });
+  await change('POST', '/api/v1/groups', { groupid });
+  await change('POST', '/api/v1/people', { groupid, userid: 'a' });
+  await change('PATCH', `/api/v1/people/${groupid}-a`, { username: 'Somebody' });
+  await change('DELETE', `/api/v1/people/${groupid}-a`);
+  await change('DELETE', `/api/v1/groups/${groupid}`);
+  await Promise.all([feeds, exports, streams]);
+}
+
+/** A picture of 12 megapixels of noise, and one with a great many small faces where there are some. */
+async function largePictures(): Promise<Buffer[]> {
+  const noise = { type: 'gaussian', mean: 128, sigma: 40 } as const;
+  const create = { width: 4000, height: 3000, channels: 3, background: '#808080', noise } as const;
+  return [await sharp({ create }).jpeg({ quality: 60 }).toBuffer()];
+}
+
+/** A zip with an entry that unpacks to a thousand times its size, where a manifest is expected. */
+function zipBomb(): Buffer {
+  const raw = Buffer.alloc(300_000_000, 0x20);
+  const packed = deflateRawSync(raw, { level: 9 });
+  const name = Buffer.from('manifest.json');
+  const head = Buffer.alloc(30);
+  head.writeUInt32LE(0x04034b50, 0);
+  head.writeUInt16LE(20, 4);
+  head.writeUInt16LE(8, 8);
+  head.writeUInt32LE(packed.length, 18);
+  head.writeUInt32LE(raw.length, 22);
+  head.writeUInt16LE(name.length, 26);
+  const entry = Buffer.alloc(46);
+  entry.writeUInt32LE(0x02014b50, 0);
+  head.copy(entry, 6, 4, 28);
+  const end = Buffer.alloc(22);
+  end.writeUInt32LE(0x06054b50, 0);
+  end.writeUInt16LE(1, 8);
+  end.writeUInt16LE(1, 10);
+  end.writeUInt32LE(entry.length + name.length, 12);
+  end.writeUInt32LE(head.length + name.length + packed.length, 16);
+  return Buffer.concat([head, name, packed, entry, name, end]);
+}
+
+async function run({ port, keys }: HostileOrder): Promise<void> {
+  const pictures = await largePictures();
+  const png = await sharp({ create: { width: 20_000, height: 20_000, channels: 3, background: '#000' } })
+    .png({ compressionLevel: 9 })
+    .toBuffer();
+  const bombs = { png, zip: zipBomb() };
+  const again = async (work: (turn: number) => Promise<void>) => {
+    for (let turn = 0; !isOver; turn++) await work(turn);
+  };
+  process.send?.('ready');
+  await Promise.all([
+    again(() => slow(port, keys[0])),
+    again(() => flood(port, keys[1])),
+    again(() => abort(port, keys[2], pictures)),
+    again((turn) => crowd(port, keys[3], bombs, turn)),
+  ]);
+}
+
+// They stand for other machines: what they cost this one is none of the server's doing.
+setPriority(19);
+setInterval(() => process.send?.(report), 1000).unref();
+process.on('message', (message: HostileOrder | 'end') => {
+  if (message === 'end') isOver = true;
+  else {
+    void run(message).then(() => {
+      process.send?.(report);
+      process.disconnect();
+    });
+  }
+});

@@ -1,0 +1,203 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { request, WebSocket } from 'undici';
+import { createKeys } from '../access/keys.js';
+import type { Config } from '../config.js';
+import { FULL } from './effort.js';
+import { loadFrames, resizeFrame } from './frames.js';
+import type { HostileOrder, HostileReport } from './hostile-clients.js';
+import { benchPack } from './pack.js';
+import { galleryOf, startServer } from './server.js';
+
+const CLIENTS = fileURLToPath(new URL('./hostile-clients.js', import.meta.url));
+/** Between two frames of the good client's camera, milliseconds. */
+const FRAME = 200;
+/** And between two pictures that it posts. */
+const PICTURE = 1000;
+/** The memory is looked at so often. */
+const MARKS = 10;
+/** How the good client must fare: its slowest answer, in quiet medians. */
+const MOST_TIMES = 3;
+/** What the resident size may be larger in the second half than in the first, a share and MB. */
+const GROWTH = { share: 0.1, mb: 40 };
+
+export interface HostileOptions {
+  config: Pick<Config, 'MODELS_DIR'>;
+  /** Folder of what is made. */
+  folder: string;
+  /** How long the hostile clients are at it, seconds; a tenth of that, ten at least, is quiet before. */
+  seconds: number;
+  say: (line: string) => void;
+}
+
+/** Latencies of one kind of answer, milliseconds. */
+class Samples {
+  readonly all: number[] = [];
+  add = (ms: number) => this.all.push(ms);
+  at(share: number): number {
+    const sorted = [...this.all].sort((a, b) => a - b);
+    return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? NaN;
+  }
+  describe(): string {
+    const [median, p95, most] = [0.5, 0.95, 1].map((share) => `${this.at(share).toFixed(0)} ms`);
+    return `median ${median}, p95 ${p95}, slowest ${most} of ${this.all.length}`;
+  }
+}
+
+interface GoodClient {
+  frames: Samples;
+  pictures: Samples;
+  /** What went wrong with an answer, by status or code. */
+  faults: Record<string, number>;
+  end(): Promise<void>;
+}
+
+/** A camera on a stream, and a picture a second beside it. */
+async function startGood(origin: string, key: string, frame: Uint8Array<ArrayBuffer>): Promise<GoodClient> {
+  const headers = { 'x-api-key': key };
+  const client: GoodClient = {
+    frames: new Samples(),
+    pictures: new Samples(),
+    faults: {},
+    async end() {
+      isOver = true;
+      clearInterval(camera);
+      socket.close();
+      await posting;
+    },
+  };
+  let isOver = false;
+  const fault = (what: string) => (client.faults[what] = (client.faults[what] ?? 0) + 1);
+  const socket = new WebSocket(`${origin.replace('http', 'ws')}/api/v1/stream`, { headers });
+  const sentAt: number[] = [];
+  socket.addEventListener('message', ({ data }) => {
+    const told = JSON.parse(String(data)) as { type: string; frame?: number; code?: string };
+    if (told.frame === undefined) return;
+    client.frames.add(performance.now() - sentAt[told.frame]);
+    if (told.type !== 'frame') fault(told.code ?? told.type);
+  });
+  socket.addEventListener('close', () => {
+    if (!isOver) fault('stream ended');
+  });
+  await once(socket, 'open');
+  const camera = setInterval(() => {
+    sentAt.push(performance.now());
+    socket.send(frame);
+  }, FRAME);
+  const posting = (async () => {
+    while (!isOver) {
+      const begun = performance.now();
+      const answer = await request(`${origin}/api/v1/recognise`, {
+        ...{ method: 'POST', headers: { ...headers, 'content-type': 'image/jpeg' }, body: frame.slice() },
+      }).catch(() => undefined);
+      await answer?.body.dump();
+      client.pictures.add(performance.now() - begun);
+      if (answer?.statusCode !== 200) fault(String(answer?.statusCode ?? 'no answer'));
+      await sleep(Math.max(0, PICTURE - (performance.now() - begun)));
+    }
+  })();
+  return client;
+}
+
+/**
+ * Puts a server of its own, on the loopback, under four clients who mean it harm, beside one who does not.
+ * @returns what did not hold
+ */
+export async function soakHostile({ config, folder, seconds, say }: HostileOptions): Promise<string[]> {
+  const context = { effort: FULL, folder, add: () => undefined, note: say };
+  const pack = await benchPack(config, context);
+  const { frames, made } = await loadFrames();
+  if (made) say('The frames are made ones: the reference data is not beside the checkout.');
+  const one = frames.find(({ name }) => name === '1 face') ?? frames[0];
+  const frame = Uint8Array.from(await resizeFrame(one, 640, 360));
+  const [keysFile, audit] = ['keys.json', 'audit.jsonl'].map((name) => path.join(folder, `hostile-${name}`));
+  const keys = createKeys({ file: keysFile });
+  const stamp = Date.now();
+  const key = async (name: string, role: 'enrol' | 'admin') =>
+    (await keys.add({ name: `${name} ${stamp}`, role })).key;
+  const good = await key('good', 'enrol');
+  const hostile = [
+    await key('slow', 'enrol'),
+    await key('flood', 'enrol'),
+    await key('abort', 'enrol'),
+    await key('crowd', 'admin'),
+  ];
+  const linesBefore = (await linesOf(audit)).length;
+  const server = await startServer({
+    ...(await galleryOf(FULL.people, pack, context)),
+    ...{ AUTH: 'key', KEYS_FILE: keysFile, AUDIT_FILE: audit, RATE_LIMIT: '6000' },
+  });
+  const broken: string[] = [];
+  const hold = (holds: boolean, what: string) => {
+    say(`${holds ? 'holds ' : 'BROKEN'} ${what}`);
+    if (!holds) broken.push(what);
+  };
+  try {
+    const calm = await startGood(server.origin, good, frame);
+    await sleep(3000);
+    // The first answers are those of a server that has just started.
+    for (const samples of [calm.frames, calm.pictures]) samples.all.length = 0;
+    await sleep(Math.max(10, seconds / 10) * 1000);
+    await calm.end();
+    say(`quiet: frames ${calm.frames.describe()}; pictures ${calm.pictures.describe()}`);
+
+    const child = fork(CLIENTS, { stdio: 'inherit', execArgv: [] });
+    let report: HostileReport = { answers: {}, acknowledged: 0 };
+    const ready = new Promise<void>((resolve) => {
+      child.on('message', (message: HostileReport | 'ready') => {
+        if (message === 'ready') resolve();
+        else report = message;
+      });
+    });
+    child.send({ port: Number(new URL(server.origin).port), keys: hostile } satisfies HostileOrder);
+    await ready;
+    const busy = await startGood(server.origin, good, frame);
+    const sizes: number[] = [];
+    for (let mark = 0; mark < MARKS; mark++) {
+      await sleep((seconds / MARKS) * 1000);
+      sizes.push(await server.rss());
+      say(`${mark + 1}/${MARKS}: resident ${sizes[mark].toFixed(0)} MB; frames ${busy.frames.describe()}`);
+    }
+    await busy.end();
+    const ended = once(child, 'exit');
+    child.send('end');
+    await ended;
+    say(`hostile clients were answered: ${JSON.stringify(report.answers)}`);
+
+    for (const [what, quiet, now] of [
+      ['frames', calm.frames, busy.frames],
+      ['pictures', calm.pictures, busy.pictures],
+    ] as const) {
+      const most = quiet.at(0.5) * MOST_TIMES;
+      hold(now.at(1) <= most, `${what}: ${now.describe()}; at most ${most.toFixed(0)} ms`);
+    }
+    const faults = Object.entries(busy.faults).map(([what, count]) => `${count} x ${what}`);
+    hold(faults.length === 0, `the good client's answers: ${faults.join(', ') || 'all as they should be'}`);
+    const [first, second] = [sizes.slice(1, MARKS / 2), sizes.slice(MARKS / 2)].map((some) => Math.max(...some));
+    const limit = first * (1 + GROWTH.share) + GROWTH.mb;
+    hold(second <= limit, `resident size: ${first.toFixed(0)} MB, then ${second.toFixed(0)} MB at most`);
+    const failed = Object.entries(report.answers).filter(([status]) => /^5/.test(status) && status !== '503');
+    hold(failed.length === 0, `answers of 500 and more but 503: ${JSON.stringify(Object.fromEntries(failed))}`);
+    const written = (await linesOf(audit)).slice(linesBefore).filter((line) => {
+      const { who, outcome } = JSON.parse(line) as Record<string, string>;
+      return who === `crowd ${stamp}` && outcome === 'done';
+    });
+    const changes = written.filter((line) => !line.includes('"export"'));
+    hold(
+      changes.length >= report.acknowledged,
+      `the audit: ${changes.length} changes written, ${report.acknowledged} acknowledged`,
+    );
+  } finally {
+    await server.end();
+  }
+  return broken;
+}
+
+async function linesOf(file: string): Promise<string[]> {
+  const text = await readFile(file, 'utf8').catch(() => '');
+  return text.split('\n').filter(Boolean);
+}

@@ -1,0 +1,43 @@
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { soakHostile } from '../bench/hostile.js';
+import { loadConfig } from '../config.js';
+import { KaomonError } from '../errors.js';
+import { runCommand } from './parts.js';
+
+const USAGE = `Usage: npm run soak:hostile                      ten minutes of four hostile clients and a good one
+       npm run soak:hostile -- --minutes 1       shorter
+Starts a server of its own on the loopback; exit status 1 when a bound does not hold.`;
+
+/**
+ * `npm run soak:hostile`: whether clients who mean it harm can keep a server from those who do not.
+ * @param words the command line after the command
+ * @returns the exit status
+ */
+export function main(words: string[]): Promise<number> {
+  return runCommand(async () => {
+    const { values } = parseArgs({
+      args: words,
+      options: {
+        minutes: { type: 'string', default: '10' },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    });
+    if (values.help) {
+      console.log(USAGE);
+      return 0;
+    }
+    const minutes = Number(values.minutes);
+    if (!(minutes > 0)) throw new KaomonError('SETUP', `--minutes takes a number above 0.\n${USAGE}`);
+    const config = loadConfig();
+    const folder = path.join(config.CACHE_DIR, 'bench');
+    await mkdir(folder, { recursive: true });
+    const broken = await soakHostile({
+      ...{ config, folder, seconds: minutes * 60 },
+      say: (line) => console.log(line),
+    });
+    console.log(broken.length === 0 ? 'Everything holds.' : `${broken.length} of the bounds do not hold.`);
+    return broken.length === 0 ? 0 : 1;
+  });
+}
