@@ -1,4 +1,11 @@
-import { ATTRIBUTE_TYPE, ELEMENT_TYPE, type GraphMessage, type NodeMessage, type TensorMessage } from './onnx-schema.js';
+import {
+  ATTRIBUTE_TYPE,
+  ELEMENT_TYPE,
+  floatsOf,
+  type GraphMessage,
+  type NodeMessage,
+  type TensorMessage,
+} from './onnx-schema.js';
 
 /** The smallest and the largest value that each value of a graph took on real inputs, zero among them. */
 export type Ranges = ReadonlyMap<string, readonly [low: number, high: number]>;
@@ -128,9 +135,4 @@ function wholeWeights(weight: TensorMessage): { whole: Int8Array; scales: Float3
     for (let i = start; i < end; i++) whole[i] = Math.round(values[i] / scale);
   }
   return { whole, scales };
-}
-
-/** The numbers of a float32 tensor; copied, since they need not lie at a multiple of four in the file. */
-export function floatsOf({ rawData }: TensorMessage): Float32Array {
-  return new Float32Array(Uint8Array.from(rawData).buffer);
 }
