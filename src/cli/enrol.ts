@@ -13,7 +13,7 @@ import { createExactIndex } from '../gallery/index/exact-index.js';
 import { openGallery } from '../gallery/open.js';
 import { checkGroupId } from '../gallery/ids.js';
 import type { Gallery } from '../gallery/types.js';
-import { createFetcher } from '../models/download.js';
+import { createFetchers } from '../models/fetchers.js';
 import { preparePack } from '../models/prepare.js';
 import type { ReadyPack } from '../models/types.js';
 import { createVisionPool } from '../vision/pool.js';
@@ -93,7 +93,7 @@ async function enrolPlace(place: string, options: EnrolOptions): Promise<number>
   const pack = await preparePack(config.MODEL_PACK, {
     modelsDir: config.MODELS_DIR,
     precision: config.EMBEDDER_PRECISION,
-    fetchSource: createFetcher({ ...fetchSettings(config), hurry: true }),
+    ...createFetchers({ ...fetchSettings(config), hurry: true }),
     onProgress: ({ kind, message }) => kind === 'note' && console.error(message),
   });
   const gallery = await openEnrolled(config, pack);

