@@ -140,6 +140,9 @@ export function encodeModel(graph: GraphMessage): Uint8Array {
   return Buffer.concat([head, fieldHead(FIELD.modelGraph, size), ...body]);
 }
 
+/** What a tensor is whose fields were left out. */
+const NO_TENSOR: TensorMessage = { name: '', dims: [], dataType: 0, rawData: new Uint8Array() };
+
 /** A model as its file has it. */
 export interface ModelMessage {
   producerName?: string;
@@ -155,11 +158,15 @@ export interface ModelMessage {
  * @returns undefined for what is no model at all
  */
 export function readModel(bytes: Uint8Array): ModelMessage | undefined {
+  let model: ModelMessage;
   try {
-    return ModelProto.toObject(ModelProto.decode(bytes), { longs: Number, arrays: true }) as ModelMessage;
+    model = ModelProto.toObject(ModelProto.decode(bytes), { longs: Number, arrays: true }) as ModelMessage;
   } catch {
     return undefined;
   }
+  const { graph } = model;
+  if (graph) graph.initializer = graph.initializer.map((tensor) => ({ ...NO_TENSOR, ...tensor }));
+  return model;
 }
 
 /**

@@ -113,6 +113,18 @@ export function quantise(graph: GraphMessage, ranges: Ranges): GraphMessage {
   return { ...graph, node, initializer: [...kept, ...initializer] };
 }
 
+/**
+ * Whether whole numbers are of any use to a network: not where most convolutions take each channel by itself. These have
+ * few products to save on, and the network gets slower and far less like (docs/models.md).
+ */
+export function suitsWholeNumbers(graph: GraphMessage): boolean {
+  const convolutions = graph.node.filter(({ opType }) => opType === 'Conv');
+  const channelwise = convolutions.filter(({ attribute }) =>
+    attribute.some(({ name, i = 1 }) => name === 'group' && i > 1),
+  );
+  return channelwise.length * 2 < convolutions.length;
+}
+
 type Numbers = Float32Array | Int32Array | Int8Array | Uint8Array;
 
 const plainNode = (opType: string, input: string[], output: string): NodeMessage => ({

@@ -32,15 +32,13 @@ const OPSETS = { oldest: 7, newest: 17 };
  * @throws KaomonError SETUP when it is another network
  */
 export function buildFrFeature(onnx: Uint8Array): Uint8Array {
-  const graph = readFrFeature(onnx);
-  let free: GraphMessage;
   try {
-    free = withFreeBatch(graph);
+    const graph = withoutTinyWeights(withFreeBatch(readFrFeature(onnx)));
+    return encodeModel(withEnds(withPreluAsConvolutions(withoutDeadChannels(graph))));
   } catch (error) {
-    throw misfit((error as Error).message);
+    // A damaged file is a graph of which anything may be missing.
+    throw error instanceof KaomonError ? error : misfit((error as Error).message);
   }
-  const compact = withPreluAsConvolutions(withoutDeadChannels(withoutTinyWeights(free)));
-  return encodeModel(withEnds(compact));
 }
 
 /** @throws KaomonError SETUP */

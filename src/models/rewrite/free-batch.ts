@@ -2,7 +2,7 @@ import { ATTRIBUTE_TYPE, ELEMENT_TYPE, type GraphMessage, type NodeMessage, type
 import { constantsOf } from './parts.js';
 
 /** Operators that work on each row of the first axis by itself. */
-const ROW_BY_ROW = new Set(['Conv', 'Relu', 'PRelu', 'Add']);
+const ROW_BY_ROW = new Set(['Conv', 'Relu', 'PRelu', 'Add', 'Identity']);
 
 /**
  * The graph with its first axis free, in every input and output, where it was fixed to one.
