@@ -19,6 +19,15 @@ const StatusSchema = Type.Object({
   pid: count,
   workers: Type.Integer({ minimum: 1 }),
   pack: Type.String(),
+  offer: Type.Optional(
+    Type.Object(
+      { pack: Type.String(), title: Type.String(), command: Type.String() },
+      {
+        description:
+          'A better pack that this machine has, while people are enrolled with another one. The command makes its gallery from the pictures that were kept; whoever has none is enrolled again.',
+      },
+    ),
+  ),
   provider: Type.String(),
   refusedProviders: Type.Array(Type.Object({ provider: Type.String(), reason: Type.String() })),
   vision: Type.Object({ threads: count, queued: count, running: count }),
@@ -44,7 +53,7 @@ const SelfTestSchema = Type.Object({
 export interface StatusDeps {
   vision: Pick<VisionPool, 'info' | 'analyze'>;
   gallery: Pick<Gallery, 'info'>;
-  pack: Pick<ReadyPack, 'id'>;
+  pack: Pick<ReadyPack, 'id' | 'offer'>;
   metrics: Metrics;
   workers: number;
   events?: { info: () => { behind: number } };
@@ -125,6 +134,7 @@ export function statusRoutes(app: App, deps: StatusDeps): void {
         pid: process.pid,
         workers,
         pack: pack.id,
+        ...(pack.offer && { offer: { ...pack.offer } }),
         provider,
         refusedProviders,
         vision: { threads, queued, running },
