@@ -23,9 +23,7 @@ export function similarityOf({
   curve,
   ...pack
 }: Pick<ReadyPack, 'embedder' | 'thresholds' | 'curve'>): (distance: number) => number {
-  const similarity = curve
-    ? (distance: number) => similarityAt(rateAt(curve, distance))
-    : published(pack);
+  const similarity = curve ? (distance: number) => similarityAt(rateAt(curve, distance)) : published(pack);
   return (distance) => Math.round(similarity(Math.max(0, distance)) * 1e5) / 1e5;
 }
 
