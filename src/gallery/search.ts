@@ -33,12 +33,17 @@ export async function findNearest(
     if (changed) continue;
     const matches = [...found.values()].slice(0, enough);
     const isWhole = matches.length === enough && (faceid === undefined || matches.every(({ face }) => face));
-    // A person has faces as long as there is a template.
     if (isWhole || hits.length < depth)
       return matches.map((match) => ({ ...match, face: match.face ?? match.person.faces[0] }));
     depth *= 4;
   }
 }
+
+/**
+ * Where there are templates so many vectors are asked for, which costs no more than one: a face of whoever is found at a
+ * template is among them nearly always.
+ */
+const WITH_FACES = 16;
 
 /**
  * Asking for `k` vectors first would be in vain where people have several, or few of them may be found: begin where `k`
@@ -51,8 +56,10 @@ function firstDepth(
   { groups, faceid }: SearchOptions,
 ): number {
   const all = index.size;
-  if (faceid === undefined && !groups)
-    return Math.max(k, Math.ceil((k * all) / Math.max(1, memory.people.size)));
+  if (faceid === undefined && !groups) {
+    const each = all / Math.max(1, memory.people.size);
+    return Math.max(k, Math.ceil(k * each), all > memory.faces.size ? WITH_FACES : 0);
+  }
   const allowed =
     faceid === undefined ? memory.facesIn(groups ?? []) : (memory.people.get(faceid)?.faces.length ?? 0);
   if (allowed === 0) return k;

@@ -1,20 +1,13 @@
 import type { VectorIndex } from './index/vector-index.js';
 
-/** The vectors of a person's faces, added up. */
+/** The vectors of a person's faces, added up. Only ever added to: what is begun anew after a removal cannot drift. */
 interface Sum {
-  /** In steps of 2^-40; see {@link ROUND}. */
   values: Float64Array;
   count: number;
   /** The template's id in the index; undefined while there is none. */
   id: string | undefined;
 }
 
-/**
- * Adding and taking away this number rounds a value between -2048 and 2048 to steps of 2^-40, a thousand times finer
- * than the last bit of a float32 at 0.01. Sums of such steps are exact in float64 up to 8,192 faces: the template is the
- * same to the bit in whatever order the faces came.
- */
-const ROUND = 1.5 * 2 ** 12;
 /**
  * A mean that is shorter points nowhere: opposite vectors have nearly put each other out. Two unrelated faces have one
  * of about 0.7, a hundred of about 0.1.
@@ -44,15 +37,17 @@ export function createTemplates(index: VectorIndex) {
   function show(faceid: string, sum: Sum): void {
     withdraw(sum);
     if (sum.count < 2) return;
-    const length = Math.sqrt(sum.values.reduce((total, value) => total + value * value, 0));
+    const { values } = sum;
+    let squares = 0;
+    for (const value of values) squares += value * value;
+    const length = Math.sqrt(squares);
     if (length < SHORTEST_MEAN * sum.count) return;
+    const template = new Float32Array(values.length);
+    for (let i = 0; i < values.length; i++) template[i] = values[i] / length;
     // No face is called so: the id of a face begins with its faceid, and a faceid with a letter, a digit or "_".
     const id = `/${made}`;
     made += 1;
-    index.add(
-      id,
-      Float32Array.from(sum.values, (value) => value / length),
-    );
+    index.add(id, template);
     owners.set(id, faceid);
     sum.id = id;
   }
@@ -74,8 +69,7 @@ export function createTemplates(index: VectorIndex) {
       };
       sums.set(faceid, sum);
       const { values } = sum;
-      for (const vector of vectors)
-        for (let i = 0; i < values.length; i++) values[i] += vector[i] + ROUND - ROUND;
+      for (const vector of vectors) for (let i = 0; i < values.length; i++) values[i] += vector[i];
       sum.count += vectors.length;
       show(faceid, sum);
     },

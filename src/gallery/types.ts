@@ -44,9 +44,15 @@ export interface Person {
 /** An enrolled person near a probe. */
 export interface Match {
   person: Person;
-  /** The nearest of the person's pictures. */
+  /**
+   * The nearest of the person's pictures. Where the template is nearer than all of them: the nearest one that the search
+   * came by, or the oldest, should it have come by none.
+   */
   face: Face;
-  /** Squared L2 distance of the two unit vectors, 0 to 4 (the number faiss's IndexFlatL2 answers). */
+  /**
+   * Squared L2 distance of two unit vectors, 0 to 4 (the number faiss's IndexFlatL2 answers): the probe's and the nearest
+   * reference of the person, a face or the template (docs/gallery.md).
+   */
   distance: number;
 }
 

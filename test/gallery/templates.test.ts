@@ -9,6 +9,7 @@ import { createExactIndex } from '../../src/gallery/index/exact-index.js';
 import type { VectorIndex } from '../../src/gallery/index/vector-index.js';
 import { createMemory, type Memory } from '../../src/gallery/memory.js';
 import { findNearest } from '../../src/gallery/search.js';
+import type { EmbeddingStore } from '../../src/gallery/store.js';
 import type { Match } from '../../src/gallery/types.js';
 import { ENGINES } from '../support/engines.js';
 import { openTiny, TINY } from '../support/galleries.js';
@@ -121,13 +122,24 @@ describe("a person's template", () => {
   });
 });
 
-/** Two workers at one folder; each hears of the other's changes before they are acknowledged. */
-async function openTwo(folder: string): Promise<LiveGallery[]> {
+/**
+ * Two workers at one folder; each hears of the other's changes before they are acknowledged.
+ * @param onRead told of every vector that is read, from when they are open
+ */
+async function openTwo(folder: string, onRead: () => void = () => undefined): Promise<LiveGallery[]> {
   const workers: LiveGallery[] = [];
   for (const [i, name] of ['first', 'second'].entries()) {
     const log = { append: (event: Parameters<LiveGallery['apply']>[0]) => workers[1 - i].apply(event) };
-    const store = createFileStore({ folder, pack: 'tiny', length: TINY, warn: () => undefined });
-    const journal = createJournal(log as never, name, 'tiny');
+    const files = createFileStore({ folder, pack: 'tiny', length: TINY, warn: () => undefined });
+    const store: EmbeddingStore = {
+      ...files,
+      async readPerson(faceid, known) {
+        const person = await files.readPerson(faceid, known);
+        for (const { vector } of person?.faces ?? []) if (vector) onRead();
+        return person;
+      },
+    };
+    const journal = createJournal(log, name, 'tiny');
     workers.push(await createGallery({ pack: 'tiny', store, index: createExactIndex(TINY), journal }));
   }
   return workers;
@@ -192,6 +204,29 @@ describe('templates of two workers', () => {
   });
 });
 
+describe('the vectors of a person', () => {
+  it('are read from the store only where a template cannot be told without', async (t) => {
+    const random = seededRandom(6);
+    let reads = 0;
+    const [here, there] = await openTwo(await temporaryFolder(t), () => void (reads += 1));
+    const readBy = async (change: () => Promise<unknown>) => {
+      reads = 0;
+      await change();
+      return reads;
+    };
+    const another = () => enrol(here, 'a', randomUnitVector(random, TINY));
+    assert.equal(await readBy(another), 1, 'the first: by the other worker');
+    // The first by this worker; by the other the new one, and then both.
+    assert.equal(await readBy(another), 1 + 1 + 2);
+    assert.equal(await readBy(another), 1, 'the third: by the other worker');
+    assert.equal(await readBy(() => here.updatePerson('default-a', { username: 'A' })), 0);
+    const ids = here.person('default-a')?.faces.map(({ id }) => id) ?? [];
+    assert.equal(await readBy(() => there.removeFace('default-a', ids[0])), 2 + 2, 'those that stay');
+    assert.equal(await readBy(() => there.removeFace('default-a', ids[1])), 0);
+    assert.equal(await readBy(() => here.remove('default', 'a')), 0);
+  });
+});
+
 /** A memory without a store, changed as a gallery changes it, and what it must agree with. */
 function openMemory(index: VectorIndex) {
   const model = new Map<string, Float32Array[]>();
@@ -211,15 +246,16 @@ function openMemory(index: VectorIndex) {
   return {
     model,
     memory,
+    current,
     nearest: (probe: Float32Array, k: number) => findNearest(memory, current, probe, k, {}),
-    set(faceid: string, vectors: Float32Array[] | undefined): void {
+    set: (faceid: string, vectors: Float32Array[] | undefined): void => {
       for (const vector of vectors ?? []) if (!ids.has(vector)) ids.set(vector, `${faceid}_${made++}`);
       if (vectors) model.set(faceid, vectors);
       else model.delete(faceid);
       show(faceid);
     },
     /** All of it under another faceid, and so under other ids. */
-    move(from: string, to: string): void {
+    move: (from: string, to: string): void => {
       const vectors = model.get(from) ?? [];
       for (const vector of vectors) ids.set(vector, `${to}_${made++}`);
       model.set(to, vectors);
@@ -335,6 +371,22 @@ describe('a template', () => {
     assert.deepEqual(grown, expected);
     const naive = templateOf(vectors) ?? [];
     assert.ok(distanceOf(naive, expected) < 1e-12);
+  });
+
+  it('is not missed when it was made between the answer of the index and what is made of it', async () => {
+    const { set, memory, current } = openMemory(createExactIndex(TINY));
+    for (let i = 0; i < 3; i++) set(`g-other${i}`, [unit(3, 0, 1, i / 10)]);
+    const [left, right, probe] = [unit(1, -1), unit(1, 1), unit(1)];
+    set('g-a', [left, right]);
+    let change = () => set('g-a', [left, right, unit(1, 0, 0, 0.01)]);
+    const search = async (query: Float32Array, k: number) => {
+      const hits = await current.search(query, k);
+      change();
+      change = () => undefined;
+      return hits;
+    };
+    const [match] = await findNearest(memory, { ...current, search }, probe, 1, {});
+    assert.equal(match.person.faceid, 'g-a');
   });
 
   it('is made only for people with several faces', () => {

@@ -22,12 +22,11 @@ export function createCurrentIndex(index: VectorIndex): VectorIndex {
 
   function end(search: { began: number }): void {
     underWay.delete(search);
-    // The first is the oldest.
-    const [oldest] = underWay;
-    const needed = (oldest?.began ?? dropped + additions.length) - dropped;
-    if (needed === 0) return;
-    additions = additions.slice(needed);
-    dropped += needed;
+    const first = Math.min(dropped + additions.length, ...[...underWay].map(({ began }) => began));
+    const over = first - dropped;
+    if (over === 0) return;
+    additions = additions.slice(over);
+    dropped += over;
   }
 
   async function finish(
