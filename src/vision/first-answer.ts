@@ -77,26 +77,25 @@ async function makeFingerprint(
     };
     const answers = await answer((data) => data);
     const fault = plainFault(answers);
-    if (fault) throw unusable(file, `it ${fault}`);
+    if (fault) throw wrongNetwork(file, fault);
     // Turned about, and all of one grey: who answers the same to that sees nothing.
     const others = [
       await answer((data) => data.slice().reverse()),
       await answer((data) => new Float32Array(data.length).fill(data[0])),
     ];
     if (others.every((other) => areSame(answers, other)))
-      throw unusable(file, 'it answers the same whatever it is shown');
+      throw wrongNetwork(file, 'answers the same whatever it is shown');
     return fingerprintOf(input, answers);
   } finally {
     await network.release();
   }
 }
 
-/** A network that no provider can mend. */
-export function unusable(file: string, reason: string, cause?: unknown): KaomonError {
+/** @param fault "answers zeros" */
+export function wrongNetwork(file: string, fault: string): KaomonError {
   return new KaomonError(
     'NO_MODEL',
-    `The network ${file} cannot be used: ${reason.trim()}. Remove it, if it is one of ours, so that it is built anew; put your own there again.`,
-    { cause },
+    `The network ${file} cannot be used: it ${fault}. Remove it, so that it is built anew, or put it there again, if it is your own.`,
   );
 }
 

@@ -3,7 +3,7 @@ import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { KaomonError } from '../errors.js';
 import { mappedFile } from '../process-memory.js';
 import { inTurn, type WebgpuTurns, webgpuTurns } from '../webgpu-turns.js';
-import { faultOfFirst, type Held, unusable } from './first-answer.js';
+import { faultOfFirst, type Held, wrongNetwork } from './first-answer.js';
 import { forgetOptimised, optimisedNetwork } from './optimised.js';
 import { sessionOptions, type SessionPlace } from './session-options.js';
 
@@ -62,6 +62,9 @@ type How = [
   threads: number,
   held: () => Held,
 ];
+
+/** A network was run and answers what it should not: "answers zeros". */
+class WrongAnswer extends Error {}
 
 /** A provider that networks were opened on already answers wrongly: see {@link Runtime.openAll}. */
 class ProviderTakenOut extends Error {}
@@ -133,8 +136,9 @@ export class Runtime {
       } catch (error) {
         // What the network is no provider can mend.
         if (error instanceof KaomonError) throw error;
-        const reason = error instanceof Error ? error.message : String(error);
-        if (provider === 'cpu') throw unusable(file, reason, error);
+        if (provider === 'cpu') throw unusable(file, error);
+        const reason =
+          error instanceof WrongAnswer ? `${path.basename(file)} ${error.message}` : sentenceOf(error);
         this.refused.push({ provider, reason });
         this.#candidates = this.#candidates.filter((name) => name !== provider);
         if (this.#provider) {
@@ -173,7 +177,7 @@ export class Runtime {
       if (!this.#options.selfCheck) return network;
       const first = { provider, file, inputs, answers, ...held() };
       const fault = await faultOfFirst(first, () => this.#openFile(file, { provider: 'cpu', threads }, true));
-      if (fault) throw new Error(`${path.basename(file)} ${fault}`);
+      if (fault) throw new WrongAnswer(fault);
       return network;
     } catch (error) {
       await network.release().catch(() => undefined);
@@ -237,6 +241,16 @@ export class Runtime {
     return provider === 'webgpu' ? inTurn(this.#options.turns ?? webgpuTurns, work) : work();
   }
 }
+
+/** A network that even the CPU does not run rightly. */
+function unusable(file: string, error: unknown): KaomonError {
+  if (error instanceof WrongAnswer) return wrongNetwork(file, error.message);
+  return new KaomonError('NO_MODEL', `The network ${file} cannot be run: ${sentenceOf(error)}`, {
+    cause: error,
+  });
+}
+
+const sentenceOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
 
 function describeValue(value: InferenceSession.ValueMetadata): ValueInfo {
   return value.isTensor

@@ -67,7 +67,12 @@ export async function measureFingerprints(packs: readonly ReadyPack[], work: str
     for (const [file, copy] of copies) {
       const kept = JSON.parse(await readFile(`${copy}.fingerprint.json`, 'utf8')) as Fingerprint;
       const name = path.join(path.basename(path.dirname(file)), path.basename(file));
-      measured.set(name, { name, sha256: await sha256OfFile(file), input: kept.input, outputs: kept.outputs });
+      measured.set(name, {
+        name,
+        sha256: await sha256OfFile(file),
+        input: kept.input,
+        outputs: kept.outputs,
+      });
     }
   }
   return [...measured.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
