@@ -18,7 +18,7 @@ interface Status {
   pack: string | { id: string; title?: string };
   provider?: string;
   refusedProviders?: { provider: string; reason: string }[];
-  vision: { threads: number; queued: number; running: number; provider?: string };
+  vision: { threads: number; queued: number; running: number; provider?: string; note?: string };
   gallery: { people: number; faces: number; groups: number; index: string };
   requests?: { total: number; errors: number; perSecond: number };
   stages?: Partial<
@@ -48,6 +48,7 @@ function show(status: Status): void {
     [words.provider, provider === 'cpu' ? 'CPU' : provider.toUpperCase()],
     ...refused.map(({ provider: name, reason }): [string, string] => [words.refusedProvider(name), reason]),
     [words.workers, words.workersAndThreads(status.workers ?? 1, vision.threads)],
+    ...(vision.note ? [[words.visionNote, vision.note] satisfies [string, string]] : []),
     [words.people, formatNumber(gallery.people)],
     [words.pictures, formatNumber(gallery.faces)],
     [words.groups, formatNumber(gallery.groups)],

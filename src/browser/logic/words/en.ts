@@ -185,6 +185,7 @@ export const EN = {
   // Status
   provider: 'Runs on',
   refusedProvider: (name: string) => `Not on ${name}`,
+  visionNote: 'Vision threads',
   workers: 'Workers',
   workersAndThreads: (workers: number, threads: number) =>
     `${workers}, ${threads === 1 ? '1 vision thread' : `${threads} vision threads`} each`,

@@ -178,6 +178,7 @@ export const JA: Words = {
 
   provider: '実行環境',
   refusedProvider: (name) => `${name} を使えない理由`,
+  visionNote: '画像処理スレッド',
   workers: 'ワーカー',
   workersAndThreads: (workers, threads) => `${workers}(それぞれ画像処理スレッド ${threads})`,
   index: '検索方式',

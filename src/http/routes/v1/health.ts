@@ -32,6 +32,9 @@ const HealthSchema = Type.Object({
       running: count,
       provider: Type.String(),
       refusedProviders: Type.Array(Type.Object({ provider: Type.String(), reason: Type.String() })),
+      note: Type.Optional(
+        Type.String({ description: 'How the settings were followed, where it is not plain.' }),
+      ),
     }),
   ),
   gallery: Type.Optional(

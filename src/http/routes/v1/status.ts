@@ -23,7 +23,14 @@ const StatusSchema = Type.Object({
   thresholds: ThresholdsSchema,
   provider: Type.String(),
   refusedProviders: Type.Array(Type.Object({ provider: Type.String(), reason: Type.String() })),
-  vision: Type.Object({ threads: count, queued: count, running: count }),
+  vision: Type.Object({
+    threads: count,
+    queued: count,
+    running: count,
+    note: Type.Optional(
+      Type.String({ description: 'How the settings were followed, where it is not plain.' }),
+    ),
+  }),
   gallery: Type.Record(Type.String(), Type.Unknown(), { description: 'As in /api/v1/health.' }),
   requests: Type.Object({ total: count, errors: count, perSecond: Type.Number({ minimum: 0 }) }),
   stages: Type.Object(Object.fromEntries(STAGES.map((stage) => [stage, StageSchema])), {
@@ -121,7 +128,7 @@ export function statusRoutes(app: App, deps: StatusDeps): void {
       },
     },
     ({ caller }) => {
-      const { provider, refusedProviders, threads, queued, running } = vision.info();
+      const { provider, refusedProviders, threads, queued, running, note } = vision.info();
       return {
         version: VERSION,
         uptime: Math.round(process.uptime()),
@@ -131,7 +138,7 @@ export function statusRoutes(app: App, deps: StatusDeps): void {
         thresholds: decision.meaning(caller.groups),
         provider,
         refusedProviders,
-        vision: { threads, queued, running },
+        vision: { threads, queued, running, ...(note && { note }) },
         gallery: { ...gallery.info() },
         requests: metrics.requests(),
         stages: metrics.stages(),
