@@ -4,6 +4,7 @@ import { createKeys, type Keys } from './access/keys.js';
 import { urlsOf } from './addresses.js';
 import { type Config, fetchSettings, loadConfig } from './config.js';
 import { KaomonError } from './errors.js';
+import { enrolledPacks } from './gallery/enrolled.js';
 import { chooseIndex } from './gallery/index/choose.js';
 import { openGallery, type OpenedGallery } from './gallery/open.js';
 import { createLogger, type Logger } from './log.js';
@@ -54,6 +55,7 @@ async function start(config: Config, log: Logger, shutdown: Shutdown): Promise<v
       modelsDir: config.MODELS_DIR,
       precision: config.EMBEDDER_PRECISION,
       ...openFetchers(config),
+      enrolledPacks: () => enrolledPacks(config),
       onProgress: progressLines(log),
     }),
     config.TLS ? loadCredentials(config) : Promise.resolve(undefined),

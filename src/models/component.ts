@@ -82,3 +82,8 @@ export interface Component {
 export function networkFiles({ forms: [{ networks }] }: Component): string[] {
   return networks.map(({ file }) => file);
 }
+
+/** Whether a component's weights must be fetched or carried over: no package of ours holds them. */
+export function isPublished({ forms }: Component): boolean {
+  return forms.some(({ sources }) => sources.some(({ kind }) => kind === 'published'));
+}

@@ -41,6 +41,7 @@ export type Fetcher = NonNullable<ComponentContext['fetchSource']>;
  * part that cannot become the file is removed.
  */
 export function createFetcher(settings: DownloadSettings = {}): Fetcher {
+  const silent: Silent = new Map();
   return async (source, target, onProgress) => {
     const client = createClient(
       settings.proxy ?? {},
@@ -51,11 +52,11 @@ export function createFetcher(settings: DownloadSettings = {}): Fetcher {
     const show = progressLine(source, onProgress);
     try {
       const isResumed = ((await statFile(part))?.bytes ?? 0) > 0;
-      await transferWhole(client, source, part, settings, show);
+      await transferWhole(client, source, part, settings, silent, show);
       if (isResumed && (await sha256OfFile(part)) !== source.sha256) {
         // What lay there from another time may have been the fault: once more, from the beginning.
         await rm(part, { force: true });
-        await transferWhole(client, source, part, settings, show);
+        await transferWhole(client, source, part, settings, silent, show);
       }
       await adopt(part, target, source);
     } catch (error) {
@@ -69,16 +70,22 @@ export function createFetcher(settings: DownloadSettings = {}): Fetcher {
   };
 }
 
+/** Hosts that did not answer somebody in a hurry, with what to say of a file: they are not asked again. */
+type Silent = Map<string, (file: string) => string>;
+
 /** Attempt after attempt until the part has the source's length. */
 async function transferWhole(
   client: Client,
   source: AddressedSource,
   part: string,
   settings: DownloadSettings,
+  silent: Silent,
   show: (bytes: number) => void,
 ): Promise<void> {
   const { attempts, backOffMs, hurry } = { ...DEFAULTS, ...settings };
   const address = addressOf(source, settings.mirror);
+  const known = silent.get(address.host);
+  if (known !== undefined) throw new KaomonError('SETUP', known(source.file));
   const host = { answered: false };
   let failures = 0;
   for (;;) {
@@ -91,9 +98,9 @@ async function transferWhole(
       const gained = ((await statFile(part))?.bytes ?? 0) > before;
       failures = gained ? 1 : failures + 1;
       if (failures >= attempts || (hurry && !host.answered)) {
-        throw new KaomonError('SETUP', `${source.file} cannot be fetched: ${error.message}.`, {
-          cause: error,
-        });
+        const sentence = (file: string) => `${file} cannot be fetched: ${error.message}.`;
+        if (hurry && !host.answered) silent.set(address.host, sentence);
+        throw new KaomonError('SETUP', sentence(source.file), { cause: error });
       }
       await wait(backOffMs * 2 ** (failures - 1));
     }

@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { KaomonError } from '../errors.js';
-import type { Component } from './component.js';
+import { type Component, isPublished } from './component.js';
 import { type ComponentContext, ensureComponent, isAtHand } from './component-store.js';
 import { DETECTORS, EMBEDDERS, PACKS } from './packs.js';
 import { checkWeights, haveWeights, namesOfWeights } from './sources.js';
@@ -58,8 +58,4 @@ function publishedComponents(): Component[] {
     ...Object.values(EMBEDDERS).map(({ component }) => component),
   ];
   return [...new Set(all)].filter(isPublished);
-}
-
-function isPublished({ forms }: Component): boolean {
-  return forms.some(({ sources }) => sources.some(({ kind }) => kind === 'published'));
 }

