@@ -11,6 +11,7 @@ import {
   probe,
   proposeThresholds,
 } from '../recognition/calibration.js';
+import { createDecision } from '../recognition/decision.js';
 import type { VisionPool } from '../vision/types.js';
 import { inParallel, note, openPack, openVision, picturesBelow, runCommand } from './parts.js';
 
@@ -64,12 +65,15 @@ export function main(words: string[]): Promise<number> {
     if (pairs.genuine.length === 0) {
       throw new KaomonError('SETUP', 'Nobody has two pictures with a face: there is nothing to compare.');
     }
+    // What this server would take with these people enrolled.
+    const people = new Set(found.faces.map(({ person }) => person)).size;
+    const identical = createDecision({ pack, config, gallery: { searched: () => people } }).threshold();
     if (values.json) {
-      console.log(JSON.stringify(summarise(found, pairs, pack.thresholds.identical), null, 2));
+      console.log(JSON.stringify(summarise(found, pairs, identical), null, 2));
       return 0;
     }
     console.log(`${pack.id}: ${pack.title}`);
-    console.log(report(found, pairs, pack.thresholds.identical));
+    console.log(report(found, pairs, identical));
     return 0;
   });
 }
@@ -154,7 +158,7 @@ function report(found: Found, pairs: PairDistances, identical: number): string {
     '',
     `Proposed: identical ${summary.proposal.identical.toFixed(3)} (confuses one impostor pair in 1,000), sure ${summary.proposal.sure.toFixed(3)} (a fifth below the nearest).`,
     figures('Proposed', summary.proposal.identical, summary.atProposal),
-    figures("The pack's own", identical, summary.atPack),
+    figures('In force', identical, summary.atPack),
   ].join('\n');
 }
 

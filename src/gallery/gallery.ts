@@ -69,6 +69,8 @@ export async function createGallery(deps: GalleryDeps): Promise<LiveGallery> {
 
     nearest: (embedding, k, options = {}) => findNearest(memory, index, embedding, k, options),
 
+    searched: (groups) => memory.searched(groups),
+
     subscribe: (listener) => core.subscribe(listener),
 
     async apply(event) {

@@ -144,6 +144,8 @@ export interface Gallery {
    * @param k at most so many people, 1 or more. Fewer come back when fewer are enrolled; none when nobody is.
    */
   nearest(embedding: Float32Array, k: number, options?: SearchOptions): Promise<Match[]>;
+  /** How many people a search goes through: those with a face, of these groups or of all. Counted as they come and go. */
+  searched(groups?: ReadonlySet<string>): number;
   /** Tells of every change, also one that another worker made. @returns ends it */
   subscribe(listener: (change: GalleryChange) => void): () => void;
   info(): GalleryInfo;

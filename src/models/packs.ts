@@ -1,6 +1,6 @@
 import type { Component } from './component.js';
 import { AGE_GENDER, FACE_API_EMBEDDER, FACENET_EMBEDDER, MTCNN, SSD } from './components.js';
-import type { ReadyDetector, ReadyEmbedder, Thresholds } from './types.js';
+import type { Curve, ReadyDetector, ReadyEmbedder, Thresholds } from './types.js';
 
 /** A detector and an embedder of ours that fit together, as data: nothing of it need be on this machine. */
 export interface Pack {
@@ -9,6 +9,8 @@ export interface Pack {
   readonly detector: ReadyDetector['kind'];
   readonly embedder: keyof typeof EMBEDDERS;
   readonly thresholds: Thresholds;
+  /** Left out: not measured. */
+  readonly curve?: Curve;
 }
 
 /** What a detector is built from. */

@@ -112,6 +112,7 @@ async function prepareOurs(pack: Pack, context: ComponentContext): Promise<Ready
     },
     ageGender: await prepareAgeGender(context),
     thresholds: pack.thresholds,
+    ...(pack.curve && { curve: pack.curve }),
   };
 }
 
@@ -132,6 +133,7 @@ async function prepareOwn(pack: OwnPack, context: ComponentContext): Promise<Rea
     },
     ageGender: await prepareAgeGender(context),
     thresholds: pack.thresholds,
+    ...(pack.curve && { curve: pack.curve }),
   };
 }
 

@@ -3,10 +3,11 @@ import sharp from 'sharp';
 import type { Gallery } from '../../../gallery/types.js';
 import { type Metrics, STAGES } from '../../../metrics/metrics.js';
 import type { ReadyPack } from '../../../models/types.js';
+import type { Decision } from '../../../recognition/decision.js';
 import { VERSION } from '../../../version.js';
 import type { VisionPool } from '../../../vision/types.js';
 import type { App } from '../../app-type.js';
-import { ErrorSchema, errorsOf, Nullable } from '../../schemas.js';
+import { ErrorSchema, errorsOf, Nullable, ThresholdsSchema } from '../../schemas.js';
 
 const tags = ['server'];
 const count = Type.Integer({ minimum: 0 });
@@ -19,6 +20,7 @@ const StatusSchema = Type.Object({
   pid: count,
   workers: Type.Integer({ minimum: 1 }),
   pack: Type.String(),
+  thresholds: ThresholdsSchema,
   provider: Type.String(),
   refusedProviders: Type.Array(Type.Object({ provider: Type.String(), reason: Type.String() })),
   vision: Type.Object({ threads: count, queued: count, running: count }),
@@ -45,6 +47,7 @@ export interface StatusDeps {
   vision: Pick<VisionPool, 'info' | 'analyze'>;
   gallery: Pick<Gallery, 'info'>;
   pack: Pick<ReadyPack, 'id'>;
+  decision: Pick<Decision, 'meaning'>;
   metrics: Metrics;
   workers: number;
   events?: { info: () => { behind: number } };
@@ -52,7 +55,7 @@ export interface StatusDeps {
 
 /** `GET /api/v1/live`, `/ready`, `/selftest` and `/status`. */
 export function statusRoutes(app: App, deps: StatusDeps): void {
-  const { vision, gallery, pack, metrics, workers, events } = deps;
+  const { vision, gallery, pack, decision, metrics, workers, events } = deps;
 
   app.get(
     '/api/v1/live',
@@ -117,7 +120,7 @@ export function statusRoutes(app: App, deps: StatusDeps): void {
         response: { 200: StatusSchema, ...errorsOf(ErrorSchema, 500) },
       },
     },
-    () => {
+    ({ caller }) => {
       const { provider, refusedProviders, threads, queued, running } = vision.info();
       return {
         version: VERSION,
@@ -125,6 +128,7 @@ export function statusRoutes(app: App, deps: StatusDeps): void {
         pid: process.pid,
         workers,
         pack: pack.id,
+        thresholds: decision.meaning(caller.groups),
         provider,
         refusedProviders,
         vision: { threads, queued, running },
