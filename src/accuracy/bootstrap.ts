@@ -57,3 +57,17 @@ export function bootstrap(
     return { low: at(0.025), high: at(0.975) };
   });
 }
+
+/**
+ * Where not one of n failed, drawing anew tells nothing: every draw has none, too. The rate then lies below 3 / n with 95 %
+ * confidence (the rule of three: Hanley and Lippman-Hand, JAMA 1983; ISO/IEC 19795-1), n being what was tried
+ * independently of one another.
+ */
+export function orRuleOfThree(
+  interval: Interval | undefined,
+  rate: number,
+  tried: number,
+): Interval | undefined {
+  if (!interval || rate > 0 || tried === 0) return interval;
+  return { low: 0, high: Math.max(interval.high, Math.min(1, 3 / tried)) };
+}

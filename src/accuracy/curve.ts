@@ -21,7 +21,9 @@ export function curveOf(impostors: Impostors, source: string): Curve | undefined
   const steps = Math.max(1, Math.round(decades * A_DECADE));
   for (let i = steps; i >= 0; i--) {
     const rate = LARGEST_RATE * 10 ** ((-decades * i) / steps);
-    const distance = rounded(impostors.distanceAt(rate) ?? 0, 5);
+    const distance = rounded(impostors.distanceAt(rate) ?? 0, 6);
+    // Two people at the very same point are one, or a network that answers a constant.
+    if (distance === 0) continue;
     const last = points.at(-1);
     // Both must ascend: where several rates end at one distance, the largest is true of it.
     if (last?.[0] === distance) last[1] = rounded(rate, 4);

@@ -1,11 +1,13 @@
 /** What the searches of galleries come to: FPIR and FNIR, at given rates and at given thresholds. */
-import { bootstrap, type Interval } from './bootstrap.js';
+import { bootstrap, type Interval, orRuleOfThree } from './bootstrap.js';
 import { countBelow } from './impostors.js';
 import { type GallerySize, type Reference, REFERENCES, type Searches } from './identification.js';
 
 /** False positive identification rates that are told. */
 export const FPIR_LEVELS = [0.001, 0.01, 0.05] as const;
 const A_DECADE = 16;
+/** A rate at which less than half a person would be named is not told. */
+const LEAST_PEOPLE = 0.5;
 
 /** What a threshold does to searches. */
 export interface IdentificationPoint {
@@ -46,20 +48,23 @@ export function identify(
   const { size } = searches;
   const trial = arrange(searches, REFERENCES.indexOf(reference));
   const points: IdentificationPoint[] = [
-    ...FPIR_LEVELS.map((level) => ({ level, ...rates(trial, thresholdAt(trial, level)) })),
+    ...FPIR_LEVELS.filter((level) => level * differentPeople(trial.strangers.units) >= LEAST_PEOPLE).map(
+      (level) => ({ level, ...rates(trial, thresholdAt(trial, level)) }),
+    ),
     ...thresholds.map((threshold) => rates(trial, threshold)),
   ];
   const isTold = trial.strangers.distances.length > 0 && trial.people.length > 0;
   if (isTold) addIntervals(points, trial, units);
-  const people = (of: Iterable<number>) => new Set(of).size;
   return {
     ...{ size, reference },
-    nonMated: { searches: trial.strangers.units.length, people: people(trial.strangers.units) },
-    mated: { searches: trial.people.length, people: people(trial.people.map(({ unit }) => unit)) },
+    nonMated: { searches: trial.strangers.units.length, people: differentPeople(trial.strangers.units) },
+    mated: { searches: trial.people.length, people: differentPeople(trial.people.map(({ unit }) => unit)) },
     points: isTold ? points : [],
     det: isTold ? detOf(trial) : [],
   };
 }
+
+const differentPeople = (units: Iterable<number>) => new Set(units).size;
 
 interface Trial {
   /** Distance to the nearest person, ascending, and whose search it was. */
@@ -150,7 +155,12 @@ function addIntervals(points: IdentificationPoint[], { strangers, people }: Tria
     );
   });
   points.forEach((point, i) => {
-    const [fpir, fnir] = [intervals.at(2 * i), intervals.at(2 * i + 1)];
+    const fpir = orRuleOfThree(intervals.at(2 * i), point.fpir, differentPeople(strangers.units));
+    const fnir = orRuleOfThree(
+      intervals.at(2 * i + 1),
+      point.fnir,
+      differentPeople(people.map(({ unit }) => unit)),
+    );
     if (fpir && point.level === undefined) point.fpirInterval = fpir;
     if (fnir) point.fnirInterval = fnir;
   });

@@ -48,7 +48,8 @@ export function collectFaces(rows: readonly FaceRow[]): { faces: Faces; rowOf: I
   const numbered = rows.map((row, index) => ({
     ...{ row, index, label: labelOf(row.label), unit: unitOf(row.unit), isPerson: row.isPerson },
   }));
-  const isWhole = ({ row }: (typeof numbered)[number]) => row.enrolled !== undefined && row.probe !== undefined;
+  const isWhole = ({ row }: (typeof numbered)[number]) =>
+    row.enrolled !== undefined && row.probe !== undefined;
   const found = numbered.filter(isWhole);
   const length = found.at(0)?.row.probe?.length ?? 0;
   const flat = (of: (row: FaceRow) => Float32Array | undefined) => {

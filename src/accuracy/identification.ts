@@ -96,7 +96,14 @@ export function gatherSearches(faces: Faces, size: GallerySize): { visit: Visito
   const other = new Float64Array(REFERENCES.length);
 
   /** Distances to one person by each reference, the nearest so far kept. */
-  function offer(gallery: Gallery, place: number, each: number, at: number, row: Float32Array, into: Float64Array) {
+  function offer(
+    gallery: Gallery,
+    place: number,
+    each: number,
+    at: number,
+    row: Float32Array,
+    into: Float64Array,
+  ) {
     let nearest = Infinity;
     let sum = 0;
     for (let i = 0; i < each; i++) {

@@ -8,7 +8,9 @@ const STEP = 4 / STEPS;
 export interface Impostors {
   /** Pairs in all. */
   readonly pairs: number;
-  /** Distances of the nearest, ascending: every pair below `complete`. */
+  /** Up to this distance every pair is in `nearest`; Infinity: all are. */
+  readonly complete: number;
+  /** Distances of the nearest, ascending. */
   readonly nearest: Float64Array;
   /** Rows of each of those: the enrolled one and the probe. */
   readonly rows: Int32Array;
@@ -66,6 +68,7 @@ export class ImpostorCounter {
     const cut = this.#cut;
     return {
       pairs,
+      complete: cut,
       nearest,
       rows: Int32Array.from(order, (i) => this.#rows[i]),
       probes: Int32Array.from(order, (i) => this.#probes[i]),

@@ -29,7 +29,10 @@ export function openLookCache(folder: string, print: string, warn: (message: str
   let isBroken = false;
   const placeOf = (key: string) => {
     const name = createHash('sha256').update(`${print} ${key}`).digest('hex');
-    return { folder: path.join(folder, name.slice(0, 2)), file: path.join(folder, name.slice(0, 2), name.slice(2)) };
+    return {
+      folder: path.join(folder, name.slice(0, 2)),
+      file: path.join(folder, name.slice(0, 2), name.slice(2)),
+    };
   };
   return {
     async get(key) {
@@ -61,10 +64,14 @@ export function openLookCache(folder: string, print: string, warn: (message: str
  * What a pack's looks hang on: its networks, how it cuts faces, and the code of the vision room, which need not wait for
  * a new version to answer otherwise.
  */
-export async function packPrint(pack: ReadyPack, settings: Readonly<Record<string, unknown>>): Promise<string> {
+export async function packPrint(
+  pack: ReadyPack,
+  settings: Readonly<Record<string, unknown>>,
+): Promise<string> {
   const networks = Object.values(pack.detector).filter((value) => value.endsWith('.onnx'));
   const files = [...networks, pack.embedder.network].sort();
-  const { network: _network, ...cut } = pack.embedder;
+  // Where the files lie does not matter, what is in them does.
+  const cut = { ...pack.embedder, network: '' };
   const room = fileURLToPath(new URL('../vision/', import.meta.url));
   const hash = createHash('sha256').update(JSON.stringify([pack.id, pack.detector.kind, cut, settings]));
   for (const file of files) hash.update(await sha256OfFile(file));

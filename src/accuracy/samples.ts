@@ -1,9 +1,11 @@
 /** Which pictures are measured on, and whose they are. */
 import { createHash } from 'node:crypto';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { KaomonError } from '../errors.js';
 
+/** Deep enough for anybody's folders, an end to a link that leads back. */
+const MAX_DEPTH = 12;
 const PICTURE = /\.(jpe?g|png|webp|avif|gif|tiff?)$/i;
 
 /** One picture. ISO/IEC 19795-1 calls it a sample. */
@@ -66,7 +68,9 @@ async function listPeople(root: string, notes: string[]): Promise<Listed[]> {
     const isNested = found.length > 0 && found.every((file) => path.dirname(file) !== place);
     if (found.length === 0) notes.push(`${place} holds no picture.`);
     if (isNested && below.size > 1) {
-      notes.push(`${place} is taken for one person; if its ${below.size} folders are people, name it itself.`);
+      notes.push(
+        `${place} is taken for one person; if its ${below.size} folders are people, name it itself.`,
+      );
     }
     for (const file of found) listed.push({ file, label: place, unit: place, isPerson: true });
   }
@@ -116,7 +120,9 @@ async function withoutDoubles(listed: readonly Listed[], notes: string[]): Promi
   const first = new Map<string, Sample>();
   const samples: Sample[] = [];
   for (const one of listed) {
-    const sha256 = createHash('sha256').update(await readPicture(one.file)).digest('hex');
+    const sha256 = createHash('sha256')
+      .update(await readPicture(one.file))
+      .digest('hex');
     const known = first.get(sha256);
     if (known) {
       const whose = known.label === one.label ? '' : ' under another name';
@@ -147,21 +153,28 @@ async function readPicture(file: string): Promise<Uint8Array> {
   });
 }
 
+/** Links are followed: people's folders may lie elsewhere. */
 async function entriesOf(folder: string): Promise<{ files: string[]; folders: string[] }> {
   const entries = await readdir(folder, { withFileTypes: true }).catch((cause: unknown) => {
     throw new KaomonError('SETUP', `The folder ${folder} cannot be read.`, { cause });
   });
-  const names = (wanted: typeof entries) => wanted.map(({ name }) => name).sort();
-  return {
-    files: names(entries.filter((entry) => entry.isFile() && PICTURE.test(entry.name))),
-    folders: names(entries.filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'))),
-  };
+  const found = { files: [] as string[], folders: [] as string[] };
+  for (const entry of entries) {
+    if (entry.name.startsWith('.')) continue;
+    const kind = entry.isSymbolicLink()
+      ? await stat(path.join(folder, entry.name)).catch(() => entry)
+      : entry;
+    if (kind.isDirectory()) found.folders.push(entry.name);
+    else if (kind.isFile() && PICTURE.test(entry.name)) found.files.push(entry.name);
+  }
+  return { files: found.files.sort(), folders: found.folders.sort() };
 }
 
-async function picturesBelow(folder: string): Promise<string[]> {
+async function picturesBelow(folder: string, depth = 0): Promise<string[]> {
   const { files, folders } = await entriesOf(folder);
   const found = files.map((name) => path.join(folder, name));
-  for (const name of folders) found.push(...(await picturesBelow(path.join(folder, name))));
+  if (depth === MAX_DEPTH) return found;
+  for (const name of folders) found.push(...(await picturesBelow(path.join(folder, name), depth + 1)));
   return found;
 }
 

@@ -1,5 +1,5 @@
 /** One to one (ISO/IEC 19795-1): is this picture of that person? */
-import { bootstrap, createRandom, type Interval } from './bootstrap.js';
+import { bootstrap, createRandom, type Interval, orRuleOfThree } from './bootstrap.js';
 import { distanceOf, type Faces, type Visitor } from './faces.js';
 import { countBelow, ImpostorCounter, type Impostors } from './impostors.js';
 
@@ -10,6 +10,8 @@ const KEPT = 0.05;
 /** With fewer pairs than this all are kept. */
 const FEW = 200_000;
 const SAMPLE = 100_000;
+/** A rate of which fewer pairs than this tell nothing but chance is not told. */
+const LEAST_PAIRS = 3;
 /** Points of a DET curve a decade. */
 const A_DECADE = 16;
 
@@ -44,7 +46,8 @@ export interface Verification {
   fta: number;
   /** Where FMR and FNMR are one; undefined without pairs of both kinds. */
   eer: number | undefined;
-  levels: VerificationPoint[];
+  /** At the levels of {@link FMR_LEVELS} that the pairs can tell, then at the given thresholds. */
+  points: VerificationPoint[];
   /** FMR ascending. */
   det: { fmr: number; fnmr: number }[];
 }
@@ -53,7 +56,10 @@ export interface Verification {
  * Gathers the pairs while {@link compareAll} goes through them: every two pictures of different people once, the one
  * enrolled and the other a probe; every two of one person both ways.
  */
-export function gatherPairs(faces: Faces): { visit: Visitor; finish: () => { genuine: Genuine; impostors: Impostors } } {
+export function gatherPairs(faces: Faces): {
+  visit: Visitor;
+  finish: () => { genuine: Genuine; impostors: Impostors };
+} {
   const { label, unit, people } = faces;
   const counter = new ImpostorCounter(cutFor(faces));
   const genuine: { distance: number; unit: number }[] = [];
@@ -115,7 +121,7 @@ export function verify(
     return { ...(level !== undefined && { level }), threshold, fmr, fnmr, tar: (1 - fta) * (1 - fnmr) };
   };
   const told = FMR_LEVELS.flatMap((level) => {
-    const threshold = impostors.distanceAt(level);
+    const threshold = level * impostors.pairs < LEAST_PAIRS ? undefined : impostors.distanceAt(level);
     return threshold === undefined ? [] : [point(threshold, level)];
   });
   const points = [...told, ...thresholds.map((threshold) => point(threshold))];
@@ -124,7 +130,7 @@ export function verify(
     pairs: { genuine: genuine.distances.length, impostor: impostors.pairs },
     fta,
     eer: equalErrorRate(genuine, impostors),
-    levels: points,
+    points,
     det: detOf(impostors, fnmrAt),
   };
 }
@@ -142,13 +148,15 @@ function addIntervals(
   const intervals = bootstrap(faces.units, (weights) => {
     const drawn = weigh(weights);
     return points.flatMap(({ level, threshold }) => {
-      const limit = level === undefined ? threshold : drawn.distanceAt(level);
-      const fnmr = weightedMisses(genuine, weights, limit);
-      return [level === undefined ? drawn.rateBelow(threshold) : level, fnmr];
+      const isGiven = level === undefined;
+      const fnmr = weightedMisses(genuine, weights, isGiven ? threshold : drawn.distanceAt(level));
+      return [isGiven ? drawn.rateBelow(threshold) : level, fnmr];
     });
   });
+  const people = new Set(genuine.units).size;
   points.forEach((point, i) => {
-    const [fmr, fnmr] = [intervals.at(2 * i), intervals.at(2 * i + 1)];
+    const fmr = orRuleOfThree(intervals.at(2 * i), point.fmr, impostors.pairs);
+    const fnmr = orRuleOfThree(intervals.at(2 * i + 1), point.fnmr, people);
     if (fmr && point.level === undefined) point.fmrInterval = fmr;
     if (!fnmr) return;
     point.fnmrInterval = fnmr;
@@ -171,7 +179,10 @@ function weightedMisses({ distances, units }: Genuine, weights: Int32Array, limi
  * The impostor pairs of a draw: a pair of two units counts as often as both were drawn together; two draws of one unit
  * are the same person and no pair.
  */
-function impostorWeights({ count, label, unit, units }: Faces, { nearest, rows, probes }: Impostors) {
+function impostorWeights(
+  { count, label, unit, units }: Faces,
+  { complete, nearest, rows, probes }: Impostors,
+) {
   const sizes = new Float64Array(units);
   const labels = new Int32Array(units);
   for (let row = 0; row < count; row++) {
@@ -201,8 +212,8 @@ function impostorWeights({ count, label, unit, units }: Faces, { nearest, rows, 
       },
       /** NaN beyond the pairs that were kept one by one. */
       rateBelow(threshold: number): number {
+        if (pairs === 0 || threshold > complete) return NaN;
         const end = countBelow(nearest, threshold);
-        if (pairs === 0 || (end === nearest.length && end > 0 && nearest[end - 1] < threshold - 0.01)) return NaN;
         let below = 0;
         for (let i = 0; i < end; i++) below += weightOf(i);
         return below / pairs;
