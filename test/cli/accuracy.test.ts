@@ -10,7 +10,7 @@ import { temporaryFolder } from '../support/temporary.js';
 
 /** The report without the lines of progress before it. */
 const jsonOf = (text: string) =>
-  JSON.parse(text.slice(text.indexOf('\n{\n'))) as { notes: string[]; packs: PackReport[] };
+  JSON.parse(/^\{\n[^]*^\}$/m.exec(text)?.[0] ?? '') as { notes: string[]; packs: PackReport[] };
 
 describe('kaomon accuracy', () => {
   let people: string;
