@@ -120,6 +120,37 @@ export async function countOtherPacks({ folder, pack }: Layout): Promise<Record<
   return counts;
 }
 
+/** People with a face, by pack; see {@link enrolledPacks} in enrolled.ts. @param folder the gallery's */
+export async function countEnrolled(folder: string): Promise<Record<string, number>> {
+  const packs: { pack: string; people: string[] }[] = [];
+  for (const pack of await subfolders(folder)) {
+    if (RESERVED.includes(pack) || pack.startsWith('.')) continue;
+    const names = (await subfolders(path.join(folder, pack))).filter((name) => splitFaceId(name));
+    const people = names.map((name) => path.join(folder, pack, name));
+    if ((await countWithFaces(people, 1)) > 0) packs.push({ pack, people });
+  }
+  const exact = packs.length > 1;
+  const counts = packs.map(async ({ pack, people }) => [
+    pack,
+    exact ? await countWithFaces(people) : people.length,
+  ]);
+  return Object.fromEntries(await Promise.all(counts)) as Record<string, number>;
+}
+
+/** @param enough counted no further than this */
+async function countWithFaces(people: readonly string[], enough = Infinity): Promise<number> {
+  let count = 0;
+  const queue = people.values();
+  const readers = Array.from({ length: Math.min(READERS, enough) }, async () => {
+    for (const folder of queue) {
+      if (count >= enough) return;
+      if ((await countFaces(folder)) > 0) count += 1;
+    }
+  });
+  await Promise.all(readers);
+  return count;
+}
+
 async function countFaces(folder: string): Promise<number> {
   return (await namesIn(folder)).filter((file) => file.endsWith('.npy')).length;
 }

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { Type, type Static } from 'typebox';
 import { Value } from 'typebox/value';
 import { KaomonError } from '../errors.js';
-import { BUILDER_VERSION } from './component.js';
+import { BUILDER_VERSION, OLDEST_USABLE_BUILDER } from './component.js';
 import { renameSynced, sha256OfFile, statFile, withLock, writeSynced } from './files.js';
 import { toHalf } from './half.js';
 import { decodeModel, encodeModel, type GraphMessage } from './onnx-schema.js';
@@ -144,7 +144,9 @@ async function readManifest(folder: string): Promise<Static<typeof ManifestSchem
   } catch {
     return undefined;
   }
-  return Value.Check(ManifestSchema, manifest) && manifest.builder === BUILDER_VERSION ? manifest : undefined;
+  // Which network it is of, its checksum says.
+  if (!Value.Check(ManifestSchema, manifest)) return undefined;
+  return manifest.builder >= OLDEST_USABLE_BUILDER ? manifest : undefined;
 }
 
 /** Whether the form that is there is of this very network. */

@@ -16,6 +16,7 @@ interface Status {
   uptime: number;
   workers?: number;
   pack: string | { id: string; title?: string };
+  offer?: { title: string; command: string };
   provider?: string;
   refusedProviders?: { provider: string; reason: string }[];
   vision: { threads: number; queued: number; running: number; provider?: string };
@@ -45,6 +46,9 @@ function show(status: Status): void {
   const refused = status.refusedProviders ?? [];
   const entries: [string, string][] = [
     [words.model, title],
+    ...(status.offer
+      ? [[words.betterModel, words.changeOver(status.offer.title, status.offer.command)] as [string, string]]
+      : []),
     [words.provider, provider === 'cpu' ? 'CPU' : provider.toUpperCase()],
     ...refused.map(({ provider: name, reason }): [string, string] => [words.refusedProvider(name), reason]),
     [words.workers, words.workersAndThreads(status.workers ?? 1, vision.threads)],

@@ -183,6 +183,9 @@ export const EN = {
   undo: 'Undo',
 
   // Status
+  betterModel: 'Better model',
+  changeOver: (title: string, command: string) =>
+    `${title}. Everyone stays with the present one until you run: ${command}. It takes the pictures that were kept (KEEP_FACES); people without one must be enrolled again.`,
   provider: 'Runs on',
   refusedProvider: (name: string) => `Not on ${name}`,
   workers: 'Workers',

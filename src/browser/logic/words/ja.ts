@@ -176,6 +176,9 @@ export const JA: Words = {
   pictureRemoved: '画像を削除しました。',
   undo: '元に戻す',
 
+  betterModel: 'より良いモデル',
+  changeOver: (title, command) =>
+    `${title}。次のコマンドを実行するまで、登録済みの人は今のモデルのまま使えます: ${command}。保存した顔画像(KEEP_FACES)から作り直します。画像のない人は登録し直してください。`,
   provider: '実行環境',
   refusedProvider: (name) => `${name} を使えない理由`,
   workers: 'ワーカー',

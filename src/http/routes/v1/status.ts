@@ -21,6 +21,15 @@ const StatusSchema = Type.Object({
   workers: Type.Integer({ minimum: 1 }),
   pack: Type.String(),
   thresholds: ThresholdsSchema,
+  offer: Type.Optional(
+    Type.Object(
+      { pack: Type.String(), title: Type.String(), command: Type.String() },
+      {
+        description:
+          'A better pack that this machine has, while people are enrolled with another one. The command makes its gallery from the pictures that were kept; whoever has none is enrolled again.',
+      },
+    ),
+  ),
   provider: Type.String(),
   refusedProviders: Type.Array(Type.Object({ provider: Type.String(), reason: Type.String() })),
   vision: Type.Object({ threads: count, queued: count, running: count }),
@@ -46,7 +55,7 @@ const SelfTestSchema = Type.Object({
 export interface StatusDeps {
   vision: Pick<VisionPool, 'info' | 'analyze'>;
   gallery: Pick<Gallery, 'info'>;
-  pack: Pick<ReadyPack, 'id'>;
+  pack: Pick<ReadyPack, 'id' | 'offer'>;
   decision: Pick<Decision, 'meaning'>;
   metrics: Metrics;
   workers: number;
@@ -129,6 +138,7 @@ export function statusRoutes(app: App, deps: StatusDeps): void {
         workers,
         pack: pack.id,
         thresholds: decision.meaning(caller.groups),
+        ...(pack.offer && { offer: { ...pack.offer } }),
         provider,
         refusedProviders,
         vision: { threads, queued, running },
