@@ -77,7 +77,8 @@ export const ThresholdsSchema = Type.Object(
     }),
     pairs: Nullable(Type.Integer({ minimum: 1, description: 'Measured impostor pairs behind the rates.' })),
     beyondPairs: Type.Boolean({
-      description: 'The pairs cannot tell the rates of so near a threshold: they are what the pairs vouch for.',
+      description:
+        'The pairs cannot tell the rates of so near a threshold: they are what the pairs vouch for.',
     }),
     sentence: Type.String({ description: 'All of this for a person.' }),
   },

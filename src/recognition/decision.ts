@@ -135,7 +135,8 @@ function explain(
     falseNames >= 0.1
       ? `${Math.ceil(falseNames * 100 - 1e-9)} of 100 strangers are`
       : `1 of ${count(Math.floor(1 / falseNames + 1e-9))} strangers is`;
-  const limit = by === 'limit' ? ` No threshold is looser than an FMR of 1 in ${count(1 / LOOSEST_RATE)}.` : '';
+  const limit =
+    by === 'limit' ? ` No threshold is looser than an FMR of 1 in ${count(1 / LOOSEST_RATE)}.` : '';
   const beyond = beyondPairs ? ` The ${count(pairs)} pairs that were measured cannot tell of fewer.` : '';
   return `${fixed}With ${enrolled} enrolled at most ${named} given a name.${limit}${beyond}`;
 }

@@ -116,7 +116,9 @@ export function createStreamSession(deps: SessionDeps) {
     tellThresholds(identical, within);
     const found = tracks.update(plan, analysis, nearest, { now: now(), identical });
     deps.onRecognised?.(
-      found.map(({ match }) => ({ match: match && { ...match, odds: decision.odds(match.distance, within) } })),
+      found.map(({ match }) => ({
+        match: match && { ...match, odds: decision.odds(match.distance, within) },
+      })),
     );
     const answer = found.map((track) => describe(track, within));
     for (const [i, face] of faces.entries()) {

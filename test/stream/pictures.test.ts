@@ -5,6 +5,9 @@ import { after, before, describe, it } from 'node:test';
 import sharp from 'sharp';
 import type { Match } from '../../src/gallery/types.js';
 import type { ServerMessage } from '../../src/stream/protocol.js';
+import { loadConfig } from '../../src/config.js';
+import type { ReadyPack } from '../../src/models/types.js';
+import { createDecision } from '../../src/recognition/decision.js';
 import { createStreamSession } from '../../src/stream/session.js';
 import { RENEW } from '../../src/stream/tracks.js';
 import { type Analyzer, createAnalyzer } from '../../src/vision/analyzer.js';
@@ -36,10 +39,9 @@ async function frameOf(picture: Buffer, x: number): Promise<Buffer> {
 for (const id of ['mtcnn+faceapi', 'faceapi'] as const) {
   describe(`tracking faces of pictures with ${id}`, { skip: SHARED_MISSING }, () => {
     let analyzer: Analyzer;
-    let identical: number;
+    let pack: ReadyPack;
     before(async () => {
-      const pack = await benchPack(id);
-      ({ identical } = pack.thresholds);
+      pack = await benchPack(id);
       analyzer = await createAnalyzer({
         ...{ pack, providers: ['cpu'], threads: 1, maxPixels: 1_000_000, minFaceSize: 40 },
       });
@@ -85,7 +87,11 @@ for (const id of ['mtcnn+faceapi', 'faceapi'] as const) {
             return Promise.resolve(matches.sort((a, b) => a.distance - b.distance).slice(0, 1));
           },
         },
-        thresholds: { identical, sure: identical / 2 },
+        decision: createDecision({
+          pack,
+          config: loadConfig({}),
+          gallery: { searched: () => gallery.length },
+        }),
         ...{ maxFrameBytes: 1_000_000, minFaceSize: 40, groups: undefined },
         send: (message) => told(message),
         onFault: (error) => assert.fail(String(error)),

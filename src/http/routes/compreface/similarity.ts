@@ -8,7 +8,7 @@ const FACENET = { c0: 1.1817961, c1: 5.291995557 };
 const HALF = 0.01;
 /**
  * So many powers of ten does s / (1 - s) rise while (1 - FMR) / FMR rises by one. Chosen so that the thresholds which
- * CompreFace's clients carry lie where one wants to set one: 0.9 at an FMR of 1 in 2,700, 0.99 at 1 in 98,000. A right
+ * CompreFace's clients carry lie where one wants to set one: 0.9 at an FMR of 1 in 2,600, 0.99 at 1 in 97,000. A right
  * face is seldom farther away than that, and a stranger as near as one in a hundred is 0.5 (docs/compreface.md).
  */
 const STEEPNESS = 2 / 3;
@@ -23,9 +23,7 @@ export function similarityOf({
   curve,
   ...pack
 }: Pick<ReadyPack, 'embedder' | 'thresholds' | 'curve'>): (distance: number) => number {
-  const similarity = curve
-    ? (distance: number) => similarityAt(rateAt(curve, distance))
-    : published(pack);
+  const similarity = curve ? (distance: number) => similarityAt(rateAt(curve, distance)) : published(pack);
   return (distance) => Math.round(similarity(Math.max(0, distance)) * 1e5) / 1e5;
 }
 

@@ -103,7 +103,8 @@ export function v1VerifyRoutes(app: App, { verifier, maxUploadBytes }: VerifyDep
               Type.Number({
                 minimum: 0,
                 maximum: 4,
-                description: 'Squared L2. Default: `thresholds.pair` of health, which does not hang on the gallery.',
+                description:
+                  'Squared L2. Default: `thresholds.pair` of health, which does not hang on the gallery.',
               }),
             ),
           },
