@@ -24,7 +24,7 @@ export interface SessionOptions {
   /** Hold what each network answers at first to its fingerprint (models/fingerprints.ts). */
   selfCheck?: boolean;
   /** Opens sessions in the place of ONNX Runtime; for tests. */
-  createSession?: typeof InferenceSession.create;
+  createSession?: (file: string, options: InferenceSession.SessionOptions) => Promise<InferenceSession>;
 }
 
 export interface RefusedProvider {
@@ -196,7 +196,7 @@ export class Runtime {
 
   /** @param asWritten nothing of it optimised */
   async #openFile(file: string, place: SessionPlace, asWritten = false): Promise<Network> {
-    const { createSession = InferenceSession.create } = this.#options;
+    const { createSession = (...what) => InferenceSession.create(...what) } = this.#options;
     const options = sessionOptions(place);
     if (asWritten) options.graphOptimizationLevel = 'disabled';
     return this.#toNetwork(await this.#inTurn(place, () => createSession(file, options)), place);
