@@ -67,6 +67,8 @@ async function start(config: Config, log: Logger, shutdown: Shutdown): Promise<v
       for (const { provider, reason } of opened.info().refusedProviders) {
         log.warn({ provider, reason: reason.trim() }, 'This execution provider is not used');
       }
+      const { note } = opened.info();
+      if (note) log.info(note);
       shutdown.add({ name: 'vision threads', close: () => opened.close() });
       return opened;
     }),

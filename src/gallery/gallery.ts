@@ -7,12 +7,13 @@ import {
 } from '../events/event.js';
 import { announce } from './announce.js';
 import { createGroupOperations } from './group-operations.js';
+import { createCurrentIndex } from './index/current-index.js';
 import type { VectorIndex } from './index/vector-index.js';
 import { createMemory } from './memory.js';
 import { createPersonOperations } from './person-operations.js';
 import { findNearest } from './search.js';
 import { createSerialiser } from './serialiser.js';
-import type { EmbeddingStore } from './store.js';
+import type { EmbeddingStore, ReadPerson } from './store.js';
 import type { Gallery } from './types.js';
 
 export interface GalleryDeps {
@@ -44,8 +45,9 @@ export type Core = ReturnType<typeof createCore>;
  * from the event; what became of the person is read from the store, so that events may come twice or late.
  */
 export async function createGallery(deps: GalleryDeps): Promise<LiveGallery> {
-  const { pack, store, index } = deps;
-  const core = createCore(deps);
+  const { pack, store } = deps;
+  const index = createCurrentIndex(deps.index);
+  const core = createCore({ ...deps, index });
   const { memory, serialiser } = core;
   const contents = await store.load();
   memory.setGroups(contents.groups);
@@ -68,6 +70,8 @@ export async function createGallery(deps: GalleryDeps): Promise<LiveGallery> {
     ...createPersonOperations(core),
 
     nearest: (embedding, k, options = {}) => findNearest(memory, index, embedding, k, options),
+
+    searched: (groups) => (groups ? memory.facesIn(groups) : memory.faces.size),
 
     subscribe: (listener) => core.subscribe(listener),
 
@@ -130,13 +134,30 @@ function createCore({ store, index, journal = NO_JOURNAL }: GalleryDeps) {
     for (const listener of listeners) listener(change);
   };
 
+  /**
+   * A person with the vectors that memory needs. @param known ids of faces whose vectors it has
+   * @param without a face that is left out
+   */
+  async function read(
+    faceid: string,
+    known: ReadonlySet<string>,
+    without?: string,
+  ): Promise<ReadPerson | undefined> {
+    const readBut = async (ids: ReadonlySet<string>) => {
+      const person = await store.readPerson(faceid, ids);
+      return person && { ...person, faces: person.faces.filter(({ id }) => id !== without) };
+    };
+    const person = await readBut(known);
+    return person && memory.lacksVectors(person) ? readBut(new Set([without ?? ''])) : person;
+  }
+
   /** Makes memory what the store says of these people; of the groups when none is named. Call it holding their keys. */
   async function look(faceids: readonly string[]): Promise<void> {
     if (faceids.length === 0) memory.setGroups(await store.readGroups());
     const known = new Set(faceids.flatMap((faceid) => [...memory.faceIds(faceid)]));
-    const read = await Promise.all(faceids.map((faceid) => store.readPerson(faceid, known)));
+    const people = await Promise.all(faceids.map((faceid) => read(faceid, known)));
     // All at once: a moved person is never seen in both places, nor in none.
-    faceids.forEach((faceid, i) => memory.match(faceid, read[i]));
+    faceids.forEach((faceid, i) => memory.match(faceid, people[i]));
   }
 
   const keysOf = (faceids: readonly string[]) => (faceids.length > 0 ? faceids : [GROUPS_KEY]);
@@ -146,6 +167,7 @@ function createCore({ store, index, journal = NO_JOURNAL }: GalleryDeps) {
     memory,
     serialiser,
     tell,
+    read,
     look,
 
     /** As `look`, in turn with this process's own changes. */

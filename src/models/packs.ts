@@ -20,6 +20,7 @@ export interface Pack {
   readonly cut?: Pick<ReadyEmbedder, 'alignment' | 'padding' | 'views'>;
   /** Those in force where there is no curve. */
   readonly thresholds: Thresholds;
+  /** Left out: not measured. */
   readonly curve?: Curve;
 }
 

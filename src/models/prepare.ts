@@ -192,6 +192,7 @@ async function prepareOwn(pack: OwnPack, context: ComponentContext): Promise<Rea
     },
     ageGender: await prepareAgeGender(context),
     thresholds: pack.thresholds,
+    ...(pack.curve && { curve: pack.curve }),
   };
 }
 

@@ -3,10 +3,11 @@ import sharp from 'sharp';
 import type { Gallery } from '../../../gallery/types.js';
 import { type Metrics, STAGES } from '../../../metrics/metrics.js';
 import type { ReadyPack } from '../../../models/types.js';
+import type { Decision } from '../../../recognition/decision.js';
 import { VERSION } from '../../../version.js';
 import type { VisionPool } from '../../../vision/types.js';
 import type { App } from '../../app-type.js';
-import { ErrorSchema, errorsOf, Nullable } from '../../schemas.js';
+import { ErrorSchema, errorsOf, Nullable, ThresholdsSchema } from '../../schemas.js';
 
 const tags = ['server'];
 const count = Type.Integer({ minimum: 0 });
@@ -19,6 +20,7 @@ const StatusSchema = Type.Object({
   pid: count,
   workers: Type.Integer({ minimum: 1 }),
   pack: Type.String(),
+  thresholds: ThresholdsSchema,
   offer: Type.Optional(
     Type.Object(
       { pack: Type.String(), title: Type.String(), command: Type.String() },
@@ -30,7 +32,14 @@ const StatusSchema = Type.Object({
   ),
   provider: Type.String(),
   refusedProviders: Type.Array(Type.Object({ provider: Type.String(), reason: Type.String() })),
-  vision: Type.Object({ threads: count, queued: count, running: count }),
+  vision: Type.Object({
+    threads: count,
+    queued: count,
+    running: count,
+    note: Type.Optional(
+      Type.String({ description: 'How the settings were followed, where it is not plain.' }),
+    ),
+  }),
   gallery: Type.Record(Type.String(), Type.Unknown(), { description: 'As in /api/v1/health.' }),
   requests: Type.Object({ total: count, errors: count, perSecond: Type.Number({ minimum: 0 }) }),
   stages: Type.Object(Object.fromEntries(STAGES.map((stage) => [stage, StageSchema])), {
@@ -53,6 +62,7 @@ const SelfTestSchema = Type.Object({
 export interface StatusDeps {
   vision: Pick<VisionPool, 'info' | 'analyze'>;
   gallery: Pick<Gallery, 'info'>;
+  decision: Pick<Decision, 'meaning'>;
   pack: Pick<ReadyPack, 'id' | 'offer'>;
   metrics: Metrics;
   workers: number;
@@ -61,7 +71,7 @@ export interface StatusDeps {
 
 /** `GET /api/v1/live`, `/ready`, `/selftest` and `/status`. */
 export function statusRoutes(app: App, deps: StatusDeps): void {
-  const { vision, gallery, pack, metrics, workers, events } = deps;
+  const { vision, gallery, pack, decision, metrics, workers, events } = deps;
 
   app.get(
     '/api/v1/live',
@@ -126,18 +136,19 @@ export function statusRoutes(app: App, deps: StatusDeps): void {
         response: { 200: StatusSchema, ...errorsOf(ErrorSchema, 500) },
       },
     },
-    () => {
-      const { provider, refusedProviders, threads, queued, running } = vision.info();
+    ({ caller }) => {
+      const { provider, refusedProviders, threads, queued, running, note } = vision.info();
       return {
         version: VERSION,
         uptime: Math.round(process.uptime()),
         pid: process.pid,
         workers,
         pack: pack.id,
+        thresholds: decision.meaning(caller.groups),
         ...(pack.offer && { offer: { ...pack.offer } }),
         provider,
         refusedProviders,
-        vision: { threads, queued, running },
+        vision: { threads, queued, running, ...(note && { note }) },
         gallery: { ...gallery.info() },
         requests: metrics.requests(),
         stages: metrics.stages(),
