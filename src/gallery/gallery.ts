@@ -71,6 +71,8 @@ export async function createGallery(deps: GalleryDeps): Promise<LiveGallery> {
 
     nearest: (embedding, k, options = {}) => findNearest(memory, index, embedding, k, options),
 
+    searched: (groups) => (groups ? memory.facesIn(groups) : memory.faces.size),
+
     subscribe: (listener) => core.subscribe(listener),
 
     async apply(event) {

@@ -28,6 +28,8 @@ interface Answers {
   enrol: Face;
   nearest: { faceid: string; face: string; distance: number } | null;
   snapshot: Snapshot;
+  searched: number;
+  threshold: number;
   changes: { kind: string; faceid?: string; face?: string }[];
   seen: number | null;
   state: LinkState | null;
