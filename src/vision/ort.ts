@@ -196,10 +196,11 @@ export class Runtime {
 
   /** @param asWritten nothing of it optimised */
   async #openFile(file: string, place: SessionPlace, asWritten = false): Promise<Network> {
-    const { createSession = (...what) => InferenceSession.create(...what) } = this.#options;
+    const { createSession } = this.#options;
     const options = sessionOptions(place);
     if (asWritten) options.graphOptimizationLevel = 'disabled';
-    return this.#toNetwork(await this.#inTurn(place, () => createSession(file, options)), place);
+    const create = () => createSession?.(file, options) ?? InferenceSession.create(file, options);
+    return this.#toNetwork(await this.#inTurn(place, create), place);
   }
 
   /** Opens an optimised network on the very bytes of its file: no session has weights of its own. */
