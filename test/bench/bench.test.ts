@@ -103,6 +103,7 @@ describe('the benchmark', () => {
   it('has real faces before it in every clone, as many as a frame’s name says', async () => {
     const { MODELS_DIR } = loadConfig({});
     const pack = await preparePack('faceapi', { modelsDir: MODELS_DIR });
+    assert.ok(pack.detector.kind === 'ssd');
     const detector = await createSsdDetector(new Runtime({ providers: ['cpu'], threads: 1 }), pack.detector);
     const found: Record<string, number> = {};
     for (const name of ['no face', '1 face', '6 faces', '32 faces'] as const) {
