@@ -37,7 +37,8 @@ export const SettingsSchema = Type.Object({
   MODEL_PACK: Type.String({
     default: 'auto',
     pattern: '^[a-z0-9][a-z0-9+._-]{0,63}$',
-    description: '`auto`, `facenet`, `faceapi`, `mtcnn+faceapi` or the name of a pack of your own.',
+    description:
+      '`auto` (the pack that people are enrolled with; where nobody is, the best that can be had), `facenet`, `mtcnn+fr`, `mtcnn+faceapi-chip`, `faceapi-chip`, `mtcnn+faceapi`, `faceapi` or the name of a pack of your own.',
   }),
   MODEL_MIRROR: Type.String({
     default: '',
@@ -52,7 +53,7 @@ export const SettingsSchema = Type.Object({
       minimum: 0,
       maximum: 4,
       description:
-        'Fixes the threshold: a face is named below this squared L2 distance. Unset: `FALSE_NAMES` and the people enrolled say, or the pack where nobody measured it.',
+        'Fixes the threshold: a face is named below this squared L2 distance. Unset: `FALSE_NAMES` and the faces enrolled say, or the pack where nobody measured it.',
     }),
   ),
   FALSE_NAMES: Type.Number({
@@ -60,7 +61,7 @@ export const SettingsSchema = Type.Object({
     minimum: 1e-6,
     maximum: 0.5,
     description:
-      'Part of the strangers that may be given a name; the threshold follows it as people come and go (docs/thresholds.md).',
+      'Part of the strangers that may be given a name; the threshold follows it as faces come and go (docs/thresholds.md).',
   }),
   MIN_FACE_SIZE: Type.Integer({
     default: 20,

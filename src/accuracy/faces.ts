@@ -89,32 +89,61 @@ export function compareAll(
   visitors: readonly Visitor[],
   onProbe?: (done: number) => void,
 ): void {
-  const row = new Float32Array(faces.count);
-  for (let probe = 0; probe < faces.count; probe++) {
-    const upTo = Math.max(enrollable, probe);
-    for (let i = 0; i < upTo; i++) row[i] = distanceOf(faces, i, probe);
-    const distances = row.subarray(0, upTo);
-    for (const visit of visitors) visit(probe, distances);
-    onProbe?.(probe + 1);
+  const { count } = faces;
+  const rows = Array.from({ length: TOGETHER }, () => new Float32Array(count));
+  for (let first = 0; first < count; first += TOGETHER) {
+    const last = Math.min(first + TOGETHER, count) - 1;
+    fillRows(faces, Math.max(enrollable, last), first, last, rows);
+    for (let probe = first; probe <= last; probe++) {
+      const distances = rows[probe - first].subarray(0, Math.max(enrollable, probe));
+      for (const visit of visitors) visit(probe, distances);
+      onProbe?.(probe + 1);
+    }
   }
 }
 
-/** Squared L2 distance of an enrolled row and a probe, 0 to 4: of unit vectors it is 2 less twice their product. */
+/** Probes that are compared in one go: each number of an enrolled row is fetched once for all of them. */
+const TOGETHER = 4;
+
+/** Distances of the probes `first` to `last` from the enrolled rows before `upTo`. */
+function fillRows(
+  faces: Faces,
+  upTo: number,
+  first: number,
+  last: number,
+  rows: readonly Float32Array[],
+): void {
+  const { enrolled, probes, length } = faces;
+  const [row0, row1, row2, row3] = rows;
+  // Beyond the last probe the last one is compared again, and not looked at.
+  const [p0, p1, p2, p3] = rows.map((_, i) => Math.min(first + i, last) * length);
+  for (let row = 0; row < upTo; row++) {
+    const from = row * length;
+    let [s0, s1, s2, s3] = [0, 0, 0, 0];
+    for (let i = 0; i < length; i++) {
+      const value = enrolled[from + i];
+      s0 += value * probes[p0 + i];
+      s1 += value * probes[p1 + i];
+      s2 += value * probes[p2 + i];
+      s3 += value * probes[p3 + i];
+    }
+    row0[row] = toDistance(s0);
+    row1[row] = toDistance(s1);
+    row2[row] = toDistance(s2);
+    row3[row] = toDistance(s3);
+  }
+}
+
+/** Of unit vectors the squared L2 distance is 2 less twice their product; rounding must not lead out of 0 to 4. */
+const toDistance = (product: number) => Math.min(4, Math.max(0, 2 - 2 * product));
+
+/** Squared L2 distance of an enrolled row and a probe, 0 to 4. */
 export function distanceOf({ enrolled, probes, length }: Faces, row: number, probe: number): number {
-  const product = dot(enrolled, row * length, probes, probe * length, length);
-  return Math.min(4, Math.max(0, 2 - 2 * product));
+  return toDistance(dot(enrolled, row * length, probes, probe * length, length));
 }
 
-/** Four sums at once: one would wait for itself. */
 export function dot(a: Float32Array, from: number, b: Float32Array, at: number, length: number): number {
-  let [s0, s1, s2, s3] = [0, 0, 0, 0];
-  let i = 0;
-  for (; i + 3 < length; i += 4) {
-    s0 += a[from + i] * b[at + i];
-    s1 += a[from + i + 1] * b[at + i + 1];
-    s2 += a[from + i + 2] * b[at + i + 2];
-    s3 += a[from + i + 3] * b[at + i + 3];
-  }
-  for (; i < length; i++) s0 += a[from + i] * b[at + i];
-  return s0 + s1 + s2 + s3;
+  let sum = 0;
+  for (let i = 0; i < length; i++) sum += a[from + i] * b[at + i];
+  return sum;
 }

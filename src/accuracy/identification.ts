@@ -16,6 +16,9 @@ export interface GallerySize {
   filling: number;
 }
 
+/** So many faces a search of the gallery goes through. */
+export const facesIn = ({ people, faces, filling }: GallerySize): number => people * faces + filling;
+
 /** What galleries of one size answered; several of them, each of other people, one after the other. */
 export interface Searches {
   size: GallerySize;

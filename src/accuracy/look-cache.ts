@@ -6,13 +6,16 @@ import { fileURLToPath } from 'node:url';
 import { deserialize, serialize } from 'node:v8';
 import { sha256OfFile } from '../models/files.js';
 import type { ReadyPack } from '../models/types.js';
-import type { Look } from './looks.js';
+import type { Seen } from './looks.js';
 
 export interface LookCache {
   /** @returns undefined when there is none, or it cannot be read */
-  get(key: string): Promise<Look | undefined>;
-  put(key: string, look: Look): Promise<void>;
+  get(key: string): Promise<Seen | undefined>;
+  put(key: string, seen: Seen): Promise<void>;
 }
+
+/** Of what is kept; another form, another number. */
+const FORMAT = 1;
 
 /** Keeps nothing. */
 export const NO_CACHE: LookCache = {
@@ -37,20 +40,18 @@ export function openLookCache(folder: string, print: string, warn: (message: str
   return {
     async get(key) {
       try {
-        const { faces, embedding, ...rest } = deserialize(await readFile(placeOf(key).file)) as Look;
-        // A vector that shares memory with the file's buffer would keep all of it.
-        return { faces, ...rest, ...(embedding && { embedding: Float32Array.from(embedding) }) };
+        return deserialize(await readFile(placeOf(key).file)) as Seen;
       } catch {
         return undefined;
       }
     },
-    async put(key, look) {
+    async put(key, seen) {
       if (isBroken) return;
       const place = placeOf(key);
       try {
         await mkdir(place.folder, { recursive: true });
         const own = `${place.file}.${process.pid}`;
-        await writeFile(own, serialize(look));
+        await writeFile(own, serialize(seen));
         await rename(own, place.file);
       } catch (error) {
         isBroken = true;
@@ -73,7 +74,9 @@ export async function packPrint(
   // Where the files lie does not matter, what is in them does.
   const cut = { ...pack.embedder, network: '' };
   const room = fileURLToPath(new URL('../vision/', import.meta.url));
-  const hash = createHash('sha256').update(JSON.stringify([pack.id, pack.detector.kind, cut, settings]));
+  const hash = createHash('sha256').update(
+    JSON.stringify([FORMAT, pack.id, pack.detector.kind, cut, settings]),
+  );
   for (const file of files) hash.update(await sha256OfFile(file));
   const names = await readdir(room, { recursive: true });
   for (const name of names.filter((file) => file.endsWith('.js')).sort()) {

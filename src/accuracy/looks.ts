@@ -1,13 +1,23 @@
 /** Every picture looked at as the product looks at it: once as a probe, and once as it would be enrolled. */
 import { readFile } from 'node:fs/promises';
 import { KaomonError } from '../errors.js';
-import type { AnalysedFace, Analysis, AnalyzeOptions, VisionPool } from '../vision/types.js';
+import type { AnalyzeOptions, Box, VisionPool } from '../vision/types.js';
 import type { LookCache } from './look-cache.js';
 
 /** Which face of a picture is the one that its folder names. */
 export type WhichFace = 'largest' | 'centre';
 
-/** What a look at a picture gave. */
+/** All that a look at a picture saw; this is what is kept. */
+export interface Seen {
+  width: number;
+  height: number;
+  /** Largest first. */
+  faces: { box: Box; eyes?: number; embedding?: Float32Array }[];
+  /** Why the picture could not be looked at. */
+  problem?: string;
+}
+
+/** What a look at a picture gave of the one person that it is of. */
 export interface Look {
   /** Faces in the picture. */
   faces: number;
@@ -50,13 +60,13 @@ export async function lookAtAll(tasks: readonly Task[], settings: LookSettings):
   let done = 0;
   const work = async () => {
     for (const [i, task] of queue) {
-      const key = `${task.key} ${which} ${JSON.stringify(task.options)}`;
-      let look = await cache.get(key);
-      if (!look) {
-        look = await lookAt(task, settings);
-        await cache.put(key, look);
+      const key = `${task.key} ${JSON.stringify(task.options)}`;
+      let seen = await cache.get(key);
+      if (!seen) {
+        seen = await lookAt(task, settings);
+        await cache.put(key, seen);
       }
-      looks[i] = look;
+      looks[i] = chooseFace(seen, which);
       done += 1;
       onLook?.(done, tasks.length);
     }
@@ -70,30 +80,33 @@ export async function readOwn(file: string): Promise<Uint8Array> {
   return new Uint8Array(await readFile(file));
 }
 
-async function lookAt({ read, options }: Task, { vision, which }: LookSettings): Promise<Look> {
-  let analysis: Analysis;
+async function lookAt({ read, options }: Task, { vision }: LookSettings): Promise<Seen> {
   try {
-    analysis = await vision.analyze(await read(), options);
+    const { width, height, faces } = await vision.analyze(await read(), options);
+    return {
+      ...{ width, height },
+      faces: faces.map(({ box, landmarks, embedding }) => ({
+        box,
+        ...(landmarks && { eyes: Math.hypot(landmarks[2] - landmarks[0], landmarks[3] - landmarks[1]) }),
+        ...(embedding && { embedding }),
+      })),
+    };
   } catch (error) {
     if (error instanceof KaomonError && error.code.startsWith('IMAGE_')) {
-      return { faces: 0, problem: error.message };
+      return { width: 0, height: 0, faces: [], problem: error.message };
     }
     throw error;
   }
-  const face = which === 'largest' ? analysis.faces.at(0) : nearestToCentre(analysis);
-  const eyes = face && distanceOfEyes(face);
+}
+
+function chooseFace({ width, height, faces, problem }: Seen, which: WhichFace): Look {
+  const away = ({ box: { x1, y1, x2, y2 } }: Seen['faces'][number]) =>
+    Math.hypot(x1 + x2 - width, y1 + y2 - height);
+  const face = (which === 'largest' ? faces : faces.toSorted((a, b) => away(a) - away(b))).at(0);
   return {
-    faces: analysis.faces.length,
+    faces: faces.length,
     ...(face?.embedding && { embedding: face.embedding }),
-    ...(eyes !== undefined && { eyes }),
+    ...(face?.eyes !== undefined && { eyes: face.eyes }),
+    ...(problem !== undefined && { problem }),
   };
-}
-
-function nearestToCentre({ width, height, faces }: Analysis): AnalysedFace | undefined {
-  const away = ({ box: { x1, y1, x2, y2 } }: AnalysedFace) => Math.hypot(x1 + x2 - width, y1 + y2 - height);
-  return faces.toSorted((a, b) => away(a) - away(b)).at(0);
-}
-
-function distanceOfEyes({ landmarks }: AnalysedFace): number | undefined {
-  return landmarks && Math.hypot(landmarks[2] - landmarks[0], landmarks[3] - landmarks[1]);
 }

@@ -9,7 +9,14 @@ import type { ConditionFigures } from './conditions.js';
 import { curveOf, proposeThresholds } from './curve.js';
 import { type Identification, type IdentificationPoint, identify } from './error-rates.js';
 import { collectFaces, compareAll, type Faces, type Visitor } from './faces.js';
-import { fillingRows, gallerySizes, type GallerySize, gatherSearches, REFERENCES } from './identification.js';
+import {
+  facesIn,
+  fillingRows,
+  gallerySizes,
+  type GallerySize,
+  gatherSearches,
+  REFERENCES,
+} from './identification.js';
 import { type Look, lookAtAll, type LookSettings, readOwn, type Task } from './looks.js';
 import type { Sample } from './samples.js';
 import { findSuspects } from './suspects.js';
@@ -94,15 +101,14 @@ export async function measurePack(
   const found = pairs.finish();
   const suspects = findSuspects(faces, found, own.nearest);
 
-  const decisionOf = (people: number) =>
-    createDecision({ pack, config, gallery: { searched: () => people } });
-  const thresholdOf = (people: number) => decisionOf(people).threshold();
+  const decisionOf = (count: number) => createDecision({ pack, config, gallery: { searched: () => count } });
+  const thresholdOf = (count: number) => decisionOf(count).threshold();
   const answers = searches.map((search) => search.finish());
   const identification = answers.flatMap((answer) =>
     REFERENCES.map((reference) => {
-      const { people, filling } = answer.size;
+      const { size } = answer;
       // The product compares with both.
-      const thresholds = reference === 'both' ? [thresholdOf(people + filling)] : [];
+      const thresholds = reference === 'both' ? [thresholdOf(facesIn(size))] : [];
       return identify(answer, reference, faces.units, thresholds);
     }),
   );
@@ -200,12 +206,11 @@ function inForce(
       .filter(({ level }) => level === undefined)
       .map((point) => {
         const fmr = rateBelow(point.threshold);
-        const people = size.people + size.filling;
         return {
           ...{ ...point, size, aim: curve && IDENTICAL_DISTANCE === undefined ? FALSE_NAMES : undefined },
           predicted: {
-            byPeople: falsePositiveRate(fmr, people),
-            byFaces: falsePositiveRate(fmr, size.people * size.faces + size.filling),
+            byPeople: falsePositiveRate(fmr, size.people + size.filling),
+            byFaces: falsePositiveRate(fmr, facesIn(size)),
           },
         };
       }),

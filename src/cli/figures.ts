@@ -43,10 +43,10 @@ const TABLES: Record<string, { document: string; rows: (given: Given) => Cells[]
   thresholds: {
     document: 'thresholds.md',
     rows: ({ packs, falseNames }) => [
-      ['pack', ...SIZES.map((people) => `${count(people)} people`), 'two faces'],
+      ['pack', ...SIZES.map((faces) => `${count(faces)} faces`), 'two faces'],
       ...packs.map((pack) => {
-        const decisions = SIZES.map((people) =>
-          createDecision({ pack, config: { FALSE_NAMES: falseNames }, gallery: { searched: () => people } }),
+        const decisions = SIZES.map((faces) =>
+          createDecision({ pack, config: { FALSE_NAMES: falseNames }, gallery: { searched: () => faces } }),
         );
         const cells = pack.curve
           ? decisions.map((one) => `${places(one.threshold())} / ${places(one.sure())}`)
@@ -81,18 +81,18 @@ const TABLES: Record<string, { document: string; rows: (given: Given) => Cells[]
     document: 'thresholds.md',
     rows: ({ falseNames }) => [
       [
-        'people searched',
+        'faces searched',
         `FMR for FALSE_NAMES=${falseNames}`,
         'strangers named then',
         `strangers named by a threshold fixed at FMR ${oneIn(LOOSEST_RATE)}`,
       ],
-      ...[1, ...SIZES].map((people) => {
-        const rate = Math.min(LOOSEST_RATE, falseMatchRateFor(falseNames, people));
+      ...[1, ...SIZES].map((faces) => {
+        const rate = Math.min(LOOSEST_RATE, falseMatchRateFor(falseNames, faces));
         return [
-          count(people),
+          count(faces),
           oneIn(rate),
-          percent(falsePositiveRate(rate, people)),
-          percent(falsePositiveRate(LOOSEST_RATE, people)),
+          percent(falsePositiveRate(rate, faces)),
+          percent(falsePositiveRate(LOOSEST_RATE, faces)),
         ];
       }),
     ],

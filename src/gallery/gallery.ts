@@ -71,7 +71,7 @@ export async function createGallery(deps: GalleryDeps): Promise<LiveGallery> {
 
     nearest: (embedding, k, options = {}) => findNearest(memory, index, embedding, k, options),
 
-    searched: (groups) => memory.searched(groups),
+    searched: (groups) => (groups ? memory.facesIn(groups) : memory.faces.size),
 
     subscribe: (listener) => core.subscribe(listener),
 

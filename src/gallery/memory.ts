@@ -14,19 +14,11 @@ export function createMemory(index: VectorIndex) {
   const faces = new Map<string, Face>();
   const peopleOf = new Map<string, number>();
   const facesOf = new Map<string, number>();
-  /** People with a face, whom a search goes through: of all groups, and of each. */
-  let searched = 0;
-  const searchedOf = new Map<string, number>();
   const templates = createTemplates(index);
   let stored: Group[] = [];
 
   const count = (counts: Map<string, number>, groupid: string, by: number) =>
     counts.set(groupid, (counts.get(groupid) ?? 0) + by);
-
-  function countSearched(groupid: string, by: number): void {
-    searched += by;
-    count(searchedOf, groupid, by);
-  }
 
   /** Oldest first, as `Person.faces` is. */
   function insert(person: Person, face: Face): void {
@@ -61,17 +53,14 @@ export function createMemory(index: VectorIndex) {
     insert(person, face);
     date(person);
     count(facesOf, person.groupid, 1);
-    if (person.faces.length === 1) countSearched(person.groupid, 1);
   }
 
   function dropFace(person: Person, id: string): void {
-    const before = person.faces.length;
     index.remove(id);
     faces.delete(id);
     person.faces = person.faces.filter((face) => face.id !== id);
     date(person);
     count(facesOf, person.groupid, -1);
-    if (before > 0 && person.faces.length === 0) countSearched(person.groupid, -1);
   }
 
   function drop(faceid: string): void {
@@ -94,10 +83,6 @@ export function createMemory(index: VectorIndex) {
     /** Faces of people of these groups. */
     facesIn: (groups: Iterable<string>): number =>
       [...groups].reduce((sum, groupid) => sum + (facesOf.get(groupid) ?? 0), 0),
-
-    /** People with a face; of these groups, or of all. */
-    searched: (groups?: Iterable<string>): number =>
-      groups ? [...groups].reduce((sum, groupid) => sum + (searchedOf.get(groupid) ?? 0), 0) : searched,
 
     peopleIn: (groupid: string): Person[] =>
       (peopleOf.get(groupid) ?? 0) === 0

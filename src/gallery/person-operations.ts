@@ -1,6 +1,7 @@
 import { KaomonError } from '../errors.js';
 import type { ChangeKind, GalleryChange } from '../events/event.js';
 import { kept } from './announce.js';
+import { checkEmbedding } from './embedding.js';
 import { nameFace } from './face-name.js';
 import type { Core } from './gallery.js';
 import { requireGroup } from './group-operations.js';
@@ -156,6 +157,7 @@ export function createPersonOperations(core: Core): PersonOperations {
 
     async enrol({ groupid, userid, username, automatic = false, at = new Date(), crop }, embedding) {
       const faceid = checkPerson({ groupid, userid });
+      checkEmbedding(embedding);
       await requireGroup(core, groupid);
       const vector = embedding.slice();
       const face: Face = {

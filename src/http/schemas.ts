@@ -62,10 +62,10 @@ export const ThresholdsSchema = Type.Object(
       maximum: 4,
       description: "Two single faces are one person's below it: the default of `verify`.",
     }),
-    people: Type.Integer({ minimum: 0, description: 'So many are searched: those with a face.' }),
-    by: Type.Enum(['people', 'limit', 'setting', 'pack'], {
+    faces: Type.Integer({ minimum: 0, description: 'So many faces are searched.' }),
+    by: Type.Enum(['faces', 'limit', 'setting', 'pack'], {
       description:
-        'What sets `identical`: the people searched, the loosest FMR there may be, `IDENTICAL_DISTANCE`, or the pack.',
+        'What sets `identical`: the faces searched, the loosest FMR there may be, `IDENTICAL_DISTANCE`, or the pack.',
     }),
     falseNames: Nullable({
       ...part,

@@ -15,7 +15,7 @@ import {
 } from './odds.js';
 
 /**
- * No threshold is looser than this FMR. With few people enrolled FALSE_NAMES alone would give each of them a name for
+ * No threshold is looser than this FMR. With few faces enrolled FALSE_NAMES alone would give each of them a name for
  * one stranger in a hundred, though faces beyond this rate are hardly ever the right person's (docs/thresholds.md).
  */
 export const LOOSEST_RATE = 1e-3;
@@ -38,10 +38,10 @@ export interface Meaning {
   sure: number;
   /** Two single faces are one person's below it: the default of a verification. */
   pair: number;
-  /** So many are searched. */
-  people: number;
-  /** What sets `identical`: the people searched, the loosest rate there may be, IDENTICAL_DISTANCE, or the pack. */
-  by: 'people' | 'limit' | 'setting' | 'pack';
+  /** So many faces are searched: a person with three gives a stranger three chances (docs/accuracy.md). */
+  faces: number;
+  /** What sets `identical`: the faces searched, the loosest rate there may be, IDENTICAL_DISTANCE, or the pack. */
+  by: 'faces' | 'limit' | 'setting' | 'pack';
   /** The part of strangers who are given a name at most, 0 to 1; null: nobody measured it. */
   falseNames: number | null;
   /** The FMR at `identical`: of pairs of two people so many lie nearer, at most. */
@@ -58,7 +58,7 @@ export interface Meaning {
 export type Decision = ReturnType<typeof createDecision>;
 
 /**
- * Where the pack has a curve, thresholds follow it and the people searched, as many as there are at the moment of the
+ * Where the pack has a curve, thresholds follow it and the faces searched, as many as there are at the moment of the
  * question; IDENTICAL_DISTANCE fixes the one below which a face is named. Without a curve they are the pack's.
  */
 export function createDecision({ pack, config, gallery }: DecisionDeps) {
@@ -66,23 +66,23 @@ export function createDecision({ pack, config, gallery }: DecisionDeps) {
   const { IDENTICAL_DISTANCE: setting, FALSE_NAMES } = config;
   const pair = setting ?? (curve ? distanceAt(curve, PAIR_RATE) : thresholds.identical);
   const without = setting ?? thresholds.identical;
-  let last = { people: -1, identical: 0, sure: 0 };
+  let last = { faces: -1, identical: 0, sure: 0 };
 
-  function thresholdsFor(people: number): { identical: number; sure: number } {
+  function thresholdsFor(faces: number): { identical: number; sure: number } {
     if (!curve) return { identical: without, sure: Math.min(thresholds.sure, without) };
     // A camera asks for every face, and people come seldom.
-    if (last.people !== people) {
-      const rateOf = (part: number) => Math.min(LOOSEST_RATE, falseMatchRateFor(part, Math.max(1, people)));
+    if (last.faces !== faces) {
+      const rateOf = (part: number) => Math.min(LOOSEST_RATE, falseMatchRateFor(part, Math.max(1, faces)));
       const identical = setting ?? distanceAt(curve, rateOf(FALSE_NAMES));
-      last = { people, identical, sure: Math.min(identical, distanceAt(curve, rateOf(SURE_RATE))) };
+      last = { faces, identical, sure: Math.min(identical, distanceAt(curve, rateOf(SURE_RATE))) };
     }
     return last;
   }
 
-  function setBy(people: number): Meaning['by'] {
+  function setBy(faces: number): Meaning['by'] {
     if (setting !== undefined) return 'setting';
     if (!curve) return 'pack';
-    return falseMatchRateFor(FALSE_NAMES, Math.max(1, people)) > LOOSEST_RATE ? 'limit' : 'people';
+    return falseMatchRateFor(FALSE_NAMES, Math.max(1, faces)) > LOOSEST_RATE ? 'limit' : 'faces';
   }
 
   return {
@@ -104,12 +104,12 @@ export function createDecision({ pack, config, gallery }: DecisionDeps) {
       curve && toldRateAt(curve, distance),
 
     meaning(groups?: ReadonlySet<string>): Meaning {
-      const people = gallery.searched(groups);
-      const { identical, sure } = thresholdsFor(people);
+      const faces = gallery.searched(groups);
+      const { identical, sure } = thresholdsFor(faces);
       const told = curve && toldRateAt(curve, identical);
       const figures = {
-        ...{ people, by: setBy(people), pairs: curve?.pairs ?? null },
-        falseNames: told ? toDigits(falsePositiveRate(told.rate, people), 4) : null,
+        ...{ faces, by: setBy(faces), pairs: curve?.pairs ?? null },
+        falseNames: told ? toDigits(falsePositiveRate(told.rate, faces), 4) : null,
         falseMatchRate: told ? toDigits(told.rate, 4) : null,
         beyondPairs: curve !== undefined && rateAt(curve, identical) < leastRate(curve),
       };
@@ -122,15 +122,15 @@ const count = (value: number) => value.toLocaleString('en');
 
 /** What the threshold in force means, in a sentence or two for a person. */
 function explain(
-  { people, by, falseNames, pairs, beyondPairs }: Omit<Meaning, 'identical' | 'sure' | 'pair' | 'sentence'>,
+  { faces, by, falseNames, pairs, beyondPairs }: Omit<Meaning, 'identical' | 'sure' | 'pair' | 'sentence'>,
   pack: string,
 ): string {
   const fixed = by === 'setting' ? 'IDENTICAL_DISTANCE fixes the threshold. ' : '';
   if (falseNames === null || pairs === null) {
     return `${fixed || 'The pack fixes the threshold. '}How many strangers it names was not measured for ${pack}.`;
   }
-  if (people === 0) return `${fixed}Nobody is enrolled, so nobody is named.`;
-  const enrolled = people === 1 ? '1 person' : `${count(people)} people`;
+  if (faces === 0) return `${fixed}Nobody is enrolled, so nobody is named.`;
+  const enrolled = faces === 1 ? '1 face' : `${count(faces)} faces`;
   const named =
     falseNames >= 0.1
       ? `${Math.ceil(falseNames * 100 - 1e-9)} of 100 strangers are`

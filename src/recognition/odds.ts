@@ -85,18 +85,18 @@ function spanAbove(points: Curve['points']): number {
 }
 
 /**
- * FPIR = 1 - (1 - FMR)^people: the part of strangers who come nearer than a distance to somebody.
- * @param people so many are searched
+ * FPIR = 1 - (1 - FMR)^faces: the part of strangers who come nearer than a distance to somebody.
+ * @param faces so many are searched
  */
-export function falsePositiveRate(falseMatchRate: number, people: number): number {
-  if (people <= 0) return 0;
+export function falsePositiveRate(falseMatchRate: number, faces: number): number {
+  if (faces <= 0) return 0;
   // 1 - (1 - 1e-9) ** 3 would have lost half of its digits.
-  return -Math.expm1(people * Math.log1p(-Math.min(1, falseMatchRate)));
+  return -Math.expm1(faces * Math.log1p(-Math.min(1, falseMatchRate)));
 }
 
-/** The FMR that gives an FPIR among so many people: the inverse of {@link falsePositiveRate}. @param people 1 or more */
-export function falseMatchRateFor(falsePositives: number, people: number): number {
-  return -Math.expm1(Math.log1p(-Math.min(1, falsePositives)) / people);
+/** The FMR that gives an FPIR among so many faces: the inverse of {@link falsePositiveRate}. @param faces 1 or more */
+export function falseMatchRateFor(falsePositives: number, faces: number): number {
+  return -Math.expm1(Math.log1p(-Math.min(1, falsePositives)) / faces);
 }
 
 /** The FMR of a distance as far as the curve can vouch for it. */
@@ -107,12 +107,12 @@ export function toldRateAt(curve: Curve, distance: number): { rate: number; atMo
 }
 
 /**
- * How many of a million strangers would come as near as `distance` to somebody in a gallery of so many people. Never
+ * How many of a million strangers would come as near as `distance` to somebody in a gallery of so many faces. Never
  * better than {@link leastRate} allows.
  */
-export function oddsAt(curve: Curve, distance: number, people: number): Odds {
+export function oddsAt(curve: Curve, distance: number, faces: number): Odds {
   const { rate, atMost } = toldRateAt(curve, distance);
-  return { perMillion: toDigits(1e6 * falsePositiveRate(rate, people), 3), atMost };
+  return { perMillion: toDigits(1e6 * falsePositiveRate(rate, faces), 3), atMost };
 }
 
 /** Odds as every surface answers them. */

@@ -13,7 +13,7 @@ const { PICTURES } = process.env;
 const shoot = (page: Page, name: string) =>
   PICTURES ? page.screenshot({ path: path.join(PICTURES, `odds-${name}.png`) }) : undefined;
 
-/** The wall of a small office: with Ken 128 people are enrolled. */
+/** The wall of a small office: with Ken's 128 faces are enrolled. */
 async function enrolOffice(_page: Page, { gallery }: AppSite): Promise<void> {
   for (let n = 0; n < 127; n++) await gallery.enrol({ groupid: 'default', userid: `u${n}` }, unitVector(4));
 }
@@ -26,14 +26,14 @@ describe('the odds on the pages', { skip: CHROMIUM_MISSING }, () => {
       near: /certain · fewer than 1 in 4,300 strangers$/,
       far: /probably · 1 in 1,100 strangers$/,
       explained: '1 in 1,100 strangers looks as much like somebody enrolled here.',
-      threshold: 'Of 100 strangers at most 1 is given a name, with 128 people enrolled.',
+      threshold: 'Of 100 strangers at most 1 is given a name, with 128 faces enrolled.',
       unknown: 'Unknown face',
     },
     ja: {
       near: /確実 · 他人なら4300人に1人未満$/,
       far: /おそらく · 他人なら1100人に1人$/,
       explained: '他人が登録者の誰かにこれほど似るのは、1100人に1人です。',
-      threshold: '他人 100 人のうち名前が付くのは多くても 1 人です(登録 128 人)。',
+      threshold: '他人 100 人のうち名前が付くのは多くても 1 人です(登録された顔 128 件)。',
       unknown: '未登録の顔',
     },
   })) {

@@ -61,11 +61,11 @@ describe('POST /api/v1/recognise', () => {
     assert.deepEqual(
       [same.odds, same.oddsAtMost],
       [0.06, true],
-      'three of a thousand million pairs, 20 people',
+      'three of a thousand million pairs, 20 faces',
     );
   });
 
-  it('names by the people searched, until a request says its own threshold', async (t) => {
+  it('names by the faces searched, until a request says its own threshold', async (t) => {
     const test = await twenty(t);
     test.vision.faces = [face(100, 0.58)];
     assert.deepEqual(await matchesOf(test), []);
@@ -92,7 +92,7 @@ describe('POST /api/v1/recognise', () => {
     assert.equal(answer.json<{ faces: { matches: Match[] }[] }>().faces[0].matches[0].odds, 631);
     for (const url of ['/api/v1/health', '/api/v1/status']) {
       const { thresholds } = (await test.app.inject({ url, headers })).json<{ thresholds: Meaning }>();
-      assert.deepEqual([thresholds.people, thresholds.by], [1, 'limit'], url);
+      assert.deepEqual([thresholds.faces, thresholds.by], [1, 'limit'], url);
     }
   });
 
@@ -142,7 +142,7 @@ describe('the other surfaces', () => {
     const { same, threshold, falseMatchRate, falseMatchRateAtMost } = await verify();
     assert.ok(
       Math.abs(threshold - 0.5) < 1e-9,
-      'the distance of FMR 1e-4, not the threshold among 20 people',
+      'the distance of FMR 1e-4, not the threshold among 20 faces',
     );
     assert.deepEqual([same, falseMatchRate, falseMatchRateAtMost], [true, 0.0000316, false]);
     test.vision.faces = [face(100, 0.55)];
@@ -176,14 +176,14 @@ describe('the other surfaces', () => {
     for (const url of ['/api/v1/health', '/api/v1/status']) {
       const { identical, sure, sentence, ...rest } = await read(url);
       assert.ok(Math.abs(identical - 0.57) < 1e-3 && Math.abs(sure - 0.37) < 1e-3, `${identical} ${sure}`);
-      assert.equal(sentence, 'With 20 people enrolled at most 1 of 100 strangers is given a name.');
+      assert.equal(sentence, 'With 20 faces enrolled at most 1 of 100 strangers is given a name.');
       assert.deepEqual(rest, {
-        ...{ pair: 0.5, people: 20, by: 'people', falseNames: 0.01, falseMatchRate: 5.024e-4 },
+        ...{ pair: 0.5, faces: 20, by: 'faces', falseNames: 0.01, falseMatchRate: 5.024e-4 },
         ...{ pairs: 1_000_000_000, beyondPairs: false },
       });
     }
     await enrolOne(test, 'new');
-    assert.equal((await read('/api/v1/health')).people, 21);
+    assert.equal((await read('/api/v1/health')).faces, 21);
   });
 
   it('the events tell the odds of who is recognised', async (t) => {
@@ -243,7 +243,7 @@ describe('a stream', () => {
       return { faceid, odds, oddsAtMost, sure };
     };
     const hello = await client.told('hello');
-    assert.equal(hello.thresholds.people, 20);
+    assert.equal(hello.thresholds.faces, 20);
     assert.deepEqual(await faceOf(), { faceid: 'staff-ken', odds: 8900, oddsAtMost: false, sure: false });
     assert.deepEqual(await faceOf(), { faceid: 'staff-ken', odds: 8900, oddsAtMost: false, sure: false });
     assert.equal(client.received.length, 3, 'nothing is said while nothing changes');
@@ -256,13 +256,13 @@ describe('a stream', () => {
       'in the next frame, not at the next embedding',
     );
     const told = await client.told('thresholds');
-    assert.equal(told.thresholds.people, 25);
+    assert.equal(told.thresholds.faces, 25);
     assert.ok(told.thresholds.identical < hello.thresholds.identical);
 
     client.options({ groups: ['staff'], track: false });
     assert.deepEqual(await faceOf(), { faceid: 'staff-ken', odds: 447, oddsAtMost: false, sure: false });
     assert.equal(
-      (await client.told('thresholds', ({ thresholds }) => thresholds.people === 1)).type,
+      (await client.told('thresholds', ({ thresholds }) => thresholds.faces === 1)).type,
       'thresholds',
     );
     test.vision.faces = [face(100, 0.49)];

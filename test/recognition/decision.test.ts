@@ -9,15 +9,15 @@ import { MEASURED_CURVE, PLAIN_CURVE } from '../support/curve.js';
 
 const THRESHOLDS = { identical: 0.49, sure: 0.35 };
 
-/** A decision over a gallery that has as many people as its counter says. */
-function decisionOf(people: number, settings: Partial<Config> = {}, curve: Curve = PLAIN_CURVE) {
-  const counter = { people, groups: {} as Record<string, number> };
+/** A decision over a gallery that has as many faces as its counter says. */
+function decisionOf(faces: number, settings: Partial<Config> = {}, curve: Curve = PLAIN_CURVE) {
+  const counter = { faces, groups: {} as Record<string, number> };
   const decision = createDecision({
     pack: { id: 'tiny', thresholds: THRESHOLDS, curve },
     config: { ...loadConfig({}), ...settings },
     gallery: {
       searched: (groups) =>
-        groups ? [...groups].reduce((sum, id) => sum + (counter.groups[id] ?? 0), 0) : counter.people,
+        groups ? [...groups].reduce((sum, id) => sum + (counter.groups[id] ?? 0), 0) : counter.faces,
     },
   });
   return { counter, decision };
@@ -27,11 +27,11 @@ const near = (actual: number, expected: number, by = 1e-3) =>
   assert.ok(Math.abs(actual - expected) <= by, `${actual} is not ${expected}`);
 
 describe('the decision of a pack with a curve', () => {
-  it('names as many strangers as FALSE_NAMES allows, however many people are searched', () => {
-    for (const people of [11, 116, 916, 10_000, 1_000_000]) {
+  it('names as many strangers as FALSE_NAMES allows, however many faces are searched', () => {
+    for (const faces of [11, 116, 916, 10_000, 1_000_000]) {
       for (const FALSE_NAMES of [0.001, 0.01]) {
-        const { decision } = decisionOf(people, { FALSE_NAMES });
-        const part = falsePositiveRate(rateAt(PLAIN_CURVE, decision.threshold()), people);
+        const { decision } = decisionOf(faces, { FALSE_NAMES });
+        const part = falsePositiveRate(rateAt(PLAIN_CURVE, decision.threshold()), faces);
         near(part / FALSE_NAMES, 1);
       }
     }
@@ -40,38 +40,38 @@ describe('the decision of a pack with a curve', () => {
     near(decisionOf(1000).decision.threshold(), 0.4);
   });
 
-  it('has the thresholds that were measured with 116 and 916 people', () => {
+  it('has the thresholds that were measured with 116 and 916 faces', () => {
     near(decisionOf(116, {}, MEASURED_CURVE).decision.threshold(), 1.175, 2e-3);
     near(decisionOf(916, {}, MEASURED_CURVE).decision.threshold(), 1.058, 2e-3);
   });
 
-  it('moves as people come and go, both ways', () => {
+  it('moves as faces come and go, both ways', () => {
     const { decision, counter } = decisionOf(100);
     const before = decision.threshold();
-    counter.people = 1000;
+    counter.faces = 1000;
     assert.ok(decision.threshold() < before);
-    counter.people = 100;
+    counter.faces = 100;
     assert.equal(decision.threshold(), before);
   });
 
   it('is never looser than an FMR of 1 in 1,000, nor with nobody enrolled', () => {
-    for (const people of [0, 1, 10]) {
-      const { decision } = decisionOf(people);
+    for (const faces of [0, 1, 10]) {
+      const { decision } = decisionOf(faces);
       near(decision.threshold(), 0.6, 1e-9);
-      near(decision.sure(), people < 2 ? 0.5 : 0.4);
+      near(decision.sure(), faces < 2 ? 0.5 : 0.4);
       assert.equal(decision.meaning().by, 'limit');
     }
-    assert.equal(decisionOf(11).decision.meaning().by, 'people');
+    assert.equal(decisionOf(11).decision.meaning().by, 'faces');
     near(decisionOf(1, { FALSE_NAMES: 0.5 }).decision.threshold(), 0.6, 1e-9);
   });
 
-  it('searches the groups asked for, and no more people than are in them', () => {
+  it('searches the groups asked for, and no more faces than are in them', () => {
     const { decision, counter } = decisionOf(1000);
     counter.groups = { staff: 100, guests: 0 };
     near(decision.threshold(new Set(['staff'])), 0.5);
     near(decision.threshold(new Set(['staff', 'guests', 'nobody'])), 0.5);
     near(decision.threshold(new Set()), 0.6);
-    assert.equal(decision.meaning(new Set(['staff'])).people, 100);
+    assert.equal(decision.meaning(new Set(['staff'])).faces, 100);
     assert.equal(decision.odds(0.5, new Set(['staff']))?.perMillion, 9950);
     assert.equal(decision.odds(0.5)?.perMillion, 95_200);
   });
@@ -111,20 +111,20 @@ describe('the decision of a pack with a curve', () => {
     near(identical, 0.4895);
     near(sure, 0.2896, 2e-3);
     assert.deepEqual(meaning, {
-      ...{ pair: 0.5, people: 128, by: 'people', falseNames: 0.01, falseMatchRate: 7.852e-5 },
+      ...{ pair: 0.5, faces: 128, by: 'faces', falseNames: 0.01, falseMatchRate: 7.852e-5 },
       ...{ pairs: 1_000_000_000, beyondPairs: false },
-      sentence: 'With 128 people enrolled at most 1 of 100 strangers is given a name.',
+      sentence: 'With 128 faces enrolled at most 1 of 100 strangers is given a name.',
     });
     assert.equal(
       decisionOf(1).decision.meaning().sentence,
-      'With 1 person enrolled at most 1 of 1,000 strangers is given a name. No threshold is looser than an FMR of 1 in 1,000.',
+      'With 1 face enrolled at most 1 of 1,000 strangers is given a name. No threshold is looser than an FMR of 1 in 1,000.',
     );
     assert.equal(decisionOf(0).decision.meaning().sentence, 'Nobody is enrolled, so nobody is named.');
   });
 
   it('compares two faces by themselves, whoever is enrolled', () => {
-    for (const people of [0, 7, 100_000]) {
-      const { decision } = decisionOf(people);
+    for (const faces of [0, 7, 100_000]) {
+      const { decision } = decisionOf(faces);
       near(decision.pair(), 0.5, 1e-9);
       assert.deepEqual(decision.pairRate(0.7), { rate: 0.01, atMost: false });
     }
@@ -139,7 +139,7 @@ describe('a threshold that is fixed', () => {
     assert.equal(decision.threshold(), 0.55);
     assert.equal(decision.pair(), 0.55);
     const few = decision.odds(0.5)?.perMillion ?? NaN;
-    counter.people = 10_000;
+    counter.faces = 10_000;
     assert.equal(decision.threshold(), 0.55);
     assert.ok((decision.odds(0.5)?.perMillion ?? NaN) > 100 * few);
     const { by, falseNames, sentence } = decision.meaning();
@@ -147,7 +147,7 @@ describe('a threshold that is fixed', () => {
     near(falseNames ?? NaN, 0.958);
     assert.match(
       sentence,
-      /^IDENTICAL_DISTANCE fixes the threshold\. With 10,000 people .* 96 of 100 strangers/,
+      /^IDENTICAL_DISTANCE fixes the threshold\. With 10,000 faces .* 96 of 100 strangers/,
     );
     assert.ok(decision.sure() < 0.2, '"sure" follows the curve all the same');
     assert.equal(decisionOf(5, { IDENTICAL_DISTANCE: 0.05 }).decision.sure(), 0.05);
@@ -163,7 +163,7 @@ describe('a threshold that is fixed', () => {
     assert.equal(decision.odds(0.1), undefined);
     assert.equal(decision.pairRate(0.1), undefined);
     assert.deepEqual(decision.meaning(), {
-      ...{ identical: 0.49, sure: 0.35, pair: 0.49, people: 5000, by: 'pack' },
+      ...{ identical: 0.49, sure: 0.35, pair: 0.49, faces: 5000, by: 'pack' },
       ...{ falseNames: null, falseMatchRate: null, pairs: null, beyondPairs: false },
       sentence: 'The pack fixes the threshold. How many strangers it names was not measured for facenet.',
     });

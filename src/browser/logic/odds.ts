@@ -13,8 +13,8 @@ export interface Odds {
 export interface ThresholdMeaning {
   identical: number;
   sure: number;
-  people: number;
-  by: 'people' | 'limit' | 'setting' | 'pack';
+  faces: number;
+  by: 'faces' | 'limit' | 'setting' | 'pack';
   /** The part of strangers who are given a name at most, 0 to 1; null: nobody measured it. */
   falseNames: number | null;
   pairs: number | null;
@@ -61,19 +61,19 @@ export function explainOdds(odds: Odds, words: Words, language: Language): strin
 
 /** What the threshold in force means: how many of so many strangers are given a name. */
 export function explainThreshold(
-  { people, by, falseNames, pairs, beyondPairs }: ThresholdMeaning,
+  { faces, by, falseNames, pairs, beyondPairs }: ThresholdMeaning,
   words: Words,
   language: Language,
 ): string {
   const say = (value: number) => formatCount(value, language);
   const fixed = by === 'setting' ? [words.thresholdFixed] : [];
   if (falseNames === null) return [...fixed, words.thresholdNotMeasured].join(words.sentenceSpace);
-  if (people === 0) return [...fixed, words.thresholdNobody].join(words.sentenceSpace);
+  if (faces === 0) return [...fixed, words.thresholdNobody].join(words.sentenceSpace);
   const [named, of] =
     falseNames >= 0.1
       ? [Math.ceil(falseNames * 100 - 1e-9), 100]
       : [1, Math.floor((1 / falseNames) * (1 + 1e-9))];
-  const means = words.thresholdMeans(say(named), say(cut(of)), people, say(people));
+  const means = words.thresholdMeans(say(named), say(cut(of)), faces, say(faces));
   const limit = by === 'limit' ? [words.thresholdLimit] : [];
   const beyond = beyondPairs && pairs !== null ? [words.thresholdBeyond(say(pairs))] : [];
   return [...fixed, means, ...limit, ...beyond].join(words.sentenceSpace);

@@ -146,13 +146,13 @@ function candidates(
     Math.min(limit, Math.max(0, (value * SIDE - offset) / scale));
   for (let i = 0; i < scores.length; i++) {
     if (scores[i] < minProbability) continue;
-    const [top, left, bottom, right] = boxes.subarray(i * 4, i * 4 + 4);
-    if (!Number.isFinite(scores[i] + top + left + bottom + right)) refuseNonsense('ssd');
+    const [y1, x1, y2, x2] = boxes.subarray(i * 4, i * 4 + 4);
+    if (!Number.isFinite(scores[i] + y1 + x1 + y2 + x2)) refuseNonsense('ssd');
     const box: Box = {
-      x1: unplace(boxes[i * 4 + 1], left, picture.width),
-      y1: unplace(boxes[i * 4], top, picture.height),
-      x2: unplace(boxes[i * 4 + 3], left, picture.width),
-      y2: unplace(boxes[i * 4 + 2], top, picture.height),
+      x1: unplace(x1, left, picture.width),
+      y1: unplace(y1, top, picture.height),
+      x2: unplace(x2, left, picture.width),
+      y2: unplace(y2, top, picture.height),
     };
     if (box.x2 - box.x1 >= 1 && box.y2 - box.y1 >= 1) {
       found.push({ box, probability: scores[i], landmarks: undefined });

@@ -91,29 +91,29 @@ describe('who is sure', () => {
 
 describe('the threshold in words', () => {
   const meaning: ThresholdMeaning = {
-    ...{ identical: 1.18, sure: 0.86, people: 128, by: 'people', falseNames: 0.01 },
+    ...{ identical: 1.18, sure: 0.86, faces: 128, by: 'faces', falseNames: 0.01 },
     ...{ pairs: 1_675_365, beyondPairs: false },
   };
   const en = (change: Partial<ThresholdMeaning>) => explainThreshold({ ...meaning, ...change }, EN, 'en');
   const ja = (change: Partial<ThresholdMeaning>) => explainThreshold({ ...meaning, ...change }, JA, 'ja');
   it('says how many strangers are given a name', () => {
-    assert.equal(en({}), 'Of 100 strangers at most 1 is given a name, with 128 people enrolled.');
-    assert.equal(ja({}), '他人 100 人のうち名前が付くのは多くても 1 人です(登録 128 人)。');
+    assert.equal(en({}), 'Of 100 strangers at most 1 is given a name, with 128 faces enrolled.');
+    assert.equal(ja({}), '他人 100 人のうち名前が付くのは多くても 1 人です(登録された顔 128 件)。');
     assert.equal(
-      en({ people: 1, by: 'limit', falseNames: 0.001 }),
-      'Of 1,000 strangers at most 1 is given a name, with 1 person enrolled. With few people the threshold is no looser than that.',
+      en({ faces: 1, by: 'limit', falseNames: 0.001 }),
+      'Of 1,000 strangers at most 1 is given a name, with 1 face enrolled. With few faces the threshold is no looser than that.',
     );
     assert.match(
-      en({ people: 12_000, falseNames: 0.164 }),
-      /^Of 100 strangers at most 17 are .*12,000 people/,
+      en({ faces: 12_000, falseNames: 0.164 }),
+      /^Of 100 strangers at most 17 are .*12,000 faces/,
     );
-    assert.match(ja({ people: 12_000, falseNames: 0.001 }), /他人 1000 人.*登録 1.2万 人/);
+    assert.match(ja({ faces: 12_000, falseNames: 0.001 }), /他人 1000 人.*登録された顔 1.2万 件/);
   });
   it('says what fixes it, what cannot be told and what was not measured', () => {
     assert.match(en({ by: 'setting' }), /^IDENTICAL_DISTANCE fixes the threshold\. Of 100/);
     assert.match(en({ beyondPairs: true }), /The 1,675,365 pairs that were measured cannot tell of fewer\.$/);
     assert.match(ja({ beyondPairs: true }), /測定した 167\.5万 組/);
-    assert.equal(en({ people: 0 }), 'Nobody is enrolled, so nobody is given a name.');
+    assert.equal(en({ faces: 0 }), 'Nobody is enrolled, so nobody is given a name.');
     assert.match(en({ falseNames: null, pairs: null, by: 'pack' }), /was not measured for this model/);
     assert.match(
       ja({ falseNames: null, pairs: null, by: 'setting' }),

@@ -205,12 +205,12 @@ export const EN = {
   index: 'Search',
   threshold: 'Strangers given a name',
   sentenceSpace: ' ',
-  thresholdMeans: (named: string, of: string, people: number, enrolled: string) =>
+  thresholdMeans: (named: string, of: string, faces: number, enrolled: string) =>
     `Of ${of} strangers at most ${named} ${named === '1' ? 'is' : 'are'} given a name, ` +
-    `with ${people === 1 ? '1 person' : `${enrolled} people`} enrolled.`,
+    `with ${faces === 1 ? '1 face' : `${enrolled} faces`} enrolled.`,
   thresholdNobody: 'Nobody is enrolled, so nobody is given a name.',
   thresholdFixed: 'IDENTICAL_DISTANCE fixes the threshold.',
-  thresholdLimit: 'With few people the threshold is no looser than that.',
+  thresholdLimit: 'With few faces the threshold is no looser than that.',
   thresholdBeyond: (pairs: string) => `The ${pairs} pairs that were measured cannot tell of fewer.`,
   thresholdNotMeasured: 'The threshold is fixed, and how many it names was not measured for this model.',
   requests: 'Requests',

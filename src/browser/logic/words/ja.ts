@@ -197,11 +197,11 @@ export const JA: Words = {
   index: '検索方式',
   threshold: '名前が付く他人',
   sentenceSpace: '',
-  thresholdMeans: (named, of, _people, enrolled) =>
-    `他人 ${of} 人のうち名前が付くのは多くても ${named} 人です(登録 ${enrolled} 人)。`,
+  thresholdMeans: (named, of, _faces, enrolled) =>
+    `他人 ${of} 人のうち名前が付くのは多くても ${named} 人です(登録された顔 ${enrolled} 件)。`,
   thresholdNobody: '誰も登録されていないため、誰にも名前は付きません。',
   thresholdFixed: 'しきい値は IDENTICAL_DISTANCE で固定されています。',
-  thresholdLimit: '登録が少ない間も、しきい値はこれより緩くなりません。',
+  thresholdLimit: '登録された顔が少ない間も、しきい値はこれより緩くなりません。',
   thresholdBeyond: (pairs) => `測定した ${pairs} 組からは、これより少ないとは言えません。`,
   thresholdNotMeasured: 'しきい値は固定です。このモデルで他人に名前が付く割合は測定されていません。',
   requests: 'リクエスト',
