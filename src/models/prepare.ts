@@ -172,6 +172,7 @@ async function prepareOurs(pack: Pack, context: ComponentContext): Promise<Ready
     ageGender: await prepareAgeGender(context),
     thresholds: pack.thresholds,
     ...(pack.curve && { curve: pack.curve }),
+    ...(pack.templates && { templates: true }),
   };
 }
 
@@ -193,6 +194,7 @@ async function prepareOwn(pack: OwnPack, context: ComponentContext): Promise<Rea
     ageGender: await prepareAgeGender(context),
     thresholds: pack.thresholds,
     ...(pack.curve && { curve: pack.curve }),
+    ...(pack.templates && { templates: true }),
   };
 }
 
