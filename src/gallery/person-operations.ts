@@ -179,8 +179,9 @@ export function createPersonOperations(core: Core): PersonOperations {
           const profile = { ...before, username: username ?? before.username };
           const isNamed = profile.username !== before.username;
           // The template of two faces takes both vectors; later ones are added to what is there.
-          const isSecond = memory.faceIds(faceid).size === 1;
-          const first = isSecond ? ((await store.readPerson(faceid, new Set()))?.faces ?? []) : undefined;
+          const first = memory.lacksFirst(faceid)
+            ? ((await store.readPerson(faceid, new Set()))?.faces ?? [])
+            : undefined;
           await store.addFace(face, vector, { ...(crop && { crop }), ...(isNamed && { profile }) });
           return () => {
             const faces = first ?? memory.people.get(faceid)?.faces ?? [];

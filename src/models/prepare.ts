@@ -173,6 +173,7 @@ async function prepareOurs(pack: Pack, context: ComponentContext): Promise<Ready
     ageGender: await prepareAgeGender(context),
     thresholds: pack.thresholds,
     ...(pack.curve && { curve: pack.curve }),
+    ...(pack.templates && { templates: true }),
   };
 }
 
@@ -194,6 +195,7 @@ async function prepareOwn(pack: OwnPack, context: ComponentContext): Promise<Rea
     ageGender: await prepareAgeGender(context),
     thresholds: pack.thresholds,
     ...(pack.curve && { curve: pack.curve }),
+    ...(pack.templates && { templates: true }),
   };
 }
 

@@ -16,7 +16,7 @@ process.on('disconnect', () => process.exit(0));
 const config = loadConfig();
 const { PACK: id = 'tiny', PACK_LENGTH = TINY } = process.env;
 const length = Number(PACK_LENGTH);
-const pack = { id, embedder: { length } };
+const pack = { id, embedder: { length }, templates: true };
 const index = createExactIndex(length);
 const { gallery, events } = await openGallery(config, {
   ...{ pack, index, follow: true, lookAfter: [1500, 4000] },
