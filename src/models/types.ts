@@ -14,12 +14,16 @@ export type Alignment =
   /** The turned square that dlib cuts ("face chip") and trained face-api's network on; see ReadyEmbedder.padding. */
   | 'chip';
 
-/** One way to look at a face again: the crop is cut so much otherwise. The plain view is `{}`. */
+/**
+ * One way to look at a face again: the crop is cut so much otherwise. The plain view is `{}`. The alignments `box` and
+ * `faceapi`, whose cuts are held to others' to the bit, are mirrored and no more: scale and shift are refused with them.
+ */
 export interface View {
+  /** Left to right, after the cut. */
   readonly mirrored?: boolean;
-  /** Larger than 1 cuts less of the face's surroundings, smaller more. */
+  /** About the crop's middle: larger than 1 cuts less of the face's surroundings, smaller more. */
   readonly scale?: number;
-  /** Pixels of the crop to the right and down. */
+  /** Pixels of the crop that its square is moved to the right and down. */
   readonly shift?: readonly [number, number];
 }
 

@@ -25,7 +25,8 @@ export type AutoEnroller = ReturnType<typeof createAutoEnroller>;
 /**
  * Automatic enrolment, as maiface has it: people change, and a face that is recognised beyond doubt is saved as
  * another one of theirs. Two things keep it from drifting away from the person: a face must be near to one that
- * somebody enrolled by hand (a chain of automatic ones counts for nothing), and there is a most.
+ * somebody enrolled by hand (a chain of automatic ones counts for nothing), and there is a most. Its embedding is the
+ * frame's, of one look: the picture is gone, and who has one made by hand is looked at in all views there.
  */
 export function createAutoEnroller(deps: AutoEnrollerDeps) {
   const { gallery, interval, minimum, maximum, minSize, log } = deps;

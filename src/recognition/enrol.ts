@@ -107,7 +107,8 @@ export function createEnroller(deps: EnrollerDeps) {
       if (!options.oneOfSeveral) refuseDouble(faceid);
       underWay.add(faceid);
       try {
-        const { faces, times, ...picture } = await vision.analyze(bytes, { quality: true, crops: keepFaces });
+        const asked = { quality: true, crops: keepFaces, views: true };
+        const { faces, times, ...picture } = await vision.analyze(bytes, asked);
         const chosen = chooseFace(faces, limits.minSize, picture);
         checkQuality(chosen, limits);
         const { embedding, crop } = chosen;

@@ -56,11 +56,12 @@ export function createVerifier({ vision, gallery, decision, pack }: VerifierDeps
     times: StageTimes;
   }
 
-  async function look(side: Exclude<Side, { faceid: string }>): Promise<Looked> {
+  /** @param views whether it stands for an enrolled picture, and is looked at as one */
+  async function look(side: Exclude<Side, { faceid: string }>, views: boolean): Promise<Looked> {
     if ('vector' in side) {
       return { embedding: toEmbedding(side, pack), times: { queue: 0, decode: 0, detect: 0, embed: 0 } };
     }
-    const { width, height, faces, times }: Analysis = await vision.analyze(side.bytes);
+    const { width, height, faces, times }: Analysis = await vision.analyze(side.bytes, { views });
     const face = chooseFace(faces, 0);
     if (!face.embedding) throw new Error('The vision thread answered a face without its embedding.');
     return { width, height, face, embedding: face.embedding, times };
@@ -84,7 +85,7 @@ export function createVerifier({ vision, gallery, decision, pack }: VerifierDeps
       against: Side,
       threshold = decision.pair(),
     ): Promise<Verification> {
-      const looks = [look(probe), ...('faceid' in against ? [] : [look(against)])];
+      const looks = [look(probe, false), ...('faceid' in against ? [] : [look(against, true)])];
       const [first, second] = (await Promise.all(looks)) as [Looked, Looked?];
       const started = performance.now();
       const match = 'faceid' in against ? await nearestOf(first.embedding, against.faceid) : undefined;

@@ -99,7 +99,7 @@ export function createStreamSession(deps: SessionDeps) {
     const asked: AnalyzeOptions = {
       minFaceSize: options.minFaceSize ?? deps.minFaceSize,
       ...(options.quality && { quality: true }),
-      track: { faces: plan.faces, search: plan.search },
+      track: { faces: plan.faces, search: plan.search, closeUps: plan.closeUps },
     };
     const analysis = await vision.analyze(bytes, asked);
     const { width, height, faces, times } = analysis;

@@ -5,6 +5,8 @@ import { hasMoved } from './motion.js';
 
 /** The whole frame is searched at least so often, for faces that came in, milliseconds. */
 const SEARCH_EVERY = 1000;
+/** A search that finds nobody looks again for a face that fills the frame, not more often than this, milliseconds. */
+const CLOSE_UP_EVERY = 1000;
 /** After a movement beside the known faces it is searched sooner, but not sooner than this, milliseconds. */
 const SEARCH_AFTER_MOVEMENT = 250;
 /**
@@ -43,6 +45,7 @@ export interface Track {
 /** What the next frame is to be looked at for. */
 export interface Plan {
   search: boolean;
+  closeUps: boolean;
   tracks: Track[];
   faces: KnownFace[];
 }
@@ -64,6 +67,7 @@ export class Tracks {
   #lost: Track[] = [];
   #next = 0;
   #searchedAt = -Infinity;
+  #closeUpAt = -Infinity;
   #mustSearch = true;
   #sceneAtSearch: Uint8Array | undefined;
   #scene: Uint8Array | undefined;
@@ -96,7 +100,9 @@ export class Tracks {
       const embed = !follow || due.includes(tracks[i]);
       return { box, probability, landmarks, embed, ...(look && { look }) };
     });
-    return { search: !follow || this.#searchIsDue(now), tracks, faces };
+    const search = !follow || this.#searchIsDue(now);
+    const closeUps = search && (!follow || now - this.#closeUpAt >= CLOSE_UP_EVERY);
+    return { search, closeUps, tracks, faces };
   }
 
   #searchIsDue(now: number): boolean {
@@ -133,6 +139,7 @@ export class Tracks {
     this.#size = { width, height };
     this.#scene = scene;
     this.#mustSearch = false;
+    if (plan.closeUps) this.#closeUpAt = now;
     if (plan.search) {
       this.#searchedAt = now;
       this.#sceneAtSearch = scene;
@@ -154,6 +161,7 @@ export class Tracks {
       this.#lost.push(track);
       // Gone, or turned too fast to follow: the next frame tells.
       this.#mustSearch = true;
+      this.#closeUpAt = -Infinity;
     }
     this.#tracks = tracks;
     return tracks;

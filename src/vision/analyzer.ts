@@ -1,6 +1,6 @@
 import sharp from 'sharp';
 import type { ReadyPack } from '../models/types.js';
-import { alignFace } from './align.js';
+import { cutFace } from './align.js';
 import { clampToPicture } from './boxes.js';
 import { type Detector, largestFirst } from './detectors/detector.js';
 import { MTCNN_LOOKS, SSD_LOOKS, withCloseUps } from './detectors/close-up.js';
@@ -16,6 +16,7 @@ import { madeFaces } from './self-check.js';
 import { onlySound, refuseNonsense } from './sound.js';
 import { ALONE, type Team } from './team.js';
 import { associate, type Found, isFound, likeness, lookOf, sceneOf } from './track.js';
+import { isPlain, meanEmbedding, PLAIN } from './views.js';
 import type { AnalysedFace, Analysis, AnalyzeOptions, Detection, Picture, StageTimes } from './types.js';
 
 const AGE_SIDE = 112;
@@ -68,7 +69,7 @@ export interface Analyzer {
  */
 export async function createAnalyzer(settings: AnalyzerSettings, team: Team = ALONE): Promise<Analyzer> {
   const { pack } = settings;
-  const { size, alignment } = pack.embedder;
+  const { size } = pack.embedder;
   const runtime = new Runtime({ ...settings, selfCheck: true });
   const resampler = new Resampler();
   const { detector, embedder, ageGender } = await runtime.openAll(async () => {
@@ -88,6 +89,7 @@ export async function createAnalyzer(settings: AnalyzerSettings, team: Team = AL
     const detectOptions = {
       minFaceSize: options.minFaceSize ?? settings.minFaceSize,
       ...(options.minProbability !== undefined && { minProbability: options.minProbability }),
+      ...(track?.closeUps !== undefined && { closeUps: track.closeUps }),
     };
     const searched = track?.search === false ? [] : await detector.detect(picture, detectOptions);
     const found = associate(searched, track?.faces ?? []);
@@ -121,7 +123,7 @@ export async function createAnalyzer(settings: AnalyzerSettings, team: Team = AL
     const crops = faces.map((_, i) => {
       if (!isEmbedded[i] && !options.quality && !options.crops) return undefined;
       const crop = new Uint8Array(3 * size * size);
-      alignFace(alignment, picture, detections[i], size, resampler, crop);
+      cutFace(pack.embedder, picture, detections[i], resampler, crop);
       return crop;
     });
     const times = { queue: 0, decode: decoded - start, detect: detected - decoded, embed: 0 };
@@ -147,16 +149,31 @@ export async function createAnalyzer(settings: AnalyzerSettings, team: Team = AL
     return { width, height, faces, times, ...(options.track && { scene: sceneOf(picture) }) };
   }
 
+  /** A face through the pack's views; its crop is the plain one. */
+  function viewsOf({ options, picture, detections }: Look, index: number, crop: Uint8Array): Uint8Array[] {
+    const views = (options.views && pack.embedder.views) || PLAIN;
+    return views.map((view) => {
+      if (isPlain(view)) return crop;
+      const other = new Uint8Array(crop.length);
+      cutFace(pack.embedder, picture, detections[index], resampler, other, view);
+      return other;
+    });
+  }
+
   /** The faces of all pictures in one go. */
   async function embedAll(looks: readonly Look[]): Promise<void> {
-    const wanted = looks.flatMap(({ faces, crops, isEmbedded }) =>
-      faces.flatMap((face, i) => {
-        const crop = isEmbedded[i] ? crops[i] : undefined;
-        return crop ? [{ face, crop }] : [];
+    const wanted = looks.flatMap((looked) =>
+      looked.faces.flatMap((face, i) => {
+        const crop = looked.isEmbedded[i] ? looked.crops[i] : undefined;
+        return crop ? [{ face, views: viewsOf(looked, i, crop) }] : [];
       }),
     );
-    const embeddings = await embedder.embed(wanted.map(({ crop }) => crop));
-    wanted.forEach(({ face }, i) => (face.embedding = embeddings[i]));
+    const embeddings = await embedder.embed(wanted.flatMap(({ views }) => views));
+    let from = 0;
+    for (const { face, views } of wanted) {
+      const ofFace = embeddings.slice(from, (from += views.length));
+      face.embedding = ofFace.length > 1 ? meanEmbedding(ofFace) : ofFace[0];
+    }
   }
 
   return {

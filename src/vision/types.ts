@@ -110,9 +110,10 @@ export interface AnalyzeOptions {
   /**
    * The picture is a frame of a camera, and these faces were in the one before. They are looked for near where they
    * were, which costs a fraction of a search; with `search` the whole frame is searched as well, for new faces. Only
-   * new faces, those that say so and those that look otherwise are embedded. Nothing is kept between calls.
+   * new faces, those that say so and those that look otherwise are embedded. Nothing is kept between calls. A search
+   * that finds nobody looks once more, for a face that fills the frame, unless `closeUps` is false.
    */
-  track?: { faces: readonly KnownFace[]; search: boolean };
+  track?: { faces: readonly KnownFace[]; search: boolean; closeUps?: boolean };
 }
 
 /** The main thread's view of the vision threads. Made by `createVisionPool`. */

@@ -52,6 +52,7 @@ export function exampleRoutes(app: App, context: CompreFaceContext): void {
       const { faces } = await vision.analyze(request.body.file, {
         quality: true,
         crops: keepFaces,
+        views: true,
         ...(minProbability !== undefined && { minProbability }),
       });
       const chosen = chooseFace(faces, limits.minSize);

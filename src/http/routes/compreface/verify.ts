@@ -117,7 +117,9 @@ export function verifyRoutes(app: App, context: CompreFaceContext): void {
       // The source's largest face counts; `limit` is for the target.
       const source = await vision.analyze(body.source_image, toAnalyzeOptions({ ...query, limit: 1 }, true));
       const [face] = requireFaces(source, 'the source image');
-      const target = await vision.analyze(body.target_image, toAnalyzeOptions(query, true));
+      // The target stands for what is enrolled: it is looked at as such.
+      const asked = { ...toAnalyzeOptions(query, true), views: true };
+      const target = await vision.analyze(body.target_image, asked);
       const matches = requireFaces(target, 'the target image').map((other) => ({
         ...describeFace(other, query, target.times),
         similarity: compare(face.embedding, other.embedding),
