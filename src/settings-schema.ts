@@ -37,7 +37,8 @@ export const SettingsSchema = Type.Object({
   MODEL_PACK: Type.String({
     default: 'auto',
     pattern: '^[a-z0-9][a-z0-9+._-]{0,63}$',
-    description: '`auto`, `facenet`, `faceapi`, `mtcnn+faceapi` or the name of a pack of your own.',
+    description:
+      '`auto` (the pack that people are enrolled with; where nobody is, the best that can be had), `facenet`, `mtcnn+fr`, `mtcnn+faceapi-chip`, `faceapi-chip`, `mtcnn+faceapi`, `faceapi` or the name of a pack of your own.',
   }),
   MODEL_MIRROR: Type.String({
     default: '',

@@ -49,6 +49,8 @@ export interface PackReport {
   title: string;
   /** Views averaged at enrolment; 1: none. */
   views: number;
+  /** What the product compares a probe with. */
+  reference: Identification['reference'];
   pictures: number;
   people: number;
   strangers: number;
@@ -107,14 +109,18 @@ export async function measurePack(
   const identification = answers.flatMap((answer) =>
     REFERENCES.map((reference) => {
       const { size } = answer;
-      // The product compares with both.
-      const thresholds = reference === 'both' ? [thresholdOf(facesIn(size))] : [];
+      const thresholds = reference === referenceOf(pack) ? [thresholdOf(facesIn(size))] : [];
       return identify(answer, reference, faces.units, thresholds);
     }),
   );
   const enrolledAtOnce = new Set(faces.label.subarray(0, faces.people)).size;
   return {
-    ...{ pack: pack.id, title: pack.title, views: Math.max(1, pack.embedder.views?.length ?? 1) },
+    ...{
+      pack: pack.id,
+      title: pack.title,
+      reference: referenceOf(pack),
+      views: Math.max(1, pack.embedder.views?.length ?? 1),
+    },
     pictures: ordered.length,
     people: new Set(ordered.filter(({ isPerson }) => isPerson).map(({ label }) => label)).size,
     strangers: new Set(ordered.filter(({ isPerson }) => !isPerson).map(({ unit }) => unit)).size,
@@ -215,4 +221,9 @@ function inForce(
         };
       }),
   );
+}
+
+/** The nearest face and, in a pack with templates, the mean of the faces. */
+function referenceOf({ templates }: ReadyPack): Identification['reference'] {
+  return templates ? 'both' : 'nearest';
 }

@@ -24,8 +24,8 @@ export function drawReports(reports: readonly PackReport[]): Map<string, string>
         title: titleOf(reports),
         x: 'false positive identification rate (FPIR): strangers who are named',
         y: 'false negative identification rate (FNIR)',
-        lines: reports.flatMap(({ pack, identification }) =>
-          wholeGalleries(identification).map(({ size, det }): PlotLine => ({
+        lines: reports.flatMap(({ pack, identification, reference }) =>
+          wholeGalleries({ identification, reference }).map(({ size, det }): PlotLine => ({
             name: `${pack}, ${size.faces === 1 ? '1 face' : `${size.faces} faces`} each`,
             group: pack,
             dashed: size.faces > 1,
@@ -38,13 +38,16 @@ export function drawReports(reports: readonly PackReport[]): Map<string, string>
 }
 
 function titleOf(reports: readonly PackReport[]): string {
-  const first = reports.flatMap(({ identification }) => wholeGalleries(identification)).at(0);
+  const first = reports.flatMap(wholeGalleries).at(0);
   return first ? `One to many: ${first.size.people} people enrolled` : 'One to many';
 }
 
 /** Of the galleries without strangers the largest, with one face each and with two, by the product's reference. */
-export function wholeGalleries(identification: readonly Identification[]): Identification[] {
-  const plain = identification.filter(({ size, reference }) => size.filling === 0 && reference === 'both');
+export function wholeGalleries({
+  identification,
+  reference,
+}: Pick<PackReport, 'identification' | 'reference'>): Identification[] {
+  const plain = identification.filter((one) => one.size.filling === 0 && one.reference === reference);
   return [1, 2].flatMap((faces) => {
     const sizes = plain.filter(({ size }) => size.faces === faces);
     return sizes.toSorted((a, b) => b.size.people - a.size.people).slice(0, 1);

@@ -35,7 +35,7 @@ export function compareReports(reports: readonly PackReport[]): string {
   };
   const levels = FMR_LEVELS.slice(1);
   const rows = reports.map((report) => {
-    const galleries = wholeGalleries(report.identification);
+    const galleries = wholeGalleries(report);
     const fnir = [1, 2].map((faces) => {
       const found = galleries.find(({ size }) => size.faces === faces);
       const point = found?.points.find(({ level }) => level === 0.01);
@@ -126,7 +126,7 @@ function verificationRow({
   ];
 }
 
-function describeIdentification({ identification, inForce }: PackReport): string[] {
+function describeIdentification({ identification, inForce, reference }: PackReport): string[] {
   const told = identification.filter(({ points }) => points.length > 0);
   if (told.length === 0)
     return [
@@ -140,14 +140,14 @@ function describeIdentification({ identification, inForce }: PackReport): string
     String(size.faces),
     ...FPIR_LEVELS.map((level) => fnirAt(points, level)),
   ];
-  const products = told.filter(({ reference }) => reference === 'both');
+  const products = told.filter((one) => one.reference === reference);
   const references = told.filter(
     ({ size }) => size.filling === 0 && size.people === largest && size.faces > 1,
   );
   const nonMated = Math.max(...products.map((one) => one.nonMated.people));
   return [
     '### One to many',
-    `A person's distance is to the nearest of the faces and their mean. Each line: 10 galleries drawn by chance, searched ` +
+    `A person's distance is to the nearest of the faces${reference === 'both' ? ' and their mean' : ''}. Each line: 10 galleries drawn by chance, searched ` +
       `for their people's other pictures and for up to ${count(nonMated)} people who are not enrolled.`,
     table(['enrolled', 'faces each', ...levels], products.map(row)),
     ...(references.length > 0

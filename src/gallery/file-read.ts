@@ -2,6 +2,7 @@
 import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { sweepUnfinished, UNFINISHED, unlessMissing, namesIn } from '../durable.js';
+import { toEmbedding } from './embedding.js';
 import { describeFace } from './face-name.js';
 import { isPerson, type Layout, REMOVED, RESERVED, SET_ASIDE } from './file-layout.js';
 import { splitFaceId } from './ids.js';
@@ -196,9 +197,9 @@ function describe(faceid: string, id: string): Omit<Face, 'hasPicture'> {
 
 /** @throws NpyError when the file does not hold a vector of this length that has a direction */
 function toVector(file: Buffer, length: number): Float32Array {
-  const vector = decodeNpy(file);
-  if (vector.length !== length) throw new NpyError(`it holds ${vector.length} numbers, this pack ${length}`);
-  const norm = Math.hypot(...vector);
-  if (!Number.isFinite(norm) || norm === 0) throw new NpyError('its numbers are not an embedding');
-  return Math.abs(norm - 1) < 1e-5 ? vector : vector.map((value) => value / norm);
+  try {
+    return toEmbedding(decodeNpy(file), length);
+  } catch (error) {
+    throw error instanceof RangeError ? new NpyError(error.message) : error;
+  }
 }

@@ -19,6 +19,8 @@ import type { Gallery } from './types.js';
 export interface GalleryDeps {
   /** The pack whose vectors these are. */
   pack: string;
+  /** People with several faces have a template, too. Left out: they are found at their faces alone. */
+  templates?: boolean;
   /** Closed with the gallery. */
   store: EmbeddingStore;
   index: VectorIndex;
@@ -125,8 +127,8 @@ export async function createGallery(deps: GalleryDeps): Promise<LiveGallery> {
 const REMEMBERED = 4096;
 const GROUPS_KEY = ' groups';
 
-function createCore({ store, index, journal = NO_JOURNAL }: GalleryDeps) {
-  const memory = createMemory(index);
+function createCore({ store, index, journal = NO_JOURNAL, templates = false }: GalleryDeps) {
+  const memory = createMemory(index, templates);
   const serialiser = createSerialiser();
   const listeners = new Set<(change: GalleryChange) => void>();
 

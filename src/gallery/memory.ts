@@ -7,8 +7,11 @@ import type { Face, Group, Person } from './types.js';
 /** The gallery as this process knows it; see {@link createMemory}. */
 export type Memory = ReturnType<typeof createMemory>;
 
-/** People and faces by id, with their vectors in the index. Nothing here waits: what is seen is always whole. */
-export function createMemory(index: VectorIndex) {
+/**
+ * People and faces by id, with their vectors in the index. Nothing here waits: what is seen is always whole.
+ * @param withTemplates people with several faces have a template in the index, too
+ */
+export function createMemory(index: VectorIndex, withTemplates = false) {
   const people = new Map<string, Person>();
   const profiles = new Map<string, Profile>();
   const faces = new Map<string, Face>();
@@ -117,12 +120,15 @@ export function createMemory(index: VectorIndex) {
     /** Ids of the faces whose vectors are in the index. */
     faceIds: (faceid: string): Set<string> => new Set(people.get(faceid)?.faces.map(({ id }) => id)),
 
+    /** Whether another face of the person takes the vector of the only one there is: for their template. */
+    lacksFirst: (faceid: string): boolean => withTemplates && people.get(faceid)?.faces.length === 1,
+
     /**
      * Whether {@link match} cannot tell a person's template from what was read: it takes the vectors of all faces, but
      * when faces were only added to two or more.
      */
     lacksVectors({ faceid, faces: read }: ReadPerson): boolean {
-      if (read.length < 2 || read.every(({ vector }) => vector)) return false;
+      if (!withTemplates || read.length < 2 || read.every(({ vector }) => vector)) return false;
       const there = people.get(faceid)?.faces ?? [];
       const wanted = new Set(read.map(({ id }) => id));
       return templates.count(faceid) !== there.length || there.some(({ id }) => !wanted.has(id));
@@ -150,7 +156,7 @@ export function createMemory(index: VectorIndex) {
         addFace(person, face, vector);
         added.push(vector);
       }
-      if (person.faces.length < 2) templates.drop(faceid);
+      if (!withTemplates || person.faces.length < 2) templates.drop(faceid);
       else if (templates.count(faceid) > 0) templates.add(faceid, added);
       else templates.add(faceid, vectorsOf(read));
     },

@@ -1,6 +1,7 @@
 import { KaomonError } from '../errors.js';
 import type { ChangeKind, GalleryChange } from '../events/event.js';
 import { kept } from './announce.js';
+import { checkEmbedding } from './embedding.js';
 import { nameFace } from './face-name.js';
 import type { Core } from './gallery.js';
 import { requireGroup } from './group-operations.js';
@@ -156,6 +157,7 @@ export function createPersonOperations(core: Core): PersonOperations {
 
     async enrol({ groupid, userid, username, automatic = false, at = new Date(), crop }, embedding) {
       const faceid = checkPerson({ groupid, userid });
+      checkEmbedding(embedding);
       await requireGroup(core, groupid);
       const vector = embedding.slice();
       const face: Face = {
@@ -177,8 +179,9 @@ export function createPersonOperations(core: Core): PersonOperations {
           const profile = { ...before, username: username ?? before.username };
           const isNamed = profile.username !== before.username;
           // The template of two faces takes both vectors; later ones are added to what is there.
-          const isSecond = memory.faceIds(faceid).size === 1;
-          const first = isSecond ? ((await store.readPerson(faceid, new Set()))?.faces ?? []) : undefined;
+          const first = memory.lacksFirst(faceid)
+            ? ((await store.readPerson(faceid, new Set()))?.faces ?? [])
+            : undefined;
           await store.addFace(face, vector, { ...(crop && { crop }), ...(isNamed && { profile }) });
           return () => {
             const faces = first ?? memory.people.get(faceid)?.faces ?? [];

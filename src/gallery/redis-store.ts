@@ -1,7 +1,7 @@
 import { KaomonError } from '../errors.js';
 import { openRedis, REDIS_PATIENCE, type RedisConnection, type RedisSettings, untilReady } from '../redis.js';
+import { checkEmbedding, toEmbedding } from './embedding.js';
 import { describeFace } from './face-name.js';
-import { checkVector } from './index/vector-index.js';
 import { isProfile } from './profile.js';
 import type { EmbeddingStore, Profile, ReadPerson, StoredPerson } from './store.js';
 import type { Group } from './types.js';
@@ -102,10 +102,13 @@ export async function createRedisStore(options: RedisStoreOptions): Promise<Embe
     const face = { ...described, hasPicture: picture === 1 };
     if (isKnown) return face;
     if (!bytes) return undefined;
-    const vector = toVector(bytes);
-    if (vector.length === length && vector.every(Number.isFinite)) return { ...face, vector };
-    warn(`The face ${id} in Redis is left out: it holds no vector of ${length} numbers.`);
-    return undefined;
+    try {
+      return { ...face, vector: toEmbedding(toVector(bytes), length) };
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      warn(`The face ${id} in Redis is left out: ${error.message}.`);
+      return undefined;
+    }
   }
 
   function toProfile(faceid: string, text: string): Profile {
@@ -201,7 +204,7 @@ export async function createRedisStore(options: RedisStoreOptions): Promise<Embe
     },
 
     async addFace(face, vector, { crop, profile }) {
-      checkVector(vector, length);
+      checkEmbedding(vector, length);
       const bytes = Buffer.alloc(length * 4);
       vector.forEach((value, i) => bytes.writeFloatLE(value, i * 4));
       await transact((multi) => {

@@ -134,7 +134,7 @@ export interface Gallery {
   /**
    * Stores a picture's embedding and makes it searchable; a person who is not there is made.
    * @param embedding unit length, the pack's length; copied.
-   * @throws KaomonError GROUPID_INVALID, USERID_INVALID, GROUP_UNKNOWN
+   * @throws KaomonError GROUPID_INVALID, USERID_INVALID, GROUP_UNKNOWN; RangeError for what is no such embedding
    */
   enrol(enrolment: Enrolment, embedding: Float32Array): Promise<Face>;
   /** The person stays, without faces if it was the last. @throws KaomonError PERSON_UNKNOWN, FACE_UNKNOWN */

@@ -13,7 +13,8 @@ import {
 } from './component.js';
 import type { ComponentContext } from './context.js';
 import { renameSynced, sha256Of, sha256OfFile, statFile, withLock, writeSynced } from './files.js';
-import { gatherWeights, haveWeights, packagedFile, placesOf } from './sources.js';
+import { gatherWeights } from './gather.js';
+import { haveWeights, packagedFile, placesOf } from './sources.js';
 
 export type { ComponentContext, Progress } from './context.js';
 
@@ -102,6 +103,12 @@ async function readManifest(folder: string): Promise<ComponentManifest | 'unread
   }
 }
 
+/** Whether somebody keeps a pack of their own under the name of a component of ours. */
+async function isOwnPack(folder: string): Promise<boolean> {
+  const text = await readFile(path.join(folder, MANIFEST), 'utf8').catch(() => '');
+  return text.includes('"kaomon-pack"');
+}
+
 async function isSameSource(
   source: Source,
   recorded: ComponentManifest['sources'][number],
@@ -147,6 +154,13 @@ export async function ensureComponent(
 async function buildUnlessDone(component: Component, context: ComponentContext): Promise<ComponentManifest> {
   const now = await inspectComponent(component, context);
   if (now.state === 'ready') return now.manifest;
+  const folder = componentFolder(component, context.modelsDir);
+  if (now.state === 'stale' && (await isOwnPack(folder))) {
+    throw new KaomonError(
+      'SETUP',
+      `${folder} holds a pack of your own, but ${component.title} is kept there: give your folder another name.`,
+    );
+  }
   if (now.state === 'stale' && now.usable && !(await haveWeights(component, placesOf(context)))) {
     const message = `${component.title} was built by an older version and its weights are not here to build it anew: it serves on as it is.`;
     context.onProgress?.({ kind: 'note', message });

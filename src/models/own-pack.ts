@@ -55,6 +55,9 @@ export const OwnPackSchema = Type.Object(
         { additionalProperties: false },
       ),
     ),
+    templates: Type.Optional(
+      Type.Boolean({ description: 'A person with several faces is found at their mean, too.' }),
+    ),
   },
   { additionalProperties: false },
 );

@@ -22,6 +22,8 @@ export interface Pack {
   readonly thresholds: Thresholds;
   /** Left out: not measured. */
   readonly curve?: Curve;
+  /** As in ReadyPack. */
+  readonly templates?: boolean;
 }
 
 /** What a detector is built from. */
@@ -90,6 +92,7 @@ export const PACKS: readonly Pack[] = [
     embedder: 'fr_feature',
     thresholds: { identical: 1.2, sure: 1.05 },
     curve: FR_FEATURE_CURVE,
+    templates: true,
   },
   {
     id: 'mtcnn+faceapi-chip',

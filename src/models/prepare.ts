@@ -2,7 +2,7 @@ import path from 'node:path';
 import { KaomonError } from '../errors.js';
 import {
   componentsOf,
-  describeOffer,
+  describeBetter,
   isFirstStart,
   markFetchTried,
   offerBetter,
@@ -90,7 +90,8 @@ async function prepareEnrolled(
     );
   });
   const offer = await offerBetter(id, context);
-  if (offer) note(describeOffer(id, offer));
+  const better = describeBetter(id, offer);
+  if (better !== undefined) note(better);
   return { ...pack, ...(offer && { offer }) };
 }
 
@@ -172,6 +173,7 @@ async function prepareOurs(pack: Pack, context: ComponentContext): Promise<Ready
     ageGender: await prepareAgeGender(context),
     thresholds: pack.thresholds,
     ...(pack.curve && { curve: pack.curve }),
+    ...(pack.templates && { templates: true }),
   };
 }
 
@@ -193,6 +195,7 @@ async function prepareOwn(pack: OwnPack, context: ComponentContext): Promise<Rea
     ageGender: await prepareAgeGender(context),
     thresholds: pack.thresholds,
     ...(pack.curve && { curve: pack.curve }),
+    ...(pack.templates && { templates: true }),
   };
 }
 

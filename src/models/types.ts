@@ -115,6 +115,11 @@ export interface ReadyPack {
   readonly thresholds: Thresholds;
   /** Left out: nobody measured it, so that no odds can be told and the threshold is the fixed one. */
   readonly curve?: Curve;
+  /**
+   * A person with several faces is also found at their mean (docs/gallery.md). Left out: at the faces alone, as where
+   * strangers come nearer to means than to faces, so that thresholds would not hold.
+   */
+  readonly templates?: boolean;
   /** There where `auto` stays with the pack that people are enrolled with. */
   readonly offer?: PackOffer;
 }

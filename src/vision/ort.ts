@@ -24,7 +24,7 @@ export interface SessionOptions {
   /** Hold what each network answers at first to its fingerprint (models/fingerprints.ts). */
   selfCheck?: boolean;
   /** Opens sessions in the place of ONNX Runtime; for tests. */
-  createSession?: typeof InferenceSession.create;
+  createSession?: (file: string, options: InferenceSession.SessionOptions) => Promise<InferenceSession>;
 }
 
 export interface RefusedProvider {
@@ -196,10 +196,11 @@ export class Runtime {
 
   /** @param asWritten nothing of it optimised */
   async #openFile(file: string, place: SessionPlace, asWritten = false): Promise<Network> {
-    const { createSession = InferenceSession.create } = this.#options;
+    const { createSession } = this.#options;
     const options = sessionOptions(place);
     if (asWritten) options.graphOptimizationLevel = 'disabled';
-    return this.#toNetwork(await this.#inTurn(place, () => createSession(file, options)), place);
+    const create = () => createSession?.(file, options) ?? InferenceSession.create(file, options);
+    return this.#toNetwork(await this.#inTurn(place, create), place);
   }
 
   /** Opens an optimised network on the very bytes of its file: no session has weights of its own. */

@@ -6,7 +6,7 @@ import type { AnalyzerSettings } from './analyzer.js';
 import type { FromThread, PictureResult, ThreadSettings, ToThread } from './messages.js';
 import { BUSY, IDLE, sharedInts } from './team.js';
 import type { RefusedProvider } from './ort.js';
-import type { Analysis, AnalyzeOptions, VisionInfo, VisionPool } from './types.js';
+import type { Analysis, AnalyzeOptions, VisionPool } from './types.js';
 
 /** Seconds a caller is asked to wait when the queue is full: about what a full queue takes to empty. */
 const RETRY_AFTER = 2;

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { PackReport } from '../../src/accuracy/measure.js';
 import { runKaomon } from '../support/command.js';
-import { portraitOf } from '../support/photo.js';
+import { portrait } from '../support/photographs.js';
 import { greyJpeg } from '../support/pictures.js';
 import { temporaryFolder } from '../support/temporary.js';
 
@@ -23,16 +23,16 @@ describe('kaomon accuracy', () => {
     people = path.join(folder, 'people');
     env = { CACHE_DIR: path.join(folder, 'cache'), VISION_THREADS: '2' };
     for (const [name, who] of [
-      ['花子', 'left'],
-      ['ken', 'right'],
+      ['花子', 'ann'],
+      ['ken', 'hue'],
     ] as const) {
       await mkdir(path.join(people, name), { recursive: true });
-      for (const width of [400, 500]) {
-        await writeFile(path.join(people, name, `${width}.jpg`), await portraitOf(who, width));
+      for (const size of [400, 500]) {
+        await writeFile(path.join(people, name, `${size}.jpg`), await portrait(who, { size }));
       }
     }
     await writeFile(path.join(people, 'ken', 'hill.jpg'), await greyJpeg());
-    await writeFile(path.join(people, 'ken', 'cut.jpg'), (await portraitOf('right')).subarray(0, 9_000));
+    await writeFile(path.join(people, 'ken', 'cut.jpg'), (await portrait('hue')).subarray(0, 9_000));
   });
 
   it('measures folders of pictures, with names of any kind, and says which hold no face', async () => {

@@ -24,7 +24,7 @@ describe('the figures of the documents', () => {
     const thresholds = fillIn('thresholds.md', await read('thresholds.md'), given);
     assert.match(thresholds, /^\| `mine` \| 1\.184 \/ 1\.053 +\|/m, 'ten people, at FMR 1e-4 and 1e-5');
     assert.match(thresholds, /^\| 1 in 1,000 +\| 1\.331 +\|$/m);
-    assert.match(thresholds, /^\| 1 in 1,000,000 +\| 0\.864 \(continued\) +\|$/m);
+    assert.match(thresholds, /^\| 1 in 1,000,000 +\| 0\.864 \(too few pairs\) +\|$/m);
     assert.match(thresholds, /^\| pairs behind it +\| 1,675,365 +\|$/m);
     const compreface = fillIn('compreface.md', await read('compreface.md'), given);
     assert.match(compreface, /^\| 0\.5 +\| 1 in 100 +\| 63 % +\| 1\.511 +\|$/m);

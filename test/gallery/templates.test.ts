@@ -83,6 +83,16 @@ describe("a person's template", () => {
     }
   });
 
+  it('is made only where the pack asks for it', async (t) => {
+    const gallery = await openTiny(await temporaryFolder(t), { templates: false });
+    await enrol(gallery, 'a', unit(1, -1));
+    const { id } = await enrol(gallery, 'a', unit(1, 1));
+    await enrol(gallery, 'a', unit(1, 1, 1));
+    await gallery.removeFace('default-a', id);
+    const [match] = await gallery.nearest(unit(1), 1);
+    assert.ok(Math.abs(match.distance - distanceOf(unit(1, -1), unit(1))) < 1e-6);
+  });
+
   it('goes with the second face, and with the person', async (t) => {
     const gallery = await openTiny(await temporaryFolder(t));
     const [left, right, probe] = [unit(1, -1), unit(1, 1), unit(1)];
@@ -128,6 +138,7 @@ describe("a person's template", () => {
  */
 async function openTwo(folder: string, onRead: () => void = () => undefined): Promise<LiveGallery[]> {
   const workers: LiveGallery[] = [];
+  const settings = { pack: 'tiny', templates: true };
   for (const [i, name] of ['first', 'second'].entries()) {
     const log = { append: (event: Parameters<LiveGallery['apply']>[0]) => workers[1 - i].apply(event) };
     const files = createFileStore({ folder, pack: 'tiny', length: TINY, warn: () => undefined });
@@ -140,7 +151,7 @@ async function openTwo(folder: string, onRead: () => void = () => undefined): Pr
       },
     };
     const journal = createJournal(log, name, 'tiny');
-    workers.push(await createGallery({ pack: 'tiny', store, index: createExactIndex(TINY), journal }));
+    workers.push(await createGallery({ ...settings, store, index: createExactIndex(TINY), journal }));
   }
   return workers;
 }
@@ -232,7 +243,7 @@ function openMemory(index: VectorIndex) {
   const model = new Map<string, Float32Array[]>();
   const ids = new Map<Float32Array, string>();
   const current = createCurrentIndex(index);
-  const memory: Memory = createMemory(current);
+  const memory: Memory = createMemory(current, true);
   let made = 0;
 
   function show(faceid: string): void {

@@ -10,10 +10,10 @@ import { MEASURED_CURVE, PLAIN_CURVE } from '../support/curve.js';
 const THRESHOLDS = { identical: 0.49, sure: 0.35 };
 
 /** A decision over a gallery that has as many faces as its counter says. */
-function decisionOf(faces: number, settings: Partial<Config> = {}, curve: Curve | undefined = PLAIN_CURVE) {
+function decisionOf(faces: number, settings: Partial<Config> = {}, curve: Curve = PLAIN_CURVE) {
   const counter = { faces, groups: {} as Record<string, number> };
   const decision = createDecision({
-    pack: { id: 'tiny', thresholds: THRESHOLDS, ...(curve && { curve }) },
+    pack: { id: 'tiny', thresholds: THRESHOLDS, curve },
     config: { ...loadConfig({}), ...settings },
     gallery: {
       searched: (groups) =>

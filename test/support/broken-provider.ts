@@ -1,4 +1,5 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
+import type { SessionOptions } from '../../src/vision/ort.js';
 
 /** What a provider makes of a right answer. */
 export type Spoil = (numbers: Float32Array) => Float32Array;
@@ -29,11 +30,11 @@ export interface Asked {
  *   spoils nothing
  */
 export function brokenMachine(broken: Record<string, (runs: number) => Spoil | undefined>): {
-  createSession: typeof InferenceSession.create;
+  createSession: NonNullable<SessionOptions['createSession']>;
   asked: Asked[];
 } {
   const asked: Asked[] = [];
-  const create = async (file: string, options: InferenceSession.SessionOptions) => {
+  const createSession = async (file: string, options: InferenceSession.SessionOptions) => {
     const [wanted] = options.executionProviders ?? [];
     const provider = typeof wanted === 'string' ? wanted : wanted.name;
     const session = await InferenceSession.create(file, { ...options, executionProviders: ['cpu'] });
@@ -59,5 +60,5 @@ export function brokenMachine(broken: Record<string, (runs: number) => Spoil | u
     const { inputMetadata, outputMetadata } = session;
     return { inputMetadata, outputMetadata, run, release } as unknown as InferenceSession;
   };
-  return { createSession: create as unknown as typeof InferenceSession.create, asked };
+  return { createSession, asked };
 }

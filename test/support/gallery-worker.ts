@@ -16,7 +16,7 @@ process.on('disconnect', () => process.exit(0));
 const config = loadConfig();
 const { PACK: id = 'tiny', PACK_LENGTH = TINY } = process.env;
 const length = Number(PACK_LENGTH);
-const pack = { id, embedder: { length } };
+const pack = { id, embedder: { length }, templates: true };
 const index = createExactIndex(length);
 const { gallery, events } = await openGallery(config, {
   ...{ pack, index, follow: true, lookAfter: [1500, 4000] },
@@ -51,12 +51,13 @@ const VERBS: Partial<Record<string, (...args: never[]) => unknown>> = {
     const match = (await gallery.nearest(Float32Array.from(vector), 1)).at(0);
     return match ? { faceid: match.person.faceid, face: match.face.id, distance: match.distance } : null;
   },
-  /** Everything that this process knows, and how many vectors its index holds. */
+  /** Everything that this process knows, and how many vectors its index holds: the faces' and the templates'. */
   snapshot: () => ({
     groups: gallery.groups(),
     people: gallery
       .people()
       .map(({ faceid, username, faces }) => [faceid, username, faces.map(({ id }) => id).sort()]),
+    faces: gallery.info().faces,
     vectors: index.size,
   }),
   /** How many are searched, and the threshold that follows from it. */

@@ -20,6 +20,7 @@ export class WorkerError extends Error {
 export interface Snapshot {
   groups: { groupid: string }[];
   people: [faceid: string, username: string, faces: string[]][];
+  faces: number;
   vectors: number;
 }
 

@@ -5,13 +5,22 @@ import { describe, it, type TestContext } from 'node:test';
 import { KaomonError } from '../../src/errors.js';
 import { PUBLISHED } from '../../src/models/fingerprints-published.js';
 import { GraphBuilder, type Value } from '../../src/models/onnx-graph.js';
+import { buildONet } from '../../src/models/graphs/onet.js';
+import { buildPNet } from '../../src/models/graphs/pnet.js';
+import { buildRNet } from '../../src/models/graphs/rnet.js';
+import { createMtcnnDetector } from '../../src/vision/detectors/mtcnn.js';
+import { createAnalyzer } from '../../src/vision/analyzer.js';
 import { createEmbedder } from '../../src/vision/embedder.js';
 import { Runtime } from '../../src/vision/ort.js';
 import { madeFaces, strangeness } from '../../src/vision/self-check.js';
 import { onlySound } from '../../src/vision/sound.js';
+import { benchPack } from '../support/bench-pack.js';
 import { brokenMachine, type Spoil, SPOILS } from '../support/broken-provider.js';
 import { measureFingerprints, packsAtHand } from '../support/fingerprints.js';
+import { seededGolden } from '../support/golden.js';
+import { SeededMtcnn, seededPicture } from '../support/seeded-weights.js';
 import { tinyNetwork } from '../support/own-pack.js';
+import { shared, SHARED_MISSING } from '../support/shared.js';
 import { temporaryFolder } from '../support/temporary.js';
 
 const SIZE = 8;
@@ -253,6 +262,54 @@ describe('while it runs', () => {
       assert.ok(Math.abs(Math.hypot(...vector) - 1) < 1e-6);
     });
   }
+
+  describe('MTCNN', () => {
+    const { width, height, minFaceSize, thresholds } = seededGolden().cascade;
+    const scene = seededPicture('scene', width, height, 8);
+    const builders = { pnet: buildPNet, rnet: buildRNet, onet: buildONet };
+
+    for (const name of ['pnet', 'rnet', 'onet'] as const) {
+      it(`does not find nobody where ${name} answers NaN, but says so`, async (t) => {
+        const folder = await temporaryFolder(t);
+        const files = { pnet: '', rnet: '', onet: '' };
+        for (const net of ['pnet', 'rnet', 'onet'] as const) {
+          files[net] = path.join(folder, `${net}.onnx`);
+          await writeFile(files[net], builders[net](new SeededMtcnn(net)));
+        }
+        const toNaN: Spoil = (numbers) => numbers.map(() => NaN);
+        const { createSession } = brokenMachine({
+          [`cuda ${name}.onnx`]: (runs) => (runs > 0 ? toNaN : undefined),
+        });
+        const runtime = new Runtime({ providers: ['cuda'], threads: 1, selfCheck: true, createSession });
+        const detector = await createMtcnnDetector(runtime, files, { thresholds });
+        t.after(() => detector.release());
+        assert.equal(runtime.provider, 'cuda');
+        const message = new RegExp(`The network ${name} answers what cannot be`);
+        await assert.rejects(detector.detect(scene, { minFaceSize }), { code: 'INTERNAL', message });
+      });
+    }
+  });
+
+  it('one picture’s embedding that is none is no other’s error', { skip: SHARED_MISSING }, async (t) => {
+    // All faces together, then the first picture's alone.
+    const isWrong = (runs: number) => runs === 1 || runs === 2;
+    const { createSession } = brokenMachine({
+      'cuda recognition.onnx': (runs) => (isWrong(runs) ? SPOILS.zeros : undefined),
+    });
+    const pack = await benchPack('mtcnn+faceapi');
+    const analyzer = await createAnalyzer({
+      ...{ pack, providers: ['cuda'], threads: 1, createSession, maxPixels: 1_000_000, minFaceSize: 40 },
+    });
+    t.after(() => analyzer.release());
+    const bytes = await readFile(shared('images', 'frames', 'paul_rudd.jpg'));
+    const [first, second] = await analyzer.analyze([
+      { bytes, options: {} },
+      { bytes, options: {} },
+    ]);
+    assert.equal(analyzer.provider, 'cuda');
+    assert.equal(first.status === 'rejected' && (first.reason as KaomonError).code, 'INTERNAL');
+    assert.equal(second.status === 'fulfilled' && second.value.faces[0].embedding?.length, 128);
+  });
 
   it('a face outside the picture is none, and one that is no number is an error', () => {
     const picture = { width: 100, height: 50 };

@@ -5,6 +5,7 @@ import { madeFaces } from '../self-check.js';
 import { refuseNonsense } from '../sound.js';
 import { likeness, lookOf } from '../track.js';
 import type { Box, Detection, KnownFace, Landmarks, Picture } from '../types.js';
+import { GREY } from './bordered.js';
 import { type Detector, type DetectOptions, largestFirst } from './detector.js';
 import { createLandmarks68, fiveOf68 } from './landmarks.js';
 
@@ -15,7 +16,6 @@ const MIN_PROBABILITY = 0.4;
 const MAX_OVERLAP = 0.5;
 /** Grey border for close-ups, a share of the width on each side (see docs/thresholds.md). */
 const BORDER = 0.7;
-const GREY = 128;
 /** More than this from one frame to the next is no movement of a face: times its size, and radii of its landmarks. */
 const MAX_GROWTH = 1.4;
 const MAX_JUMP = 1.5;
@@ -75,7 +75,8 @@ export async function createSsdDetector(
   return {
     async detect(picture, options = {}) {
       let detections = await pass(picture, 0, options);
-      if (detections.length === 0) detections = await pass(picture, BORDER, options);
+      if (detections.length === 0 && options.closeUps !== false)
+        detections = await pass(picture, BORDER, options);
       await landmarks.add(picture, detections);
       for (const detection of detections) {
         if (detection.landmarks68) detection.landmarks = fiveOf68(detection.landmarks68);
@@ -146,13 +147,13 @@ function candidates(
     Math.min(limit, Math.max(0, (value * SIDE - offset) / scale));
   for (let i = 0; i < scores.length; i++) {
     if (scores[i] < minProbability) continue;
-    const [top, left, bottom, right] = boxes.subarray(i * 4, i * 4 + 4);
-    if (!Number.isFinite(scores[i] + top + left + bottom + right)) refuseNonsense('ssd');
+    const [y1, x1, y2, x2] = boxes.subarray(i * 4, i * 4 + 4);
+    if (!Number.isFinite(scores[i] + y1 + x1 + y2 + x2)) refuseNonsense('ssd');
     const box: Box = {
-      x1: unplace(boxes[i * 4 + 1], left, picture.width),
-      y1: unplace(boxes[i * 4], top, picture.height),
-      x2: unplace(boxes[i * 4 + 3], left, picture.width),
-      y2: unplace(boxes[i * 4 + 2], top, picture.height),
+      x1: unplace(x1, left, picture.width),
+      y1: unplace(y1, top, picture.height),
+      x2: unplace(x2, left, picture.width),
+      y2: unplace(y2, top, picture.height),
     };
     if (box.x2 - box.x1 >= 1 && box.y2 - box.y1 >= 1) {
       found.push({ box, probability: scores[i], landmarks: undefined });
