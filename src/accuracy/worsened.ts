@@ -15,7 +15,7 @@ import { lookAtAll, type LookSettings, type Task } from './looks.js';
 import type { Sample } from './samples.js';
 
 /** So many searches tell a tenth from a fifth, and take a minute. */
-const MOST = { mated: 400, nonMated: 200 };
+const MOST = { mated: 240, nonMated: 160 };
 /** The smallest face that the detectors can be asked for, pixels: `MIN_FACE_SIZE` may be as low. */
 const SMALLEST_FACE = 12;
 const SEED = 7;
