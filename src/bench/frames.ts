@@ -52,7 +52,7 @@ export async function resizeFrame(frame: Frame, width: number, height: number): 
 /** A frame with so many faces out of the photographs that come with face-api; the same bytes on each machine of a kind. */
 export async function composeFrame(name: FrameName): Promise<Buffer> {
   if (name === 'no face') return await toJpeg(await whole(3, NOBODY));
-  if (name === '1 face') return await toJpeg(await whole(1, partAround(SEATS[2], 2, WIDTH / HEIGHT)));
+  if (name === '1 face') return await toJpeg(await whole(3, partAround(SEATS[6], 2, WIDTH / HEIGHT)));
   const tiles = name === '6 faces' ? await rows() : await grid();
   const grey = { width: WIDTH, height: HEIGHT, channels: 3, background: '#79838b' } as const;
   return await toJpeg(await sharp({ create: grey }).composite(tiles).png().toBuffer());

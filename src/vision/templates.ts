@@ -1,4 +1,4 @@
-import { fiveOf68 } from './detectors/landmarks.js';
+import { fiveOf68 } from './five-of-68.js';
 import { fitTemplate, type Similarity } from './warp.js';
 import type { Detection, Landmarks } from './types.js';
 

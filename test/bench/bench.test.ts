@@ -13,9 +13,7 @@ import { benchStages } from '../../src/bench/stages.js';
 import { main } from '../../src/cli/bench.js';
 import { loadConfig } from '../../src/config.js';
 import { preparePack } from '../../src/models/prepare.js';
-import { createSsdDetector } from '../../src/vision/detectors/ssd.js';
-import { decodeImage } from '../../src/vision/image.js';
-import { Runtime } from '../../src/vision/ort.js';
+import { createAnalyzer } from '../../src/vision/analyzer.js';
 import { temporaryFolder } from '../support/temporary.js';
 
 const TINY: Effort = {
@@ -103,16 +101,17 @@ describe('the benchmark', () => {
   it('has real faces before it in every clone, as many as a frame’s name says', async () => {
     const { MODELS_DIR } = loadConfig({});
     const pack = await preparePack('faceapi', { modelsDir: MODELS_DIR });
-    assert.ok(pack.detector.kind === 'ssd');
-    const detector = await createSsdDetector(new Runtime({ providers: ['cpu'], threads: 1 }), pack.detector);
-    const found: Record<string, number> = {};
-    for (const name of ['no face', '1 face', '6 faces', '32 faces'] as const) {
-      const picture = await decodeImage(await composeFrame(name), { maxPixels: 960 * 540 });
-      assert.deepEqual([picture.width, picture.height], [960, 540]);
-      found[name] = (await detector.detect(picture)).length;
-    }
-    await detector.release();
-    assert.deepEqual(found, { 'no face': 0, '1 face': 1, '6 faces': 6, '32 faces': 32 });
+    const analyzer = await createAnalyzer({
+      ...{ pack, providers: ['cpu'], threads: 1, maxPixels: 960 * 540, minFaceSize: 20 },
+    });
+    const names = ['no face', '1 face', '6 faces', '32 faces'] as const;
+    const frames = await Promise.all(names.map(composeFrame));
+    const analyses = await analyzer.analyze(frames.map((bytes) => ({ bytes, options: { embed: false } })));
+    await analyzer.release();
+    assert.deepEqual(
+      analyses.map((each) => (each.status === 'fulfilled' ? each.value.faces.length : String(each.reason))),
+      [0, 1, 6, 32],
+    );
   });
 
   it('writes a table a section, cases down and measures across', () => {

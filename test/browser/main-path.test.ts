@@ -95,7 +95,7 @@ async function enrolsThroughAdd(t: TestContext, page: Page, site: Site): Promise
   await pictures.first().waitFor();
   await page.locator('#register').click();
   await page.locator('.outcome.good').waitFor({ timeout: PATIENCE });
-  assert.match((await page.locator('#outcome').textContent()) ?? '', /Paul R\./);
+  assert.match((await page.locator('#outcome').textContent()) ?? '', /Rose R\./);
   const infos = (await site.server.get('/api/faceid_infos')).body as { faceid: string; numfiles: number }[];
   assert.equal(infos.find(({ faceid }) => faceid === 'guests-rose')?.numfiles, 1);
   t.diagnostic('enrolled guests-rose through /add');

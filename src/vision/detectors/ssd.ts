@@ -7,7 +7,8 @@ import { likeness, lookOf } from '../track.js';
 import type { Box, Detection, KnownFace, Landmarks, Picture } from '../types.js';
 import { GREY } from './bordered.js';
 import { type Detector, type DetectOptions, largestFirst } from './detector.js';
-import { createLandmarks68, fiveOf68 } from './landmarks.js';
+import { fiveOf68 } from '../five-of-68.js';
+import { createLandmarks68 } from './landmarks.js';
 
 const SIDE = 512;
 /** A looser threshold than face-api's 0.5: half of the blurred faces of a camera lie between. */
