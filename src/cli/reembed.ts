@@ -170,7 +170,10 @@ export function main(words: string[]): Promise<number> {
       throw new KaomonError('SETUP', `Name --from.\n${USAGE}`);
     const config = loadConfig();
     const pack = await openPack(values.to ?? config.MODEL_PACK, config);
-    if (pack.id === fromId) throw new KaomonError('SETUP', `The gallery of ${fromId} is there already.`);
+    if (pack.id === fromId) {
+      const hint = values.to === undefined ? ' Name the pack to make with --to.' : '';
+      throw new KaomonError('SETUP', `The gallery of ${fromId} is there already.${hint}`);
+    }
     const before = await cutOf(fromId, config.MODELS_DIR);
     const from = await openStore(config, fromId, before.length, note);
     const { length } = pack.embedder;

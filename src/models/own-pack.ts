@@ -39,6 +39,25 @@ export const OwnPackSchema = Type.Object(
       { identical: distance('A face is named below it.'), sure: distance('Below it the page says "sure".') },
       { additionalProperties: false },
     ),
+    curve: Type.Optional(
+      Type.Object(
+        {
+          pairs: Type.Integer({ minimum: 1, maximum: 1e15, description: 'Impostor pairs behind it.' }),
+          source: Type.String({ minLength: 1, maxLength: 500, description: 'What it was measured on, and how.' }),
+          points: Type.Array(
+            Type.Tuple([
+              Type.Number({ exclusiveMinimum: 0, maximum: 4, description: 'Squared L2 distance.' }),
+              Type.Number({ exclusiveMinimum: 0, maximum: 1, description: 'FMR: of two people.' }),
+            ]),
+            { minItems: 2, maxItems: 1000 },
+          ),
+        },
+        { additionalProperties: false },
+      ),
+    ),
+    templates: Type.Optional(
+      Type.Boolean({ description: 'A person with several faces is found at their mean, too.' }),
+    ),
   },
   { additionalProperties: false },
 );
@@ -79,11 +98,24 @@ export async function readOwnPack(id: string, modelsDir: string): Promise<OwnPac
   if (manifest.thresholds.sure > manifest.thresholds.identical) {
     throw new KaomonError('SETUP', `${manifestFile}: thresholds.sure must not be above thresholds.identical.`);
   }
+  refuseFallingCurve(manifest.curve?.points ?? [], manifestFile);
   const network = path.join(folder, manifest.embedder.file);
   if ((await statFile(network)) === undefined) {
     throw new KaomonError('SETUP', `${manifestFile} names ${manifest.embedder.file}, which is not beside it.`);
   }
   return { ...manifest, id, network };
+}
+
+/** A distance has one rate and a rate one distance: both go up from point to point. */
+function refuseFallingCurve(points: readonly [number, number][], manifestFile: string): void {
+  const at = points.findIndex(
+    ([distance, rate], i) => i > 0 && (distance <= points[i - 1][0] || rate <= points[i - 1][1]),
+  );
+  if (at === -1) return;
+  throw new KaomonError(
+    'SETUP',
+    `${manifestFile}: curve.points must ascend in distance and in rate; point ${at + 1} does not.`,
+  );
 }
 
 function isComponentOfOurs(manifest: unknown): boolean {

@@ -97,6 +97,14 @@ export interface Thresholds {
   readonly sure: number;
 }
 
+/** A better pack that this machine has, for people who are enrolled with another one. */
+export interface PackOffer {
+  readonly pack: string;
+  readonly title: string;
+  /** What makes its gallery from the pictures that were kept. */
+  readonly command: string;
+}
+
 /** A detector and an embedder that are built, on disk and fit together. */
 export interface ReadyPack {
   /** `facenet`, `faceapi`, `mtcnn+faceapi`, ...: names the folder of its vectors, `embeddings/<id>/`. */
@@ -111,4 +119,11 @@ export interface ReadyPack {
   readonly thresholds: Thresholds;
   /** Left out: nobody measured it, so that no odds can be told and the threshold is the fixed one. */
   readonly curve?: Curve;
+  /**
+   * A person with several faces is also found at their mean (docs/gallery.md). Left out: at the faces alone, as where
+   * strangers come nearer to means than to faces, so that thresholds would not hold.
+   */
+  readonly templates?: boolean;
+  /** There where `auto` stays with the pack that people are enrolled with. */
+  readonly offer?: PackOffer;
 }

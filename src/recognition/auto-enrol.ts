@@ -7,8 +7,8 @@ const DAY = 86_400_000;
 
 export interface AutoEnrollerDeps {
   gallery: Pick<Gallery, 'enrol' | 'vectors'>;
-  /** Squared L2: only a face nearer than this to one that a person enrolled is saved. */
-  distance: number;
+  /** Squared L2: only a face nearer than this to one that a person enrolled is saved. Asked for each face. */
+  distance: () => number;
   /** Days: another face is saved when the newest one is older. */
   interval: number;
   /** People with fewer faces get another one whatever the age of the newest. */
@@ -29,7 +29,7 @@ export type AutoEnroller = ReturnType<typeof createAutoEnroller>;
  * frame's, of one look: the picture is gone, and who has one made by hand is looked at in all views there.
  */
 export function createAutoEnroller(deps: AutoEnrollerDeps) {
-  const { gallery, distance, interval, minimum, maximum, minSize, log } = deps;
+  const { gallery, interval, minimum, maximum, minSize, log } = deps;
   /** faceids that are being looked at: the next frame of a camera comes before the first is saved. */
   const underWay = new Set<string>();
 
@@ -39,7 +39,7 @@ export function createAutoEnroller(deps: AutoEnrollerDeps) {
     return faces.length < minimum || now - Date.parse(newest.enrolledAt) > interval * DAY;
   }
 
-  async function save(person: Person, embedding: Float32Array): Promise<void> {
+  async function save(person: Person, embedding: Float32Array, distance: number): Promise<void> {
     const stored = await gallery.vectors(person.faceid);
     const near = stored.some(
       ({ face, vector }) => !face.automatic && squaredDistance(vector, embedding) < distance,
@@ -58,11 +58,12 @@ export function createAutoEnroller(deps: AutoEnrollerDeps) {
      */
     consider({ box, embedding }: AnalysedFace, match: Match, now = Date.now()): void {
       const { person } = match;
+      const distance = deps.distance();
       const size = Math.min(box.x2 - box.x1, box.y2 - box.y1);
       if (!embedding || match.distance >= distance || size < minSize) return;
       if (underWay.has(person.faceid) || !wants(person, now)) return;
       underWay.add(person.faceid);
-      save(person, embedding.slice())
+      save(person, embedding.slice(), distance)
         .catch((error: unknown) => log.warn({ err: error }, 'A face could not be enrolled automatically'))
         .finally(() => underWay.delete(person.faceid));
     },

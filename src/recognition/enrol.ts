@@ -2,6 +2,7 @@ import { KaomonError } from '../errors.js';
 import { checkGroupId, checkUserId, faceIdOf } from '../gallery/ids.js';
 import type { Enrolment, Face, Gallery } from '../gallery/types.js';
 import type { AnalysedFace, Analysis, StageTimes, VisionPool } from '../vision/types.js';
+import type { Decision } from './decision.js';
 
 /**
  * A face in the background does not stop an enrolment: one whose shorter side is less than this part of the largest
@@ -27,8 +28,8 @@ export interface EnrollerDeps {
   vision: Pick<VisionPool, 'analyze'>;
   gallery: Pick<Gallery, 'enrol' | 'groups' | 'person' | 'nearest'>;
   limits: EnrolLimits;
-  /** A face nearer than this squared L2 distance to somebody else is somebody else's. */
-  identical: number;
+  /** A face that it names as somebody else is somebody else's. */
+  decision: Pick<Decision, 'threshold'>;
   /** A second registration of one person within so many seconds is a double click (maiface's E1002). */
   doubleSeconds: number;
   /** Keep the aligned face beside its vector. */
@@ -49,7 +50,7 @@ export interface EnrolOptions {
 export type Enroller = ReturnType<typeof createEnroller>;
 
 export function createEnroller(deps: EnrollerDeps) {
-  const { vision, gallery, limits, identical, doubleSeconds, keepFaces } = deps;
+  const { vision, gallery, limits, decision, doubleSeconds, keepFaces } = deps;
   /** faceids whose enrolment is under way: two that arrive at once must not both pass the check. */
   const underWay = new Set<string>();
 
@@ -73,7 +74,7 @@ export function createEnroller(deps: EnrollerDeps) {
     const near = await gallery.nearest(embedding, 2);
     const other = near.find(({ person }) => person.faceid !== faceid);
     const own = near.find(({ person }) => person.faceid === faceid);
-    if (!other || other.distance >= identical) return;
+    if (!other || other.distance >= decision.threshold()) return;
     // Who resembles somebody is still oneself.
     if (own && own.distance <= other.distance) return;
     const { person, distance } = other;

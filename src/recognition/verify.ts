@@ -2,7 +2,9 @@ import { KaomonError } from '../errors.js';
 import type { Gallery, Match } from '../gallery/types.js';
 import type { AnalysedFace, Analysis, StageTimes, VisionPool } from '../vision/types.js';
 import { squaredDistance } from './distance.js';
+import type { Decision } from './decision.js';
 import { chooseFace } from './enrol.js';
+import { toDigits } from './odds.js';
 
 /** One of the two that are compared. */
 export type Side =
@@ -26,6 +28,13 @@ export interface Verification {
   /** Squared L2. */
   distance: number;
   threshold: number;
+  /**
+   * The FMR at the distance: of pairs of two different people such a part lies as near, 0 to 1. Of this one comparison,
+   * whoever is enrolled; undefined: nobody measured this pack.
+   */
+  falseMatchRate: number | undefined;
+  /** It is so much or less: the pack's pairs can tell no more. */
+  falseMatchRateAtMost: boolean;
   probe: Seen;
   against: Seen;
   times: StageTimes & { search: number };
@@ -34,15 +43,14 @@ export interface Verification {
 export interface VerifierDeps {
   vision: Pick<VisionPool, 'analyze'>;
   gallery: Pick<Gallery, 'nearest'>;
-  /** Two faces are the same person's below this squared L2 distance. */
-  identical: number;
+  decision: Pick<Decision, 'pair' | 'pairRate'>;
   pack: { id: string; length: number };
 }
 
 /** Tells whether two faces are the same person's. */
 export type Verifier = ReturnType<typeof createVerifier>;
 
-export function createVerifier({ vision, gallery, identical, pack }: VerifierDeps) {
+export function createVerifier({ vision, gallery, decision, pack }: VerifierDeps) {
   interface Looked extends Seen {
     embedding: Float32Array;
     times: StageTimes;
@@ -75,7 +83,7 @@ export function createVerifier({ vision, gallery, identical, pack }: VerifierDep
     async verify(
       probe: Exclude<Side, { faceid: string }>,
       against: Side,
-      threshold = identical,
+      threshold = decision.pair(),
     ): Promise<Verification> {
       const looks = [look(probe, false), ...('faceid' in against ? [] : [look(against, true)])];
       const [first, second] = (await Promise.all(looks)) as [Looked, Looked?];
@@ -84,10 +92,13 @@ export function createVerifier({ vision, gallery, identical, pack }: VerifierDep
       const distance =
         match?.distance ?? (second ? squaredDistance(first.embedding, second.embedding) : Infinity);
       const search = performance.now() - started;
+      const told = decision.pairRate(distance);
       return {
         same: distance < threshold,
         distance,
         threshold,
+        falseMatchRate: told && toDigits(told.rate, 3),
+        falseMatchRateAtMost: told?.atMost ?? false,
         probe: first,
         against: second ?? { ...(match && { match }) },
         times: { ...addTimes(first.times, second?.times), search },

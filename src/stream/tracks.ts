@@ -50,9 +50,17 @@ export interface Plan {
   faces: KnownFace[];
 }
 
+/** What holds for a frame. */
+export interface Moment {
+  /** Milliseconds of the clock. */
+  now: number;
+  /** Squared L2: a face is named below this distance. It moves as people come and go. */
+  identical: number;
+}
+
 /**
  * The faces of one connection from frame to frame. Times are milliseconds of any clock that only runs forward.
- * @param identical squared L2 distance below which two embeddings are of one person
+ * @param pair squared L2 distance below which two embeddings are of one person, whoever is enrolled
  */
 export class Tracks {
   #tracks: Track[] = [];
@@ -64,7 +72,7 @@ export class Tracks {
   #sceneAtSearch: Uint8Array | undefined;
   #scene: Uint8Array | undefined;
 
-  constructor(readonly identical: number) {}
+  constructor(readonly pair: number) {}
 
   /** Embeds every face anew and searches the next frame: what it is compared with has changed. */
   doubtAll(): void {
@@ -125,8 +133,9 @@ export class Tracks {
     plan: Plan,
     { faces, width, height, scene }: Pick<Analysis, 'faces' | 'width' | 'height' | 'scene'>,
     matches: readonly (Match | undefined)[],
-    now: number,
+    moment: Moment,
   ): Track[] {
+    const { now, identical } = moment;
     this.#size = { width, height };
     this.#scene = scene;
     this.#mustSearch = false;
@@ -141,7 +150,9 @@ export class Tracks {
       const track = known ?? this.#comeBack(face) ?? this.#begin(face);
       track.face = face;
       track.frames += 1;
-      if (face.embedding) this.#identify(track, face.embedding, matches[i], now);
+      // People came since: what was near enough for a name is so no longer.
+      if (track.match && track.match.distance >= identical) track.match = undefined;
+      if (face.embedding) this.#identify(track, face.embedding, matches[i], moment);
       return track;
     });
     for (const track of plan.tracks) {
@@ -170,12 +181,17 @@ export class Tracks {
   }
 
   #isFar({ embedding: before }: Track, embedding: Float32Array): boolean {
-    return before !== undefined && squaredDistance(before, embedding) >= this.identical;
+    return before !== undefined && squaredDistance(before, embedding) >= this.pair;
   }
 
   /** Weighs a new embedding against who the face was taken for. */
-  #identify(track: Track, embedding: Float32Array, nearest: Match | undefined, now: number): void {
-    const match = nearest && nearest.distance < this.identical ? nearest : undefined;
+  #identify(
+    track: Track,
+    embedding: Float32Array,
+    nearest: Match | undefined,
+    { now, identical }: Moment,
+  ): void {
+    const match = nearest && nearest.distance < identical ? nearest : undefined;
     const isFirst = track.embedding === undefined;
     const isFar = this.#isFar(track, embedding);
     const isSamePerson = match?.person.faceid === track.match?.person.faceid;

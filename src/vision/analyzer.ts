@@ -9,9 +9,11 @@ import { createMtcnnDetector } from './detectors/mtcnn.js';
 import { createSsdDetector } from './detectors/ssd.js';
 import { createEmbedder } from './embedder.js';
 import { decodeImage } from './image.js';
-import { type RefusedProvider, Runtime } from './ort.js';
+import { type RefusedProvider, Runtime, type SessionOptions } from './ort.js';
 import { measureQuality } from './quality.js';
 import { Resampler } from './resample.js';
+import { madeFaces } from './self-check.js';
+import { onlySound, refuseNonsense } from './sound.js';
 import { ALONE, type Team } from './team.js';
 import { associate, type Found, isFound, likeness, lookOf, sceneOf } from './track.js';
 import { isPlain, meanEmbedding, PLAIN } from './views.js';
@@ -21,15 +23,8 @@ const AGE_SIDE = 112;
 /** A known face whose look is less like its last one than this is embedded anew (docs/performance.md). */
 const CHANGED = 0.8;
 
-export interface AnalyzerSettings {
+export interface AnalyzerSettings extends Omit<SessionOptions, 'selfCheck'> {
   pack: ReadyPack;
-  /** Execution providers in order of preference. */
-  providers: readonly string[];
-  /** Threads inside one run of a network. */
-  threads: number;
-  /** See SessionOptions of ort.ts. */
-  gpuDevice?: number;
-  cacheDir?: string;
   maxPixels: number;
   /** Shorter side of the smallest face to look for, pixels; a call may say another. */
   minFaceSize: number;
@@ -67,18 +62,24 @@ export interface Analyzer {
 }
 
 /**
- * Loads a pack's networks and runs each once.
+ * Loads a pack's networks and holds what each answers to a made picture to what it should answer: all of them on the
+ * first execution provider that answers rightly.
  * @param team the other vision threads
- * @throws KaomonError NO_MODEL, SETUP
+ * @throws KaomonError NO_MODEL naming the network that answers wrongly even on the CPU, SETUP
  */
 export async function createAnalyzer(settings: AnalyzerSettings, team: Team = ALONE): Promise<Analyzer> {
   const { pack } = settings;
   const { size } = pack.embedder;
-  const runtime = new Runtime(settings);
+  const runtime = new Runtime({ ...settings, selfCheck: true });
   const resampler = new Resampler();
-  const detector = await createDetector(runtime, pack, team, resampler);
-  const embedder = await createEmbedder(runtime, pack.embedder, team);
-  const ageGender = await openAgeGender(runtime, pack);
+  const { detector, embedder, ageGender } = await runtime.openAll(async () => {
+    team.forget();
+    return {
+      detector: await createDetector(runtime, pack, team, resampler),
+      embedder: await createEmbedder(runtime, pack.embedder, team),
+      ageGender: await openAgeGender(runtime, pack),
+    };
+  });
   // Where a GPU does the work there is nothing to share.
   if (runtime.provider !== 'cpu') team.close();
 
@@ -110,7 +111,7 @@ export async function createAnalyzer(settings: AnalyzerSettings, team: Team = AL
     const start = performance.now();
     const picture = await decodeImage(bytes, settings);
     const decoded = performance.now();
-    const found = (await find(picture, options)).slice(0, options.maxFaces);
+    const found = onlySound(await find(picture, options), picture).slice(0, options.maxFaces);
     const detections = found.map(({ detection }) => detection);
     const detected = performance.now();
 
@@ -186,13 +187,23 @@ export async function createAnalyzer(settings: AnalyzerSettings, team: Team = AL
       // One after the other: the networks keep their buffers.
       for (const one of asked) looks.push(...(await Promise.allSettled([look(one)])));
       const good = looks.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
-      const [embedded] = await Promise.allSettled([embedAll(good)]);
+      const [together] = await Promise.allSettled([embedAll(good)]);
       const results: PromiseSettledResult<Analysis>[] = [];
       for (const looked of looks) {
-        const failure = [looked, embedded].find((result) => result.status === 'rejected');
-        if (failure) results.push(failure);
-        else if (looked.status === 'fulfilled')
-          results.push(...(await Promise.allSettled([finish(looked.value)])));
+        if (looked.status === 'rejected') {
+          results.push(looked);
+          continue;
+        }
+        const { value } = looked;
+        const done = async () => {
+          if (together.status === 'rejected') {
+            if (good.length === 1) throw together.reason;
+            // One of several has failed: each gets another try, by itself.
+            await embedAll([value]);
+          }
+          return await finish(value);
+        };
+        results.push(...(await Promise.allSettled([done()])));
       }
       return results;
     },
@@ -240,7 +251,7 @@ async function openAgeGender(runtime: Runtime, pack: ReadyPack) {
   const scratch = new Uint8Array(face);
   const resampler = new Resampler();
   const shape = [1, 3, AGE_SIDE, AGE_SIDE];
-  const network = await runtime.open(pack.ageGender, { faces: { data: input, shape } });
+  const network = await runtime.open(pack.ageGender, { faces: madeFaces(AGE_SIDE) });
   return {
     async describe(picture: Picture, detections: readonly Detection[], faces: AnalysedFace[]): Promise<void> {
       for (const [i, { box }] of detections.entries()) {
@@ -248,6 +259,7 @@ async function openAgeGender(runtime: Runtime, pack: ReadyPack) {
         if (!rect) continue;
         placeFace(resampler, picture, rect, input, 0, scratch);
         const { age, female } = await network.run({ faces: { data: input, shape } });
+        if (!Number.isFinite(age[0] + female[0])) refuseNonsense('age-gender');
         faces[i].age = age[0];
         const isFemale = female[0] >= 0.5;
         faces[i].gender = {

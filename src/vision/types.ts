@@ -139,4 +139,6 @@ export interface VisionInfo {
   provider: string;
   /** Why a preferred provider was not taken, in the order they were tried. */
   refusedProviders: { provider: string; reason: string }[];
+  /** What an administrator should know of how the settings were followed; absent when there is nothing to say. */
+  note?: string;
 }

@@ -1,6 +1,7 @@
 import { clampToPicture, type PixelRect } from '../boxes.js';
 import type { Runtime } from '../ort.js';
 import { Resampler, toPlanes } from '../resample.js';
+import { madeFaces } from '../self-check.js';
 import type { Detection, Landmarks, Picture } from '../types.js';
 
 const FACE_SIDE = 112;
@@ -42,9 +43,7 @@ export async function createLandmarks68(runtime: Runtime, file: string) {
   const faces = new Float32Array(BATCH * face);
   const bytes = new Uint8Array(face);
   const resampler = new Resampler();
-  const network = await runtime.open(file, {
-    faces: { data: faces.subarray(0, face), shape: [1, 3, FACE_SIDE, FACE_SIDE] },
-  });
+  const network = await runtime.open(file, { faces: madeFaces(FACE_SIDE) });
   return {
     /** Sets `landmarks68` of each detection whose box meets the picture. */
     async add(picture: Picture, detections: readonly Detection[]): Promise<void> {

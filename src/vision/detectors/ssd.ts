@@ -1,6 +1,8 @@
 import { boxSize, suppress } from '../boxes.js';
 import type { Runtime } from '../ort.js';
 import { Resampler, toPlanes } from '../resample.js';
+import { madeFaces } from '../self-check.js';
+import { refuseNonsense } from '../sound.js';
 import { likeness, lookOf } from '../track.js';
 import type { Box, Detection, KnownFace, Landmarks, Picture } from '../types.js';
 import { GREY } from './bordered.js';
@@ -39,7 +41,7 @@ export async function createSsdDetector(
   files: { ssd: string; landmarks: string },
 ): Promise<Detector> {
   const image = new Float32Array(3 * SIDE * SIDE);
-  const ssd = await runtime.open(files.ssd, { image: { data: image, shape: [1, 3, SIDE, SIDE] } });
+  const ssd = await runtime.open(files.ssd, { image: madeFaces(SIDE) });
   const landmarks = await createLandmarks68(runtime, files.landmarks);
   const resampler = new Resampler();
   const bytes = new Uint8Array(3 * SIDE * SIDE);
@@ -145,11 +147,13 @@ function candidates(
     Math.min(limit, Math.max(0, (value * SIDE - offset) / scale));
   for (let i = 0; i < scores.length; i++) {
     if (scores[i] < minProbability) continue;
+    const [y1, x1, y2, x2] = boxes.subarray(i * 4, i * 4 + 4);
+    if (!Number.isFinite(scores[i] + y1 + x1 + y2 + x2)) refuseNonsense('ssd');
     const box: Box = {
-      x1: unplace(boxes[i * 4 + 1], left, picture.width),
-      y1: unplace(boxes[i * 4], top, picture.height),
-      x2: unplace(boxes[i * 4 + 3], left, picture.width),
-      y2: unplace(boxes[i * 4 + 2], top, picture.height),
+      x1: unplace(x1, left, picture.width),
+      y1: unplace(y1, top, picture.height),
+      x2: unplace(x2, left, picture.width),
+      y2: unplace(y2, top, picture.height),
     };
     if (box.x2 - box.x1 >= 1 && box.y2 - box.y1 >= 1) {
       found.push({ box, probability: scores[i], landmarks: undefined });

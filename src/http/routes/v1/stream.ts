@@ -4,6 +4,7 @@ import { KaomonError } from '../../../errors.js';
 import type { Gallery } from '../../../gallery/types.js';
 import type { ReadyPack } from '../../../models/types.js';
 import type { AutoEnroller } from '../../../recognition/auto-enrol.js';
+import type { Decision } from '../../../recognition/decision.js';
 import type { Sightings } from '../../../recognition/sightings.js';
 import { MAX_IN_FLIGHT, PROTOCOL, type ServerMessage } from '../../../stream/protocol.js';
 import { createStreamSession } from '../../../stream/session.js';
@@ -21,8 +22,7 @@ export interface StreamDeps {
   gallery: Pick<Gallery, 'nearest' | 'groups' | 'person'>;
   sightings: Pick<Sightings, 'announce'>;
   pack: ReadyPack;
-  /** The threshold in force, which a setting may change. */
-  identical: number;
+  decision: Decision;
   maxUploadBytes: number;
   minFaceSize: number;
   /** Connections at a time. */
@@ -36,8 +36,7 @@ export interface StreamDeps {
 
 /** `GET /api/v1/stream`: frames in, faces out over one WebSocket. The messages: docs/stream.md. */
 export function streamRoutes(app: App, deps: StreamDeps): void {
-  const { pack, identical, maxStreams, silence = SILENCE } = deps;
-  const thresholds = { identical, sure: Math.min(pack.thresholds.sure, identical) };
+  const { pack, decision, maxStreams, silence = SILENCE } = deps;
   let open = 0;
 
   app.route({
@@ -84,7 +83,7 @@ export function streamRoutes(app: App, deps: StreamDeps): void {
     }
 
     const session = createStreamSession({
-      ...{ vision: deps.vision, gallery: deps.gallery, thresholds },
+      ...{ vision: deps.vision, gallery: deps.gallery, decision },
       maxFrameBytes: deps.maxUploadBytes,
       minFaceSize: deps.minFaceSize,
       groups: request.caller.groups,
@@ -111,6 +110,7 @@ export function streamRoutes(app: App, deps: StreamDeps): void {
     });
 
     const { id, title } = pack;
+    const thresholds = decision.meaning(request.caller.groups);
     send({ type: 'hello', protocol: PROTOCOL, pack: { id, title }, thresholds, maxInFlight: MAX_IN_FLIGHT });
   }
 }
