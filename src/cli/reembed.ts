@@ -70,6 +70,17 @@ export async function reembed({
   const report: ReembedReport = { embedded: 0, present: 0, pictureless: 0, faceless: [], stopped: false };
   let done = 0;
 
+  /** @returns the picture as it is kept now and the embedding of the face in it; undefined without one */
+  async function look(
+    kept: Uint8Array,
+  ): Promise<{ picture: Uint8Array; embedding: Float32Array } | undefined> {
+    const picture = await restore(kept);
+    // The pool takes the buffer over; the picture is kept in the new gallery, too.
+    const { faces } = await vision.analyze(Uint8Array.from(picture), { maxFaces: 1, views: true });
+    const embedding = faces.at(0)?.embedding;
+    return embedding && { picture, embedding };
+  }
+
   /** @returns whether it is in the new gallery now */
   async function embedFace(face: Face, profile: Profile | undefined): Promise<boolean> {
     const kept = await from.picture(face);
@@ -77,18 +88,16 @@ export async function reembed({
       report.pictureless += 1;
       return false;
     }
-    const picture = await restore(kept).catch(() => undefined);
-    if (!picture) {
+    const seen = await look(kept).catch((error: unknown) => {
+      // A picture that a full disk or a hand has damaged is one without a face; a server that is busy is no answer.
+      if (error instanceof KaomonError && error.code.startsWith('IMAGE_')) return undefined;
+      throw error;
+    });
+    if (!seen) {
       report.faceless.push(face.id);
       return false;
     }
-    // The pool takes the buffer over; the picture is kept in the new gallery, too.
-    const { faces } = await vision.analyze(Uint8Array.from(picture), { maxFaces: 1, views: true });
-    const embedding = faces.at(0)?.embedding;
-    if (!embedding) {
-      report.faceless.push(face.id);
-      return false;
-    }
+    const { picture, embedding } = seen;
     await to.addFace(face, embedding, { crop: picture, ...(profile && { profile }) });
     report.embedded += 1;
     return true;
@@ -118,7 +127,7 @@ export async function reembed({
 /**
  * The pictures of a pack that cuts MTCNN's boxes are its boxes made square. In Labeled Faces in the Wild nine of ten are
  * 1.21 to 1.41 times as high as wide: with four thirds the face has its proportions again, nearly.
- * @throws Error when it is no picture
+ * @throws KaomonError IMAGE_UNREADABLE
  */
 export async function unstretch(picture: Uint8Array): Promise<Uint8Array> {
   const image = sharp(picture, { ignoreIcc: true });
