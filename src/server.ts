@@ -1,4 +1,5 @@
 /** The entry: reads the settings, opens every part, listens, and ends in order. */
+import './no-telemetry.js';
 import type { AddressInfo } from 'node:net';
 import { createKeys, type Keys } from './access/keys.js';
 import { urlsOf } from './addresses.js';

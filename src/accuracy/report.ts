@@ -64,13 +64,18 @@ function describeSet({ pictures, people, strangers, views }: PackReport, which: 
 function listPictures({ pictures, faceless, several, suspects, verification }: PackReport): string[] {
   const named = (lines: string[]) =>
     lines.length > NAMED ? [...lines.slice(0, NAMED), `- ... and ${lines.length - NAMED} more`] : lines;
-  const missing = faceless.map(({ file, problem }) => `- no face: ${file}${problem ? ` (${problem})` : ''}`);
+  const missing = faceless.map(
+    ({ file, problem }) => `- no face: \`${file}\`${problem ? ` (${problem})` : ''}`,
+  );
   const acquired =
     `Failure to acquire (FTA): ${count(faceless.length)} of ${count(pictures)} pictures, ${percent(verification.fta)}. ` +
     `${count(several)} pictures show several faces.`;
-  const alike = suspects.alike.map(({ files, distance }) => `- ${distance.toFixed(3)} ${files.join(' = ')}`);
+  const alike = suspects.alike.map(
+    ({ files, distance }) => `- ${distance.toFixed(3)} ${files.map((file) => `\`${file}\``).join(' = ')}`,
+  );
   const apart = suspects.apart.map(
-    ({ file, distance, faces }) => `- ${distance.toFixed(3)} ${file}${faces > 1 ? ` (${faces} faces)` : ''}`,
+    ({ file, distance, faces }) =>
+      `- ${distance.toFixed(3)} \`${file}\`${faces > 1 ? ` (${faces} faces)` : ''}`,
   );
   const advice =
     'Look at them. What lies in the wrong folder decides the ends of every curve: leave it out with `--except`, and nothing else.';

@@ -1,5 +1,5 @@
 /** What `MODEL_PACK=auto` means on this machine, and what better pack somebody may change over to. */
-import { mkdir, writeFile } from 'node:fs/promises';
+import { access, constants, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { isAtHand } from './component-store.js';
 import { type Component, isPublished } from './component.js';
@@ -42,15 +42,22 @@ const TRIED = '.fetch-tried';
  */
 export async function isFirstStart(context: ComponentContext): Promise<boolean> {
   if ((await statFile(path.join(context.modelsDir, TRIED))) !== undefined) return false;
+  if (await isReadOnly(context.modelsDir)) return false;
   const fetched = PACKS.filter((pack) => componentsOf(pack).some(isPublished));
   const here = await Promise.all(fetched.map((pack) => packIsAtHand(pack, context)));
   return !here.includes(true);
 }
 
-/** To be called when hosts were asked, whatever came of it. */
+async function isReadOnly(folder: string): Promise<boolean> {
+  return await access(folder, constants.W_OK).then(
+    () => false,
+    (error: unknown) => (error as NodeJS.ErrnoException).code !== 'ENOENT',
+  );
+}
+
+/** To be called when hosts were asked, whatever came of it. Where it cannot be written the next start asks again. */
 export async function markFetchTried({ modelsDir }: ComponentContext): Promise<void> {
-  await mkdir(modelsDir, { recursive: true });
-  await writeFile(path.join(modelsDir, TRIED), `${new Date().toISOString()}\n`);
+  await writeFile(path.join(modelsDir, TRIED), `${new Date().toISOString()}\n`).catch(() => undefined);
 }
 
 /**
@@ -91,10 +98,19 @@ export async function offerBetter(id: string, context: ComponentContext): Promis
   return { pack: best.id, title: best.title, command };
 }
 
-/** An offer as sentences: what to do, and what becomes of everyone. */
-export function describeOffer(id: string, { pack, title, command }: PackOffer): string {
-  return (
-    `A better pack is here: ${pack} (${title}). Everyone stays with ${id} until you change over: ${command}, then MODEL_PACK=${pack} npm start. ` +
-    `That takes the pictures that were kept with KEEP_FACES=true; whoever has none must be enrolled again. What is enrolled with ${id} stays on disk.`
-  );
+/**
+ * What somebody whose people are enrolled with a pack should know of better ones, as sentences: what to do, and what
+ * becomes of everyone.
+ * @returns undefined where there is nothing to say
+ */
+export function describeBetter(id: string, offer: PackOffer | undefined): string | undefined {
+  const here =
+    offer &&
+    `A better pack is here: ${offer.pack} (${offer.title}). Everyone stays with ${id} until you change over: ${offer.command}, then MODEL_PACK=${offer.pack} npm start. ` +
+      `That takes the pictures that were kept with KEEP_FACES=true; whoever has none must be enrolled again. What is enrolled with ${id} stays on disk.`;
+  const better = PACKS.slice(0, Math.max(0, PACKS.findIndex((pack) => pack.id === (offer?.pack ?? id))));
+  const elsewhere =
+    better.length > 0 &&
+    `${offer ? 'Still better ones' : 'Better ones'} may be had by npm run models -- --fetch: ${better.map((pack) => pack.id).join(', ')}.${offer ? '' : ` Everyone stays with ${id}.`}`;
+  return [here, elsewhere].filter(Boolean).join(' ') || undefined;
 }

@@ -2,7 +2,7 @@ import { KaomonError } from '../errors.js';
 import {
   bestAtHand,
   componentsOf,
-  describeOffer,
+  describeBetter,
   isFirstStart,
   offerBetter,
   packOfMost,
@@ -65,8 +65,8 @@ async function chosenByAuto(context: PrepareContext, notes: string[]): Promise<s
   }
   const besides = most.others.length > 0 ? ` Besides with ${most.others.join(', ')}.` : '';
   notes.push(`People are enrolled with ${most.id}, so auto is that pack.${besides}`);
-  const offer = await offerBetter(most.id, context);
-  if (offer) notes.push(describeOffer(most.id, offer));
+  const better = describeBetter(most.id, await offerBetter(most.id, context));
+  if (better !== undefined) notes.push(better);
   return most.id;
 }
 

@@ -2,7 +2,7 @@ import path from 'node:path';
 import { KaomonError } from '../errors.js';
 import {
   componentsOf,
-  describeOffer,
+  describeBetter,
   isFirstStart,
   markFetchTried,
   offerBetter,
@@ -90,7 +90,8 @@ async function prepareEnrolled(
     );
   });
   const offer = await offerBetter(id, context);
-  if (offer) note(describeOffer(id, offer));
+  const better = describeBetter(id, offer);
+  if (better !== undefined) note(better);
   return { ...pack, ...(offer && { offer }) };
 }
 

@@ -3,6 +3,7 @@ import type { ReadyPack } from '../models/types.js';
 import { alignFace } from './align.js';
 import { clampToPicture } from './boxes.js';
 import { type Detector, largestFirst } from './detectors/detector.js';
+import { MTCNN_LOOKS, SSD_LOOKS, withCloseUps } from './detectors/close-up.js';
 import { placeFace } from './detectors/landmarks.js';
 import { createMtcnnDetector } from './detectors/mtcnn.js';
 import { createSsdDetector } from './detectors/ssd.js';
@@ -69,17 +70,17 @@ export async function createAnalyzer(settings: AnalyzerSettings, team: Team = AL
   const { pack } = settings;
   const { size, alignment } = pack.embedder;
   const runtime = new Runtime({ ...settings, selfCheck: true });
+  const resampler = new Resampler();
   const { detector, embedder, ageGender } = await runtime.openAll(async () => {
     team.forget();
     return {
-      detector: await createDetector(runtime, pack, team),
+      detector: await createDetector(runtime, pack, team, resampler),
       embedder: await createEmbedder(runtime, pack.embedder, team),
       ageGender: await openAgeGender(runtime, pack),
     };
   });
   // Where a GPU does the work there is nothing to share.
   if (runtime.provider !== 'cpu') team.close();
-  const resampler = new Resampler();
 
   /** Searches the whole picture, or follows known faces, or both. */
   async function find(picture: Picture, options: AnalyzeOptions): Promise<Found[]> {
@@ -214,10 +215,15 @@ function isNews({ known, look }: AnalysedFace, { track }: AnalyzeOptions): boole
   return likeness(look, before.look) < CHANGED;
 }
 
-async function createDetector(runtime: Runtime, { detector }: ReadyPack, team: Team): Promise<Detector> {
+async function createDetector(
+  runtime: Runtime,
+  { detector }: ReadyPack,
+  team: Team,
+  resampler: Resampler,
+): Promise<Detector> {
   return detector.kind === 'ssd'
-    ? await createSsdDetector(runtime, detector)
-    : await createMtcnnDetector(runtime, detector, {}, team);
+    ? withCloseUps(await createSsdDetector(runtime, detector), SSD_LOOKS, resampler)
+    : withCloseUps(await createMtcnnDetector(runtime, detector, {}, team), MTCNN_LOOKS, resampler);
 }
 
 /** Age and gender as face-api estimates them, from the detector's box. */

@@ -194,9 +194,11 @@ const bilinear: Sample = (data, width, height, x, y, _weights, _taps, out, to) =
   const isLower = top + 1 < height;
   for (let c = 0; c < 3; c++) {
     const above =
-      (isUpper && isLeft ? data[upper + c] : 0) * (1 - fx) + (isUpper && isRight ? data[upper + 3 + c] : 0) * fx;
+      (isUpper && isLeft ? data[upper + c] : 0) * (1 - fx) +
+      (isUpper && isRight ? data[upper + 3 + c] : 0) * fx;
     const below =
-      (isLower && isLeft ? data[lower + c] : 0) * (1 - fx) + (isLower && isRight ? data[lower + 3 + c] : 0) * fx;
+      (isLower && isLeft ? data[lower + c] : 0) * (1 - fx) +
+      (isLower && isRight ? data[lower + 3 + c] : 0) * fx;
     out[to + c] = above * (1 - fy) + below * fy + 0.5;
   }
   return true;

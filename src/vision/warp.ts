@@ -94,11 +94,7 @@ export type ErrorsIn = 'crop' | 'picture';
  * @param template `[x, y]` of each point, pixels of the crop
  * @param points `[x, y]` of each point, pixels of the picture
  */
-export function fitTemplate(
-  template: ArrayLike<number>,
-  points: Landmarks,
-  errorsIn: ErrorsIn,
-): Similarity {
+export function fitTemplate(template: ArrayLike<number>, points: Landmarks, errorsIn: ErrorsIn): Similarity {
   const count = template.length / 2;
   const mean = [0, 0, 0, 0];
   for (let i = 0; i < template.length; i += 2) {

@@ -135,7 +135,7 @@ for (const [where, { skip, open }] of Object.entries(STORES)) {
 
     it('does not change when somebody brings a better pack meanwhile', async (t) => {
       const config = await open(t);
-      const { context, modelsDir } = await machine(t, config, EMBEDDED);
+      const { context, modelsDir, notes } = await machine(t, config, EMBEDDED);
       const { id, offer } = await preparePack('auto', context);
       assert.equal(id, 'faceapi-chip');
       assert.equal(offer, undefined);
@@ -144,6 +144,7 @@ for (const [where, { skip, open }] of Object.entries(STORES)) {
       const later = await preparePack('auto', context);
       assert.equal(later.id, 'faceapi-chip');
       assert.equal(later.offer?.pack, 'mtcnn+fr');
+      assert.ok(notes.some((note) => note.endsWith('Still better ones may be had by npm run models -- --fetch: facenet.')));
     });
   });
 }

@@ -5,6 +5,8 @@ export interface DetectOptions {
   minFaceSize?: number;
   /** Smallest probability to answer, 0 to 1; default: the detector's own. */
   minProbability?: number;
+  /** Whether a picture without a sure face is looked at once more, in a border, for one that fills it. Default true. */
+  closeUps?: boolean;
 }
 
 /** Finds faces. One call at a time: detectors keep their buffers between calls. */

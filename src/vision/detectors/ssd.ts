@@ -5,6 +5,7 @@ import { madeFaces } from '../self-check.js';
 import { refuseNonsense } from '../sound.js';
 import { likeness, lookOf } from '../track.js';
 import type { Box, Detection, KnownFace, Landmarks, Picture } from '../types.js';
+import { GREY } from './bordered.js';
 import { type Detector, type DetectOptions, largestFirst } from './detector.js';
 import { createLandmarks68, fiveOf68 } from './landmarks.js';
 
@@ -15,7 +16,6 @@ const MIN_PROBABILITY = 0.4;
 const MAX_OVERLAP = 0.5;
 /** Grey border for close-ups, a share of the width on each side (see docs/thresholds.md). */
 const BORDER = 0.7;
-const GREY = 128;
 /** More than this from one frame to the next is no movement of a face: times its size, and radii of its landmarks. */
 const MAX_GROWTH = 1.4;
 const MAX_JUMP = 1.5;
@@ -75,7 +75,8 @@ export async function createSsdDetector(
   return {
     async detect(picture, options = {}) {
       let detections = await pass(picture, 0, options);
-      if (detections.length === 0) detections = await pass(picture, BORDER, options);
+      if (detections.length === 0 && options.closeUps !== false)
+        detections = await pass(picture, BORDER, options);
       await landmarks.add(picture, detections);
       for (const detection of detections) {
         if (detection.landmarks68) detection.landmarks = fiveOf68(detection.landmarks68);
