@@ -25,7 +25,7 @@ describe('GET /api/v1/health', () => {
         ...{ embedder: 'tiny', precision: 'float32' },
       },
       thresholds: {
-        ...{ identical: 0.2, sure: 0.2, pair: 0.2, people: 0, by: 'setting' },
+        ...{ identical: 0.2, sure: 0.2, pair: 0.2, faces: 0, by: 'setting' },
         ...{ falseNames: null, falseMatchRate: null, pairs: null, beyondPairs: false },
         sentence:
           'IDENTICAL_DISTANCE fixes the threshold. How many strangers it names was not measured for tiny.',
