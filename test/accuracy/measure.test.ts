@@ -107,6 +107,21 @@ describe('a pack measured', () => {
     assert.equal(large.aim, 0.01);
   });
 
+  it('tells what its threshold does by what the product compares with: faces, or means, too', async (t) => {
+    const { samples } = await lay(t);
+    for (const [templates, reference, words] of [
+      [true, 'both', 'nearest of the faces and their mean.'],
+      [false, 'nearest', 'nearest of the faces.'],
+    ] as const) {
+      const report = await measurePack(samples, settings({ pack: { ...PACK, templates } }));
+      const measured = report.identification.filter(({ points }) =>
+        points.some(({ level }) => level === undefined),
+      );
+      assert.ok(measured.length > 0 && measured.every((one) => one.reference === reference));
+      assert.ok(reportPack(report, 'largest').includes(words));
+    }
+  });
+
   it('names pictures that lie in the wrong folder', async (t) => {
     const { samples } = await lay(t, true);
     const { suspects } = await measurePack(samples, settings());

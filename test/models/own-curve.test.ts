@@ -18,12 +18,12 @@ const CURVE = {
 };
 
 /** Reads a pack whose manifest is that of docs/models.md with a curve. */
-async function readWith(t: TestContext, curve: unknown) {
+async function readWith(t: TestContext, curve: unknown, more: object = {}) {
   const modelsDir = await temporaryFolder(t);
   const manual = await readFile(path.join(PROJECT_ROOT, 'docs', 'models.md'), 'utf8');
   const manifest = JSON.parse(/```json\n([^`]*)```/.exec(manual)?.at(1) ?? '') as { embedder: object };
   Object.assign(manifest.embedder, { file: 'tiny.onnx' });
-  await writeOwnPack(modelsDir, 'mine', { ...manifest, curve }, tinyNetwork({ size: 32, cells: 4 }));
+  await writeOwnPack(modelsDir, 'mine', { ...manifest, ...more, curve }, tinyNetwork({ size: 32, cells: 4 }));
   return readOwnPack('mine', modelsDir);
 }
 
@@ -38,6 +38,12 @@ describe('the curve in the manifest of a pack of one’s own', () => {
     const shown = /```json\n\{\s*"curve": ([^`]*)\}\n```/.exec(manual)?.at(1);
     const curve = JSON.parse(shown ?? '') as typeof CURVE;
     assert.deepEqual((await readWith(t, curve))?.curve, curve);
+  });
+
+  it('goes with templates where the manifest says so, and without where it does not', async (t) => {
+    assert.equal((await readWith(t, CURVE, { templates: true }))?.templates, true);
+    assert.equal((await readWith(t, CURVE))?.templates, undefined);
+    await assert.rejects(readWith(t, CURVE, { templates: 'yes' }), { code: 'SETUP', message: /templates/ });
   });
 
   const wrong: [what: string, change: object, says: RegExp][] = [
