@@ -41,8 +41,15 @@ const EIGHT_VIEWS: readonly View[] = [
   { shift: [0, -1.5] },
 ];
 
-/** dlib's turned chip, as the author of face-api's network cut the faces that it was trained on. */
-const CHIP: Pack['cut'] = { alignment: 'chip', padding: 0.15, views: [{}, { mirrored: true }] };
+/**
+ * dlib's turned chip, as its author cuts faces for the network that face-api's was made from (dlib's
+ * dnn_face_recognition_ex.cpp: padding 0.25), and as is best here, too: docs/models.md.
+ */
+const CHIP: Pack['cut'] = {
+  alignment: 'chip',
+  padding: 0.25,
+  views: [{}, { mirrored: true }, { scale: 0.95 }, { scale: 1.05 }],
+};
 
 /** What an embedder of ours is built from, the file that holds it and how it takes its faces. */
 export const EMBEDDERS = {

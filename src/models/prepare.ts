@@ -179,7 +179,7 @@ async function prepareOurs(pack: Pack, context: ComponentContext): Promise<Ready
 
 async function prepareOwn(pack: OwnPack, context: ComponentContext): Promise<ReadyPack> {
   await checkOwnPack(pack);
-  const { size, length, colour, mean, scale, alignment, input, output } = pack.embedder;
+  const { size, length, colour, mean, scale, alignment, padding, views, input, output } = pack.embedder;
   return {
     id: pack.id,
     title: pack.title,
@@ -189,6 +189,8 @@ async function prepareOwn(pack: OwnPack, context: ComponentContext): Promise<Rea
       name: pack.id,
       network: pack.network,
       ...{ size, length, colour, mean, scale, alignment },
+      ...(padding !== undefined && { padding }),
+      ...(views && { views }),
       ...(input !== undefined && { input }),
       ...(output !== undefined && { output }),
     },

@@ -80,7 +80,7 @@ export interface ReadyEmbedder {
   readonly mean: number;
   readonly scale: number;
   readonly alignment: Alignment;
-  /** With `chip`: so much of the face's side is left around it on each side; dlib's own is 0.25, its trainer's 0.15. */
+  /** With `chip`: so much of the face's side is left around it on each side; dlib's own for recognition is 0.25. */
   readonly padding?: number;
   /** The views whose embeddings are averaged when a face is enrolled; a recognition looks once. Left out: one. */
   readonly views?: readonly View[];

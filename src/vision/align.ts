@@ -12,8 +12,8 @@ const FACEAPI_Y = 0.43;
 /** Outside the picture; the grey of the border that close-ups are detected in. */
 const BORDER_GREY = 128;
 
-/** dlib's own default is 0.2; see ReadyEmbedder.padding. */
-const CHIP_PADDING = 0.2;
+/** Where a pack says no other; see ReadyEmbedder.padding. */
+const CHIP_PADDING = 0.25;
 
 /** How an embedder's faces are cut. */
 export type CutSettings = Pick<ReadyEmbedder, 'alignment' | 'size' | 'padding'>;
