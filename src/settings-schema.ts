@@ -117,7 +117,7 @@ export const SettingsSchema = Type.Object({
     default: Math.max(1, Math.min(4, availableParallelism())),
     minimum: 1,
     maximum: 64,
-    description: 'Threads that run the networks. Default: the cores, 4 at most.',
+    description: 'Threads that run the networks; on WebGPU one. Default: the cores, 4 at most.',
   }),
   VISION_BATCH: Type.Integer({
     default: 0,
@@ -153,7 +153,8 @@ export const SettingsSchema = Type.Object({
   EXECUTION_PROVIDERS: Type.String({
     default: 'cpu',
     pattern: '^[a-z]+(,[a-z]+)*$',
-    description: 'ONNX Runtime providers in order of preference: `cuda,webgpu,cpu`.',
+    description:
+      'ONNX Runtime providers in order of preference: `cuda,webgpu,cpu`. One serves when every network answers rightly on it.',
   }),
   EMBEDDER_PRECISION: Type.Union([Type.Literal('float32'), Type.Literal('float16'), Type.Literal('int8')], {
     default: 'float32',

@@ -1,9 +1,9 @@
 /**
- * Who may use WebGPU. ONNX Runtime keeps one device for the whole process and guards it by nothing: two threads that
- * open, run or release WebGPU sessions at once end the process by SIGSEGV (microsoft/onnxruntime issues 31627 and
- * 32561; seen with onnxruntime-node 1.30 in all three, not only in runs). One after the other they may. So every
- * thread takes its turn, in the order in which they asked: the index must not wait for ever for a vision thread that
- * runs one network after another.
+ * Who may use WebGPU. ONNX Runtime keeps one device and one encoder of its commands for the whole process and guards
+ * them by nothing: two threads that are at it at once end the process, mostly by SIGSEGV (microsoft/onnxruntime issues
+ * 31627 and 32561; with onnxruntime-node 1.30 also where only the runs took turns, and sessions were opened and released
+ * beside them). One after the other they may. So every thread takes its turn for each of the three, in the order in
+ * which they asked: the index must not wait for ever for a vision thread that runs one network after another.
  *
  * Other processes have devices of their own: they are not waited for.
  */

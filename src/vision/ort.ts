@@ -137,8 +137,7 @@ export class Runtime {
         // What the network is no provider can mend.
         if (error instanceof KaomonError) throw error;
         if (provider === 'cpu') throw unusable(file, error);
-        const reason =
-          error instanceof WrongAnswer ? `${path.basename(file)} ${error.message}` : sentenceOf(error);
+        const reason = refusalOf(file, error);
         this.refused.push({ provider, reason });
         this.#candidates = this.#candidates.filter((name) => name !== provider);
         if (this.#provider) {
@@ -249,6 +248,16 @@ function unusable(file: string, error: unknown): KaomonError {
   return new KaomonError('NO_MODEL', `The network ${file} cannot be run: ${sentenceOf(error)}`, {
     cause: error,
   });
+}
+
+/** Why a provider is not taken. */
+function refusalOf(file: string, error: unknown): string {
+  if (error instanceof WrongAnswer) return `${path.basename(file)} ${error.message}`;
+  const reason = sentenceOf(error);
+  // ONNX Runtime says on standard error alone which library it did not find.
+  return reason.includes('Cuda: Failed to load shared library')
+    ? `${reason}: "npm run setup -- --cuda" puts the provider there and names the libraries of NVIDIA that are missing`
+    : reason;
 }
 
 const sentenceOf = (error: unknown) => (error instanceof Error ? error.message : String(error));

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { copyFile, mkdir, readdir, readFile, utimes, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, readFile, symlink, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { KaomonError } from '../../src/errors.js';
@@ -9,6 +9,8 @@ import { buildONet } from '../../src/models/graphs/onet.js';
 import { buildPNet } from '../../src/models/graphs/pnet.js';
 import { buildRNet } from '../../src/models/graphs/rnet.js';
 import { createMtcnnDetector } from '../../src/vision/detectors/mtcnn.js';
+import { preparePack } from '../../src/models/prepare.js';
+import { PROJECT_ROOT } from '../../src/root.js';
 import { createAnalyzer } from '../../src/vision/analyzer.js';
 import { createEmbedder } from '../../src/vision/embedder.js';
 import { Runtime } from '../../src/vision/ort.js';
@@ -19,7 +21,8 @@ import { brokenMachine, type Spoil, SPOILS } from '../support/broken-provider.js
 import { measureFingerprints, packsAtHand } from '../support/fingerprints.js';
 import { seededGolden } from '../support/golden.js';
 import { SeededMtcnn, seededPicture } from '../support/seeded-weights.js';
-import { tinyNetwork } from '../support/own-pack.js';
+import { runToEnd } from '../support/server.js';
+import { tinyNetwork, writeOwnPack } from '../support/own-pack.js';
 import { shared, SHARED_MISSING } from '../support/shared.js';
 import { temporaryFolder } from '../support/temporary.js';
 
@@ -209,6 +212,34 @@ describe('the first answer of a network', () => {
     await writeFile(optimised, bytes);
     assert.deepEqual(await answer(), expected);
     assert.deepEqual(await answer(), expected);
+  });
+});
+
+describe('a server whose embedder answers zeros', () => {
+  it('does not start, and says in one line which network it is', async (t) => {
+    const models = path.join(PROJECT_ROOT, 'models');
+    await preparePack('faceapi', { modelsDir: models });
+    const folder = await temporaryFolder(t);
+    const MODELS_DIR = path.join(folder, 'models');
+    await mkdir(MODELS_DIR);
+    for (const name of ['ssd', 'age-gender'])
+      await symlink(path.join(models, name), path.join(MODELS_DIR, name));
+    const manifest = {
+      ...{ format: 'kaomon-pack', title: 'Zeros', licence: 'none', detector: 'ssd' },
+      embedder: { file: 'tiny.onnx', size: SIZE + 8, length: 12, alignment: 'box' },
+      thresholds: { identical: 0.5, sure: 0.4 },
+    };
+    const g = new GraphBuilder('zeros');
+    const x = g.input('data', ['n', 3, SIZE + 8, SIZE + 8]);
+    const cells = g.flatten(g.averagePool(x, { size: 8, stride: 8 }));
+    g.output(g.mul(cells, g.scalar(0)), 'embeddings', ['n', 12]);
+    await writeOwnPack(MODELS_DIR, 'zeros', manifest, g.encode());
+    const { code, stderr } = await runToEnd({
+      ...{ MODEL_PACK: 'zeros', MODELS_DIR, HOST: '127.0.0.1', PORT: '0', TLS: 'false', AUTH: 'none' },
+      ...{ EMBEDDINGS_DIR: path.join(folder, 'embeddings'), CACHE_DIR: path.join(folder, 'cache') },
+    });
+    assert.match(stderr, /^kaomon: The network .*zeros\/tiny\.onnx cannot be used: it answers zeros\..*\n$/);
+    assert.equal(code, 1);
   });
 });
 
