@@ -31,7 +31,7 @@ export function reportPack(report: PackReport, which: string): string {
 export function compareReports(reports: readonly PackReport[]): string {
   const tarAt = ({ verification }: PackReport, level: number) => {
     const point = verification.points.find((one) => one.level === level);
-    return point ? percent(point.tar) : '-';
+    return point ? withInterval(point.tar, point.tarInterval) : '-';
   };
   const levels = FMR_LEVELS.slice(1);
   const rows = reports.map((report) => {
