@@ -18,9 +18,10 @@ export interface Plot {
   lines: readonly PlotLine[];
 }
 
-const WIDTH = 760;
+const WIDTH = 940;
 const HEIGHT = 480;
-const MARGIN = { top: 44, right: 24, bottom: 56, left: 72 };
+/** On the right the names of the lines. */
+const MARGIN = { top: 44, right: 236, bottom: 56, left: 72 };
 /** Told apart by most people who see few colours (Okabe and Ito 2008). */
 const COLOURS = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#000000'];
 const GRID = '#dddddd';
@@ -65,8 +66,8 @@ export function drawPlot({ title, x, y, lines }: Plot): string {
     const at = top + 14 + i * 18;
     return [
       `<path d="${path(points) ?? ''}" ${style}><title>${escape(name)}</title></path>`,
-      `<path d="M${right - 250} ${at - 4}h28" ${style}/>`,
-      text([right - 214, at], name),
+      `<path d="M${right + 16} ${at - 4}h28" ${style}/>`,
+      text([right + 52, at], name),
     ].join('\n');
   });
   return [

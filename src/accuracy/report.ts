@@ -31,7 +31,7 @@ export function reportPack(report: PackReport, which: string): string {
 export function compareReports(reports: readonly PackReport[]): string {
   const tarAt = ({ verification }: PackReport, level: number) => {
     const point = verification.points.find((one) => one.level === level);
-    return point ? percent(point.tar) : '-';
+    return point ? withInterval(point.tar, point.tarInterval) : '-';
   };
   const levels = FMR_LEVELS.slice(1);
   const rows = reports.map((report) => {
@@ -96,7 +96,7 @@ function listPictures({ pictures, faceless, several, suspects, verification }: P
   ];
 }
 
-function describeVerification({ verification: { pairs, eer, points } }: PackReport): string {
+function describeVerification({ verification: { pairs, eer, points }, proposal }: PackReport): string {
   const inForce = points.find(({ level }) => level === undefined);
   const parts = [`${count(pairs.genuine)} genuine and ${count(pairs.impostor)} impostor pairs.`];
   if (eer !== undefined) parts.push(`EER ${percent(eer)}.`);
@@ -105,6 +105,12 @@ function describeVerification({ verification: { pairs, eer, points } }: PackRepo
     parts.push(
       `The product takes two pictures for one person's below ${threshold.toFixed(3)}: ` +
         `FMR ${withInterval(fmr, fmrInterval)}, FNMR ${withInterval(fnmr, fnmrInterval)}.`,
+    );
+  }
+  if (proposal) {
+    parts.push(
+      `Fixed thresholds, for a pack without a curve: identical ${proposal.identical.toFixed(3)} (FMR 1e-3), ` +
+        `sure ${proposal.sure.toFixed(3)} (a fifth below the nearest pair).`,
     );
   }
   return parts.join(' ');

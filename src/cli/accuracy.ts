@@ -13,7 +13,8 @@ import { VERSION } from '../version.js';
 import { note, openPack, openVision, runCommand } from './parts.js';
 
 const USAGE = `Usage: kaomon accuracy PEOPLE.. [--strangers DIR].. [--pack ID].. [--except END]..
-                      [--face largest|centre] [--quick] [--no-cache] [--json | --curve] [--svg DIR]
+                      [--face largest|centre] [--quick] [--no-cache]
+                      [--summary | --json | --curve] [--svg DIR]
   PEOPLE       a folder with one folder a person, two or more pictures in each
   --strangers  a folder of people who are not in PEOPLE: one folder each, or pictures of anybody
   --pack       a pack to measure, once or several times; left out, the setting MODEL_PACK
@@ -22,6 +23,7 @@ const USAGE = `Usage: kaomon accuracy PEOPLE.. [--strangers DIR].. [--pack ID]..
                takes it), or the one nearest to the centre
   --quick      leave out the pictures that are made worse (shrunk, blurred)
   --no-cache   keep nothing in CACHE_DIR, and take nothing from there
+  --summary    one line a pack
   --json       everything, for programs
   --curve      the packs' curves alone: what goes into a manifest as "curve"
   --svg        draw DET curves into this folder
@@ -49,6 +51,7 @@ export function main(words: string[]): Promise<number> {
         face: { type: 'string', default: 'largest' },
         quick: { type: 'boolean', default: false },
         'no-cache': { type: 'boolean', default: false },
+        summary: { type: 'boolean', default: false },
         json: { type: 'boolean', default: false },
         curve: { type: 'boolean', default: false },
         svg: { type: 'string' },
@@ -68,7 +71,11 @@ export function main(words: string[]): Promise<number> {
     list.notes.forEach(note);
     const reports: PackReport[] = [];
     for (const id of values.pack.length > 0 ? values.pack : [config.MODEL_PACK]) {
-      const options = { which, cache: !values['no-cache'], conditions: !values.quick && !values.curve };
+      const options = {
+        which,
+        cache: !values['no-cache'],
+        conditions: !values.quick && !values.curve && !values.summary,
+      };
       reports.push(await measure(id, list, { config, source: describeSource(list, words), ...options }));
     }
     if (values.svg !== undefined) await writePlots(values.svg, reports);
@@ -78,8 +85,9 @@ export function main(words: string[]): Promise<number> {
     } else if (values.json) {
       console.log(JSON.stringify({ version: VERSION, notes: list.notes, packs: reports }, null, 2));
     } else {
-      if (reports.length > 1) console.log(`${compareReports(reports)}\n`);
-      console.log(reports.map((report) => reportPack(report, which)).join('\n\n'));
+      const whole = values.summary ? [] : reports.map((report) => reportPack(report, which));
+      const summary = reports.length > 1 || values.summary ? [compareReports(reports)] : [];
+      console.log([...summary, ...whole].join('\n\n'));
     }
     return 0;
   });
@@ -137,7 +145,7 @@ function describeSource({ samples }: SampleList, words: readonly string[]): stri
   const strangers = new Set(samples.filter(({ isPerson }) => !isPerson).map(({ unit }) => unit)).size;
   const command = [
     'npm run accuracy --',
-    ...words.filter((word) => !/^--(curve|json|quick)$/.test(word)),
+    ...words.filter((word) => !/^--(curve|json|quick|summary)$/.test(word)),
   ].join(' ');
   return `${samples.length} pictures of ${people} people and ${strangers} strangers: ${command}`.slice(
     0,

@@ -149,6 +149,7 @@ describe('a pack measured', () => {
     assert.match(text, /no face: .*hill\.jpg/);
     assert.match(text, /Like no other picture of their person[^]*wrong\.jpg/);
     assert.match(text, /\| 12 {10,}\| 1 /);
+    assert.match(text, /Fixed thresholds, for a pack without a curve: identical 0\.0/);
     assert.doesNotMatch(text, /NaN|undefined|Infinity/);
     assert.match(compareReports(reports), /\| a<b/);
     const plots = drawReports(reports);

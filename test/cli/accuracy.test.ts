@@ -54,6 +54,9 @@ describe('kaomon accuracy', () => {
     assert.equal(code, 0, text);
     assert.match(text, /## faceapi/);
     assert.match(text, /Failure to acquire \(FTA\): 2 of 6 pictures, 33\.3 %/);
+    const summary = await accuracy('--summary');
+    assert.match(summary.text, /^\| faceapi \| 33\.3 %/m);
+    assert.doesNotMatch(summary.text, /##/);
   });
 
   it('is what kaomon calibrate has become', async () => {
