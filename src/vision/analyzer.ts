@@ -151,7 +151,7 @@ export async function createAnalyzer(settings: AnalyzerSettings, team: Team = AL
 
   /** A face through the pack's views; its crop is the plain one. */
   function viewsOf({ options, picture, detections }: Look, index: number, crop: Uint8Array): Uint8Array[] {
-    const views = (options.views && pack.embedder.views) || PLAIN;
+    const views = (options.views ? pack.embedder.views : undefined) ?? PLAIN;
     return views.map((view) => {
       if (isPlain(view)) return crop;
       const other = new Uint8Array(crop.length);
