@@ -61,7 +61,7 @@ describe('the odds on the pages', { skip: CHROMIUM_MISSING }, () => {
   it('take the name away on the open page when people come, and fit a phone', async (t) => {
     const { page, site } = await visit(t, '/', SIZES.phone);
     site.found = [{ ...KEN, distance: 1.25 }];
-    await page.locator('#faces .where', { hasText: /probably · 1 in 8,800 strangers$/ }).waitFor();
+    await page.locator('#faces .where', { hasText: /probably · 1 in 4,400 strangers$/ }).waitFor();
     await shoot(page, 'phone');
     assert.equal(await fits(page), true);
     await enrolOffice(page, site);
