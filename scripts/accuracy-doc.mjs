@@ -43,8 +43,10 @@ async function write(file, text) {
   writeFileSync(file, await prettier.format(text, { ...options, filepath: file }));
 }
 
-/** @param {string} json curves by the names of their packs */
-function toModule(json) {
+/** @param {string} printed curves by the names of their packs, as JSON */
+function toModule(printed) {
+  // A point a line.
+  const json = printed.replace(/\[\s+([\d.e-]+),\s+([\d.e-]+)\s+\]/g, '[$1, $2]');
   return `import type { Curve } from './types.js';
 
 /** The measured curves of our packs, by their names. Written by \`node scripts/accuracy-doc.mjs curves\`: see docs/accuracy.md. */

@@ -4,17 +4,23 @@ import type { Impostors } from './impostors.js';
 
 const LARGEST_RATE = 0.1;
 const A_DECADE = 8;
-/** A rate of which fewer pairs than this tell nothing but chance. */
-const PAIRS_A_POINT = 3;
+/**
+ * A point of the curve has at least so many false matches behind it: then its rate is right to 30 % with 90 % confidence
+ * (the rule of 30: Doddington et al., The NIST speaker recognition evaluation, 2000). Below, a curve is continued, on the
+ * careful side (recognition/odds.ts); the nearest few pairs of a set are often two pictures of one person.
+ */
+const PAIRS_A_POINT = 30;
+/** With fewer there is hardly a curve to draw. */
+const FEWEST_PAIRS = 1000;
 
 /**
- * FMR against distance on a logarithmic grid from 0.1 down to 3 pairs of all.
+ * FMR against distance on a logarithmic grid from 0.1 down to 30 pairs of all.
  * @param source what was measured, by which command
- * @returns undefined with fewer than a hundred pairs
+ * @returns undefined with fewer than a thousand pairs
  */
 export function curveOf(impostors: Impostors, source: string): Curve | undefined {
   const { pairs } = impostors;
-  if (pairs < 100) return undefined;
+  if (pairs < FEWEST_PAIRS) return undefined;
   const smallest = PAIRS_A_POINT / pairs;
   const points: [number, number][] = [];
   const decades = Math.log10(LARGEST_RATE / smallest);

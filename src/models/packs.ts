@@ -7,7 +7,7 @@ import {
   MTCNN,
   SSD,
 } from './components.js';
-import { FR_FEATURE_CURVE } from './curves.js';
+import { CURVES } from './curves.js';
 import type { Curve, ReadyDetector, ReadyEmbedder, Thresholds, View } from './types.js';
 
 /** A detector and an embedder of ours that fit together, as data: nothing of it need be on this machine. */
@@ -98,7 +98,7 @@ export const PACKS: readonly Pack[] = [
     detector: 'mtcnn',
     embedder: 'fr_feature',
     thresholds: { identical: 1.2, sure: 1.05 },
-    curve: FR_FEATURE_CURVE,
+    curve: CURVES['mtcnn+fr'],
     templates: true,
   },
   {
@@ -108,6 +108,7 @@ export const PACKS: readonly Pack[] = [
     embedder: 'faceapi',
     cut: CHIP,
     thresholds: { identical: 0.145, sure: 0.1 },
+    curve: CURVES['mtcnn+faceapi-chip'],
   },
   {
     id: 'faceapi-chip',
@@ -116,6 +117,7 @@ export const PACKS: readonly Pack[] = [
     embedder: 'faceapi',
     cut: CHIP,
     thresholds: { identical: 0.14, sure: 0.105 },
+    curve: CURVES['faceapi-chip'],
   },
   // As they were before there were turned faces: for the people who are enrolled with them.
   {

@@ -234,13 +234,15 @@ function isNews({ known, look }: AnalysedFace, { track }: AnalyzeOptions): boole
 
 async function createDetector(
   runtime: Runtime,
-  { detector }: ReadyPack,
+  { detector, embedder }: ReadyPack,
   team: Team,
   resampler: Resampler,
 ): Promise<Detector> {
-  return detector.kind === 'ssd'
-    ? withCloseUps(await createSsdDetector(runtime, detector), SSD_LOOKS, resampler)
-    : withCloseUps(await createMtcnnDetector(runtime, detector, {}, team), MTCNN_LOOKS, resampler);
+  if (detector.kind === 'mtcnn')
+    return withCloseUps(await createMtcnnDetector(runtime, detector, {}, team), MTCNN_LOOKS, resampler);
+  const ssd = await createSsdDetector(runtime, detector);
+  // Where the 68 points came to lie, and so how the square was cut, is what people are enrolled with in the older pack.
+  return embedder.alignment === 'faceapi' ? ssd : withCloseUps(ssd, SSD_LOOKS, resampler);
 }
 
 /** Age and gender as face-api estimates them, from the detector's box. */
