@@ -89,9 +89,14 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     await setUp();
     if (values.cuda) {
       const { setUpCuda } = await import('./cuda.mjs');
-      const isNew = await setUpCuda(values.from === undefined ? {} : { from: values.from });
+      const { isNew, runsOn, missing } = await setUpCuda(
+        values.from === undefined ? {} : { from: values.from },
+      );
       console.log(
-        `The CUDA provider's files are ${isNew ? 'in place' : 'there already'}. Start with EXECUTION_PROVIDERS=cuda,cpu; CUDA 12 and cuDNN 9 must be installed.`,
+        `The CUDA provider's files are ${isNew ? 'in place' : 'there already'}: they run on ${runsOn}. ` +
+          (missing.length > 0
+            ? `This machine does not find ${missing.join(', ')}: install them (docs/production.md), then start with EXECUTION_PROVIDERS=cuda,cpu.`
+            : 'Start with EXECUTION_PROVIDERS=cuda,cpu.'),
       );
     }
   } catch (error) {

@@ -4,6 +4,9 @@ import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'nod
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+// Commands, benchmarks and tests run ONNX Runtime, too: src/no-telemetry.ts says why this is set before.
+process.env.ORT_DISABLE_TELEMETRY ??= '1';
+
 /** The checkout's folder. */
 export const PROJECT_ROOT = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 

@@ -43,6 +43,7 @@ import { sessionRoutes } from './http/routes/v1/session.js';
 import { streamRoutes } from './http/routes/v1/stream.js';
 import type { ReadyPack } from './models/types.js';
 import { createAutoEnroller } from './recognition/auto-enrol.js';
+import { createDecision } from './recognition/decision.js';
 import type { DetectLog } from './recognition/detect-log.js';
 import { createEnroller } from './recognition/enrol.js';
 import { createRecogniser } from './recognition/recognise.js';
@@ -170,12 +171,12 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   app.setErrorHandler(answerError);
   app.setNotFoundHandler(answerNotFound);
 
-  const identical = config.IDENTICAL_DISTANCE ?? pack.thresholds.identical;
+  const decision = createDecision({ pack, config, gallery });
   const autoEnroller = config.AUTO_ENROL
     ? createAutoEnroller({
         gallery,
-        // Nobody is saved who is not named.
-        distance: Math.min(config.SAVE_DISTANCE ?? pack.thresholds.sure, identical),
+        // Nobody is saved who is not named, in the whole gallery, wherever was searched.
+        distance: () => Math.min(config.SAVE_DISTANCE ?? decision.sure(), decision.threshold()),
         interval: config.SAVE_INTERVAL,
         minimum: config.SAVE_MINIMUM,
         maximum: config.SAVE_MAXIMUM,
@@ -185,7 +186,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     : undefined;
   const sightings = createSightings();
   const recogniser = createRecogniser({
-    ...{ vision, gallery, identical },
+    ...{ vision, gallery, decision },
     onRecognised(faces) {
       sightings.announce(faces);
       for (const { face, nearest } of faces) if (nearest) autoEnroller?.consider(face, nearest);
@@ -195,7 +196,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     vision,
     gallery,
     limits: enrolLimits(config),
-    identical,
+    decision,
     doubleSeconds: config.DOUBLE_REGISTRATION_SECONDS,
     keepFaces: config.KEEP_FACES,
   });
@@ -203,7 +204,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   const verifier = createVerifier({
     vision,
     gallery,
-    identical,
+    decision,
     pack: { id: pack.id, length: pack.embedder.length },
   });
 
@@ -213,7 +214,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     maxUploadBytes: config.MAX_UPLOAD_BYTES,
     ...(detectLog && { detectLog }),
   });
-  healthRoutes(app, { vision, gallery, pack, identical, ...(events && { events }) });
+  healthRoutes(app, { vision, gallery, pack, decision, ...(events && { events }) });
   v1Routes(app, {
     ...{ vision, gallery, pack, recogniser, verifier, enroller, sightings },
     ...{ cacheDir: config.CACHE_DIR, maxImportBytes: config.MAX_IMPORT_BYTES },
@@ -222,14 +223,14 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     maxUploadBytes: config.MAX_UPLOAD_BYTES,
   });
   streamRoutes(app, {
-    ...{ vision, gallery, sightings, pack, identical, ...(autoEnroller && { autoEnroller }) },
+    ...{ vision, gallery, sightings, pack, decision, ...(autoEnroller && { autoEnroller }) },
     maxUploadBytes: config.MAX_UPLOAD_BYTES,
     minFaceSize: config.STREAM_MIN_FACE_SIZE,
     ...{ maxStreams: config.MAX_STREAMS, share, bytes, minRate: config.MIN_BODY_RATE },
     origins: streamOrigins,
   });
   compreFaceRoutes(app, {
-    ...{ vision, gallery, pack, sightings, identical },
+    ...{ vision, gallery, pack, sightings, decision },
     group: config.COMPREFACE_GROUP,
     maxUploadBytes: config.MAX_UPLOAD_BYTES,
     limits: enrolLimits(config),
@@ -238,7 +239,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   sessionRoutes(app, { auth, authentication, sessions });
   keyRoutes(app, { keys });
   statusRoutes(app, {
-    ...{ vision, gallery, pack, metrics, workers: config.WORKERS },
+    ...{ vision, gallery, pack, decision, metrics, workers: config.WORKERS },
     ...(deps.events && { events: deps.events }),
   });
   metricsRoutes(app, { metrics });

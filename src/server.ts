@@ -1,13 +1,15 @@
 /** The entry: reads the settings, opens every part, listens, and ends in order. */
+import './no-telemetry.js';
 import type { AddressInfo } from 'node:net';
 import { createKeys, type Keys } from './access/keys.js';
 import { urlsOf } from './addresses.js';
 import { type Config, fetchSettings, loadConfig } from './config.js';
 import { KaomonError } from './errors.js';
+import { enrolledPacks } from './gallery/enrolled.js';
 import { chooseIndex } from './gallery/index/choose.js';
 import { openGallery, type OpenedGallery } from './gallery/open.js';
 import { createLogger, type Logger } from './log.js';
-import type { Fetcher } from './models/download.js';
+import type { Fetchers } from './models/fetchers.js';
 import { type Progress, preparePack } from './models/prepare.js';
 import type { ReadyPack } from './models/types.js';
 import type { DetectLog } from './recognition/detect-log.js';
@@ -53,7 +55,8 @@ async function start(config: Config, log: Logger, shutdown: Shutdown): Promise<v
     preparePack(config.MODEL_PACK, {
       modelsDir: config.MODELS_DIR,
       precision: config.EMBEDDER_PRECISION,
-      fetchSource: openFetcher(config),
+      ...openFetchers(config),
+      enrolledPacks: () => enrolledPacks(config),
       onProgress: progressLines(log),
     }),
     config.TLS ? loadCredentials(config) : Promise.resolve(undefined),
@@ -65,6 +68,8 @@ async function start(config: Config, log: Logger, shutdown: Shutdown): Promise<v
       for (const { provider, reason } of opened.info().refusedProviders) {
         log.warn({ provider, reason: reason.trim() }, 'This execution provider is not used');
       }
+      const { note } = opened.info();
+      if (note) log.info(note);
       shutdown.add({ name: 'vision threads', close: () => opened.close() });
       return opened;
     }),
@@ -158,10 +163,16 @@ function openSharedGallery(
 
 // What most starts do not need is loaded by those that do.
 
-function openFetcher(config: Config): Fetcher {
-  return async (...what) => {
-    const { createFetcher } = await import('./models/download.js');
-    await createFetcher({ ...fetchSettings(config), hurry: true })(...what);
+function openFetchers(config: Config): Fetchers {
+  const load = async () => {
+    const { createFetchers } = await import('./models/fetchers.js');
+    return createFetchers({ ...fetchSettings(config), hurry: true });
+  };
+  let loaded: ReturnType<typeof load> | undefined;
+  const fetchers = () => (loaded ??= load());
+  return {
+    fetchSource: async (...what) => (await fetchers()).fetchSource(...what),
+    fetchPackage: async (...what) => (await fetchers()).fetchPackage(...what),
   };
 }
 

@@ -39,7 +39,8 @@ export const SettingsSchema = Type.Object({
   MODEL_PACK: Type.String({
     default: 'auto',
     pattern: /^[a-z0-9][a-z0-9+._-]{0,63}$/.source,
-    description: '`auto`, `facenet`, `faceapi`, `mtcnn+faceapi` or the name of a pack of your own.',
+    description:
+      '`auto` (the pack that people are enrolled with; where nobody is, the best that can be had), `facenet`, `mtcnn+fr`, `mtcnn+faceapi-chip`, `faceapi-chip`, `mtcnn+faceapi`, `faceapi` or the name of a pack of your own.',
   }),
   MODEL_MIRROR: Type.String({
     default: '',
@@ -53,9 +54,17 @@ export const SettingsSchema = Type.Object({
     Type.Number({
       minimum: 0,
       maximum: 4,
-      description: 'A face is named below this squared L2 distance. Unset: the pack says.',
+      description:
+        'Fixes the threshold: a face is named below this squared L2 distance. Unset: `FALSE_NAMES` and the faces enrolled say, or the pack where nobody measured it.',
     }),
   ),
+  FALSE_NAMES: Type.Number({
+    default: 0.01,
+    minimum: 1e-6,
+    maximum: 0.5,
+    description:
+      'Part of the strangers that may be given a name; the threshold follows it as faces come and go (docs/thresholds.md).',
+  }),
   MIN_FACE_SIZE: Type.Integer({
     default: 20,
     minimum: 12,
@@ -99,7 +108,7 @@ export const SettingsSchema = Type.Object({
     default: Math.max(1, Math.min(4, availableParallelism())),
     minimum: 1,
     maximum: 64,
-    description: 'Threads that run the networks. Default: the cores, 4 at most.',
+    description: 'Threads that run the networks; on WebGPU one. Default: the cores, 4 at most.',
   }),
   VISION_BATCH: Type.Integer({
     default: 0,
@@ -129,7 +138,8 @@ export const SettingsSchema = Type.Object({
   EXECUTION_PROVIDERS: Type.String({
     default: 'cpu',
     pattern: /^[a-z]+(,[a-z]+)*$/.source,
-    description: 'ONNX Runtime providers in order of preference: `cuda,webgpu,cpu`.',
+    description:
+      'ONNX Runtime providers in order of preference: `cuda,webgpu,cpu`. One serves when every network answers rightly on it.',
   }),
   EMBEDDER_PRECISION: Type.Union([Type.Literal('float32'), Type.Literal('float16'), Type.Literal('int8')], {
     default: 'float32',
@@ -162,7 +172,7 @@ export const SettingsSchema = Type.Object({
       minimum: 0,
       maximum: 4,
       description:
-        'With `AUTO_ENROL`: only a face nearer than this squared L2 distance to one that was enrolled by hand. Unset: where the pack says "sure".',
+        'With `AUTO_ENROL`: only a face nearer than this squared L2 distance to one that was enrolled by hand. Unset: the distance in force of "sure".',
     }),
   ),
   SAVE_INTERVAL: Type.Number({

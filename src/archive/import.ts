@@ -1,4 +1,5 @@
 import { KaomonError, throwIfGone } from '../errors.js';
+import { toEmbedding } from '../gallery/embedding.js';
 import { describeFace } from '../gallery/face-name.js';
 import { faceIdOf } from '../gallery/ids.js';
 import { decodeNpy, NpyError } from '../gallery/npy.js';
@@ -123,17 +124,12 @@ function refuseOtherPack(manifest: Manifest, pack: ImportDeps['pack']): void {
 
 /** @returns unit length, as the gallery's store reads it */
 function readVector(bytes: Buffer, entry: string, length: number): Float32Array {
-  let vector: Float32Array;
   try {
-    vector = decodeNpy(bytes);
+    return toEmbedding(decodeNpy(bytes), length);
   } catch (error) {
-    if (!(error instanceof NpyError)) throw error;
+    if (!(error instanceof NpyError || error instanceof RangeError)) throw error;
     refuseArchive(`${entry}: ${error.message}`);
   }
-  const norm = Math.hypot(...vector);
-  if (vector.length !== length || !Number.isFinite(norm) || norm < 1e-6)
-    refuseArchive(`${entry} holds no embedding of ${length} numbers`);
-  return Math.abs(norm - 1) < 1e-5 ? vector : vector.map((value) => value / norm);
 }
 
 async function takeGroups(

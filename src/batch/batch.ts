@@ -158,7 +158,7 @@ function createPictureEnroller(deps: BatchDeps) {
 
   const look = async (bytes: Uint8Array) =>
     // A copy: the pool takes the buffer it is given.
-    (await vision.analyze(bytes.slice(), { quality: true, crops: keepFaces })).faces;
+    (await vision.analyze(bytes.slice(), { quality: true, crops: keepFaces, views: true })).faces;
 
   async function lookAround(bytes: Uint8Array): Promise<{ faces: AnalysedFace[]; turned?: number }> {
     const upright = await look(bytes);

@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import sharp from 'sharp';
+import sharp, { type OverlayOptions } from 'sharp';
 import { PROJECT_ROOT } from '../root.js';
-import { fnv1a, mulberry32 } from './seeded-weights.js';
+import { cut, type Part, partAround, SEATS } from './photographs.js';
 
 /** A 960x540 JPEG. */
 export interface Frame {
@@ -20,23 +20,28 @@ const FRAMES = {
 } as const;
 export type FrameName = keyof typeof FRAMES;
 
+const [WIDTH, HEIGHT] = [960, 540];
+
 /** The folder of the published MTCNN weights beside the checkout, or undefined. */
 export function sharedMtcnn(): string | undefined {
   const folder = path.join(SHARED, 'weights', 'mtcnn');
   return existsSync(folder) ? folder : undefined;
 }
 
-/** The frames of the reference data, or made ones, in which nobody is. */
-export async function loadFrames(): Promise<{ frames: Frame[]; made: boolean }> {
+/** The frames of the reference data, or such as are put together from the photographs that come with face-api. */
+export async function loadFrames(): Promise<{ frames: Frame[]; source: string }> {
   const folder = path.join(SHARED, 'images', 'frames');
-  const made = !existsSync(folder);
+  const isThere = existsSync(folder);
   const frames = await Promise.all(
-    Object.entries(FRAMES).map(async ([name, file]) => ({
+    (Object.keys(FRAMES) as FrameName[]).map(async (name) => ({
       name,
-      bytes: made ? await makeFrame(name) : await readFile(path.join(folder, `${file}.jpg`)),
+      bytes: isThere ? await readFile(path.join(folder, `${FRAMES[name]}.jpg`)) : await composeFrame(name),
     })),
   );
-  return { frames, made };
+  const source = isThere
+    ? 'Frames of the reference data beside the checkout.'
+    : 'Frames put together from the photographs of @vladmandic/face-api: compare them with such frames only.';
+  return { frames, source };
 }
 
 /** The same picture in another size, as a camera page sends it. */
@@ -44,17 +49,50 @@ export async function resizeFrame(frame: Frame, width: number, height: number): 
   return await sharp(frame.bytes).resize(width, height, { fit: 'fill' }).jpeg({ quality: 85 }).toBuffer();
 }
 
-/** Squares of 20 pixels, each of its own colour: as much work to decode and to scale as a photograph. */
-export async function makeFrame(name: string): Promise<Buffer> {
-  const [width, height, cell] = [960, 540, 20];
-  const seed = fnv1a(name);
-  const data = new Uint8Array(width * height * 3);
-  for (let i = 0; i < data.length; i++) {
-    const pixel = Math.floor(i / 3);
-    const square = Math.floor(pixel / width / cell) * 48 + Math.floor((pixel % width) / cell);
-    data[i] = Math.floor(mulberry32(seed, square * 3 + (i % 3)) * 256);
-  }
-  return await sharp(data, { raw: { width, height, channels: 3 } })
-    .jpeg({ quality: 85 })
-    .toBuffer();
+/** A frame with so many faces out of the photographs that come with face-api; the same bytes on each machine of a kind. */
+export async function composeFrame(name: FrameName): Promise<Buffer> {
+  if (name === 'no face') return await toJpeg(await whole(3, NOBODY));
+  if (name === '1 face') return await toJpeg(await whole(3, partAround(SEATS[6], 2, WIDTH / HEIGHT)));
+  const tiles = name === '6 faces' ? await rows() : await grid();
+  const grey = { width: WIDTH, height: HEIGHT, channels: 3, background: '#79838b' } as const;
+  return await toJpeg(await sharp({ create: grey }).composite(tiles).png().toBuffer());
 }
+
+/** A window and a wall. */
+const NOBODY: Part = { left: 0, top: 0, width: 528, height: 297 };
+
+/** Three people above three. */
+function rows(): Promise<OverlayOptions[]> {
+  const parts = [
+    { number: 1, part: { left: 0, top: 150, width: 1920, height: 540 } },
+    { number: 3, part: { left: 0, top: 130, width: 1920, height: 540 } },
+  ];
+  return Promise.all(
+    parts.map(async ({ number, part }, row) => ({
+      input: await cut(number, part)
+        .resize(WIDTH, HEIGHT / 2)
+        .png()
+        .toBuffer(),
+      ...{ left: 0, top: (row * HEIGHT) / 2 },
+    })),
+  );
+}
+
+/** Eight by four of those who do not look away; some come twice, mirrored. */
+function grid(): Promise<OverlayOptions[]> {
+  const [width, height] = [WIDTH / 8, HEIGHT / 4];
+  const seats = SEATS.filter((_, i) => i !== 3 && i !== 4);
+  return Promise.all(
+    Array.from({ length: 32 }, async (_, i) => {
+      const seat = seats[i % seats.length];
+      const picture = cut(seat.photograph, partAround(seat, 1.8, width / height)).resize(width, height);
+      const input = await (i < seats.length ? picture : picture.flop()).png().toBuffer();
+      return { input, left: (i % 8) * width, top: Math.floor(i / 8) * height };
+    }),
+  );
+}
+
+const whole = async (number: number, part: Part) =>
+  await cut(number, part).resize(WIDTH, HEIGHT).png().toBuffer();
+
+const toJpeg = async (picture: Buffer) => await sharp(picture).jpeg({ quality: 85 }).toBuffer();

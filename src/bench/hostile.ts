@@ -110,8 +110,8 @@ async function startGood(origin: string, key: string, frame: Uint8Array<ArrayBuf
 export async function soakHostile({ config, folder, seconds, say }: HostileOptions): Promise<string[]> {
   const context = { effort: FULL, folder, add: () => undefined, note: say };
   const pack = await benchPack(config, context);
-  const { frames, made } = await loadFrames();
-  if (made) say('The frames are made ones: the reference data is not beside the checkout.');
+  const { frames, source } = await loadFrames();
+  say(source);
   const one = frames.find(({ name }) => name === '1 face') ?? frames[0];
   const frame = Uint8Array.from(await resizeFrame(one, 640, 360));
   const [keysFile, audit] = ['keys.json', 'audit.jsonl'].map((name) => path.join(folder, `hostile-${name}`));

@@ -3,7 +3,8 @@ import { mkdir, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Config } from '../config.js';
 import { buildInceptionResnetV1 } from '../models/graphs/inception-resnet-v1.js';
-import { listPacks, preparePack } from '../models/prepare.js';
+import { listPacks } from '../models/list.js';
+import { preparePack } from '../models/prepare.js';
 import type { ReadyPack } from '../models/types.js';
 import type { BenchContext } from './effort.js';
 import { sharedMtcnn } from './frames.js';
@@ -29,7 +30,7 @@ export async function benchPack(
     pack: await preparePack(id, { modelsDir, sourceDirs }),
     env: { MODEL_PACK: id, MODELS_DIR: modelsDir },
   });
-  const packs = await listPacks('facenet', { modelsDir: MODELS_DIR });
+  const { packs } = await listPacks('facenet', { modelsDir: MODELS_DIR });
   const real = packs.find(({ id }) => id === 'facenet');
   if (real && (real.state === 'installed' || real.state === 'buildable'))
     return await use('facenet', MODELS_DIR);

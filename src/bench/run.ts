@@ -113,7 +113,7 @@ export async function runBench(
 
 /** Only once, and only where a section needs them: searching does without networks. */
 async function preparePictures(config: BenchOptions['config'], context: BenchContext): Promise<Pictures> {
-  const { frames, made } = await loadFrames();
-  if (made) context.note('Made frames, in which nobody is: the reference data is not beside the checkout.');
+  const { frames, source } = await loadFrames();
+  context.note(source);
   return { pack: await benchPack(config, context), frames };
 }

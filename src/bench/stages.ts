@@ -3,7 +3,7 @@ import { createFaissIndex } from '../gallery/index/faiss-index.js';
 import { createExactIndex } from '../gallery/index/exact-index.js';
 import { faissRefusal } from '../gallery/index/faiss-addon.js';
 import type { ReadyPack } from '../models/types.js';
-import { alignFace } from '../vision/align.js';
+import { cutFace } from '../vision/align.js';
 import { createMtcnnDetector } from '../vision/detectors/mtcnn.js';
 import { createSsdDetector } from '../vision/detectors/ssd.js';
 import { createEmbedder } from '../vision/embedder.js';
@@ -61,7 +61,7 @@ export async function benchStages(
       ? await createMtcnnDetector(runtime, files)
       : await createSsdDetector(runtime, files);
   const embedder = await createEmbedder(runtime, pack.embedder);
-  const { length, size, alignment } = pack.embedder;
+  const { length, size } = pack.embedder;
   const resampler = new Resampler();
   const index = faissRefusal() ? createExactIndex(length) : createFaissIndex(length);
   const people = createIdentities(length, 1);
@@ -76,7 +76,7 @@ export async function benchStages(
     const detected = performance.now();
     const crops = detections.map((detection) => {
       const crop = new Uint8Array(3 * size * size);
-      alignFace(alignment, picture, detection, size, resampler, crop);
+      cutFace(pack.embedder, picture, detection, resampler, crop);
       return crop;
     });
     const cropped = performance.now();

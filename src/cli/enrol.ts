@@ -7,17 +7,15 @@ import { openJournal } from '../batch/journal.js';
 import { type BatchList, listPictures } from '../batch/list.js';
 import { createProgress } from '../batch/progress.js';
 import { describeLine, reportOf, writeReport } from '../batch/report.js';
-import { type Config, enrolLimits, fetchSettings, loadConfig } from '../config.js';
+import { type Config, enrolLimits, loadConfig } from '../config.js';
 import { KaomonError } from '../errors.js';
 import { createExactIndex } from '../gallery/index/exact-index.js';
 import { openGallery } from '../gallery/open.js';
 import { checkGroupId } from '../gallery/ids.js';
 import type { Gallery } from '../gallery/types.js';
-import { createFetcher } from '../models/download.js';
-import { preparePack } from '../models/prepare.js';
 import type { ReadyPack } from '../models/types.js';
 import { createVisionPool } from '../vision/pool.js';
-import { openAudit, runCommand } from './parts.js';
+import { openAudit, openPack, runCommand } from './parts.js';
 
 const USAGE = `Usage: kaomon enrol DIR|CSV [options]     (npm run enrol -- DIR|CSV [options])
 
@@ -90,11 +88,9 @@ async function enrolPlace(place: string, options: EnrolOptions): Promise<number>
   console.error(
     `${list.items.length} pictures${list.otherFiles > 0 ? `, ${list.otherFiles} other files` : ''}.`,
   );
-  const pack = await preparePack(config.MODEL_PACK, {
-    modelsDir: config.MODELS_DIR,
-    precision: config.EMBEDDER_PRECISION,
-    fetchSource: createFetcher({ ...fetchSettings(config), hurry: true }),
-    onProgress: ({ kind, message }) => kind === 'note' && console.error(message),
+  const pack = await openPack(config.MODEL_PACK, config, {
+    fetches: true,
+    tell: ({ kind, message }) => kind === 'note' && console.error(message),
   });
   const gallery = await openEnrolled(config, pack);
   const audit = openAudit(config);

@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util';
 import { loadConfig } from '../config.js';
 import { KaomonError } from '../errors.js';
 import type { FillableStore } from '../gallery/announce.js';
+import { toEmbedding } from '../gallery/embedding.js';
 import { splitFaceId } from '../gallery/ids.js';
 import { decodeNpy, NpyError } from '../gallery/npy.js';
 import { openStore } from '../gallery/open.js';
@@ -90,23 +91,22 @@ async function readVector(
   length: number,
 ): Promise<{ id: string; enrolledAt: string; vector: Float32Array } | string> {
   if (!file.endsWith('.npy')) return 'it is no .npy file';
+  let given: Float32Array;
   let vector: Float32Array;
   try {
-    vector = decodeNpy(await readFile(file));
+    given = decodeNpy(await readFile(file));
+    vector = toEmbedding(given, length);
   } catch (error) {
-    if (error instanceof NpyError) return error.message;
+    if (error instanceof NpyError || error instanceof RangeError) return error.message;
     throw error;
   }
-  if (vector.length !== length) return `it holds ${vector.length} numbers, this pack ${length}`;
-  const norm = Math.hypot(...vector);
-  if (!Number.isFinite(norm) || norm === 0) return 'its numbers are not an embedding';
   const at = (await stat(file)).mtime.toISOString();
   const digits = at.replace(/\D/g, '');
-  const hash = createHash('sha256').update(new Uint8Array(vector.buffer)).digest('hex').slice(0, 10);
+  const hash = createHash('sha256').update(new Uint8Array(given.buffer)).digest('hex').slice(0, 10);
   return {
     id: `${faceid}_${digits.slice(0, 8)}_${digits.slice(8, 14)}_m${hash}`,
     enrolledAt: `${at.slice(0, 19)}Z`,
-    vector: vector.map((value) => value / norm),
+    vector,
   };
 }
 

@@ -6,7 +6,7 @@ import { KaomonError } from '../errors.js';
 import { encodeModel, type GraphMessage } from '../models/onnx-schema.js';
 import { quantise, type Ranges, withAllOutputs } from '../models/quantise.js';
 import type { ReadyEmbedder, ReadyPack } from '../models/types.js';
-import { type Likeness, readNetwork, writeVariant } from '../models/variants.js';
+import { type Likeness, readNetwork, refuseUnsuited, writeVariant } from '../models/variants.js';
 import { createEmbedder } from '../vision/embedder.js';
 import { decodeImage } from '../vision/image.js';
 import { facesInput } from '../vision/faces-input.js';
@@ -27,12 +27,14 @@ const openRuntime = () => new Runtime({ providers: ['cpu'], threads: 2 });
  * @param folder with pictures of any people, in any folders
  * @param id of a pack
  * @returns how like it is
- * @throws KaomonError SETUP when there are too few faces, or the result is too unlike: then nothing is changed
+ * @throws KaomonError SETUP when int8 does not suit the network, there are too few faces, or the result is too unlike:
+ *   then nothing is changed
  */
 export async function makeInt8(folder: string, id: string, config: Config): Promise<Likeness> {
   const pack = await openPack(id, { ...config, EMBEDDER_PRECISION: 'float32' });
   const { embedder } = pack;
   const graph = await readNetwork(embedder);
+  refuseUnsuited(embedder, graph);
   const crops = await cropsOf(folder, pack, config);
   if (crops.length < 2 * LEAST) {
     throw new KaomonError(

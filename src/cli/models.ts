@@ -2,15 +2,17 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { fetchSettings, loadConfig } from '../config.js';
 import { KaomonError } from '../errors.js';
-import { createFetcher } from '../models/download.js';
+import { enrolledPacks } from '../gallery/enrolled.js';
+import { createFetchers } from '../models/fetchers.js';
 import { installFrom } from '../models/install.js';
-import { listPacks, type PackStatus, preparePack, type Progress } from '../models/prepare.js';
+import { listPacks, type PackStatus } from '../models/list.js';
+import { prepareBest, preparePack, type Progress } from '../models/prepare.js';
 import { runCommand } from './parts.js';
 
 const USAGE = `Usage: npm run models                    lists the model packs
        npm run models -- --json          the same for programs
-       npm run models -- --fetch [PACK]  fetches a pack (facenet where none is named) and builds it
-       npm run models -- --from PLACE    builds what it can from published files in a folder, or from one file
+       npm run models -- --fetch [PACK]  fetches a pack (where none is named, the best that can be had) and builds it
+       npm run models -- --from PLACE    builds what it can from published files or packages in a folder, or from one
        npm run models -- --int8 PICTURES [PACK]
                                          makes the int8 form of a pack's embedder, measured on any pictures with faces`;
 
@@ -87,6 +89,7 @@ export function main(words: string[]): Promise<number> {
     const config = loadConfig();
     const { MODEL_PACK, MODELS_DIR } = config;
     const context = { modelsDir: MODELS_DIR, onProgress: createProgressLine(process.stderr) };
+    const asking = { modelsDir: MODELS_DIR, enrolledPacks: () => enrolledPacks(config) };
     if (values.from !== undefined) {
       const { packs, missing } = await installFrom(path.resolve(values.from), context);
       console.log(`Installed: ${packs.join(', ') || 'a part of a pack'}.`);
@@ -106,18 +109,22 @@ export function main(words: string[]): Promise<number> {
       return 0;
     }
     if (values.fetch) {
-      const fetchSource = createFetcher(fetchSettings(config));
-      const pack = await preparePack(positionals.at(0) ?? 'facenet', { ...context, fetchSource });
+      const fetchers = createFetchers(fetchSettings(config));
+      const named = positionals.at(0);
+      const fetching = { ...asking, ...context, ...fetchers };
+      const pack = await (named === undefined ? prepareBest(fetching) : preparePack(named, fetching));
       console.log(`Installed: ${pack.id}. Licence: ${pack.licence}.`);
+      for (const line of (await listPacks(MODEL_PACK, asking)).notes) console.log(line);
       return 0;
     }
-    const packs = await listPacks(MODEL_PACK, { modelsDir: MODELS_DIR });
+    const { packs, notes } = await listPacks(MODEL_PACK, asking);
     if (values.json) {
       console.log(JSON.stringify(packs, null, 2));
       return 0;
     }
     console.log(packs.map(describePack).join('\n\n'));
     console.log(`\n* = in use (MODEL_PACK=${MODEL_PACK}). Folder: ${MODELS_DIR}`);
+    for (const line of notes) console.log(line);
     return 0;
   });
 }

@@ -2,14 +2,15 @@
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { type Audit, COMMAND_LINE, createAudit } from '../access/audit.js';
-import type { Config } from '../config.js';
+import { type Config, fetchSettings } from '../config.js';
 import { KaomonError } from '../errors.js';
 import type { FillableStore } from '../gallery/announce.js';
+import { enrolledPacks } from '../gallery/enrolled.js';
 import { splitFaceId } from '../gallery/ids.js';
 import { openFillableStore, openGallery as openSharedGallery } from '../gallery/open.js';
 import { createExactIndex } from '../gallery/index/exact-index.js';
 import type { Gallery } from '../gallery/types.js';
-import { preparePack } from '../models/prepare.js';
+import { preparePack, type Progress } from '../models/prepare.js';
 import type { ReadyPack } from '../models/types.js';
 import { createVisionPool } from '../vision/pool.js';
 import type { VisionPool } from '../vision/types.js';
@@ -19,16 +20,29 @@ const PICTURE = /\.(jpe?g|png|webp|avif|gif|tiff?)$/i;
 /** A line of progress or warning; results go to standard output. */
 export const note = (message: string): void => void process.stderr.write(`  ${message}\n`);
 
-/** The pack of a name, built where need be; nothing is fetched. @throws KaomonError SETUP */
-export function openPack(
+/**
+ * The pack of a name, built where need be; `auto` is what it is for the server: the pack that people are enrolled with.
+ * @param fetches fetches what is missing, as a start of the server does; left out, nothing is fetched
+ * @throws KaomonError SETUP
+ */
+export async function openPack(
   id: string,
-  { MODELS_DIR, EMBEDDER_PRECISION }: Pick<Config, 'MODELS_DIR' | 'EMBEDDER_PRECISION'>,
+  config: Config,
+  { fetches = false, tell = ({ message }) => note(message) }: OpenPackOptions = {},
 ): Promise<ReadyPack> {
-  return preparePack(id, {
-    modelsDir: MODELS_DIR,
-    precision: EMBEDDER_PRECISION,
-    onProgress: ({ message }) => note(message),
+  const fetchers = fetches && (await import('../models/fetchers.js')).createFetchers;
+  return await preparePack(id, {
+    modelsDir: config.MODELS_DIR,
+    precision: config.EMBEDDER_PRECISION,
+    enrolledPacks: () => enrolledPacks(config),
+    ...(fetchers && fetchers({ ...fetchSettings(config), hurry: true })),
+    onProgress: tell,
   });
+}
+
+interface OpenPackOptions {
+  fetches?: boolean;
+  tell?: (progress: Progress) => void;
 }
 
 /** The caller closes it. @throws KaomonError NO_MODEL, SETUP */

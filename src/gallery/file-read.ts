@@ -2,6 +2,7 @@
 import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { sweepUnfinished, UNFINISHED, unlessMissing, namesIn } from '../durable.js';
+import { toEmbedding } from './embedding.js';
 import { describeFace } from './face-name.js';
 import { isPerson, type Layout, REMOVED, RESERVED, SET_ASIDE } from './file-layout.js';
 import { splitFaceId } from './ids.js';
@@ -120,6 +121,37 @@ export async function countOtherPacks({ folder, pack }: Layout): Promise<Record<
   return counts;
 }
 
+/** People with a face, by pack; see {@link enrolledPacks} in enrolled.ts. @param folder the gallery's */
+export async function countEnrolled(folder: string): Promise<Record<string, number>> {
+  const packs: { pack: string; people: string[] }[] = [];
+  for (const pack of await subfolders(folder)) {
+    if (RESERVED.includes(pack) || pack.startsWith('.')) continue;
+    const names = (await subfolders(path.join(folder, pack))).filter((name) => splitFaceId(name));
+    const people = names.map((name) => path.join(folder, pack, name));
+    if ((await countWithFaces(people, 1)) > 0) packs.push({ pack, people });
+  }
+  const exact = packs.length > 1;
+  const counts = packs.map(async ({ pack, people }) => [
+    pack,
+    exact ? await countWithFaces(people) : people.length,
+  ]);
+  return Object.fromEntries(await Promise.all(counts)) as Record<string, number>;
+}
+
+/** @param enough counted no further than this */
+async function countWithFaces(people: readonly string[], enough = Infinity): Promise<number> {
+  let count = 0;
+  const queue = people.values();
+  const readers = Array.from({ length: Math.min(READERS, enough) }, async () => {
+    for (const folder of queue) {
+      if (count >= enough) return;
+      if ((await countFaces(folder)) > 0) count += 1;
+    }
+  });
+  await Promise.all(readers);
+  return count;
+}
+
 async function countFaces(folder: string): Promise<number> {
   return (await namesIn(folder)).filter((file) => file.endsWith('.npy')).length;
 }
@@ -165,9 +197,9 @@ function describe(faceid: string, id: string): Omit<Face, 'hasPicture'> {
 
 /** @throws NpyError when the file does not hold a vector of this length that has a direction */
 function toVector(file: Buffer, length: number): Float32Array {
-  const vector = decodeNpy(file);
-  if (vector.length !== length) throw new NpyError(`it holds ${vector.length} numbers, this pack ${length}`);
-  const norm = Math.hypot(...vector);
-  if (!Number.isFinite(norm) || norm === 0) throw new NpyError('its numbers are not an embedding');
-  return Math.abs(norm - 1) < 1e-5 ? vector : vector.map((value) => value / norm);
+  try {
+    return toEmbedding(decodeNpy(file), length);
+  } catch (error) {
+    throw error instanceof RangeError ? new NpyError(error.message) : error;
+  }
 }

@@ -11,11 +11,11 @@ import {
   unlessMissing,
   writeDurably,
 } from '../durable.js';
+import { checkEmbedding } from './embedding.js';
 import { createFileGroups } from './file-groups.js';
 import { createLayout, isPerson, PERSON_FILE, REMOVED, RESERVED } from './file-layout.js';
 import { finishMoves, mergePersonFolders, movePersonFolder } from './file-moves.js';
 import { countOtherPacks, listPeople, readEveryone, readPersonFolder, removeRemains } from './file-read.js';
-import { checkVector } from './index/vector-index.js';
 import { encodeNpy } from './npy.js';
 import type { EmbeddingStore, Profile } from './store.js';
 
@@ -113,7 +113,7 @@ export function createFileStore({ folder, pack, length, warn }: FileStoreOptions
     mergePerson: (from, into) => mergePersonFolders(layout, from, into),
 
     async addFace(face, vector, { crop, profile }) {
-      checkVector(vector, length);
+      checkEmbedding(vector, length);
       for (let attempt = 1; ; attempt++) {
         try {
           await makeFolder(layout.personFolder(face.faceid));

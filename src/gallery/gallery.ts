@@ -7,17 +7,20 @@ import {
 } from '../events/event.js';
 import { announce } from './announce.js';
 import { createGroupOperations } from './group-operations.js';
+import { createCurrentIndex } from './index/current-index.js';
 import type { VectorIndex } from './index/vector-index.js';
 import { createMemory } from './memory.js';
 import { createPersonOperations } from './person-operations.js';
 import { findNearest } from './search.js';
 import { createSerialiser } from './serialiser.js';
-import type { EmbeddingStore } from './store.js';
+import type { EmbeddingStore, ReadPerson } from './store.js';
 import type { Gallery } from './types.js';
 
 export interface GalleryDeps {
   /** The pack whose vectors these are. */
   pack: string;
+  /** People with several faces have a template, too. Left out: they are found at their faces alone. */
+  templates?: boolean;
   /** Closed with the gallery. */
   store: EmbeddingStore;
   index: VectorIndex;
@@ -44,8 +47,9 @@ export type Core = ReturnType<typeof createCore>;
  * from the event; what became of the person is read from the store, so that events may come twice or late.
  */
 export async function createGallery(deps: GalleryDeps): Promise<LiveGallery> {
-  const { pack, store, index } = deps;
-  const core = createCore(deps);
+  const { pack, store } = deps;
+  const index = createCurrentIndex(deps.index);
+  const core = createCore({ ...deps, index });
   const { memory, serialiser } = core;
   const contents = await store.load();
   memory.setGroups(contents.groups);
@@ -68,6 +72,8 @@ export async function createGallery(deps: GalleryDeps): Promise<LiveGallery> {
     ...createPersonOperations(core),
 
     nearest: (embedding, k, options = {}) => findNearest(memory, index, embedding, k, options),
+
+    searched: (groups) => (groups ? memory.facesIn(groups) : memory.faces.size),
 
     subscribe: (listener) => core.subscribe(listener),
 
@@ -121,8 +127,8 @@ export async function createGallery(deps: GalleryDeps): Promise<LiveGallery> {
 const REMEMBERED = 4096;
 const GROUPS_KEY = ' groups';
 
-function createCore({ store, index, journal = NO_JOURNAL }: GalleryDeps) {
-  const memory = createMemory(index);
+function createCore({ store, index, journal = NO_JOURNAL, templates = false }: GalleryDeps) {
+  const memory = createMemory(index, templates);
   const serialiser = createSerialiser();
   const listeners = new Set<(change: GalleryChange) => void>();
 
@@ -130,13 +136,30 @@ function createCore({ store, index, journal = NO_JOURNAL }: GalleryDeps) {
     for (const listener of listeners) listener(change);
   };
 
+  /**
+   * A person with the vectors that memory needs. @param known ids of faces whose vectors it has
+   * @param without a face that is left out
+   */
+  async function read(
+    faceid: string,
+    known: ReadonlySet<string>,
+    without?: string,
+  ): Promise<ReadPerson | undefined> {
+    const readBut = async (ids: ReadonlySet<string>) => {
+      const person = await store.readPerson(faceid, ids);
+      return person && { ...person, faces: person.faces.filter(({ id }) => id !== without) };
+    };
+    const person = await readBut(known);
+    return person && memory.lacksVectors(person) ? readBut(new Set([without ?? ''])) : person;
+  }
+
   /** Makes memory what the store says of these people; of the groups when none is named. Call it holding their keys. */
   async function look(faceids: readonly string[]): Promise<void> {
     if (faceids.length === 0) memory.setGroups(await store.readGroups());
     const known = new Set(faceids.flatMap((faceid) => [...memory.faceIds(faceid)]));
-    const read = await Promise.all(faceids.map((faceid) => store.readPerson(faceid, known)));
+    const people = await Promise.all(faceids.map((faceid) => read(faceid, known)));
     // All at once: a moved person is never seen in both places, nor in none.
-    faceids.forEach((faceid, i) => memory.match(faceid, read[i]));
+    faceids.forEach((faceid, i) => memory.match(faceid, people[i]));
   }
 
   const keysOf = (faceids: readonly string[]) => (faceids.length > 0 ? faceids : [GROUPS_KEY]);
@@ -146,6 +169,7 @@ function createCore({ store, index, journal = NO_JOURNAL }: GalleryDeps) {
     memory,
     serialiser,
     tell,
+    read,
     look,
 
     /** As `look`, in turn with this process's own changes. */

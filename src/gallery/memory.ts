@@ -1,18 +1,23 @@
 import { splitFaceId } from './ids.js';
 import type { VectorIndex } from './index/vector-index.js';
 import type { Profile, ReadPerson } from './store.js';
+import { createTemplates } from './templates.js';
 import type { Face, Group, Person } from './types.js';
 
 /** The gallery as this process knows it; see {@link createMemory}. */
 export type Memory = ReturnType<typeof createMemory>;
 
-/** People and faces by id, with their vectors in the index. Nothing here waits: what is seen is always whole. */
-export function createMemory(index: VectorIndex) {
+/**
+ * People and faces by id, with their vectors in the index. Nothing here waits: what is seen is always whole.
+ * @param withTemplates people with several faces have a template in the index, too
+ */
+export function createMemory(index: VectorIndex, withTemplates = false) {
   const people = new Map<string, Person>();
   const profiles = new Map<string, Profile>();
   const faces = new Map<string, Face>();
   const peopleOf = new Map<string, number>();
   const facesOf = new Map<string, number>();
+  const templates = createTemplates(index);
   let stored: Group[] = [];
 
   const count = (counts: Map<string, number>, groupid: string, by: number) =>
@@ -64,6 +69,7 @@ export function createMemory(index: VectorIndex) {
   function drop(faceid: string): void {
     const person = people.get(faceid);
     if (!person) return;
+    templates.drop(faceid);
     for (const { id } of person.faces) dropFace(person, id);
     people.delete(faceid);
     profiles.delete(faceid);
@@ -102,23 +108,37 @@ export function createMemory(index: VectorIndex) {
 
     setProfile,
 
-    /** @param vector copied */
-    addFace(face: Face, vector: Float32Array): void {
-      const person = people.get(face.faceid);
-      if (person) addFace(person, face, vector);
-    },
-
-    dropFace(faceid: string, id: string): void {
-      const person = people.get(faceid);
-      if (person && faces.has(id)) dropFace(person, id);
-    },
-
     drop,
+
+    /** Whose vector this is, and of which face; of none where it is the person's template. */
+    ownerOf(id: string): { person: Person; face: Face | undefined } | undefined {
+      const face = faces.get(id);
+      const person = people.get(face?.faceid ?? templates.ownerOf(id) ?? '');
+      return person && { person, face };
+    },
 
     /** Ids of the faces whose vectors are in the index. */
     faceIds: (faceid: string): Set<string> => new Set(people.get(faceid)?.faces.map(({ id }) => id)),
 
-    /** Makes a person what the store says. @param read undefined: there is no such person */
+    /** Whether another face of the person takes the vector of the only one there is: for their template. */
+    lacksFirst: (faceid: string): boolean => withTemplates && people.get(faceid)?.faces.length === 1,
+
+    /**
+     * Whether {@link match} cannot tell a person's template from what was read: it takes the vectors of all faces, but
+     * when faces were only added to two or more.
+     */
+    lacksVectors({ faceid, faces: read }: ReadPerson): boolean {
+      if (!withTemplates || read.length < 2 || read.every(({ vector }) => vector)) return false;
+      const there = people.get(faceid)?.faces ?? [];
+      const wanted = new Set(read.map(({ id }) => id));
+      return templates.count(faceid) !== there.length || there.some(({ id }) => !wanted.has(id));
+    },
+
+    /**
+     * Makes a person what the store says.
+     * @param read undefined: there is no such person. Vectors of faces that are in memory are not needed, unless
+     *   {@link lacksVectors} says so
+     */
     match(faceid: string, read: ReadPerson | undefined): void {
       if (!read) {
         drop(faceid);
@@ -126,10 +146,25 @@ export function createMemory(index: VectorIndex) {
       }
       const person = setProfile(faceid, { username: read.username, metadata: read.metadata });
       const wanted = new Set(read.faces.map(({ id }) => id));
-      for (const { id } of person.faces) if (!wanted.has(id)) dropFace(person, id);
+      const gone = person.faces.filter(({ id }) => !wanted.has(id));
+      // First of all: a template that holds a face that is gone.
+      if (gone.length > 0) templates.drop(faceid);
+      for (const { id } of gone) dropFace(person, id);
+      const added: Float32Array[] = [];
       for (const { vector, ...face } of read.faces) {
-        if (vector && !faces.has(face.id)) addFace(person, face, vector);
+        if (!vector || faces.has(face.id)) continue;
+        addFace(person, face, vector);
+        added.push(vector);
       }
+      if (!withTemplates || person.faces.length < 2) templates.drop(faceid);
+      else if (templates.count(faceid) > 0) templates.add(faceid, added);
+      else templates.add(faceid, vectorsOf(read));
     },
   };
+}
+
+/** Of all faces, or none. */
+function vectorsOf({ faces }: ReadPerson): Float32Array[] {
+  const vectors = faces.flatMap(({ vector }) => vector ?? []);
+  return vectors.length === faces.length ? vectors : [];
 }

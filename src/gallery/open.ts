@@ -19,8 +19,8 @@ import type { EmbeddingStore } from './store.js';
 import type { Gallery } from './types.js';
 
 export interface OpenGalleryOptions {
-  /** The pack's id and the length of its embeddings. */
-  pack: { id: string; embedder: { length: number } };
+  /** The pack's id, the length of its embeddings, and whether people are found at their means, too. */
+  pack: { id: string; embedder: { length: number }; templates?: boolean };
   /** Empty; the caller closes it after the gallery. */
   index: VectorIndex;
   warn: (message: string) => void;
@@ -61,6 +61,7 @@ export async function openGallery(config: Config, options: OpenGalleryOptions): 
   const store = await openStore(config, pack.id, length, warn);
   const gallery = await createGallery({
     pack: pack.id,
+    ...(pack.templates && { templates: true }),
     store,
     index,
     ...(log && { journal: createJournal(log, worker, pack.id) }),

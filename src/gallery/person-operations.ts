@@ -1,6 +1,7 @@
 import { KaomonError } from '../errors.js';
 import type { ChangeKind, GalleryChange } from '../events/event.js';
 import { kept } from './announce.js';
+import { checkEmbedding } from './embedding.js';
 import { nameFace } from './face-name.js';
 import type { Core } from './gallery.js';
 import { requireGroup } from './group-operations.js';
@@ -156,6 +157,7 @@ export function createPersonOperations(core: Core): PersonOperations {
 
     async enrol({ groupid, userid, username, automatic = false, at = new Date(), crop }, embedding) {
       const faceid = checkPerson({ groupid, userid });
+      checkEmbedding(embedding);
       await requireGroup(core, groupid);
       const vector = embedding.slice();
       const face: Face = {
@@ -176,10 +178,14 @@ export function createPersonOperations(core: Core): PersonOperations {
           const before = memory.profile(faceid);
           const profile = { ...before, username: username ?? before.username };
           const isNamed = profile.username !== before.username;
+          // The template of two faces takes both vectors; later ones are added to what is there.
+          const first = memory.lacksFirst(faceid)
+            ? ((await store.readPerson(faceid, new Set()))?.faces ?? [])
+            : undefined;
           await store.addFace(face, vector, { ...(crop && { crop }), ...(isNamed && { profile }) });
           return () => {
-            memory.setProfile(faceid, profile);
-            memory.addFace(face, vector);
+            const faces = first ?? memory.people.get(faceid)?.faces ?? [];
+            memory.match(faceid, { faceid, ...profile, faces: [...faces, { ...face, vector }] });
             return face;
           };
         },
@@ -192,8 +198,10 @@ export function createPersonOperations(core: Core): PersonOperations {
         () => requireFace(faceid, id, core.look),
         async () => {
           const face = await requireFace(faceid, id, core.look);
+          // What stays, before the store changes: it may be out of reach afterwards.
+          const left = await core.read(faceid, memory.faceIds(faceid), id);
           if (!(await store.removeFace(face))) refuseFace();
-          return () => memory.dropFace(faceid, id);
+          return () => memory.match(faceid, left);
         },
       );
     },

@@ -1,7 +1,7 @@
 import { KaomonError } from '../errors.js';
-import { openRedis, REDIS_PATIENCE, type RedisSettings, untilReady } from '../redis.js';
+import { openRedis, REDIS_PATIENCE, type RedisConnection, type RedisSettings, untilReady } from '../redis.js';
+import { checkEmbedding, toEmbedding } from './embedding.js';
 import { describeFace } from './face-name.js';
-import { checkVector } from './index/vector-index.js';
 import { isProfile } from './profile.js';
 import type { EmbeddingStore, Profile, ReadPerson, StoredPerson } from './store.js';
 import type { Group } from './types.js';
@@ -57,14 +57,8 @@ const AT_ONCE = 200;
  */
 export async function createRedisStore(options: RedisStoreOptions): Promise<EmbeddingStore> {
   const { pack, length, warn } = options;
-  const redis = openRedis(options.redis, 'commands', () => undefined);
-  await untilReady(redis, REDIS_PATIENCE).catch((cause: unknown) => {
-    redis.disconnect();
-    throw new KaomonError('SETUP', 'EMBEDDING_STORE=redis, but Redis does not answer: see REDIS_URL.', {
-      cause,
-    });
-  });
-  const key = (...parts: string[]) => [`{${options.redis.prefix}}`, ...parts].join(':');
+  const redis = await connect(options.redis);
+  const key = keysOf(options.redis);
   const people = key('people', pack);
   const groups = key('groups');
   const all = key('all', pack);
@@ -108,10 +102,13 @@ export async function createRedisStore(options: RedisStoreOptions): Promise<Embe
     const face = { ...described, hasPicture: picture === 1 };
     if (isKnown) return face;
     if (!bytes) return undefined;
-    const vector = toVector(bytes);
-    if (vector.length === length && vector.every(Number.isFinite)) return { ...face, vector };
-    warn(`The face ${id} in Redis is left out: it holds no vector of ${length} numbers.`);
-    return undefined;
+    try {
+      return { ...face, vector: toEmbedding(toVector(bytes), length) };
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      warn(`The face ${id} in Redis is left out: ${error.message}.`);
+      return undefined;
+    }
   }
 
   function toProfile(faceid: string, text: string): Profile {
@@ -207,7 +204,7 @@ export async function createRedisStore(options: RedisStoreOptions): Promise<Embe
     },
 
     async addFace(face, vector, { crop, profile }) {
-      checkVector(vector, length);
+      checkEmbedding(vector, length);
       const bytes = Buffer.alloc(length * 4);
       vector.forEach((value, i) => bytes.writeFloatLE(value, i * 4));
       await transact((multi) => {
@@ -249,6 +246,51 @@ export async function createRedisStore(options: RedisStoreOptions): Promise<Embe
       return Promise.resolve();
     },
   };
+}
+
+/** @throws KaomonError SETUP when Redis does not answer */
+async function connect(settings: RedisSettings): Promise<RedisConnection> {
+  const redis = openRedis(settings, 'commands', () => undefined);
+  await untilReady(redis, REDIS_PATIENCE).catch((cause: unknown) => {
+    redis.disconnect();
+    throw new KaomonError('SETUP', 'EMBEDDING_STORE=redis, but Redis does not answer: see REDIS_URL.', {
+      cause,
+    });
+  });
+  return redis;
+}
+
+const keysOf =
+  ({ prefix }: RedisSettings) =>
+  (...parts: string[]) =>
+    [`{${prefix}}`, ...parts].join(':');
+
+/**
+ * People with a face, by pack; see `enrolledPacks` in enrolled.ts.
+ * @throws KaomonError SETUP when Redis does not answer
+ */
+export async function countEnrolledInRedis(settings: RedisSettings): Promise<Record<string, number>> {
+  const redis = await connect(settings);
+  const key = keysOf(settings);
+  try {
+    const packs: string[] = [];
+    for (const pack of await redis.smembers(key('packs'))) {
+      if ((await redis.scard(key('all', pack))) > 0) packs.push(pack);
+    }
+    const counts = packs.map(async (pack) => {
+      if (packs.length === 1) return [pack, await redis.hlen(key('people', pack))];
+      // A face's name begins with its person's.
+      const faces = await redis.smembers(key('all', pack));
+      return [pack, new Set(faces.map((id) => id.replace(/_\d{8}_\d{6}_[0-9A-Za-z]+$/, ''))).size];
+    });
+    return Object.fromEntries(await Promise.all(counts)) as Record<string, number>;
+  } catch (cause) {
+    throw new KaomonError('SETUP', 'EMBEDDING_STORE=redis, but Redis does not answer: see REDIS_URL.', {
+      cause,
+    });
+  } finally {
+    redis.disconnect();
+  }
 }
 
 function toVector(bytes: Buffer): Float32Array {

@@ -69,7 +69,7 @@ export interface EmbeddingStore {
    * A person who is not there is made by the face, without a name.
    * @param profile written along when given, in the place of the one that is there
    * @param crop the face's picture as PNG, kept beside the vector
-   * @throws RangeError when the vector is not one of this pack
+   * @throws RangeError when the vector is not one of this pack, or not of unit length
    */
   addFace(face: Face, vector: Float32Array, extras: { crop?: Uint8Array; profile?: Profile }): Promise<void>;
   /** The person stays, also without a face. @returns false when there is no such face */

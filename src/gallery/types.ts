@@ -44,9 +44,15 @@ export interface Person {
 /** An enrolled person near a probe. */
 export interface Match {
   person: Person;
-  /** The nearest of the person's pictures. */
+  /**
+   * The nearest of the person's pictures. Where the template is nearer than all of them: the nearest one that the search
+   * came by, or the oldest, should it have come by none.
+   */
   face: Face;
-  /** Squared L2 distance of the two unit vectors, 0 to 4 (the number faiss's IndexFlatL2 answers). */
+  /**
+   * Squared L2 distance of two unit vectors, 0 to 4 (the number faiss's IndexFlatL2 answers): the probe's and the nearest
+   * reference of the person, a face or the template (docs/gallery.md).
+   */
   distance: number;
 }
 
@@ -128,7 +134,7 @@ export interface Gallery {
   /**
    * Stores a picture's embedding and makes it searchable; a person who is not there is made.
    * @param embedding unit length, the pack's length; copied.
-   * @throws KaomonError GROUPID_INVALID, USERID_INVALID, GROUP_UNKNOWN
+   * @throws KaomonError GROUPID_INVALID, USERID_INVALID, GROUP_UNKNOWN; RangeError for what is no such embedding
    */
   enrol(enrolment: Enrolment, embedding: Float32Array): Promise<Face>;
   /** The person stays, without faces if it was the last. @throws KaomonError PERSON_UNKNOWN, FACE_UNKNOWN */
@@ -144,6 +150,11 @@ export interface Gallery {
    * @param k at most so many people, 1 or more. Fewer come back when fewer are enrolled; none when nobody is.
    */
   nearest(embedding: Float32Array, k: number, options?: SearchOptions): Promise<Match[]>;
+  /**
+   * How many faces a search goes through, of these groups or of all: counted as they come and go. Templates are not
+   * counted: they give a stranger hardly another chance (docs/accuracy.md).
+   */
+  searched(groups?: ReadonlySet<string>): number;
   /** Tells of every change, also one that another worker made. @returns ends it */
   subscribe(listener: (change: GalleryChange) => void): () => void;
   info(): GalleryInfo;

@@ -37,6 +37,54 @@ export const DistanceSchema = Type.Number({
   description: 'Squared L2 distance of the two unit vectors: 0 the same picture, 2 unrelated.',
 });
 
+/** How many strangers would come as near; beside every distance to somebody enrolled. */
+export const oddsFields = {
+  odds: Nullable(
+    Type.Number({
+      minimum: 0,
+      maximum: 1_000_000,
+      description:
+        'Of a million strangers so many would come as near to somebody of those searched; null: nobody measured this pack, or nobody is enrolled.',
+    }),
+  ),
+  oddsAtMost: Type.Boolean({ description: "So many or fewer: the pack's measured pairs can tell no more." }),
+};
+
+const part = Type.Number({ minimum: 0, maximum: 1 });
+
+/** The threshold in force and what it means; see docs/thresholds.md. */
+export const ThresholdsSchema = Type.Object(
+  {
+    identical: Type.Number({ minimum: 0, maximum: 4, description: 'A face is named below it.' }),
+    sure: Type.Number({ minimum: 0, maximum: 4, description: 'Below it the name is sure.' }),
+    pair: Type.Number({
+      minimum: 0,
+      maximum: 4,
+      description: "Two single faces are one person's below it: the default of `verify`.",
+    }),
+    faces: Type.Integer({ minimum: 0, description: 'So many faces are searched.' }),
+    by: Type.Enum(['faces', 'limit', 'setting', 'pack'], {
+      description:
+        'What sets `identical`: the faces searched, the loosest FMR there may be, `IDENTICAL_DISTANCE`, or the pack.',
+    }),
+    falseNames: Nullable({
+      ...part,
+      description: 'The part of strangers who are given a name at most; null: nobody measured it.',
+    }),
+    falseMatchRate: Nullable({
+      ...part,
+      description: 'FMR at `identical`: of pairs of two people such a part lies nearer, at most.',
+    }),
+    pairs: Nullable(Type.Integer({ minimum: 1, description: 'Measured impostor pairs behind the rates.' })),
+    beyondPairs: Type.Boolean({
+      description:
+        'The pairs cannot tell the rates of so near a threshold: they are what the pairs vouch for.',
+    }),
+    sentence: Type.String({ description: 'All of this for a person.' }),
+  },
+  { description: 'Squared L2 distances, and what they mean for those whom the caller may see.' },
+);
+
 /** ISO 8601, UTC. */
 export const TimeSchema = Type.String({ maxLength: 40, description: 'ISO 8601, UTC.' });
 

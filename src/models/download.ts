@@ -1,8 +1,7 @@
 import { open, rm } from 'node:fs/promises';
 import { setTimeout as wait } from 'node:timers/promises';
 import { KaomonError } from '../errors.js';
-import type { PublishedSource } from './component.js';
-import type { ComponentContext } from './component-store.js';
+import type { AddressedSource, ComponentContext } from './context.js';
 import {
   type Answer,
   type Client,
@@ -42,6 +41,7 @@ export type Fetcher = NonNullable<ComponentContext['fetchSource']>;
  * part that cannot become the file is removed.
  */
 export function createFetcher(settings: DownloadSettings = {}): Fetcher {
+  const silent: Silent = new Map();
   return async (source, target, onProgress) => {
     const client = createClient(
       settings.proxy ?? {},
@@ -52,11 +52,11 @@ export function createFetcher(settings: DownloadSettings = {}): Fetcher {
     const show = progressLine(source, onProgress);
     try {
       const isResumed = ((await statFile(part))?.bytes ?? 0) > 0;
-      await transferWhole(client, source, part, settings, show);
+      await transferWhole(client, source, part, settings, silent, show);
       if (isResumed && (await sha256OfFile(part)) !== source.sha256) {
         // What lay there from another time may have been the fault: once more, from the beginning.
         await rm(part, { force: true });
-        await transferWhole(client, source, part, settings, show);
+        await transferWhole(client, source, part, settings, silent, show);
       }
       await adopt(part, target, source);
     } catch (error) {
@@ -70,16 +70,22 @@ export function createFetcher(settings: DownloadSettings = {}): Fetcher {
   };
 }
 
+/** Hosts that did not answer somebody in a hurry, with what to say of a file: they are not asked again. */
+type Silent = Map<string, (file: string) => string>;
+
 /** Attempt after attempt until the part has the source's length. */
 async function transferWhole(
   client: Client,
-  source: PublishedSource,
+  source: AddressedSource,
   part: string,
   settings: DownloadSettings,
+  silent: Silent,
   show: (bytes: number) => void,
 ): Promise<void> {
   const { attempts, backOffMs, hurry } = { ...DEFAULTS, ...settings };
   const address = addressOf(source, settings.mirror);
+  const known = silent.get(address.host);
+  if (known !== undefined) throw new KaomonError('SETUP', known(source.file));
   const host = { answered: false };
   let failures = 0;
   for (;;) {
@@ -92,9 +98,9 @@ async function transferWhole(
       const gained = ((await statFile(part))?.bytes ?? 0) > before;
       failures = gained ? 1 : failures + 1;
       if (failures >= attempts || (hurry && !host.answered)) {
-        throw new KaomonError('SETUP', `${source.file} cannot be fetched: ${error.message}.`, {
-          cause: error,
-        });
+        const sentence = (file: string) => `${file} cannot be fetched: ${error.message}.`;
+        if (hurry && !host.answered) silent.set(address.host, sentence);
+        throw new KaomonError('SETUP', sentence(source.file), { cause: error });
       }
       await wait(backOffMs * 2 ** (failures - 1));
     }
@@ -105,7 +111,7 @@ async function transferWhole(
 async function transfer(
   client: Client,
   address: URL,
-  source: PublishedSource,
+  source: AddressedSource,
   part: string,
   show: (bytes: number) => void,
   onAnswer: () => void,
@@ -148,7 +154,7 @@ async function transfer(
 class UnfitPart extends Interrupted {}
 
 /** @returns from which byte on the answer's body holds the file */
-function checkAnswer(answer: Answer, have: number, source: PublishedSource, address: URL): number {
+function checkAnswer(answer: Answer, have: number, source: AddressedSource, address: URL): number {
   const { status } = answer;
   if (status === 416) throw new UnfitPart(`${address.host} does not go on from byte ${have}`);
   if (status >= 500 || status === 408 || status === 429) {
@@ -176,7 +182,7 @@ function checkAnswer(answer: Answer, have: number, source: PublishedSource, addr
 }
 
 /** Gives the part its name when it is the published file, else removes it. */
-async function adopt(part: string, target: string, source: PublishedSource): Promise<void> {
+async function adopt(part: string, target: string, source: AddressedSource): Promise<void> {
   const checksum = await sha256OfFile(part);
   if (checksum === source.sha256) {
     await renameSynced(part, target);
@@ -189,11 +195,11 @@ async function adopt(part: string, target: string, source: PublishedSource): Pro
   );
 }
 
-function notPublished(source: PublishedSource, address: URL, reason: string): KaomonError {
+function notPublished(source: AddressedSource, address: URL, reason: string): KaomonError {
   return new KaomonError('SETUP', `${address.href} is not the published ${source.file}: ${reason}.`);
 }
 
-function addressOf(source: PublishedSource, mirror: string | undefined): URL {
+function addressOf(source: AddressedSource, mirror: string | undefined): URL {
   if (!mirror) return new URL(source.url);
   if (!URL.canParse(mirror) || !/^https?:/.test(mirror)) {
     throw new KaomonError('SETUP', `MODEL_MIRROR=${mirror} is no address of a web server.`);
@@ -204,7 +210,7 @@ function addressOf(source: PublishedSource, mirror: string | undefined): URL {
 }
 
 /** Tells each whole per cent once. */
-function progressLine(source: PublishedSource, onProgress: Parameters<Fetcher>[2]): (bytes: number) => void {
+function progressLine(source: AddressedSource, onProgress: Parameters<Fetcher>[2]): (bytes: number) => void {
   let told = -1;
   return (bytes) => {
     const percent = Math.floor((bytes / source.bytes) * 100);

@@ -23,7 +23,8 @@ export async function statFile(file: string): Promise<{ bytes: number; modified:
     const { size, mtimeMs } = await stat(file);
     return { bytes: size, modified: mtimeMs };
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    // ENOTDIR: a file where a folder would have to be.
+    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined;
     throw error;
   }
 }

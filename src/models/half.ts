@@ -1,5 +1,4 @@
-import { ATTRIBUTE_TYPE, ELEMENT_TYPE, type GraphMessage, type NodeMessage } from './onnx-schema.js';
-import { floatsOf } from './quantise.js';
+import { ATTRIBUTE_TYPE, ELEMENT_TYPE, floatsOf, type GraphMessage, type NodeMessage } from './onnx-schema.js';
 
 /** What is done in 32 bits on: sums of squares are beyond 16. */
 const STAYS_FLOAT = new Set(['LpNormalization', 'Identity']);

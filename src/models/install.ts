@@ -1,14 +1,15 @@
 import { stat } from 'node:fs/promises';
 import { KaomonError } from '../errors.js';
-import type { Component } from './component.js';
-import { checkSources, type ComponentContext, ensureComponent, locateSource } from './component-store.js';
+import { type Component, isPublished } from './component.js';
+import { type ComponentContext, ensureComponent, isAtHand } from './component-store.js';
 import { DETECTORS, EMBEDDERS, PACKS } from './packs.js';
+import { checkWeights, haveWeights, namesOfWeights } from './sources.js';
 
 /** What {@link installFrom} made of a folder. */
 export interface Installation {
   /** Packs that are complete now. */
   readonly packs: readonly string[];
-  /** Published files that would complete others. */
+  /** What would complete others: for each the files, or the packages that hold them. */
   readonly missing: readonly string[];
 }
 
@@ -24,20 +25,23 @@ export async function installFrom(place: string, context: ComponentContext): Pro
     throw new KaomonError('SETUP', `There is no file or folder ${place}.`, { cause });
   });
   const there: ComponentContext = { ...context, sourceDirs: [place] };
-  const missing = new Set<string>();
+  const missing: string[] = [];
   const incomplete = new Set<Component>();
   const complete: Component[] = [];
   for (const component of publishedComponents()) {
-    await checkSources(component, there);
-    const absent = await absentSources(component, there);
-    absent.forEach((file) => missing.add(file));
-    if (absent.length > 0) incomplete.add(component);
-    else complete.push(component);
+    await checkWeights(component, [place]);
+    if (await haveWeights(component, [place])) {
+      complete.push(component);
+      continue;
+    }
+    if (await isAtHand(component, context)) continue;
+    incomplete.add(component);
+    missing.push(`${component.title} (${namesOfWeights(component).join('; or ')})`);
   }
   if (complete.length === 0) {
     throw new KaomonError(
       'SETUP',
-      `${place} does not hold ${[...missing].join(', ')}: no pack can be built from it.`,
+      `${place} does not hold the weights of ${missing.join(', ')}: no pack can be built from it.`,
     );
   }
   for (const component of complete) await ensureComponent(component, there);
@@ -45,7 +49,7 @@ export async function installFrom(place: string, context: ComponentContext): Pro
     const parts: Component[] = [DETECTORS[detector], EMBEDDERS[embedder].component];
     return parts.some(isPublished) && !parts.some((part) => incomplete.has(part));
   });
-  return { packs: packs.map(({ id }) => id), missing: [...missing] };
+  return { packs: packs.map(({ id }) => id), missing };
 }
 
 function publishedComponents(): Component[] {
@@ -53,14 +57,5 @@ function publishedComponents(): Component[] {
     ...Object.values(DETECTORS),
     ...Object.values(EMBEDDERS).map(({ component }) => component),
   ];
-  return all.filter(isPublished);
-}
-
-function isPublished({ sources }: Component): boolean {
-  return sources.some(({ kind }) => kind === 'published');
-}
-
-async function absentSources(component: Component, context: ComponentContext): Promise<string[]> {
-  const found = await Promise.all(component.sources.map((source) => locateSource(source, context)));
-  return component.sources.filter((_, i) => found[i] === undefined).map(({ file }) => file);
+  return [...new Set(all)].filter(isPublished);
 }

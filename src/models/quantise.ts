@@ -1,4 +1,11 @@
-import { ATTRIBUTE_TYPE, ELEMENT_TYPE, type GraphMessage, type NodeMessage, type TensorMessage } from './onnx-schema.js';
+import {
+  ATTRIBUTE_TYPE,
+  ELEMENT_TYPE,
+  floatsOf,
+  type GraphMessage,
+  type NodeMessage,
+  type TensorMessage,
+} from './onnx-schema.js';
 
 /** The smallest and the largest value that each value of a graph took on real inputs, zero among them. */
 export type Ranges = ReadonlyMap<string, readonly [low: number, high: number]>;
@@ -106,6 +113,18 @@ export function quantise(graph: GraphMessage, ranges: Ranges): GraphMessage {
   return { ...graph, node, initializer: [...kept, ...initializer] };
 }
 
+/**
+ * Whether whole numbers are of any use to a network: not where most convolutions take each channel by itself. These have
+ * few products to save on, and the network gets slower and far less like (docs/models.md).
+ */
+export function suitsWholeNumbers(graph: GraphMessage): boolean {
+  const convolutions = graph.node.filter(({ opType }) => opType === 'Conv');
+  const channelwise = convolutions.filter(({ attribute }) =>
+    attribute.some(({ name, i = 1 }) => name === 'group' && i > 1),
+  );
+  return channelwise.length * 2 < convolutions.length;
+}
+
 type Numbers = Float32Array | Int32Array | Int8Array | Uint8Array;
 
 const plainNode = (opType: string, input: string[], output: string): NodeMessage => ({
@@ -128,9 +147,4 @@ function wholeWeights(weight: TensorMessage): { whole: Int8Array; scales: Float3
     for (let i = start; i < end; i++) whole[i] = Math.round(values[i] / scale);
   }
   return { whole, scales };
-}
-
-/** The numbers of a float32 tensor; copied, since they need not lie at a multiple of four in the file. */
-export function floatsOf({ rawData }: TensorMessage): Float32Array {
-  return new Float32Array(Uint8Array.from(rawData).buffer);
 }

@@ -58,15 +58,18 @@ export class TfjsWeights {
 /**
  * Reads a manifest and its binary file(s): float32 and int32 as they are, uint8 and uint16 quantised by
  * `value * scale + min`. All numbers come out as float32.
- * @param manifestFile path of `*-weights_manifest.json`; the binaries lie beside it
+ * @param manifestFile path of `*-weights_manifest.json`
+ * @param binary answers the path of a binary that the manifest names; left out, they lie beside it
  * @throws KaomonError SETUP when the manifest and the binary do not fit each other
  */
-export async function readTfjsWeights(manifestFile: string): Promise<TfjsWeights> {
+export async function readTfjsWeights(
+  manifestFile: string,
+  binary = (name: string) => path.join(path.dirname(manifestFile), path.basename(name)),
+): Promise<TfjsWeights> {
   const groups = JSON.parse(await readFile(manifestFile, 'utf8')) as { weights: ManifestEntry[]; paths: string[] }[];
   const tensors = new Map<string, Tensor>();
   for (const { weights, paths } of groups) {
-    const folder = path.dirname(manifestFile);
-    const bytes = Buffer.concat(await Promise.all(paths.map((name) => readFile(path.join(folder, path.basename(name))))));
+    const bytes = Buffer.concat(await Promise.all(paths.map((name) => readFile(binary(name)))));
     let offset = 0;
     for (const entry of weights) {
       const stored = (entry.quantization?.dtype ?? entry.dtype) as StoredType;

@@ -14,12 +14,16 @@ export type Alignment =
   /** The turned square that dlib cuts ("face chip") and trained face-api's network on; see ReadyEmbedder.padding. */
   | 'chip';
 
-/** One way to look at a face again: the crop is cut so much otherwise. The plain view is `{}`. */
+/**
+ * One way to look at a face again: the crop is cut so much otherwise. The plain view is `{}`. The alignments `box` and
+ * `faceapi`, whose cuts are held to others' to the bit, are mirrored and no more: scale and shift are refused with them.
+ */
 export interface View {
+  /** Left to right, after the cut. */
   readonly mirrored?: boolean;
-  /** Larger than 1 cuts less of the face's surroundings, smaller more. */
+  /** About the crop's middle: larger than 1 cuts less of the face's surroundings, smaller more. */
   readonly scale?: number;
-  /** Pixels of the crop to the right and down. */
+  /** Pixels of the crop that its square is moved to the right and down. */
   readonly shift?: readonly [number, number];
 }
 
@@ -76,7 +80,7 @@ export interface ReadyEmbedder {
   readonly mean: number;
   readonly scale: number;
   readonly alignment: Alignment;
-  /** With `chip`: so much of the face's side is left around it on each side; dlib's own is 0.25, its trainer's 0.15. */
+  /** With `chip`: so much of the face's side is left around it on each side; dlib's own for recognition is 0.25. */
   readonly padding?: number;
   /** The views whose embeddings are averaged when a face is enrolled; a recognition looks once. Left out: one. */
   readonly views?: readonly View[];
@@ -93,6 +97,14 @@ export interface Thresholds {
   readonly sure: number;
 }
 
+/** A better pack that this machine has, for people who are enrolled with another one. */
+export interface PackOffer {
+  readonly pack: string;
+  readonly title: string;
+  /** What makes its gallery from the pictures that were kept. */
+  readonly command: string;
+}
+
 /** A detector and an embedder that are built, on disk and fit together. */
 export interface ReadyPack {
   /** `facenet`, `faceapi`, `mtcnn+faceapi`, ...: names the folder of its vectors, `embeddings/<id>/`. */
@@ -107,4 +119,11 @@ export interface ReadyPack {
   readonly thresholds: Thresholds;
   /** Left out: nobody measured it, so that no odds can be told and the threshold is the fixed one. */
   readonly curve?: Curve;
+  /**
+   * A person with several faces is also found at their mean (docs/gallery.md). Left out: at the faces alone, as where
+   * strangers come nearer to means than to faces, so that thresholds would not hold.
+   */
+  readonly templates?: boolean;
+  /** There where `auto` stays with the pack that people are enrolled with. */
+  readonly offer?: PackOffer;
 }

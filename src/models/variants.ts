@@ -3,10 +3,11 @@ import path from 'node:path';
 import { Type, type Static } from 'typebox';
 import { Value } from 'typebox/value';
 import { KaomonError } from '../errors.js';
-import { BUILDER_VERSION } from './component.js';
+import { BUILDER_VERSION, OLDEST_USABLE_BUILDER } from './component.js';
 import { renameSynced, sha256OfFile, statFile, withLock, writeSynced } from './files.js';
 import { toHalf } from './half.js';
 import { decodeModel, encodeModel, type GraphMessage } from './onnx-schema.js';
+import { suitsWholeNumbers } from './quantise.js';
 import type { Precision, ReadyEmbedder } from './types.js';
 
 /** Folder of other forms of networks below the models folder. */
@@ -53,6 +54,7 @@ export async function embedderIn(
   const variant = { ...embedder, precision, network: path.join(folder, NETWORK) };
   if (await isCurrent(folder, embedder)) return variant;
   if (precision === 'int8') {
+    refuseUnsuited(embedder, await readNetwork(embedder));
     throw new KaomonError(
       'SETUP',
       `The embedder ${embedder.name} has no int8 form, or one of another network: make it by npm run models -- --int8 PICTURES, or set EMBEDDER_PRECISION=float32.`,
@@ -76,6 +78,15 @@ export async function readNetwork({ name, network }: ReadyEmbedder): Promise<Gra
   throw new KaomonError(
     'SETUP',
     `The embedder ${name} is a network that was not built here: convert it by the tools that made it, and use EMBEDDER_PRECISION=float32.`,
+  );
+}
+
+/** @throws KaomonError SETUP for a network that int8 makes neither faster nor keeps alike */
+export function refuseUnsuited({ name }: ReadyEmbedder, graph: GraphMessage): void {
+  if (suitsWholeNumbers(graph)) return;
+  throw new KaomonError(
+    'SETUP',
+    `The embedder ${name} has no int8 form: most of its convolutions take each channel by itself, which whole numbers make slower and less exact. Set EMBEDDER_PRECISION=float32, its fastest on a CPU.`,
   );
 }
 
@@ -133,7 +144,9 @@ async function readManifest(folder: string): Promise<Static<typeof ManifestSchem
   } catch {
     return undefined;
   }
-  return Value.Check(ManifestSchema, manifest) && manifest.builder === BUILDER_VERSION ? manifest : undefined;
+  // Which network it is of, its checksum says.
+  if (!Value.Check(ManifestSchema, manifest)) return undefined;
+  return manifest.builder >= OLDEST_USABLE_BUILDER ? manifest : undefined;
 }
 
 /** Whether the form that is there is of this very network. */

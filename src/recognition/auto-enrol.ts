@@ -7,8 +7,8 @@ const DAY = 86_400_000;
 
 export interface AutoEnrollerDeps {
   gallery: Pick<Gallery, 'enrol' | 'vectors'>;
-  /** Squared L2: only a face nearer than this to one that a person enrolled is saved. */
-  distance: number;
+  /** Squared L2: only a face nearer than this to one that a person enrolled is saved. Asked for each face. */
+  distance: () => number;
   /** Days: another face is saved when the newest one is older. */
   interval: number;
   /** People with fewer faces get another one whatever the age of the newest. */
@@ -25,10 +25,11 @@ export type AutoEnroller = ReturnType<typeof createAutoEnroller>;
 /**
  * Automatic enrolment, as maiface has it: people change, and a face that is recognised beyond doubt is saved as
  * another one of theirs. Two things keep it from drifting away from the person: a face must be near to one that
- * somebody enrolled by hand (a chain of automatic ones counts for nothing), and there is a most.
+ * somebody enrolled by hand (a chain of automatic ones counts for nothing), and there is a most. Its embedding is the
+ * frame's, of one look: the picture is gone, and who has one made by hand is looked at in all views there.
  */
 export function createAutoEnroller(deps: AutoEnrollerDeps) {
-  const { gallery, distance, interval, minimum, maximum, minSize, log } = deps;
+  const { gallery, interval, minimum, maximum, minSize, log } = deps;
   /** faceids that are being looked at: the next frame of a camera comes before the first is saved. */
   const underWay = new Set<string>();
 
@@ -38,7 +39,7 @@ export function createAutoEnroller(deps: AutoEnrollerDeps) {
     return faces.length < minimum || now - Date.parse(newest.enrolledAt) > interval * DAY;
   }
 
-  async function save(person: Person, embedding: Float32Array): Promise<void> {
+  async function save(person: Person, embedding: Float32Array, distance: number): Promise<void> {
     const stored = await gallery.vectors(person.faceid);
     const near = stored.some(
       ({ face, vector }) => !face.automatic && squaredDistance(vector, embedding) < distance,
@@ -57,11 +58,12 @@ export function createAutoEnroller(deps: AutoEnrollerDeps) {
      */
     consider({ box, embedding }: AnalysedFace, match: Match, now = Date.now()): void {
       const { person } = match;
+      const distance = deps.distance();
       const size = Math.min(box.x2 - box.x1, box.y2 - box.y1);
       if (!embedding || match.distance >= distance || size < minSize) return;
       if (underWay.has(person.faceid) || !wants(person, now)) return;
       underWay.add(person.faceid);
-      save(person, embedding.slice())
+      save(person, embedding.slice(), distance)
         .catch((error: unknown) => log.warn({ err: error }, 'A face could not be enrolled automatically'))
         .finally(() => underWay.delete(person.faceid));
     },

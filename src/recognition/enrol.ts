@@ -2,14 +2,18 @@ import { KaomonError, throwIfGone } from '../errors.js';
 import { checkGroupId, checkUserId, faceIdOf } from '../gallery/ids.js';
 import type { Enrolment, Face, Gallery } from '../gallery/types.js';
 import type { AnalysedFace, Analysis, AnalyzeOptions, StageTimes, VisionPool } from '../vision/types.js';
+import type { Decision } from './decision.js';
 
 /**
  * A face in the background does not stop an enrolment: one whose shorter side is less than this part of the largest
  * face's. Above it nobody can say which of the two is meant.
  */
 const BACKGROUND = 0.5;
-/** Nor does one that the picture's edge cuts: with less than this part of its box inside it is not the one meant. */
-const INSIDE = 0.8;
+/**
+ * Nor does one that the picture's edge cuts: with less than this part of its box inside it is not the one meant. (Boxes of
+ * cut faces are true since they get a second look; before, they came out larger, and 0.8 was the limit.)
+ */
+const INSIDE = 0.97;
 
 /** What a face must reach to be enrolled; the settings MIN_ENROL_SIZE, MIN_SHARPNESS, MAX_YAW, ... (docs/quality.md). */
 export interface EnrolLimits {
@@ -27,8 +31,8 @@ export interface EnrollerDeps {
   vision: Pick<VisionPool, 'analyze'>;
   gallery: Pick<Gallery, 'enrol' | 'groups' | 'person' | 'nearest'>;
   limits: EnrolLimits;
-  /** A face nearer than this squared L2 distance to somebody else is somebody else's. */
-  identical: number;
+  /** A face that it names as somebody else is somebody else's. */
+  decision: Pick<Decision, 'threshold'>;
   /** A second registration of one person within so many seconds is a double click (maiface's E1002). */
   doubleSeconds: number;
   /** Keep the aligned face beside its vector. */
@@ -49,7 +53,7 @@ export interface EnrolOptions extends Pick<AnalyzeOptions, 'caller' | 'signal'> 
 export type Enroller = ReturnType<typeof createEnroller>;
 
 export function createEnroller(deps: EnrollerDeps) {
-  const { vision, gallery, limits, identical, doubleSeconds, keepFaces } = deps;
+  const { vision, gallery, limits, decision, doubleSeconds, keepFaces } = deps;
   /** faceids whose enrolment is under way: two that arrive at once must not both pass the check. */
   const underWay = new Set<string>();
 
@@ -73,7 +77,7 @@ export function createEnroller(deps: EnrollerDeps) {
     const near = await gallery.nearest(embedding, 2);
     const other = near.find(({ person }) => person.faceid !== faceid);
     const own = near.find(({ person }) => person.faceid === faceid);
-    if (!other || other.distance >= identical) return;
+    if (!other || other.distance >= decision.threshold()) return;
     // Who resembles somebody is still oneself.
     if (own && own.distance <= other.distance) return;
     const { person, distance } = other;
@@ -108,7 +112,7 @@ export function createEnroller(deps: EnrollerDeps) {
       try {
         const { caller, signal } = options;
         const { faces, times, ...picture } = await vision.analyze(bytes, {
-          ...{ quality: true, crops: keepFaces },
+          ...{ quality: true, crops: keepFaces, views: true },
           ...(caller !== undefined && { caller }),
           ...(signal && { signal }),
         });

@@ -1,4 +1,6 @@
 import type { Gallery, Match } from '../gallery/types.js';
+import type { Decision } from './decision.js';
+import type { Odds } from './odds.js';
 import type { AnalysedFace, Analysis, AnalyzeOptions, StageTimes, VisionPool } from '../vision/types.js';
 
 /** Where a request's time went, milliseconds. */
@@ -7,15 +9,21 @@ export interface Times extends StageTimes {
   search: number;
 }
 
+/** A match with the odds that it is a stranger's. */
+export interface RatedMatch extends Match {
+  /** undefined: nobody measured this pack. */
+  odds: Odds | undefined;
+}
+
 /** A face and who it is. */
 export interface RecognisedFace {
   face: AnalysedFace;
   /** The nearest enrolled person, however far; undefined when nobody is enrolled. */
-  nearest: Match | undefined;
+  nearest: RatedMatch | undefined;
   /** `nearest` when it is near enough to be named. */
-  match: Match | undefined;
+  match: RatedMatch | undefined;
   /** All who are near enough, at most `k`, nearest first: `match` and those behind it. */
-  matches: Match[];
+  matches: RatedMatch[];
 }
 
 export interface Recognition {
@@ -33,7 +41,7 @@ export interface Recognition {
 export interface SearchOptions {
   /** At most so many people a face, 1 or more. Default 1. */
   k?: number;
-  /** A face is named below this squared L2 distance. Default: the threshold in force. */
+  /** A face is named below this squared L2 distance. Default: the threshold in force. The odds do not hang on it. */
   threshold?: number;
   /** Only people of these groups are searched. Default: everyone. */
   groups?: ReadonlySet<string>;
@@ -42,8 +50,7 @@ export interface SearchOptions {
 export interface RecogniserDeps {
   vision: Pick<VisionPool, 'analyze'>;
   gallery: Pick<Gallery, 'nearest'>;
-  /** A face is named below this squared L2 distance. */
-  identical: number;
+  decision: Pick<Decision, 'threshold' | 'odds'>;
   /** Told of those who were named; not waited for. */
   onRecognised?: (faces: readonly RecognisedFace[]) => void;
 }
@@ -51,16 +58,18 @@ export interface RecogniserDeps {
 /** Tells who is in a picture. */
 export type Recogniser = ReturnType<typeof createRecogniser>;
 
-export function createRecogniser({ vision, gallery, identical, onRecognised }: RecogniserDeps) {
+export function createRecogniser({ vision, gallery, decision, onRecognised }: RecogniserDeps) {
   async function search(
     face: AnalysedFace,
-    { k = 1, threshold = identical, groups }: SearchOptions,
+    { k = 1, threshold, groups }: SearchOptions,
   ): Promise<RecognisedFace> {
     const found = face.embedding
       ? await gallery.nearest(face.embedding, k, { ...(groups && { groups }) })
       : [];
-    const matches = found.filter(({ distance }) => distance < threshold);
-    return { face, nearest: found.at(0), match: matches.at(0), matches };
+    const rated = found.map((match) => ({ ...match, odds: decision.odds(match.distance, groups) }));
+    const below = threshold ?? decision.threshold(groups);
+    const matches = rated.filter(({ distance }) => distance < below);
+    return { face, nearest: rated.at(0), match: matches.at(0), matches };
   }
 
   return {

@@ -1,3 +1,4 @@
+import { tellOdds } from './odds.js';
 import type { RecognisedFace } from './recognise.js';
 
 /** A person stays announced for so long, milliseconds: a camera page sends several frames a second. */
@@ -13,6 +14,10 @@ export interface Sighting {
   username: string;
   /** Squared L2. */
   distance: number;
+  /** Of a million strangers so many would come as near to somebody of those searched; null: nobody measured this pack. */
+  odds: number | null;
+  /** So many or fewer: the pack's pairs can tell no more. */
+  oddsAtMost: boolean;
 }
 
 /** Tells who was recognised, each person once in ten seconds, to whoever listens. */
@@ -41,7 +46,8 @@ export function createSightings(now: () => number = Date.now) {
         const { faceid, groupid, userid, username } = match.person;
         announced.set(faceid, time);
         const distance = Math.max(0, match.distance);
-        const sighting = { at: new Date(time).toISOString(), faceid, groupid, userid, username, distance };
+        const who = { faceid, groupid, userid, username, distance };
+        const sighting = { at: new Date(time).toISOString(), ...who, ...tellOdds(match.odds) };
         for (const listener of listeners) listener(sighting);
       }
     },

@@ -2,7 +2,9 @@ import { KaomonError } from '../errors.js';
 import type { Gallery, Match } from '../gallery/types.js';
 import type { AnalysedFace, Analysis, AnalyzeOptions, StageTimes, VisionPool } from '../vision/types.js';
 import { squaredDistance } from './distance.js';
+import type { Decision } from './decision.js';
 import { chooseFace } from './enrol.js';
+import { toDigits } from './odds.js';
 
 /** One of the two that are compared. */
 export type Side =
@@ -26,6 +28,13 @@ export interface Verification {
   /** Squared L2. */
   distance: number;
   threshold: number;
+  /**
+   * The FMR at the distance: of pairs of two different people such a part lies as near, 0 to 1. Of this one comparison,
+   * whoever is enrolled; undefined: nobody measured this pack.
+   */
+  falseMatchRate: number | undefined;
+  /** It is so much or less: the pack's pairs can tell no more. */
+  falseMatchRateAtMost: boolean;
   probe: Seen;
   against: Seen;
   times: StageTimes & { search: number };
@@ -34,8 +43,7 @@ export interface Verification {
 export interface VerifierDeps {
   vision: Pick<VisionPool, 'analyze'>;
   gallery: Pick<Gallery, 'nearest'>;
-  /** Two faces are the same person's below this squared L2 distance. */
-  identical: number;
+  decision: Pick<Decision, 'pair' | 'pairRate'>;
   pack: { id: string; length: number };
 }
 
@@ -49,17 +57,18 @@ export interface VerifyOptions extends OnBehalf {
 /** Tells whether two faces are the same person's. */
 export type Verifier = ReturnType<typeof createVerifier>;
 
-export function createVerifier({ vision, gallery, identical, pack }: VerifierDeps) {
+export function createVerifier({ vision, gallery, decision, pack }: VerifierDeps) {
   interface Looked extends Seen {
     embedding: Float32Array;
     times: StageTimes;
   }
 
-  async function look(side: Exclude<Side, { faceid: string }>, whose: OnBehalf): Promise<Looked> {
+  /** @param look `views`: whether it stands for an enrolled picture, and is looked at as one; and for whom */
+  async function look(side: Exclude<Side, { faceid: string }>, asked: AnalyzeOptions): Promise<Looked> {
     if ('vector' in side) {
       return { embedding: toEmbedding(side, pack), times: { queue: 0, decode: 0, detect: 0, embed: 0 } };
     }
-    const { width, height, faces, times }: Analysis = await vision.analyze(side.bytes, whose);
+    const { width, height, faces, times }: Analysis = await vision.analyze(side.bytes, asked);
     const face = chooseFace(faces, 0);
     if (!face.embedding) throw new Error('The vision thread answered a face without its embedding.');
     return { width, height, face, embedding: face.embedding, times };
@@ -81,19 +90,25 @@ export function createVerifier({ vision, gallery, identical, pack }: VerifierDep
     async verify(
       probe: Exclude<Side, { faceid: string }>,
       against: Side,
-      { threshold = identical, ...whose }: VerifyOptions = {},
+      { threshold = decision.pair(), ...whose }: VerifyOptions = {},
     ): Promise<Verification> {
-      const looks = [look(probe, whose), ...('faceid' in against ? [] : [look(against, whose)])];
+      const looks = [
+        look(probe, { ...whose, views: false }),
+        ...('faceid' in against ? [] : [look(against, { ...whose, views: true })]),
+      ];
       const [first, second] = (await Promise.all(looks)) as [Looked, Looked?];
       const started = performance.now();
       const match = 'faceid' in against ? await nearestOf(first.embedding, against.faceid) : undefined;
       const distance =
         match?.distance ?? (second ? squaredDistance(first.embedding, second.embedding) : Infinity);
       const search = performance.now() - started;
+      const told = decision.pairRate(distance);
       return {
         same: distance < threshold,
         distance,
         threshold,
+        falseMatchRate: told && toDigits(told.rate, 3),
+        falseMatchRateAtMost: told?.atMost ?? false,
         probe: first,
         against: second ?? { ...(match && { match }) },
         times: { ...addTimes(first.times, second?.times), search },

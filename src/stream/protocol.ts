@@ -1,6 +1,7 @@
 import { Type, type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { KaomonError } from '../errors.js';
+import type { Meaning } from '../recognition/decision.js';
 import type { Times } from '../recognition/recognise.js';
 import type { Quality } from '../vision/types.js';
 
@@ -64,8 +65,8 @@ export interface Hello {
   type: 'hello';
   protocol: number;
   pack: { id: string; title: string };
-  /** Squared L2 distances: named below `identical`, certain below `sure`. */
-  thresholds: { identical: number; sure: number };
+  /** In force for those whom the client may see; a message `thresholds` tells of others. */
+  thresholds: Meaning;
   maxInFlight: number;
 }
 
@@ -88,6 +89,10 @@ export interface StreamFace {
   /** Squared L2, to the nearest person; null when nobody is enrolled. */
   distance: number | null;
   sure: boolean;
+  /** Of a million strangers so many would come as near to somebody of those searched; null: not measured, or nobody. */
+  odds: number | null;
+  /** So many or fewer: the pack's pairs can tell no more. */
+  oddsAtMost: boolean;
   /** `[x0, y0, ... x4, y4]`. */
   landmarks?: number[];
   quality?: Quality;
@@ -96,6 +101,8 @@ export interface StreamFace {
 /** What the server sends; one of `frame`, `skipped` and `error` with its number for each frame. */
 export type ServerMessage =
   | Hello
+  /** Before the first frame that others than those told last hold for: people came or went, or other groups are asked for. */
+  | { type: 'thresholds'; thresholds: Meaning }
   | {
       type: 'frame';
       frame: number;

@@ -1,7 +1,9 @@
 import { KaomonError, toPlainError } from '../errors.js';
 import type { Gallery } from '../gallery/types.js';
 import type { AutoEnroller } from '../recognition/auto-enrol.js';
-import type { Times } from '../recognition/recognise.js';
+import type { Decision } from '../recognition/decision.js';
+import { tellOdds } from '../recognition/odds.js';
+import type { RatedMatch, Times } from '../recognition/recognise.js';
 import type { AnalyzeOptions, VisionPool } from '../vision/types.js';
 import { readText, type ServerMessage, type StreamFace, type StreamOptions } from './protocol.js';
 import { type Track, Tracks } from './tracks.js';
@@ -9,8 +11,7 @@ import { type Track, Tracks } from './tracks.js';
 export interface SessionDeps {
   vision: Pick<VisionPool, 'analyze'>;
   gallery: Pick<Gallery, 'nearest' | 'groups' | 'person'>;
-  /** Squared L2: a face is named below the first, certain below the second. */
-  thresholds: { identical: number; sure: number };
+  decision: Pick<Decision, 'threshold' | 'sure' | 'odds' | 'pair' | 'meaning'>;
   /** Largest frame, bytes. */
   maxFrameBytes: number;
   /** Shorter side of the smallest face to look for, pixels, until the client says another. */
@@ -23,7 +24,7 @@ export interface SessionDeps {
   caller?: string;
   send: (message: ServerMessage) => void;
   /** Told who is in each frame. */
-  onRecognised?: (faces: readonly Pick<Track, 'match'>[]) => void;
+  onRecognised?: (faces: readonly { match: RatedMatch | undefined }[]) => void;
   /** Told of faults of ours, which the client does not get to read. */
   onFault: (error: unknown) => void;
   /** Milliseconds that only go forward, for tests. */
@@ -44,9 +45,10 @@ interface Frame {
  * connections take turns, however many frames each sends.
  */
 export function createStreamSession(deps: SessionDeps) {
-  const { vision, gallery, thresholds, send } = deps;
+  const { vision, gallery, decision, send } = deps;
   const { now = () => performance.now() } = deps;
-  const tracks = new Tracks(thresholds.identical);
+  const tracks = new Tracks(decision.pair());
+  let told = decision.meaning(deps.groups);
   let options: StreamOptions = {};
   let count = 0;
   let isRunning = false;
@@ -105,7 +107,7 @@ export function createStreamSession(deps: SessionDeps) {
       ...{ caller: deps.caller ?? '', signal: gone.signal },
       minFaceSize: options.minFaceSize ?? deps.minFaceSize,
       ...(options.quality && { quality: true }),
-      track: { faces: plan.faces, search: plan.search },
+      track: { faces: plan.faces, search: plan.search, closeUps: plan.closeUps },
     };
     const analysis = await vision.analyze(bytes, asked);
     const { width, height, faces, leftOut, times } = analysis;
@@ -118,9 +120,15 @@ export function createStreamSession(deps: SessionDeps) {
           : undefined,
       ),
     );
-    const found = tracks.update(plan, analysis, nearest, now());
-    deps.onRecognised?.(found);
-    const answer = found.map(describe);
+    const identical = decision.threshold(within);
+    tellThresholds(identical, within);
+    const found = tracks.update(plan, analysis, nearest, { now: now(), identical });
+    deps.onRecognised?.(
+      found.map(({ match }) => ({
+        match: match && { ...match, odds: decision.odds(match.distance, within) },
+      })),
+    );
+    const answer = found.map((track) => describe(track, within));
     for (const [i, face] of faces.entries()) {
       const match = nearest[i];
       if (match) deps.autoEnroller?.consider(face, match);
@@ -133,7 +141,17 @@ export function createStreamSession(deps: SessionDeps) {
     };
   }
 
-  function describe({ id, face, match, nearest }: Track): StreamFace {
+  /** Says what holds from this frame on, when it is not what was said last. */
+  function tellThresholds(identical: number, within: ReadonlySet<string> | undefined): void {
+    if (isClosed || (identical === told.identical && decision.sure(within) === told.sure)) return;
+    told = decision.meaning(within);
+    send({ type: 'thresholds', thresholds: told });
+  }
+
+  function describe(
+    { id, face, match, nearest }: Track,
+    within: ReadonlySet<string> | undefined,
+  ): StreamFace {
     const { box, probability, landmarks, quality } = face;
     // Deleted or renamed since the face was matched.
     const person = match && gallery.person(match.person.faceid);
@@ -152,7 +170,8 @@ export function createStreamSession(deps: SessionDeps) {
       groupid: person?.groupid ?? null,
       groupname: person ? (group?.groupname ?? person.groupid) : null,
       distance: distance && Math.max(0, distance),
-      sure: person !== undefined && distance !== null && distance < thresholds.sure,
+      sure: person !== undefined && distance !== null && distance < decision.sure(within),
+      ...tellOdds(distance === null ? undefined : decision.odds(distance, within)),
       ...(options.landmarks && landmarks && { landmarks: Array.from(landmarks, tenths) }),
       ...(options.quality && quality && { quality }),
     };

@@ -5,6 +5,8 @@ import { hasMoved } from './motion.js';
 
 /** The whole frame is searched at least so often, for faces that came in, milliseconds. */
 const SEARCH_EVERY = 1000;
+/** A search that finds nobody looks again for a face that fills the frame, not more often than this, milliseconds. */
+const CLOSE_UP_EVERY = 1000;
 /** After a movement beside the known faces it is searched sooner, but not sooner than this, milliseconds. */
 const SEARCH_AFTER_MOVEMENT = 250;
 /**
@@ -43,24 +45,34 @@ export interface Track {
 /** What the next frame is to be looked at for. */
 export interface Plan {
   search: boolean;
+  closeUps: boolean;
   tracks: Track[];
   faces: KnownFace[];
 }
 
+/** What holds for a frame. */
+export interface Moment {
+  /** Milliseconds of the clock. */
+  now: number;
+  /** Squared L2: a face is named below this distance. It moves as people come and go. */
+  identical: number;
+}
+
 /**
  * The faces of one connection from frame to frame. Times are milliseconds of any clock that only runs forward.
- * @param identical squared L2 distance below which two embeddings are of one person
+ * @param pair squared L2 distance below which two embeddings are of one person, whoever is enrolled
  */
 export class Tracks {
   #tracks: Track[] = [];
   #lost: Track[] = [];
   #next = 0;
   #searchedAt = -Infinity;
+  #closeUpAt = -Infinity;
   #mustSearch = true;
   #sceneAtSearch: Uint8Array | undefined;
   #scene: Uint8Array | undefined;
 
-  constructor(readonly identical: number) {}
+  constructor(readonly pair: number) {}
 
   /** Embeds every face anew and searches the next frame: what it is compared with has changed. */
   doubtAll(): void {
@@ -88,7 +100,9 @@ export class Tracks {
       const embed = !follow || due.includes(tracks[i]);
       return { box, probability, landmarks, embed, ...(look && { look }) };
     });
-    return { search: !follow || this.#searchIsDue(now), tracks, faces };
+    const search = !follow || this.#searchIsDue(now);
+    const closeUps = search && (!follow || now - this.#closeUpAt >= CLOSE_UP_EVERY);
+    return { search, closeUps, tracks, faces };
   }
 
   #searchIsDue(now: number): boolean {
@@ -119,11 +133,13 @@ export class Tracks {
     plan: Plan,
     { faces, width, height, scene }: Pick<Analysis, 'faces' | 'width' | 'height' | 'scene'>,
     matches: readonly (Match | undefined)[],
-    now: number,
+    moment: Moment,
   ): Track[] {
+    const { now, identical } = moment;
     this.#size = { width, height };
     this.#scene = scene;
     this.#mustSearch = false;
+    if (plan.closeUps) this.#closeUpAt = now;
     if (plan.search) {
       this.#searchedAt = now;
       this.#sceneAtSearch = scene;
@@ -134,7 +150,9 @@ export class Tracks {
       const track = known ?? this.#comeBack(face) ?? this.#begin(face);
       track.face = face;
       track.frames += 1;
-      if (face.embedding) this.#identify(track, face.embedding, matches[i], now);
+      // People came since: what was near enough for a name is so no longer.
+      if (track.match && track.match.distance >= identical) track.match = undefined;
+      if (face.embedding) this.#identify(track, face.embedding, matches[i], moment);
       return track;
     });
     for (const track of plan.tracks) {
@@ -143,6 +161,7 @@ export class Tracks {
       this.#lost.push(track);
       // Gone, or turned too fast to follow: the next frame tells.
       this.#mustSearch = true;
+      this.#closeUpAt = -Infinity;
     }
     this.#tracks = tracks;
     return tracks;
@@ -162,12 +181,17 @@ export class Tracks {
   }
 
   #isFar({ embedding: before }: Track, embedding: Float32Array): boolean {
-    return before !== undefined && squaredDistance(before, embedding) >= this.identical;
+    return before !== undefined && squaredDistance(before, embedding) >= this.pair;
   }
 
   /** Weighs a new embedding against who the face was taken for. */
-  #identify(track: Track, embedding: Float32Array, nearest: Match | undefined, now: number): void {
-    const match = nearest && nearest.distance < this.identical ? nearest : undefined;
+  #identify(
+    track: Track,
+    embedding: Float32Array,
+    nearest: Match | undefined,
+    { now, identical }: Moment,
+  ): void {
+    const match = nearest && nearest.distance < identical ? nearest : undefined;
     const isFirst = track.embedding === undefined;
     const isFar = this.#isFar(track, embedding);
     const isSamePerson = match?.person.faceid === track.match?.person.faceid;

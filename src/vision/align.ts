@@ -1,13 +1,10 @@
-import type { Alignment } from '../models/types.js';
+import type { Alignment, ReadyEmbedder, View } from '../models/types.js';
 import { clampToPicture } from './boxes.js';
 import { type Resampler, toPlanes } from './resample.js';
+import { arcfaceToPicture, chipToPicture } from './templates.js';
 import type { Detection, Landmarks, Picture } from './types.js';
+import { mirror, type Similarity, throughView, warpPicture } from './warp.js';
 
-/** Where ArcFace models expect eyes, nose and mouth corners in their 112x112 input (InsightFace's template). */
-const ARCFACE_TEMPLATE = [
-  38.2946, 51.6963, 73.5318, 51.5014, 56.0252, 71.7366, 41.5493, 92.3655, 70.7299, 92.2041,
-];
-const ARCFACE_SIDE = 112;
 /** face-api's square: the eyes lie so much of its side from the mouth, the centre of the three lies at (x, y) of it. */
 const FACEAPI_SCALE = 0.45;
 const FACEAPI_X = 0.5;
@@ -15,10 +12,17 @@ const FACEAPI_Y = 0.43;
 /** Outside the picture; the grey of the border that close-ups are detected in. */
 const BORDER_GREY = 128;
 
+/** Where a pack says no other; see ReadyEmbedder.padding. */
+const CHIP_PADDING = 0.25;
+
+/** How an embedder's faces are cut. */
+export type CutSettings = Pick<ReadyEmbedder, 'alignment' | 'size' | 'padding'>;
+
 /**
  * Cuts a face out for an embedder.
  * @param out RGB, interleaved, `size * size * 3` bytes; written whole
- * @returns false when the face lies outside the picture: `out` is then black
+ * @returns false when the face lies outside the picture, or its box or landmarks are no places: `out` is then black
+ *   (grey with `faceapi`)
  */
 export function alignFace(
   alignment: Alignment,
@@ -28,9 +32,49 @@ export function alignFace(
   resampler: Resampler,
   out: Uint8Array,
 ): boolean {
-  if (alignment === 'five-points' && detection.landmarks) {
-    return warpToTemplate(picture, detection.landmarks, size, out);
-  }
+  return cutFace({ alignment, size }, picture, detection, resampler, out);
+}
+
+/**
+ * As {@link alignFace}, through a view. Of the alignments that cut upright squares and boxes (`box`, `faceapi`), whose
+ * results are held to others' to the bit, a view's scale and shift are passed over: they are mirrored and no more.
+ */
+export function cutFace(
+  { alignment, size, padding }: CutSettings,
+  picture: Picture,
+  detection: Detection,
+  resampler: Resampler,
+  out: Uint8Array,
+  view: View = {},
+): boolean {
+  const toPicture = alignmentOf(alignment, detection, size, padding);
+  const isInside = toPicture
+    ? warpPicture(picture, throughView(toPicture, size, view), size, out)
+    : cutUpright(alignment, picture, detection, size, resampler, out);
+  if (view.mirrored) mirror(out, size);
+  return isInside;
+}
+
+/** Where the crop lies; undefined for those that are cut upright, and where the landmarks that it hangs on are missing. */
+function alignmentOf(
+  alignment: Alignment,
+  detection: Detection,
+  size: number,
+  padding = CHIP_PADDING,
+): Similarity | undefined {
+  const { landmarks } = detection;
+  if (alignment === 'five-points') return landmarks && arcfaceToPicture(landmarks, size);
+  return alignment === 'chip' ? chipToPicture(detection, size, padding) : undefined;
+}
+
+function cutUpright(
+  alignment: Alignment,
+  picture: Picture,
+  detection: Detection,
+  size: number,
+  resampler: Resampler,
+  out: Uint8Array,
+): boolean {
   const square = alignment === 'faceapi' ? faceApiSquare(detection) : undefined;
   if (square) return cutSquare(picture, square, size, resampler, out);
   const rect = clampToPicture(detection.box, picture);
@@ -101,8 +145,9 @@ function cutSquare(
   out.fill(BORDER_GREY);
   if (!rect) return false;
   const scale = size / side;
-  const left = Math.round((rect.x - x) * scale);
-  const top = Math.round((rect.y - y) * scale);
+  // Of a square far larger than the picture a part of a pixel is left, which may be rounded out of it.
+  const left = Math.min(size - 1, Math.round((rect.x - x) * scale));
+  const top = Math.min(size - 1, Math.round((rect.y - y) * scale));
   const width = Math.max(1, Math.min(size - left, Math.round(rect.width * scale)));
   const height = Math.max(1, Math.min(size - top, Math.round(rect.height * scale)));
   if (width === size && height === size) {
@@ -115,86 +160,6 @@ function cutSquare(
     out.set(cut.subarray(row * width * 3, (row + 1) * width * 3), ((top + row) * size + left) * 3);
   }
   return true;
-}
-
-/**
- * Turns, scales and moves the picture so that five landmarks come to lie on the template (the similarity transform
- * with the least squared error in the crop, as InsightFace cuts faces to train on; Umeyama 1991), sampled bilinearly;
- * black outside the picture. Whole coordinates are the middles of pixels, in the crop as in the picture.
- */
-function warpToTemplate(picture: Picture, landmarks: Landmarks, size: number, out: Uint8Array): boolean {
-  const { a, b, x0, y0 } = templateToPicture(landmarks, size / ARCFACE_SIDE);
-  const { data, width, height } = picture;
-  /** One of the four pixels around a place; black beyond the picture's edge. */
-  const at = (x: number, y: number, c: number): number =>
-    x < 0 || y < 0 || x >= width || y >= height ? 0 : data[(y * width + x) * 3 + c];
-  let inside = false;
-  out.fill(0);
-  // Landmarks that all lie on one place say nothing of where the face is.
-  if (!Number.isFinite(a) || !Number.isFinite(b)) return false;
-  for (let y = 0, to = 0; y < size; y++) {
-    for (let x = 0; x < size; x++, to += 3) {
-      const sourceX = a * x - b * y + x0;
-      const sourceY = b * x + a * y + y0;
-      const left = Math.floor(sourceX);
-      const top = Math.floor(sourceY);
-      if (left < -1 || top < -1 || left >= width || top >= height) continue;
-      inside = true;
-      const fx = sourceX - left;
-      const fy = sourceY - top;
-      if (left < 0 || top < 0 || left + 1 >= width || top + 1 >= height) {
-        for (let c = 0; c < 3; c++) {
-          const above = at(left, top, c) * (1 - fx) + at(left + 1, top, c) * fx;
-          const below = at(left, top + 1, c) * (1 - fx) + at(left + 1, top + 1, c) * fx;
-          out[to + c] = above * (1 - fy) + below * fy + 0.5;
-        }
-        continue;
-      }
-      const upper = (top * width + left) * 3;
-      const lower = upper + width * 3;
-      for (let c = 0; c < 3; c++) {
-        const above = data[upper + c] * (1 - fx) + data[upper + 3 + c] * fx;
-        const below = data[lower + c] * (1 - fx) + data[lower + 3 + c] * fx;
-        out[to + c] = above * (1 - fy) + below * fy + 0.5;
-      }
-    }
-  }
-  return inside;
-}
-
-/**
- * picture = [a -b; b a] template + (x0, y0). The other way round, from the picture to the template, it is the fit with
- * the least squared error over the five pairs: errors count in the crop, so that a face that is turned aside, whose
- * landmarks fit badly, is cut as large as the embedder saw such faces.
- */
-function templateToPicture(
-  landmarks: Landmarks,
-  scale: number,
-): { a: number; b: number; x0: number; y0: number } {
-  const mean = [0, 0, 0, 0];
-  for (let i = 0; i < 10; i += 2) {
-    mean[0] += (ARCFACE_TEMPLATE[i] * scale) / 5;
-    mean[1] += (ARCFACE_TEMPLATE[i + 1] * scale) / 5;
-    mean[2] += landmarks[i] / 5;
-    mean[3] += landmarks[i + 1] / 5;
-  }
-  let along = 0;
-  let across = 0;
-  let spread = 0;
-  for (let i = 0; i < 10; i += 2) {
-    const tx = ARCFACE_TEMPLATE[i] * scale - mean[0];
-    const ty = ARCFACE_TEMPLATE[i + 1] * scale - mean[1];
-    const px = landmarks[i] - mean[2];
-    const py = landmarks[i + 1] - mean[3];
-    along += tx * px + ty * py;
-    across += tx * py - ty * px;
-    spread += px * px + py * py;
-  }
-  // The fit is (along, -across) / spread as a complex number; this is its inverse.
-  const inverse = spread / (along * along + across * across);
-  const a = along * inverse;
-  const b = across * inverse;
-  return { a, b, x0: mean[2] - a * mean[0] + b * mean[1], y0: mean[3] - b * mean[0] - a * mean[1] };
 }
 
 /** Copies an aligned face into an embedder's batch. */

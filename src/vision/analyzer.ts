@@ -1,35 +1,32 @@
 import sharp from 'sharp';
 import type { ReadyPack } from '../models/types.js';
-import { alignFace } from './align.js';
+import { cutFace } from './align.js';
 import { clampToPicture } from './boxes.js';
 import { type Detector, largestFirst } from './detectors/detector.js';
+import { MTCNN_LOOKS, SSD_LOOKS, withCloseUps } from './detectors/close-up.js';
 import { placeFace } from './detectors/landmarks.js';
 import { createMtcnnDetector } from './detectors/mtcnn.js';
 import { createSsdDetector } from './detectors/ssd.js';
 import { createEmbedder } from './embedder.js';
 import { decodeImage } from './image.js';
-import { type RefusedProvider, Runtime } from './ort.js';
+import { type RefusedProvider, Runtime, type SessionOptions } from './ort.js';
 import { measureQuality } from './quality.js';
 import { Resampler } from './resample.js';
 import type { ThreadOptions } from './messages.js';
+import { madeFaces } from './self-check.js';
+import { onlySound, refuseNonsense } from './sound.js';
 import { isStopped, type Stop, throwIfStopped } from './stop.js';
 import { ALONE, type Team } from './team.js';
 import { associate, type Found, isFound, likeness, lookOf, sceneOf } from './track.js';
+import { isPlain, meanEmbedding, PLAIN } from './views.js';
 import type { AnalysedFace, Analysis, Detection, Picture, StageTimes } from './types.js';
 
 const AGE_SIDE = 112;
 /** A known face whose look is less like its last one than this is embedded anew (docs/performance.md). */
 const CHANGED = 0.8;
 
-export interface AnalyzerSettings {
+export interface AnalyzerSettings extends Omit<SessionOptions, 'selfCheck'> {
   pack: ReadyPack;
-  /** Execution providers in order of preference. */
-  providers: readonly string[];
-  /** Threads inside one run of a network. */
-  threads: number;
-  /** See SessionOptions of ort.ts. */
-  gpuDevice?: number;
-  cacheDir?: string;
   maxPixels: number;
   /** Shorter side of the smallest face to look for, pixels; a call may say another. */
   minFaceSize: number;
@@ -72,20 +69,26 @@ export interface Analyzer {
 }
 
 /**
- * Loads a pack's networks and runs each once.
+ * Loads a pack's networks and holds what each answers to a made picture to what it should answer: all of them on the
+ * first execution provider that answers rightly.
  * @param team the other vision threads
- * @throws KaomonError NO_MODEL, SETUP
+ * @throws KaomonError NO_MODEL naming the network that answers wrongly even on the CPU, SETUP
  */
 export async function createAnalyzer(settings: AnalyzerSettings, team: Team = ALONE): Promise<Analyzer> {
   const { pack } = settings;
-  const { size, alignment } = pack.embedder;
-  const runtime = new Runtime(settings);
-  const detector = await createDetector(runtime, pack, team);
-  const embedder = await createEmbedder(runtime, pack.embedder, team);
-  const ageGender = await openAgeGender(runtime, pack);
+  const { size } = pack.embedder;
+  const runtime = new Runtime({ ...settings, selfCheck: true });
+  const resampler = new Resampler();
+  const { detector, embedder, ageGender } = await runtime.openAll(async () => {
+    team.forget();
+    return {
+      detector: await createDetector(runtime, pack, team, resampler),
+      embedder: await createEmbedder(runtime, pack.embedder, team),
+      ageGender: await openAgeGender(runtime, pack),
+    };
+  });
   // Where a GPU does the work there is nothing to share.
   if (runtime.provider !== 'cpu') team.close();
-  const resampler = new Resampler();
 
   /** Searches the whole picture, or follows known faces, or both. */
   async function find(picture: Picture, options: ThreadOptions, stop?: Stop): Promise<Found[]> {
@@ -95,6 +98,7 @@ export async function createAnalyzer(settings: AnalyzerSettings, team: Team = AL
       ...(options.minProbability !== undefined && { minProbability: options.minProbability }),
       ...(settings.maxFaces !== undefined && { most: settings.maxFaces }),
       ...(stop && { stop }),
+      ...(track?.closeUps !== undefined && { closeUps: track.closeUps }),
     };
     const searched = track?.search === false ? [] : await detector.detect(picture, detectOptions);
     const found = associate(searched, track?.faces ?? []);
@@ -118,7 +122,7 @@ export async function createAnalyzer(settings: AnalyzerSettings, team: Team = AL
     const picture = await decodeImage(bytes, settings);
     throwIfStopped(stop);
     const decoded = performance.now();
-    const all = (await find(picture, options, stop)).slice(0, options.maxFaces);
+    const all = onlySound(await find(picture, options, stop), picture).slice(0, options.maxFaces);
     throwIfStopped(stop);
     const found = all.slice(0, settings.maxFaces);
     const leftOut = all.length - found.length;
@@ -133,7 +137,7 @@ export async function createAnalyzer(settings: AnalyzerSettings, team: Team = AL
     const crops = faces.map((_, i) => {
       if (!isEmbedded[i] && !options.quality && !options.crops) return undefined;
       const crop = new Uint8Array(3 * size * size);
-      alignFace(alignment, picture, detections[i], size, resampler, crop);
+      cutFace(pack.embedder, picture, detections[i], resampler, crop);
       return crop;
     });
     const times = { queue: 0, decode: decoded - start, detect: detected - decoded, embed: 0 };
@@ -161,21 +165,34 @@ export async function createAnalyzer(settings: AnalyzerSettings, team: Team = AL
     return { width, height, faces, times, ...more };
   }
 
+  /** A face through the pack's views; its crop is the plain one. */
+  function viewsOf({ options, picture, detections }: Look, index: number, crop: Uint8Array): Uint8Array[] {
+    const views = (options.views ? pack.embedder.views : undefined) ?? PLAIN;
+    return views.map((view) => {
+      if (isPlain(view)) return crop;
+      const other = new Uint8Array(crop.length);
+      cutFace(pack.embedder, picture, detections[index], resampler, other, view);
+      return other;
+    });
+  }
+
   /** The faces of all pictures in one go. */
   async function embedAll(looks: readonly Look[]): Promise<void> {
-    const wanted = looks.flatMap(({ faces, crops, isEmbedded, stop }) =>
-      faces.flatMap((face, i) => {
-        const crop = isEmbedded[i] && !isStopped(stop) ? crops[i] : undefined;
-        return crop ? [{ face, crop }] : [];
+    const wanted = looks.flatMap((looked) =>
+      looked.faces.flatMap((face, i) => {
+        const crop = looked.isEmbedded[i] && !isStopped(looked.stop) ? looked.crops[i] : undefined;
+        return crop ? [{ face, views: viewsOf(looked, i, crop) }] : [];
       }),
     );
-    // Several are stopped together or not at all: one that is gone is a part of the others' batches.
+    // Of several, one that is gone is a part of the others' batches.
     const only = looks.length === 1 ? looks[0].stop : undefined;
-    const embeddings = await embedder.embed(
-      wanted.map(({ crop }) => crop),
-      only,
-    );
-    wanted.forEach(({ face }, i) => (face.embedding = embeddings[i]));
+    const crops = wanted.flatMap(({ views }) => views);
+    const embeddings = await embedder.embed(crops, only);
+    let from = 0;
+    for (const { face, views } of wanted) {
+      const ofFace = embeddings.slice(from, (from += views.length));
+      face.embedding = ofFace.length > 1 ? meanEmbedding(ofFace) : ofFace[0];
+    }
   }
 
   return {
@@ -189,13 +206,23 @@ export async function createAnalyzer(settings: AnalyzerSettings, team: Team = AL
       // One after the other: the networks keep their buffers.
       for (const one of asked) looks.push(...(await Promise.allSettled([look(one)])));
       const good = looks.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
-      const [embedded] = await Promise.allSettled([embedAll(good)]);
+      const [together] = await Promise.allSettled([embedAll(good)]);
       const results: PromiseSettledResult<Analysis>[] = [];
       for (const looked of looks) {
-        const failure = [looked, embedded].find((result) => result.status === 'rejected');
-        if (failure) results.push(failure);
-        else if (looked.status === 'fulfilled')
-          results.push(...(await Promise.allSettled([finish(looked.value)])));
+        if (looked.status === 'rejected') {
+          results.push(looked);
+          continue;
+        }
+        const { value } = looked;
+        const done = async () => {
+          if (together.status === 'rejected') {
+            if (good.length === 1) throw together.reason;
+            // One of several has failed: each gets another try, by itself.
+            await embedAll([value]);
+          }
+          return await finish(value);
+        };
+        results.push(...(await Promise.allSettled([done()])));
       }
       return results;
     },
@@ -224,10 +251,17 @@ function isNews({ known, look }: AnalysedFace, { track }: ThreadOptions): boolea
   return likeness(look, before.look) < CHANGED;
 }
 
-async function createDetector(runtime: Runtime, { detector }: ReadyPack, team: Team): Promise<Detector> {
-  return detector.kind === 'ssd'
-    ? await createSsdDetector(runtime, detector)
-    : await createMtcnnDetector(runtime, detector, {}, team);
+async function createDetector(
+  runtime: Runtime,
+  { detector, embedder }: ReadyPack,
+  team: Team,
+  resampler: Resampler,
+): Promise<Detector> {
+  if (detector.kind === 'mtcnn')
+    return withCloseUps(await createMtcnnDetector(runtime, detector, {}, team), MTCNN_LOOKS, resampler);
+  const ssd = await createSsdDetector(runtime, detector);
+  // Where the 68 points came to lie, and so how the square was cut, is what people are enrolled with in the older pack.
+  return embedder.alignment === 'faceapi' ? ssd : withCloseUps(ssd, SSD_LOOKS, resampler);
 }
 
 /** Age and gender as face-api estimates them, from the detector's box. */
@@ -238,7 +272,7 @@ async function openAgeGender(runtime: Runtime, pack: ReadyPack) {
   const scratch = new Uint8Array(face);
   const resampler = new Resampler();
   const shape = [1, 3, AGE_SIDE, AGE_SIDE];
-  const network = await runtime.open(pack.ageGender, { faces: { data: input, shape } });
+  const network = await runtime.open(pack.ageGender, { faces: madeFaces(AGE_SIDE) });
   return {
     async describe(
       picture: Picture,
@@ -252,6 +286,7 @@ async function openAgeGender(runtime: Runtime, pack: ReadyPack) {
         if (!rect) continue;
         placeFace(resampler, picture, rect, input, 0, scratch);
         const { age, female } = await network.run({ faces: { data: input, shape } });
+        if (!Number.isFinite(age[0] + female[0])) refuseNonsense('age-gender');
         faces[i].age = age[0];
         const isFemale = female[0] >= 0.5;
         faces[i].gender = {

@@ -2,11 +2,16 @@ import { KaomonError } from '../errors.js';
 import type { ReadyEmbedder } from '../models/types.js';
 import { facesInput } from './faces-input.js';
 import type { Network, Runtime, ValueInfo } from './ort.js';
+import { LEAST_COSINE, madeFace } from './self-check.js';
+import { refuseNonsense } from './sound.js';
 import { type Stop, throwIfStopped } from './stop.js';
 import { ALONE, sharedFloats, type Team } from './team.js';
 
 /** Faces a run: on a CPU more at once gain nothing, and 50 MB of working memory are grown for four. */
 const BATCH = { cpu: 1, gpu: 8 };
+
+/** Cosine of the first answer to the fingerprint's: in whole numbers, other processors round otherwise. */
+const LEAST = { float32: LEAST_COSINE, float16: LEAST_COSINE, int8: 0.99 };
 
 /** Faces in shared memory, for whoever embeds them. */
 interface EmbedJob {
@@ -21,7 +26,8 @@ export interface Embedder {
    * @param crops RGB, interleaved, `size * size * 3` bytes each; only read
    * @param stop looked at between faces
    * @returns one unit vector a crop, of the embedder's length; the caller's own
-   * @throws KaomonError CLIENT_GONE by `stop`
+   * @throws KaomonError CLIENT_GONE by `stop`; INTERNAL when the network answers what is no direction: zeros, or no
+   *   numbers
    */
   embed(crops: readonly Uint8Array[], stop?: Stop): Promise<Float32Array[]>;
   release(): Promise<void>;
@@ -41,10 +47,17 @@ export async function createEmbedder(
   const { size, length } = spec;
   const face = 3 * size * size;
   let ends: Ends = { input: '', output: '', takesMany: false };
-  const network = await runtime.open(spec.network, (opened) => {
-    ends = findEnds(opened, spec);
-    return { [ends.input]: { data: new Float32Array(face), shape: [1, 3, size, size] } };
-  });
+  const probe = facesInput(spec, 1);
+  probe.fill(madeFace(size), 0);
+  const network = await runtime.open(
+    spec.network,
+    (opened) => {
+      ends = findEnds(opened, spec);
+      return { [ends.input]: { data: probe.data, shape: [1, 3, size, size] } };
+    },
+    undefined,
+    () => ({ outputs: [ends.output], least: LEAST[spec.precision ?? 'float32'] }),
+  );
   const { input, output, takesMany } = ends;
   const mostFaces = takesMany ? BATCH[runtime.provider === 'cpu' ? 'cpu' : 'gpu'] : 1;
   const faces = facesInput(spec, mostFaces);
@@ -93,11 +106,15 @@ export async function createEmbedder(
   };
 }
 
-/** Scales to unit length in place; our own networks did it already, a user's may not. */
+/**
+ * Scales to unit length in place; our own networks did it already, a user's may not.
+ * @throws KaomonError INTERNAL for what has no direction: whoever was enrolled with it would be anybody
+ */
 function unitLength(vector: Float32Array): Float32Array {
   let sum = 0;
   for (const value of vector) sum += value * value;
-  const scale = 1 / Math.sqrt(sum || 1);
+  if (!(sum > 0 && sum < Infinity)) refuseNonsense('embedder');
+  const scale = 1 / Math.sqrt(sum);
   for (let i = 0; i < vector.length; i++) vector[i] *= scale;
   return vector;
 }

@@ -1,11 +1,12 @@
 import type { PlainError } from '../errors.js';
+import type { WebgpuTurns } from '../webgpu-turns.js';
 import type { AnalyzerSettings, AskedPicture } from './analyzer.js';
 import type { RefusedProvider } from './ort.js';
 import type { Seat } from './team.js';
 import type { Analysis, AnalyzeOptions } from './types.js';
 
 /** What a vision thread is started with. */
-export type ThreadSettings = AnalyzerSettings & { seat: Seat };
+export type ThreadSettings = AnalyzerSettings & { seat: Seat; turns: WebgpuTurns };
 
 /** What of the options a thread is told: a signal is no message, `AskedPicture.stop` stands for it. */
 export type ThreadOptions = Omit<AnalyzeOptions, 'caller' | 'signal'>;

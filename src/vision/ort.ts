@@ -1,6 +1,9 @@
+import path from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { KaomonError } from '../errors.js';
 import { mappedFile } from '../process-memory.js';
+import { inTurn, type WebgpuTurns, webgpuTurns } from '../webgpu-turns.js';
+import { faultOfFirst, type Held, wrongNetwork } from './first-answer.js';
 import { forgetOptimised, optimisedNetwork } from './optimised.js';
 import { sessionOptions, type SessionPlace } from './session-options.js';
 
@@ -16,6 +19,12 @@ export interface SessionOptions {
   gpuDevice?: number;
   /** Folder of what can be made again: networks as they are optimised for this machine. Without it none is kept. */
   cacheDir?: string;
+  /** Whose turn it is to use WebGPU, in this process; to be handed to a thread that is not the main one. */
+  turns?: WebgpuTurns;
+  /** Hold what each network answers at first to its fingerprint (models/fingerprints.ts). */
+  selfCheck?: boolean;
+  /** Opens sessions in the place of ONNX Runtime; for tests. */
+  createSession?: (file: string, options: InferenceSession.SessionOptions) => Promise<InferenceSession>;
 }
 
 export interface RefusedProvider {
@@ -47,11 +56,26 @@ export interface NetworkInput {
   shape: readonly number[];
 }
 
-/** Opens networks on the first execution provider that really runs one. */
+/** How a network is opened: see {@link Runtime.open}. */
+type How = [
+  probe: Record<string, NetworkInput> | ((network: Network) => Record<string, NetworkInput>),
+  threads: number,
+  held: () => Held,
+];
+
+/** A network was run and answers what it should not: "answers zeros". */
+class WrongAnswer extends Error {}
+
+/** A provider that networks were opened on already answers wrongly: see {@link Runtime.openAll}. */
+class ProviderTakenOut extends Error {}
+
+/** Opens networks on the first execution provider that really runs one, and rightly. */
 export class Runtime {
   readonly #options: SessionOptions;
   readonly refused: RefusedProvider[] = [];
   #provider: string | undefined;
+  #candidates: string[];
+  readonly #open = new Set<Network>();
   /** What sessions read their weights from; they hold no reference to it themselves. */
   readonly #bytes: Uint8Array[] = [];
 
@@ -63,6 +87,7 @@ export class Runtime {
       throw new KaomonError('SETUP', `EXECUTION_PROVIDERS names "${unknown}"; known are ${known}.`);
     }
     this.#options = options;
+    this.#candidates = [...new Set([...options.providers, 'cpu'])];
   }
 
   /** The provider in use; `cpu` until a network was opened. */
@@ -71,75 +96,114 @@ export class Runtime {
   }
 
   /**
+   * Opens several networks, all on one provider. When a later one shows that the provider cannot be trusted, those that
+   * are open are released and `open` is called once more, for the next provider.
+   * @param open calls {@link Runtime.open}
+   * @throws what `open` throws; nothing is open then
+   */
+  async openAll<T>(open: () => Promise<T>): Promise<T> {
+    for (;;) {
+      try {
+        return await open();
+      } catch (error) {
+        for (const network of this.#open) await network.release();
+        if (!(error instanceof ProviderTakenOut)) throw error;
+      }
+    }
+  }
+
+  /**
    * Opens a network and runs it once: the proof that the provider works, and the warm-up.
    * @param file path of the `.onnx` file
    * @param probe inputs for the first run; where they hang on what the network declares, a function of it
    * @param threads inside a run, where it is not to be what the settings say
-   * @throws KaomonError NO_MODEL when not even the CPU runs it, and what `probe` throws
+   * @param held what its answer must be, asked once it has answered
+   * @throws KaomonError NO_MODEL when not even the CPU runs it, or it answers nothing that can be used, and what `probe`
+   *   throws
    */
   async open(
     file: string,
-    probe: Record<string, NetworkInput> | ((network: Network) => Record<string, NetworkInput>),
+    probe: How[0],
     threads = this.#options.threads,
+    held: () => Held = () => ({}),
   ): Promise<Network> {
-    const candidates = this.#provider ? [this.#provider] : [...new Set([...this.#options.providers, 'cpu'])];
+    const candidates = this.#provider ? [this.#provider] : [...this.#candidates];
     for (const provider of candidates) {
       try {
-        const network = await this.#openOn(provider, file, threads);
-        await network.run(typeof probe === 'function' ? probe(network) : probe);
+        const network = await this.#openSound(provider, file, probe, threads, held);
         this.#provider = provider;
         return network;
       } catch (error) {
         // What the network is no provider can mend.
         if (error instanceof KaomonError) throw error;
-        const reason = error instanceof Error ? error.message : String(error);
-        if (provider === candidates.at(-1)) {
-          throw new KaomonError('NO_MODEL', `The network ${file} cannot be run: ${reason}`, { cause: error });
-        }
+        if (provider === 'cpu') throw unusable(file, error);
+        const reason = refusalOf(file, error);
         this.refused.push({ provider, reason });
+        this.#candidates = this.#candidates.filter((name) => name !== provider);
+        if (this.#provider) {
+          this.#provider = undefined;
+          throw new ProviderTakenOut(`${provider} is not used: ${reason}`);
+        }
       }
     }
     throw new Error('unreachable: cpu is always tried');
   }
 
-  async #openOn(provider: string, file: string, threads: number): Promise<Network> {
-    const session = await this.#create(provider, file, threads);
-    return {
-      inputs: session.inputMetadata.map(describeValue),
-      outputs: session.outputMetadata.map(describeValue),
-      async run(inputs) {
-        const feeds: Record<string, Tensor> = {};
-        for (const [name, { data, shape }] of Object.entries(inputs)) {
-          feeds[name] = new Tensor('float32', data, shape);
-        }
-        const results = await session.run(feeds);
-        return Object.fromEntries(
-          Object.entries(results).map(([name, value]) => [name, value.data as Float32Array]),
-        );
-      },
-      release: () => session.release(),
-    };
-  }
-
-  async #create(provider: string, file: string, threads: number): Promise<InferenceSession> {
-    const { gpuDevice = 0, cacheDir } = this.#options;
-    const place = { provider, threads, gpuDevice };
-    if (provider === 'cpu' && cacheDir) {
-      // The cache is a help, no need: a full disk or a damaged file costs time and memory only.
-      const optimised = await optimisedNetwork(file, cacheDir).catch(() => undefined);
-      if (optimised) {
-        try {
-          return await this.#openBytes(optimised, place);
-        } catch {
-          await forgetOptimised(optimised).catch(() => undefined);
-        }
+  /** @throws KaomonError for what is no provider's fault, Error for what may be */
+  async #openSound(provider: string, file: string, ...how: How): Promise<Network> {
+    for (const cached of await this.#forms(provider, file)) {
+      try {
+        return await this.#openForm(provider, file, cached, ...how);
+      } catch (error) {
+        if (!cached || error instanceof KaomonError) throw error;
+        await forgetOptimised(cached).catch(() => undefined);
       }
     }
-    return await InferenceSession.create(file, sessionOptions(place));
+    throw new Error('unreachable: the file itself is always tried');
+  }
+
+  async #openForm(
+    provider: string,
+    file: string,
+    cached: string | undefined,
+    ...[probe, threads, held]: How
+  ): Promise<Network> {
+    const place = { provider, threads, gpuDevice: this.#options.gpuDevice ?? 0 };
+    const network = cached ? await this.#openCached(cached, place) : await this.#openFile(file, place);
+    try {
+      const inputs = typeof probe === 'function' ? probe(network) : probe;
+      const answers = await network.run(inputs);
+      if (!this.#options.selfCheck) return network;
+      const first = { provider, file, inputs, answers, ...held() };
+      const fault = await faultOfFirst(first, () => this.#openFile(file, { provider: 'cpu', threads }, true));
+      if (fault) throw new WrongAnswer(fault);
+      return network;
+    } catch (error) {
+      await network.release().catch(() => undefined);
+      throw error;
+    }
+  }
+
+  /** What to open: the network as it is optimised for this machine, where it is kept, then the file itself. */
+  async #forms(provider: string, file: string): Promise<(string | undefined)[]> {
+    const { cacheDir } = this.#options;
+    if (provider !== 'cpu' || !cacheDir) return [undefined];
+    // The cache is a help, no need: a full disk or a damaged file costs time and memory only.
+    const optimised = await optimisedNetwork(file, cacheDir).catch(() => undefined);
+    return optimised ? [optimised, undefined] : [undefined];
+  }
+
+  /** @param asWritten nothing of it optimised */
+  async #openFile(file: string, place: SessionPlace, asWritten = false): Promise<Network> {
+    const { createSession } = this.#options;
+    const options = sessionOptions(place);
+    if (asWritten) options.graphOptimizationLevel = 'disabled';
+    const create = () => createSession?.(file, options) ?? InferenceSession.create(file, options);
+    return this.#toNetwork(await this.#inTurn(place, create), place);
   }
 
   /** Opens an optimised network on the very bytes of its file: no session has weights of its own. */
-  async #openBytes(file: string, place: SessionPlace): Promise<InferenceSession> {
+  async #openCached(file: string, place: SessionPlace): Promise<Network> {
     const bytes = await mappedFile(file);
     const ownBytes = { use_ort_model_bytes_directly: '1', use_ort_model_bytes_for_initializers: '1' };
     const session = await InferenceSession.create(bytes, {
@@ -147,9 +211,56 @@ export class Runtime {
       graphOptimizationLevel: 'disabled',
     });
     this.#bytes.push(bytes);
-    return session;
+    return this.#toNetwork(session, place);
+  }
+
+  #toNetwork(session: InferenceSession, place: SessionPlace): Network {
+    const network: Network = {
+      inputs: session.inputMetadata.map(describeValue),
+      outputs: session.outputMetadata.map(describeValue),
+      run: async (inputs) => {
+        const feeds: Record<string, Tensor> = {};
+        for (const [name, { data, shape }] of Object.entries(inputs)) {
+          feeds[name] = new Tensor('float32', data, shape);
+        }
+        const results = await this.#inTurn(place, () => session.run(feeds));
+        return Object.fromEntries(
+          Object.entries(results).map(([name, value]) => [name, value.data as Float32Array]),
+        );
+      },
+      release: async () => {
+        if (this.#open.delete(network)) await this.#inTurn(place, () => session.release());
+      },
+    };
+    this.#open.add(network);
+    return network;
+  }
+
+  /** WebGPU is for one thread of a process at a time. */
+  #inTurn<T>({ provider }: SessionPlace, work: () => Promise<T>): Promise<T> {
+    return provider === 'webgpu' ? inTurn(this.#options.turns ?? webgpuTurns, work) : work();
   }
 }
+
+/** A network that even the CPU does not run rightly. */
+function unusable(file: string, error: unknown): KaomonError {
+  if (error instanceof WrongAnswer) return wrongNetwork(file, error.message);
+  return new KaomonError('NO_MODEL', `The network ${file} cannot be run: ${sentenceOf(error)}`, {
+    cause: error,
+  });
+}
+
+/** Why a provider is not taken. */
+function refusalOf(file: string, error: unknown): string {
+  if (error instanceof WrongAnswer) return `${path.basename(file)} ${error.message}`;
+  const reason = sentenceOf(error);
+  // ONNX Runtime says on standard error alone which library it did not find.
+  return reason.includes('Cuda: Failed to load shared library')
+    ? `${reason}: "npm run setup -- --cuda" puts the provider there and names the libraries of NVIDIA that are missing`
+    : reason;
+}
+
+const sentenceOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
 
 function describeValue(value: InferenceSession.ValueMetadata): ValueInfo {
   return value.isTensor

@@ -44,7 +44,30 @@ export interface PixelLoops {
       ...[width: number, height: number, columns: Uint8Array, out: Uint8Array],
     ]
   ): void;
+  /**
+   * A square out of a turned, scaled and moved picture, see `warpPicture`: its pixel (x, y) is taken about
+   * (a x - b y + x0, b x + a y + y0). Whole coordinates are the middles of pixels; outside the picture all is black.
+   * @param data RGB, interleaved, `width * height * 3` bytes
+   * @param weights for each {@link PHASES} of a pixel that a place lies beyond a whole one `taps` weights, in sum
+   *   2^{@link WARP_PRECISION}, of the pixels from `taps / 2 - 1` before that whole one on, across and down
+   * @param taps 0: bilinear, in float64
+   * @param out `size * size * 3` bytes; written whole
+   * @returns whether the square meets the picture
+   */
+  warp(
+    ...of: [
+      ...[data: Uint8Array, width: number, height: number],
+      ...[a: number, b: number, x0: number, y0: number],
+      ...[weights: Int32Array, taps: number, size: number, out: Uint8Array],
+    ]
+  ): boolean;
 }
+
+/** A filtered sample's place is rounded to so many parts of a pixel. */
+export const PHASES = 256;
+/** 32 bits less 8 for the pixel, twice this for two weights, less 4 that a row's sum is rounded by, less 2. */
+export const WARP_PRECISION = 13;
+const WARP_SHIFT = 2 * WARP_PRECISION - 4;
 
 /** Pillow keeps filter weights as whole numbers of 2^-22: 32 bits less 8 for the pixel less 2 for the sum. */
 export const PRECISION = 22;
@@ -132,6 +155,90 @@ export const scriptedLoops: PixelLoops = {
       }
     }
   },
+
+  warp(data, width, height, a, b, x0, y0, weights, taps, size, out) {
+    let isInside = false;
+    out.fill(0);
+    for (let y = 0, to = 0; y < size; y++) {
+      for (let x = 0; x < size; x++, to += 3) {
+        const centreX = a * x - b * y + x0;
+        const centreY = b * x + a * y + y0;
+        const sample = taps > 0 ? filtered : bilinear;
+        if (sample(data, width, height, centreX, centreY, weights, taps, out, to)) isInside = true;
+      }
+    }
+    return isInside;
+  },
+};
+
+type Sample = (
+  ...of: [
+    ...[data: Uint8Array, width: number, height: number, x: number, y: number],
+    ...[weights: Int32Array, taps: number, out: Uint8Array, to: number],
+  ]
+) => boolean;
+
+/** @returns whether the place lies in the picture, or less than a pixel outside */
+const bilinear: Sample = (data, width, height, x, y, _weights, _taps, out, to) => {
+  const left = Math.floor(x);
+  const top = Math.floor(y);
+  // Also where a place is no number.
+  if (!(left >= -1 && top >= -1 && left < width && top < height)) return false;
+  const fx = x - left;
+  const fy = y - top;
+  const upper = (top * width + left) * 3;
+  const lower = upper + width * 3;
+  const isLeft = left >= 0;
+  const isRight = left + 1 < width;
+  const isUpper = top >= 0;
+  const isLower = top + 1 < height;
+  for (let c = 0; c < 3; c++) {
+    const above =
+      (isUpper && isLeft ? data[upper + c] : 0) * (1 - fx) +
+      (isUpper && isRight ? data[upper + 3 + c] : 0) * fx;
+    const below =
+      (isLower && isLeft ? data[lower + c] : 0) * (1 - fx) +
+      (isLower && isRight ? data[lower + 3 + c] : 0) * fx;
+    out[to + c] = above * (1 - fy) + below * fy + 0.5;
+  }
+  return true;
+};
+
+const filtered: Sample = (data, width, height, x, y, weights, taps, out, to) => {
+  const atX = Math.floor(x * PHASES + 0.5);
+  const atY = Math.floor(y * PHASES + 0.5);
+  const reach = (taps / 2) * PHASES;
+  const isNear = (at: number, length: number) => at > -reach && at < (length - 1) * PHASES + reach;
+  if (!isNear(atX, width) || !isNear(atY, height)) return false;
+  const left = (atX >> 8) - taps / 2 + 1;
+  const top = (atY >> 8) - taps / 2 + 1;
+  const across = (atX & 255) * taps;
+  const down = (atY & 255) * taps;
+  const [fromX, toX] = [Math.max(0, -left), Math.min(taps, width - left)];
+  const [fromY, toY] = [Math.max(0, -top), Math.min(taps, height - top)];
+  let red = 1 << (WARP_SHIFT - 1);
+  let green = red;
+  let blue = red;
+  for (let j = fromY; j < toY; j++) {
+    let from = ((top + j) * width + left + fromX) * 3;
+    let redRow = 0;
+    let greenRow = 0;
+    let blueRow = 0;
+    for (let i = fromX; i < toX; i++, from += 3) {
+      const weight = weights[across + i];
+      redRow += data[from] * weight;
+      greenRow += data[from + 1] * weight;
+      blueRow += data[from + 2] * weight;
+    }
+    const weight = weights[down + j];
+    red += (redRow >> 4) * weight;
+    green += (greenRow >> 4) * weight;
+    blue += (blueRow >> 4) * weight;
+  }
+  out[to] = red >> WARP_SHIFT;
+  out[to + 1] = green >> WARP_SHIFT;
+  out[to + 2] = blue >> WARP_SHIFT;
+  return fromX < toX && fromY < toY;
 };
 
 /** Compiled; undefined where `npm run setup` could not. Arrays that are too short are a RangeError. */
@@ -142,7 +249,9 @@ export const pixelLoops = nativeLoops ?? scriptedLoops;
 
 function openNative(): PixelLoops | undefined {
   try {
-    return createRequire(import.meta.url)('faiss-node/build/Release/pixels.node') as PixelLoops;
+    const compiled: unknown = createRequire(import.meta.url)('faiss-node/build/Release/pixels.node');
+    // One that was compiled before a loop was added serves with those it has.
+    return { ...scriptedLoops, ...(compiled as Partial<PixelLoops>) };
   } catch {
     return undefined;
   }

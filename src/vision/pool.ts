@@ -2,12 +2,14 @@ import { randomUUID } from 'node:crypto';
 import { Worker } from 'node:worker_threads';
 import { fromPlainError, KaomonError, throwIfGone } from '../errors.js';
 import { createShares } from '../shares.js';
+import { endTurnOf, webgpuTurns } from '../webgpu-turns.js';
 import type { AnalyzerSettings } from './analyzer.js';
 import type { FromThread, PictureResult, ThreadOptions, ThreadSettings, ToThread } from './messages.js';
 import { TaskQueue, type Waiting } from './queue.js';
 import { createStop, isStopped, type Stop, stop } from './stop.js';
 import { BUSY, IDLE, sharedInts } from './team.js';
-import type { Analysis, VisionInfo, VisionPool } from './types.js';
+import type { RefusedProvider } from './ort.js';
+import type { Analysis, VisionPool } from './types.js';
 
 /** Seconds a caller is asked to wait when the queue is full: about what a full queue takes to empty. */
 const RETRY_AFTER = 2;
@@ -24,7 +26,7 @@ const ON_GPU = 4;
 const YOUNG = 4;
 
 export interface PoolSettings extends AnalyzerSettings {
-  /** Vision threads, 1 or more. */
+  /** Vision threads, 1 or more; on WebGPU it is one whatever is asked for, see {@link createVisionPool}. */
   poolThreads: number;
   /** Pictures that may wait for a thread. */
   queueLength: number;
@@ -69,6 +71,12 @@ const isIdle = ({ ready, tasks }: Thread) => ready && tasks.length === 0;
 
 /**
  * Starts the vision threads and resolves when each has loaded its networks and run them once.
+ *
+ * On WebGPU there is one: of a process one thread at a time may use it (webgpu-turns.ts), so that more would wait for
+ * each other, hold every network in the GPU's memory once more, and leave the batches half full by which a GPU gains.
+ * Several pictures go into one batch instead, and several processes (`WORKERS`) run beside each other. The first thread
+ * finds out which provider serves; the others begin once that is known, and try no other one but the CPU: in a process
+ * in which one thread is on WebGPU no second one ever gets there, also not by falling back from CUDA.
  * @throws KaomonError NO_MODEL or SETUP from the first thread that could not start; the others are ended
  */
 export async function createVisionPool(settings: PoolSettings): Promise<VisionPool> {
@@ -90,7 +98,19 @@ export async function createVisionPool(settings: PoolSettings): Promise<VisionPo
   const team = { channel: `vision ${randomUUID()}`, board: sharedInts(poolThreads) };
   let deaths = 0;
   let closing = false;
-  let info: Pick<VisionInfo, 'provider' | 'refusedProviders'> = { provider: 'cpu', refusedProviders: [] };
+  /** The provider of the first thread that was ready; undefined until then. */
+  let served: string | undefined;
+  const refused = new Map<string, RefusedProvider>();
+  const mayBeWebgpu = analyzerSettings.providers.includes('webgpu');
+
+  /** How many threads there should be. */
+  const wanted = () => (mayBeWebgpu && (served ?? 'webgpu') === 'webgpu' ? 1 : poolThreads);
+
+  /** What a thread that is started now may try. */
+  function providersNow(): readonly string[] {
+    if (served === undefined || served === 'webgpu') return analyzerSettings.providers;
+    return [...new Set([served, 'cpu'])];
+  }
 
   function send(thread: Thread, message: ToThread, transfer: ArrayBuffer[] = []): void {
     thread.worker.postMessage(message, transfer);
@@ -98,7 +118,7 @@ export async function createVisionPool(settings: PoolSettings): Promise<VisionPo
 
   /** Takes what a thread works on next out of the queue. */
   function takeNext(): Task[] {
-    const most = atOnce ?? (info.provider === 'cpu' ? 1 : ON_GPU);
+    const most = atOnce ?? (served === 'cpu' ? 1 : ON_GPU);
     const ready = [...threads].filter((thread) => thread.ready);
     const slow = ready.filter(({ tasks }) => tasks.some(({ caller }) => queue.isSlow(caller)));
     // The last thread is not for callers whose pictures take long: others would wait until they are through.
@@ -148,17 +168,22 @@ export async function createVisionPool(settings: PoolSettings): Promise<VisionPo
   function start(): Promise<void> {
     const taken = new Set([...threads].map(({ seat }) => seat));
     const seat = Array.from(team.board.keys()).find((place) => !taken.has(place)) ?? 0;
-    const workerData: ThreadSettings = { ...analyzerSettings, seat: { ...team, seat } };
+    const workerData: ThreadSettings = {
+      ...analyzerSettings,
+      ...{ providers: providersNow(), seat: { ...team, seat }, turns: webgpuTurns },
+    };
     const worker = new Worker(program, {
       workerData,
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG },
     });
+    const { threadId } = worker;
     return new Promise((resolve, reject) => {
       let failure: Error | undefined;
       const ended = new Promise<void>((end) => {
         worker.on('exit', () => {
           threads.delete(thread);
           Atomics.store(team.board, seat, BUSY);
+          endTurnOf(webgpuTurns, threadId);
           end();
           reject(failure ?? new Error('A vision thread ended before it was ready.'));
           if (thread.ready) replace(thread, failure);
@@ -171,7 +196,8 @@ export async function createVisionPool(settings: PoolSettings): Promise<VisionPo
         if (message.kind === 'failed') failure = fromPlainError(message.error);
         if (message.kind === 'ready') {
           thread.ready = true;
-          info = message;
+          if (served === undefined || served === 'webgpu') served = message.provider;
+          for (const one of message.refusedProviders) refused.set(one.provider, one);
           resolve();
           startNext(thread);
         } else if (message.kind === 'done') receive(thread, message.results);
@@ -196,7 +222,8 @@ export async function createVisionPool(settings: PoolSettings): Promise<VisionPo
     }
     if (closing) return;
     deaths += 1;
-    if (deaths < MAX_DEATHS) void start().catch(giveUp);
+    // The one that takes the place of the only one on WebGPU may be on the CPU, and have others beside it.
+    if (deaths < MAX_DEATHS) void start().then(fill).catch(giveUp);
     else giveUp(cause);
   }
 
@@ -205,6 +232,14 @@ export async function createVisionPool(settings: PoolSettings): Promise<VisionPo
     if (queue.remove(task)) places.give(task.caller, 1);
     stop(task.stop);
     task.reject(new KaomonError('CLIENT_GONE', 'The client has hung up.'));
+  }
+
+  /** Starts the threads that are missing. */
+  async function fill(): Promise<void> {
+    const missing = closing ? 0 : wanted() - threads.size;
+    const started = await Promise.allSettled(Array.from({ length: Math.max(0, missing) }, start));
+    const failed = started.find((result) => result.status === 'rejected');
+    if (failed) throw failed.reason;
   }
 
   function giveUp(cause: unknown): void {
@@ -250,7 +285,9 @@ export async function createVisionPool(settings: PoolSettings): Promise<VisionPo
       threads: threads.size,
       queued: queue.length,
       running: [...threads].reduce((sum, { tasks }) => sum + tasks.length, 0),
-      ...info,
+      provider: served ?? 'cpu',
+      refusedProviders: [...refused.values()],
+      ...(served === 'webgpu' && poolThreads > 1 && { note: oneThread(poolThreads) }),
     }),
 
     async close() {
@@ -261,11 +298,15 @@ export async function createVisionPool(settings: PoolSettings): Promise<VisionPo
     },
   };
 
-  const started = await Promise.allSettled(Array.from({ length: poolThreads }, start));
-  const failed = started.find((result) => result.status === 'rejected');
-  if (failed) {
+  try {
+    if (mayBeWebgpu) await start();
+    await fill();
+  } catch (error) {
     await pool.close();
-    throw failed.reason;
+    throw error;
   }
   return pool;
 }
+
+const oneThread = (asked: number) =>
+  `WebGPU serves one thread of a process: there is one vision thread, not ${asked} (VISION_THREADS). Pictures that wait go together (VISION_BATCH); more processes (WORKERS) run beside each other.`;

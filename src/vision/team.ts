@@ -16,6 +16,8 @@ export interface Team {
    *   done. @throws what `part` throws here; a part that failed elsewhere is done again here
    */
   work<Job>(part: (job: Job, index: number) => Promise<void>): (job: Job, count: number) => Promise<void>;
+  /** The kinds of work that were made known are none any more; those that follow are numbered from the first again. */
+  forget(): void;
   /** Resolves when the part that is done for another thread at this moment is done. Parts share a thread's buffers. */
   quiet(): Promise<void>;
   close(): void;
@@ -54,6 +56,7 @@ export const ALONE: Team = {
   work: (part) => async (job, count) => {
     for (let index = 0; index < count; index++) await part(job, index);
   },
+  forget: () => undefined,
   quiet: () => Promise.resolve(),
   close: () => undefined,
 };
@@ -136,6 +139,8 @@ export function joinTeam({ channel: name, board, seat }: Seat): Team {
         for (let index = 0; index < count; index++) if (ticket[DONE + index] !== 1) await part(job, index);
       };
     },
+
+    forget: () => void (kinds.length = 0),
 
     quiet: () => helping,
 

@@ -116,9 +116,10 @@ export interface AnalyzeOptions {
   /**
    * The picture is a frame of a camera, and these faces were in the one before. They are looked for near where they
    * were, which costs a fraction of a search; with `search` the whole frame is searched as well, for new faces. Only
-   * new faces, those that say so and those that look otherwise are embedded. Nothing is kept between calls.
+   * new faces, those that say so and those that look otherwise are embedded. Nothing is kept between calls. A search
+   * that finds nobody looks once more, for a face that fills the frame, unless `closeUps` is false.
    */
-  track?: { faces: readonly KnownFace[]; search: boolean };
+  track?: { faces: readonly KnownFace[]; search: boolean; closeUps?: boolean };
 }
 
 /** The main thread's view of the vision threads. Made by `createVisionPool`. */
@@ -145,4 +146,6 @@ export interface VisionInfo {
   provider: string;
   /** Why a preferred provider was not taken, in the order they were tried. */
   refusedProviders: { provider: string; reason: string }[];
+  /** What an administrator should know of how the settings were followed; absent when there is nothing to say. */
+  note?: string;
 }

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { compareReports, describeComparison } from '../../src/bench/compare.js';
 import type { BenchContext, Effort } from '../../src/bench/effort.js';
-import { makeFrame } from '../../src/bench/frames.js';
+import { composeFrame } from '../../src/bench/frames.js';
 import { benchEvents } from '../../src/bench/events.js';
 import { benchHttp } from '../../src/bench/http.js';
 import { type Report, type Row, quantile, toMarkdown } from '../../src/bench/report.js';
@@ -13,6 +13,7 @@ import { benchStages } from '../../src/bench/stages.js';
 import { main } from '../../src/cli/bench.js';
 import { loadConfig } from '../../src/config.js';
 import { preparePack } from '../../src/models/prepare.js';
+import { createAnalyzer } from '../../src/vision/analyzer.js';
 import { temporaryFolder } from '../support/temporary.js';
 
 const TINY: Effort = {
@@ -81,7 +82,7 @@ describe('the benchmark', () => {
     const { context, rows } = await contextOf(t);
     const { MODELS_DIR } = loadConfig({});
     const pack = await preparePack('faceapi', { modelsDir: MODELS_DIR });
-    const frame = { name: 'made', bytes: await makeFrame('made') };
+    const frame = { name: '1 face', bytes: await composeFrame('1 face') };
     await benchStages(pack, [frame], context);
     const stages = rows.map(({ measure }) => measure);
     for (const stage of ['decode', 'detect', 'embed', 'whole']) assert.ok(stages.includes(stage), stage);
@@ -94,7 +95,23 @@ describe('the benchmark', () => {
       [['known after', TINY.enrolments]],
     );
     const cases = rows.filter(({ section, unit }) => section === 'http' && unit === '/s').map(({ of }) => of);
-    assert.deepEqual(cases, ['1 client, made', '2 clients, made']);
+    assert.deepEqual(cases, ['1 client, 1 face', '2 clients, 1 face']);
+  });
+
+  it('has real faces before it in every clone, as many as a frame’s name says', async () => {
+    const { MODELS_DIR } = loadConfig({});
+    const pack = await preparePack('faceapi', { modelsDir: MODELS_DIR });
+    const analyzer = await createAnalyzer({
+      ...{ pack, providers: ['cpu'], threads: 1, maxPixels: 960 * 540, minFaceSize: 20 },
+    });
+    const names = ['no face', '1 face', '6 faces', '32 faces'] as const;
+    const frames = await Promise.all(names.map(composeFrame));
+    const analyses = await analyzer.analyze(frames.map((bytes) => ({ bytes, options: { embed: false } })));
+    await analyzer.release();
+    assert.deepEqual(
+      analyses.map((each) => (each.status === 'fulfilled' ? each.value.faces.length : String(each.reason))),
+      [0, 1, 6, 32],
+    );
   });
 
   it('writes a table a section, cases down and measures across', () => {

@@ -1,17 +1,16 @@
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
 import { describe, it, type TestContext } from 'node:test';
 import type { Page } from 'playwright-core';
+import { composeFrame } from '../../src/bench/frames.js';
 import { form } from '../support/form.js';
-import { shared, SHARED_MISSING } from '../support/shared.js';
+import { portrait } from '../support/photographs.js';
 import { CHROMIUM_MISSING, openBrowser, openSite, openTab, PATIENCE, type Site } from './support/browser.js';
 import { faceFreePicture } from './support/video.js';
 
 /** Moves to and fro, so that the boxes have a way to go. */
 const SWAY = [0, 4, 8, 12, 16, 12, 8, 4];
 
-async function enrol(site: Site, userid: string, username: string, file: string): Promise<void> {
-  const picture = await readFile(file);
+async function enrol(site: Site, userid: string, username: string, picture: Buffer): Promise<void> {
   const parts = await form(
     ['userid', userid],
     ['groupid', 'default'],
@@ -45,19 +44,19 @@ describe('the pages in a browser', { skip: CHROMIUM_MISSING }, () => {
     assert.deepEqual(faults, []);
   });
 
-  it('enrols through /add, then draws a box with the right name', { skip: SHARED_MISSING }, async (t) => {
+  it('enrols through /add, then draws a box with the right name', async (t) => {
     const site = await openSite(t);
-    await enrol(site, 'kate', 'Kate S.', shared('images', 'photos', 'kate_siegel.jpg'));
-    const scene = { picture: shared('images', 'frames', 'paul_rudd.jpg'), shifts: SWAY };
+    await enrol(site, 'fay', 'Fay S.', await portrait('fay'));
+    const scene = { picture: await composeFrame('1 face'), shifts: SWAY };
     const browser = await openBrowser(t, scene);
     const { page, faults } = await openTab(browser);
     await enrolsThroughAdd(t, page, site);
-    await seesPaul(page, site);
+    await seesRose(page, site);
     assert.deepEqual(faults, []);
   });
 });
 
-async function seesPaul(page: Page, site: Site): Promise<void> {
+async function seesRose(page: Page, site: Site): Promise<void> {
   // What is written on the overlay: the page draws its labels, a test can only watch it draw.
   await page.addInitScript(() => {
     const written: string[] = [];
@@ -72,11 +71,11 @@ async function seesPaul(page: Page, site: Site): Promise<void> {
     };
   });
   await page.goto(site.url);
-  await page.locator('#faces button', { hasText: 'Paul R.' }).waitFor();
-  await page.waitForFunction(() => (window as unknown as { written: string[] }).written.includes('Paul R.'));
+  await page.locator('#faces button', { hasText: 'Rose R.' }).waitFor();
+  await page.waitForFunction(() => (window as unknown as { written: string[] }).written.includes('Rose R.'));
   assert.ok((await drawnPixels(page)) > 500, 'a box and a label are drawn');
-  assert.equal(await page.locator('#faces button', { hasText: 'Kate S.' }).count(), 0);
-  await page.waitForFunction(() => document.querySelector('#announcer')?.textContent.includes('Paul R.'));
+  assert.equal(await page.locator('#faces button', { hasText: 'Fay S.' }).count(), 0);
+  await page.waitForFunction(() => document.querySelector('#announcer')?.textContent.includes('Rose R.'));
 }
 
 async function enrolsThroughAdd(t: TestContext, page: Page, site: Site): Promise<void> {
@@ -84,8 +83,8 @@ async function enrolsThroughAdd(t: TestContext, page: Page, site: Site): Promise
   await page.locator('#group').selectOption('*new');
   await page.locator('#new-groupid').fill('guests');
   await page.locator('#new-groupname').fill('Guests');
-  await page.locator('#userid').fill('paul');
-  await page.locator('#username').fill('Paul R.');
+  await page.locator('#userid').fill('rose');
+  await page.locator('#username').fill('Rose R.');
   await page.locator('#auto').uncheck();
   await page.locator('#stage[data-camera="live"]').waitFor();
   const pictures = page.locator('#pictures li');
@@ -96,8 +95,8 @@ async function enrolsThroughAdd(t: TestContext, page: Page, site: Site): Promise
   await pictures.first().waitFor();
   await page.locator('#register').click();
   await page.locator('.outcome.good').waitFor({ timeout: PATIENCE });
-  assert.match((await page.locator('#outcome').textContent()) ?? '', /Paul R\./);
+  assert.match((await page.locator('#outcome').textContent()) ?? '', /Rose R\./);
   const infos = (await site.server.get('/api/faceid_infos')).body as { faceid: string; numfiles: number }[];
-  assert.equal(infos.find(({ faceid }) => faceid === 'guests-paul')?.numfiles, 1);
-  t.diagnostic('enrolled guests-paul through /add');
+  assert.equal(infos.find(({ faceid }) => faceid === 'guests-rose')?.numfiles, 1);
+  t.diagnostic('enrolled guests-rose through /add');
 }

@@ -13,6 +13,9 @@ describe('the pages', { skip: CHROMIUM_MISSING }, () => {
   it('shows the state of the server in figures and charts', async (t) => {
     const { page, faults } = await visit(t, '/status', {}, stubStatus);
     await page.getByText('A pack for tests').waitFor();
+    await page
+      .getByText(/A better one\. Everyone stays .* npm run reembed -- --from tiny --to best\./)
+      .waitFor();
     assert.equal(await page.locator('.chart').count(), 7);
     await page.locator('.chart', { hasText: 'Detection' }).getByText('61 ms').waitFor();
     assert.equal(await fits(page), true);
@@ -144,6 +147,7 @@ function stubStatus(page: Page): Promise<unknown> {
         pid: 1,
         workers: 2,
         pack: { id: 'tiny', title: 'A pack for tests' },
+        offer: { title: 'A better one', command: 'npm run reembed -- --from tiny --to best' },
         provider: 'cpu',
         refusedProviders: [],
         vision: { threads: 2, queued: 1, running: 2 },

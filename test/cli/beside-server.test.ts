@@ -73,7 +73,7 @@ describe('npm run import beside a running server', () => {
       assert.match(text, /2 people; 3 faces taken over/);
       assert.match(text, /A running server with the pack facenet sees them already/);
       for (const worker of workers) {
-        await until(async () => (await worker.ask('snapshot')).vectors === 3);
+        await until(async () => (await worker.ask('snapshot')).faces === 3);
         for (const [i, faceid] of ['staff-ken', 'staff-ken', 'guests-mai'].entries()) {
           const nearest = await worker.ask('nearest', [...vectors[i]]);
           assert.equal(nearest?.faceid, faceid);
@@ -101,14 +101,14 @@ describe('npm run import beside a running server', () => {
     const { folder } = await maifaceFolder(t);
     const dry = await runKaomon(['import', folder, '--dry-run'], env);
     assert.match(dry.text, /3 faces to take over/);
-    const { vectors, groups } = await (await running(t, { ...env, ...FACENET })).ask('snapshot');
-    assert.deepEqual([vectors, groups.map(({ groupid }) => groupid)], [0, ['default']]);
+    const { faces, groups } = await (await running(t, { ...env, ...FACENET })).ask('snapshot');
+    assert.deepEqual([faces, groups.map(({ groupid }) => groupid)], [0, ['default']]);
 
     const fresh = await sharing(t, 'file', 'file');
     const { code, text } = await runKaomon(['import', folder], fresh);
     assert.equal(code, 0, text);
     const later = await running(t, { ...fresh, ...FACENET });
-    assert.equal((await later.ask('snapshot')).vectors, 3);
+    assert.equal((await later.ask('snapshot')).faces, 3);
     // Who looks for how somebody came into the gallery looks into the audit.
     const audit = await readFile(path.join(fresh.EMBEDDINGS_DIR, 'audit.jsonl'), 'utf8');
     const lines = audit
@@ -139,7 +139,7 @@ describe('npm run import beside a running server', () => {
     assert.equal(refused.code, 1, refused.text);
     assert.match(refused.text, /^kaomon: The log of events cannot be reached: see EVENT_LOG and REDIS_URL/m);
     const later = await running(t, { ...lost, ...FACENET });
-    assert.equal((await later.ask('snapshot')).vectors, 0, 'nothing is written behind the servers’ backs');
+    assert.equal((await later.ask('snapshot')).faces, 0, 'nothing is written behind the servers’ backs');
   });
 });
 
@@ -181,7 +181,7 @@ describe('npm run reembed beside a running server', () => {
       };
       assert.equal((await reembed({ from, to, vision, atOnce: 2 })).embedded, 2);
 
-      await until(async () => (await worker.ask('snapshot')).vectors === 3);
+      await until(async () => (await worker.ask('snapshot')).faces === 3);
       assert.equal((await worker.ask('nearest', [...vectors[0]]))?.faceid, 'default-ken');
       assert.equal((await worker.ask('nearest', [...vectors[1]]))?.faceid, 'default-mai');
       const { people } = await worker.ask('snapshot');
@@ -211,7 +211,7 @@ describe('npm run reembed beside a running server', () => {
     assert.equal(code, 0, text);
     assert.match(text, /A running server with the pack faceapi sees them already/);
     assert.match(text, /one with another pack .* start it anew with MODEL_PACK=faceapi/);
-    await until(async () => (await worker.ask('snapshot')).vectors === 1);
+    await until(async () => (await worker.ask('snapshot')).faces === 1);
     // Its own change comes after those of the command: by then it has passed over them.
     await other.ask('enrol', 'default', 'aya', [1, 0, 0, 0, 0, 0, 0, 0]);
     assert.deepEqual(

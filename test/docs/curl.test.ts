@@ -7,7 +7,7 @@ import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { createKeys } from '../../src/access/keys.js';
 import { PROJECT_ROOT } from '../../src/root.js';
-import { PHOTO, portraitOf } from '../support/photo.js';
+import { portrait, scene } from '../support/photographs.js';
 import { startServer, type TestServer } from '../support/server.js';
 import { temporaryFolder } from '../support/temporary.js';
 import { until } from '../support/until.js';
@@ -66,11 +66,11 @@ describe('the curl lines of the documents', { skip: CURL_MISSING }, () => {
       EMBEDDINGS_DIR: path.join(folder, 'embeddings'),
     });
     // As large as a camera's: what goes through a command line's arguments must be small, and a reader's is not.
-    const [ada, yuki] = await Promise.all([portraitOf('left', 1500), portraitOf('right', 1500)]);
+    const [ada, yuki] = await Promise.all([portrait('fay', { size: 1500 }), portrait('hue', { size: 1500 })]);
     assert.ok(ada.length > 200_000);
     const files = { 'a.jpg': ada, 'portrait.jpg': ada, 'b.jpg': yuki, 'yuki.jpg': yuki };
     for (const [name, bytes] of Object.entries(files)) await writeFile(path.join(folder, name), bytes);
-    await writeFile(path.join(folder, 'frame.jpg'), await readFile(PHOTO));
+    await writeFile(path.join(folder, 'frame.jpg'), await scene(6));
     // The lines are run to the letter: curl itself is told where their server is.
     await writeFile(
       path.join(folder, '.curlrc'),

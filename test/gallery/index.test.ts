@@ -1,39 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
-import { createExactIndex } from '../../src/gallery/index/exact-index.js';
-import { faissRefusal } from '../../src/gallery/index/faiss-addon.js';
+import { createCurrentIndex } from '../../src/gallery/index/current-index.js';
 import { createFaissIndex } from '../../src/gallery/index/faiss-index.js';
-import { createOnnxIndex } from '../../src/gallery/index/onnx-index.js';
-import type { VectorIndex } from '../../src/gallery/index/vector-index.js';
+import type { Hit, VectorIndex } from '../../src/gallery/index/vector-index.js';
+import { ENGINES, WITHOUT_FAISS } from '../support/engines.js';
 import { identities, randomUnitVector, seededRandom } from '../support/vectors.js';
-
-interface Engine {
-  name: string;
-  create: (length: number) => VectorIndex;
-  skip: string | false;
-  /** Every answer is exact; else the nearest is found nearly always. */
-  exact: boolean;
-}
-
-const withoutFaiss = faissRefusal() ?? false;
-const ENGINES: Engine[] = [
-  { name: 'exact', create: createExactIndex, skip: false, exact: true },
-  { name: 'faiss flat', create: createFaissIndex, skip: withoutFaiss, exact: true },
-  {
-    name: 'faiss IVFFlat',
-    create: (length) => createFaissIndex(length, { listsFrom: 2000 }),
-    skip: withoutFaiss,
-    exact: false,
-  },
-  {
-    name: 'ONNX',
-    // Small enough that segments are built, joined and split all the time.
-    create: (length) =>
-      createOnnxIndex(length, { providers: ['cpu'], growingLimit: 400, segmentBytes: 4 * length * 2000 }),
-    skip: false,
-    exact: true,
-  },
-];
 
 /** What every index must agree with: ids by squared distance. */
 function nearestOf(model: ReadonlyMap<string, Float32Array>, query: Float32Array, k: number) {
@@ -43,7 +14,16 @@ function nearestOf(model: ReadonlyMap<string, Float32Array>, query: Float32Array
     .slice(0, k);
 }
 
-for (const { name, create, skip, exact } of ENGINES) {
+const KINDS = ENGINES.flatMap((engine) => [
+  engine,
+  {
+    ...engine,
+    name: `${engine.name}, kept current,`,
+    create: (length: number) => createCurrentIndex(engine.create(length)),
+  },
+]);
+
+for (const { name, create, skip, exact } of KINDS) {
   describe(`the ${name} index`, { skip }, () => {
     function open(t: TestContext, length: number): VectorIndex {
       const index = create(length);
@@ -186,7 +166,71 @@ for (const { name, create, skip, exact } of ENGINES) {
   });
 }
 
-describe('the lists of faiss IVFFlat', { skip: withoutFaiss }, () => {
+describe('an index that is kept current', () => {
+  /** An index whose searches end when they are told to. */
+  function slow() {
+    const ends: (() => void)[] = [];
+    const vectors = new Map<string, Float32Array>();
+    const index: VectorIndex = {
+      kind: 'slow',
+      get size() {
+        return vectors.size;
+      },
+      add: (id, vector) => void vectors.set(id, vector.slice()),
+      remove: (id) => vectors.delete(id),
+      async search(query, k): Promise<Hit[]> {
+        const then = new Map(vectors);
+        await new Promise<void>((resolve) => ends.push(resolve));
+        return nearestOf(then, query, k).filter(({ id }) => vectors.has(id));
+      },
+      settled: () => Promise.resolve(),
+      close: () => Promise.resolve(),
+    };
+    return { index: createCurrentIndex(index), ends };
+  }
+
+  const ids = async (answer: Promise<Hit[]>) => (await answer).map(({ id }) => id);
+  const at = (place: number) => Float32Array.of(place);
+
+  it('answers what came while the search was under way, in its place, and not what went again', async () => {
+    const { index, ends } = slow();
+    index.add('a', at(1));
+    index.add('c', at(3));
+    const first = index.search(at(0), 3);
+    index.add('gone', at(0));
+    index.add('b', at(2));
+    const second = index.search(at(0), 9);
+    index.remove('gone');
+    index.remove('a');
+    index.add('d', at(4));
+    ends.forEach((end) => end());
+    assert.deepEqual(await first, [
+      { id: 'b', distance: 4 },
+      { id: 'c', distance: 9 },
+      { id: 'd', distance: 16 },
+    ]);
+    assert.deepEqual(await ids(second), ['b', 'c', 'd']);
+  });
+
+  it('keeps to the searches that are under way, whichever ends first', async () => {
+    const { index, ends } = slow();
+    const searches: Promise<Hit[]>[] = [];
+    for (let i = 0; i < 6; i++) {
+      searches.push(index.search(at(0), 20));
+      index.add(`v${i}`, at(i));
+    }
+    const all = ['v0', 'v1', 'v2', 'v3', 'v4', 'v5'];
+    for (const i of [3, 0, 1, 5, 2, 4]) {
+      ends[i]();
+      assert.deepEqual(await ids(searches[i]), all);
+      index.add(`w${i}`, at(10 + i));
+      all.push(`w${i}`);
+      all.sort((a, b) => a.localeCompare(b));
+    }
+  });
+});
+
+describe('the lists of faiss IVFFlat', { skip: WITHOUT_FAISS }, () => {
   it('come when there are enough vectors, are made anew when there are many more, and go when few are left', async (t) => {
     const notes: string[] = [];
     const index = createFaissIndex(8, { listsFrom: 2000, note: (message) => notes.push(message) });

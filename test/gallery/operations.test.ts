@@ -292,7 +292,15 @@ describe('a face', () => {
 
   it('is refused, and not stored, when its vector is none', async (t) => {
     const test = await start(t);
-    for (const wrong of [new Float32Array(TINY - 1).fill(1), new Float32Array(TINY).fill(NaN)])
+    const wrongs = [
+      vector().subarray(1),
+      new Float32Array(TINY),
+      new Float32Array(TINY).fill(NaN),
+      vector().map((value, i) => (i === 0 ? Infinity : value)),
+      vector().map((value) => value * 1.01),
+      vector().map((value) => value * 1e-4),
+    ];
+    for (const wrong of wrongs)
       await assert.rejects(test.gallery.enrol({ groupid: 'default', userid: 'a' }, wrong), RangeError);
     await nowAndAfterRestart(test, (gallery) => assert.equal(gallery.info().faces, 0));
   });

@@ -92,7 +92,10 @@ for (const [name, { skip, prepare }] of Object.entries(STORES)) {
       );
       assert.deepEqual(otherPacks, {});
       assert.deepEqual((await (await open('other')).load()).otherPacks, { tiny: 2 });
-      await assert.rejects(here.addFace(faceOf('default-a'), new Float32Array(3), {}), RangeError);
+      const noDirection = new Float32Array(a.length);
+      for (const wrong of [new Float32Array(3), noDirection, a.map((value) => value / 2), a.map(() => NaN)])
+        await assert.rejects(here.addFace(faceOf('default-b'), wrong, {}), RangeError);
+      assert.deepEqual(await there.list(), ['default-a'], 'nobody is made by what is no embedding');
     });
 
     it('make a person once, and nobody by saving one who is not there', async (t) => {

@@ -53,6 +53,8 @@ describe('registering and recognising', () => {
         width: 120,
         height: 120,
         distance: undefined,
+        odds: null,
+        oddsAtMost: false,
       },
     );
     assert.deepEqual(
@@ -70,6 +72,8 @@ describe('registering and recognising', () => {
         width: 40,
         height: 40,
         distance: undefined,
+        odds: null,
+        oddsAtMost: false,
       },
     );
     const stages = String(found.headers['server-timing']).match(/\w+(?=;dur=\d)/g);

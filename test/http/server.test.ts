@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { request } from 'node:https';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
@@ -90,10 +91,18 @@ describe('the built server over HTTPS', () => {
     t.after(() => other.close());
     await once(other, 'listening');
     const { port } = other.address() as { port: number };
+    const enrolled = path.join(await temporaryFolder(t), 'embeddings');
+    const person = path.join(enrolled, 'lost-pack', 'default-ken');
+    await mkdir(person, { recursive: true });
+    await writeFile(path.join(person, 'default-ken_20260102_030405_m0.npy'), '');
     const cases: [env: Record<string, string>, says: RegExp][] = [
       [{ HOST: '127.0.0.1', PORT: String(port) }, /^kaomon: Port \d+ is taken: .* PORT=\d+ npm start\.\n$/],
       [{ HOST: '203.0.113.1', PORT: '0' }, /^kaomon: HOST=203\.0\.113\.1 is no address of this machine.*\n$/],
       [{ PORT: 'eighty' }, /^kaomon: The setting PORT=eighty is not usable.*\n$/],
+      [
+        { MODEL_PACK: 'auto', EMBEDDINGS_DIR: enrolled },
+        /^kaomon: People are enrolled with the pack lost-pack, which cannot be had: .*\n$/,
+      ],
       [{ TLS_CERT: '/nowhere.pem', TLS_KEY: '/nowhere.pem' }, /^kaomon: The file of TLS_CERT .*\n$/],
     ];
     for (const [more, says] of cases) {

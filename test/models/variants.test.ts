@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { cp, readFile, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
+import { SEATS } from '../../src/bench/photographs.js';
 import { int8On } from '../../src/cli/int8.js';
 import { loadConfig } from '../../src/config.js';
 import { numberToHalf } from '../../src/models/half.js';
@@ -14,7 +15,7 @@ import { embedderIn, readNetwork, writeVariant } from '../../src/models/variants
 import { createEmbedder } from '../../src/vision/embedder.js';
 import { Runtime } from '../../src/vision/ort.js';
 import { runKaomon } from '../support/command.js';
-import { SHARED_MISSING, shared } from '../support/shared.js';
+import { writePortraits } from '../support/photographs.js';
 import { temporaryFolder } from '../support/temporary.js';
 import { seededRandom } from '../support/vectors.js';
 
@@ -124,16 +125,18 @@ describe('an embedder in int8', () => {
     await assert.rejects(readNetwork(embedder), { code: 'SETUP', message: /not built here/ });
   });
 
-  it('is made by the command on real faces', { skip: SHARED_MISSING }, async (t) => {
+  it('is made by the command on real faces', async (t) => {
+    const pictures = await temporaryFolder(t);
+    for (const [i, seat] of SEATS.entries()) await writePortraits(path.join(pictures, `${i}`), seat);
     const modelsDir = path.join(await temporaryFolder(t), 'models');
     const { MODELS_DIR } = loadConfig({});
     await preparePack('faceapi', { modelsDir: MODELS_DIR });
     await cp(MODELS_DIR, modelsDir, { recursive: true, preserveTimestamps: true });
     const env = { MODELS_DIR: modelsDir, MODEL_PACK: 'faceapi' };
-    const few = await runKaomon(['models', '--int8', shared('images', 'lfw', 'Adam_Sandler')], env);
+    const few = await runKaomon(['models', '--int8', path.join(pictures, '0')], env);
     assert.equal(few.code, 1);
     assert.match(few.text, /has \d+ faces; 20 are the least/);
-    const made = await runKaomon(['models', '--int8', shared('images', 'lfw')], env);
+    const made = await runKaomon(['models', '--int8', pictures], env);
     assert.equal(made.code, 0, made.text);
     const [, least] = /, (0\.\d+) at the least/.exec(made.text) ?? [];
     assert.ok(Number(least) > 0.99, made.text);

@@ -32,7 +32,7 @@ const automaticOf = (gallery: Gallery) => facesOf(gallery).filter(({ automatic }
 /** An enroller over a gallery, whose pending work can be awaited. */
 function enrollerOf(gallery: Gallery, more: Partial<Parameters<typeof createAutoEnroller>[0]> = {}) {
   const log = { info: () => undefined, warn: () => undefined };
-  const limits = { distance: 0.2, interval: 2, minimum: 2, maximum: 10, minSize: 40 };
+  const limits = { distance: () => 0.2, interval: 2, minimum: 2, maximum: 10, minSize: 40 };
   const enroller = createAutoEnroller({ gallery, log, ...limits, ...more });
   return async (distance: number, { size = 100, later = 0 } = {}) => {
     const probe = face(size, distance);

@@ -1,29 +1,25 @@
 import assert from 'node:assert/strict';
-import { readdir, readFile } from 'node:fs/promises';
-import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import sharp from 'sharp';
 import type { Match } from '../../src/gallery/types.js';
 import type { ServerMessage } from '../../src/stream/protocol.js';
+import { loadConfig } from '../../src/config.js';
+import type { ReadyPack } from '../../src/models/types.js';
+import { createDecision } from '../../src/recognition/decision.js';
 import { createStreamSession } from '../../src/stream/session.js';
 import { RENEW } from '../../src/stream/tracks.js';
 import { type Analyzer, createAnalyzer } from '../../src/vision/analyzer.js';
 import type { Analysis, AnalyzeOptions } from '../../src/vision/types.js';
-import { benchPack } from '../support/bench-pack.js';
-import { SHARED_MISSING, shared } from '../support/shared.js';
+import { benchPack, FACE_PACKS } from '../support/bench-pack.js';
+import { portrait } from '../support/photographs.js';
 
 /** Milliseconds between frames. */
 const FRAME = 40;
-const PEOPLE = ['Cate_Blanchett', 'Alec_Baldwin'] as const;
+const PEOPLE = ['bea', 'hue'] as const;
+/** Side of a portrait, pixels. */
+const SIZE = 250;
 
 type FrameMessage = Extract<ServerMessage, { type: 'frame' }>;
-
-/** The `i`th picture of a person of the reference data. */
-async function portrait(name: string, i: number): Promise<Buffer> {
-  const folder = shared('images', 'lfw', name);
-  const files = (await readdir(folder)).sort();
-  return await readFile(path.join(folder, files[i]));
-}
 
 /** A 640x360 frame with a portrait at (x, 50). */
 async function frameOf(picture: Buffer, x: number): Promise<Buffer> {
@@ -33,13 +29,12 @@ async function frameOf(picture: Buffer, x: number): Promise<Buffer> {
     .toBuffer();
 }
 
-for (const id of ['mtcnn+faceapi', 'faceapi'] as const) {
-  describe(`tracking faces of pictures with ${id}`, { skip: SHARED_MISSING }, () => {
+for (const [id, skip] of FACE_PACKS) {
+  describe(`tracking faces of pictures with ${id}`, { skip }, () => {
     let analyzer: Analyzer;
-    let identical: number;
+    let pack: ReadyPack;
     before(async () => {
-      const pack = await benchPack(id);
-      ({ identical } = pack.thresholds);
+      pack = await benchPack(id);
       analyzer = await createAnalyzer({
         ...{ pack, providers: ['cpu'], threads: 1, maxPixels: 1_000_000, minFaceSize: 40 },
       });
@@ -55,7 +50,10 @@ for (const id of ['mtcnn+faceapi', 'faceapi'] as const) {
     /** A session over a gallery of the two people, at a clock of the test's own. */
     async function play() {
       const enrolled = await Promise.all(
-        PEOPLE.map(async (name) => ({ name, bytes: await frameOf(await portrait(name, 0), 200) })),
+        PEOPLE.map(async (name) => ({
+          name,
+          bytes: await frameOf(await portrait(name, { size: SIZE, mirrored: true }), 200),
+        })),
       );
       const gallery: { person: Match['person']; vector: Float32Array }[] = [];
       for (const { name, bytes } of enrolled) {
@@ -85,7 +83,11 @@ for (const id of ['mtcnn+faceapi', 'faceapi'] as const) {
             return Promise.resolve(matches.sort((a, b) => a.distance - b.distance).slice(0, 1));
           },
         },
-        thresholds: { identical, sure: identical / 2 },
+        decision: createDecision({
+          pack,
+          config: loadConfig({}),
+          gallery: { searched: () => gallery.length },
+        }),
         ...{ maxFrameBytes: 1_000_000, minFaceSize: 40, groups: undefined },
         send: (message) => told(message),
         onFault: (error) => assert.fail(String(error)),
@@ -105,7 +107,7 @@ for (const id of ['mtcnn+faceapi', 'faceapi'] as const) {
 
     it('follows a face that moves, by one number and one name, mostly without a search', async () => {
       const show = await play();
-      const picture = await portrait(PEOPLE[0], 0);
+      const picture = await portrait(PEOPLE[0], { size: SIZE });
       let searches = 0;
       for (let i = 0; i < 40; i++) {
         const x = 60 + i * 8;
@@ -118,7 +120,7 @@ for (const id of ['mtcnn+faceapi', 'faceapi'] as const) {
         );
         // A portrait's face is about its middle, and as wide as half of it.
         const [{ x: left, width }] = faces;
-        assert.ok(Math.abs(left + width / 2 - (x + 125)) < 25, `frame ${i}: the box goes with the face`);
+        assert.ok(Math.abs(left + width / 2 - (x + SIZE / 2)) < 25, `frame ${i}: the box goes with the face`);
         assert.ok(width > 60 && width < 160, `frame ${i}: ${width} pixels wide`);
       }
       // The picture's edges move, too: that is something to look at, four times a second at most.
@@ -127,7 +129,7 @@ for (const id of ['mtcnn+faceapi', 'faceapi'] as const) {
 
     it('notices another face under the same box within the stated bound', async () => {
       const show = await play();
-      const [one, other] = await Promise.all(PEOPLE.map((name) => portrait(name, 0)));
+      const [one, other] = await Promise.all(PEOPLE.map((name) => portrait(name, { size: SIZE })));
       for (let i = 0; i < 20; i++) await show(one, 200);
       const seen: (string | null)[] = [];
       for (let i = 0; i <= RENEW.frames; i++) {
@@ -144,9 +146,9 @@ for (const id of ['mtcnn+faceapi', 'faceapi'] as const) {
 
     it('tells that a face has gone', async () => {
       const show = await play();
-      const picture = await portrait(PEOPLE[0], 0);
+      const picture = await portrait(PEOPLE[0], { size: SIZE });
       for (let i = 0; i < 5; i++) await show(picture, 200);
-      const empty = await sharp({ create: { width: 250, height: 250, channels: 3, background: '#5a6a70' } })
+      const empty = await sharp({ create: { width: SIZE, height: SIZE, channels: 3, background: '#5a6a70' } })
         .png()
         .toBuffer();
       const frames = [];

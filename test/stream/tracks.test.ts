@@ -49,17 +49,24 @@ function nearest({ embedding }: AnalysedFace): Match | undefined {
 function player() {
   const tracks = new Tracks(IDENTICAL);
   let now = 1000;
+  let identical = IDENTICAL;
   let scene: Uint8Array = new Uint8Array(SCENE.columns * SCENE.rows);
   return {
     tracks,
     set scene(next: Uint8Array) {
       scene = next;
     },
+    set identical(next: number) {
+      identical = next;
+    },
     play: (...shown: AnalysedFace[]) => {
       now += FRAME;
       const plan = tracks.plan(now);
       const faces = asTracked(shown, { faces: plan.faces, search: plan.search });
-      const found = tracks.update(plan, { faces, width: 640, height: 360, scene }, faces.map(nearest), now);
+      const found = tracks.update(plan, { faces, width: 640, height: 360, scene }, faces.map(nearest), {
+        now,
+        identical,
+      });
       return {
         full: plan.search,
         embedded: faces.filter(({ embedding }) => embedding).length,
@@ -167,6 +174,23 @@ describe('tracks', () => {
     assert.ok(frames.every(({ embedded }) => embedded <= 2));
     assert.ok(frames.reduce((sum, { embedded }) => sum + embedded, 0) >= 18);
     assert.deepEqual(frames.at(-1)?.ids, [0, 1, 2, 3, 4, 5]);
+  });
+
+  it('take a name away in the next frame when people came and it is no longer near enough', () => {
+    const stage = player();
+    for (let i = 0; i < 40; i++) assert.deepEqual(stage.play(faceAt(100, 0.3)).names, ['ken']);
+    stage.identical = 0.2;
+    const { names, embedded } = stage.play(faceAt(100, 0.3));
+    assert.deepEqual([names, embedded], [[undefined], 0], 'it is not even embedded anew');
+    for (let i = 0; i < 40; i++) assert.deepEqual(stage.play(faceAt(100, 0.3)).names, [undefined]);
+    stage.identical = 0.4;
+    const after = Array.from({ length: RENEW.frames + 1 }, () => stage.play(faceAt(100, 0.3)));
+    assert.deepEqual(
+      after.at(-1)?.names,
+      ['ken'],
+      'and gives it back by the next renewal when they are gone',
+    );
+    assert.deepEqual(after.at(-1)?.ids, [0], 'it was one face all the time');
   });
 
   it('forget who is who when that is asked, and keep the numbers', () => {

@@ -140,7 +140,9 @@ export async function testApp(
   const config = { ...loadConfig(folders), ...own, ...settings };
   const vision = scriptedVision(config.MAX_PIXELS);
   const store = createFileStore({ folder, pack: PACK.id, length: LENGTH, warn: () => undefined });
-  const gallery = await createGallery({ pack: PACK.id, store, index: createExactIndex(LENGTH) });
+  const gallery = await createGallery({
+    ...{ pack: PACK.id, store, index: createExactIndex(LENGTH), templates: true },
+  });
   const log: Record<string, unknown>[] = [];
   const sink = { write: (line: string) => log.push(JSON.parse(line) as Record<string, unknown>) };
   const logger = pino({ level: 'debug' }, sink);

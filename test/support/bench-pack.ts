@@ -12,6 +12,16 @@ import { PROJECT_ROOT } from '../../src/root.js';
 import { SHARED_MISSING, shared } from './shared.js';
 import { SeededMtcnn, SeededTensors } from './seeded-weights.js';
 
+/** False where MTCNN's published weights are at hand, else the reason to skip what cannot do with seeded ones. */
+export const MTCNN_MISSING: false | string =
+  SHARED_MISSING && 'needs the published weights of MTCNN, which are in ../shared';
+
+/** The packs of {@link benchPack} that find real faces, with the reason to skip one where it cannot be had. */
+export const FACE_PACKS = [
+  ['faceapi', false],
+  ['mtcnn+faceapi', MTCNN_MISSING],
+] as const;
+
 /**
  * Packs for measuring and for tests over pictures. MTCNN has its published weights where the reference data is, else
  * seeded ones.

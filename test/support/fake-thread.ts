@@ -1,15 +1,17 @@
 /**
  * A vision thread without networks: it finds as many faces in a "picture" as its text is long, after the next turn of
- * its event loop, and says in `width` how many pictures came with it. The text "die" ends it, "bad" is refused, "slow"
- * takes a while, and "endless" takes until nobody waits for it any more.
+ * its event loop, and says in `width` how many pictures came with it and in `height` how many providers it was to try.
+ * The text "die" ends it, "bad" is refused, "slow" takes a while, and "endless" takes until nobody waits for it any
+ * more. Providers that the pack's title names do not serve.
  */
-import { setImmediate as nextTurn } from 'node:timers/promises';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { parentPort } from 'node:worker_threads';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
+import { parentPort, workerData } from 'node:worker_threads';
 import { KaomonError, toPlainError } from '../../src/errors.js';
 import { isStopped } from '../../src/vision/stop.js';
-import type { FromThread, PictureResult, ToThread } from '../../src/vision/messages.js';
+import type { FromThread, PictureResult, ThreadSettings, ToThread } from '../../src/vision/messages.js';
 
+const { providers, pack } = workerData as ThreadSettings;
+const broken = pack.title.split(' ');
 const answer = (message: FromThread) => parentPort?.postMessage(message);
 
 function lookAt(bytes: Uint8Array, together: number): PictureResult {
@@ -20,7 +22,7 @@ function lookAt(bytes: Uint8Array, together: number): PictureResult {
     ...{ box: { x1: 0, y1: 0, x2: 1, y2: 1 }, probability: 1, landmarks: undefined },
   }));
   const times = { queue: 0, decode: 0, detect: 0, embed: 0 };
-  return { analysis: { width: together, height: 1, faces, times } };
+  return { analysis: { width: together, height: providers.length, faces, times } };
 }
 
 parentPort?.on('message', (message: ToThread) => {
@@ -41,4 +43,10 @@ parentPort?.on('message', (message: ToThread) => {
     });
   })();
 });
-answer({ kind: 'ready', provider: 'cpu', refusedProviders: [] });
+answer({
+  kind: 'ready',
+  provider: [...providers, 'cpu'].find((provider) => !broken.includes(provider)) ?? 'cpu',
+  refusedProviders: providers
+    .filter((provider) => broken.includes(provider))
+    .map((provider) => ({ provider, reason: 'is broken' })),
+});

@@ -9,11 +9,11 @@ export const TINY = 8;
 /** A gallery in a folder, of vectors of 8 numbers, searched by our own index. */
 export async function openTiny(
   folder: string,
-  options: { pack?: string; warn?: (message: string) => void } = {},
+  options: { pack?: string; templates?: boolean; warn?: (message: string) => void } = {},
 ): Promise<LiveGallery> {
-  const { pack = 'tiny', warn = () => undefined } = options;
+  const { pack = 'tiny', templates = true, warn = () => undefined } = options;
   const store = createFileStore({ folder, pack, length: TINY, warn });
-  return createGallery({ pack, store, index: createExactIndex(TINY) });
+  return createGallery({ pack, store, index: createExactIndex(TINY), templates });
 }
 
 /** A person in few words: the faceid, the name, and the ends of the faces' ids. */

@@ -5,8 +5,10 @@
 import { loadConfig } from '../../src/config.js';
 import { KaomonError } from '../../src/errors.js';
 import { createExactIndex } from '../../src/gallery/index/exact-index.js';
+import { createDecision } from '../../src/recognition/decision.js';
 import { openGallery } from '../../src/gallery/open.js';
 import type { GalleryChange } from '../../src/gallery/types.js';
+import { PLAIN_CURVE } from './curve.js';
 import { TINY } from './galleries.js';
 
 // Its parent is gone, while the gallery opens as later: so is everybody who could ask.
@@ -14,11 +16,14 @@ process.on('disconnect', () => process.exit(0));
 const config = loadConfig();
 const { PACK: id = 'tiny', PACK_LENGTH = TINY } = process.env;
 const length = Number(PACK_LENGTH);
-const pack = { id, embedder: { length } };
+const pack = { id, embedder: { length }, templates: true };
 const index = createExactIndex(length);
 const { gallery, events } = await openGallery(config, {
   ...{ pack, index, follow: true, lookAfter: [1500, 4000] },
   warn: () => undefined,
+});
+const decision = createDecision({
+  ...{ pack: { id, thresholds: { identical: 0.5, sure: 0.25 }, curve: PLAIN_CURVE }, config, gallery },
 });
 const changes: GalleryChange[] = [];
 /** When each change showed here, by the clock that all processes share. */
@@ -46,14 +51,18 @@ const VERBS: Partial<Record<string, (...args: never[]) => unknown>> = {
     const match = (await gallery.nearest(Float32Array.from(vector), 1)).at(0);
     return match ? { faceid: match.person.faceid, face: match.face.id, distance: match.distance } : null;
   },
-  /** Everything that this process knows, and how many vectors its index holds. */
+  /** Everything that this process knows, and how many vectors its index holds: the faces' and the templates'. */
   snapshot: () => ({
     groups: gallery.groups(),
     people: gallery
       .people()
       .map(({ faceid, username, faces }) => [faceid, username, faces.map(({ id }) => id).sort()]),
+    faces: gallery.info().faces,
     vectors: index.size,
   }),
+  /** How many are searched, and the threshold that follows from it. */
+  searched: (groups?: string[]) => gallery.searched(groups && new Set(groups)),
+  threshold: (groups?: string[]) => decision.threshold(groups && new Set(groups)),
   changes: () => changes.map(({ kind, faceid, face }) => ({ kind, faceid, face })),
   seen: (key: string) => seen.get(key) ?? null,
   state: () => events?.info(),

@@ -20,6 +20,7 @@ export class WorkerError extends Error {
 export interface Snapshot {
   groups: { groupid: string }[];
   people: [faceid: string, username: string, faces: string[]][];
+  faces: number;
   vectors: number;
 }
 
@@ -27,6 +28,8 @@ interface Answers {
   enrol: Face;
   nearest: { faceid: string; face: string; distance: number } | null;
   snapshot: Snapshot;
+  searched: number;
+  threshold: number;
   changes: { kind: string; faceid?: string; face?: string }[];
   seen: number | null;
   state: LinkState | null;

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { AreaTable } from '../../src/vision/area.js';
 import { nativeLoops, type PixelLoops, scriptedLoops } from '../../src/vision/pixels.js';
 import { Resampler } from '../../src/vision/resample.js';
+import { warpPicture } from '../../src/vision/warp.js';
 import { seededPicture } from '../support/seeded-weights.js';
 import { seededRandom } from '../support/vectors.js';
 
@@ -22,11 +23,12 @@ function recorded(work: () => void): { name: keyof PixelLoops; args: unknown[] }
   const loops = nativeLoops ?? scriptedLoops;
   const kept = { ...loops };
   for (const name of Object.keys(scriptedLoops) as (keyof PixelLoops)[]) {
-    const original = kept[name].bind(loops) as (...args: unknown[]) => void;
-    loops[name] = (...args: unknown[]) => {
+    const original = kept[name].bind(loops) as (...args: unknown[]) => unknown;
+    const recorder = (...args: unknown[]) => {
       calls.push({ name, args: copied(args) });
-      original(...args);
+      return original(...args);
     };
+    Object.assign(loops, { [name]: recorder });
   }
   try {
     work();
@@ -63,12 +65,18 @@ describe('the loops over pixels', { skip: nativeLoops ? false : 'needs a compile
           const rows = { from: below(toHeight), to: toHeight };
           table.resample(part, toWidth, toHeight, new Float32Array(3 * toWidth * toHeight + 7), 7, rows);
           resampler.resize(picture, part, toWidth, toHeight, new Uint8Array(3 * toWidth * toHeight));
+          // Smaller, as large and larger; turned; half outside, and wholly.
+          const [turn, scale, side] = [random() * 7, 0.2 + random() * 4, 1 + below(30)];
+          const place = { a: scale * Math.cos(turn), b: scale * Math.sin(turn), x: below(width), y: below(height) };
+          warpPicture(picture, place, side, new Uint8Array(3 * side * side));
         }
       });
       for (const { name, args } of calls) {
         const [native, scripted] = [copied(args), copied(args)];
-        (nativeLoops?.[name] as (...args: unknown[]) => void)(...native);
-        (scriptedLoops[name] as (...args: unknown[]) => void)(...scripted);
+        const answers = [nativeLoops, scriptedLoops].map((loops, i) =>
+          (loops?.[name] as (...args: unknown[]) => unknown)(...[native, scripted][i]),
+        );
+        assert.equal(answers[0], answers[1]);
         // What lies behind the table is nobody's.
         if (name === 'sumTable')
           for (const { 3: sums } of [native, scripted]) (sums as Int32Array).fill(0, -1);
@@ -76,7 +84,7 @@ describe('the loops over pixels', { skip: nativeLoops ? false : 'needs a compile
         compared += 1;
       }
     }
-    assert.ok(compared > 200);
+    assert.ok(compared > 300);
   });
 
   it('refuse arrays that are too short, and touch nothing', () => {
@@ -90,5 +98,12 @@ describe('the loops over pixels', { skip: nativeLoops ? false : 'needs a compile
     assert.throws(() => means(new Int32Array(11), new Float32Array(3)), RangeError);
     assert.throws(() => means(new Int32Array(13), new Float32Array(2)), RangeError);
     means(new Int32Array(13), new Float32Array(3));
+    const warp = (data: Uint8Array, weights: Int32Array, out: Uint8Array) =>
+      nativeLoops?.warp(data, 2, 2, 1, 0, 0, 0, weights, 2, 2, out);
+    const [data, weights, out] = [new Uint8Array(12), new Int32Array(512), new Uint8Array(12)];
+    assert.throws(() => warp(new Uint8Array(11), weights, out), RangeError);
+    assert.throws(() => warp(data, new Int32Array(511), out), RangeError);
+    assert.throws(() => warp(data, weights, new Uint8Array(11)), RangeError);
+    assert.equal(warp(data, weights, out), true);
   });
 });

@@ -142,3 +142,47 @@ describe('the pool of vision threads', () => {
     assert.deepEqual(await Promise.all(asked), [[1, 1], [1, 1], [1, 1], 'BUSY']);
   });
 });
+
+describe('the pool on WebGPU', () => {
+  const four = (title: string) => ({
+    ...{ poolThreads: 4, providers: ['cuda', 'webgpu', 'cpu'], pack: { ...PACK, title } },
+  });
+  /** How many providers each of four threads was to try. */
+  const tried = async (ask: (text: string) => Promise<Analysis>) =>
+    (await Promise.all(['a', 'b', 'c', 'd'].map((text) => ask(text)))).map(({ height }) => height).sort();
+
+  it('has one thread, whatever is asked for, says so, and takes several pictures at once', async (t) => {
+    const { pool, ask } = await open(t, four('cuda'));
+    const { threads, provider, refusedProviders, note } = pool.info();
+    assert.deepEqual([threads, provider], [1, 'webgpu']);
+    assert.deepEqual(refusedProviders, [{ provider: 'cuda', reason: 'is broken' }]);
+    assert.match(note ?? '', /one vision thread, not 4/);
+    const asked = ['a', 'b', 'c', 'd', 'e', 'f'].map((text) => outcome(ask(text)));
+    const together = (await Promise.all(asked)).map((answer) => answer[1]);
+    assert.deepEqual(together, [1, 4, 4, 4, 4, 1]);
+  });
+
+  it('has one thread again when that one has died', async (t) => {
+    const { pool, ask } = await open(t, four('cuda'));
+    assert.equal(await outcome(ask('die')), 'INTERNAL');
+    assert.deepEqual(await outcome(ask('a')), [1, 1]);
+    assert.equal(pool.info().threads, 1);
+  });
+
+  it('has all threads where WebGPU does not serve, and only the first tries it', async (t) => {
+    const { pool, ask } = await open(t, four('cuda webgpu'));
+    const { threads, provider, refusedProviders, note } = pool.info();
+    assert.deepEqual([threads, provider, note], [4, 'cpu', undefined]);
+    assert.deepEqual(
+      refusedProviders.map((refused) => refused.provider),
+      ['cuda', 'webgpu'],
+    );
+    assert.deepEqual(await tried(ask), [1, 1, 1, 3]);
+  });
+
+  it('never falls back to it from CUDA on a thread beside others', async (t) => {
+    const { pool, ask } = await open(t, four(''));
+    assert.deepEqual([pool.info().threads, pool.info().provider], [4, 'cuda']);
+    assert.deepEqual(await tried(ask), [2, 2, 2, 3]);
+  });
+});

@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
 import { describe, it, type TestContext } from 'node:test';
 import { Worker } from 'node:worker_threads';
+import { composeFrame } from '../../src/bench/frames.js';
 import { createVisionPool } from '../../src/vision/pool.js';
 import { BUSY, IDLE, joinTeam, sharedInts } from '../../src/vision/team.js';
 import type { VisionPool } from '../../src/vision/types.js';
-import { benchPack } from '../support/bench-pack.js';
-import { SHARED_MISSING, shared } from '../support/shared.js';
+import { benchPack, FACE_PACKS } from '../support/bench-pack.js';
 import { BEGUN, ENDED, type TeamJob, teamPart } from '../support/team-worker.js';
 
 const PARTS = 20;
@@ -88,8 +87,8 @@ describe('a team of threads', () => {
   });
 });
 
-for (const id of ['mtcnn+faceapi', 'faceapi'] as const) {
-  describe(`a picture that several vision threads work on, with ${id}`, { skip: SHARED_MISSING }, () => {
+for (const [id, skip] of FACE_PACKS) {
+  describe(`a picture that several vision threads work on, with ${id}`, { skip }, () => {
     it('has the faces that one thread finds, one picture at a time and many at once', async (t) => {
       const pack = await benchPack(id);
       const open = (poolThreads: number): Promise<VisionPool> =>
@@ -99,17 +98,17 @@ for (const id of ['mtcnn+faceapi', 'faceapi'] as const) {
         });
       const [one, three] = await Promise.all([open(1), open(3)]);
       t.after(() => Promise.all([one.close(), three.close()]));
-      const pictures = await Promise.all(
-        ['multiface', 'paul_rudd', 'empty'].map((name) =>
-          readFile(shared('images', 'frames', `${name}.jpg`)),
-        ),
-      );
+      const pictures = await Promise.all((['6 faces', '1 face', 'no face'] as const).map(composeFrame));
       const facesOf = async (pool: VisionPool, bytes: Buffer) =>
         (await pool.analyze(Uint8Array.from(bytes))).faces.map(({ box, probability, embedding }) => ({
           ...{ box, probability, embedding },
         }));
       const expected = [];
       for (const bytes of pictures) expected.push(await facesOf(one, bytes));
+      assert.deepEqual(
+        expected.map(({ length }) => length),
+        [6, 1, 0],
+      );
       for (let round = 0; round < 3; round++) {
         for (const [i, bytes] of pictures.entries())
           assert.deepEqual(await facesOf(three, bytes), expected[i]);

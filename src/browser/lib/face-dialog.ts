@@ -1,10 +1,11 @@
 import { certaintyOf, nameOf, type Thresholds } from '../logic/faces.js';
+import { explainOdds } from '../logic/odds.js';
 import type { ShownFace } from '../logic/tracks.js';
 import { call, sentenceOf } from './api.js';
 import { type OpenDialog, openDialog } from './dialog.js';
 import { make } from './dom.js';
 import { enrolPicture } from './enrol.js';
-import { formatDate, formatNumber, words } from './i18n.js';
+import { formatDate, formatNumber, language, words } from './i18n.js';
 import { createPersonFields } from './person-fields.js';
 import { toast } from './toast.js';
 
@@ -30,6 +31,7 @@ export function openKnownFace(
   const since = make('span', {}, words.reading);
   const pictures = make('span', {}, words.reading);
   const { distance } = identity;
+  const odds = explainOdds(identity, words, language);
   const measured = make(
     'details',
     {},
@@ -44,6 +46,7 @@ export function openKnownFace(
     nameOf(identity),
     [
       make('p', { className: 'certainty', data: { level } }, words[level], meterOf(part, words[level])),
+      ...(odds === undefined ? [] : [make('p', { className: 'odds' }, odds)]),
       rows(
         [words.group, identity.groupname ?? identity.groupid ?? ''],
         [words.userid, identity.userid ?? ''],

@@ -1,6 +1,7 @@
 import { certaintyOf, nameOf, type SeenFace, type Thresholds } from '../logic/faces.js';
+import { sayOdds } from '../logic/odds.js';
 import { make } from './dom.js';
-import { words } from './i18n.js';
+import { language, words } from './i18n.js';
 
 /** Between two announcements, so that a screen reader can finish a sentence, milliseconds. */
 const PAUSE = 2000;
@@ -61,10 +62,10 @@ function fill(button: HTMLButtonElement, { identity }: SeenFace, thresholds: Thr
   button.dataset.faceid = identity.faceid;
   const [strong, where, meter] = button.children;
   setText(strong, name === '' ? words.unknownFace : name);
-  setText(
-    where,
-    name === '' ? words.enrolHere : `${identity.groupname ?? identity.groupid ?? ''} · ${words[level]}`,
-  );
+  const group = identity.groupname ?? identity.groupid ?? '';
+  const odds = sayOdds(identity, words, language);
+  const known = [group, words[level], ...(odds === undefined ? [] : [odds])].join(' · ');
+  setText(where, name === '' ? words.enrolHere : known);
   if (!(meter instanceof HTMLMeterElement)) return;
   meter.hidden = name === '';
   meter.ariaLabel = words[level];

@@ -1,20 +1,14 @@
-import type { SeenFace } from '../logic/faces.js';
+import { type Identity, identityOf, type SeenFace } from '../logic/faces.js';
 import { createNumbering } from '../logic/tracks.js';
 import { ApiError, call } from './api.js';
 import { type Frame, type FrameLink, type LinkEvents, MAX_IN_FLIGHT } from './frame-link.js';
 
 /** A face as `POST /api/face_recognizer` answers it. */
-interface FoundFace {
-  faceid: string;
-  userid: string | null;
-  username: string | null;
-  groupid: string | null;
-  groupname: string | null;
+interface FoundFace extends Identity {
   x: number;
   y: number;
   width: number;
   height: number;
-  distance: number | null;
 }
 
 /** Wait after a refusal for want of time, milliseconds, unless the server says. */
@@ -71,11 +65,7 @@ export function createPostLink(events: LinkEvents): FrameLink {
       height: height / frame.height,
     }));
     const tracks = number(boxes);
-    return found.map(({ faceid, userid, username, groupid, groupname, distance }, i) => ({
-      track: tracks[i],
-      box: boxes[i],
-      identity: { faceid, userid, username, groupid, groupname, distance },
-    }));
+    return found.map((face, i) => ({ track: tracks[i], box: boxes[i], identity: identityOf(face) }));
   }
 
   return {

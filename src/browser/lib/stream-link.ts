@@ -1,4 +1,4 @@
-import type { Identity, Quality, SeenFace } from '../logic/faces.js';
+import { type Identity, identityOf, type Quality, type SeenFace, type Thresholds } from '../logic/faces.js';
 import { ApiError } from './api.js';
 import {
   type Frame,
@@ -21,6 +21,7 @@ interface StreamFace extends Omit<Identity, 'probability'> {
 
 type Message =
   | ({ type: 'hello' } & ServerFacts)
+  | { type: 'thresholds'; thresholds: Thresholds }
   | { type: 'frame'; frame: number; width: number; height: number; faces: StreamFace[] }
   | { type: 'skipped'; frame: number }
   | { type: 'error'; frame?: number; code: string; message: string; retryAfter?: number }
@@ -53,6 +54,7 @@ export function openStreamLink(
     let sent = 0;
     let notBefore = 0;
     let said = false;
+    let facts: ServerFacts | undefined;
     let closed = false;
 
     const link: FrameLink = {
@@ -98,8 +100,11 @@ export function openStreamLink(
     function take(message: Message): void {
       if (message.type === 'hello') {
         said = true;
-        onFacts({ pack: message.pack, thresholds: message.thresholds });
+        facts = { pack: message.pack, thresholds: message.thresholds };
+        onFacts(facts);
         resolve(link);
+      } else if (message.type === 'thresholds') {
+        if (facts) onFacts({ ...facts, thresholds: message.thresholds });
       } else if (message.type === 'frame') {
         const asked = underWay.get(message.frame);
         underWay.delete(message.frame);
@@ -124,11 +129,11 @@ export function openStreamLink(
 }
 
 function toSeen(face: StreamFace, width: number, height: number): SeenFace {
-  const { track, faceid, userid, username, groupid, groupname, distance, landmarks, quality } = face;
+  const { track, landmarks, quality } = face;
   return {
     track,
     box: { x: face.x / width, y: face.y / height, width: face.width / width, height: face.height / height },
-    identity: { faceid, userid, username, groupid, groupname, distance },
+    identity: identityOf(face),
     ...(landmarks && { landmarks: landmarks.map((value, i) => value / (i % 2 === 0 ? width : height)) }),
     ...(quality && { quality }),
   };

@@ -1,7 +1,8 @@
 import type { Box } from './geometry.js';
+import { type Odds, SURE_ODDS } from './odds.js';
 
 /** Who a face is; empty and null for an unknown one. */
-export interface Identity {
+export interface Identity extends Odds {
   /** `groupid-userid`, or '' for an unknown face. */
   faceid: string;
   userid: string | null;
@@ -10,6 +11,12 @@ export interface Identity {
   groupname: string | null;
   /** Squared L2 distance to the nearest person; null when nobody is enrolled or it was not told. */
   distance: number | null;
+}
+
+/** Who it is, out of an answer that says more; an older server tells no odds. */
+export function identityOf(face: Omit<Identity, keyof Odds> & Partial<Odds>): Identity {
+  const { faceid, userid, username, groupid, groupname, distance, odds = null, oddsAtMost = false } = face;
+  return { faceid, userid, username, groupid, groupname, distance, odds, oddsAtMost };
 }
 
 /** How fit a face is for enrolment, as the server measures it. */
@@ -62,9 +69,11 @@ export interface Certainty {
 /** The bar is full at distance 0 and a fifth full at the threshold, so that a named face never shows an empty one. */
 const PART_AT_THRESHOLD = 0.2;
 
+type Nearness = Pick<Identity, 'faceid' | 'distance' | 'odds' | 'oddsAtMost'>;
+
 /** @param thresholds undefined while they are not known yet */
 export function certaintyOf(
-  { faceid, distance }: Pick<Identity, 'faceid' | 'distance'>,
+  { faceid, distance, ...odds }: Nearness,
   thresholds: Thresholds | undefined,
 ): Certainty {
   if (faceid === '') return { level: 'unknown', part: 0 };
@@ -72,9 +81,15 @@ export function certaintyOf(
   const nearness = 1 - Math.max(0, distance) / thresholds.identical;
   const part = PART_AT_THRESHOLD + (1 - PART_AT_THRESHOLD) * nearness;
   return {
-    level: distance < thresholds.sure ? 'sure' : 'likely',
+    level: isSure(distance, odds, thresholds) ? 'sure' : 'likely',
     part: Math.max(PART_AT_THRESHOLD, Math.min(1, part)),
   };
+}
+
+/** The odds are of the moment of the answer; the distance tells where they cannot: not measured, or too few pairs. */
+function isSure(distance: number, { odds, oddsAtMost }: Odds, thresholds: Thresholds): boolean {
+  if (odds !== null && odds <= SURE_ODDS) return true;
+  return (odds === null || oddsAtMost) && distance < thresholds.sure;
 }
 
 /** The name to show: the display name, else the ID. '' for an unknown face. */

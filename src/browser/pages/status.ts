@@ -1,8 +1,9 @@
 import { ApiError, call, sentenceOf } from '../lib/api.js';
 import { createChart } from '../lib/chart.js';
 import { element, make } from '../lib/dom.js';
-import { formatNumber, words } from '../lib/i18n.js';
+import { formatNumber, language, words } from '../lib/i18n.js';
 import { openPage } from '../lib/shell.js';
+import { explainThreshold, type ThresholdMeaning } from '../logic/odds.js';
 import { formatDuration } from '../logic/series.js';
 
 /** Between two looks, milliseconds. */
@@ -16,9 +17,11 @@ interface Status {
   uptime: number;
   workers?: number;
   pack: string | { id: string; title?: string };
+  thresholds?: ThresholdMeaning;
+  offer?: { title: string; command: string };
   provider?: string;
   refusedProviders?: { provider: string; reason: string }[];
-  vision: { threads: number; queued: number; running: number; provider?: string };
+  vision: { threads: number; queued: number; running: number; provider?: string; note?: string };
   gallery: { people: number; faces: number; groups: number; index: string };
   requests?: { total: number; errors: number; perSecond: number };
   stages?: Partial<
@@ -39,27 +42,40 @@ const stages = new Map(STAGES.map((stage) => [stage, createChart(words.stages[st
 charts.append(requests.root, queue.root, ...[...stages.values()].map(({ root }) => root));
 
 function show(status: Status): void {
-  const { vision, gallery } = status;
+  const { vision, gallery, thresholds } = status;
   const title = typeof status.pack === 'string' ? status.pack : (status.pack.title ?? status.pack.id);
   const provider = status.provider ?? vision.provider ?? '–';
   const refused = status.refusedProviders ?? [];
   const entries: [string, string][] = [
     [words.model, title],
+    ...(status.offer
+      ? [[words.betterModel, words.changeOver(status.offer.title, status.offer.command)] as [string, string]]
+      : []),
     [words.provider, provider === 'cpu' ? 'CPU' : provider.toUpperCase()],
     ...refused.map(({ provider: name, reason }): [string, string] => [words.refusedProvider(name), reason]),
     [words.workers, words.workersAndThreads(status.workers ?? 1, vision.threads)],
+    ...(vision.note ? [[words.visionNote, vision.note] satisfies [string, string]] : []),
     [words.people, formatNumber(gallery.people)],
     [words.pictures, formatNumber(gallery.faces)],
     [words.groups, formatNumber(gallery.groups)],
     [words.index, gallery.index],
+    ...(thresholds
+      ? ([
+          [words.namedBelow, formatNumber(thresholds.identical, 3)],
+          [words.certainBelow, formatNumber(thresholds.sure, 3)],
+        ] as [string, string][])
+      : []),
     [words.requestsInAll, formatNumber(status.requests?.total ?? 0)],
     [words.failures, formatNumber(status.requests?.errors ?? 0)],
     [words.memory, status.memory ? `${formatNumber(status.memory.rss / 1e6)} MB` : '–'],
     [words.uptime, formatDuration(status.uptime, words.units)],
     [words.version, status.version],
   ];
+  const fact = (term: string, text: string, className = '') =>
+    make('div', { className }, make('dt', {}, term), make('dd', {}, text));
   facts.replaceChildren(
-    ...entries.map(([term, text]) => make('div', {}, make('dt', {}, term), make('dd', {}, text))),
+    ...(thresholds ? [fact(words.threshold, explainThreshold(thresholds, words, language), 'wide')] : []),
+    ...entries.map(([term, text]) => fact(term, text)),
   );
   requests.push(status.requests?.perSecond);
   queue.push(vision.queued, { value: vision.running, label: words.running });

@@ -18,12 +18,14 @@ const LISTS_FROM = 10_000;
  * @throws KaomonError SETUP when faiss is asked for and cannot be used
  */
 export function chooseIndex(
-  { INDEX, IVFFLAT, EXECUTION_PROVIDERS }: Pick<Config, 'INDEX' | 'IVFFLAT' | 'EXECUTION_PROVIDERS'>,
+  config: Pick<Config, 'INDEX' | 'IVFFLAT' | 'EXECUTION_PROVIDERS' | 'GPU_DEVICE_ID'>,
   length: number,
   note: (message: string) => void,
 ): VectorIndex {
+  const { INDEX, IVFFLAT, EXECUTION_PROVIDERS, GPU_DEVICE_ID: gpuDevice } = config;
   if (INDEX === 'exact') return createExactIndex(length);
-  const openOnnx = () => createOnnxIndex(length, { providers: EXECUTION_PROVIDERS.split(','), note });
+  const openOnnx = () =>
+    createOnnxIndex(length, { providers: EXECUTION_PROVIDERS.split(','), gpuDevice, note });
   if (INDEX === 'onnx') return openOnnx();
   const refusal = faissRefusal();
   if (!refusal) {

@@ -47,10 +47,12 @@ export function createExactIndex(length: number): VectorIndex {
     search(query, k) {
       checkVector(query, length);
       checkCount(k);
-      const { rows, distances } = nearestRows(vectors, ids.length, query, k);
-      const nearest = rows.map((row, i): Hit => ({ id: ids[row], distance: distances[i] }));
-      // Read by the caller a moment later: what was removed by then is left out.
-      return Promise.resolve().then(() => nearest.filter(({ id }) => positions.has(id)));
+      const copy = query.slice();
+      // Read when the answer is given: what was removed by then takes nobody's place.
+      return Promise.resolve().then(() => {
+        const { rows, distances } = nearestRows(vectors, ids.length, copy, k);
+        return rows.map((row, i): Hit => ({ id: ids[row], distance: distances[i] }));
+      });
     },
 
     settled: () => Promise.resolve(),

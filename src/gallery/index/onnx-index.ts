@@ -1,5 +1,5 @@
 import { createLabels, searchPastRemoved } from './labels.js';
-import { GrowingSegment, openOnnxSegment, type Segment } from './onnx-segment.js';
+import { GrowingSegment, type OpenedSegment, openOnnxSegment, type Segment } from './onnx-segment.js';
 import { checkCount, checkVector, type VectorIndex } from './vector-index.js';
 
 /** Vectors of 512 that are read on the calling thread, half a millisecond's work, before they become a segment. */
@@ -14,6 +14,8 @@ const RETRY_AFTER = 60_000;
 export interface OnnxIndexOptions {
   /** Execution providers in order of preference; the CPU is tried last whether it is named or not. */
   providers: readonly string[];
+  /** Which GPU the provider `cuda` takes: 0, the default, is the first. */
+  gpuDevice?: number;
   note?: (message: string) => void;
   growingLimit?: number;
   segmentBytes?: number;
@@ -26,7 +28,7 @@ export interface OnnxIndexOptions {
  * Takes twice the memory of the vectors on the CPU.
  */
 export function createOnnxIndex(length: number, options: OnnxIndexOptions): VectorIndex {
-  const { providers, note = () => undefined, growingLimit = GROWING_LIMIT } = options;
+  const { providers, gpuDevice = 0, note = () => undefined, growingLimit = GROWING_LIMIT } = options;
   const maxRows = Math.max(1, Math.floor((options.segmentBytes ?? SEGMENT_BYTES) / (4 * length)));
   const labels = createLabels();
   /** In ascending order of their labels; the growing one is the last. */
@@ -34,6 +36,8 @@ export function createOnnxIndex(length: number, options: OnnxIndexOptions): Vect
   let growing = new GrowingSegment(length);
   let nextLabel = 0;
   let provider = 'cpu';
+  /** Providers whose refusal was told. */
+  const told = new Set<string>();
   let upkeep: Promise<void> | undefined;
   let failedAt = -Infinity;
   let closed = false;
@@ -61,15 +65,20 @@ export function createOnnxIndex(length: number, options: OnnxIndexOptions): Vect
 
   async function rebuild({ from, to }: { from: number; to: number }): Promise<void> {
     const old = segments.slice(from, to);
-    const made: (Segment & { provider: string })[] = [];
+    const made: OpenedSegment[] = [];
     try {
-      for (const parts of portions(old, maxRows)) made.push(await openOnnxSegment(length, parts, providers));
+      for (const parts of portions(old, maxRows))
+        made.push(await openOnnxSegment(length, parts, { providers, gpuDevice }));
     } catch (error) {
       await Promise.all(made.map((segment) => segment.close()));
       throw error;
     }
     for (const segment of made) {
       provider = segment.provider;
+      for (const { provider: name, reason } of segment.refused) {
+        if (!told.has(name)) note(`The index is not searched on ${name}: ${reason.trim()}`);
+        told.add(name);
+      }
       for (const [row, label] of segment.labels.entries()) if (!labels.lives(label)) segment.remove(row);
     }
     // Nothing else changes the list before `to`; freezing a growing segment appends.

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
+import { endTurnOf, webgpuTurns } from '../../webgpu-turns.js';
 import type { FromSegment, SegmentData, ToSegment } from './onnx-thread.js';
 import { nearestRows, type Rows } from './rows.js';
 
@@ -17,6 +18,13 @@ export interface Segment {
   /** Resolves with `k` rows or fewer; removed ones may be among them while no thread serves the segment. */
   search(query: Float32Array, k: number): Promise<Rows>;
   close(): Promise<void>;
+}
+
+/** A segment that a thread serves. */
+export interface OpenedSegment extends Segment {
+  readonly provider: string;
+  /** Providers that were preferred, and why they do not serve. */
+  readonly refused: readonly { provider: string; reason: string }[];
 }
 
 /** The row of `label` in ascending `labels`, or -1. */
@@ -95,8 +103,8 @@ export class GrowingSegment implements Segment {
 export async function openOnnxSegment(
   length: number,
   parts: readonly { segment: Segment; rows: Uint32Array }[],
-  providers: readonly string[],
-): Promise<Segment & { provider: string }> {
+  place: Pick<SegmentData, 'providers' | 'gpuDevice'>,
+): Promise<OpenedSegment> {
   const count = parts.reduce((sum, { rows }) => sum + rows.length, 0);
   const labels = new Float64Array(count);
   let next = 0;
@@ -104,11 +112,13 @@ export async function openOnnxSegment(
   const vectors = new Float32Array(new SharedArrayBuffer(count * length * 4));
   const data: SegmentData = {
     length,
-    providers,
+    ...place,
+    turns: webgpuTurns,
     target: vectors.buffer,
     parts: parts.map(({ segment, rows }) => ({ vectors: segment.vectors.buffer, rows })),
   };
   const worker = new Worker(new URL('./onnx-thread.js', import.meta.url), { workerData: data });
+  const { threadId } = worker;
   const send = (message: ToSegment) => worker.postMessage(message);
   const waiting = new Map<number, (rows: Rows | undefined) => void>();
   const removed = new Uint8Array(count);
@@ -116,24 +126,27 @@ export async function openOnnxSegment(
   let asked = 0;
   let serving = true;
 
-  const provider = await new Promise<string>((resolve, reject) => {
-    worker.on('message', (message: FromSegment) => {
-      if (message.kind === 'ready') resolve(message.provider);
-      else if (message.kind === 'failed') reject(new Error(message.reason));
-      else {
-        waiting.get(message.number)?.(message);
-        waiting.delete(message.number);
-      }
-    });
-    worker.on('error', reject);
-    worker.on('exit', () => {
-      serving = false;
-      reject(new Error('The thread of a segment ended.'));
-      // What it did not answer is read here.
-      for (const give of waiting.values()) give(undefined);
-      waiting.clear();
-    });
-  });
+  const { provider, refused } = await new Promise<Pick<OpenedSegment, 'provider' | 'refused'>>(
+    (resolve, reject) => {
+      worker.on('message', (message: FromSegment) => {
+        if (message.kind === 'ready') resolve(message);
+        else if (message.kind === 'failed') reject(new Error(message.reason));
+        else {
+          waiting.get(message.number)?.(message);
+          waiting.delete(message.number);
+        }
+      });
+      worker.on('error', reject);
+      worker.on('exit', () => {
+        serving = false;
+        endTurnOf(webgpuTurns, threadId);
+        reject(new Error('The thread of a segment ended.'));
+        // What it did not answer is read here.
+        for (const give of waiting.values()) give(undefined);
+        waiting.clear();
+      });
+    },
+  );
 
   const ask = (query: Float32Array, k: number) =>
     new Promise<Rows | undefined>((resolve) => {
@@ -147,6 +160,7 @@ export async function openOnnxSegment(
     vectors,
     count,
     provider,
+    refused,
     get live() {
       return live;
     },

@@ -4,12 +4,16 @@
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { inTurn, type WebgpuTurns } from '../../webgpu-turns.js';
 import { encodeNearest } from './onnx-graph.js';
 import type { Rows } from './rows.js';
 
 export interface SegmentData {
   length: number;
   providers: readonly string[];
+  /** Which GPU, of several. */
+  gpuDevice: number;
+  turns: WebgpuTurns;
   /** Filled here, row by row of `parts`. */
   target: SharedArrayBuffer;
   parts: readonly { vectors: SharedArrayBuffer; rows: Uint32Array }[];
@@ -19,15 +23,17 @@ export type ToSegment =
   | { kind: 'remove'; rows: Uint32Array }
   | { kind: 'close' };
 export type FromSegment =
-  | { kind: 'ready'; provider: string }
+  | { kind: 'ready'; provider: string; refused: { provider: string; reason: string }[] }
   | { kind: 'failed'; reason: string }
   | ({ kind: 'found'; number: number } & Rows);
 
 const port = parentPort;
 if (!port) throw new Error('onnx-thread.ts runs in a worker thread only: see onnx-segment.ts.');
-const { length, providers, target, parts } = workerData as SegmentData;
+const { length, providers, gpuDevice, turns, target, parts } = workerData as SegmentData;
 const say = (message: FromSegment) => port.postMessage(message);
 
+/** Squared distance of a vector to itself, at most, as a share of its own length. */
+const SELF = 1e-6;
 const vectors = new Float32Array(target);
 const count = vectors.length / length;
 /** |x|², or infinity for what was removed. */
@@ -49,13 +55,27 @@ function gather(): void {
   }
 }
 
-async function search(session: InferenceSession, query: Float32Array, k: number): Promise<Rows> {
-  const scaled = query.map((value) => -2 * value);
-  const { distances, places } = await session.run({
-    query: new Tensor('float32', scaled, [1, length]),
+/** A network on the provider that runs it. */
+interface Opened {
+  session: InferenceSession;
+  provider: string;
+}
+
+/** WebGPU is for one thread of a process at a time. */
+const inItsTurn = <T>(provider: string, work: () => Promise<T>): Promise<T> =>
+  provider === 'webgpu' ? inTurn(turns, work) : work();
+
+async function search({ session, provider }: Opened, query: Float32Array, k: number): Promise<Rows> {
+  const feeds = {
+    query: new Tensor(
+      'float32',
+      query.map((value) => -2 * value),
+      [1, length],
+    ),
     offsets: new Tensor('float32', offsets, [1, count]),
     k: new Tensor('int64', BigInt64Array.of(BigInt(Math.min(k, count))), [1]),
-  });
+  };
+  const { distances, places } = await inItsTurn(provider, () => session.run(feeds));
   const found: { row: number; distance: number }[] = [];
   for (const [i, score] of (distances.data as Float32Array).entries()) {
     if (score === Infinity) break;
@@ -73,14 +93,24 @@ function distanceTo(query: Float32Array, row: number): number {
   return sum;
 }
 
-/** Opens the network on the first provider that runs it. @throws what the last one said */
-async function open(): Promise<{ session: InferenceSession; provider: string }> {
+/** Vectors find themselves, or the provider answers something else. @throws Error */
+async function check(opened: Opened): Promise<void> {
+  for (const row of new Set([0, count >> 1, count - 1])) {
+    const { distances } = await search(opened, vectors.subarray(row * length, (row + 1) * length), 1);
+    if (!(distances[0] <= SELF * Math.max(1, offsets[row])))
+      throw new Error('a vector that is in the index is not found there');
+  }
+}
+
+/** Opens the network on the first provider that runs it rightly. @throws what the last one said */
+async function open(): Promise<Opened & { refused: { provider: string; reason: string }[] }> {
   const model = encodeNearest(vectors, length);
-  const candidates = [...new Set([...providers, 'cpu'])];
-  for (const provider of candidates) {
+  const refused: { provider: string; reason: string }[] = [];
+  for (const provider of new Set([...providers, 'cpu'])) {
+    let session: InferenceSession | undefined;
     try {
-      const session = await InferenceSession.create(model, {
-        executionProviders: [provider],
+      const options: InferenceSession.SessionOptions = {
+        executionProviders: [provider === 'cuda' ? { name: 'cuda', deviceId: gpuDevice } : provider],
         intraOpNumThreads: 1,
         interOpNumThreads: 1,
         // Two nodes: nothing to optimise, and looking at the constants takes seconds.
@@ -88,36 +118,40 @@ async function open(): Promise<{ session: InferenceSession; provider: string }> 
         logSeverityLevel: 3,
         // Repacking the vectors would take their memory once more.
         extra: { session: { disable_prepacking: '1', intra_op: { allow_spinning: '0' } } },
-      });
-      await search(session, new Float32Array(length), 1);
-      return { session, provider };
+      };
+      session = await inItsTurn(provider, () => InferenceSession.create(model, options));
+      await check({ session, provider });
+      return { session, provider, refused };
     } catch (error) {
-      if (provider === candidates.at(-1)) throw error;
+      const unused = session;
+      if (unused) await inItsTurn(provider, () => unused.release());
+      if (provider === 'cpu') throw error;
+      refused.push({ provider, reason: error instanceof Error ? error.message : String(error) });
     }
   }
   throw new Error('unreachable: cpu is always tried');
 }
 
-async function answer(session: InferenceSession, message: ToSegment): Promise<void> {
+async function answer(opened: Opened, message: ToSegment): Promise<void> {
   if (message.kind === 'remove') {
     for (const row of message.rows) offsets[row] = Infinity;
   } else if (message.kind === 'search') {
     const { number, query, k } = message;
-    say({ kind: 'found', number, ...(await search(session, query, k)) });
+    say({ kind: 'found', number, ...(await search(opened, query, k)) });
   } else {
-    await session.release();
+    await inItsTurn(opened.provider, () => opened.session.release());
     port?.close();
   }
 }
 
 try {
   gather();
-  const { session, provider } = await open();
+  const { refused, ...opened } = await open();
   let last = Promise.resolve();
   port.on('message', (message: ToSegment) => {
-    last = last.then(() => answer(session, message));
+    last = last.then(() => answer(opened, message));
   });
-  say({ kind: 'ready', provider });
+  say({ kind: 'ready', provider: opened.provider, refused });
 } catch (error) {
   say({ kind: 'failed', reason: error instanceof Error ? error.message : String(error) });
   port.close();

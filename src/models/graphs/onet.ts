@@ -8,6 +8,7 @@ import {
   densePrelu,
   foldInput,
   prelu,
+  takeBlocks,
 } from './mtcnn-parts.js';
 
 /**
@@ -24,10 +25,10 @@ export function buildONet(state: NamedTensors): Uint8Array {
   const slopes = (layer: number, channels: number) => state.values(`prelu${layer}.weight`, channels);
   const wide = { size: 3, stride: 2, ceil: true };
   let x = convPreluPool(g, faces, foldInput(convWeights(state, 'conv1', 32, 3, 3)), slopes(1, 32), wide);
-  x = convPreluPool(g, x, convWeights(state, 'conv2', 64, 32, 3), slopes(2, 64), wide);
+  x = convPreluPool(g, x, takeBlocks(convWeights(state, 'conv2', 64, 32, 3)), slopes(2, 64), wide);
   const half = { size: 2, stride: 2, ceil: true };
-  x = convPreluPool(g, x, convWeights(state, 'conv3', 64, 64, 3), slopes(3, 64), half);
-  const fourth = convWeights(state, 'conv4', 128, 64, 2);
+  x = convPreluPool(g, x, takeBlocks(convWeights(state, 'conv3', 64, 64, 3)), slopes(3, 64), half);
+  const fourth = takeBlocks(convWeights(state, 'conv4', 128, 64, 2));
   x = prelu(g, g.conv(x, fourth.weight, fourth), slopes(4, 128));
 
   const dense = denseOfMap(state, 'dense5', { out: 256, channels: 128, side: 3 });

@@ -1,6 +1,6 @@
 import { GraphBuilder } from '../onnx-graph.js';
 import type { NamedTensors } from '../torch-state.js';
-import { convPreluPool, convWeights, foldInput, prelu } from './mtcnn-parts.js';
+import { convPreluPool, convWeights, foldInput, prelu, takeBlocks } from './mtcnn-parts.js';
 
 /**
  * MTCNN's proposal network (Zhang et al. 2016): looks at every window of 12 pixels, two pixels apart.
@@ -20,7 +20,7 @@ export function buildPNet(state: NamedTensors): Uint8Array {
     stride: 2,
     ceil: true,
   });
-  const second = convWeights(state, 'conv2', 16, 10, 3);
+  const second = takeBlocks(convWeights(state, 'conv2', 16, 10, 3));
   x = prelu(g, g.conv(x, second.weight, second), state.values('prelu2.weight', 16));
   const third = convWeights(state, 'conv3', 32, 16, 3);
   x = g.conv(x, third.weight, third);

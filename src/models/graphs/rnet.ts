@@ -8,6 +8,7 @@ import {
   densePrelu,
   foldInput,
   prelu,
+  takeBlocks,
 } from './mtcnn-parts.js';
 
 /**
@@ -23,8 +24,8 @@ export function buildRNet(state: NamedTensors): Uint8Array {
 
   const first = foldInput(convWeights(state, 'conv1', 28, 3, 3));
   let x = convPreluPool(g, faces, first, state.values('prelu1.weight', 28), pool);
-  x = convPreluPool(g, x, convWeights(state, 'conv2', 48, 28, 3), state.values('prelu2.weight', 48), pool);
-  const third = convWeights(state, 'conv3', 64, 48, 2);
+  x = convPreluPool(g, x, takeBlocks(convWeights(state, 'conv2', 48, 28, 3)), state.values('prelu2.weight', 48), pool);
+  const third = takeBlocks(convWeights(state, 'conv3', 64, 48, 2));
   x = prelu(g, g.conv(x, third.weight, third), state.values('prelu3.weight', 64));
 
   const dense = denseOfMap(state, 'dense4', { out: 128, channels: 64, side: 3 });

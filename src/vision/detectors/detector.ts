@@ -10,6 +10,8 @@ export interface DetectOptions {
   most?: number;
   /** Looked at between parts of the work: KaomonError CLIENT_GONE. */
   stop?: Stop;
+  /** Whether a picture without a sure face is looked at once more, in a border, for one that fills it. Default true. */
+  closeUps?: boolean;
 }
 
 /** Finds faces. One call at a time: detectors keep their buffers between calls. */

@@ -1,36 +1,12 @@
 import { clampToPicture, type PixelRect } from '../boxes.js';
 import type { Runtime } from '../ort.js';
 import { Resampler, toPlanes } from '../resample.js';
-import type { Detection, Landmarks, Picture } from '../types.js';
+import { madeFaces } from '../self-check.js';
+import type { Detection, Picture } from '../types.js';
 
 const FACE_SIDE = 112;
 /** Faces per run of the landmark network. */
 const BATCH = 16;
-
-/** The iBUG order: 36 to 41 one eye, 42 to 47 the other, 30 the nose's tip, 48 and 54 the mouth's corners. */
-const LEFT_EYE = [36, 41] as const;
-const RIGHT_EYE = [42, 47] as const;
-const NOSE_TIP = 30;
-const MOUTH_LEFT = 48;
-const MOUTH_RIGHT = 54;
-
-/**
- * The five points that every alignment needs, out of 68: eye centres, nose tip, mouth corners.
- * @param points `[x, y] * 68`
- * @returns a new array in the order of {@link Landmarks}
- */
-export function fiveOf68(points: Float32Array): Landmarks {
-  const centre = ([from, to]: readonly [number, number], axis: number) => {
-    let sum = 0;
-    for (let i = from; i <= to; i++) sum += points[i * 2 + axis];
-    return sum / (to - from + 1);
-  };
-  const at = (i: number) => [points[i * 2], points[i * 2 + 1]];
-  return Float32Array.of(
-    ...[centre(LEFT_EYE, 0), centre(LEFT_EYE, 1), centre(RIGHT_EYE, 0), centre(RIGHT_EYE, 1)],
-    ...[...at(NOSE_TIP), ...at(MOUTH_LEFT), ...at(MOUTH_RIGHT)],
-  );
-}
 
 /**
  * face-api's network of 68 landmarks, for the boxes of any detector.
@@ -42,9 +18,7 @@ export async function createLandmarks68(runtime: Runtime, file: string) {
   const faces = new Float32Array(BATCH * face);
   const bytes = new Uint8Array(face);
   const resampler = new Resampler();
-  const network = await runtime.open(file, {
-    faces: { data: faces.subarray(0, face), shape: [1, 3, FACE_SIDE, FACE_SIDE] },
-  });
+  const network = await runtime.open(file, { faces: madeFaces(FACE_SIDE) });
   return {
     /** Sets `landmarks68` of each detection whose box meets the picture. */
     async add(picture: Picture, detections: readonly Detection[]): Promise<void> {

@@ -1,10 +1,14 @@
 import { AreaTable, type Region, type SharedTable } from '../area.js';
-import type { NetworkInput, Runtime } from '../ort.js';
+import type { Runtime } from '../ort.js';
+import { madeFaces } from '../self-check.js';
+import { refuseNonsense } from '../sound.js';
 import { type Stop, throwIfStopped } from '../stop.js';
 import { sharedFloats, sharedInts, type Team } from '../team.js';
 import type { Picture } from '../types.js';
 import type { Candidates } from './mtcnn-candidates.js';
 
+/** Side of the made picture that P-Net is shown first: 15 x 15 windows. R- and O-Net are shown two faces, a batch. */
+const MADE = 40;
 /** Side of P-Net's window, pixels; its windows lie two pixels apart. */
 export const CELL = 12;
 const STRIDE = 2;
@@ -97,9 +101,9 @@ export async function openMtcnnNetworks(
   files: MtcnnFiles,
   team: Team,
 ): Promise<MtcnnNetworks> {
-  const pnet = await runtime.open(files.pnet, { image: emptyFace(CELL) }, THREADS);
-  const rnet = await runtime.open(files.rnet, { faces: emptyFace(REFINE.side) }, THREADS);
-  const onet = await runtime.open(files.onet, { faces: emptyFace(OUTPUT.side) }, THREADS);
+  const pnet = await runtime.open(files.pnet, { image: madeFaces(MADE) }, THREADS);
+  const rnet = await runtime.open(files.rnet, { faces: madeFaces(REFINE.side, 2) }, THREADS);
+  const onet = await runtime.open(files.onet, { faces: madeFaces(OUTPUT.side, 2) }, THREADS);
   const judges = { rnet: { ...REFINE, network: rnet }, onet: { ...OUTPUT, network: onet } };
   const own = new AreaTable();
   const others = new AreaTable();
@@ -134,6 +138,9 @@ export async function openMtcnnNetworks(
     const place = (pixel: number) => Math.floor(Math.fround(pixel / divisor));
     for (let i = 0; i < probability.length; i++) {
       if (probability[i] < threshold) continue;
+      let sum = probability[i];
+      for (let k = i; k < regression.length; k += probability.length) sum += regression[k];
+      if (!Number.isFinite(sum)) refuseNonsense('pnet');
       const x = (i % columns) * STRIDE;
       const y = (row + Math.floor(i / columns)) * STRIDE;
       const box = { x1: place(x + 1), y1: place(y + 1), x2: place(x + CELL), y2: place(y + CELL) };
@@ -186,6 +193,9 @@ export async function openMtcnnNetworks(
       for (let k = 0; k < 4; k++) job.verdicts[at + 1 + k] = regression[i * 4 + k];
       if (job.network === 'onet')
         for (let k = 0; k < 10; k++) job.verdicts[at + 5 + k] = landmarks[i * 10 + k];
+      let sum = 0;
+      for (let k = at; k < at + (job.network === 'onet' ? VERDICT : 5); k++) sum += job.verdicts[k];
+      if (!Number.isFinite(sum)) refuseNonsense(job.network);
     }
   });
 
@@ -274,10 +284,6 @@ function scalesOf(width: number, height: number, { minFaceSize, factor }: Scales
 /** P-Net's windows along a side: a convolution of 3, halved upwards, two convolutions of 3. */
 function windowsAlong(side: number): number {
   return Math.ceil((side - 2) / STRIDE) - 4;
-}
-
-function emptyFace(side: number): NetworkInput {
-  return { data: new Float32Array(3 * side * side), shape: [1, 3, side, side] };
 }
 
 function batchLength({ side, batch }: typeof REFINE): number {

@@ -1,11 +1,15 @@
 import { boxSize, suppress } from '../boxes.js';
 import type { Runtime } from '../ort.js';
 import { Resampler, toPlanes } from '../resample.js';
+import { madeFaces } from '../self-check.js';
+import { refuseNonsense } from '../sound.js';
 import { throwIfStopped } from '../stop.js';
 import { likeness, lookOf } from '../track.js';
 import type { Box, Detection, KnownFace, Landmarks, Picture } from '../types.js';
+import { GREY } from './bordered.js';
 import { type Detector, type DetectOptions, largestFirst } from './detector.js';
-import { createLandmarks68, fiveOf68 } from './landmarks.js';
+import { fiveOf68 } from '../five-of-68.js';
+import { createLandmarks68 } from './landmarks.js';
 
 const SIDE = 512;
 /** A looser threshold than face-api's 0.5: half of the blurred faces of a camera lie between. */
@@ -14,7 +18,6 @@ const MIN_PROBABILITY = 0.4;
 const MAX_OVERLAP = 0.5;
 /** Grey border for close-ups, a share of the width on each side (see docs/thresholds.md). */
 const BORDER = 0.7;
-const GREY = 128;
 /** More than this from one frame to the next is no movement of a face: times its size, and radii of its landmarks. */
 const MAX_GROWTH = 1.4;
 const MAX_JUMP = 1.5;
@@ -40,7 +43,7 @@ export async function createSsdDetector(
   files: { ssd: string; landmarks: string },
 ): Promise<Detector> {
   const image = new Float32Array(3 * SIDE * SIDE);
-  const ssd = await runtime.open(files.ssd, { image: { data: image, shape: [1, 3, SIDE, SIDE] } });
+  const ssd = await runtime.open(files.ssd, { image: madeFaces(SIDE) });
   const landmarks = await createLandmarks68(runtime, files.landmarks);
   const resampler = new Resampler();
   const bytes = new Uint8Array(3 * SIDE * SIDE);
@@ -74,7 +77,8 @@ export async function createSsdDetector(
   return {
     async detect(picture, options = {}) {
       let detections = await pass(picture, 0, options);
-      if (detections.length === 0) detections = await pass(picture, BORDER, options);
+      if (detections.length === 0 && options.closeUps !== false)
+        detections = await pass(picture, BORDER, options);
       detections.sort(largestFirst);
       throwIfStopped(options.stop);
       await landmarks.add(picture, detections.slice(0, options.most));
@@ -147,11 +151,13 @@ function candidates(
     Math.min(limit, Math.max(0, (value * SIDE - offset) / scale));
   for (let i = 0; i < scores.length; i++) {
     if (scores[i] < minProbability) continue;
+    const [y1, x1, y2, x2] = boxes.subarray(i * 4, i * 4 + 4);
+    if (!Number.isFinite(scores[i] + y1 + x1 + y2 + x2)) refuseNonsense('ssd');
     const box: Box = {
-      x1: unplace(boxes[i * 4 + 1], left, picture.width),
-      y1: unplace(boxes[i * 4], top, picture.height),
-      x2: unplace(boxes[i * 4 + 3], left, picture.width),
-      y2: unplace(boxes[i * 4 + 2], top, picture.height),
+      x1: unplace(x1, left, picture.width),
+      y1: unplace(y1, top, picture.height),
+      x2: unplace(x2, left, picture.width),
+      y2: unplace(y2, top, picture.height),
     };
     if (box.x2 - box.x1 >= 1 && box.y2 - box.y1 >= 1) {
       found.push({ box, probability: scores[i], landmarks: undefined });

@@ -22,6 +22,8 @@ const IDENTITY = {
   groupid: 'g',
   groupname: 'G',
   distance: 0.2,
+  odds: null,
+  oddsAtMost: false,
 };
 
 describe('how sure', () => {
@@ -29,7 +31,7 @@ describe('how sure', () => {
   it('is a word and a part that grows with nearness', () => {
     assert.equal(certaintyOf({ ...IDENTITY, distance: 0.1 }, thresholds).level, 'sure');
     assert.equal(certaintyOf({ ...IDENTITY, distance: 0.3 }, thresholds).level, 'likely');
-    assert.equal(certaintyOf({ faceid: '', distance: 0.9 }, thresholds).level, 'unknown');
+    assert.equal(certaintyOf({ ...IDENTITY, faceid: '', distance: 0.9 }, thresholds).level, 'unknown');
     const parts = [0, 0.1, 0.3, 0.49].map(
       (distance) => certaintyOf({ ...IDENTITY, distance }, thresholds).part,
     );

@@ -3,7 +3,16 @@ import { describe, it } from 'node:test';
 import type { SeenFace } from '../../../src/browser/logic/faces.js';
 import { createNumbering, createTracks } from '../../../src/browser/logic/tracks.js';
 
-const IDENTITY = { faceid: '', userid: null, username: null, groupid: null, groupname: null, distance: null };
+const IDENTITY = {
+  faceid: '',
+  userid: null,
+  username: null,
+  groupid: null,
+  groupname: null,
+  distance: null,
+  odds: null,
+  oddsAtMost: false,
+};
 
 const seen = (track: number, x: number, landmarks?: number[]): SeenFace => ({
   track,

@@ -1,5 +1,6 @@
 import type { AddressInfo } from 'node:net';
 import type { TestContext } from 'node:test';
+import type { AppDeps } from '../../../src/app.js';
 import type { Config } from '../../../src/config.js';
 import type { Gallery } from '../../../src/gallery/types.js';
 import { iou } from '../../../src/vision/boxes.js';
@@ -38,11 +39,18 @@ export interface AppSite {
   stop(): Promise<void>;
 }
 
+export interface SiteOptions {
+  port?: number;
+  settings?: Partial<Config>;
+  /** Of the app: another pack. */
+  deps?: Partial<AppDeps>;
+}
+
 export async function openAppSite(
   t: Pick<TestContext, 'after'>,
-  { port = 0, settings = {} }: { port?: number; settings?: Partial<Config> } = {},
+  { port = 0, settings = {}, deps = {} }: SiteOptions = {},
 ): Promise<AppSite> {
-  const { app, vision, gallery } = await testApp(t, settings);
+  const { app, vision, gallery } = await testApp(t, settings, deps);
   const crops = new Map<Portrait, Buffer>();
   const site: AppSite = {
     ...{ url: '', port: 0, vision, gallery, found: [], delay: 0 },

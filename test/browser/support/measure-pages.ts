@@ -1,14 +1,14 @@
 /**
- * Measures what a page feels like, with a moving face of the reference data before the camera and the networks of
+ * Measures what a page feels like, with a moving face of the photographs of face-api before the camera and the networks of
  * `npm run bench`: `node dist/test/browser/support/measure-pages.js`. Browser and server share this machine's cores.
  */
 import path from 'node:path';
 import type { Page } from 'playwright-core';
+import { composeFrame } from '../../../src/bench/frames.js';
 import { QUICK } from '../../../src/bench/effort.js';
 import { benchPack } from '../../../src/bench/pack.js';
 import { galleryOf, startServer } from '../../../src/bench/server.js';
 import { PROJECT_ROOT } from '../../../src/root.js';
-import { shared } from '../../support/shared.js';
 import { LAPTOP, openBrowser, openTab } from './browser.js';
 
 const STARTS = 5;
@@ -46,7 +46,7 @@ try {
   const server = await startServer(await galleryOf(QUICK.people, pack, context));
   t.after(() => server.end());
   const browser = await openBrowser(t, {
-    picture: shared('images', 'frames', 'paul_rudd.jpg'),
+    picture: await composeFrame('1 face'),
     shifts: SWAY,
   });
   const starts: { usable: number; answered: number }[] = [];

@@ -1,6 +1,6 @@
 import { after, before } from 'node:test';
 import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core';
-import { type AppSite, enrolByVector, openAppSite } from './app-site.js';
+import { type AppSite, enrolByVector, openAppSite, type SiteOptions } from './app-site.js';
 import { LAPTOP, openBrowser, openTab, PHONE, type Visit } from './browser.js';
 import { drawScene, PORTRAITS } from './portrait.js';
 
@@ -29,7 +29,7 @@ export type Visitor = (
 ) => Promise<Visit & { site: AppSite }>;
 
 /** A browser for the tests of a suite; to be called in it. @returns opens a server for a test, with Ken enrolled, and a tab */
-export function browserForSuite(): Visitor {
+export function browserForSuite(deps: SiteOptions['deps'] = {}): Visitor {
   /** What was opened is closed latest first. */
   const jobs: (() => unknown)[] = [];
   const suite = { after: (job: () => unknown) => void jobs.push(job) };
@@ -43,7 +43,7 @@ export function browserForSuite(): Visitor {
   });
 
   return async (t, path, options = {}, prepare) => {
-    const site = await openAppSite(t, { settings: { KEEP_FACES: true } });
+    const site = await openAppSite(t, { settings: { KEEP_FACES: true }, deps });
     await enrolByVector(site, {
       userid: 'ken',
       username: 'Ken Mori',

@@ -305,4 +305,14 @@ describe('Refusals of the CompreFace surface', () => {
     const file = `data:image/jpeg;base64,${(await scene('ann')).toString('base64')}`;
     assert.equal((await app.inject({ method: 'POST', url: RECOGNISE, payload: { file } })).statusCode, 200);
   });
+
+  it('take base64 with line breaks, tabs and the alphabet for addresses, and refuse spaces alone', async (t) => {
+    const { app } = await compreFaceApp(t);
+    const coded = (await scene('ann')).toString('base64url').replace(/.{76}/g, '$&\r\n\t');
+    const status = async (file: string) =>
+      (await app.inject({ method: 'POST', url: RECOGNISE, payload: { file } })).statusCode;
+    assert.equal(await status(`DATA:image/jpeg;base64,${coded}`), 200);
+    // 200 kB of them held everybody up for 39 s.
+    assert.equal(await status(' '.repeat(4_000_000)), 400);
+  });
 });

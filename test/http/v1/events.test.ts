@@ -89,6 +89,7 @@ describe('sightings', () => {
       person,
       face: { id: 'f', faceid: 'g-a', enrolledAt: '', automatic: false, hasPicture: false },
       distance: 0.1,
+      odds: undefined,
     };
     const end = sightings.subscribe(({ at }) => seen.push(at));
     for (now of [0, 5000, 9999, 10_000, 12_000]) sightings.announce([{ match }, { match: undefined }]);

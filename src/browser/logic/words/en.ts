@@ -88,6 +88,16 @@ export const EN = {
   drawsPerSecond: 'Drawn',
   namedBelow: 'Named below',
   certainBelow: 'Certain below',
+  odds: {
+    oneIn: (n: string) => `1 in ${n} strangers`,
+    fewer: (n: string) => `fewer than 1 in ${n} strangers`,
+    often: (n: string) => `more than 1 in ${n} strangers`,
+  },
+  oddsExplained: {
+    oneIn: (n: string) => `1 in ${n} strangers looks as much like somebody enrolled here.`,
+    fewer: (n: string) => `Fewer than 1 in ${n} strangers look as much like somebody enrolled here.`,
+    often: (n: string) => `More than 1 in ${n} strangers look as much like somebody enrolled here.`,
+  },
   otherPersonTitle: 'Already enrolled',
   otherPerson: 'This face is enrolled under another person. Enrol it here as well?',
   otherPersonNamed: (name: string) => `This face is enrolled as ${name}. Enrol it here as well?`,
@@ -183,12 +193,26 @@ export const EN = {
   undo: 'Undo',
 
   // Status
+  betterModel: 'Better model',
+  changeOver: (title: string, command: string) =>
+    `${title}. Everyone stays with the present one until you run: ${command}. It takes the pictures that were kept (KEEP_FACES); people without one must be enrolled again.`,
   provider: 'Runs on',
   refusedProvider: (name: string) => `Not on ${name}`,
+  visionNote: 'Vision threads',
   workers: 'Workers',
   workersAndThreads: (workers: number, threads: number) =>
     `${workers}, ${threads === 1 ? '1 vision thread' : `${threads} vision threads`} each`,
   index: 'Search',
+  threshold: 'Strangers given a name',
+  sentenceSpace: ' ',
+  thresholdMeans: (named: string, of: string, faces: number, enrolled: string) =>
+    `Of ${of} strangers at most ${named} ${named === '1' ? 'is' : 'are'} given a name, ` +
+    `with ${faces === 1 ? '1 face' : `${enrolled} faces`} enrolled.`,
+  thresholdNobody: 'Nobody is enrolled, so nobody is given a name.',
+  thresholdFixed: 'IDENTICAL_DISTANCE fixes the threshold.',
+  thresholdLimit: 'With few faces the threshold is no looser than that.',
+  thresholdBeyond: (pairs: string) => `The ${pairs} pairs that were measured cannot tell of fewer.`,
+  thresholdNotMeasured: 'The threshold is fixed, and how many it names was not measured for this model.',
   requests: 'Requests',
   requestsInAll: 'Requests in all',
   failures: 'Failed',

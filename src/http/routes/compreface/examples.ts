@@ -54,6 +54,7 @@ export function exampleRoutes(app: App, context: CompreFaceContext): void {
         quality: true,
         crops: keepFaces,
         ...onBehalfOf(request),
+        views: true,
         ...(minProbability !== undefined && { minProbability }),
       });
       const chosen = chooseFace(faces, limits.minSize);

@@ -1,6 +1,7 @@
 import type { Gallery } from '../../../gallery/types.js';
 import type { EnrolLimits } from '../../../recognition/enrol.js';
 import type { ReadyPack } from '../../../models/types.js';
+import type { Decision } from '../../../recognition/decision.js';
 import type { Sightings } from '../../../recognition/sightings.js';
 import type { VisionPool } from '../../../vision/types.js';
 import type { App } from '../../app-type.js';
@@ -20,8 +21,8 @@ export interface CompreFaceDeps {
   pack: ReadyPack;
   /** Told of who was recognised. */
   sightings: Pick<Sightings, 'announce'>;
-  /** Below this squared L2 distance a subject counts as recognised; what callers are answered does not depend on it. */
-  identical: number;
+  /** Says whether a subject counts as recognised; what callers are answered does not depend on it. */
+  decision: Pick<Decision, 'threshold' | 'odds'>;
   /** The collection of callers whose key is not tied to one group. */
   group: string;
   /** Of one picture, bytes. */

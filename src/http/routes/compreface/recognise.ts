@@ -29,7 +29,7 @@ const Subjects = Type.Array(Type.Object({ subject: Type.String(), similarity: Si
 
 /** `recognize`, by picture and by embeddings, and the detection service. */
 export function recogniseRoutes(app: App, context: CompreFaceContext): void {
-  const { collections, gallery, vision, pack, group, maxUploadBytes, similarity, sightings, identical } =
+  const { collections, gallery, vision, pack, group, maxUploadBytes, similarity, sightings, decision } =
     context;
   const takesPicture = {
     bodyLimit: bodyLimitOf(1, maxUploadBytes),
@@ -39,9 +39,12 @@ export function recogniseRoutes(app: App, context: CompreFaceContext): void {
   /** The nearest subjects of a collection, however far: the caller judges by the similarity. */
   async function nearestSubjects(groupid: string, vector: Float32Array, count: number) {
     const names = collections.namesOf(groupid);
-    const matches = await gallery.nearest(vector, count, { groups: new Set([groupid]) });
+    const groups = new Set([groupid]);
+    const matches = await gallery.nearest(vector, count, { groups });
     const nearest = matches.at(0);
-    sightings.announce([{ match: nearest && nearest.distance < identical ? nearest : undefined }]);
+    if (nearest && nearest.distance < decision.threshold(groups)) {
+      sightings.announce([{ match: { ...nearest, odds: decision.odds(nearest.distance, groups) } }]);
+    }
     return matches.map(({ person, distance }) => ({
       subject: names.nameOf(person),
       similarity: similarity(distance),

@@ -121,7 +121,9 @@ export function verifyRoutes(app: App, context: CompreFaceContext): void {
       const largest = toAnalyzeOptions({ ...query, limit: 1 }, true, request);
       const source = await vision.analyze(body.source_image, largest);
       const [face] = requireFaces(source, 'the source image');
-      const target = await vision.analyze(body.target_image, toAnalyzeOptions(query, true, request));
+      // The target stands for what is enrolled: it is looked at as such.
+      const asked = { ...toAnalyzeOptions(query, true, request), views: true };
+      const target = await vision.analyze(body.target_image, asked);
       tellOf(reply, target);
       const matches = requireFaces(target, 'the target image').map((other) => ({
         ...describeFace(other, query, target.times),

@@ -1,12 +1,13 @@
 import { Type, type Static } from 'typebox';
 import type { Gallery } from '../../../gallery/types.js';
 import type { DetectLog } from '../../../recognition/detect-log.js';
+import { tellOdds } from '../../../recognition/odds.js';
 import type { Recogniser, Recognition, RecognisedFace } from '../../../recognition/recognise.js';
 import type { App } from '../../app-type.js';
 import { formLimit, readForm } from '../../form.js';
 import { OutcomeSchema } from '../../maiface.js';
 import { onBehalfOf } from '../../on-behalf.js';
-import { BytesSchema, errorsOf, Nullable } from '../../schemas.js';
+import { BytesSchema, errorsOf, Nullable, oddsFields } from '../../schemas.js';
 import { tellOf } from '../../server-timing.js';
 
 const pixels = Type.Integer({ minimum: 0, description: 'Pixels of the posted picture, upright.' });
@@ -30,10 +31,12 @@ const FoundFaceSchema = Type.Object({
       description: 'Ours: squared L2 distance to the nearest person.',
     }),
   ),
+  ...oddsFields,
 });
 const EXAMPLE = {
   ...{ result: 'detect', faceid: 'staff-ada', userid: 'ada', username: 'Ada' },
   ...{ groupid: 'staff', groupname: 'Staff', probability: 91.3, distance: 0.087 },
+  ...{ odds: 38.4, oddsAtMost: false },
   ...{ x: 212, y: 80, width: 96, height: 122 },
 };
 type FoundFace = Static<typeof FoundFaceSchema>;
@@ -110,6 +113,7 @@ function describe(
     width: clamp(face.box.x2, picture.width) - left,
     height: clamp(face.box.y2, picture.height) - top,
     distance,
+    ...tellOdds(nearest?.odds),
   };
 }
 

@@ -63,7 +63,7 @@ export function v1EventRoutes(app: App, { gallery, sightings, maxListeners, shar
         description:
           'Server-sent events: `enrolled`, `deleted`, `recognised` (a person once in ten seconds), `created`, ' +
           '`updated`, `moved`, `merged`, `face-deleted`, `group-created`, `group-updated`, `group-deleted`. The data ' +
-          'is JSON: `at`, `groupid`, and where they apply `faceid`, `from`, `face`, `userid`, `username`, `distance`. ' +
+          'is JSON: `at`, `groupid`, and where they apply `faceid`, `from`, `face`, `userid`, `username`, `distance`, `odds`, `oddsAtMost`. ' +
           'What happens while nobody is connected is not sent later.',
         tags: ['events'],
         produces: ['text/event-stream'],

@@ -1,7 +1,9 @@
 import { Type, type Static } from 'typebox';
-import type { Gallery, Match } from '../../../gallery/types.js';
+import type { Gallery } from '../../../gallery/types.js';
+import { tellOdds } from '../../../recognition/odds.js';
+import type { RatedMatch } from '../../../recognition/recognise.js';
 import type { AnalysedFace } from '../../../vision/types.js';
-import { DistanceSchema, Nullable } from '../../schemas.js';
+import { DistanceSchema, Nullable, oddsFields } from '../../schemas.js';
 
 const pixel = Type.Number({ description: 'Pixels of the upright picture.' });
 const angle = Type.Number({ minimum: -180, maximum: 180, description: 'Degrees, estimated.' });
@@ -46,6 +48,7 @@ const MatchSchema = Type.Object({
   username: Type.String(),
   groupname: Type.String(),
   distance: DistanceSchema,
+  ...oddsFields,
   face: Type.String({ description: "The nearest of the person's pictures: its ID." }),
 });
 
@@ -65,7 +68,7 @@ const exampleFace = {
 };
 const exampleMatch = {
   ...{ faceid: 'staff-ada', groupid: 'staff', userid: 'ada', username: 'Ada', groupname: 'Staff' },
-  ...{ distance: 0.0871, face: 'staff-ada_20260131_090000_m0a1b2c3d4e' },
+  ...{ distance: 0.0871, odds: 38.4, oddsAtMost: false, face: 'staff-ada_20260131_090000_m0a1b2c3d4e' },
 };
 const quality = { size: 96.2, sharpness: 44.1, brightness: 121.3, yaw: -2.4, pitch: 6.3, roll: -0.5 };
 const times = { queue: 0.1, decode: 4.2, detect: 38.5, embed: 41.9 };
@@ -82,7 +85,8 @@ export const EXAMPLES = {
     faces: [{ ...exampleFace, embedding: [0.0312, -0.0551, 0.0107] }],
   },
   verification: {
-    ...{ same: true, distance: 0.0871, threshold: 0.49, times: { ...times, search: 0.1 } },
+    ...{ same: true, distance: 0.0871, threshold: 0.49, falseMatchRate: 3.1e-6, falseMatchRateAtMost: false },
+    ...{ times: { ...times, search: 0.1 } },
     probe: { width: 640, height: 480, face: exampleFace },
     against: null,
     person: { faceid: 'staff-ada', username: 'Ada', face: exampleMatch.face },
@@ -133,16 +137,17 @@ export function toFace(face: AnalysedFace, { ageGender = false } = {}): Static<t
 }
 
 /** Matches as they are answered. */
-export function toMatches(matches: readonly Match[], gallery: Pick<Gallery, 'groups'>) {
+export function toMatches(matches: readonly RatedMatch[], gallery: Pick<Gallery, 'groups'>) {
   if (matches.length === 0) return [];
   const names = new Map(gallery.groups().map(({ groupid, groupname }) => [groupid, groupname]));
-  return matches.map(({ person: { faceid, groupid, userid, username }, face, distance }) => ({
+  return matches.map(({ person: { faceid, groupid, userid, username }, face, distance, odds }) => ({
     faceid,
     groupid,
     userid,
     username,
     groupname: names.get(groupid) ?? groupid,
     distance: round(Math.max(0, distance), 6),
+    ...tellOdds(odds),
     face: face.id,
   }));
 }

@@ -2,13 +2,13 @@ import { Type } from 'typebox';
 import type { EventState } from '../../../gallery/open.js';
 import type { Gallery } from '../../../gallery/types.js';
 import type { ReadyPack } from '../../../models/types.js';
+import type { Decision } from '../../../recognition/decision.js';
 import type { VisionPool } from '../../../vision/types.js';
 import { VERSION } from '../../../version.js';
 import type { App } from '../../app-type.js';
-import { ErrorSchema, errorsOf } from '../../schemas.js';
+import { ErrorSchema, errorsOf, ThresholdsSchema } from '../../schemas.js';
 
 const count = Type.Integer({ minimum: 0 });
-const distance = Type.Number({ minimum: 0, maximum: 4 });
 
 const HealthSchema = Type.Object({
   status: Type.Enum(['ok', 'unavailable']),
@@ -24,12 +24,7 @@ const HealthSchema = Type.Object({
       precision: Type.String({ description: 'Numbers that the embedder computes in.' }),
     }),
   ),
-  thresholds: Type.Optional(
-    Type.Object(
-      { identical: distance, sure: distance },
-      { description: 'Squared L2 distances: a face is named below `identical`.' },
-    ),
-  ),
+  thresholds: Type.Optional(ThresholdsSchema),
   vision: Type.Optional(
     Type.Object({
       threads: count,
@@ -37,6 +32,9 @@ const HealthSchema = Type.Object({
       running: count,
       provider: Type.String(),
       refusedProviders: Type.Array(Type.Object({ provider: Type.String(), reason: Type.String() })),
+      note: Type.Optional(
+        Type.String({ description: 'How the settings were followed, where it is not plain.' }),
+      ),
     }),
   ),
   gallery: Type.Optional(
@@ -70,8 +68,7 @@ export interface HealthDeps {
   vision: Pick<VisionPool, 'info'>;
   gallery: Pick<Gallery, 'info'>;
   pack: ReadyPack;
-  /** The threshold in force, which a setting may change. */
-  identical: number;
+  decision: Pick<Decision, 'meaning'>;
   events?: EventState;
 }
 
@@ -79,7 +76,7 @@ export interface HealthDeps {
  * `GET /api/v1/health`: whether this worker can work (503 when it cannot) and, for callers with a key, what it is made
  * of.
  */
-export function healthRoutes(app: App, { vision, gallery, pack, identical, events }: HealthDeps): void {
+export function healthRoutes(app: App, { vision, gallery, pack, decision, events }: HealthDeps): void {
   app.get(
     '/api/v1/health',
     {
@@ -92,7 +89,7 @@ export function healthRoutes(app: App, { vision, gallery, pack, identical, event
       },
     },
     ({ caller }, reply) => {
-      const { id, title, licence, detector, embedder, thresholds } = pack;
+      const { id, title, licence, detector, embedder } = pack;
       const state = vision.info();
       const followed = events?.info();
       const able = state.threads > 0;
@@ -107,7 +104,7 @@ export function healthRoutes(app: App, { vision, gallery, pack, identical, event
           ...{ id, title, licence, detector: detector.kind },
           ...{ embedder: embedder.name, precision: embedder.precision ?? 'float32' },
         },
-        thresholds: { identical, sure: Math.min(thresholds.sure, identical) },
+        thresholds: decision.meaning(caller.groups),
         vision: state,
         gallery: gallery.info(),
         ...(followed && { events: followed }),

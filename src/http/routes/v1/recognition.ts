@@ -48,7 +48,8 @@ const RecogniseQuery = Type.Object(
       Type.Number({
         minimum: 0,
         maximum: 4,
-        description: 'A face is named below this squared L2 distance. Default: the server says (health).',
+        description:
+          'A face is named below this squared L2 distance. Default: the one in force for the groups searched. The odds do not hang on it.',
       }),
     ),
     groups: Type.Optional(

@@ -3,11 +3,12 @@ import sharp from 'sharp';
 import type { Gallery } from '../../../gallery/types.js';
 import { type Metrics, STAGES } from '../../../metrics/metrics.js';
 import type { ReadyPack } from '../../../models/types.js';
+import type { Decision } from '../../../recognition/decision.js';
 import { VERSION } from '../../../version.js';
 import type { VisionPool } from '../../../vision/types.js';
 import type { App } from '../../app-type.js';
 import { onBehalfOf } from '../../on-behalf.js';
-import { ErrorSchema, errorsOf, Nullable } from '../../schemas.js';
+import { ErrorSchema, errorsOf, Nullable, ThresholdsSchema } from '../../schemas.js';
 
 const tags = ['server'];
 const count = Type.Integer({ minimum: 0 });
@@ -20,9 +21,26 @@ const StatusSchema = Type.Object({
   pid: count,
   workers: Type.Integer({ minimum: 1 }),
   pack: Type.String(),
+  thresholds: ThresholdsSchema,
+  offer: Type.Optional(
+    Type.Object(
+      { pack: Type.String(), title: Type.String(), command: Type.String() },
+      {
+        description:
+          'A better pack that this machine has, while people are enrolled with another one. The command makes its gallery from the pictures that were kept; whoever has none is enrolled again.',
+      },
+    ),
+  ),
   provider: Type.String(),
   refusedProviders: Type.Array(Type.Object({ provider: Type.String(), reason: Type.String() })),
-  vision: Type.Object({ threads: count, queued: count, running: count }),
+  vision: Type.Object({
+    threads: count,
+    queued: count,
+    running: count,
+    note: Type.Optional(
+      Type.String({ description: 'How the settings were followed, where it is not plain.' }),
+    ),
+  }),
   gallery: Type.Record(Type.String(), Type.Unknown(), { description: 'As in /api/v1/health.' }),
   requests: Type.Object({ total: count, errors: count, perSecond: Type.Number({ minimum: 0 }) }),
   stages: Type.Object(Object.fromEntries(STAGES.map((stage) => [stage, StageSchema])), {
@@ -45,7 +63,8 @@ const SelfTestSchema = Type.Object({
 export interface StatusDeps {
   vision: Pick<VisionPool, 'info' | 'analyze'>;
   gallery: Pick<Gallery, 'info'>;
-  pack: Pick<ReadyPack, 'id'>;
+  decision: Pick<Decision, 'meaning'>;
+  pack: Pick<ReadyPack, 'id' | 'offer'>;
   metrics: Metrics;
   workers: number;
   events?: { info: () => { behind: number } };
@@ -53,7 +72,7 @@ export interface StatusDeps {
 
 /** `GET /api/v1/live`, `/ready`, `/selftest` and `/status`. */
 export function statusRoutes(app: App, deps: StatusDeps): void {
-  const { vision, gallery, pack, metrics, workers, events } = deps;
+  const { vision, gallery, pack, decision, metrics, workers, events } = deps;
 
   app.get(
     '/api/v1/live',
@@ -119,17 +138,19 @@ export function statusRoutes(app: App, deps: StatusDeps): void {
         response: { 200: StatusSchema, ...errorsOf(ErrorSchema, 500) },
       },
     },
-    () => {
-      const { provider, refusedProviders, threads, queued, running } = vision.info();
+    ({ caller }) => {
+      const { provider, refusedProviders, threads, queued, running, note } = vision.info();
       return {
         version: VERSION,
         uptime: Math.round(process.uptime()),
         pid: process.pid,
         workers,
         pack: pack.id,
+        thresholds: decision.meaning(caller.groups),
+        ...(pack.offer && { offer: { ...pack.offer } }),
         provider,
         refusedProviders,
-        vision: { threads, queued, running },
+        vision: { threads, queued, running, ...(note && { note }) },
         gallery: { ...gallery.info() },
         requests: metrics.requests(),
         stages: metrics.stages(),

@@ -4,6 +4,7 @@ import { KaomonError } from '../../../errors.js';
 import type { Gallery } from '../../../gallery/types.js';
 import type { ReadyPack } from '../../../models/types.js';
 import type { AutoEnroller } from '../../../recognition/auto-enrol.js';
+import type { Decision } from '../../../recognition/decision.js';
 import type { Sightings } from '../../../recognition/sightings.js';
 import { MAX_IN_FLIGHT, MAX_TEXT_BYTES, PROTOCOL, type ServerMessage } from '../../../stream/protocol.js';
 import { createStreamSession } from '../../../stream/session.js';
@@ -29,8 +30,7 @@ export interface StreamDeps {
   gallery: Pick<Gallery, 'nearest' | 'groups' | 'person'>;
   sightings: Pick<Sightings, 'announce'>;
   pack: ReadyPack;
-  /** The threshold in force, which a setting may change. */
-  identical: number;
+  decision: Decision;
   maxUploadBytes: number;
   minFaceSize: number;
   /** Connections at a time, and the part of them that one caller may have, 0 to 1. */
@@ -49,13 +49,12 @@ export interface StreamDeps {
 
 /** `GET /api/v1/stream`: frames in, faces out over one WebSocket. The messages: docs/stream.md. */
 export function streamRoutes(app: App, deps: StreamDeps): void {
-  const { pack, identical, silence = SILENCE } = deps;
+  const { pack, decision, silence = SILENCE } = deps;
   const streams = createShares({
     ...{ total: deps.maxStreams, share: deps.share, retryAfter: 5 },
     full: `${deps.maxStreams} streams are open, which is all there may be`,
     mine: 'This caller has as many streams open as one may have',
   });
-  const thresholds = { identical, sure: Math.min(pack.thresholds.sure, identical) };
 
   app.route({
     method: 'GET',
@@ -105,7 +104,7 @@ export function streamRoutes(app: App, deps: StreamDeps): void {
     }
 
     const session = createStreamSession({
-      ...{ vision: deps.vision, gallery: deps.gallery, thresholds },
+      ...{ vision: deps.vision, gallery: deps.gallery, decision },
       maxFrameBytes: deps.maxUploadBytes,
       minFaceSize: deps.minFaceSize,
       groups: request.caller.groups,
@@ -142,6 +141,7 @@ export function streamRoutes(app: App, deps: StreamDeps): void {
     });
 
     const { id, title } = pack;
+    const thresholds = decision.meaning(request.caller.groups);
     send({ type: 'hello', protocol: PROTOCOL, pack: { id, title }, thresholds, maxInFlight: MAX_IN_FLIGHT });
   }
 }

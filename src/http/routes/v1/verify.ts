@@ -55,6 +55,17 @@ const VerificationSchema = Type.Object(
     same: Type.Boolean({ description: 'The distance is below the threshold.' }),
     distance: DistanceSchema,
     threshold: DistanceSchema,
+    falseMatchRate: Nullable(
+      Type.Number({
+        minimum: 0,
+        maximum: 1,
+        description:
+          'FMR at the distance: of pairs of two people such a part lies as near. Of this one comparison, whoever is enrolled; null: nobody measured this pack.',
+      }),
+    ),
+    falseMatchRateAtMost: Type.Boolean({
+      description: "So much or less: the pack's measured pairs can tell no more.",
+    }),
     probe: { ...SeenSchema, description: 'The face of the picture; null for a vector.' },
     against: SeenSchema,
     person: Nullable(
@@ -89,7 +100,14 @@ export function v1VerifyRoutes(app: App, { verifier, maxUploadBytes }: VerifyDep
         tags: ['recognition'],
         querystring: Type.Object(
           {
-            threshold: Type.Optional(Type.Number({ minimum: 0, maximum: 4, description: 'Squared L2.' })),
+            threshold: Type.Optional(
+              Type.Number({
+                minimum: 0,
+                maximum: 4,
+                description:
+                  'Squared L2. Default: `thresholds.pair` of health, which does not hang on the gallery.',
+              }),
+            ),
           },
           strict,
         ),
@@ -115,6 +133,8 @@ export function v1VerifyRoutes(app: App, { verifier, maxUploadBytes }: VerifyDep
         same: result.same,
         distance: Math.max(0, result.distance),
         threshold: result.threshold,
+        falseMatchRate: result.falseMatchRate ?? null,
+        falseMatchRateAtMost: result.falseMatchRateAtMost,
         probe: describe(result.probe),
         against: describe(result.against),
         person: match

@@ -1,0 +1,37 @@
+/** What is enrolled is compared for years: a vector without a direction would be near to everybody, or to nobody. */
+import { checkVector } from './index/vector-index.js';
+
+/** How far an embedding's length may be from 1: more than float32 rounds away, less than shifts any distance. */
+const UNIT = 1e-3;
+/** As it is written to a file and read again. */
+const EXACT = 1e-5;
+/** A vector that is shorter has no direction that means anything. */
+const NOTHING = 1e-6;
+
+/** @throws RangeError when it is not of unit length, or holds what is no number */
+export function checkEmbedding(vector: Float32Array, length = vector.length): void {
+  checkVector(vector, length);
+  const norm = lengthOf(vector);
+  if (Math.abs(norm - 1) > UNIT)
+    throw new RangeError(`An embedding has the length 1, not ${norm.toPrecision(3)}.`);
+}
+
+/**
+ * A vector that came from a file, an archive or another program as an embedding.
+ * @param length numbers in an embedding of the pack
+ * @returns of unit length: the vector itself where it is, else a copy
+ * @throws RangeError that says why it is none
+ */
+export function toEmbedding(vector: Float32Array, length: number): Float32Array {
+  if (vector.length !== length)
+    throw new RangeError(`it holds ${vector.length} numbers, this pack ${length}`);
+  const norm = lengthOf(vector);
+  if (!(norm >= NOTHING && norm < Infinity)) throw new RangeError('its numbers are not an embedding');
+  return Math.abs(norm - 1) < EXACT ? vector : vector.map((value) => value / norm);
+}
+
+function lengthOf(vector: Float32Array): number {
+  let sum = 0;
+  for (const value of vector) sum += value * value;
+  return Math.sqrt(sum);
+}

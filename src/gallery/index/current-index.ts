@@ -1,0 +1,87 @@
+import { nearestRows } from './rows.js';
+import type { Hit, VectorIndex } from './vector-index.js';
+
+interface Addition {
+  id: string;
+  vector: Float32Array;
+}
+
+/**
+ * An index whose answers are of the moment in which they are given: a search that was under way while vectors came
+ * also answers those. Without it, whoever is moved or gets another template would be missing from it: the old vectors
+ * are answered no more, and the search has not seen the new ones. What comes while searches are under way is kept for
+ * as long as one of them is.
+ * @param index answers what it held when a search began, less what was removed since
+ */
+export function createCurrentIndex(index: VectorIndex): VectorIndex {
+  /** What came since the oldest search under way began; `dropped` more came before. */
+  let additions: Addition[] = [];
+  let dropped = 0;
+  /** How many vectors had come when each search under way began. */
+  const underWay = new Set<{ began: number }>();
+
+  function end(search: { began: number }): void {
+    underWay.delete(search);
+    const first = Math.min(dropped + additions.length, ...[...underWay].map(({ began }) => began));
+    const over = first - dropped;
+    if (over === 0) return;
+    additions = additions.slice(over);
+    dropped += over;
+  }
+
+  async function finish(
+    searching: Promise<Hit[]>,
+    search: { began: number },
+    query: Float32Array,
+    k: number,
+  ) {
+    try {
+      const hits = await searching;
+      const since = additions.slice(search.began - dropped).filter(({ id }) => id !== '');
+      return since.length === 0 ? hits : merge(hits, since, query, k);
+    } finally {
+      end(search);
+    }
+  }
+
+  return {
+    get kind() {
+      return index.kind;
+    },
+    get size() {
+      return index.size;
+    },
+
+    add(id, vector) {
+      index.add(id, vector);
+      if (underWay.size > 0) additions.push({ id, vector: vector.slice() });
+    },
+
+    remove(id) {
+      const at = additions.findIndex((addition) => addition.id === id);
+      // Its place is kept: searches count by places.
+      if (at >= 0) additions[at] = { id: '', vector: additions[at].vector };
+      return index.remove(id);
+    },
+
+    search(query, k) {
+      const copy = query.slice();
+      const searching = index.search(copy, k);
+      const search = { began: dropped + additions.length };
+      underWay.add(search);
+      return finish(searching, search, copy, k);
+    },
+
+    settled: () => index.settled(),
+    close: () => index.close(),
+  };
+}
+
+/** The nearest of both, each once. */
+function merge(hits: readonly Hit[], since: readonly Addition[], query: Float32Array, k: number): Hit[] {
+  const known = new Set(hits.map(({ id }) => id));
+  const others = since
+    .filter(({ id }) => !known.has(id))
+    .map(({ id, vector }) => ({ id, distance: nearestRows(vector, 1, query, 1).distances[0] }));
+  return [...hits, ...others].sort((a, b) => a.distance - b.distance).slice(0, k);
+}

@@ -1,0 +1,111 @@
+import { KaomonError } from '../errors.js';
+import { type Fingerprint, keepFingerprint, knownFingerprint } from '../models/fingerprints.js';
+import type { Network, NetworkInput } from './ort.js';
+import { areSame, fingerprintOf, LEAST_COSINE, nameInput, plainFault, strangeness } from './self-check.js';
+
+/** What is asked of the first answer of a network. */
+export interface Held {
+  /** The outputs that count; left out, all. */
+  outputs?: readonly string[];
+  /** Cosine to the fingerprint's, at least. */
+  least?: number;
+}
+
+/** A network's first answer. */
+export interface FirstAnswer extends Held {
+  provider: string;
+  /** Path of the network. */
+  file: string;
+  inputs: Record<string, NetworkInput>;
+  answers: Record<string, Float32Array>;
+}
+
+/** Opens a network on the CPU as it is written: nothing of it optimised, nothing from a cache. */
+type OpenPlainly = () => Promise<Network>;
+
+/**
+ * Holds the first answer of a network to its fingerprint, which is made where there is none.
+ * @returns what is wrong ("answers zeros"), or undefined
+ * @throws KaomonError NO_MODEL when the network itself answers nothing that can be used
+ */
+export async function faultOfFirst(
+  first: FirstAnswer,
+  openPlainly: OpenPlainly,
+): Promise<string | undefined> {
+  const counted = only(first.answers, first.outputs);
+  const fault = plainFault(counted);
+  if (fault && first.provider === 'cpu') return fault;
+  // Also of a GPU that answers zeros: it may be the network that does.
+  const expected = await expectedOf(first, openPlainly);
+  return fault ?? (expected && strangeness(counted, expected, first.least ?? LEAST_COSINE));
+}
+
+/** @returns undefined when there is none, and none can be kept: a CPU is trusted then */
+async function expectedOf(first: FirstAnswer, openPlainly: OpenPlainly): Promise<Fingerprint | undefined> {
+  const { file, inputs, provider } = first;
+  const input = nameInput(inputs);
+  const known = await knownFingerprint(file, input);
+  if (known) return known;
+  const make = () => makeFingerprint(first, input, openPlainly);
+  try {
+    return await keepFingerprint(file, input, make);
+  } catch (error) {
+    if (error instanceof KaomonError) throw error;
+    return provider === 'cpu' ? undefined : await make();
+  }
+}
+
+/**
+ * What the CPU answers with the network as it is written, so that what is optimised and what lies in the cache are held
+ * to something that is not their own.
+ * @throws KaomonError NO_MODEL when it answers nothing that can be used
+ */
+async function makeFingerprint(
+  { file, inputs, outputs }: FirstAnswer,
+  input: string,
+  openPlainly: OpenPlainly,
+): Promise<Fingerprint> {
+  const network = await openPlainly();
+  try {
+    const answer = async (change: (data: Float32Array) => Float32Array) => {
+      const changed = Object.entries(inputs).map(([name, { data, shape }]): [string, NetworkInput] => [
+        name,
+        { data: change(data), shape },
+      ]);
+      const answers = only(await network.run(Object.fromEntries(changed)), outputs);
+      return Object.fromEntries(Object.entries(answers).map(([name, numbers]) => [name, numbers.slice()]));
+    };
+    const answers = await answer((data) => data);
+    const fault = plainFault(answers);
+    if (fault) throw wrongNetwork(file, fault);
+    // Turned about, and all of one grey: who answers the same to that sees nothing.
+    const others = [
+      await answer((data) => data.slice().reverse()),
+      await answer((data) => new Float32Array(data.length).fill(data[0])),
+    ];
+    if (others.every((other) => areSame(answers, other)))
+      throw wrongNetwork(file, 'answers the same whatever it is shown');
+    return fingerprintOf(input, answers);
+  } finally {
+    await network.release();
+  }
+}
+
+/** @param fault "answers zeros" */
+export function wrongNetwork(file: string, fault: string): KaomonError {
+  return new KaomonError(
+    'NO_MODEL',
+    `The network ${file} cannot be used: it ${fault}. Remove it, so that it is built anew, or put it there again, if it is your own.`,
+  );
+}
+
+/** The answers of these outputs; those that are no float32 do not count. */
+function only(
+  answers: Record<string, Float32Array>,
+  outputs: readonly string[] | undefined,
+): Record<string, Float32Array> {
+  const counted = Object.entries(answers).filter(
+    ([name, numbers]) => numbers instanceof Float32Array && (outputs?.includes(name) ?? true),
+  );
+  return Object.fromEntries(counted);
+}
