@@ -69,7 +69,9 @@ const TABLES: Record<string, { document: string; rows: (given: Given) => Cells[]
         ...RATES.map((rate) => [
           oneIn(rate),
           ...curved.map(({ curve }) =>
-            curve ? `${places(distanceAt(curve, rate))}${rate < leastRate(curve) ? ' (too few pairs)' : ''}` : '',
+            curve
+              ? `${places(distanceAt(curve, rate))}${rate < leastRate(curve) ? ' (too few pairs)' : ''}`
+              : '',
           ),
         ]),
         ['pairs behind it', ...curved.map(({ curve }) => count(curve?.pairs ?? 0))],

@@ -9,11 +9,10 @@ import type { Decision } from './decision.js';
  * face's. Above it nobody can say which of the two is meant.
  */
 const BACKGROUND = 0.5;
-/**
- * Nor does one that the picture's edge cuts: with less than this part of its box inside it is not the one meant. (Boxes of
- * cut faces are true since they get a second look; before, they came out larger, and 0.8 was the limit.)
- */
-const INSIDE = 0.97;
+/** Nor does one that the picture's edge cuts: with less than this part of its box inside it is not the one meant. */
+const INSIDE = 0.8;
+/** One that the edge only touches may be meant where it is nearly as large: less than this part inside is touched. */
+const TOUCHED = { inside: 0.97, size: 0.75 };
 
 /** What a face must reach to be enrolled; the settings MIN_ENROL_SIZE, MIN_SHARPNESS, MAX_YAW, ... (docs/quality.md). */
 export interface EnrolLimits {
@@ -148,6 +147,12 @@ function partInside({ box }: AnalysedFace, { width, height }: PictureSize): numb
   return along(box.x1, box.x2, width) * along(box.y1, box.y2, height);
 }
 
+/** Whether enough of a face is in the picture for it to be the one meant. @param size its side, of the largest face's */
+function isInside(face: AnalysedFace, size: number, picture: PictureSize): boolean {
+  const part = partInside(face, picture);
+  return part >= TOUCHED.inside || (part >= INSIDE && size >= TOUCHED.size);
+}
+
 type PictureSize = Pick<Analysis, 'width' | 'height'>;
 
 const shorterSide = ({ box }: AnalysedFace) => Math.min(box.x2 - box.x1, box.y2 - box.y1);
@@ -171,7 +176,7 @@ export function chooseFace(
     (other) =>
       other === face ||
       (shorterSide(other) >= shorterSide(face) * BACKGROUND &&
-        (!picture || partInside(other, picture) >= INSIDE)),
+        (!picture || isInside(other, shorterSide(other) / shorterSide(face), picture))),
   );
   if (meant.length > 1) {
     throw new KaomonError(

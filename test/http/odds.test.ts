@@ -140,10 +140,7 @@ describe('the other surfaces', () => {
         sides,
       );
     const { same, threshold, falseMatchRate, falseMatchRateAtMost } = await verify();
-    assert.ok(
-      Math.abs(threshold - 0.5) < 1e-9,
-      'the distance of FMR 1e-4, not the threshold among 20 faces',
-    );
+    assert.ok(Math.abs(threshold - 0.5) < 1e-9, 'the distance of FMR 1e-4, not the threshold among 20 faces');
     assert.deepEqual([same, falseMatchRate, falseMatchRateAtMost], [true, 0.0000316, false]);
     test.vision.faces = [face(100, 0.55)];
     assert.equal((await verify()).same, false);

@@ -67,7 +67,12 @@ describe('the loops over pixels', { skip: nativeLoops ? false : 'needs a compile
           resampler.resize(picture, part, toWidth, toHeight, new Uint8Array(3 * toWidth * toHeight));
           // Smaller, as large and larger; turned; half outside, and wholly.
           const [turn, scale, side] = [random() * 7, 0.2 + random() * 4, 1 + below(30)];
-          const place = { a: scale * Math.cos(turn), b: scale * Math.sin(turn), x: below(width), y: below(height) };
+          const place = {
+            a: scale * Math.cos(turn),
+            b: scale * Math.sin(turn),
+            x: below(width),
+            y: below(height),
+          };
           warpPicture(picture, place, side, new Uint8Array(3 * side * side));
         }
       });

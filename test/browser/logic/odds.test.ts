@@ -103,10 +103,7 @@ describe('the threshold in words', () => {
       en({ faces: 1, by: 'limit', falseNames: 0.001 }),
       'Of 1,000 strangers at most 1 is given a name, with 1 face enrolled. With few faces the threshold is no looser than that.',
     );
-    assert.match(
-      en({ faces: 12_000, falseNames: 0.164 }),
-      /^Of 100 strangers at most 17 are .*12,000 faces/,
-    );
+    assert.match(en({ faces: 12_000, falseNames: 0.164 }), /^Of 100 strangers at most 17 are .*12,000 faces/);
     assert.match(ja({ faces: 12_000, falseNames: 0.001 }), /他人 1000 人.*登録された顔 1.2万 件/);
   });
   it('says what fixes it, what cannot be told and what was not measured', () => {
