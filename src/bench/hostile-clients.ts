@@ -58,7 +58,9 @@ async function call(port: number, order: Call): Promise<void> {
   const length = body ? [`content-length: ${body.length}`] : [];
   const credentials = key === undefined ? [] : [`x-api-key: ${key}`];
   socket.write(
-    [`${method} ${path} HTTP/1.1`, 'host: localhost', ...credentials, ...length, ...headers, '', ''].join('\r\n'),
+    [`${method} ${path} HTTP/1.1`, 'host: localhost', ...credentials, ...length, ...headers, '', ''].join(
+      '\r\n',
+    ),
   );
   if (body) socket.write(body.subarray(0, order.sent));
   if (body && order.trickle) {
@@ -117,7 +119,9 @@ async function flood(port: number, key: string): Promise<void> {
   const json = ['content-type: application/json'];
   await many(5, () => call(port, { method: 'POST', path: '/api/v1/detect', key, headers: json, body }));
   const fields = Buffer.from(`{${Array.from({ length: 200_000 }, (_, i) => `"k${i}":1`).join(',')}}`);
-  await many(3, () => call(port, { method: 'POST', path: '/api/v1/detect', key, headers: json, body: fields }));
+  await many(3, () =>
+    call(port, { method: 'POST', path: '/api/v1/detect', key, headers: json, body: fields }),
+  );
 }
 
 /** Large pictures that are given up after a moment. */
@@ -131,7 +135,12 @@ async function abort(port: number, key: string, pictures: readonly Buffer[]): Pr
 }
 
 /** Feeds and exports by HEAD, listeners without number, bombs, and changes among them. */
-async function crowd(port: number, key: string, bombs: { png: Buffer; zip: Buffer }, turn: number): Promise<void> {
+async function crowd(
+  port: number,
+  key: string,
+  bombs: { png: Buffer; zip: Buffer },
+  turn: number,
+): Promise<void> {
   await many(100, () => call(port, { method: 'HEAD', path: '/api/v1/events', key, patience: 1000 }));
   await many(20, () => call(port, { method: 'HEAD', path: '/api/v1/export', key, patience: 1000 }));
   const feeds = many(120, () => call(port, { path: '/api/v1/events', key, patience: 3000 }));
@@ -142,11 +151,15 @@ async function crowd(port: number, key: string, bombs: { png: Buffer; zip: Buffe
       ...{ path: '/api/v1/stream', key, patience: 3000 },
       headers: [...upgrade, 'sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA=='],
       // The begin of a frame of 15 MB.
-      ...{ body: Buffer.from([0x82, 0xff, 0, 0, 0, 0, 0, 0xe4, 0xe1, 0xc0, 1, 2, 3, 4, ...Buffer.alloc(9000)]) },
+      ...{
+        body: Buffer.from([0x82, 0xff, 0, 0, 0, 0, 0, 0xe4, 0xe1, 0xc0, 1, 2, 3, 4, ...Buffer.alloc(9000)]),
+      },
     }),
   );
   const bytes = ['content-type: image/png'];
-  await many(4, () => call(port, { method: 'POST', path: '/api/v1/detect', key, headers: bytes, body: bombs.png }));
+  await many(4, () =>
+    call(port, { method: 'POST', path: '/api/v1/detect', key, headers: bytes, body: bombs.png }),
+  );
   const zip = ['content-type: application/zip'];
   await call(port, { method: 'POST', path: '/api/v1/import', key, headers: zip, body: bombs.zip });
   const groupid = `hostile${turn}`;

@@ -177,11 +177,16 @@ export async function soakHostile({ config, folder, seconds, say }: HostileOptio
     }
     const faults = Object.entries(busy.faults).map(([what, count]) => `${count} x ${what}`);
     hold(faults.length === 0, `the good client's answers: ${faults.join(', ') || 'all as they should be'}`);
-    const [first, second] = [sizes.slice(1, MARKS / 2), sizes.slice(MARKS / 2)].map((some) => Math.max(...some));
+    const [first, second] = [sizes.slice(1, MARKS / 2), sizes.slice(MARKS / 2)].map((some) =>
+      Math.max(...some),
+    );
     const limit = first * (1 + GROWTH.share) + GROWTH.mb;
     hold(second <= limit, `resident size: ${first.toFixed(0)} MB, then ${second.toFixed(0)} MB at most`);
     const failed = Object.entries(report.answers).filter(([status]) => /^5/.test(status) && status !== '503');
-    hold(failed.length === 0, `answers of 500 and more but 503: ${JSON.stringify(Object.fromEntries(failed))}`);
+    hold(
+      failed.length === 0,
+      `answers of 500 and more but 503: ${JSON.stringify(Object.fromEntries(failed))}`,
+    );
     const written = (await linesOf(audit)).slice(linesBefore).filter((line) => {
       const { who, outcome } = JSON.parse(line) as Record<string, string>;
       return who === `crowd ${stamp}` && outcome === 'done';

@@ -72,7 +72,7 @@ export async function registerCors(app: App, origins: readonly string[]): Promis
     origin: [...origins],
     methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
     allowedHeaders: ['authorization', 'content-type', 'x-api-key', 'x-request-id'],
-    exposedHeaders: ['retry-after', 'server-timing', 'x-request-id'],
+    exposedHeaders: ['retry-after', 'server-timing', 'x-faces-left-out', 'x-request-id'],
     maxAge: PREFLIGHT_LASTS,
   });
 }
