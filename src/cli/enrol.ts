@@ -117,6 +117,7 @@ async function enrolAll(place: string, list: BatchList, opened: Opened): Promise
   const vision = await createVisionPool({
     pack,
     providers: config.EXECUTION_PROVIDERS.split(','),
+    gpuDevice: config.GPU_DEVICE_ID,
     // One frame a thread on every core: sessions with several threads each fight for the cores.
     threads: 1,
     maxPixels: config.MAX_PIXELS,

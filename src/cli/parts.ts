@@ -50,6 +50,7 @@ export function openVision(pack: ReadyPack, config: Config): Promise<VisionPool>
   return createVisionPool({
     pack,
     providers: config.EXECUTION_PROVIDERS.split(','),
+    gpuDevice: config.GPU_DEVICE_ID,
     threads: 1,
     maxPixels: config.MAX_PIXELS,
     minFaceSize: config.MIN_FACE_SIZE,

@@ -21,5 +21,5 @@ export type PictureResult = { analysis: Analysis } | { error: PlainError };
 export type FromThread =
   | { kind: 'ready'; provider: string; refusedProviders: RefusedProvider[] }
   | { kind: 'failed'; error: PlainError }
-  /** In the order of the pictures. */
-  | { kind: 'done'; results: PictureResult[] };
+  /** In the order of the pictures. `ends`: the thread ends by itself, another one is to take its place. */
+  | { kind: 'done'; results: PictureResult[]; ends: boolean };

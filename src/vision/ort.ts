@@ -106,7 +106,7 @@ export class Runtime {
       try {
         return await open();
       } catch (error) {
-        for (const network of this.#open) await network.release();
+        for (const network of this.#open) await network.release().catch(() => undefined);
         if (!(error instanceof ProviderTakenOut)) throw error;
       }
     }

@@ -4,7 +4,7 @@ import { fromPlainError, KaomonError, throwIfGone } from '../errors.js';
 import { createShares } from '../shares.js';
 import { endTurnOf, webgpuTurns } from '../webgpu-turns.js';
 import type { AnalyzerSettings } from './analyzer.js';
-import type { FromThread, PictureResult, ThreadOptions, ThreadSettings, ToThread } from './messages.js';
+import type { FromThread, ThreadOptions, ThreadSettings, ToThread } from './messages.js';
 import { TaskQueue, type Waiting } from './queue.js';
 import { createStop, isStopped, type Stop, stop } from './stop.js';
 import { BUSY, IDLE, sharedInts } from './team.js';
@@ -15,6 +15,8 @@ import type { Analysis, VisionPool } from './types.js';
 const RETRY_AFTER = 2;
 /** A thread that dies this often in a row is not replaced any more: the fault is not the pictures'. */
 const MAX_DEATHS = 5;
+/** Threads that end in a row because their GPU fails, though it answers rightly when it is looked at anew. */
+const MAX_FAULTS = 3;
 
 /** Pictures at once on a GPU: their faces fill the embedder's batch of eight, and the first waits for few others. */
 const ON_GPU = 4;
@@ -63,11 +65,15 @@ interface Thread {
   tasks: Task[];
   startedAt: number;
   ready: boolean;
+  /** Once it is ready. */
+  provider?: string;
+  /** It ends by itself. */
+  leaving: boolean;
   /** Resolved once the thread has ended. */
   ended: Promise<void>;
 }
 
-const isIdle = ({ ready, tasks }: Thread) => ready && tasks.length === 0;
+const isIdle = ({ ready, leaving, tasks }: Thread) => ready && !leaving && tasks.length === 0;
 
 /**
  * Starts the vision threads and resolves when each has loaded its networks and run them once.
@@ -98,8 +104,13 @@ export async function createVisionPool(settings: PoolSettings): Promise<VisionPo
   const team = { channel: `vision ${randomUUID()}`, board: sharedInts(poolThreads) };
   let deaths = 0;
   let closing = false;
-  /** The provider of the first thread that was ready; undefined until then. */
+  const preferred = [...analyzerSettings.providers, 'cpu'];
+  /** The most preferred of the providers that threads are on, or were on last; undefined until one is ready. */
   let served: string | undefined;
+  /** Threads in a row that ended because of their GPU. */
+  let faults = 0;
+  /** Providers that are not tried any more. */
+  const outcast = new Set<string>();
   const refused = new Map<string, RefusedProvider>();
   const mayBeWebgpu = analyzerSettings.providers.includes('webgpu');
 
@@ -108,8 +119,26 @@ export async function createVisionPool(settings: PoolSettings): Promise<VisionPo
 
   /** What a thread that is started now may try. */
   function providersNow(): readonly string[] {
-    if (served === undefined || served === 'webgpu') return analyzerSettings.providers;
-    return [...new Set([served, 'cpu'])];
+    const all = served === undefined || served === 'webgpu' ? preferred : [served, 'cpu'];
+    return all.filter((provider) => !outcast.has(provider));
+  }
+
+  function noteReady(thread: Thread, { provider, refusedProviders }: FromThread & { kind: 'ready' }): void {
+    thread.ready = true;
+    thread.provider = provider;
+    const all = [...threads].map((one) => one.provider);
+    served = preferred.find((name) => all.includes(name));
+    for (const one of refusedProviders) refused.set(one.provider, one);
+  }
+
+  /** A thread ends because its GPU fails; after a few its like are not tried again. */
+  function noteFault(thread: Thread): void {
+    thread.leaving = true;
+    faults += 1;
+    const { provider } = thread;
+    if (faults < MAX_FAULTS || provider === undefined) return;
+    outcast.add(provider);
+    refused.set(provider, { provider, reason: 'it answered rightly at the start, and failed while it ran' });
   }
 
   function send(thread: Thread, message: ToThread, transfer: ArrayBuffer[] = []): void {
@@ -146,7 +175,7 @@ export async function createVisionPool(settings: PoolSettings): Promise<VisionPo
     send(thread, { kind: 'analyze', pictures }, isWhole && pictures.length === 1 ? [bytes.buffer] : []);
   }
 
-  function receive(thread: Thread, results: readonly PictureResult[]): void {
+  function receive(thread: Thread, { results, ends }: FromThread & { kind: 'done' }): void {
     deaths = 0;
     const each = (performance.now() - thread.startedAt) / thread.tasks.length;
     thread.tasks.forEach((task, i) => {
@@ -159,6 +188,12 @@ export async function createVisionPool(settings: PoolSettings): Promise<VisionPo
         task.resolve(result.analysis);
       }
     });
+    thread.tasks = [];
+    if (ends) {
+      noteFault(thread);
+      return;
+    }
+    faults = 0;
     startNext(thread);
     // What this one may not take, another may now.
     for (const other of threads) if (queue.length > 0 && isIdle(other)) startNext(other);
@@ -189,18 +224,16 @@ export async function createVisionPool(settings: PoolSettings): Promise<VisionPo
           if (thread.ready) replace(thread, failure);
         });
       });
-      const thread: Thread = { worker, seat, tasks: [], startedAt: 0, ready: false, ended };
+      const thread: Thread = { worker, seat, tasks: [], startedAt: 0, ready: false, leaving: false, ended };
       threads.add(thread);
       worker.on('error', (error: Error) => (failure = error));
       worker.on('message', (message: FromThread) => {
         if (message.kind === 'failed') failure = fromPlainError(message.error);
         if (message.kind === 'ready') {
-          thread.ready = true;
-          if (served === undefined || served === 'webgpu') served = message.provider;
-          for (const one of message.refusedProviders) refused.set(one.provider, one);
+          noteReady(thread, message);
           resolve();
           startNext(thread);
-        } else if (message.kind === 'done') receive(thread, message.results);
+        } else if (message.kind === 'done') receive(thread, message);
       });
     });
   }
@@ -220,7 +253,10 @@ export async function createVisionPool(settings: PoolSettings): Promise<VisionPo
         task.reject(new KaomonError('INTERNAL', died, { cause }));
       }
     }
-    if (closing) return;
+    if (closing) {
+      giveUp(cause);
+      return;
+    }
     deaths += 1;
     // The one that takes the place of the only one on WebGPU may be on the CPU, and have others beside it.
     if (deaths < MAX_DEATHS) void start().then(fill).catch(giveUp);

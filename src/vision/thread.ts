@@ -28,7 +28,8 @@ function openCollector(): () => void {
   return () => collect?.({ type: 'minor' });
 }
 
-async function analyze(analyzer: Analyzer, pictures: readonly AskedPicture[]): Promise<void> {
+/** @returns whether the thread is to end */
+async function analyze(analyzer: Analyzer, pictures: readonly AskedPicture[]): Promise<boolean> {
   const buffers: ArrayBuffer[] = [];
   const results = (await analyzer.analyze(pictures)).map((result): PictureResult => {
     if (result.status === 'rejected') return { error: toPlainError(result.reason) };
@@ -37,7 +38,13 @@ async function analyze(analyzer: Analyzer, pictures: readonly AskedPicture[]): P
     }
     return { analysis: result.value };
   });
-  answer({ kind: 'done', results }, buffers);
+  // A GPU that was lost or goes wrong fails every picture from now on. A new thread looks at it as at the start, and
+  // does without it where it has to.
+  const ends =
+    analyzer.provider !== 'cpu' &&
+    results.some((result) => 'error' in result && result.error.code === 'INTERNAL');
+  answer({ kind: 'done', results, ends }, buffers);
+  return ends;
 }
 
 async function serve(analyzer: Analyzer, team: Team): Promise<void> {
@@ -50,7 +57,10 @@ async function serve(analyzer: Analyzer, team: Team): Promise<void> {
         last = last
           .then(() => team.quiet())
           .then(() => analyze(analyzer, message.pictures))
-          .then(dropPicture);
+          .then((ends) => {
+            dropPicture();
+            if (ends) resolve();
+          });
     });
     answer({
       kind: 'ready',

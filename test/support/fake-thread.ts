@@ -1,8 +1,8 @@
 /**
  * A vision thread without networks: it finds as many faces in a "picture" as its text is long, after the next turn of
  * its event loop, and says in `width` how many pictures came with it and in `height` how many providers it was to try.
- * The text "die" ends it, "bad" is refused, "slow" takes a while, and "endless" takes until nobody waits for it any
- * more. Providers that the pack's title names do not serve.
+ * The text "die" ends it, "bad" is refused, "slow" takes a while, "endless" takes until nobody waits for it any more,
+ * and "sick" fails on a GPU, as everything does when one is lost. Providers that the pack's title names do not serve.
  */
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
@@ -12,11 +12,13 @@ import type { FromThread, PictureResult, ThreadSettings, ToThread } from '../../
 
 const { providers, pack } = workerData as ThreadSettings;
 const broken = pack.title.split(' ');
+const provider = [...providers, 'cpu'].find((name) => !broken.includes(name)) ?? 'cpu';
 const answer = (message: FromThread) => parentPort?.postMessage(message);
 
 function lookAt(bytes: Uint8Array, together: number): PictureResult {
   const text = Buffer.from(bytes).toString();
   if (text === 'die') process.exit(1);
+  if (text === 'sick' && provider !== 'cpu') return { error: toPlainError(new Error('The device is lost.')) };
   if (text === 'bad') return { error: toPlainError(new KaomonError('IMAGE_UNREADABLE', 'It is bad.')) };
   const faces = Array.from(text, () => ({
     ...{ box: { x1: 0, y1: 0, x2: 1, y2: 1 }, probability: 1, landmarks: undefined },
@@ -37,16 +39,16 @@ parentPort?.on('message', (message: ToThread) => {
       if (text === 'slow') await sleep(150);
       while (text === 'endless' && !isStopped(stop)) await nextTurn();
     }
-    answer({
-      kind: 'done',
-      results: message.pictures.map(({ bytes }) => lookAt(bytes, message.pictures.length)),
-    });
+    const results = message.pictures.map(({ bytes }) => lookAt(bytes, message.pictures.length));
+    const ends = provider !== 'cpu' && results.some((result) => 'error' in result && result.error.code === 'INTERNAL');
+    answer({ kind: 'done', results, ends });
+    if (ends) parentPort?.close();
   })();
 });
 answer({
   kind: 'ready',
-  provider: [...providers, 'cpu'].find((provider) => !broken.includes(provider)) ?? 'cpu',
+  provider,
   refusedProviders: providers
-    .filter((provider) => broken.includes(provider))
-    .map((provider) => ({ provider, reason: 'is broken' })),
+    .filter((name) => broken.includes(name))
+    .map((name) => ({ provider: name, reason: 'is broken' })),
 });

@@ -55,6 +55,22 @@ describe('the pool of vision threads', () => {
     assert.deepEqual(await outcome(ask('f')), [1, 1]);
   });
 
+  it('starts a thread anew whose GPU fails, loses one picture by it, and does without the GPU in the end', async (t) => {
+    const { pool, ask } = await open(t, { providers: ['cuda'], atOnce: 1 });
+    const asked = ['sick', 'a', 'bb'].map((text) => outcome(ask(text)));
+    assert.deepEqual(await Promise.all(asked), ['INTERNAL', [1, 1], [2, 1]]);
+    assert.deepEqual([pool.info().threads, pool.info().provider], [1, 'cuda']);
+    // One that answers between two failures is not gone.
+    for (const text of ['sick', 'sick', 'a', 'sick', 'sick'])
+      assert.deepEqual(await outcome(ask(text)), text === 'a' ? [1, 1] : 'INTERNAL');
+    assert.deepEqual([await outcome(ask('a')), pool.info().provider], [[1, 1], 'cuda']);
+    for (const text of ['sick', 'sick', 'sick']) assert.equal(await outcome(ask(text)), 'INTERNAL');
+    assert.deepEqual(await outcome(ask('sick')), [4, 1]);
+    const { threads, provider, refusedProviders } = pool.info();
+    assert.deepEqual([threads, provider], [1, 'cpu']);
+    assert.match(refusedProviders[0].reason, /failed while it ran/);
+  });
+
   it('answers everybody whose thread dies while it closes', async (t) => {
     const { pool, ask } = await open(t, { atOnce: 4 });
     const asked = ['a', 'die', 'bb'].map((text) => outcome(ask(text)));
