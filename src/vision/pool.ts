@@ -104,7 +104,7 @@ export async function createVisionPool(settings: PoolSettings): Promise<VisionPo
   const team = { channel: `vision ${randomUUID()}`, board: sharedInts(poolThreads) };
   let deaths = 0;
   let closing = false;
-  const preferred = [...analyzerSettings.providers, 'cpu'];
+  const preferred = [...new Set([...analyzerSettings.providers, 'cpu'])];
   /** The most preferred of the providers that threads are on, or were on last; undefined until one is ready. */
   let served: string | undefined;
   /** Threads in a row that ended because of their GPU. */
@@ -119,8 +119,8 @@ export async function createVisionPool(settings: PoolSettings): Promise<VisionPo
 
   /** What a thread that is started now may try. */
   function providersNow(): readonly string[] {
-    const all = served === undefined || served === 'webgpu' ? preferred : [served, 'cpu'];
-    return all.filter((provider) => !outcast.has(provider));
+    const mayBeAny = served === undefined || served === 'webgpu';
+    return preferred.filter((name) => !outcast.has(name) && (mayBeAny || name === served || name === 'cpu'));
   }
 
   function noteReady(thread: Thread, { provider, refusedProviders }: FromThread & { kind: 'ready' }): void {

@@ -40,7 +40,8 @@ parentPort?.on('message', (message: ToThread) => {
       while (text === 'endless' && !isStopped(stop)) await nextTurn();
     }
     const results = message.pictures.map(({ bytes }) => lookAt(bytes, message.pictures.length));
-    const ends = provider !== 'cpu' && results.some((result) => 'error' in result && result.error.code === 'INTERNAL');
+    const ends =
+      provider !== 'cpu' && results.some((result) => 'error' in result && result.error.code === 'INTERNAL');
     answer({ kind: 'done', results, ends });
     if (ends) parentPort?.close();
   })();

@@ -4,6 +4,7 @@ import { KaomonError } from '../../src/errors.js';
 import { createVisionPool, type PoolSettings } from '../../src/vision/pool.js';
 import type { Analysis } from '../../src/vision/types.js';
 import { PACK } from '../support/app.js';
+import { until } from '../support/until.js';
 
 async function open(t: TestContext, settings: Partial<PoolSettings> = {}) {
   const pool = await createVisionPool({
@@ -183,6 +184,14 @@ describe('the pool on WebGPU', () => {
     assert.equal(await outcome(ask('die')), 'INTERNAL');
     assert.deepEqual(await outcome(ask('a')), [1, 1]);
     assert.equal(pool.info().threads, 1);
+  });
+
+  it('has all threads, on the CPU, when it fails for good', async (t) => {
+    const { pool, ask } = await open(t, { ...four('cuda'), atOnce: 1 });
+    for (const text of ['sick', 'sick', 'sick']) assert.equal(await outcome(ask(text)), 'INTERNAL');
+    assert.deepEqual(await outcome(ask('a')), [1, 1]);
+    await until(() => pool.info().threads === 4);
+    assert.deepEqual([pool.info().provider, pool.info().note], ['cpu', undefined]);
   });
 
   it('has all threads where WebGPU does not serve, and only the first tries it', async (t) => {
