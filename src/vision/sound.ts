@@ -10,7 +10,7 @@ import type { Detection } from './types.js';
 export function refuseNonsense(network: string): never {
   throw new KaomonError(
     'INTERNAL',
-    `The network ${network} answers what cannot be (NaN, infinity or zeros), though it answered rightly at the start: start the server again; if it goes on, leave the GPU out (EXECUTION_PROVIDERS=cpu).`,
+    `The network ${network} answers what cannot be (NaN, infinity or zeros), though it answered rightly at the start: a GPU or its driver has failed (see refusedProviders in /api/v1/health), or this machine's memory.`,
   );
 }
 
