@@ -49,7 +49,7 @@ export function listProcesses() {
   const columns = ['-o', 'pid=', '-o', 'ppid=', '-o', 'lstart=', '-o', 'command='];
   const { stdout } = spawnSync('ps', ['-A', ...columns], { encoding: 'utf8' });
   return (stdout ?? '').split('\n').flatMap((line) => {
-    const [, pid, parent, started, command] = /^\s*(\d+)\s+(\d+)\s+(.{24})\s+(.*)$/.exec(line) ?? [];
+    const [, pid, parent, started, command] = /^ *(\d+) +(\d+) +(\S.{23}) (.*)$/.exec(line) ?? [];
     return command ? { pid: Number(pid), parent: Number(parent), started: started ?? '', command } : [];
   });
 }

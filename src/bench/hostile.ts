@@ -70,7 +70,7 @@ async function startGood(origin: string, key: string, frame: Uint8Array<ArrayBuf
       await posting;
     },
   };
-  let isOver = false;
+  let isOver = false as boolean;
   const fault = (what: string) => (client.faults[what] = (client.faults[what] ?? 0) + 1);
   const socket = new WebSocket(`${origin.replace('http', 'ws')}/api/v1/stream`, { headers });
   const sentAt: number[] = [];
@@ -182,7 +182,9 @@ export async function soakHostile({ config, folder, seconds, say }: HostileOptio
     );
     const limit = first * (1 + GROWTH.share) + GROWTH.mb;
     hold(second <= limit, `resident size: ${first.toFixed(0)} MB, then ${second.toFixed(0)} MB at most`);
-    const failed = Object.entries(report.answers).filter(([status]) => /^5/.test(status) && status !== '503');
+    const failed = Object.entries(report.answers).filter(
+      ([status]) => status.startsWith('5') && status !== '503',
+    );
     hold(
       failed.length === 0,
       `answers of 500 and more but 503: ${JSON.stringify(Object.fromEntries(failed))}`,

@@ -231,9 +231,9 @@ async function bytesBelow(folder: string): Promise<number> {
 function reasonIn(output: string, program: string): string {
   const lines = output
     .split('\n')
-    .map((line) => /^(?:npm (?:error|ERR!)|ERROR:) +(.+)$/.exec(line.trim())?.[1])
+    .map((line) => /^(?:npm (?:error|ERR!)|ERROR:) +(\S.*)$/.exec(line.trim())?.[1])
     .filter((line) => line !== undefined && !/^A complete log|^Log files|^errno |^syscall /.test(line));
   const words = [lines.slice(0, 3).join(', '), output.trim().split('\n').at(-1)].find(Boolean);
   if (words === undefined) return `${program} failed without a word`;
-  return `${program} says: ${words.slice(0, 300).replace(/[.\s]+$/, '')}`;
+  return `${program} says: ${words.slice(0, 300).trimEnd().replace(/(?<!\.)\.+$/, '')}`;
 }

@@ -33,7 +33,9 @@ export async function compreFaceApp(
   const made = await testApp(t, settings);
   const { vision } = made;
   vision.analyze = async (bytes, options = {}) => {
-    const { caller: _caller, signal: _signal, ...look } = options;
+    const look = { ...options };
+    delete look.caller;
+    delete look.signal;
     vision.asked.push(look);
     const { width, height } = await decodeImage(bytes, { maxPixels: 1e6 });
     const name = Object.keys(WIDTH_OF).find((one) => WIDTH_OF[one] === width) ?? 'nobody';

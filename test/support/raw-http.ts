@@ -5,11 +5,11 @@ import { connect, type Socket } from 'node:net';
 export interface RawConnection {
   socket: Socket;
   /** Writes a request's head, and perhaps some of its body. */
-  send(head: readonly string[], body?: string | Uint8Array): void;
+  send: (head: readonly string[], body?: string | Uint8Array) => void;
   /** The next answer's head, as soon as it is there. */
-  answer(): Promise<{ status: number; headers: Record<string, string>; text: () => string }>;
+  answer: () => Promise<{ status: number; headers: Record<string, string>; text: () => string }>;
   /** Forgets what has been received: the next answer is that of the next request. */
-  skip(): void;
+  skip: () => void;
   /** Resolves when the server has ended the connection. */
   closed: Promise<void>;
 }

@@ -58,7 +58,7 @@ describe('base64', () => {
   it('of 13 MB leaves the event loop to others while it is decoded', async () => {
     const bytes = Buffer.alloc(10_000_001, 'any bytes');
     let turns = 0;
-    let isDone = false;
+    let isDone = false as boolean;
     const others = (async () => {
       for (; !isDone; turns++) await new Promise((resolve) => setImmediate(resolve));
     })();
