@@ -210,7 +210,7 @@ function zipBomb(): Buffer {
 
 async function run({ port, keys }: HostileOrder): Promise<void> {
   const pictures = await largePictures();
-  const png = await sharp({ create: { width: 20_000, height: 20_000, channels: 3, background: '#000' } })
+  const png = await sharp({ create: { width: 16_000, height: 16_000, channels: 3, background: '#000' } })
     .png({ compressionLevel: 9 })
     .toBuffer();
   const bombs = { png, zip: zipBomb() };

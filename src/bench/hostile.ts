@@ -147,7 +147,8 @@ export async function soakHostile({ config, folder, seconds, say }: HostileOptio
 
     const child = fork(CLIENTS, { stdio: 'inherit', execArgv: [] });
     let report: HostileReport = { answers: {}, acknowledged: 0 };
-    const ready = new Promise<void>((resolve) => {
+    const ready = new Promise<void>((resolve, reject) => {
+      child.once('exit', (code) => reject(new Error(`The hostile clients ended at once, with ${code}.`)));
       child.on('message', (message: HostileReport | 'ready') => {
         if (message === 'ready') resolve();
         else report = message;
