@@ -7,21 +7,7 @@ import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import sharp from 'sharp';
 import { deflateRawSync } from 'node:zlib';
-
-/** What the clients are told at their begin. */
-export interface HostileOrder {
-  port: number;
-  /** A key for each of the four; the last one is an administrator's. */
-  keys: string[];
-}
-
-/** What they tell, each second and at their end. */
-export interface HostileReport {
-  /** Answers by status; `hung up`: the server ended a connection without one. */
-  answers: Record<string, number>;
-  /** Changes that the server acknowledged: the audit must have a line for each. */
-  acknowledged: number;
-}
+import { HOSTILE, type HostileName, type HostileOrder, type HostileReport } from './hostile-order.js';
 
 const report: HostileReport = { answers: {}, acknowledged: 0 };
 let isOver = false;
@@ -208,7 +194,7 @@ function zipBomb(): Buffer {
   return Buffer.concat([head, name, packed, entry, name, end]);
 }
 
-async function run({ port, keys }: HostileOrder): Promise<void> {
+async function run({ port, keys, who }: HostileOrder): Promise<void> {
   const pictures = await largePictures();
   const png = await sharp({ create: { width: 16_000, height: 16_000, channels: 3, background: '#000' } })
     .png({ compressionLevel: 9 })
@@ -218,23 +204,24 @@ async function run({ port, keys }: HostileOrder): Promise<void> {
     for (let turn = 0; !isOver; turn++) await work(turn);
   };
   process.send?.('ready');
-  await Promise.all([
-    again(() => slow(port, keys[0])),
-    again(() => flood(port, keys[1])),
-    again(() => abort(port, keys[2], pictures)),
-    again((turn) => crowd(port, keys[3], bombs, turn)),
-  ]);
+  const works: Record<HostileName, (key: string, turn: number) => Promise<void>> = {
+    slow: (key) => slow(port, key),
+    flood: (key) => flood(port, key),
+    abort: (key) => abort(port, key, pictures),
+    crowd: (key, turn) => crowd(port, key, bombs, turn),
+  };
+  await Promise.all(who.map((name) => again((turn) => works[name](keys[HOSTILE.indexOf(name)], turn))));
 }
 
 // They stand for other machines: what they cost this one is none of the server's doing.
 setPriority(19);
-setInterval(() => process.send?.(report), 1000).unref();
+const reports = setInterval(() => process.send?.(report), 1000);
 process.on('message', (message: HostileOrder | 'end') => {
   if (message === 'end') isOver = true;
   else {
     void run(message).then(() => {
-      process.send?.(report);
-      process.disconnect();
+      clearInterval(reports);
+      process.send?.(report, () => process.disconnect());
     });
   }
 });

@@ -9,7 +9,7 @@ import { createKeys } from '../access/keys.js';
 import type { Config } from '../config.js';
 import { FULL } from './effort.js';
 import { loadFrames, resizeFrame } from './frames.js';
-import type { HostileOrder, HostileReport } from './hostile-clients.js';
+import type { HostileName, HostileOrder, HostileReport } from './hostile-order.js';
 import { benchPack } from './pack.js';
 import { galleryOf, startServer } from './server.js';
 
@@ -31,6 +31,8 @@ export interface HostileOptions {
   folder: string;
   /** How long the hostile clients are at it, seconds; a tenth of that, ten at least, is quiet before. */
   seconds: number;
+  /** The hostile clients that take part. */
+  who: readonly HostileName[];
   say: (line: string) => void;
 }
 
@@ -107,7 +109,7 @@ async function startGood(origin: string, key: string, frame: Uint8Array<ArrayBuf
  * Puts a server of its own, on the loopback, under four clients who mean it harm, beside one who does not.
  * @returns what did not hold
  */
-export async function soakHostile({ config, folder, seconds, say }: HostileOptions): Promise<string[]> {
+export async function soakHostile({ config, folder, seconds, who, say }: HostileOptions): Promise<string[]> {
   const context = { effort: FULL, folder, add: () => undefined, note: say };
   const pack = await benchPack(config, context);
   const { frames, source } = await loadFrames();
@@ -154,7 +156,8 @@ export async function soakHostile({ config, folder, seconds, say }: HostileOptio
         else report = message;
       });
     });
-    child.send({ port: Number(new URL(server.origin).port), keys: hostile } satisfies HostileOrder);
+    const port = Number(new URL(server.origin).port);
+    child.send({ port, keys: hostile, who } satisfies HostileOrder);
     await ready;
     const busy = await startGood(server.origin, good, frame);
     const sizes: number[] = [];

@@ -2,12 +2,14 @@ import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { soakHostile } from '../bench/hostile.js';
+import { HOSTILE, type HostileName } from '../bench/hostile-order.js';
 import { loadConfig } from '../config.js';
 import { KaomonError } from '../errors.js';
 import { runCommand } from './parts.js';
 
 const USAGE = `Usage: npm run soak:hostile                      ten minutes of four hostile clients and a good one
        npm run soak:hostile -- --minutes 1       shorter
+       npm run soak:hostile -- --who slow,abort  only these of slow, flood, abort, crowd
 Starts a server of its own on the loopback; exit status 1 when a bound does not hold.`;
 
 /**
@@ -21,6 +23,7 @@ export function main(words: string[]): Promise<number> {
       args: words,
       options: {
         minutes: { type: 'string', default: '10' },
+        who: { type: 'string', default: HOSTILE.join() },
         help: { type: 'boolean', short: 'h', default: false },
       },
     });
@@ -30,11 +33,14 @@ export function main(words: string[]): Promise<number> {
     }
     const minutes = Number(values.minutes);
     if (!(minutes > 0)) throw new KaomonError('SETUP', `--minutes takes a number above 0.\n${USAGE}`);
+    const who = values.who.split(',');
+    if (!who.every((name): name is HostileName => (HOSTILE as readonly string[]).includes(name)))
+      throw new KaomonError('SETUP', `--who takes names of ${HOSTILE.join(', ')}.\n${USAGE}`);
     const config = loadConfig();
     const folder = path.join(config.CACHE_DIR, 'bench');
     await mkdir(folder, { recursive: true });
     const broken = await soakHostile({
-      ...{ config, folder, seconds: minutes * 60 },
+      ...{ config, folder, seconds: minutes * 60, who },
       say: (line) => console.log(line),
     });
     console.log(broken.length === 0 ? 'Everything holds.' : `${broken.length} of the bounds do not hold.`);
