@@ -69,6 +69,7 @@ export async function createGallery(deps: GalleryDeps): Promise<LiveGallery> {
 
     people: () => [...memory.people.values()].sort((a, b) => (a.faceid < b.faceid ? -1 : 1)),
     person: (faceid) => memory.people.get(faceid),
+    current: (person) => memory.current(person),
     ...createPersonOperations(core),
 
     nearest: (embedding, k, options = {}) => findNearest(memory, index, embedding, k, options),
@@ -157,9 +158,14 @@ function createCore({ store, index, journal = NO_JOURNAL, templates = false }: G
   async function look(faceids: readonly string[]): Promise<void> {
     if (faceids.length === 0) memory.setGroups(await store.readGroups());
     const known = new Set(faceids.flatMap((faceid) => [...memory.faceIds(faceid)]));
-    const people = await Promise.all(faceids.map((faceid) => read(faceid, known)));
+    const people: (ReadPerson | undefined)[] = [];
+    // Where a moved person was, then where they went to: who is being moved at this moment is seen twice, never not at all.
+    for (let i = faceids.length - 1; i >= 0; i--) people[i] = await read(faceids[i], known);
     // All at once: a moved person is never seen in both places, nor in none.
+    const [to, from] = faceids;
+    const moved = from === undefined ? undefined : memory.people.get(from);
     faceids.forEach((faceid, i) => memory.match(faceid, people[i]));
+    memory.succeed(moved, to);
   }
 
   const keysOf = (faceids: readonly string[]) => (faceids.length > 0 ? faceids : [GROUPS_KEY]);

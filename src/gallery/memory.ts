@@ -18,6 +18,8 @@ export function createMemory(index: VectorIndex, withTemplates = false) {
   const peopleOf = new Map<string, number>();
   const facesOf = new Map<string, number>();
   const templates = createTemplates(index);
+  /** Whom a person became who was moved or merged. Held by whoever holds the old one: a camera's track. */
+  const successors = new WeakMap<Person, Person>();
   let stored: Group[] = [];
 
   const count = (counts: Map<string, number>, groupid: string, by: number) =>
@@ -109,6 +111,20 @@ export function createMemory(index: VectorIndex, withTemplates = false) {
     setProfile,
 
     drop,
+
+    /** Who `before` is now; to be said in the same breath in which they come to stand under their new name. */
+    succeed(before: Person | undefined, faceid: string): void {
+      const after = people.get(faceid);
+      if (before && after && before !== after && people.get(before.faceid) !== before)
+        successors.set(before, after);
+    },
+
+    /** The person as they are now, also under another faceid; undefined: deleted. */
+    current(person: Person): Person | undefined {
+      let now = person;
+      for (let next = successors.get(now); next; next = successors.get(now)) now = next;
+      return people.get(now.faceid);
+    },
 
     /** Whose vector this is, and of which face; of none where it is the person's template. */
     ownerOf(id: string): { person: Person; face: Face | undefined } | undefined {

@@ -64,8 +64,10 @@ export function createPersonOperations(core: Core): PersonOperations {
 
   /** Shows that all of `from` is under `to` now; both at once. */
   function showMove(from: string, to: string, read: ReadPerson): Person {
+    const before = memory.people.get(from);
     memory.drop(from);
     memory.match(to, read);
+    memory.succeed(before, to);
     return memory.people.get(to) ?? refuseUnknown(to);
   }
 

@@ -117,6 +117,11 @@ export interface Gallery {
   /** Everyone, by faceid. */
   people(): Person[];
   person(faceid: string): Person | undefined;
+  /**
+   * Somebody who was answered earlier, as they are now: also who has been moved or merged since, from the moment on at
+   * which nobody is found under the old faceid any more. undefined: deleted.
+   */
+  current(person: Person): Person | undefined;
   /** Makes a person without a face. @throws KaomonError GROUPID_INVALID, USERID_INVALID, GROUP_UNKNOWN, PERSON_EXISTS */
   createPerson(person: NewPerson): Promise<Person>;
   /** Changes the name, or replaces the metadata, or both. @throws KaomonError PERSON_UNKNOWN */

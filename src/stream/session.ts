@@ -1,16 +1,17 @@
 import { KaomonError, toPlainError } from '../errors.js';
-import type { Gallery } from '../gallery/types.js';
+import { checkGroupId } from '../gallery/ids.js';
+import type { Gallery, Person } from '../gallery/types.js';
 import type { AutoEnroller } from '../recognition/auto-enrol.js';
 import type { Decision } from '../recognition/decision.js';
 import { tellOdds } from '../recognition/odds.js';
 import type { RatedMatch, Times } from '../recognition/recognise.js';
 import type { AnalyzeOptions, VisionPool } from '../vision/types.js';
 import { readText, type ServerMessage, type StreamFace, type StreamOptions } from './protocol.js';
-import { type Track, Tracks } from './tracks.js';
+import { renewed, type Track, Tracks } from './tracks.js';
 
 export interface SessionDeps {
   vision: Pick<VisionPool, 'analyze'>;
-  gallery: Pick<Gallery, 'nearest' | 'groups' | 'person'>;
+  gallery: Pick<Gallery, 'nearest' | 'groups' | 'current'>;
   decision: Pick<Decision, 'threshold' | 'sure' | 'odds' | 'pair' | 'meaning'>;
   /** Largest frame, bytes. */
   maxFrameBytes: number;
@@ -50,6 +51,8 @@ export function createStreamSession(deps: SessionDeps) {
   const tracks = new Tracks(decision.pair());
   let told = decision.meaning(deps.groups);
   let options: StreamOptions = {};
+  /** Groups that were asked for and have gone since. */
+  let missing: string[] = [];
   let count = 0;
   let isRunning = false;
   let waiting: Frame | undefined;
@@ -63,6 +66,31 @@ export function createStreamSession(deps: SessionDeps) {
     if (options.groups === undefined) return deps.groups;
     const { groups: allowed } = deps;
     return new Set(options.groups.filter((groupid) => allowed === undefined || allowed.has(groupid)));
+  }
+
+  /** @throws KaomonError GROUPID_INVALID, FORBIDDEN, GROUP_UNKNOWN */
+  function checkGroups(ids: readonly string[]): void {
+    for (const id of ids) {
+      checkGroupId(id);
+      if (deps.groups && !deps.groups.has(id))
+        throw new KaomonError('FORBIDDEN', `This key is not for the group "${id}".`);
+    }
+    const [first] = missingOf(ids);
+    if (first !== undefined) throw unknownGroup(first);
+  }
+
+  /** Which of these groups are not there. */
+  function missingOf(ids: readonly string[]): string[] {
+    if (ids.length === 0) return [];
+    const known = new Set(gallery.groups().map(({ groupid }) => groupid));
+    return ids.filter((id) => !known.has(id));
+  }
+
+  /** A group that is asked for may be deleted later: its people are named no more, and the client is told why, once. */
+  function tellMissing(): void {
+    const gone = missingOf(options.groups ?? []);
+    for (const id of gone) if (!missing.includes(id)) refuse(unknownGroup(id));
+    missing = gone;
   }
 
   function refuse(error: unknown, frame?: number): void {
@@ -112,6 +140,7 @@ export function createStreamSession(deps: SessionDeps) {
     const analysis = await vision.analyze(bytes, asked);
     const { width, height, faces, leftOut, times } = analysis;
     const searchedAt = performance.now();
+    tellMissing();
     const within = groups();
     const nearest = await Promise.all(
       faces.map(async ({ embedding }) =>
@@ -122,6 +151,13 @@ export function createStreamSession(deps: SessionDeps) {
     );
     const identical = decision.threshold(within);
     tellThresholds(identical, within);
+    // From here to the answer nothing waits: who is moved or merged meanwhile is so before it or after it.
+    const current = (person: Person) => {
+      const now = gallery.current(person);
+      return now && (!within || within.has(now.groupid)) ? now : undefined;
+    };
+    tracks.refresh(current);
+    nearest.forEach((match, i) => (nearest[i] = renewed(match, current)));
     const found = tracks.update(plan, analysis, nearest, { now: now(), identical });
     deps.onRecognised?.(
       found.map(({ match }) => ({
@@ -153,9 +189,8 @@ export function createStreamSession(deps: SessionDeps) {
     within: ReadonlySet<string> | undefined,
   ): StreamFace {
     const { box, probability, landmarks, quality } = face;
-    // Deleted or renamed since the face was matched.
-    const person = match && gallery.person(match.person.faceid);
-    const { distance = null } = (person ? match : nearest) ?? {};
+    const person = match?.person;
+    const { distance = null } = match ?? nearest ?? {};
     const group = person && gallery.groups().find(({ groupid }) => groupid === person.groupid);
     return {
       track: id,
@@ -200,6 +235,7 @@ export function createStreamSession(deps: SessionDeps) {
     text(text: string): void {
       try {
         const more = readText(text);
+        if (more.groups) checkGroups(more.groups);
         options = { ...options, ...more };
         if (more.groups) tracks.doubtAll();
       } catch (error) {
@@ -214,6 +250,9 @@ export function createStreamSession(deps: SessionDeps) {
     },
   };
 }
+
+const unknownGroup = (groupid: string) =>
+  new KaomonError('GROUP_UNKNOWN', `There is no group "${groupid}".`, { details: { field: 'groups' } });
 
 const tenths = (value: number) => Math.round(value * 10) / 10;
 

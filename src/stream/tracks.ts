@@ -1,4 +1,4 @@
-import type { Match } from '../gallery/types.js';
+import type { Match, Person } from '../gallery/types.js';
 import { squaredDistance } from '../recognition/distance.js';
 import type { AnalysedFace, Analysis, KnownFace } from '../vision/types.js';
 import { hasMoved } from './motion.js';
@@ -42,6 +42,16 @@ export interface Track {
   lostAt: number;
 }
 
+/** A match with the person as they are now. @param current undefined: nobody any more */
+export function renewed(
+  match: Match | undefined,
+  current: (person: Person) => Person | undefined,
+): Match | undefined {
+  const person = match && current(match.person);
+  if (!match || match.person === person) return match;
+  return person && { ...match, person };
+}
+
 /** What the next frame is to be looked at for. */
 export interface Plan {
   search: boolean;
@@ -83,6 +93,17 @@ export class Tracks {
       track.embedding = undefined;
     }
     this.#lost = [];
+  }
+
+  /**
+   * Takes over what became of people since they were matched: moved and merged, they are the same people.
+   * @param current who a person is now; undefined: nobody any more
+   */
+  refresh(current: (person: Person) => Person | undefined): void {
+    for (const track of [...this.#tracks, ...this.#lost]) {
+      track.match = renewed(track.match, current);
+      track.nearest = renewed(track.nearest, current);
+    }
   }
 
   /** @param follow false: every frame is searched and every face embedded */

@@ -74,7 +74,7 @@ for (const [id, skip] of FACE_PACKS) {
         vision: { analyze },
         gallery: {
           groups: () => [],
-          person: (faceid) => gallery.find(({ person }) => person.faceid === faceid)?.person,
+          current: ({ faceid }) => gallery.find(({ person }) => person.faceid === faceid)?.person,
           nearest: (embedding) => {
             const matches = gallery.map(({ person, vector }) => ({
               ...{ person, face: {} as never },

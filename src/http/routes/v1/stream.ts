@@ -27,7 +27,7 @@ const TRY_AGAIN_LATER = 1013;
 
 export interface StreamDeps {
   vision: Pick<VisionPool, 'analyze'>;
-  gallery: Pick<Gallery, 'nearest' | 'groups' | 'person'>;
+  gallery: Pick<Gallery, 'nearest' | 'groups' | 'current'>;
   sightings: Pick<Sightings, 'announce'>;
   pack: ReadyPack;
   decision: Decision;
