@@ -64,7 +64,7 @@ async function start(config: Config, log: Logger, shutdown: Shutdown): Promise<v
   if (shutdown.asked()) return;
   // The server's modules are loaded here and not above: meanwhile the vision threads load their networks.
   const parts = together(
-    openVision(config, pack).then((opened) => {
+    openVision(config, pack, log).then((opened) => {
       for (const { provider, reason } of opened.info().refusedProviders) {
         log.warn({ provider, reason: reason.trim() }, 'This execution provider is not used');
       }
@@ -131,7 +131,7 @@ async function together<A, B>(first: Promise<A>, second: Promise<B>): Promise<[A
   return [await first, await second];
 }
 
-function openVision(config: Config, pack: ReadyPack): Promise<VisionPool> {
+function openVision(config: Config, pack: ReadyPack, log: Logger): Promise<VisionPool> {
   return createVisionPool({
     pack,
     providers: config.EXECUTION_PROVIDERS.split(','),
@@ -145,6 +145,7 @@ function openVision(config: Config, pack: ReadyPack): Promise<VisionPool> {
     queueLength: config.VISION_QUEUE,
     callerShare: config.CALLER_SHARE / 100,
     maxFaces: config.MAX_FACES,
+    onDeath: (err, left) => log.error({ err, left }, 'A vision thread died'),
     ...(config.VISION_BATCH > 0 && { atOnce: config.VISION_BATCH }),
   });
 }
