@@ -34,7 +34,8 @@ export const apps = [
     name: 'kaomon',
     script: 'dist/src/server.js',
     cwd: import.meta.dirname,
-    node_args: '--enable-source-maps',
+    // pm2 takes what a broken module throws and goes on: strict makes it the end that it is.
+    node_args: '--enable-source-maps --unhandled-rejections=strict',
     exec_mode: 'cluster',
     instances: workers,
     // The worker says "ready" once its networks have run and its gallery is loaded; until then the old one serves.
@@ -43,10 +44,12 @@ export const apps = [
     // pm2 sends SIGINT and would kill after 1.6 s: a worker first answers what is in flight and drains its threads.
     kill_timeout: 30_000,
     max_memory_restart: process.env.MAX_WORKER_MEMORY ?? '2G',
-    // A worker that cannot start is not restarted for ever.
-    min_uptime: 10_000,
-    max_restarts: 10,
-    exp_backoff_restart_delay: 200,
+    // A worker that cannot start exits with 1 within a minute, whatever it waited for, and is "errored" after so many
+    // times, not restarted for ever. pm2 counts in the first min_uptime * max_restarts after the start that somebody
+    // asked for. No delay between them (exp_backoff_restart_delay): with one, pm2 7.0.4 shows "waiting restart" for
+    // ever where it has given up.
+    min_uptime: 60_000,
+    max_restarts: 6,
     env: {
       NODE_ENV: 'production',
       // glibc keeps a heap for each thread that allocates; two are as fast and 26 MB smaller (docs/performance.md).

@@ -9,5 +9,6 @@ try {
   await import(new URL('dist/src/server.js', `file://${PROJECT_ROOT}/`).href);
 } catch (error) {
   console.error(error instanceof SetupError ? `kaomon: ${error.message}` : error);
-  process.exitCode = 1;
+  // Not by its exit code alone: a parent's channel (pm2) would keep it.
+  process.stderr.write('', () => process.exit(1));
 }

@@ -14,7 +14,7 @@ import { type Progress, preparePack } from './models/prepare.js';
 import type { ReadyPack } from './models/types.js';
 import type { DetectLog } from './recognition/detect-log.js';
 import { limitHeaps } from './process-memory.js';
-import { createShutdown, endOnSignals, type Shutdown } from './shutdown.js';
+import { createShutdown, endOnSignals, leave, type Shutdown } from './shutdown.js';
 import { loadCredentials } from './tls.js';
 import { createVisionPool } from './vision/pool.js';
 import type { VisionPool } from './vision/types.js';
@@ -28,7 +28,7 @@ async function main(): Promise<void> {
     const config = loadConfig();
     log = createLogger(config.LOG_LEVEL, terminal);
     limitHeaps();
-    const shutdown = createShutdown(log, (code) => process.exit(code));
+    const shutdown = createShutdown(log, (code) => void leave(code));
     endOnSignals(shutdown, log);
     const starting = start(config, log, shutdown);
     shutdown.after(starting);
@@ -40,7 +40,7 @@ async function main(): Promise<void> {
     }
   } catch (error) {
     complain(error, log);
-    process.exitCode = 1;
+    await leave(1);
   }
 }
 
@@ -64,7 +64,7 @@ async function start(config: Config, log: Logger, shutdown: Shutdown): Promise<v
   if (shutdown.asked()) return;
   // The server's modules are loaded here and not above: meanwhile the vision threads load their networks.
   const parts = together(
-    openVision(config, pack).then((opened) => {
+    openVision(config, pack, log).then((opened) => {
       for (const { provider, reason } of opened.info().refusedProviders) {
         log.warn({ provider, reason: reason.trim() }, 'This execution provider is not used');
       }
@@ -112,7 +112,7 @@ async function start(config: Config, log: Logger, shutdown: Shutdown): Promise<v
     process.stdout.write(await banner({ pack, gallery: gallery.info(), urls, selfSigned, firstKey }));
   }
   // pm2's wait_ready: only now may the worker that this one replaces end.
-  process.send?.('ready');
+  if (process.connected) process.send?.('ready');
 }
 
 /** Nobody could sign in to make the first key. @returns it, when this start made it */
@@ -131,7 +131,7 @@ async function together<A, B>(first: Promise<A>, second: Promise<B>): Promise<[A
   return [await first, await second];
 }
 
-function openVision(config: Config, pack: ReadyPack): Promise<VisionPool> {
+function openVision(config: Config, pack: ReadyPack, log: Logger): Promise<VisionPool> {
   return createVisionPool({
     pack,
     providers: config.EXECUTION_PROVIDERS.split(','),
@@ -145,6 +145,7 @@ function openVision(config: Config, pack: ReadyPack): Promise<VisionPool> {
     queueLength: config.VISION_QUEUE,
     callerShare: config.CALLER_SHARE / 100,
     maxFaces: config.MAX_FACES,
+    onDeath: (err, left) => log.error({ err, left }, 'A vision thread died'),
     ...(config.VISION_BATCH > 0 && { atOnce: config.VISION_BATCH }),
   });
 }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from './log.js';
 
 /** In-flight requests get this long to end by themselves, milliseconds; pm2 and systemd wait longer (30 s, 60 s). */
@@ -70,6 +71,21 @@ export function createShutdown(
   };
 }
 
+/** What was written may take so long to get out, milliseconds: a log that nobody reads any more must not hold the end. */
+const LAST_WORDS = 2_000;
+
+/**
+ * Ends this process once what it has said is out. `process.exitCode` alone ends none that holds a channel to a parent,
+ * as a worker of pm2 does; and pm2 writes what its workers say after they have said it.
+ */
+export async function leave(code: number): Promise<never> {
+  const said = [process.stdout, process.stderr].map(
+    (stream) => new Promise<void>((resolve) => stream.write('', () => resolve())),
+  );
+  await Promise.race([Promise.all(said), sleep(LAST_WORDS)]);
+  process.exit(code);
+}
+
 /** Ends in order on SIGINT and SIGTERM (again: hurries), and after an error that nobody caught. */
 export function endOnSignals(shutdown: Shutdown, log: Pick<Logger, 'info' | 'fatal'>): void {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
@@ -78,8 +94,12 @@ export function endOnSignals(shutdown: Shutdown, log: Pick<Logger, 'info' | 'fat
       void shutdown.end(0);
     });
   }
+  let last: unknown;
   for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
     process.on(event, (err: unknown) => {
+      // `--unhandled-rejections=strict` (ecosystem.config.js) tells of one fault by both: the second would hurry.
+      if (err !== undefined && err === last) return;
+      last = err;
       log.fatal({ err }, 'A fault nobody caught: ending');
       void shutdown.end(1);
     });

@@ -16,6 +16,10 @@ const HEALTHY = 30_000;
 const RETRY = 300;
 /** When a change that was begun and not closed is looked after, milliseconds; the later time for a slow one. */
 const LOOK_AFTER = [10_000, 60_000];
+/** So much of what a manager says on its standard error is kept, characters: a fault is told at its end. */
+const MOST_SAID = 4_000;
+/** And so much of it is logged. */
+const MOST_TOLD = 300;
 /** How long a manager may take to end, milliseconds. */
 const FAREWELL = 3_000;
 
@@ -32,7 +36,7 @@ export interface LinkState {
   /** Events that were read and are not yet in this worker's index. */
   behind: number;
   manager: 'running' | 'restarting';
-  /** Why the log cannot be followed at the moment. */
+  /** Why the log cannot be followed at the moment, or what the manager died of that is to be started again. */
   trouble: string | null;
   /** The manager's process. */
   pid: number | undefined;
@@ -48,6 +52,8 @@ export interface LinkOptions {
   gallery: Follower;
   warn: (message: string) => void;
   lookAfter?: readonly number[];
+  /** Starts a manager; for tests. */
+  launch?: () => ChildProcess;
 }
 
 /** A worker's end of its event manager; see {@link startLink}. */
@@ -58,12 +64,15 @@ export type Link = ReturnType<typeof startLink>;
  * last event that was applied.
  */
 export function startLink(options: LinkOptions) {
-  const { settings, worker, limits, gallery, warn, lookAfter = LOOK_AFTER } = options;
+  const { settings, worker, limits, gallery, warn, lookAfter = LOOK_AFTER, launch = forkManager } = options;
   let { position } = options;
   let child: ChildProcess | undefined;
   let backOff = BACK_OFF.first;
-  let behind = 0;
+  /** What was handed over last. A manager's end takes it away, though what is under way is still applied. */
+  let batch: { left: number } | undefined;
   let trouble: string | null = null;
+  /** What the last manager died of. */
+  let death: string | null = null;
   let closing = false;
   const isClosing = () => closing;
   const open = new Map<string, NodeJS.Timeout[]>();
@@ -97,12 +106,12 @@ export function startLink(options: LinkOptions) {
     }
   }
 
-  async function apply(event: GalleryEvent): Promise<void> {
+  async function apply(event: GalleryEvent, of: { left: number }): Promise<void> {
     if (event.of !== undefined) close(event.of);
     if (event.kind === 'begun') watchOver(event);
     // A change of our own showed in memory before it was acknowledged.
     else if (event.worker !== worker) await persist(() => gallery.apply(event));
-    behind -= 1;
+    of.left -= 1;
   }
 
   async function take(message: ToWorker, from: ChildProcess): Promise<void> {
@@ -116,9 +125,10 @@ export function startLink(options: LinkOptions) {
       warn('Events were missed: the gallery is compared with the store.');
       await persist(() => gallery.reload());
     } else {
-      behind = message.events.length;
+      const taken = { left: message.events.length };
+      batch = taken;
       // Those of one person wait for each other in the gallery.
-      await Promise.all(message.events.map(apply));
+      await Promise.all(message.events.map((event) => apply(event, taken)));
     }
     if (isClosing() || from !== child) return;
     ({ position } = message);
@@ -129,22 +139,53 @@ export function startLink(options: LinkOptions) {
     if (to.connected) to.send(message);
   }
 
+  /** A manager is no more, or never was; the next one begins after a while. */
+  function lose(cause: string, lived: number): void {
+    batch = undefined;
+    trouble = null;
+    if (isClosing()) return;
+    death = cause;
+    warn(`${cause} Another one is started.`);
+    if (lived > HEALTHY) backOff = BACK_OFF.first;
+    setTimeout(() => {
+      if (!isClosing()) start();
+    }, backOff).unref();
+    backOff = Math.min(backOff * 2, BACK_OFF.longest);
+  }
+
   function start(): void {
-    const started = Date.now();
-    const manager = fork(MANAGER, [], { execArgv: [], serialization: 'json' });
+    const started = performance.now();
+    const cannot = (error: unknown) => `The event manager cannot be started: ${messageOf(error)}.`;
+    let manager: ChildProcess;
+    try {
+      manager = launch();
+    } catch (error) {
+      lose(cannot(error), 0);
+      return;
+    }
     child = manager;
-    manager.on('message', (message: ToWorker) => void take(message, manager));
-    manager.on('error', (error) => warn(`The event manager: ${error.message}`));
-    manager.on('exit', (code, signal) => {
+    let said = '';
+    let ended = false;
+    const end = (cause: string) => {
+      if (ended) return;
+      ended = true;
       if (child === manager) child = undefined;
-      behind = 0;
-      if (isClosing()) return;
-      warn(`The event manager ended (${signal ?? code ?? 'unknown'}) and is started again.`);
-      if (Date.now() - started > HEALTHY) backOff = BACK_OFF.first;
-      setTimeout(() => {
-        if (!isClosing()) start();
-      }, backOff).unref();
-      backOff = Math.min(backOff * 2, BACK_OFF.longest);
+      lose(cause, performance.now() - started);
+    };
+    manager.stderr
+      ?.setEncoding('utf8')
+      .on('data', (text: string) => (said = (said + text).slice(-MOST_SAID)));
+    manager.on('message', (message: ToWorker) => void take(message, manager));
+    manager.on('error', (error) => {
+      // A process that was never made does not exit.
+      if (manager.pid === undefined) end(cannot(error));
+      else warn(`The event manager: ${error.message}`);
+    });
+    // Not at its exit: what it said last comes after that.
+    manager.on('close', (code, signal) => {
+      end(
+        `The event manager ended (${[signal ?? `exit code ${code ?? 'unknown'}`, faultIn(said)].filter(Boolean).join('; ')}).`,
+      );
     });
     tell(manager, { type: 'follow', settings, worker, position, limits });
   }
@@ -154,9 +195,9 @@ export function startLink(options: LinkOptions) {
   return {
     state: (): LinkState => ({
       log: settings.kind,
-      behind,
+      behind: batch?.left ?? 0,
       manager: child ? 'running' : 'restarting',
-      trouble,
+      trouble: trouble ?? (child ? null : death),
       pid: child?.pid,
     }),
     async close(): Promise<void> {
@@ -164,7 +205,8 @@ export function startLink(options: LinkOptions) {
       for (const uid of [...open.keys()]) close(uid);
       const manager = child;
       if (!manager) return;
-      const exited = once(manager, 'exit');
+      // One that could not be made says so in a moment, and never exits.
+      const exited = once(manager, manager.pid === undefined ? 'error' : 'exit').catch(() => undefined);
       const timer = setTimeout(() => manager.kill('SIGKILL'), FAREWELL);
       if (manager.connected) manager.disconnect();
       await exited;
@@ -172,3 +214,20 @@ export function startLink(options: LinkOptions) {
     },
   };
 }
+
+function forkManager(): ChildProcess {
+  return fork(MANAGER, [], {
+    execArgv: [],
+    serialization: 'json',
+    stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
+  });
+}
+
+/** What a process died of, as Node or V8 writes it: the line that names the error. */
+function faultIn(said: string): string | undefined {
+  const line = said.split('\n').find((text) => /^(?:[A-Za-z]*Error\b|FATAL ERROR)/.test(text));
+  // What cannot be parsed stands in the message, and may be a name.
+  return line?.startsWith('SyntaxError') ? 'SyntaxError' : line?.slice(0, MOST_TOLD);
+}
+
+const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));

@@ -58,14 +58,25 @@ export async function openGallery(config: Config, options: OpenGalleryOptions): 
     warn(`The log of events cannot be reached: enrolments are refused until it can. ${String(error)}`);
     return '';
   });
-  const store = await openStore(config, pack.id, length, warn);
-  const gallery = await createGallery({
-    pack: pack.id,
-    ...(pack.templates && { templates: true }),
-    store,
-    index,
-    ...(log && { journal: createJournal(log, worker, pack.id) }),
+  const gallery = await openStored().catch(async (error: unknown) => {
+    // An open connection would keep a command alive for ever.
+    await log?.close();
+    throw error;
   });
+
+  async function openStored() {
+    const store = await openStore(config, pack.id, length, warn);
+    return await createGallery({
+      pack: pack.id,
+      ...(pack.templates && { templates: true }),
+      store,
+      index,
+      ...(log && { journal: createJournal(log, worker, pack.id) }),
+    }).catch(async (error: unknown) => {
+      await store.close();
+      throw error;
+    });
+  }
   let link: Link | undefined;
   if (settings && follow) {
     const limits = { maxAge: config.EVENT_MAX_AGE * 1000, maxLength: config.EVENT_MAX_LENGTH };

@@ -81,6 +81,13 @@ export function createMetrics({ vision, gallery, events, sharing }: MetricsDeps)
   );
   gauge('kaomon_vision_running', 'Pictures being worked on.', 'sum', () => vision.info().running);
   gauge('kaomon_vision_threads', 'Vision threads that run.', 'sum', () => vision.info().threads);
+  new Counter({
+    ...{ name: 'kaomon_vision_thread_deaths_total', help: 'Vision threads that died.', registers },
+    collect() {
+      this.reset();
+      this.inc(vision.info().deaths ?? 0);
+    },
+  });
   // Every worker holds the whole gallery, and the worst of them is what an alarm must hear of.
   gauge('kaomon_gallery_people', 'People enrolled.', 'max', () => gallery.info().people);
   gauge('kaomon_gallery_faces', 'Pictures enrolled.', 'max', () => gallery.info().faces);

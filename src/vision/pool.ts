@@ -39,6 +39,8 @@ export interface PoolSettings extends AnalyzerSettings {
    * come. Left out: one on a CPU, where it gains nothing, and {@link ON_GPU} on a GPU.
    */
   atOnce?: number;
+  /** Told of each thread that ended without being asked to, and how many are left at that moment. */
+  onDeath?: (cause: Error, left: number) => void;
   /** What a thread runs; left out, thread.ts. */
   program?: URL;
 }
@@ -91,6 +93,7 @@ export async function createVisionPool(settings: PoolSettings): Promise<VisionPo
     queueLength,
     callerShare = 1,
     atOnce,
+    onDeath,
     program = PROGRAM,
     ...analyzerSettings
   } = settings;
@@ -103,6 +106,8 @@ export async function createVisionPool(settings: PoolSettings): Promise<VisionPo
   });
   const team = { channel: `vision ${randomUUID()}`, board: sharedInts(poolThreads) };
   let deaths = 0;
+  /** Threads that died since the start. */
+  let died = 0;
   let closing = false;
   const preferred = [...new Set([...analyzerSettings.providers, 'cpu'])];
   /** The most preferred of the providers that threads are on, or were on last; undefined until one is ready. */
@@ -215,13 +220,13 @@ export async function createVisionPool(settings: PoolSettings): Promise<VisionPo
     return new Promise((resolve, reject) => {
       let failure: Error | undefined;
       const ended = new Promise<void>((end) => {
-        worker.on('exit', () => {
+        worker.on('exit', (code) => {
           threads.delete(thread);
           Atomics.store(team.board, seat, BUSY);
           endTurnOf(webgpuTurns, threadId);
           end();
-          reject(failure ?? new Error('A vision thread ended before it was ready.'));
-          if (thread.ready) replace(thread, failure);
+          reject(failure ?? new Error(`A vision thread ended before it was ready (exit code ${code}).`));
+          if (thread.ready) replace(thread, failure ?? causeOf(thread, code));
         });
       });
       const thread: Thread = { worker, seat, tasks: [], startedAt: 0, ready: false, leaving: false, ended };
@@ -238,8 +243,15 @@ export async function createVisionPool(settings: PoolSettings): Promise<VisionPo
     });
   }
 
+  function noteDeath(cause: Error): void {
+    died += 1;
+    onDeath?.(cause, threads.size);
+  }
+
   /** A thread has died: its picture fails, nobody else's does, and another thread takes its place. */
-  function replace(thread: Thread, cause: unknown): void {
+  function replace(thread: Thread, cause: Error): void {
+    // Who closes asked for it, unless it was at work.
+    if (!closing || thread.tasks.length > 0) noteDeath(cause);
     if (thread.tasks.length > 1 && !closing) {
       // One of them did it; each gets another try, by itself.
       for (const task of thread.tasks) task.alone = true;
@@ -259,8 +271,14 @@ export async function createVisionPool(settings: PoolSettings): Promise<VisionPo
     }
     deaths += 1;
     // The one that takes the place of the only one on WebGPU may be on the CPU, and have others beside it.
-    if (deaths < MAX_DEATHS) void start().then(fill).catch(giveUp);
-    else giveUp(cause);
+    if (deaths < MAX_DEATHS) {
+      start()
+        .then(fill)
+        .catch((failure: Error) => {
+          noteDeath(failure);
+          giveUp(failure);
+        });
+    } else giveUp(cause);
   }
 
   /** Nobody waits for it any more: what waits does not begin, what runs ends at its stage. */
@@ -323,6 +341,7 @@ export async function createVisionPool(settings: PoolSettings): Promise<VisionPo
       running: [...threads].reduce((sum, { tasks }) => sum + tasks.length, 0),
       provider: served ?? 'cpu',
       refusedProviders: [...refused.values()],
+      deaths: died,
       ...(served === 'webgpu' && poolThreads > 1 && { note: oneThread(poolThreads) }),
     }),
 
@@ -342,6 +361,13 @@ export async function createVisionPool(settings: PoolSettings): Promise<VisionPo
     throw error;
   }
   return pool;
+}
+
+/** Why a thread ended that did not say it. */
+function causeOf({ leaving, provider }: Thread, code: number): Error {
+  return new Error(
+    leaving ? `It ended because ${provider ?? 'its provider'} failed.` : `It ended with the exit code ${code}.`,
+  );
 }
 
 const oneThread = (asked: number) =>

@@ -146,6 +146,8 @@ export interface VisionInfo {
   provider: string;
   /** Why a preferred provider was not taken, in the order they were tried. */
   refusedProviders: { provider: string; reason: string }[];
+  /** Threads that ended since the start without being asked to; others took their places where they could. */
+  deaths?: number;
   /** What an administrator should know of how the settings were followed; absent when there is nothing to say. */
   note?: string;
 }

@@ -11,6 +11,7 @@ import { contentOf } from '../support/batch.js';
 import { startKaomon } from '../support/command.js';
 import { KNOWN, portrait, writePortraits } from '../support/photographs.js';
 import { greyJpeg } from '../support/pictures.js';
+import { freePort } from '../support/port.js';
 import { temporaryFolder } from '../support/temporary.js';
 import { until } from '../support/until.js';
 
@@ -54,6 +55,20 @@ describe('kaomon enrol', () => {
       assert.ok(!text.includes('    at '), 'no stack');
     }
     assert.equal((await runToEnd(env, '--help')).code, 0);
+  });
+
+  it('ends when Redis cannot be reached', async (t) => {
+    const redis = { EMBEDDING_STORE: 'redis', EVENT_LOG: 'redis' };
+    const env = { ...(await folders(t)), ...redis, REDIS_URL: `redis://127.0.0.1:${await freePort()}` };
+    const folder = await temporaryFolder(t);
+    await mkdir(path.join(folder, 'ada'));
+    await writeFile(path.join(folder, 'ada', '1.jpg'), await greyJpeg(320, 240));
+    const run = start(env, [folder]);
+    await until(() => run.text().includes('kaomon: EMBEDDING_STORE=redis, but Redis does not answer'));
+    // Its last word; what keeps it now would keep it for ever.
+    const stuck = setTimeout(() => run.child.kill('SIGKILL'), 20_000);
+    assert.deepEqual(await run.ended, { code: 1, signal: null });
+    clearTimeout(stuck);
   });
 });
 

@@ -7,6 +7,7 @@ import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { form } from '../support/form.js';
 import { greyJpeg, hugePng, truncatedJpeg } from '../support/pictures.js';
+import { freePort } from '../support/port.js';
 import { readAnswer, runToEnd, startServer, type TestServer } from '../support/server.js';
 import { temporaryFolder } from '../support/temporary.js';
 
@@ -85,7 +86,7 @@ describe('the built server over HTTPS', () => {
     assert.equal(await server.end(), 0);
   });
 
-  it('says in one line what to do when it cannot start', async (t) => {
+  it('says in one line what to do when it cannot start, and ends, whatever channel to its parent is open', async (t) => {
     const env = await settings(t);
     const other = createServer().listen(0, '127.0.0.1');
     t.after(() => other.close());
@@ -95,6 +96,9 @@ describe('the built server over HTTPS', () => {
     const person = path.join(enrolled, 'lost-pack', 'default-ken');
     await mkdir(person, { recursive: true });
     await writeFile(path.join(person, 'default-ken_20260102_030405_m0.npy'), '');
+    const damaged = path.join(await temporaryFolder(t), 'damaged');
+    await writeFile(damaged, '-----BEGIN CERTIFICATE-----\n');
+    const noRedis = `redis://127.0.0.1:${await freePort()}`;
     const cases: [env: Record<string, string>, says: RegExp][] = [
       [{ HOST: '127.0.0.1', PORT: String(port) }, /^kaomon: Port \d+ is taken: .* PORT=\d+ npm start\.\n$/],
       [{ HOST: '203.0.113.1', PORT: '0' }, /^kaomon: HOST=203\.0\.113\.1 is no address of this machine.*\n$/],
@@ -104,6 +108,12 @@ describe('the built server over HTTPS', () => {
         /^kaomon: People are enrolled with the pack lost-pack, which cannot be had: .*\n$/,
       ],
       [{ TLS_CERT: '/nowhere.pem', TLS_KEY: '/nowhere.pem' }, /^kaomon: The file of TLS_CERT .*\n$/],
+      [{ TLS_CERT: damaged, TLS_KEY: damaged }, /^kaomon: TLS_CERT=.* are not a certificate and its own key.*\n$/],
+      [{ PORT: '0', AUTH: 'key', KEYS_FILE: damaged }, /^kaomon: The keys in .* cannot be used: it is not JSON\.\n$/],
+      [
+        { EMBEDDING_STORE: 'redis', EVENT_LOG: 'redis', REDIS_URL: noRedis },
+        /^kaomon: (EMBEDDING_STORE=redis, but Redis does not answer|The log of events cannot be reached).*\n$/,
+      ],
     ];
     for (const [more, says] of cases) {
       const { code, stderr } = await runToEnd({ ...env, ...more });

@@ -29,6 +29,7 @@ describe('the figures', () => {
       'kaomon_stage_duration_seconds_count{stage="embed"} 1',
       'kaomon_gallery_people 1',
       'kaomon_vision_queue_length 0',
+      'kaomon_vision_thread_deaths_total 0',
     ]) {
       assert.ok(answer.body.includes(line), `${line}\n${answer.body}`);
     }

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { request } from 'node:http';
+import { type AddressInfo, createServer } from 'node:net';
 import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -22,8 +23,11 @@ const run = promisify(execFile);
 /** What pm2 waits by itself before it kills a process that it has asked to end, milliseconds. */
 const PM2_PATIENCE = 1600;
 
-/** Two workers of the built server, kept by pm2 by our own ecosystem file. */
-async function standUp(t: TestContext) {
+/**
+ * Two workers of the built server, kept by pm2 by our own ecosystem file.
+ * @param settings that take the place of those that it can start with
+ */
+async function standUp(t: TestContext, settings: Record<string, string> = {}) {
   // Asked for before the folder is: it must still be there when pm2 looks for its daemon in it.
   let end = (): Promise<unknown> => Promise.resolve();
   t.after(() => end());
@@ -37,6 +41,7 @@ async function standUp(t: TestContext) {
     // How busy the machine is says nothing about the reload.
     MAX_EVENT_LOOP_DELAY: '0',
     ...{ EMBEDDINGS_DIR: path.join(folder, 'embeddings'), CACHE_DIR: path.join(folder, 'cache') },
+    ...settings,
   };
   const pm2 = async (...words: string[]) => (await run(process.execPath, [PM2, ...words], { env })).stdout;
   // Ends the daemon of this PM2_HOME and its workers, nobody else's.
@@ -162,5 +167,26 @@ describe('two workers under pm2', { skip: existsSync(PM2) ? false : 'needs pm2' 
       ['stopped 0', 'stopped 0'],
       'none had to be killed',
     );
+  });
+
+  it('that refuse their settings are "errored" at once and for good, and have said why', async (t) => {
+    const { workers, told } = await standUp(t, { MAX_YAW: 'sideways' });
+    await until(async () => (await workers()).every(({ status }) => status === 'errored'));
+    assert.deepEqual(
+      (await workers()).map(({ exit }) => exit),
+      [1, 1],
+    );
+    const said = await told('kaomon: The setting MAX_YAW=sideways is not usable');
+    assert.equal(said, 2 * 6, 'each worker once at each of its starts (max_restarts)');
+  });
+
+  it('that cannot have their port are "errored", too', async (t) => {
+    const other = createServer().listen(0, '127.0.0.1');
+    t.after(() => other.close());
+    await once(other, 'listening');
+    const { port } = other.address() as AddressInfo;
+    const { workers, told } = await standUp(t, { PORT: String(port), WORKERS: '1' });
+    await until(async () => (await workers()).every(({ status }) => status === 'errored'));
+    assert.equal(await told(`kaomon: Port ${port} is taken`), 6);
   });
 });

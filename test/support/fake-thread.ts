@@ -1,7 +1,7 @@
 /**
  * A vision thread without networks: it finds as many faces in a "picture" as its text is long, after the next turn of
  * its event loop, and says in `width` how many pictures came with it and in `height` how many providers it was to try.
- * The text "die" ends it, "bad" is refused, "slow" takes a while, "endless" takes until nobody waits for it any more,
+ * The text "die" ends it, "throw" too, by a fault, "bad" is refused, "slow" takes a while, "endless" takes until nobody waits for it any more,
  * and "sick" fails on a GPU, as everything does when one is lost. Providers that the pack's title names do not serve.
  */
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
@@ -18,6 +18,7 @@ const answer = (message: FromThread) => parentPort?.postMessage(message);
 function lookAt(bytes: Uint8Array, together: number): PictureResult {
   const text = Buffer.from(bytes).toString();
   if (text === 'die') process.exit(1);
+  if (text === 'throw') throw new Error('It threw.');
   if (text === 'sick' && provider !== 'cpu') return { error: toPlainError(new Error('The device is lost.')) };
   if (text === 'bad') return { error: toPlainError(new KaomonError('IMAGE_UNREADABLE', 'It is bad.')) };
   const faces = Array.from(text, () => ({

@@ -39,9 +39,20 @@ export interface TestServer {
   end(signal?: NodeJS.Signals): Promise<number | string>;
 }
 
-/** Runs the server until it ends by itself. @returns its exit code and what it wrote on standard error */
+/** Listens to its parent, as what pm2 runs around a worker does: the channel alone keeps such a process alive. */
+const LISTENS = "data:text/javascript,process.on('message', () => {})";
+
+/**
+ * Runs the server until it ends by itself, with a channel to its parent that it listens to, as under pm2.
+ * @returns its exit code and what it wrote on standard error
+ */
 export async function runToEnd(env: Record<string, string>): Promise<{ code: number; stderr: string }> {
-  const child = launch(env);
+  const child = spawn(process.execPath, ['--import', LISTENS, ENTRY], {
+    env: { PATH: process.env.PATH, LOG_LEVEL: 'info', ...env },
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    timeout: 60_000,
+    killSignal: 'SIGKILL',
+  });
   const stderr = collect(child.stderr);
   child.stdout?.resume();
   const [code] = (await once(child, 'close')) as [number];

@@ -56,6 +56,20 @@ describe('the pool of vision threads', () => {
     assert.deepEqual(await outcome(ask('f')), [1, 1]);
   });
 
+  it('tells of a thread that dies, with the cause, and counts it', async (t) => {
+    const told: [string, number][] = [];
+    const { pool, ask } = await open(t, { onDeath: ({ message }, left) => told.push([message, left]) });
+    assert.equal(await outcome(ask('die')), 'INTERNAL');
+    assert.equal(await outcome(ask('throw')), 'INTERNAL');
+    assert.deepEqual(told, [
+      ['It ended with the exit code 1.', 0],
+      ['It threw.', 0],
+    ]);
+    assert.equal(pool.info().deaths, 2);
+    const quiet = await open(t, { onDeath: () => assert.fail('it was closed') });
+    await quiet.pool.close();
+  });
+
   it('starts a thread anew whose GPU fails, loses one picture by it, and does without the GPU in the end', async (t) => {
     const { pool, ask } = await open(t, { providers: ['cuda'], atOnce: 1 });
     const asked = ['sick', 'a', 'bb'].map((text) => outcome(ask(text)));

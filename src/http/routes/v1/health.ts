@@ -32,6 +32,9 @@ const HealthSchema = Type.Object({
       running: count,
       provider: Type.String(),
       refusedProviders: Type.Array(Type.Object({ provider: Type.String(), reason: Type.String() })),
+      deaths: Type.Optional(
+        Type.Integer({ minimum: 0, description: 'Threads that died since the start: the log says of what.' }),
+      ),
       note: Type.Optional(
         Type.String({ description: 'How the settings were followed, where it is not plain.' }),
       ),
