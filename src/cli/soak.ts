@@ -1,8 +1,8 @@
-import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { soakHostile } from '../bench/hostile.js';
 import { loadConfig } from '../config.js';
+import { makeFolder } from '../durable.js';
 import { KaomonError } from '../errors.js';
 import { runCommand } from './parts.js';
 
@@ -32,7 +32,7 @@ export function main(words: string[]): Promise<number> {
     if (!(minutes > 0)) throw new KaomonError('SETUP', `--minutes takes a number above 0.\n${USAGE}`);
     const config = loadConfig();
     const folder = path.join(config.CACHE_DIR, 'bench');
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     const broken = await soakHostile({
       ...{ config, folder, seconds: minutes * 60 },
       say: (line) => console.log(line),

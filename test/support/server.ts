@@ -5,6 +5,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { Agent, request } from 'node:https';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
+import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { FormRequest } from './form.js';
 
@@ -39,9 +40,17 @@ export interface TestServer {
   end(signal?: NodeJS.Signals): Promise<number | string>;
 }
 
-/** Runs the server until it ends by itself. @returns its exit code and what it wrote on standard error */
-export async function runToEnd(env: Record<string, string>): Promise<{ code: number; stderr: string }> {
+/**
+ * Runs the server until it ends by itself.
+ * @param t should it not end, it does with this test
+ * @returns its exit code and what it wrote on standard error
+ */
+export async function runToEnd(
+  env: Record<string, string>,
+  t?: Pick<TestContext, 'after'>,
+): Promise<{ code: number; stderr: string }> {
   const child = launch(env);
+  t?.after(() => child.kill('SIGKILL'));
   const stderr = collect(child.stderr);
   child.stdout?.resume();
   const [code] = (await once(child, 'close')) as [number];
