@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { link, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { giveTo, giveToFolder, ownerOf } from './owner.js';
 
 /** How unfinished files are named: swept at a later start. */
 export const UNFINISHED = '.unfinished-';
@@ -17,15 +18,41 @@ export async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-/** Makes a folder and everything above it that is missing, durably. */
-export async function makeFolder(folder: string): Promise<void> {
-  const first = await mkdir(folder, { recursive: true });
-  if (first) await syncFolder(path.dirname(first));
+/**
+ * Makes a folder and everything above it that is missing, durably; what is made belongs to whom the folder around it
+ * does. Step by step: Node's own `recursive` never comes back, and heeds no signal, where nothing can be made (`/proc/x`).
+ * @param mode of what is made
+ * @returns the topmost folder that was made; undefined when all were there
+ * @throws ENOENT where nothing can be made, EEXIST when a file is in the way
+ */
+export async function makeFolder(folder: string, mode = 0o777): Promise<string | undefined> {
+  const whole = path.resolve(folder);
+  const above = path.dirname(whole);
+  try {
+    return (await makeOne(whole, mode)) ? whole : undefined;
+  } catch (error) {
+    if (!hasCode(error, 'ENOENT') || above === whole) throw error;
+  }
+  const first = await makeFolder(above, mode);
+  return (await makeOne(whole, mode)) ? (first ?? whole) : first;
+}
+
+/** @returns false when it is there */
+async function makeOne(folder: string, mode: number): Promise<boolean> {
+  try {
+    await mkdir(folder, { mode });
+  } catch (error) {
+    if (hasCode(error, 'EEXIST') && (await stat(folder)).isDirectory()) return false;
+    throw error;
+  }
+  await giveToFolder(folder);
+  await syncFolder(path.dirname(folder));
+  return true;
 }
 
 /**
  * Writes a file so that it is there whole or not at all, also after a power cut: temporary name, fsync, rename, fsync
- * of the folder.
+ * of the folder. It keeps its owner, whoever writes it.
  * @throws ENOENT when the folder is not there, or goes away in between
  */
 export async function writeDurably(file: string, data: Uint8Array | string): Promise<void> {
@@ -54,9 +81,11 @@ async function place(
 ): Promise<void> {
   const folder = path.dirname(file);
   const unfinished = path.join(folder, `${UNFINISHED}${randomBytes(6).toString('hex')}`);
+  const owner = await ownerOf(file);
   try {
     const handle = await open(unfinished, 'wx', 0o600);
     try {
+      await giveTo(handle, owner);
       await handle.writeFile(data);
       await handle.sync();
     } finally {

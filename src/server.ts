@@ -5,6 +5,7 @@ import { createKeys, type Keys } from './access/keys.js';
 import { urlsOf } from './addresses.js';
 import { type Config, fetchSettings, loadConfig } from './config.js';
 import { KaomonError } from './errors.js';
+import { makeFolders } from './folders.js';
 import { enrolledPacks } from './gallery/enrolled.js';
 import { chooseIndex } from './gallery/index/choose.js';
 import { openGallery, type OpenedGallery } from './gallery/open.js';
@@ -51,6 +52,7 @@ function complain(error: unknown, log: Logger): void {
 }
 
 async function start(config: Config, log: Logger, shutdown: Shutdown): Promise<void> {
+  await makeFolders(config);
   const [pack, https] = await together(
     preparePack(config.MODEL_PACK, {
       modelsDir: config.MODELS_DIR,

@@ -1,10 +1,13 @@
 import { createPrivateKey, randomBytes, X509Certificate } from 'node:crypto';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { open, rename, rm } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import path from 'node:path';
 import { ownNames } from './addresses.js';
 import type { Config } from './config.js';
+import { makeFolder } from './durable.js';
 import { KaomonError } from './errors.js';
+import { giveTo, ownerOf } from './owner.js';
+import { readSmall } from './small-file.js';
 
 const DAY = 86_400_000;
 /** Browsers on Apple's systems refuse a certificate that is valid for longer than 398 days. */
@@ -43,7 +46,7 @@ export async function loadCredentials(
 async function readGiven(certFile: string, keyFile: string): Promise<Credentials> {
   const read = async (name: string, file: string) => {
     if (!file) throw new KaomonError('SETUP', `Set TLS_CERT and TLS_KEY together: ${name} is empty.`);
-    return await readFile(file, 'utf8').catch((cause: unknown) => {
+    return await readPem(file).catch((cause: unknown) => {
       const reason = cause instanceof Error ? cause.message : String(cause);
       throw new KaomonError('SETUP', `The file of ${name} cannot be read: ${reason}.`, { cause });
     });
@@ -56,6 +59,13 @@ async function readGiven(certFile: string, keyFile: string): Promise<Credentials
     );
   }
   return { cert, key };
+}
+
+/** As much as the longest chain of certificates needs, bytes. */
+const MOST_PEM = 1_000_000;
+
+async function readPem(file: string): Promise<string> {
+  return (await readSmall(file, MOST_PEM)).toString('utf8');
 }
 
 function belongTogether({ cert, key }: Credentials): boolean {
@@ -98,14 +108,14 @@ export async function ensureSelfSigned(options: SelfSignedOptions): Promise<Cred
       },
     ],
   });
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await makeFolder(folder, 0o700);
   await replaceFile(file, `${made.private.trim()}\n${made.cert.trim()}\n`, 0o600);
   await replaceFile(path.join(folder, 'certificate.pem'), `${made.cert.trim()}\n`, 0o644);
   return { key: made.private, cert: made.cert };
 }
 
 async function readKept(file: string): Promise<Credentials | undefined> {
-  const text = await readFile(file, 'utf8').catch(() => '');
+  const text = await readPem(file).catch(() => '');
   const [key] = /-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]+-----END [A-Z ]*PRIVATE KEY-----/.exec(text) ?? [];
   const [cert] = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/.exec(text) ?? [];
   const kept = key && cert ? { key, cert } : undefined;
@@ -126,7 +136,14 @@ function fits(certificate: X509Certificate, { names, addresses }: SelfSignedOpti
 async function replaceFile(file: string, text: string, mode: number): Promise<void> {
   const temporary = `${file}.${randomBytes(6).toString('hex')}`;
   try {
-    await writeFile(temporary, text, { mode, flag: 'wx' });
+    const owner = await ownerOf(file);
+    const handle = await open(temporary, 'wx', mode);
+    try {
+      await giveTo(handle, owner);
+      await handle.writeFile(text);
+    } finally {
+      await handle.close();
+    }
     await rename(temporary, file);
   } catch (error) {
     await rm(temporary, { force: true });

@@ -1,9 +1,10 @@
 /** Looks that were taken before, on disk: another question to the same pictures need not take minutes. */
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { deserialize, serialize } from 'node:v8';
+import { makeFolder } from '../durable.js';
 import { sha256OfFile } from '../models/files.js';
 import type { ReadyPack } from '../models/types.js';
 import type { Seen } from './looks.js';
@@ -49,7 +50,7 @@ export function openLookCache(folder: string, print: string, warn: (message: str
       if (isBroken) return;
       const place = placeOf(key);
       try {
-        await mkdir(place.folder, { recursive: true });
+        await makeFolder(place.folder);
         const own = `${place.file}.${process.pid}`;
         await writeFile(own, serialize(seen));
         await rename(own, place.file);

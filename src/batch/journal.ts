@@ -1,7 +1,10 @@
 import { createHash } from 'node:crypto';
-import { appendFileSync, closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { appendFileSync, closeSync, openSync, readFileSync } from 'node:fs';
+import { chown } from 'node:fs/promises';
 import path from 'node:path';
+import { makeFolder } from '../durable.js';
 import { ERROR_CODES, type ErrorCode } from '../errors.js';
+import { ownerOf } from '../owner.js';
 import type { BatchItem } from './list.js';
 
 /** What became of a picture, as it is written down. */
@@ -9,7 +12,7 @@ export type JournalEntry =
   | { outcome: 'enrolled' | 'known'; face: string; turned?: number }
   | { outcome: 'refused'; code: ErrorCode; message: string };
 
-export type Journal = ReturnType<typeof openJournal>;
+export type Journal = Awaited<ReturnType<typeof openJournal>>;
 
 /**
  * What earlier runs over the same place did, one JSON line a picture. It only saves time: a line that a crash cut off
@@ -18,11 +21,13 @@ export type Journal = ReturnType<typeof openJournal>;
  * @param folder of all journals; made when missing
  * @param key all that the outcome depends on besides the picture: the place, the pack, the limits
  */
-export function openJournal(folder: string, key: readonly (string | number)[]) {
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+export async function openJournal(folder: string, key: readonly (string | number)[]) {
+  await makeFolder(folder, 0o700);
   const file = path.join(folder, `${hashOf(JSON.stringify(key)).slice(0, 24)}.jsonl`);
   const entries = readEntries(file);
+  const owner = await ownerOf(file);
   const handle = openSync(file, 'a', 0o600);
+  if (owner) await chown(file, owner.uid, owner.gid).catch(() => undefined);
   // A line that a crash cut off must not swallow the first of this run.
   appendFileSync(handle, '\n');
 

@@ -1,5 +1,6 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import path from 'node:path';
+import { makeFolder } from '../durable.js';
 import type { BenchContext } from './effort.js';
 import { rowOf } from './report.js';
 import { startServer } from './server.js';
@@ -16,7 +17,7 @@ export async function benchEvents(
 ): Promise<void> {
   const embeddings = path.join(folder, 'embeddings-events');
   await rm(embeddings, { recursive: true, force: true });
-  await mkdir(embeddings, { recursive: true });
+  await makeFolder(embeddings);
   const settings = {
     ...env,
     EMBEDDINGS_DIR: embeddings,

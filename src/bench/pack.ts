@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
-import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Config } from '../config.js';
+import { makeFolder } from '../durable.js';
 import { buildInceptionResnetV1 } from '../models/graphs/inception-resnet-v1.js';
 import { listPacks } from '../models/list.js';
 import { preparePack } from '../models/prepare.js';
@@ -47,7 +48,7 @@ export async function benchPack(
 
 async function writeSeededPack(folder: string): Promise<void> {
   if (existsSync(path.join(folder, 'manifest.json'))) return;
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   await writeFile(path.join(folder, 'embedder.onnx'), buildInceptionResnetV1(new SeededTensors()));
   const manifest = {
     format: 'kaomon-pack',

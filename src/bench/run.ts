@@ -1,7 +1,8 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { cpus, loadavg, totalmem } from 'node:os';
 import path from 'node:path';
 import type { Config } from '../config.js';
+import { makeFolder } from '../durable.js';
 import { VERSION } from '../version.js';
 import type { BenchContext, Effort } from './effort.js';
 import { benchEvents } from './events.js';
@@ -62,7 +63,7 @@ export async function runBench(
   options: BenchOptions,
 ): Promise<{ report: Report; files: { json: string; markdown: string } }> {
   const { config, effort, sections, folder, command, say } = options;
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   const at = new Date().toISOString();
   const loadBefore = loadavg()[0];
   const rows: Row[] = [];

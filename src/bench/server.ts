@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { Agent, request } from 'undici';
+import { makeFolder } from '../durable.js';
 import { createFileStore } from '../gallery/file-store.js';
 import { createGallery } from '../gallery/gallery.js';
 import { faceIdOf } from '../gallery/ids.js';
@@ -117,7 +118,7 @@ export async function galleryOf(
 ): Promise<Record<string, string>> {
   const { length } = pack.embedder;
   const embeddings = path.join(folder, `embeddings-${pack.id}-${people}`);
-  await mkdir(embeddings, { recursive: true });
+  await makeFolder(embeddings);
   const store = createFileStore({ folder: embeddings, pack: pack.id, length, warn: () => undefined });
   const gallery = await createGallery({ pack: pack.id, store, index: createExactIndex(length) });
   try {

@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { NO_CACHE, openLookCache, packPrint } from '../accuracy/look-cache.js';
@@ -8,6 +8,7 @@ import { drawReports } from '../accuracy/plots.js';
 import { compareReports, reportPack } from '../accuracy/report.js';
 import { listSamples, type SampleList } from '../accuracy/samples.js';
 import { type Config, loadConfig } from '../config.js';
+import { makeFolder } from '../durable.js';
 import { KaomonError } from '../errors.js';
 import { VERSION } from '../version.js';
 import { note, openPack, openVision, runCommand } from './parts.js';
@@ -155,7 +156,7 @@ function describeSource({ samples }: SampleList, words: readonly string[]): stri
 
 async function writePlots(folder: string, reports: readonly PackReport[]): Promise<void> {
   try {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     for (const [name, svg] of drawReports(reports)) await writeFile(path.join(folder, name), svg);
   } catch (cause) {
     throw new KaomonError('SETUP', `The plots cannot be written into ${folder}.`, { cause });

@@ -129,7 +129,7 @@ async function enrolAll(place: string, list: BatchList, opened: Opened): Promise
   const { MIN_FACE_SIZE, MAX_PIXELS, EMBEDDINGS_DIR, KEEP_FACES } = config;
   const limits = enrolLimits(config);
   const key = [place, EMBEDDINGS_DIR, pack.id, MIN_FACE_SIZE, MAX_PIXELS, ...Object.values(limits)];
-  const journal = options.dryRun ? undefined : openJournal(path.join(config.CACHE_DIR, 'batch'), key);
+  const journal = options.dryRun ? undefined : await openJournal(path.join(config.CACHE_DIR, 'batch'), key);
   const progress = createProgress(list.items.length, process.stderr);
   const started = performance.now();
   try {

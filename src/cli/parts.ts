@@ -141,6 +141,11 @@ export async function runCommand(
       console.error(`kaomon: ${error.message}${cause}`);
       return 1;
     }
+    // A full disk, a place where nothing can be made: what the system says names the file.
+    if (error instanceof Error && 'syscall' in error && 'path' in error) {
+      console.error(`kaomon: ${error.message}.`);
+      return 1;
+    }
     throw error;
   }
 }

@@ -1,9 +1,9 @@
-import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { soakHostile } from '../bench/hostile.js';
 import { HOSTILE, type HostileName } from '../bench/hostile-order.js';
 import { loadConfig } from '../config.js';
+import { makeFolder } from '../durable.js';
 import { KaomonError } from '../errors.js';
 import { runCommand } from './parts.js';
 
@@ -38,7 +38,7 @@ export function main(words: string[]): Promise<number> {
       throw new KaomonError('SETUP', `--who takes names of ${HOSTILE.join(', ')}.\n${USAGE}`);
     const config = loadConfig();
     const folder = path.join(config.CACHE_DIR, 'bench');
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     const broken = await soakHostile({
       ...{ config, folder, seconds: minutes * 60, who },
       say: (line) => console.log(line),

@@ -9,9 +9,10 @@ import { hostname } from 'node:os';
 import path from 'node:path';
 import { Type, type Static } from 'typebox';
 import { Value } from 'typebox/value';
-import { hasCode, syncFolder, unlessMissing, writeDurably, namesIn } from '../durable.js';
+import { hasCode, makeFolder, syncFolder, unlessMissing, writeDurably, namesIn } from '../durable.js';
 import { renameFace } from './face-name.js';
 import { isPerson, type Layout, PERSON_FILE } from './file-layout.js';
+import { giveToFolder } from '../owner.js';
 
 const NOTE = '.moving-';
 const PROCESS = randomUUID();
@@ -44,6 +45,7 @@ export async function movePersonFolder(
   const target = layout.personFolder(to);
   try {
     await mkdir(target);
+    await giveToFolder(target);
   } catch (error) {
     if (!hasCode(error, 'EEXIST')) throw error;
     // An empty folder is what a crash left; nobody.
@@ -107,7 +109,7 @@ async function finish(
 ): Promise<void> {
   const source = layout.personFolder(from);
   const target = layout.personFolder(to);
-  await mkdir(target, { recursive: true });
+  await makeFolder(target);
   for (const [name, newName] of files) {
     await unlessMissing(rename(path.join(source, name), path.join(target, newName)));
   }

@@ -1,7 +1,7 @@
 /** Reading people from their folders, while other processes may be writing there. */
-import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { readdir, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { sweepUnfinished, UNFINISHED, unlessMissing, namesIn } from '../durable.js';
+import { makeFolder, sweepUnfinished, UNFINISHED, unlessMissing, namesIn } from '../durable.js';
 import { toEmbedding } from './embedding.js';
 import { describeFace } from './face-name.js';
 import { isPerson, type Layout, REMOVED, RESERVED, SET_ASIDE } from './file-layout.js';
@@ -168,7 +168,7 @@ async function putAside(
   reason: string,
 ): Promise<void> {
   const target = path.join(layout.folder, SET_ASIDE, layout.pack, faceid);
-  await mkdir(target, { recursive: true });
+  await makeFolder(target);
   await unlessMissing(rename(path.join(layout.personFolder(faceid), file), path.join(target, file)));
   warn(`The face file ${path.join(layout.pack, faceid, file)} was set aside to ${target}: ${reason}.`);
 }

@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import path from 'node:path';
 import { AggregatorRegistry } from 'prom-client';
 import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
-import { hasCode, namesIn, sweepUnfinished, UNFINISHED, unlessMissing } from '../durable.js';
+import { hasCode, makeFolder, namesIn, sweepUnfinished, UNFINISHED, unlessMissing } from '../durable.js';
 
 /** How old another worker's figures are at most, milliseconds. */
 const EVERY = 2_000;
@@ -115,7 +115,7 @@ export function createSharedFigures({ folder, collect, warn }: SharedFiguresOpti
   }
 
   async function save(): Promise<void> {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     const unfinished = path.join(folder, `${UNFINISHED}${own.id}`);
     await writeFile(unfinished, JSON.stringify(own), { mode: 0o600 });
     await rename(unfinished, file);

@@ -1,7 +1,8 @@
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { Type, type Static } from 'typebox';
 import { Value } from 'typebox/value';
+import { makeFolder } from '../durable.js';
 import { KaomonError } from '../errors.js';
 import {
   BUILDER_VERSION,
@@ -181,7 +182,7 @@ async function buildComponent(component: Component, context: ComponentContext): 
   const { form, sources } = await gatherWeights(component, context);
   const work = path.join(modelsDir, `.building-${component.id}-${process.pid}`);
   await removeLeftovers(component, modelsDir);
-  await mkdir(work, { recursive: true });
+  await makeFolder(work);
   try {
     const manifest: ComponentManifest = {
       format: 'kaomon-component',
@@ -204,7 +205,7 @@ async function buildComponent(component: Component, context: ComponentContext): 
       manifest.networks.push({ file, bytes: content.byteLength, sha256: sha256Of(content) });
     }
     const folder = componentFolder(component, modelsDir);
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     for (const file of networkFiles(component)) {
       await renameSynced(path.join(work, file), path.join(folder, file));
     }

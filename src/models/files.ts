@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, open, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { open, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { makeFolder } from '../durable.js';
+import { giveTo, ownerOf } from '../owner.js';
 
 /** SHA-256 of a file's content, hex. Reads it in pieces. */
 export async function sha256OfFile(file: string): Promise<string> {
@@ -31,8 +33,10 @@ export async function statFile(file: string): Promise<{ bytes: number; modified:
 
 /** Writes a file so that it survives a power cut once this resolves. The name must not be in use by a reader. */
 export async function writeSynced(file: string, content: Uint8Array | string): Promise<void> {
+  const owner = await ownerOf(file);
   const handle = await open(file, 'w');
   try {
+    await giveTo(handle, owner);
     await handle.writeFile(content);
     await handle.sync();
   } finally {
@@ -62,7 +66,7 @@ const LOCK_POLL_MS = 100;
  * @param onWait called once when another holds the lock
  */
 export async function withLock<T>(lock: string, work: () => Promise<T>, onWait?: () => void): Promise<T> {
-  await mkdir(path.dirname(lock), { recursive: true });
+  await makeFolder(path.dirname(lock));
   for (let waited = false; !(await take(lock)); waited = true) {
     if (!waited) onWait?.();
     await wait(LOCK_POLL_MS);
@@ -89,7 +93,7 @@ async function take(lock: string): Promise<boolean> {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }
   const held = await statFile(lock);
-  if (held && (Date.now() - held.modified > LOCK_STALE_MS || (await holderIsGone(lock)))) {
+  if (held && (Math.abs(Date.now() - held.modified) > LOCK_STALE_MS || (await holderIsGone(lock)))) {
     await rm(lock, { force: true });
   }
   return false;

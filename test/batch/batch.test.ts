@@ -116,10 +116,10 @@ describe('A batch enrolment', () => {
   it('looks at no picture again that an earlier run has written down, unless it is asked to', async (t) => {
     const folder = await madeFolder(t, 2, 6);
     const [embeddings, journals] = [await temporaryFolder(t), await temporaryFolder(t)];
-    const once = openJournal(journals, ['a']);
+    const once = await openJournal(journals, ['a']);
     const first = await run(folder, embeddings, { journal: once });
     once.close();
-    const journal = openJournal(journals, ['a']);
+    const journal = await openJournal(journals, ['a']);
     const looks: Uint8Array[] = [];
     const vision = madeVision();
     const counting = { analyze: (bytes: Uint8Array) => (looks.push(bytes), vision.analyze(bytes)) };
@@ -138,7 +138,7 @@ describe('A batch enrolment', () => {
   it('enrols again who was deleted since', async (t) => {
     const folder = await madeFolder(t, 2, 2);
     const [embeddings, journals] = [await temporaryFolder(t), await temporaryFolder(t)];
-    const journal = openJournal(journals, ['a']);
+    const journal = await openJournal(journals, ['a']);
     const first = await run(folder, embeddings, { journal });
     const gallery = await madeGallery(embeddings);
     await gallery.remove('default', 'user0');
@@ -161,14 +161,14 @@ describe('A batch enrolment', () => {
     await writePicture(path.join(folder, 'cid', '1.png'), 'lying', 3);
     const [embeddings, journals] = [await temporaryFolder(t), await temporaryFolder(t)];
     const file = path.join(embeddings, 'audit.jsonl');
-    const deps = { audit: createAudit({ file }), journal: openJournal(journals, ['a']), inFlight: 1 };
+    const deps = { audit: createAudit({ file }), journal: await openJournal(journals, ['a']), inFlight: 1 };
     await run(folder, embeddings, { audit: deps.audit, dryRun: true });
     await assert.rejects(readFile(file), 'a dry run does nothing to anybody');
     await run(folder, embeddings, deps);
     await run(folder, embeddings, deps);
     const list = path.join(folder, 'list.csv');
     await writeFile(list, 'userid,file,username\nann,ann/1.png,Ann Lee\n');
-    await run(list, embeddings, { ...deps, journal: openJournal(journals, ['b']) });
+    await run(list, embeddings, { ...deps, journal: await openJournal(journals, ['b']) });
 
     const gallery = await madeGallery(embeddings);
     const faceOf = (userid: string) => gallery.person(`default-${userid}`)?.faces[0].id;
@@ -225,7 +225,7 @@ describe('A batch enrolment', () => {
       signals.push(signal);
     }
     assert.ok(signals.includes('SIGKILL'), 'no run was killed');
-    const journal = openJournal(journals, [folder]);
+    const journal = await openJournal(journals, [folder]);
     const rest = await run(folder, embeddings, { journal });
     journal.close();
     assert.deepEqual(rest.content, clean.content);

@@ -7,7 +7,7 @@ import { LIMITS, madeGallery, madeVision } from './batch.js';
 const [, , pictures, embeddings, journals] = process.argv;
 const gallery = await madeGallery(embeddings);
 const { items } = await listPictures(pictures, 'default');
-const journal = openJournal(journals, [pictures]);
+const journal = await openJournal(journals, [pictures]);
 await runBatch(items, {
   vision: madeVision(),
   gallery,

@@ -5,6 +5,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { Agent, request } from 'node:https';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
+import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { FormRequest } from './form.js';
 
@@ -44,15 +45,20 @@ const LISTENS = "data:text/javascript,process.on('message', () => {})";
 
 /**
  * Runs the server until it ends by itself, with a channel to its parent that it listens to, as under pm2.
+ * @param t should it not end, it does with this test
  * @returns its exit code and what it wrote on standard error
  */
-export async function runToEnd(env: Record<string, string>): Promise<{ code: number; stderr: string }> {
+export async function runToEnd(
+  env: Record<string, string>,
+  t?: Pick<TestContext, 'after'>,
+): Promise<{ code: number; stderr: string }> {
   const child = spawn(process.execPath, ['--import', LISTENS, ENTRY], {
     env: { PATH: process.env.PATH, LOG_LEVEL: 'info', ...env },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     timeout: 60_000,
     killSignal: 'SIGKILL',
   });
+  t?.after(() => child.kill('SIGKILL'));
   const stderr = collect(child.stderr);
   child.stdout?.resume();
   const [code] = (await once(child, 'close')) as [number];

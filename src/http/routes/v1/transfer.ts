@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { PassThrough, Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { Type } from 'typebox';
 import { exportGallery } from '../../../archive/export.js';
 import { importGallery } from '../../../archive/import.js';
+import { makeFolder } from '../../../durable.js';
 import { KaomonError, throwIfGone } from '../../../errors.js';
 import type { Gallery } from '../../../gallery/types.js';
 import type { ReadyPack } from '../../../models/types.js';
@@ -131,7 +132,7 @@ export function v1TransferRoutes(app: App, deps: TransferDeps): void {
         importing = true;
         const file = path.join(cacheDir, `import-${randomUUID()}.zip`);
         try {
-          await mkdir(cacheDir, { recursive: true });
+          await makeFolder(cacheDir);
           await pipeline(body, limitTo(maxImportBytes), createWriteStream(file, { mode: 0o600 }));
           const requireGroup = (groupid: string) => requireGroupAccess(request, groupid);
           return await importGallery({ gallery, pack }, file, requireGroup, request.gone);
