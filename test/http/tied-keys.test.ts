@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { createKeys } from '../../src/access/keys.js';
 import type { Config } from '../../src/config.js';
+import { TINY_PICTURE } from '../../src/http/pictures.js';
 import { face, testApp, unitVector } from '../support/app.js';
 import { form } from '../support/form.js';
 import { greyJpeg } from '../support/pictures.js';
@@ -83,5 +84,30 @@ describe('a face that is enrolled in a group which a key may not see', () => {
     const metrics = (key: string) => app.inject({ url: '/metrics', headers: { 'x-api-key': key } });
     assert.equal((await metrics(all)).statusCode, 200);
     assert.equal((await metrics(other)).statusCode, 403);
+  });
+});
+
+describe('a list without anything in it', () => {
+  it('is refused wherever it could be taken for all', async (t) => {
+    const { app, all, gallery } = await tied(t);
+    const headers = { 'x-api-key': all };
+    const calls = [
+      ['POST', '/api/v1/keys', { name: 'door', role: 'recognise', groups: [] }],
+      ['POST', '/api/v1/recognise?groups=', { image: TINY_PICTURE }],
+      ['POST', '/api/v1/recognise?groups=,', { image: TINY_PICTURE }],
+      ['GET', '/api/v1/export?groups=', undefined],
+      ['GET', '/api/v1/people?group=', undefined],
+      ['DELETE', '/api/v1/faces/automatic?groupid=', undefined],
+      ['DELETE', '/api/v1/recognition/faces?subject=', undefined],
+      ['DELETE', '/api/v1/recognition/faces?subject=&subject=Ken', undefined],
+      ['DELETE', '/api/v1/recognition/subjects/', undefined],
+    ] as const;
+    for (const [method, url, payload] of calls) {
+      const answer = await app.inject({ method, url, headers, ...(payload && { payload }) });
+      assert.ok([400, 404].includes(answer.statusCode), `${method} ${url}: ${answer.statusCode}`);
+    }
+    assert.equal(gallery.person('default-ken')?.faces.length, 1);
+    const made = (await app.inject({ url: '/api/v1/keys', headers })).json<{ name: string }[]>();
+    assert.deepEqual(made.map(({ name }) => name).sort(), ['all', 'other']);
   });
 });

@@ -21,8 +21,9 @@ const NewKeySchema = Type.Object(
     role: Type.Enum([...ROLES]),
     groups: Type.Optional(
       Type.Array(IdSchema, {
+        minItems: 1,
         maxItems: 1000,
-        description: 'Ties the key to groups; empty or left out: all.',
+        description: 'Ties the key to groups. Left out: it may use all; an empty list is refused.',
       }),
     ),
   },
