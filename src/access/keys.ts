@@ -27,7 +27,7 @@ export interface NewKey {
   /** Unique; for lists and the audit log. */
   name: string;
   role: Role;
-  /** Empty or left out: all groups. */
+  /** The groups it is tied to, one or more; left out: it is tied to none. */
   groups?: readonly string[];
 }
 
@@ -195,12 +195,20 @@ async function makeKey({ name, role, groups }: NewKey): Promise<{ key: string; r
       { details: { field: 'name' } },
     );
   }
+  // Whoever lists groups and lists none, by a variable that is not set, does not mean all of them.
+  if (groups?.length === 0) {
+    throw new KaomonError(
+      'FIELD_INVALID',
+      'The list of groups is empty: name one group or more, or leave it out for a key to all groups.',
+      { details: { field: 'groups' } },
+    );
+  }
   for (const groupid of groups ?? []) checkGroupId(groupid);
   const id = randomBytes(5).toString('hex');
   const secret = randomBytes(32).toString('base64url');
   const salt = randomBytes(16).toString('base64');
   const hash = (await hashOf(secret, salt)).toString('base64');
-  const tied = groups && groups.length > 0 ? [...new Set(groups)] : null;
+  const tied = groups ? [...new Set(groups)] : null;
   const check = checkOf(secret, salt);
   const record = { id, name, role, groups: tied, createdAt: new Date().toISOString(), salt, hash, check };
   return { key: `kao_${id}_${secret}`, record };

@@ -8,7 +8,7 @@ import { runCommand } from './parts.js';
 
 const USAGE = `Usage: kaomon keys list                     lists the keys
        kaomon keys add NAME --role ROLE    makes a key and shows it once
-                  --groups A,B             ties it to groups
+                  --groups A,B             ties it to groups; left out: all of them
        kaomon keys revoke NAME_OR_ID       ends a key and whoever is signed in with it
 
 Roles: ${ROLES.join(' < ')}. A running server takes changes up at once.`;
@@ -32,7 +32,7 @@ export function main(words: string[]): Promise<number> {
         allowPositionals: true,
         options: {
           role: { type: 'string', default: 'recognise' },
-          groups: { type: 'string', default: '' },
+          groups: { type: 'string' },
           help: { type: 'boolean', short: 'h', default: false },
         },
       });
@@ -55,8 +55,8 @@ export function main(words: string[]): Promise<number> {
         return 0;
       }
       if (verb === 'add' && name && more.length === 0) {
-        const groups = values.groups.split(',').filter(Boolean);
-        const { key, info } = await keys.add({ name, role: roleOf(values.role), groups });
+        const groups = values.groups === undefined ? undefined : listOf(values.groups);
+        const { key, info } = await keys.add({ name, role: roleOf(values.role), ...(groups && { groups }) });
         await record('key added', info);
         console.error('The key is shown this once:');
         console.log(key);
@@ -72,6 +72,11 @@ export function main(words: string[]): Promise<number> {
     },
     { tellsCause: true },
   );
+}
+
+/** `A,B`. A gap is refused as the empty ID that it is, and a list of nothing as such. */
+function listOf(words: string): string[] {
+  return words.trim() === '' ? [] : words.split(',').map((id) => id.trim());
 }
 
 function roleOf(word: string): Role {

@@ -107,15 +107,20 @@ export async function createGallery(deps: GalleryDeps): Promise<LiveGallery> {
       for (const faceid of faceids) await core.follow([faceid]);
     },
 
-    info: () => ({
-      pack,
-      people: memory.people.size,
-      faces: memory.faces.size,
-      groups: memory.groups().length,
-      otherPacks: contents.otherPacks,
-      setAside: contents.setAside,
-      index: index.kind,
-    }),
+    info(groups) {
+      const all = memory.groups();
+      const whole = {
+        ...{ pack, people: memory.people.size, faces: memory.faces.size, groups: all.length },
+        ...{ otherPacks: contents.otherPacks, setAside: contents.setAside, index: index.kind },
+      };
+      if (!groups) return whole;
+      return {
+        ...{ ...whole, people: memory.countPeople(groups), faces: memory.facesIn(groups) },
+        groups: all.filter(({ groupid }) => groups.has(groupid)).length,
+        // Nobody knows of which group they are.
+        ...{ otherPacks: {}, setAside: 0 },
+      };
+    },
 
     async close() {
       await serialiser.idle();

@@ -89,6 +89,10 @@ export function createMemory(index: VectorIndex, withTemplates = false) {
     facesIn: (groups: Iterable<string>): number =>
       [...groups].reduce((sum, groupid) => sum + (facesOf.get(groupid) ?? 0), 0),
 
+    /** How many people these groups have. */
+    countPeople: (groups: Iterable<string>): number =>
+      [...groups].reduce((sum, groupid) => sum + (peopleOf.get(groupid) ?? 0), 0),
+
     peopleIn: (groupid: string): Person[] =>
       (peopleOf.get(groupid) ?? 0) === 0
         ? []

@@ -162,6 +162,7 @@ export interface Gallery {
   searched(groups?: ReadonlySet<string>): number;
   /** Tells of every change, also one that another worker made. @returns ends it */
   subscribe(listener: (change: GalleryChange) => void): () => void;
-  info(): GalleryInfo;
+  /** @param groups count these only; undefined: all */
+  info(groups?: ReadonlySet<string>): GalleryInfo;
   close(): Promise<void>;
 }

@@ -41,6 +41,12 @@ export function requireGroupAccess(request: Pick<FastifyRequest, 'caller'>, grou
   throw new KaomonError('FORBIDDEN', `This key is not for the group "${groupid}".`);
 }
 
+/** @throws KaomonError FORBIDDEN when the caller's key is tied to groups @param what it cannot do then */
+export function requireAllGroups({ caller }: Pick<FastifyRequest, 'caller'>, what: string): void {
+  if (caller.groups === undefined) return;
+  throw new KaomonError('FORBIDDEN', `A key that is tied to groups cannot ${what}.`);
+}
+
 /**
  * The groups that a request may search: those it names, else those its key is tied to.
  * @param named IDs, separated by commas; undefined: all that the caller may use

@@ -44,8 +44,11 @@ export interface EnrolOptions extends Pick<AnalyzeOptions, 'caller' | 'signal'> 
   force?: boolean;
   /** Take another picture of a person who was enrolled a moment ago: no double click, but one of several. */
   oneOfSeveral?: boolean;
-  /** Whether the caller may be told who of a group has the face already. Default: never. */
-  maySee?: (groupid: string) => boolean;
+  /**
+   * The groups that the caller may see; undefined: all. Who is enrolled in another one neither stands in the way nor is
+   * told of: a refusal alone would say that a face is enrolled there.
+   */
+  groups?: ReadonlySet<string> | undefined;
 }
 
 /** Enrols the one face of a picture under a person. */
@@ -71,22 +74,19 @@ export function createEnroller(deps: EnrollerDeps) {
   async function refuseOtherPerson(
     faceid: string,
     embedding: Float32Array,
-    { maySee = () => false }: EnrolOptions,
+    groups: ReadonlySet<string> | undefined,
   ): Promise<void> {
-    const near = await gallery.nearest(embedding, 2);
+    const near = await gallery.nearest(embedding, 2, { ...(groups && { groups }) });
     const other = near.find(({ person }) => person.faceid !== faceid);
     const own = near.find(({ person }) => person.faceid === faceid);
-    if (!other || other.distance >= decision.threshold()) return;
+    if (!other || other.distance >= decision.threshold(groups)) return;
     // Who resembles somebody is still oneself.
     if (own && own.distance <= other.distance) return;
     const { person, distance } = other;
-    const seen = maySee(person.groupid);
     throw new KaomonError(
       'OTHER_PERSON',
-      seen
-        ? `This face is enrolled as ${person.username} (${person.faceid}): enrol it there, or say that it is meant.`
-        : 'This face is enrolled under another person: say that it is meant to enrol it all the same.',
-      { details: seen ? { faceid: person.faceid, distance } : {} },
+      `This face is enrolled as ${person.username} (${person.faceid}): enrol it there, or say that it is meant.`,
+      { details: { faceid: person.faceid, distance } },
     );
   }
 
@@ -119,7 +119,7 @@ export function createEnroller(deps: EnrollerDeps) {
         checkQuality(chosen, limits);
         const { embedding, crop } = chosen;
         if (!embedding) throw new Error('The vision thread answered a face without its embedding.');
-        if (!options.force) await refuseOtherPerson(faceid, embedding, options);
+        if (!options.force) await refuseOtherPerson(faceid, embedding, options.groups);
         // From here on it is done, whoever hangs up.
         throwIfGone(signal);
         const face = await gallery.enrol({ ...person, ...(keepFaces && crop && { crop }) }, embedding);

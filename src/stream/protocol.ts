@@ -20,7 +20,9 @@ const OptionsSchema = Type.Object(
     landmarks: Type.Optional(Type.Boolean()),
     quality: Type.Optional(Type.Boolean()),
     minFaceSize: Type.Optional(Type.Integer({ minimum: 12, maximum: 4096 })),
-    groups: Type.Optional(Type.Array(Type.String({ minLength: 1, maxLength: 64 }), { maxItems: 200 })),
+    groups: Type.Optional(
+      Type.Array(Type.String({ minLength: 1, maxLength: 64 }), { minItems: 1, maxItems: 200 }),
+    ),
     track: Type.Optional(Type.Boolean()),
   },
   { additionalProperties: false },

@@ -107,6 +107,7 @@ describe('keys', () => {
     await assert.rejects(keys.add({ name: 'two', role: 'enrol', groups: ['../x'] }), {
       code: 'GROUPID_INVALID',
     });
+    await assert.rejects(keys.add({ name: 'two', role: 'enrol', groups: [] }), { code: 'FIELD_INVALID' });
     assert.equal((await keys.list()).length, 1);
   });
 

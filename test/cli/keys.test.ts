@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import path from 'node:path';
 import { it } from 'node:test';
+import { createKeys } from '../../src/access/keys.js';
 import { runKaomon } from '../support/command.js';
 import { temporaryFolder } from '../support/temporary.js';
 
@@ -9,4 +11,25 @@ it('kaomon keys says what lies behind a file that it cannot use', async (t) => {
   });
   assert.equal(code, 1);
   assert.match(text, /^kaomon: .+ \(E[A-Z]+: .+\)$/m);
+});
+
+it('kaomon keys makes no key to all groups of a list without one', async (t) => {
+  const file = path.join(await temporaryFolder(t), 'keys.json');
+  const env = { KEYS_FILE: file, AUDIT_FILE: `${file}.audit` };
+  const add = (name: string, ...groups: string[]) => runKaomon(['keys', 'add', name, ...groups], env);
+  for (const groups of ['', ' ', ',', 'staff,,', 'staff,']) {
+    const { code, text } = await add('door', '--groups', groups);
+    assert.equal(code, 1, `--groups "${groups}"`);
+    assert.match(text, /^kaomon: .*group/m);
+    assert.doesNotMatch(text, /kao_/);
+  }
+  assert.equal((await add('door', '--groups', 'staff, visitors')).code, 0);
+  assert.equal((await add('office')).code, 0);
+  assert.deepEqual(
+    (await createKeys({ file }).list()).map(({ name, groups }) => [name, groups]),
+    [
+      ['door', ['staff', 'visitors']],
+      ['office', null],
+    ],
+  );
 });

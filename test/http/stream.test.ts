@@ -224,8 +224,10 @@ describe('the stream', () => {
     assert.equal(await named(), 'staff-ken');
     client.options({ groups: ['guests'] });
     assert.equal(await named(), 'guests-mia');
+    // Nobody, or everybody? Neither: what was asked for before goes on.
     client.options({ groups: [] });
-    assert.equal(await named(), '');
+    assert.equal(await named(), 'guests-mia');
+    assert.equal((await client.told('error')).code, 'FIELD_INVALID');
   });
 
   it('is refused to pages of other sites, and open to its own, to listed ones and to programs', async (t) => {

@@ -1,3 +1,4 @@
+import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { KaomonError, throwIfGone } from '../../../errors.js';
 import { checkQuality, chooseFace } from '../../../recognition/enrol.js';
@@ -26,6 +27,20 @@ const LARGEST_PAGE = 2000;
 const PictureSchema = Type.Unsafe<Buffer>({ contentMediaType: 'image/png' });
 const ExampleSchema = Type.Object({ image_id: Type.String(), subject: Type.String() });
 const toAnswer = ({ face, subject }: Example) => ({ image_id: imageIdOf(face), subject });
+
+/**
+ * An empty parameter counts as one that was not given; where that would delete everybody it is a program's mistake.
+ * (`delete_all_subject` of CompreFace's JavaScript SDK sends one for an empty name.)
+ */
+function refuseEmptySubject({ query }: FastifyRequest): Promise<void> {
+  const { subject } = query as { subject?: string | string[] };
+  if (![subject].flat().includes('')) return Promise.resolve();
+  throw new KaomonError(
+    'FIELD_INVALID',
+    'The subject is empty: name one, or leave "subject" out to delete the faces of all.',
+    { details: { field: 'subject' } },
+  );
+}
 
 /** The examples (enrolled faces) of a collection: add, list, delete, download. */
 export function exampleRoutes(app: App, context: CompreFaceContext): void {
@@ -153,7 +168,7 @@ export function exampleRoutes(app: App, context: CompreFaceContext): void {
     PATH,
     {
       config: { access: 'enrol', compreface: true },
-      preValidation: readQuery,
+      preValidation: [refuseEmptySubject, readQuery],
       schema: {
         querystring: Type.Object({ subject: Type.Optional(SubjectSchema) }),
         response: { 200: Type.Object({ deleted: Type.Integer() }), ...failures },

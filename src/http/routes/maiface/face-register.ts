@@ -1,6 +1,6 @@
 import { Type } from 'typebox';
 import type { Enroller } from '../../../recognition/enrol.js';
-import { mayUseGroup, requireGroupAccess } from '../../access.js';
+import { requireGroupAccess } from '../../access.js';
 import type { App } from '../../app-type.js';
 import { formLimit, readForm } from '../../form.js';
 import { MESSAGE_IDS, type Outcome, OutcomeSchema } from '../../maiface.js';
@@ -50,7 +50,7 @@ export function faceRegisterRoutes(app: App, { enroller, maxUploadBytes }: FaceR
       const { face, times } = await enroller.enrol(
         { userid, groupid, ...(name && { username: name }) },
         image,
-        { force: force === 'true', maySee: (group) => mayUseGroup(request, group), ...onBehalfOf(request) },
+        { force: force === 'true', groups: request.caller.groups, ...onBehalfOf(request) },
       );
       reply.header('server-timing', serverTiming(times));
       return {

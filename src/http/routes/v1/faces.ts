@@ -3,7 +3,7 @@ import { KaomonError } from '../../../errors.js';
 import { splitFaceId } from '../../../gallery/ids.js';
 import type { Face, Gallery } from '../../../gallery/types.js';
 import type { Enroller } from '../../../recognition/enrol.js';
-import { mayUseGroup, requireGroupAccess } from '../../access.js';
+import { requireGroupAccess } from '../../access.js';
 import type { App } from '../../app-type.js';
 import { onBehalfOf } from '../../on-behalf.js';
 import { listOf, oneByOne, pictureRefusals } from '../../one-by-one.js';
@@ -119,7 +119,7 @@ export function v1FaceRoutes(app: App, { gallery, enroller, maxUploadBytes }: Fa
           const options = {
             force,
             oneOfSeveral: true,
-            maySee: (groupid: string) => mayUseGroup(request, groupid),
+            groups: request.caller.groups,
             ...onBehalfOf(request),
           };
           const { face } = await enroller.enrol(person, bytes, options);

@@ -109,7 +109,7 @@ export function healthRoutes(app: App, { vision, gallery, pack, decision, events
         },
         thresholds: decision.meaning(caller.groups),
         vision: state,
-        gallery: gallery.info(),
+        gallery: gallery.info(caller.groups),
         ...(followed && { events: followed }),
       };
     },

@@ -3,6 +3,7 @@ import { Type } from 'typebox';
 import type { Keys } from '../../../access/keys.js';
 import { ROLES } from '../../../access/roles.js';
 import { KaomonError } from '../../../errors.js';
+import { requireAllGroups } from '../../access.js';
 import type { App } from '../../app-type.js';
 import { ErrorSchema, errorsOf, IdSchema, Nullable } from '../../schemas.js';
 
@@ -20,8 +21,9 @@ const NewKeySchema = Type.Object(
     role: Type.Enum([...ROLES]),
     groups: Type.Optional(
       Type.Array(IdSchema, {
+        minItems: 1,
         maxItems: 1000,
-        description: 'Ties the key to groups; empty or left out: all.',
+        description: 'Ties the key to groups. Left out: it may use all; an empty list is refused.',
       }),
     ),
   },
@@ -37,7 +39,7 @@ export function keyRoutes(app: App, { keys }: { keys: Pick<Keys, 'list' | 'add' 
       schema: { response: { 200: Type.Array(KeySchema), ...errorsOf(ErrorSchema, 500, 503) } },
     },
     async (request) => {
-      requireAllGroups(request);
+      requireUntied(request);
       return await keys.list();
     },
   );
@@ -58,7 +60,7 @@ export function keyRoutes(app: App, { keys }: { keys: Pick<Keys, 'list' | 'add' 
       },
     },
     async (request, reply) => {
-      requireAllGroups(request);
+      requireUntied(request);
       const { key, info } = await keys.add(request.body);
       return reply
         .status(201)
@@ -79,7 +81,7 @@ export function keyRoutes(app: App, { keys }: { keys: Pick<Keys, 'list' | 'add' 
       },
     },
     async (request) => {
-      requireAllGroups(request);
+      requireUntied(request);
       const { id } = request.params;
       if (id === request.caller.keyId) {
         throw new KaomonError(
@@ -93,7 +95,4 @@ export function keyRoutes(app: App, { keys }: { keys: Pick<Keys, 'list' | 'add' 
 }
 
 /** A key that is tied to groups could otherwise make itself one that is not. */
-function requireAllGroups({ caller }: Pick<FastifyRequest, 'caller'>): void {
-  if (caller.groups === undefined) return;
-  throw new KaomonError('FORBIDDEN', 'A key that is tied to groups cannot manage keys.');
-}
+const requireUntied = (request: Pick<FastifyRequest, 'caller'>) => requireAllGroups(request, 'manage keys');

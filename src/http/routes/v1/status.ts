@@ -151,7 +151,7 @@ export function statusRoutes(app: App, deps: StatusDeps): void {
         provider,
         refusedProviders,
         vision: { threads, queued, running, ...(note && { note }) },
-        gallery: { ...gallery.info() },
+        gallery: { ...gallery.info(caller.groups) },
         requests: metrics.requests(),
         stages: metrics.stages(),
         memory: { rss: process.memoryUsage.rss() },
