@@ -7,15 +7,17 @@ import fastify, {
   type RouteOptions,
 } from 'fastify';
 import { createAttempts } from './access/attempts.js';
-import { createAudit } from './access/audit.js';
+import { AUTOMATIC, createAudit } from './access/audit.js';
 import { createKeys, type Keys } from './access/keys.js';
 import { createSessions } from './access/sessions.js';
 import { type Config, enrolLimits } from './config.js';
 import type { EventState } from './gallery/open.js';
+import { splitFaceId } from './gallery/ids.js';
 import type { Gallery } from './gallery/types.js';
 import type { App } from './http/app-type.js';
 import { answerError, answerNotFound } from './http/error-handler.js';
 import { registerJson, validatorCompiler } from './http/json.js';
+import { registerAddresses } from './http/plugins/addresses.js';
 import { registerAudit } from './http/plugins/audit.js';
 import { registerAuthentication } from './http/plugins/authentication.js';
 import { registerClosing } from './http/plugins/closing.js';
@@ -135,6 +137,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   });
   limitConnections(app, { most: config.MAX_CONNECTIONS, share: config.TRUST_PROXY ? 1 : share });
 
+  registerAddresses(app);
   // First: an upgrade that another plugin refuses must be known as one, or its connection stays. The limit is
   // twice a frame: one that is a little too large gets an answer, one that is far too large is not read at all.
   await registerWebsocket(app, config.MAX_UPLOAD_BYTES * 2);
@@ -145,7 +148,8 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   });
   registerRequestLog(app);
   registerMetrics(app, metrics);
-  registerAudit(app, createAudit({ file: config.AUDIT_FILE, ...(logger && { log: logger }) }));
+  const audit = createAudit({ file: config.AUDIT_FILE, ...(logger && { log: logger }) });
+  registerAudit(app, audit);
   registerRouteAccess(app, deps.onRoute);
   await registerCors(app, origins);
   await registerLimits(app, {
@@ -182,6 +186,10 @@ export async function buildApp(deps: AppDeps): Promise<App> {
         maximum: config.SAVE_MAXIMUM,
         minSize: config.MIN_ENROL_SIZE,
         log: app.log,
+        onSaved: ({ faceid, id }) => {
+          const whom = { ...splitFaceId(faceid), faces: [id] };
+          void audit.record({ ...AUTOMATIC, action: 'enrol', whom, outcome: 'done' });
+        },
       })
     : undefined;
   const sightings = createSightings();

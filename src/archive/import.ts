@@ -34,33 +34,45 @@ export interface Taken {
   skipped: number;
 }
 
+/** How an import is done, and for whom. */
+export interface ImportOptions {
+  /** Called with each group before anything is changed; may throw. */
+  requireGroup?: (groupid: string) => void;
+  /** Aborted when whoever sent it has hung up: then it is broken off between two people. */
+  signal?: AbortSignal;
+  /** Told of each group that is made and of each person who got something, when it is done. */
+  report?: (list: 'groups' | 'people', id: string) => void;
+}
+
 /**
  * Takes over an export. Every entry is read and compared with the manifest before anything is changed; what is there
  * already is passed over, so that an import that was broken off goes on when it is run again. A person who is there
  * keeps name and metadata.
  * @param file the zip's path; only read
- * @param requireGroup called with each group before anything is changed; may throw
- * @param signal aborted when whoever sent it has hung up: then it is broken off between two people
  * @throws KaomonError ARCHIVE_INVALID, OTHER_PACK, CLIENT_GONE, and what `requireGroup` and the gallery throw
  */
 export async function importGallery(
   { gallery, pack }: ImportDeps,
   file: string,
-  requireGroup: (groupid: string) => void = () => undefined,
-  signal?: AbortSignal,
+  { requireGroup = () => undefined, signal, report: tell = () => undefined }: ImportOptions = {},
 ): Promise<ImportReport> {
   const archive = await openArchive(file);
   try {
     const people = await verify(archive, pack, requireGroup, signal);
     const groups = readJson(GroupsFileSchema, await archive.read(GROUPS), GROUPS);
     const report: ImportReport = {
-      groups: await takeGroups(gallery, groups),
+      groups: await takeGroups(gallery, groups, (groupid) => tell('groups', groupid)),
       people: { added: 0, skipped: 0 },
       faces: { added: 0, skipped: 0 },
     };
     for (const [faceid, faces] of people) {
       throwIfGone(signal);
-      await takePerson(gallery, archive, pack.length, faceid, faces, report);
+      const before = report.people.added + report.faces.added;
+      try {
+        await takePerson(gallery, archive, pack.length, faceid, faces, report);
+      } finally {
+        if (report.people.added + report.faces.added > before) tell('people', faceid);
+      }
     }
     return report;
   } finally {
@@ -135,6 +147,7 @@ function readVector(bytes: Buffer, entry: string, length: number): Float32Array 
 async function takeGroups(
   gallery: ImportDeps['gallery'],
   groups: readonly { groupid: string; groupname: string }[],
+  added: (groupid: string) => void,
 ): Promise<Taken> {
   const taken = { added: 0, skipped: 0 };
   const known = new Set(gallery.groups().map(({ groupid }) => groupid));
@@ -142,6 +155,7 @@ async function takeGroups(
     if (known.has(group.groupid)) taken.skipped += 1;
     else {
       await gallery.createGroup(group);
+      added(group.groupid);
       taken.added += 1;
     }
   }

@@ -44,8 +44,8 @@ export function main(words: string[]): Promise<number> {
       const { KEYS_FILE, AUDIT_FILE } = loadConfig();
       const keys = createKeys({ file: KEYS_FILE });
       const audit = createAudit({ file: AUDIT_FILE });
-      const record = async (action: AuditEntry['action'], { id, name, role }: KeyInfo) => {
-        const whom = { id, name, role };
+      const record = async (action: AuditEntry['action'], { id, name, role, groups }: KeyInfo) => {
+        const whom = { id, name, role, groups: groups ?? 'all' };
         audit.record({ ...COMMAND_LINE, action, whom, outcome: 'done' });
         await audit.flush();
       };

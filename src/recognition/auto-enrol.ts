@@ -1,5 +1,5 @@
 import type { FastifyBaseLogger } from 'fastify';
-import type { Gallery, Match, Person } from '../gallery/types.js';
+import type { Face, Gallery, Match, Person } from '../gallery/types.js';
 import type { AnalysedFace } from '../vision/types.js';
 import { squaredDistance } from './distance.js';
 
@@ -18,6 +18,8 @@ export interface AutoEnrollerDeps {
   /** Shorter side of the smallest face to save, pixels. */
   minSize: number;
   log: Pick<FastifyBaseLogger, 'warn' | 'info'>;
+  /** Told of each face that was saved. */
+  onSaved?: (face: Face) => void;
 }
 
 export type AutoEnroller = ReturnType<typeof createAutoEnroller>;
@@ -47,6 +49,7 @@ export function createAutoEnroller(deps: AutoEnrollerDeps) {
     if (!near) return;
     const { groupid, userid } = person;
     const face = await gallery.enrol({ groupid, userid, automatic: true }, embedding);
+    deps.onSaved?.(face);
     log.info({ faceid: person.faceid, face: face.id }, 'Enrolled automatically');
   }
 

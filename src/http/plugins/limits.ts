@@ -1,8 +1,9 @@
 import cors from '@fastify/cors';
-import rateLimit, { normalizeIP } from '@fastify/rate-limit';
+import rateLimit from '@fastify/rate-limit';
 import underPressure from '@fastify/under-pressure';
 import { KaomonError } from '../../errors.js';
 import type { App } from '../app-type.js';
+import { addressOf } from '../on-behalf.js';
 
 export interface LimitsOptions {
   /** Requests a minute of one key from one address; 0: no limit. */
@@ -53,7 +54,7 @@ export async function registerLimits(app: App, options: LimitsOptions): Promise<
     cache: 10_000,
     // A hook of each route, so it runs after the one that finds out who calls.
     hook: 'onRequest',
-    keyGenerator: ({ caller, ip }) => `${caller.keyId} ${normalizeIP(ip, 64)}`,
+    keyGenerator: (request) => `${request.caller.keyId} ${addressOf(request)}`,
     errorResponseBuilder: (_request, { max, ttl }) => {
       const seconds = Math.ceil(ttl / 1000);
       return new KaomonError(

@@ -71,13 +71,13 @@ export function createCollections({ gallery }: { gallery: Gallery }) {
     examples,
 
     /** @throws KaomonError PERSON_EXISTS */
-    async addSubject(groupid: string, subject: string): Promise<void> {
+    async addSubject(groupid: string, subject: string): Promise<Person> {
       await makeGroup(groupid);
-      await serially(groupid, async (names) => {
+      return await serially(groupid, async (names) => {
         if (names.find(subject)) {
           throw new KaomonError('PERSON_EXISTS', `There is a subject "${subject}" already.`);
         }
-        await gallery.createPerson(personOf(names, subject));
+        return await gallery.createPerson(personOf(names, subject));
       });
     },
 
@@ -116,22 +116,35 @@ export function createCollections({ gallery }: { gallery: Gallery }) {
       });
     },
 
-    /** @returns the subject as it was written. @throws KaomonError PERSON_UNKNOWN */
-    async removeSubject(groupid: string, subject: string): Promise<string> {
+    /**
+     * @param removed told who is gone
+     * @returns the subject as it was written
+     * @throws KaomonError PERSON_UNKNOWN
+     */
+    async removeSubject(
+      groupid: string,
+      subject: string,
+      removed: (person: Person) => void,
+    ): Promise<string> {
       return await serially(groupid, async (names) => {
         const person = names.require(subject);
         await gallery.remove(groupid, person.userid);
+        removed(person);
         return names.nameOf(person);
       });
     },
 
-    /** @returns how many there were */
-    async removeAllSubjects(groupid: string): Promise<{ subjects: number; faces: number }> {
+    /** @param removed told of each who is gone. @returns how many there were */
+    async removeAllSubjects(
+      groupid: string,
+      removed: (person: Person) => void,
+    ): Promise<{ subjects: number; faces: number }> {
       return await serially(groupid, async (names) => {
         const counts = { subjects: 0, faces: 0 };
-        for (const { userid, faces } of names.people()) {
-          const all = faces.length;
-          await gallery.remove(groupid, userid);
+        for (const person of names.people()) {
+          const all = person.faces.length;
+          await gallery.remove(groupid, person.userid);
+          removed(person);
           counts.subjects += 1;
           counts.faces += all;
         }

@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { KaomonError, throwIfGone } from '../../../errors.js';
+import type { Person } from '../../../gallery/types.js';
 import { checkQuality, chooseFace } from '../../../recognition/enrol.js';
 import type { App } from '../../app-type.js';
 import { onBehalfOf } from '../../on-behalf.js';
@@ -78,6 +79,7 @@ export function exampleRoutes(app: App, context: CompreFaceContext): void {
       throwIfGone(request.gone);
       if (!embedding) throw new Error('The vision thread answered a face without its embedding.');
       const face = await collections.addExample(groupid, subject, embedding, keepFaces ? crop : undefined);
+      request.audited.did('faces', face.id);
       return reply.status(201).send({ image_id: imageIdOf(face), subject });
     },
   );
@@ -123,8 +125,12 @@ export function exampleRoutes(app: App, context: CompreFaceContext): void {
     },
   );
 
-  async function remove(example: Example): Promise<{ image_id: string; subject: string }> {
+  async function remove(
+    { audited }: FastifyRequest,
+    example: Example,
+  ): Promise<{ image_id: string; subject: string }> {
     await gallery.removeFace(example.person.faceid, example.face.id);
+    audited.did('faces', example.face.id);
     return toAnswer(example);
   }
 
@@ -135,13 +141,13 @@ export function exampleRoutes(app: App, context: CompreFaceContext): void {
       schema: { params: ImageIdSchema, response: { 200: ExampleSchema, ...failures } },
     },
     async (request) =>
-      await remove(collections.requireExample(collectionOf(request, group), request.params.image_id)),
+      await remove(request, collections.requireExample(collectionOf(request, group), request.params.image_id)),
   );
 
   app.post(
     `${PATH}/delete`,
     {
-      config: { access: 'enrol', compreface: true },
+      config: { access: 'enrol', compreface: true, audit: 'delete' },
       schema: {
         body: Type.Array(Type.String({ maxLength: 64 }), { maxItems: 10_000 }),
         response: { 200: Type.Array(ExampleSchema), ...failures },
@@ -154,7 +160,7 @@ export function exampleRoutes(app: App, context: CompreFaceContext): void {
       const removed = [];
       for (const example of examples) {
         try {
-          removed.push(await remove(example));
+          removed.push(await remove(request, example));
         } catch (error) {
           // Somebody else was quicker: those that are not there are passed over, as CompreFace does.
           if (!(error instanceof KaomonError) || error.statusCode !== 404) throw error;
@@ -177,10 +183,11 @@ export function exampleRoutes(app: App, context: CompreFaceContext): void {
     async (request) => {
       const groupid = collectionOf(request, group);
       const { subject } = request.query;
-      if (subject === undefined) return { deleted: (await collections.removeAllSubjects(groupid)).faces };
+      const told = ({ faceid }: Person) => request.audited.did('people', faceid);
+      if (subject === undefined) return { deleted: (await collections.removeAllSubjects(groupid, told)).faces };
       const faces = collections.namesOf(groupid).find(subject)?.faces.length;
       if (faces === undefined) return { deleted: 0 };
-      await collections.removeSubject(groupid, subject);
+      await collections.removeSubject(groupid, subject, told);
       return { deleted: faces };
     },
   );

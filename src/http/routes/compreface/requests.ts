@@ -103,7 +103,9 @@ function noPicture(field: string): KaomonError {
  */
 export function collectionOf(request: FastifyRequest, configured: string): string {
   const { groups } = request.caller;
-  if (groups?.size === 1) return [...groups][0];
-  requireGroupAccess(request, configured);
-  return configured;
+  const groupid = groups?.size === 1 ? [...groups][0] : configured;
+  // The request itself does not say which one it is.
+  request.audited.note({ groupid });
+  requireGroupAccess(request, groupid);
+  return groupid;
 }

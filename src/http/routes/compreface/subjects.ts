@@ -29,7 +29,8 @@ export function subjectRoutes(app: App, { collections, group }: CompreFaceContex
     },
     async (request, reply) => {
       const { subject } = request.body;
-      await collections.addSubject(collectionOf(request, group), subject);
+      const { faceid } = await collections.addSubject(collectionOf(request, group), subject);
+      request.audited.did('people', faceid);
       return reply.status(201).send({ subject });
     },
   );
@@ -46,6 +47,7 @@ export function subjectRoutes(app: App, { collections, group }: CompreFaceContex
     },
     async (request) => {
       const { params, body } = request;
+      request.audited.note({ to: body.subject });
       return {
         updated: await collections.rename(collectionOf(request, group), params.subject, body.subject),
       };
@@ -59,7 +61,11 @@ export function subjectRoutes(app: App, { collections, group }: CompreFaceContex
       schema: { params: Subject, response: { 200: Told, ...failures } },
     },
     async (request) => ({
-      subject: await collections.removeSubject(collectionOf(request, group), request.params.subject),
+      subject: await collections.removeSubject(
+        collectionOf(request, group),
+        request.params.subject,
+        ({ faceid }) => request.audited.did('people', faceid),
+      ),
     }),
   );
 
@@ -70,7 +76,10 @@ export function subjectRoutes(app: App, { collections, group }: CompreFaceContex
       schema: { response: { 200: Type.Object({ deleted: Type.Integer() }), ...failures } },
     },
     async (request) => {
-      const { subjects } = await collections.removeAllSubjects(collectionOf(request, group));
+      const { subjects } = await collections.removeAllSubjects(
+        collectionOf(request, group),
+        ({ faceid }) => request.audited.did('people', faceid),
+      );
       return { deleted: subjects };
     },
   );

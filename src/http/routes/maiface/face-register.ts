@@ -52,6 +52,7 @@ export function faceRegisterRoutes(app: App, { enroller, maxUploadBytes }: FaceR
         image,
         { force: force === 'true', groups: request.caller.groups, ...onBehalfOf(request) },
       );
+      request.audited.did('faces', face.id);
       reply.header('server-timing', serverTiming(times));
       return {
         result: 'SUCCESS',

@@ -37,6 +37,7 @@ export function automaticFaceRoutes(
         for (const { id } of person.faces.filter(({ automatic }) => automatic)) {
           try {
             await gallery.removeFace(person.faceid, id);
+            request.audited.did('faces', id);
             deleted += 1;
           } catch (error) {
             // Somebody else deleted the face or the person meanwhile.

@@ -123,6 +123,7 @@ export function v1FaceRoutes(app: App, { gallery, enroller, maxUploadBytes }: Fa
             ...onBehalfOf(request),
           };
           const { face } = await enroller.enrol(person, bytes, options);
+          request.audited.did('faces', face.id);
           return { status: 'enrolled' as const, face: toEnrolled(face) };
         },
         { inTurn: true },

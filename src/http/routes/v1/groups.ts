@@ -23,7 +23,7 @@ const NewGroupSchema = Type.Object(
 /** `/api/v1/groups`. */
 export function v1GroupRoutes(
   app: App,
-  { gallery }: { gallery: Pick<Gallery, 'groups' | 'createGroup' | 'updateGroup' | 'removeGroup'> },
+  { gallery }: { gallery: Pick<Gallery, 'groups' | 'createGroup' | 'updateGroup' | 'removeGroup' | 'people' | 'person'> },
 ): void {
   const params = Type.Object({ groupid: { ...IdSchema, examples: ['staff'] } });
 
@@ -101,7 +101,13 @@ export function v1GroupRoutes(
     async (request, reply) => {
       const { groupid } = request.params;
       requireGroupAccess(request, groupid);
-      await gallery.removeGroup(groupid, { withPeople: request.query.people === 'delete' });
+      const people = gallery.people().filter((person) => person.groupid === groupid);
+      try {
+        await gallery.removeGroup(groupid, { withPeople: request.query.people === 'delete' });
+      } finally {
+        // Some of them may be gone when it fails.
+        for (const { faceid } of people) if (!gallery.person(faceid)) request.audited.did('people', faceid);
+      }
       return reply.status(204).send(null);
     },
   );

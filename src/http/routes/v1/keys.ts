@@ -62,6 +62,7 @@ export function keyRoutes(app: App, { keys }: { keys: Pick<Keys, 'list' | 'add' 
     async (request, reply) => {
       requireUntied(request);
       const { key, info } = await keys.add(request.body);
+      request.audited.note({ id: info.id, groups: info.groups ?? 'all' });
       return reply
         .status(201)
         .header('cache-control', 'no-store')
@@ -89,7 +90,9 @@ export function keyRoutes(app: App, { keys }: { keys: Pick<Keys, 'list' | 'add' 
           'A key cannot revoke itself: use another, or `kaomon keys revoke`.',
         );
       }
-      return await keys.revoke(id);
+      const info = await keys.revoke(id);
+      request.audited.note({ name: info.name, role: info.role });
+      return info;
     },
   );
 }

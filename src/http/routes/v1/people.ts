@@ -207,6 +207,7 @@ export function v1PeopleRoutes(app: App, { gallery }: PeopleDeps): void {
       // The move first: it is the part that can be refused.
       if (target.groupid !== person.groupid || target.userid !== person.userid) {
         person = await gallery.movePerson(person.faceid, target);
+        request.audited.note({ to: person.faceid });
       }
       if (username !== undefined || metadata) {
         const change = {

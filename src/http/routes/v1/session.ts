@@ -86,6 +86,7 @@ export function sessionRoutes(app: App, { auth, authentication, sessions }: Sess
       if (auth === 'none') return describe(request.caller);
       const record = await authentication.checkKey(request, request.body.key.trim());
       if (!record) throw new KaomonError('UNAUTHORISED', 'This key is not valid, or not any more.');
+      request.audited.by(record.name);
       const { token, csrf } = await sessions.begin(record);
       setCookie(request, reply, token, sessions.lasts);
       return describe(callerOf(record, 'session'), csrf);
@@ -95,7 +96,7 @@ export function sessionRoutes(app: App, { auth, authentication, sessions }: Sess
   app.delete(
     '/api/v1/session',
     {
-      config: { access: 'recognise', audit: false },
+      config: { access: 'recognise', audit: 'sign out' },
       schema: { response: { 200: SessionSchema, ...errorsOf(ErrorSchema, 500) } },
     },
     async (request, reply) => {

@@ -80,6 +80,7 @@ export function v1TransferRoutes(app: App, deps: TransferDeps): void {
     },
     async (request, reply) => {
       const groups = groupsToSearch(request, request.query.groups, gallery);
+      request.audited.note({ groups: groups ? [...groups] : 'all' });
       throwIfGone(request.gone);
       if (exporting) {
         throw new KaomonError('BUSY', 'Another export is under way: try again when it is done.', {
@@ -135,7 +136,8 @@ export function v1TransferRoutes(app: App, deps: TransferDeps): void {
           await makeFolder(cacheDir);
           await pipeline(body, limitTo(maxImportBytes), createWriteStream(file, { mode: 0o600 }));
           const requireGroup = (groupid: string) => requireGroupAccess(request, groupid);
-          return await importGallery({ gallery, pack }, file, requireGroup, request.gone);
+          const report = (list: 'groups' | 'people', id: string) => request.audited.did(list, id);
+          return await importGallery({ gallery, pack }, file, { requireGroup, signal: request.gone, report });
         } finally {
           importing = false;
           await rm(file, { force: true });
