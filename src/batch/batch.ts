@@ -2,9 +2,10 @@ import { readFile } from 'node:fs/promises';
 import sharp from 'sharp';
 import { type Audit, type AuditEntry, COMMAND_LINE } from '../access/audit.js';
 import { KaomonError } from '../errors.js';
+import { isSameEmbedding } from '../gallery/embedding.js';
+import { findByPicture } from '../gallery/face-name.js';
 import { faceIdOf } from '../gallery/ids.js';
 import type { Gallery } from '../gallery/types.js';
-import { squaredDistance } from '../recognition/distance.js';
 import { checkQuality, chooseFace, type EnrolLimits } from '../recognition/enrol.js';
 import type { AnalysedFace, VisionPool } from '../vision/types.js';
 import { hashOf, type Journal, type JournalEntry } from './journal.js';
@@ -22,7 +23,7 @@ export interface BatchResult {
 
 export interface BatchDeps {
   vision: Pick<VisionPool, 'analyze'>;
-  gallery: Pick<Gallery, 'enrol' | 'person' | 'updatePerson' | 'vectors'>;
+  gallery: Pick<Gallery, 'enrolOnce' | 'person' | 'updatePerson' | 'vectors'>;
   /** What a face must reach to be enrolled. */
   limits: EnrolLimits;
   keepFaces: boolean;
@@ -42,8 +43,6 @@ export interface BatchDeps {
   stopped?: () => boolean;
 }
 
-/** Squared L2: a face nearer than this to a stored one comes from the very same picture. */
-const SAME_PICTURE = 1e-6;
 /** Tried in this order when no face is found upright; of those that show one the surest is taken. */
 const TURNS = [90, 270, 180] as const;
 /** Faults of the machine, not of the picture: the next run tries again. */
@@ -85,7 +84,7 @@ export async function runBatch(items: readonly BatchItem[], deps: BatchDeps): Pr
     const redo = again && before?.outcome === 'refused';
     if (before && !redo && stillTrue(before, item, deps.gallery)) return fromJournal(item, before);
     try {
-      const entry = await enrol(item, bytes);
+      const entry = await enrol(item, bytes, hash);
       journal?.add(item, hash, entry);
       return { item, outcome: entry.outcome, ...(entry.turned !== undefined && { turned: entry.turned }) };
     } catch (error) {
@@ -179,8 +178,18 @@ function createPictureEnroller(deps: BatchDeps) {
     await tell(item, { action: 'change', outcome: 'done' });
   }
 
-  return async function enrolPicture(item: BatchItem, bytes: Uint8Array): Promise<EnrolledEntry> {
+  /** @param picture what its bytes are known by */
+  return async function enrolPicture(
+    item: BatchItem,
+    bytes: Uint8Array,
+    picture: string,
+  ): Promise<EnrolledEntry> {
     const { groupid, userid, username } = item;
+    const before = findByPicture(gallery.person(faceIdOf(groupid, userid))?.faces ?? [], picture);
+    if (before) {
+      if (!dryRun) await nameAnew(before.faceid, item);
+      return { outcome: 'known', face: before.id };
+    }
     const { faces, turned } = await lookAround(bytes);
     const chosen = chooseFace(faces, limits.minSize);
     checkQuality(chosen, limits);
@@ -190,14 +199,16 @@ function createPictureEnroller(deps: BatchDeps) {
     const mark = turned === undefined ? {} : { turned };
     return await serially(faceid, async () => {
       const stored = gallery.person(faceid) ? await gallery.vectors(faceid) : [];
-      const same = stored.find(({ vector }) => squaredDistance(vector, embedding) < SAME_PICTURE);
+      const same = stored.find(({ vector }) => isSameEmbedding(vector, embedding));
       if (same) {
         if (!dryRun) await nameAnew(faceid, item);
         return { outcome: 'known', face: same.face.id, ...mark };
       }
       if (dryRun) return { outcome: 'enrolled', face: '', ...mark };
       const person = { groupid, userid, ...(username && { username }) };
-      const face = await gallery.enrol({ ...person, ...(keepFaces && crop && { crop }) }, embedding);
+      const kept = { picture, ...(keepFaces && crop && { crop }) };
+      const { face, already } = await gallery.enrolOnce({ ...person, ...kept }, embedding);
+      if (already) return { outcome: 'known', face: face.id, ...mark };
       await tell(item, { action: 'enrol', outcome: 'done' }, face.id);
       return { outcome: 'enrolled', face: face.id, ...mark };
     });

@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util';
 import { loadConfig } from '../config.js';
 import { KaomonError } from '../errors.js';
 import type { FillableStore } from '../gallery/announce.js';
-import { toEmbedding } from '../gallery/embedding.js';
+import { isSameEmbedding, toEmbedding } from '../gallery/embedding.js';
 import { splitFaceId } from '../gallery/ids.js';
 import { decodeNpy, NpyError } from '../gallery/npy.js';
 import { openStore } from '../gallery/open.js';
@@ -54,7 +54,9 @@ export async function importFolders(
     if (!entry.isDirectory()) leaveOut(faceid, 'it is no folder of a person');
     else if (!ids) leaveOut(faceid, 'its name is not <groupid>-<userid> in letters, digits, "_" and "."');
     if (!entry.isDirectory() || !ids) continue;
-    const here = new Set((await store.readPerson(faceid, new Set()))?.faces.map(({ id }) => id));
+    const faces = (await store.readPerson(faceid, new Set()))?.faces ?? [];
+    const here = new Set(faces.map(({ id }) => id));
+    const vectors = faces.flatMap(({ vector }) => vector ?? []);
     let found = 0;
     for (const file of (await readdir(path.join(source, faceid))).sort()) {
       const place = path.join(faceid, file);
@@ -64,11 +66,13 @@ export async function importFolders(
         continue;
       }
       found += 1;
-      if (here.has(face.id)) {
+      // The same vector under another name: a copy, or one whose file has another time.
+      if (here.has(face.id) || vectors.some((vector) => isSameEmbedding(vector, face.vector))) {
         report.present += 1;
         continue;
       }
       here.add(face.id);
+      vectors.push(face.vector);
       report.taken += 1;
       if (!known.has(ids.groupid)) {
         known.add(ids.groupid);

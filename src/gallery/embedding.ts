@@ -8,6 +8,16 @@ const EXACT = 1e-5;
 /** A vector that is shorter has no direction that means anything. */
 const NOTHING = 1e-6;
 
+/** Squared L2: an embedding nearer than this to another comes from the very same picture. */
+const SAME = 1e-6;
+
+/** Whether two embeddings are of the very same picture. */
+export function isSameEmbedding(a: Float32Array, b: Float32Array): boolean {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += (a[i] - b[i]) ** 2;
+  return sum < SAME;
+}
+
 /** @throws RangeError when it is not of unit length, or holds what is no number */
 export function checkEmbedding(vector: Float32Array, length = vector.length): void {
   checkVector(vector, length);

@@ -1,10 +1,41 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes, webcrypto } from 'node:crypto';
 import type { Face } from './types.js';
 
-/** `<faceid>_<YYYYMMDD_HHMMSS>_<id>`: when and how a face was enrolled stands in its name. */
-export function nameFace(faceid: string, at: Date, automatic: boolean): string {
+/** Ten random hexadecimal digits, and sixteen more of the mark of the picture. */
+const MARKED = /_[am]([0-9a-f]{10})([0-9a-f]{16})$/;
+
+/**
+ * `<faceid>_<YYYYMMDD_HHMMSS>_<id>`: when and how a face was enrolled stands in its name, and which picture it is of.
+ * @param picture as {@link hashPicture}; left out: the picture will not be known again
+ */
+export function nameFace(faceid: string, at: Date, automatic: boolean, picture?: string): string {
   const digits = at.toISOString().replace(/\D/g, '');
-  return `${faceid}_${digits.slice(0, 8)}_${digits.slice(8, 14)}_${automatic ? 'a' : 'm'}${randomHex()}`;
+  const unique = randomHex();
+  const mark = picture === undefined ? '' : markOf(unique, picture);
+  return `${faceid}_${digits.slice(0, 8)}_${digits.slice(8, 14)}_${automatic ? 'a' : 'm'}${unique}${mark}`;
+}
+
+/** What a picture's bytes are known by: SHA-256 in hexadecimal digits, computed beside the main thread. */
+export async function hashPicture(bytes: Uint8Array): Promise<string> {
+  return Buffer.from(await webcrypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>)).toString(
+    'hex',
+  );
+}
+
+/** The face that the very same picture was enrolled as. @param picture as {@link hashPicture} */
+export function findByPicture<F extends Pick<Face, 'id'>>(
+  faces: readonly F[],
+  picture: string,
+): F | undefined {
+  return faces.find(({ id }) => {
+    const [, unique, mark] = MARKED.exec(id) ?? [];
+    return mark !== undefined && mark === markOf(unique, picture);
+  });
+}
+
+/** Salted by the face's own digits: names do not tell that two people's faces are of one picture. */
+function markOf(unique: string, picture: string): string {
+  return createHash('sha256').update(`${unique}${picture}`).digest('hex').slice(0, 16);
 }
 
 /** Reads a face's name; undefined when it is not that of a face of this person. */

@@ -183,6 +183,8 @@ function createCore({ store, index, journal = NO_JOURNAL, templates = false }: G
     read,
     look,
 
+    nearest: (embedding: Float32Array, k: number) => findNearest(memory, index, embedding, k, {}),
+
     /** As `look`, in turn with this process's own changes. */
     follow: (faceids: readonly string[]): Promise<void> =>
       serialiser.run(keysOf(faceids), () => look(faceids)),

@@ -1,13 +1,13 @@
 import { KaomonError } from '../errors.js';
 import type { ChangeKind, GalleryChange } from '../events/event.js';
 import { kept } from './announce.js';
-import { checkEmbedding } from './embedding.js';
-import { nameFace } from './face-name.js';
+import { checkEmbedding, isSameEmbedding } from './embedding.js';
+import { findByPicture, nameFace } from './face-name.js';
 import type { Core } from './gallery.js';
 import { requireGroup } from './group-operations.js';
 import { checkGroupId, checkUserId, faceIdOf, splitFaceId } from './ids.js';
 import type { Profile, ReadPerson } from './store.js';
-import type { Face, Gallery, Person } from './types.js';
+import type { Enrolment, Face, Gallery, Metadata, Person } from './types.js';
 
 type PersonOperations = Pick<
   Gallery,
@@ -17,10 +17,23 @@ type PersonOperations = Pick<
   | 'mergePerson'
   | 'remove'
   | 'enrol'
+  | 'enrolOnce'
   | 'removeFace'
   | 'picture'
   | 'vectors'
 >;
+
+/** People looked at for one whose picture this is already; others may hold the same picture. */
+const NEAR = 8;
+/** Squared L2, looser than two embeddings of one picture are apart: an index may round. */
+const MAYBE_SAME = 1e-4;
+
+/** The person has this picture. */
+class AlreadyThere extends Error {
+  constructor(readonly face: Face) {
+    super('This picture is enrolled already.');
+  }
+}
 
 /** The people's part of a gallery. */
 export function createPersonOperations(core: Core): PersonOperations {
@@ -71,6 +84,87 @@ export function createPersonOperations(core: Core): PersonOperations {
     return memory.people.get(to) ?? refuseUnknown(to);
   }
 
+  function updatePerson(
+    faceid: string,
+    { username, metadata }: { username?: string; metadata?: Metadata },
+  ): Promise<Person> {
+    return core.change(
+      changeOf('updated', faceid),
+      async () => {
+        // The name may be changed here and the metadata in another worker: neither may undo the other.
+        await requirePerson(faceid, core.look);
+        await kept(core.look([faceid]));
+        await requirePerson(faceid, core.look);
+      },
+      async () => {
+        const before = memory.profile(faceid);
+        const profile: Profile = {
+          username: username ?? before.username,
+          metadata: metadata ?? before.metadata,
+        };
+        if (!(await store.savePerson(faceid, profile))) refuseUnknown(faceid);
+        return () => memory.setProfile(faceid, profile);
+      },
+    );
+  }
+
+  /**
+   * Another worker may have enrolled it a moment ago: to be asked when memory is what the store says.
+   * @throws AlreadyThere
+   */
+  async function refuseSame(faceid: string, vector: Float32Array, picture?: string): Promise<void> {
+    const faces = memory.people.get(faceid)?.faces ?? [];
+    const same = picture === undefined ? undefined : findByPicture(faces, picture);
+    if (same) throw new AlreadyThere(same);
+    // The store is read only where the index has something as near: the person's template may be it.
+    const near = await core.nearest(vector, NEAR);
+    if (!near.some(({ person, distance }) => person.faceid === faceid && distance < MAYBE_SAME)) return;
+    const { faces: stored } = await readAnew(faceid);
+    const twin = stored.find((face) => face.vector && isSameEmbedding(face.vector, vector));
+    const face = faces.find(({ id }) => id === twin?.id);
+    if (face) throw new AlreadyThere(face);
+  }
+
+  /** @param once throw AlreadyThere for a picture that the person has */
+  async function enrol(enrolment: Enrolment, embedding: Float32Array, once = false): Promise<Face> {
+    const { groupid, userid, username, automatic = false, at = new Date(), crop, picture } = enrolment;
+    const faceid = checkPerson({ groupid, userid });
+    checkEmbedding(embedding);
+    await requireGroup(core, groupid);
+    const vector = embedding.slice();
+    const face: Face = {
+      id: nameFace(faceid, at, automatic, picture),
+      faceid,
+      enrolledAt: `${at.toISOString().slice(0, 19)}Z`,
+      automatic,
+      hasPicture: crop !== undefined,
+    };
+    return core.change(
+      { ...changeOf('enrolled', faceid), face: face.id },
+      async () => {
+        // Another worker may have made, named or deleted the person a moment ago: the name is written along only
+        // when it changes, and that must be told by what the store says now.
+        await kept(core.look([faceid]));
+        if (once) await refuseSame(faceid, vector, picture);
+      },
+      async () => {
+        const before = memory.profile(faceid);
+        const profile = { ...before, username: username ?? before.username };
+        const isNamed = profile.username !== before.username;
+        // The template of two faces takes both vectors; later ones are added to what is there.
+        const first = memory.lacksFirst(faceid)
+          ? ((await store.readPerson(faceid, new Set()))?.faces ?? [])
+          : undefined;
+        await store.addFace(face, vector, { ...(crop && { crop }), ...(isNamed && { profile }) });
+        return () => {
+          const faces = first ?? memory.people.get(faceid)?.faces ?? [];
+          memory.match(faceid, { faceid, ...profile, faces: [...faces, { ...face, vector }] });
+          return face;
+        };
+      },
+    );
+  }
+
   return {
     async createPerson({ groupid, userid, username = '', metadata = {} }) {
       const faceid = checkPerson({ groupid, userid });
@@ -87,26 +181,7 @@ export function createPersonOperations(core: Core): PersonOperations {
       );
     },
 
-    updatePerson(faceid, { username, metadata }) {
-      return core.change(
-        changeOf('updated', faceid),
-        async () => {
-          // The name may be changed here and the metadata in another worker: neither may undo the other.
-          await requirePerson(faceid, core.look);
-          await kept(core.look([faceid]));
-          await requirePerson(faceid, core.look);
-        },
-        async () => {
-          const before = memory.profile(faceid);
-          const profile: Profile = {
-            username: username ?? before.username,
-            metadata: metadata ?? before.metadata,
-          };
-          if (!(await store.savePerson(faceid, profile))) refuseUnknown(faceid);
-          return () => memory.setProfile(faceid, profile);
-        },
-      );
-    },
+    updatePerson,
 
     async movePerson(from, to) {
       const faceid = checkPerson(to);
@@ -157,41 +232,19 @@ export function createPersonOperations(core: Core): PersonOperations {
       );
     },
 
-    async enrol({ groupid, userid, username, automatic = false, at = new Date(), crop }, embedding) {
-      const faceid = checkPerson({ groupid, userid });
-      checkEmbedding(embedding);
-      await requireGroup(core, groupid);
-      const vector = embedding.slice();
-      const face: Face = {
-        id: nameFace(faceid, at, automatic),
-        faceid,
-        enrolledAt: `${at.toISOString().slice(0, 19)}Z`,
-        automatic,
-        hasPicture: crop !== undefined,
-      };
-      return core.change(
-        { ...changeOf('enrolled', faceid), face: face.id },
-        async () => {
-          // Another worker may have made, named or deleted the person a moment ago: the name is written along only
-          // when it changes, and that must be told by what the store says now.
-          await kept(core.look([faceid]));
-        },
-        async () => {
-          const before = memory.profile(faceid);
-          const profile = { ...before, username: username ?? before.username };
-          const isNamed = profile.username !== before.username;
-          // The template of two faces takes both vectors; later ones are added to what is there.
-          const first = memory.lacksFirst(faceid)
-            ? ((await store.readPerson(faceid, new Set()))?.faces ?? [])
-            : undefined;
-          await store.addFace(face, vector, { ...(crop && { crop }), ...(isNamed && { profile }) });
-          return () => {
-            const faces = first ?? memory.people.get(faceid)?.faces ?? [];
-            memory.match(faceid, { faceid, ...profile, faces: [...faces, { ...face, vector }] });
-            return face;
-          };
-        },
-      );
+    enrol,
+
+    async enrolOnce(enrolment, embedding) {
+      try {
+        return { face: await enrol(enrolment, embedding, true), already: false };
+      } catch (error) {
+        if (!(error instanceof AlreadyThere)) throw error;
+        const { face } = error;
+        const { username } = enrolment;
+        if (username !== undefined && memory.people.get(face.faceid)?.username !== username)
+          await updatePerson(face.faceid, { username });
+        return { face, already: true };
+      }
     },
 
     async removeFace(faceid, id) {

@@ -67,6 +67,15 @@ export interface Enrolment {
   at?: Date;
   /** The aligned crop as PNG, kept beside the vector when `KEEP_FACES=true`. */
   crop?: Uint8Array;
+  /** What the picture's bytes are known by (`hashPicture`): it is then known again. Left out: by its embedding alone. */
+  picture?: string;
+}
+
+/** What became of a picture. */
+export interface Enrolled {
+  face: Face;
+  /** The picture was enrolled under this person before: `face` is that one, and nothing was added. */
+  already: boolean;
 }
 
 /** A person to be made without a face. */
@@ -142,6 +151,12 @@ export interface Gallery {
    * @throws KaomonError GROUPID_INVALID, USERID_INVALID, GROUP_UNKNOWN; RangeError for what is no such embedding
    */
   enrol(enrolment: Enrolment, embedding: Float32Array): Promise<Face>;
+  /**
+   * As `enrol`, unless the person has the picture already: by its bytes where `picture` says them, or by its embedding.
+   * Then only the name is changed, where another is given. What every way in uses.
+   * @throws as `enrol`
+   */
+  enrolOnce(enrolment: Enrolment, embedding: Float32Array): Promise<Enrolled>;
   /** The person stays, without faces if it was the last. @throws KaomonError PERSON_UNKNOWN, FACE_UNKNOWN */
   removeFace(faceid: string, id: string): Promise<void>;
   /** The kept crop as PNG. @throws KaomonError PERSON_UNKNOWN, FACE_UNKNOWN */

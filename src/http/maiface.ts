@@ -68,6 +68,9 @@ export const OutcomeSchema = Type.Object(
     groupid: Type.String({ description: 'Empty when the request named none that is fit.' }),
     userid: Type.String(),
     faceid: Type.String(),
+    already: Type.Optional(
+      Type.Boolean({ description: 'Ours: the person has this very picture, and nothing was added.' }),
+    ),
   },
   {
     examples: [

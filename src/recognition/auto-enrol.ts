@@ -6,7 +6,7 @@ import { squaredDistance } from './distance.js';
 const DAY = 86_400_000;
 
 export interface AutoEnrollerDeps {
-  gallery: Pick<Gallery, 'enrol' | 'vectors'>;
+  gallery: Pick<Gallery, 'enrolOnce' | 'vectors'>;
   /** Squared L2: only a face nearer than this to one that a person enrolled is saved. Asked for each face. */
   distance: () => number;
   /** Days: another face is saved when the newest one is older. */
@@ -48,7 +48,9 @@ export function createAutoEnroller(deps: AutoEnrollerDeps) {
     );
     if (!near) return;
     const { groupid, userid } = person;
-    const face = await gallery.enrol({ groupid, userid, automatic: true }, embedding);
+    // The same frame again, as from a camera that hangs or a film in a loop, is nothing new of the person.
+    const { face, already } = await gallery.enrolOnce({ groupid, userid, automatic: true }, embedding);
+    if (already) return;
     deps.onSaved?.(face);
     log.info({ faceid: person.faceid, face: face.id }, 'Enrolled automatically');
   }

@@ -1,6 +1,7 @@
 import { KaomonError, throwIfGone } from '../errors.js';
+import { findByPicture, hashPicture } from '../gallery/face-name.js';
 import { checkGroupId, checkUserId, faceIdOf } from '../gallery/ids.js';
-import type { Enrolment, Face, Gallery } from '../gallery/types.js';
+import type { Enrolled, Enrolment, Face, Gallery } from '../gallery/types.js';
 import type { AnalysedFace, Analysis, AnalyzeOptions, StageTimes, VisionPool } from '../vision/types.js';
 import type { Decision } from './decision.js';
 
@@ -28,7 +29,7 @@ export interface EnrolLimits {
 
 export interface EnrollerDeps {
   vision: Pick<VisionPool, 'analyze'>;
-  gallery: Pick<Gallery, 'enrol' | 'groups' | 'person' | 'nearest'>;
+  gallery: Pick<Gallery, 'enrolOnce' | 'updatePerson' | 'groups' | 'person' | 'nearest'>;
   limits: EnrolLimits;
   /** A face that it names as somebody else is somebody else's. */
   decision: Pick<Decision, 'threshold'>;
@@ -92,7 +93,8 @@ export function createEnroller(deps: EnrollerDeps) {
 
   return {
     /**
-     * Checks what costs nothing before the picture is looked at.
+     * Checks what costs nothing before the picture is looked at. One that the person has already, by its bytes or by its
+     * embedding, is not enrolled again (`already`).
      * @param bytes an encoded picture; handed over (see VisionPool.analyze)
      * @throws KaomonError GROUPID_INVALID, USERID_INVALID, GROUP_UNKNOWN, ALREADY_REGISTERED, NO_FACE, SEVERAL_FACES,
      *   FACE_TOO_SMALL, FACE_BLURRED, FACE_TURNED, OTHER_PERSON, and what VisionPool.analyze and Gallery.enrol throw
@@ -101,7 +103,7 @@ export function createEnroller(deps: EnrollerDeps) {
       person: Pick<Enrolment, 'groupid' | 'userid' | 'username'>,
       bytes: Uint8Array,
       options: EnrolOptions = {},
-    ): Promise<{ face: Face; times: StageTimes }> {
+    ): Promise<Enrolled & { times: StageTimes }> {
       checkUserId(person.userid);
       checkGroupId(person.groupid);
       refuseUnknownGroup(gallery, person.groupid);
@@ -110,25 +112,45 @@ export function createEnroller(deps: EnrollerDeps) {
       underWay.add(faceid);
       try {
         const { caller, signal } = options;
-        const { faces, times, ...picture } = await vision.analyze(bytes, {
+        const picture = await hashPicture(bytes);
+        const before = await findEnrolled(gallery, person, picture);
+        if (before)
+          return { face: before, already: true, times: { queue: 0, decode: 0, detect: 0, embed: 0 } };
+        const { faces, times, ...size } = await vision.analyze(bytes, {
           ...{ quality: true, crops: keepFaces, views: true },
           ...(caller !== undefined && { caller }),
           ...(signal && { signal }),
         });
-        const chosen = chooseFace(faces, limits.minSize, picture);
+        const chosen = chooseFace(faces, limits.minSize, size);
         checkQuality(chosen, limits);
         const { embedding, crop } = chosen;
         if (!embedding) throw new Error('The vision thread answered a face without its embedding.');
         if (!options.force) await refuseOtherPerson(faceid, embedding, options.groups);
         // From here on it is done, whoever hangs up.
         throwIfGone(signal);
-        const face = await gallery.enrol({ ...person, ...(keepFaces && crop && { crop }) }, embedding);
-        return { face, times };
+        const kept = { picture, ...(keepFaces && crop && { crop }) };
+        return { ...(await gallery.enrolOnce({ ...person, ...kept }, embedding)), times };
       } finally {
         underWay.delete(faceid);
       }
     },
   };
+}
+
+/**
+ * The face that a person's picture was enrolled as before: nothing of the picture need be looked at then.
+ * @param picture as `hashPicture`
+ */
+export async function findEnrolled(
+  gallery: Pick<Gallery, 'person' | 'updatePerson'>,
+  { groupid, userid, username }: Pick<Enrolment, 'groupid' | 'userid' | 'username'>,
+  picture: string,
+): Promise<Face | undefined> {
+  const person = gallery.person(faceIdOf(groupid, userid));
+  const face = person && findByPicture(person.faces, picture);
+  if (face && username !== undefined && username !== person.username)
+    await gallery.updatePerson(person.faceid, { username });
+  return face;
 }
 
 function refuseUnknownGroup(gallery: Pick<Gallery, 'groups'>, groupid: string): void {

@@ -12,6 +12,7 @@ import { openJournal } from '../../src/batch/journal.js';
 import { listPictures } from '../../src/batch/list.js';
 import { reportOf } from '../../src/batch/report.js';
 import { KaomonError } from '../../src/errors.js';
+import { hashPicture } from '../../src/gallery/face-name.js';
 import { contentOf, KINDS, LIMITS, madeGallery, madeVision, writePicture } from '../support/batch.js';
 import { temporaryFolder } from '../support/temporary.js';
 import { seededRandom } from '../support/vectors.js';
@@ -188,11 +189,28 @@ describe('A batch enrolment', () => {
     );
   });
 
+  it('knows a picture again by its bytes, whatever the network makes of it now and whoever enrolled it', async (t) => {
+    const folder = await madeFolder(t, 1, 2);
+    const gallery = await madeGallery(await temporaryFolder(t));
+    const { items } = await listPictures(folder, 'default');
+    const bytes = new Uint8Array(await readFile(items[0].file));
+    const vector = Float32Array.of(0, 0, 0, 0, 0, 0, 0, 1);
+    const picture = await hashPicture(bytes);
+    await gallery.enrol({ groupid: 'default', userid: items[0].userid, picture }, vector);
+    const settings = { limits: LIMITS, keepFaces: false, maxPixels: 1e6, inFlight: 1 };
+    const results = await runBatch(items, { vision: madeVision(), gallery, ...settings });
+    assert.deepEqual(
+      results.map(({ outcome }) => outcome),
+      ['known', 'enrolled'],
+    );
+    assert.equal(gallery.info().faces, 2);
+  });
+
   it('ends when the gallery cannot be written, and does not count the picture as bad', async (t) => {
     const folder = await madeFolder(t, 2, 3);
     const gallery = await madeGallery(await temporaryFolder(t));
     const full = new KaomonError('STORE_UNAVAILABLE', 'The disk is full.');
-    const broken = { ...gallery, enrol: () => Promise.reject(full) };
+    const broken = { ...gallery, enrolOnce: () => Promise.reject(full) };
     const { items } = await listPictures(folder, 'default');
     const deps = {
       vision: madeVision(),

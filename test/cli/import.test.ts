@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { importFolders } from '../../src/cli/import.js';
@@ -85,6 +85,19 @@ describe("taking over maiface's vectors", () => {
     const again = await importFolders(source, store, { length: LENGTH });
     assert.deepEqual([again.taken, again.present, again.groups], [1, 2, []]);
     assert.equal((await store.load()).people[0].faces.length, 3);
+  });
+
+  it('takes a vector that is here no second time, whatever its file is called and when it was written', async (t) => {
+    const { source, store } = await prepare(t, {
+      '1-7/a.npy': encodeNpy(vector(1)),
+      '1-7/copy of a.npy': encodeNpy(vector(1)),
+    });
+    await utimes(path.join(source, '1-7', 'a.npy'), 1e9, 1e9);
+    assert.equal((await importFolders(source, store, { length: LENGTH })).taken, 1);
+    await utimes(path.join(source, '1-7', 'a.npy'), 1.1e9, 1.1e9);
+    const again = await importFolders(source, store, { length: LENGTH });
+    assert.deepEqual([again.taken, again.present], [0, 2]);
+    assert.equal((await store.load()).people[0].faces.length, 1);
   });
 
   it('writes nothing on a dry run', async (t) => {

@@ -10,19 +10,24 @@ import { greyJpeg } from './pictures.js';
 import { temporaryFolder } from './temporary.js';
 
 /** Who is in the made pictures: a picture's width says it. The vectors of Ann and Bob lie 1.5 (squared L2) apart. */
-const PEOPLE: Record<string, AnalysedFace[]> = {
-  ann: [face(100, 0)],
-  ann2: [face(100, 0.1)],
-  bob: [face(90, 1.5)],
+const PEOPLE: Record<string, [size: number, distance: number][]> = {
+  ann: [[100, 0]],
+  ann2: [[100, 0.1]],
+  bob: [[90, 1.5]],
   nobody: [],
-  both: [face(100, 0), face(90, 1.5)],
-  small: [face(20, 0)],
+  both: [
+    [100, 0],
+    [90, 1.5],
+  ],
+  small: [[20, 0]],
 };
+const HEIGHT = 48;
 const WIDTH_OF = Object.fromEntries(Object.keys(PEOPLE).map((name, i) => [name, 64 + i]));
 export type Scene = 'ann' | 'ann2' | 'bob' | 'nobody' | 'both' | 'small';
 
-export function scene(name: Scene): Promise<Buffer> {
-  return greyJpeg(WIDTH_OF[name]);
+/** @param variant pictures of one scene that differ a little: by their height */
+export function scene(name: Scene, variant = 0): Promise<Buffer> {
+  return greyJpeg(WIDTH_OF[name], HEIGHT + variant);
 }
 
 /** The whole app over a vision that knows the people of the made pictures. */
@@ -39,7 +44,9 @@ export async function compreFaceApp(
     vision.asked.push(look);
     const { width, height } = await decodeImage(bytes, { maxPixels: 1e6 });
     const name = Object.keys(WIDTH_OF).find((one) => WIDTH_OF[one] === width) ?? 'nobody';
-    const faces = PEOPLE[name].slice(0, options.maxFaces);
+    const faces = PEOPLE[name]
+      .slice(0, options.maxFaces)
+      .map(([size, distance]): AnalysedFace => face(size, distance + (height - HEIGHT) * 0.001));
     return { width, height, faces, times: { queue: 0, decode: 1, detect: 2, embed: 3 } };
   };
   return made;

@@ -12,21 +12,24 @@ export interface EnrolledFace {
  * Enrols one picture; the person is made when there is none. A face that is enrolled under another person is asked
  * about first.
  * @param force do not ask again: it was agreed to for this person
- * @returns the stored face, and whether it was forced; undefined when the reader thought better of it
+ * @returns the stored face, whether it was forced, and whether the person had this picture before; undefined when the reader thought better of it
  * @throws ApiError
  */
 export async function enrolPicture(
   person: NewPerson,
   picture: Blob,
   force = false,
-): Promise<{ face: EnrolledFace; forced: boolean } | undefined> {
+): Promise<{ face: EnrolledFace; forced: boolean; already: boolean } | undefined> {
   const body = new FormData();
   if (person.username !== '') body.append('username', person.username);
   body.append('image', picture, 'picture.jpg');
   const path = `/api/v1/people/${person.groupid}-${person.userid}/faces?create=true${force ? '&force=true' : ''}`;
   try {
-    const { results } = await call<{ results: { face: EnrolledFace }[] }>('POST', path, { body });
-    return { face: results[0].face, forced: force };
+    const { results } = await call<{ results: { status: string; face: EnrolledFace }[] }>('POST', path, {
+      body,
+    });
+    const [{ face, status }] = results;
+    return { face, forced: force, already: status === 'already' };
   } catch (error) {
     if (!(error instanceof ApiError) || error.code !== 'OTHER_PERSON' || force) throw error;
     const other = typeof error.details?.faceid === 'string' ? error.details.faceid : undefined;

@@ -122,5 +122,6 @@ async function enrolFrom(
     return;
   }
   dialog.close();
-  toast(words.enrolled(person.username || person.userid), { kind: 'good' });
+  const name = person.username || person.userid;
+  toast(enrolled.already ? words.enrolledAlready(name) : words.enrolled(name), { kind: 'good' });
 }

@@ -96,7 +96,7 @@ async function send(): Promise<void> {
         return;
       }
       forced = enrolled.forced;
-      tray.mark(picture, 'stored');
+      tray.mark(picture, 'stored', enrolled.already ? words.pictureAlready : undefined);
     } catch (error) {
       tray.mark(picture, 'refused', sentenceOf(error));
     }

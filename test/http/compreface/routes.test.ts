@@ -11,12 +11,12 @@ const SUBJECTS = '/api/v1/recognition/subjects';
 const FACES = '/api/v1/recognition/faces';
 const RECOGNISE = '/api/v1/recognition/recognize';
 
-async function post({ app }: Made, url: string, name: Scene) {
-  return await app.inject({ method: 'POST', url, ...(await form(['file', await scene(name)])) });
+async function post({ app }: Made, url: string, name: Scene, variant = 0) {
+  return await app.inject({ method: 'POST', url, ...(await form(['file', await scene(name, variant)])) });
 }
 
-async function add(made: Made, subject: string, name: Scene = 'ann'): Promise<string> {
-  const answer = await post(made, `${FACES}?subject=${encodeURIComponent(subject)}`, name);
+async function add(made: Made, subject: string, name: Scene = 'ann', variant = 0): Promise<string> {
+  const answer = await post(made, `${FACES}?subject=${encodeURIComponent(subject)}`, name, variant);
   assert.equal(answer.statusCode, 201, answer.body);
   return answer.json<{ image_id: string }>().image_id;
 }
@@ -101,7 +101,7 @@ describe('Subjects of the CompreFace surface', () => {
 
   it('are made once when several requests name a new one at the same time', async (t) => {
     const made = await compreFaceApp(t);
-    await Promise.all(Array.from({ length: 8 }, () => add(made, 'Ann Lee')));
+    await Promise.all(Array.from({ length: 8 }, (_, i) => add(made, 'Ann Lee', 'ann', i)));
     assert.equal(made.gallery.people().length, 1);
     assert.equal(made.gallery.people()[0].faces.length, 8, 'no limit on repeated registrations applies here');
   });
@@ -124,7 +124,7 @@ describe('Subjects of the CompreFace surface', () => {
 describe('Examples of the CompreFace surface', () => {
   it('are listed by pages and by subject', async (t) => {
     const made = await compreFaceApp(t);
-    for (const subject of ['a', 'a', 'b', 'b', 'b']) await add(made, subject);
+    for (const [i, subject] of ['a', 'a', 'b', 'b', 'b'].entries()) await add(made, subject, 'ann', i);
     interface Page {
       faces: { subject: string }[];
       page_number: number;
@@ -164,7 +164,7 @@ describe('Examples of the CompreFace surface', () => {
 
   it('are deleted by subject, and all at once', async (t) => {
     const made = await compreFaceApp(t);
-    for (const subject of ['a', 'a', 'b']) await add(made, subject);
+    for (const [i, subject] of ['a', 'a', 'b'].entries()) await add(made, subject, 'ann', i);
     const remove = async (query: string) =>
       (await made.app.inject({ method: 'DELETE', url: `${FACES}${query}` })).json<unknown>();
     assert.deepEqual(await remove('?subject=nobody'), { deleted: 0 });

@@ -85,6 +85,7 @@ export const EN = {
   whoIsThis: 'Who is this?',
   enrolHere: 'Enrol this face',
   enrolled: (name: string) => `${name} is enrolled.`,
+  enrolledAlready: (name: string) => `${name} has this picture already.`,
   drawsPerSecond: 'Drawn',
   namedBelow: 'Named below',
   certainBelow: 'Certain below',
@@ -126,6 +127,7 @@ export const EN = {
   pictureWaiting: 'Ready',
   pictureSending: 'Sending…',
   pictureStored: 'Stored',
+  pictureAlready: 'Was there already',
   pictureRefused: 'Refused',
   checks: {
     found: 'Face found',

@@ -85,6 +85,7 @@ export const JA: Words = {
   whoIsThis: 'この人は誰ですか',
   enrolHere: 'この顔を登録',
   enrolled: (name) => `${name} さんを登録しました。`,
+  enrolledAlready: (name) => `この画像は ${name} さんの画像として登録済みです。`,
   drawsPerSecond: '描画',
   namedBelow: '同一人物とみなす距離',
   certainBelow: '確実とみなす距離',
@@ -124,6 +125,7 @@ export const JA: Words = {
   pictureWaiting: '準備完了',
   pictureSending: '送信中…',
   pictureStored: '登録済み',
+  pictureAlready: '以前に登録済み',
   pictureRefused: '登録できません',
   checks: {
     found: '顔を検出',

@@ -1,5 +1,6 @@
 import { KaomonError } from '../../../errors.js';
-import type { Face, Gallery, Person } from '../../../gallery/types.js';
+import { findByPicture } from '../../../gallery/face-name.js';
+import type { Enrolled, Enrolment, Face, Gallery, Person } from '../../../gallery/types.js';
 import { imageIdOf } from './image-ids.js';
 import { SubjectNames } from './subject-names.js';
 
@@ -81,22 +82,26 @@ export function createCollections({ gallery }: { gallery: Gallery }) {
       });
     },
 
+    /** The example that a subject has of this very picture. @param picture as `hashPicture` */
+    findPicture: (groupid: string, subject: string, picture: string): Face | undefined =>
+      findByPicture(namesOf(groupid).find(subject)?.faces ?? [], picture),
+
     /**
-     * Enrols a vector under a subject, which is made when it is new.
+     * Enrols a vector under a subject, which is made when it is new, unless it is there already.
      * @param vector unit length; copied
-     * @param crop kept beside it
+     * @param kept the crop and the picture's hash, kept beside it
      */
     async addExample(
       groupid: string,
       subject: string,
       vector: Float32Array,
-      crop: Uint8Array | undefined,
-    ): Promise<Face> {
+      kept: Pick<Enrolment, 'crop' | 'picture'>,
+    ): Promise<Enrolled> {
       await makeGroup(groupid);
       return await serially(groupid, (names) => {
         const known = names.find(subject);
         const whose = known ? { groupid, userid: known.userid } : personOf(names, subject);
-        return gallery.enrol({ ...whose, ...(crop && { crop }) }, vector);
+        return gallery.enrolOnce({ ...whose, ...kept }, vector);
       });
     },
 

@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { KaomonError, throwIfGone } from '../../../errors.js';
+import { hashPicture } from '../../../gallery/face-name.js';
 import type { Person } from '../../../gallery/types.js';
 import { checkQuality, chooseFace } from '../../../recognition/enrol.js';
 import type { App } from '../../app-type.js';
@@ -60,12 +61,16 @@ export function exampleRoutes(app: App, context: CompreFaceContext): void {
           det_prob_threshold: LookSchema.det_prob_threshold,
         }),
         body: Type.Object({ file: BytesSchema }),
-        response: { 201: ExampleSchema, ...failures },
+        response: { 200: ExampleSchema, 201: ExampleSchema, ...failures },
       },
     },
     async (request, reply) => {
       const groupid = collectionOf(request, group);
       const { subject, det_prob_threshold: minProbability } = request.query;
+      const picture = await hashPicture(request.body.file);
+      // Enrolled before: the example that is there is the answer.
+      const before = collections.findPicture(groupid, subject, picture);
+      if (before) return reply.status(200).send({ image_id: imageIdOf(before), subject });
       const { faces } = await vision.analyze(request.body.file, {
         quality: true,
         crops: keepFaces,
@@ -78,9 +83,10 @@ export function exampleRoutes(app: App, context: CompreFaceContext): void {
       const { embedding, crop } = chosen;
       throwIfGone(request.gone);
       if (!embedding) throw new Error('The vision thread answered a face without its embedding.');
-      const face = await collections.addExample(groupid, subject, embedding, keepFaces ? crop : undefined);
-      request.audited.did('faces', face.id);
-      return reply.status(201).send({ image_id: imageIdOf(face), subject });
+      const kept = { picture, ...(keepFaces && crop && { crop }) };
+      const { face, already } = await collections.addExample(groupid, subject, embedding, kept);
+      if (!already) request.audited.did('faces', face.id);
+      return reply.status(already ? 200 : 201).send({ image_id: imageIdOf(face), subject });
     },
   );
 

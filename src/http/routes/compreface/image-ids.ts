@@ -1,8 +1,11 @@
 import { createHash } from 'node:crypto';
 import type { Face } from '../../../gallery/types.js';
 
-/** `<faceid>_<YYYYMMDD>_<HHMMSS>_<a or m><10 hex digits>`: how the gallery names the faces that it enrols. */
-const OURS = /_(\d{8})_(\d{4})(\d{2})_([am])([0-9a-f]{10})$/;
+/**
+ * `<faceid>_<YYYYMMDD>_<HHMMSS>_<a or m><10 hex digits>`: how the gallery names the faces that it enrols. The mark of the
+ * picture behind it is left out: older faces have none.
+ */
+const OURS = /_(\d{8})_(\d{4})(\d{2})_([am])([0-9a-f]{10})(?:[0-9a-f]{16})?$/;
 
 const known = new WeakMap<Face, string>();
 

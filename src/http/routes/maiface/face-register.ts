@@ -47,7 +47,7 @@ export function faceRegisterRoutes(app: App, { enroller, maxUploadBytes }: FaceR
       const { userid, groupid, username, force, image } = request.body;
       requireGroupAccess(request, groupid);
       const name = username?.trim();
-      const { face, times } = await enroller.enrol(
+      const { face, already, times } = await enroller.enrol(
         { userid, groupid, ...(name && { username: name }) },
         image,
         { force: force === 'true', groups: request.caller.groups, ...onBehalfOf(request) },
@@ -61,6 +61,7 @@ export function faceRegisterRoutes(app: App, { enroller, maxUploadBytes }: FaceR
         groupid,
         userid,
         faceid: face.faceid,
+        ...(already && { already }),
       };
     },
   );

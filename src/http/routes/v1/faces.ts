@@ -42,7 +42,12 @@ const toEnrolled = ({ id, enrolledAt, automatic, hasPicture }: Face): Static<typ
   picture: hasPicture,
 });
 
-const EnrolledEntrySchema = Type.Object({ status: Type.Literal('enrolled'), face: EnrolledSchema });
+const EnrolledEntrySchema = Type.Object({
+  status: Type.Enum(['enrolled', 'already'], {
+    description: '`already`: the person has this picture, as `face`; nothing was added.',
+  }),
+  face: EnrolledSchema,
+});
 
 const EnrolQuery = Type.Object(
   {
@@ -88,12 +93,16 @@ export function v1FaceRoutes(app: App, { gallery, enroller, maxUploadBytes }: Fa
         summary: 'Enrol pictures of a person',
         description:
           'Each picture must show one face that is large, sharp and straight enough (docs/quality.md). One that ' +
-          'cannot be used does not stop the others.',
+          'cannot be used does not stop the others, and one that the person has already is not enrolled again.',
         tags,
         params,
         querystring: EnrolQuery,
         body: pictureBody({ username: Type.Optional(NameSchema) }),
         response: {
+          200: {
+            ...listOf(EnrolledEntrySchema, { results: [{ status: 'already', face: EXAMPLE }] }),
+            description: 'Nothing was added: the person has these pictures already.',
+          },
           201: listOf(EnrolledEntrySchema, { results: [{ status: 'enrolled', face: EXAMPLE }] }),
           ...pictureRefusals(404, 409),
         },
@@ -122,13 +131,14 @@ export function v1FaceRoutes(app: App, { gallery, enroller, maxUploadBytes }: Fa
             groups: request.caller.groups,
             ...onBehalfOf(request),
           };
-          const { face } = await enroller.enrol(person, bytes, options);
-          request.audited.did('faces', face.id);
-          return { status: 'enrolled' as const, face: toEnrolled(face) };
+          const { face, already } = await enroller.enrol(person, bytes, options);
+          if (!already) request.audited.did('faces', face.id);
+          return { status: already ? ('already' as const) : ('enrolled' as const), face: toEnrolled(face) };
         },
         { inTurn: true },
       );
-      return reply.status(201).send({ results });
+      const isNew = results.some(({ status }) => status === 'enrolled');
+      return reply.status(isNew ? 201 : 200).send({ results });
     },
   );
 
