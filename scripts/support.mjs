@@ -39,10 +39,10 @@ export function writeStamp(file, text) {
  * @param {string} title @param {() => T | Promise<T>} work @returns {Promise<T>}
  */
 export async function step(title, work) {
-  const started = Date.now();
+  const started = performance.now();
   // A terminal gets a ticking line, a log file one line at the start and one at the end.
   const ticking = process.stderr.isTTY;
-  const seconds = () => `${((Date.now() - started) / 1000).toFixed(0)} s`;
+  const seconds = () => `${((performance.now() - started) / 1000).toFixed(0)} s`;
   process.stderr.write(ticking ? `  ${title} …` : `  ${title} …\n`);
   const timer = ticking && setInterval(() => process.stderr.write(`\r  ${title} … ${seconds()}`), 1000);
   try {

@@ -19,6 +19,8 @@ const NAME = /^[0-9A-Za-z][0-9A-Za-z _.@-]{0,63}$/;
 const REMEMBERED = 1000;
 /** Sessions that were ended before their time and are remembered as such. */
 const ENDED_SESSIONS = 10_000;
+/** So many of the newest whatever the time is: a clock that was ahead for a while must not revive them. */
+const ENDED_ALWAYS = 1000;
 
 /** What is told about a key: all but its hash. */
 export type KeyInfo = Omit<KeyRecord, 'salt' | 'hash' | 'check'>;
@@ -160,7 +162,8 @@ export function createKeys({ file }: { file: string }) {
     async endSession(nonce: string, until: number): Promise<void> {
       await access.change((contents) => {
         const now = Math.floor(Date.now() / 1000);
-        const rest = Object.entries(contents.ended).filter(([, end]) => end > now);
+        const all = Object.entries(contents.ended);
+        const rest = all.filter(([, end], i) => end > now || i >= all.length - ENDED_ALWAYS);
         contents.ended = Object.fromEntries([...rest.slice(1 - ENDED_SESSIONS), [nonce, until]]);
       });
     },

@@ -4,7 +4,7 @@ import { KaomonError } from '../errors.js';
 
 /** Between two tries, milliseconds. */
 const PAUSE = 20;
-/** Nobody holds a lock that long: its holder died. Milliseconds. */
+/** Nobody holds a lock that long: its holder died. Milliseconds of watching it: files are dated by a clock that jumps. */
 const ABANDONED = 10_000;
 /** Milliseconds until whoever waits is told to try again; longer than an abandoned lock stands. */
 const PATIENCE = 15_000;
@@ -15,14 +15,17 @@ const PATIENCE = 15_000;
  * @throws KaomonError STORE_UNAVAILABLE when the lock is never free
  */
 export async function underLock<T>(file: string, work: () => Promise<T>): Promise<T> {
-  const giveUp = Date.now() + PATIENCE;
+  const giveUp = performance.now() + PATIENCE;
+  let seen = { holder: '', since: 0 };
   while (!(await take(file))) {
-    const heldSince = await stat(file).then(
-      ({ mtimeMs }) => mtimeMs,
-      () => Infinity,
+    const holder = await stat(file, { bigint: true }).then(
+      ({ ino, mtimeNs }) => `${ino} ${mtimeNs}`,
+      () => '',
     );
-    if (Date.now() - heldSince > ABANDONED) await rm(file, { force: true });
-    else if (Date.now() > giveUp) {
+    const now = performance.now();
+    if (holder !== seen.holder) seen = { holder, since: now };
+    if (holder !== '' && now - seen.since > ABANDONED) await rm(file, { force: true });
+    else if (now > giveUp) {
       throw new KaomonError('STORE_UNAVAILABLE', `The lock ${file} is never free: try again in a moment.`);
     } else await wait(PAUSE);
   }

@@ -3,6 +3,12 @@ import type { KeyRecord, Keys } from './keys.js';
 
 const TOKEN = /^([0-9a-f]{10})\.([0-9a-z]{1,10})\.([0-9A-Za-z_-]{22})\.([0-9A-Za-z_-]{43})$/;
 
+/**
+ * A token from further ahead was made while the clock was wrong, and would last so much longer; one from less far ahead
+ * stays in force, because the clock may have been set back since. Seconds.
+ */
+const MOST_AHEAD = 2 * 86_400;
+
 /** A page's sign-in that is in force. */
 export interface Session {
   record: KeyRecord;
@@ -60,7 +66,9 @@ export function createSessions({ keys, days, now = Date.now }: SessionsDeps) {
       if (!id) return undefined;
       const record = await keys.byId(id);
       if (!record || !sameText(mac, await sign(record, issued, nonce))) return undefined;
-      const until = Number.parseInt(issued, 36) + days * 86_400;
+      const begun = Number.parseInt(issued, 36);
+      const until = begun + days * 86_400;
+      if (begun - seconds() > MOST_AHEAD) return undefined;
       if (until <= seconds() || (await keys.sessionIsEnded(nonce))) return undefined;
       return { record, csrf: await csrfOf(token), nonce, until };
     },

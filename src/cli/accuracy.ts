@@ -132,10 +132,10 @@ async function measure(id: string, { samples }: SampleList, options: MeasureOpti
 }
 
 function createTicker(pack: string): (what: string, done: number, of: number) => void {
-  let last = Date.now();
+  let last = performance.now();
   return (what, done, of) => {
-    if (Date.now() - last < EVERY) return;
-    last = Date.now();
+    if (performance.now() - last < EVERY) return;
+    last = performance.now();
     note(`${pack}: ${done} of ${of} ${what}`);
   };
 }

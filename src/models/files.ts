@@ -67,7 +67,8 @@ const LOCK_POLL_MS = 100;
  */
 export async function withLock<T>(lock: string, work: () => Promise<T>, onWait?: () => void): Promise<T> {
   await makeFolder(path.dirname(lock));
-  for (let waited = false; !(await take(lock)); waited = true) {
+  const seen = { modified: NaN, since: 0 };
+  for (let waited = false; !(await take(lock, seen)); waited = true) {
     if (!waited) onWait?.();
     await wait(LOCK_POLL_MS);
   }
@@ -85,7 +86,8 @@ export async function withLock<T>(lock: string, work: () => Promise<T>, onWait?:
   }
 }
 
-async function take(lock: string): Promise<boolean> {
+/** @param seen what was seen of the lock so far: its clock may be set back while nobody holds it any more */
+async function take(lock: string, seen: { modified: number; since: number }): Promise<boolean> {
   try {
     await writeFile(lock, `${process.pid} ${hostname()}\n`, { flag: 'wx' });
     return true;
@@ -93,7 +95,11 @@ async function take(lock: string): Promise<boolean> {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }
   const held = await statFile(lock);
-  if (held && (Math.abs(Date.now() - held.modified) > LOCK_STALE_MS || (await holderIsGone(lock)))) {
+  const now = performance.now();
+  if (held && held.modified !== seen.modified) Object.assign(seen, { modified: held.modified, since: now });
+  const isStale = () =>
+    Date.now() - seen.modified > LOCK_STALE_MS || now - seen.since > LOCK_STALE_MS;
+  if (held && (isStale() || (await holderIsGone(lock)))) {
     await rm(lock, { force: true });
   }
   return false;

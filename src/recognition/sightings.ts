@@ -23,7 +23,11 @@ export interface Sighting {
 /** Tells who was recognised, each person once in ten seconds, to whoever listens. */
 export type Sightings = ReturnType<typeof createSightings>;
 
-export function createSightings(now: () => number = Date.now) {
+/** @param now milliseconds of a clock that nobody sets; @param date what the sighting is dated */
+export function createSightings(
+  now: () => number = () => performance.now(),
+  date: () => Date = () => new Date(),
+) {
   const listeners = new Set<(sighting: Sighting) => void>();
   /** When each person was announced last, the longest ago first. */
   const announced = new Map<string, number>();
@@ -47,7 +51,7 @@ export function createSightings(now: () => number = Date.now) {
         announced.set(faceid, time);
         const distance = Math.max(0, match.distance);
         const who = { faceid, groupid, userid, username, distance };
-        const sighting = { at: new Date(time).toISOString(), ...who, ...tellOdds(match.odds) };
+        const sighting = { at: date().toISOString(), ...who, ...tellOdds(match.odds) };
         for (const listener of listeners) listener(sighting);
       }
     },

@@ -52,6 +52,27 @@ describe('sessions', () => {
     assert.equal(await sessions.check(token), undefined);
   });
 
+  it('stay when the clock is set back by a day, and end when they were made by one that was far ahead', async (t) => {
+    const { record, sessions, clock } = await open(t);
+    const { token } = await sessions.begin(record);
+    clock.now -= 86_400_000;
+    assert.ok(await sessions.check(token));
+    clock.now -= 86_400_000 + 2000;
+    assert.equal(await sessions.check(token), undefined);
+  });
+
+  it('that were ended stay so when the clock has been ahead for a while', async (t) => {
+    const { keys, record, sessions } = await open(t);
+    const { token } = await sessions.begin(record);
+    const session = await sessions.check(token);
+    assert.ok(session);
+    await sessions.end(session);
+    t.mock.timers.enable({ apis: ['Date'], now: Date.now() + 400 * 86_400_000 });
+    await keys.endSession('another', 0);
+    t.mock.timers.reset();
+    assert.equal(await sessions.check(token), undefined);
+  });
+
   it('end with their key, in every worker', async (t) => {
     const { keys, record, sessions, others } = await open(t);
     const { token } = await sessions.begin(record);

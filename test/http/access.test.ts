@@ -440,6 +440,21 @@ describe('limits', () => {
     assert.equal((await ask(keyOf.admin)).statusCode, 200);
   });
 
+  it('last a minute, also when the clock is set back by a day', async (t) => {
+    const { app, keyOf } = await guarded(t, { RATE_LIMIT: 1 });
+    const ask = () => app.inject({ url: '/api/v1/groups', headers: header(keyOf.enrol) });
+    const real = performance.now.bind(performance);
+    let later = 0;
+    t.mock.method(performance, 'now', () => real() + later);
+    assert.equal((await ask()).statusCode, 200);
+    t.mock.timers.enable({ apis: ['Date'], now: Date.now() - 86_400_000 });
+    const limited = await ask();
+    assert.equal(limited.statusCode, 429);
+    assert.ok(Number(limited.headers['retry-after']) <= 60, String(limited.headers['retry-after']));
+    later += 60_000;
+    assert.equal((await ask()).statusCode, 200);
+  });
+
   it('answer 503 with Retry-After when the process is overloaded, but say that it lives', async (t) => {
     const { app, keyOf } = await guarded(t, { MAX_HEAP_BYTES: 1 });
     const ask = () => app.inject({ url: '/api/groups', headers: header(keyOf.enrol) });

@@ -4,6 +4,7 @@ import underPressure from '@fastify/under-pressure';
 import { KaomonError } from '../../errors.js';
 import type { App } from '../app-type.js';
 import { addressOf } from '../on-behalf.js';
+import { rateStore } from './rate-store.js';
 
 export interface LimitsOptions {
   /** Requests a minute of one key from one address; 0: no limit. */
@@ -51,7 +52,7 @@ export async function registerLimits(app: App, options: LimitsOptions): Promise<
     global: options.rateLimit > 0,
     max: options.rateLimit,
     timeWindow: 60_000,
-    cache: 10_000,
+    store: rateStore(),
     // A hook of each route, so it runs after the one that finds out who calls.
     hook: 'onRequest',
     keyGenerator: (request) => `${request.caller.keyId} ${addressOf(request)}`,
