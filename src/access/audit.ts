@@ -1,8 +1,11 @@
-import { appendFile } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import path from 'node:path';
 import type { Logger } from '../log.js';
 import { makeFolder } from '../durable.js';
 import { splitFaceId } from '../gallery/ids.js';
+import { type Obstacle, obstacleOf } from '../obstacles.js';
+import { giveIfNew } from '../owner.js';
+import { createReserve } from '../reserve.js';
 
 /** What is worth a line. */
 export const ACTIONS = [
@@ -49,26 +52,64 @@ const FIT = /^[0-9A-Za-z_][0-9A-Za-z_.@ -]{0,63}$/;
 const FACE = /_\d{8}_\d{6}_[0-9a-z]{1,16}$/;
 const ADDRESS = /^[0-9a-fA-F:.%a-z ]{1,60}$/;
 const ROUTE = /^[A-Z]{3,7} [/*][0-9A-Za-z_/:.*-]{0,120}$/;
+/** Lines that wait in memory for a disk that cannot be written; and milliseconds until it is tried again. */
+const WAITING = 10_000;
+const AGAIN = 5000;
 /** IDs in one line. */
 const MAX_IDS = 8;
 
 /**
  * Keeps who did what to whom, a JSON object a line, appended in whole lines, so that several workers can share the
- * file. Lines are written in order and in the background: a disk that is full stops no answer but is told of in the
- * log.
+ * file. Lines are written in order and in the background. On a full disk they go into room that is kept aside, and when that
+ * is used up they wait in memory; the log and readiness say so.
  * @param file made when it is not there, readable by its owner alone
  */
 export function createAudit({ file, log }: { file: string; log?: Pick<Logger, 'info' | 'error'> }) {
+  const folder = path.dirname(file);
+  const reserve = createReserve(folder);
   let writing: Promise<void> = Promise.resolve();
-  let folderIsThere = false;
+  /** Lines that are not in the file yet, the oldest first. */
+  let waiting: string[] = [];
+  let lost = 0;
+  let trouble: Obstacle | undefined;
+  let again: NodeJS.Timeout | undefined;
+  /** A part of a line stands at the end of the file: the next begins with a line break. */
+  let isTorn = false;
 
-  async function append(text: string): Promise<void> {
+  async function write(text: string): Promise<void> {
+    await makeFolder(folder);
+    const handle = await open(file, 'a', 0o600);
     try {
-      if (!folderIsThere) await makeFolder(path.dirname(file));
-      folderIsThere = true;
-      await appendFile(file, text, { mode: 0o600 });
+      await giveIfNew(handle, file);
+      const bytes = Buffer.from(isTorn ? `\n${text}` : text);
+      // In one piece: other workers append to the same file.
+      const { bytesWritten } = await handle.write(bytes);
+      isTorn = bytesWritten > 0 && bytesWritten < bytes.length;
+      if (bytesWritten < bytes.length)
+        throw Object.assign(new Error('A line was cut off'), { code: 'ENOSPC' });
+    } finally {
+      await handle.close();
+    }
+  }
+
+  /** What cannot be written is kept and tried again: with the next line, and every few seconds. */
+  async function writeWaiting(): Promise<void> {
+    if (waiting.length === 0) return;
+    const lines = waiting.splice(0);
+    try {
+      await reserve.spend(() => write(lines.join('')));
+      if (trouble) log?.info({ lost }, 'The audit file can be written again');
+      [trouble, lost] = [undefined, 0];
     } catch (err) {
-      log?.error({ err }, 'The audit file cannot be written');
+      if (!trouble) log?.error({ err }, 'The audit file cannot be written: its lines are kept until it can');
+      trouble = obstacleOf(err) ?? 'unreachable';
+      const all = [...lines, ...waiting];
+      waiting = all.slice(-WAITING);
+      lost += all.length - waiting.length;
+      clearTimeout(again);
+      again = setTimeout(() => {
+        writing = writing.then(writeWaiting);
+      }, AGAIN).unref();
     }
   }
 
@@ -78,12 +119,18 @@ export function createAudit({ file, log }: { file: string; log?: Pick<Logger, 'i
     record(entry: AuditEntry): void {
       const line = auditLine(entry);
       log?.info({ audit: line }, 'Audit');
-      writing = writing.then(() => append(`${JSON.stringify(line)}\n`));
+      waiting.push(`${JSON.stringify(line)}\n`);
+      writing = writing.then(writeWaiting);
     },
 
-    /** Resolves when everything recorded so far has been written. */
+    /** Why the file cannot be written at the moment, and lines wait in memory. */
+    obstacle: (): Obstacle | undefined => trouble,
+
+    /** Resolves when everything recorded so far has been written, or cannot be. */
     async flush(): Promise<void> {
       await writing;
+      if (waiting.length > 0) await writeWaiting();
+      clearTimeout(again);
     },
   };
 }

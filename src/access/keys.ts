@@ -20,6 +20,9 @@ const REMEMBERED = 1000;
 /** Sessions that were ended before their time and are remembered as such. */
 const ENDED_SESSIONS = 10_000;
 
+/** What ends something must work on a full disk. */
+const EVEN_WHEN_FULL = { evenWhenFull: true };
+
 /** What is told about a key: all but its hash. */
 export type KeyInfo = Omit<KeyRecord, 'salt' | 'hash' | 'check'>;
 
@@ -145,7 +148,7 @@ export function createKeys({ file }: { file: string }) {
         const at = contents.keys.findIndex(({ id, name }) => id === idOrName || name === idOrName);
         if (at === -1) throw new KaomonError('KEY_UNKNOWN', 'There is no such key.');
         return describeKey(contents.keys.splice(at, 1)[0]);
-      });
+      }, EVEN_WHEN_FULL);
     },
 
     /**
@@ -162,7 +165,7 @@ export function createKeys({ file }: { file: string }) {
         const now = Math.floor(Date.now() / 1000);
         const rest = Object.entries(contents.ended).filter(([, end]) => end > now);
         contents.ended = Object.fromEntries([...rest.slice(1 - ENDED_SESSIONS), [nonce, until]]);
-      });
+      }, EVEN_WHEN_FULL);
     },
 
     async sessionIsEnded(nonce: string): Promise<boolean> {

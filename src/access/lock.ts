@@ -21,7 +21,9 @@ export async function underLock<T>(file: string, work: () => Promise<T>): Promis
       ({ mtimeMs }) => mtimeMs,
       () => Infinity,
     );
-    if (Date.now() - heldSince > ABANDONED) await rm(file, { force: true });
+    // Both ways: the clock may have been set back since.
+    if (Math.abs(Date.now() - heldSince) > ABANDONED && heldSince !== Infinity)
+      await rm(file, { force: true });
     else if (Date.now() > giveUp) {
       throw new KaomonError('STORE_UNAVAILABLE', `The lock ${file} is never free: try again in a moment.`);
     } else await wait(PAUSE);

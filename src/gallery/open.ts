@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import path from 'node:path';
 import type { Config } from '../config.js';
+import { createDamage } from '../damage.js';
 import { KaomonError } from '../errors.js';
 import { NO_JOURNAL } from '../events/event.js';
 import { createJournal } from '../events/journal.js';
@@ -52,7 +53,7 @@ export async function openGallery(config: Config, options: OpenGalleryOptions): 
   const { length } = pack.embedder;
   const worker = nameWorker();
   const settings = await logSettings(config);
-  const log = settings && (await openLog(settings, () => undefined));
+  const log = settings && (await openLog(settings, () => undefined, createDamage(warn)));
   // Before the store is read: what changes while it is read is then followed.
   const position = await log?.start().catch((error: unknown) => {
     warn(`The log of events cannot be reached: enrolments are refused until it can. ${String(error)}`);
@@ -64,13 +65,14 @@ export async function openGallery(config: Config, options: OpenGalleryOptions): 
     ...(pack.templates && { templates: true }),
     store,
     index,
+    warn,
     ...(log && { journal: createJournal(log, worker, pack.id) }),
   });
   let link: Link | undefined;
   if (settings && follow) {
     const limits = { maxAge: config.EVENT_MAX_AGE * 1000, maxLength: config.EVENT_MAX_LENGTH };
     const from = { settings, worker, position: position ?? '', limits };
-    link = startLink({ ...from, gallery, warn, ...(lookAfter && { lookAfter }) });
+    link = startLink({ ...from, gallery, warn, damage: store.damage, ...(lookAfter && { lookAfter }) });
   }
   const close = async () => {
     await gallery.close();
