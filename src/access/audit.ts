@@ -55,6 +55,8 @@ const ROUTE = /^[A-Z]{3,7} [/*][0-9A-Za-z_/:.*-]{0,120}$/;
 /** Lines that wait in memory for a disk that cannot be written; and milliseconds until it is tried again. */
 const WAITING = 10_000;
 const AGAIN = 5000;
+/** Lines after which room is kept aside again. */
+const KEEP_EVERY = 100;
 /** IDs in one line. */
 const MAX_IDS = 8;
 
@@ -71,6 +73,8 @@ export function createAudit({ file, log }: { file: string; log?: Pick<Logger, 'i
   /** Lines that are not in the file yet, the oldest first. */
   let waiting: string[] = [];
   let lost = 0;
+  /** Lines until room is kept aside again. */
+  let unkept = 0;
   let trouble: Obstacle | undefined;
   let again: NodeJS.Timeout | undefined;
   /** A part of a line stands at the end of the file: the next begins with a line break. */
@@ -98,6 +102,9 @@ export function createAudit({ file, log }: { file: string; log?: Pick<Logger, 'i
     const lines = waiting.splice(0);
     try {
       await reserve.spend(() => write(lines.join('')));
+      // Also where this is another disk than the gallery's.
+      if (unkept <= 0) await reserve.keep();
+      unkept = (unkept <= 0 ? KEEP_EVERY : unkept) - lines.length;
       if (trouble) log?.info({ lost }, 'The audit file can be written again');
       [trouble, lost] = [undefined, 0];
     } catch (err) {

@@ -103,7 +103,10 @@ export function createKeyFile(file: string) {
           await writeDurably(file, `${JSON.stringify(contents, null, 2)}\n`);
           return result;
         });
-      return await (evenWhenFull ? createReserve(folder).spend(work) : work()).catch(refuse('written', file));
+      const reserve = createReserve(folder);
+      const result = await (evenWhenFull ? reserve.spend(work) : work()).catch(refuse('written', file));
+      await reserve.keep();
+      return result;
     },
   };
 }

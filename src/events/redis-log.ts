@@ -51,7 +51,7 @@ export function createRedisLog(
 
   /** Made once for the stream's life: where it differs, the data were lost and positions mean nothing. */
   async function generationOf(): Promise<string> {
-    await redis.hsetnx(keys.state, 'generation', randomUUID());
+    await runEvenWhenFull(redis, keys.state, ['HSETNX', keys.state, 'generation', randomUUID()]);
     return (await redis.hget(keys.state, 'generation')) ?? '';
   }
 

@@ -32,3 +32,17 @@ if mode == 'move' then redis.call('HSET', KEYS[1], to, redis.call('HGET', KEYS[1
 redis.call('HDEL', KEYS[1], from)
 redis.call('DEL', KEYS[2])
 return 'done'`;
+
+/**
+ * KEYS: people, the person's faces. Both as they are at one moment. No transaction: Redis takes no command into one when
+ * it is at its limit of memory, not even one that reads or deletes.
+ */
+export const READ = `
+return {redis.call('HGET', KEYS[1], ARGV[1]), redis.call('SMEMBERS', KEYS[2])}`;
+
+/** KEYS: the person's faces, the face, all faces. */
+export const REMOVE_FACE = `
+local gone = redis.call('SREM', KEYS[1], ARGV[1])
+redis.call('DEL', KEYS[2])
+redis.call('SREM', KEYS[3], ARGV[1])
+return gone`;

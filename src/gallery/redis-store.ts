@@ -7,6 +7,7 @@ import {
   REDIS_PATIENCE,
   type RedisConnection,
   type RedisSettings,
+  runEvenWhenFull,
   untilReady,
 } from '../redis.js';
 import { createDamage } from '../damage.js';
@@ -14,7 +15,7 @@ import { checkEmbedding, toEmbedding } from './embedding.js';
 import { describeFace } from './face-name.js';
 import { isId, splitFaceId } from './ids.js';
 import { isProfile } from './profile.js';
-import { REMOVE, RENAME, SAVE } from './redis-scripts.js';
+import { READ, REMOVE, REMOVE_FACE, RENAME, SAVE } from './redis-scripts.js';
 import type { EmbeddingStore, Profile, ReadPerson, StoredPerson } from './store.js';
 import type { Group } from './types.js';
 
@@ -74,9 +75,7 @@ export async function createRedisStore(options: RedisStoreOptions): Promise<Embe
 
   async function readPerson(faceid: string, known: ReadonlySet<string>): Promise<ReadPerson | undefined> {
     const set = facesOf(faceid);
-    const both = transact((multi) => multi.hget(people, faceid).smembers(set)) as Promise<
-      [string | null, string[]]
-    >;
+    const both = redis.eval(READ, 2, people, set, faceid) as Promise<[string | null, string[]]>;
     const [text, ids] = (await orPassOver(set, both, undefined)) ?? [await redis.hget(people, faceid), []];
     if (text === null) return undefined;
     const faces = await Promise.all(ids.map((id) => readFace(faceid, id, known.has(id))));
@@ -197,7 +196,7 @@ export async function createRedisStore(options: RedisStoreOptions): Promise<Embe
       await untilReady(redis, REDIS_PATIENCE);
       await refuseWrongKinds();
       const isNew = (await redis.exists(groups, key('packs'))) === 0;
-      await redis.sadd(key('packs'), pack);
+      await runEvenWhenFull(redis, key('packs'), ['SADD', key('packs'), pack]);
       if (isNew) await redis.hsetnx(groups, FIRST_GROUP.groupid, groupText(FIRST_GROUP));
       const faceids = await list();
       const everyone: StoredPerson[] = [];
@@ -262,10 +261,8 @@ export async function createRedisStore(options: RedisStoreOptions): Promise<Embe
     },
 
     async removeFace(face) {
-      const replies = await transact((multi) =>
-        multi.srem(facesOf(face.faceid), face.id).del(faceKey(face.id)).srem(all, face.id),
-      );
-      return replies[0] === 1;
+      const keys = [facesOf(face.faceid), faceKey(face.id), all];
+      return (await redis.eval(REMOVE_FACE, keys.length, ...keys, face.id)) === 1;
     },
 
     async picture(face) {
