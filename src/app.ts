@@ -222,7 +222,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     maxUploadBytes: config.MAX_UPLOAD_BYTES,
     ...(detectLog && { detectLog }),
   });
-  healthRoutes(app, { vision, gallery, pack, decision, ...(events && { events }) });
+  healthRoutes(app, { vision, gallery, pack, decision, audit, ...(events && { events }) });
   v1Routes(app, {
     ...{ vision, gallery, pack, recogniser, verifier, enroller, sightings },
     ...{ cacheDir: config.CACHE_DIR, maxImportBytes: config.MAX_IMPORT_BYTES },
@@ -247,7 +247,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   sessionRoutes(app, { auth, authentication, sessions });
   keyRoutes(app, { keys });
   statusRoutes(app, {
-    ...{ vision, gallery, pack, decision, metrics, workers: config.WORKERS },
+    ...{ vision, gallery, pack, decision, metrics, audit, workers: config.WORKERS },
     ...(deps.events && { events: deps.events }),
   });
   metricsRoutes(app, { metrics });

@@ -50,37 +50,27 @@ async function makeOne(folder: string, mode: number): Promise<boolean> {
   return true;
 }
 
+/** A file that is written, whole and on the disk, and has yet to get its name. */
+export interface Staged {
+  /** Gives it its name. @returns false when there is such a file, and it must not be replaced */
+  place(): Promise<boolean>;
+  /** Forgets it, unless it was placed. */
+  discard(): Promise<void>;
+}
+
 /**
- * Writes a file so that it is there whole or not at all, also after a power cut: temporary name, fsync, rename, fsync
- * of the folder. It keeps its owner, whoever writes it.
- * @throws ENOENT when the folder is not there, or goes away in between
+ * Writes a file under a temporary name. Several that belong together are staged first and placed then: what a full disk
+ * refuses leaves nothing behind. A file keeps its owner, whoever writes it.
+ * @param unlessThere one that is there stays
+ * @throws ENOENT when the folder is not there
  */
-export async function writeDurably(file: string, data: Uint8Array | string): Promise<void> {
-  await place(file, data, rename);
-}
-
-/** As {@link writeDurably}, for a file that must not be there yet. @returns false when it is */
-export async function createDurably(file: string, data: Uint8Array | string): Promise<boolean> {
-  try {
-    await place(file, data, async (unfinished) => {
-      // A link fails where a rename would replace.
-      await link(unfinished, file);
-      await rm(unfinished);
-    });
-    return true;
-  } catch (error) {
-    if (hasCode(error, 'EEXIST')) return false;
-    throw error;
-  }
-}
-
-async function place(
+export async function stage(
   file: string,
   data: Uint8Array | string,
-  move: (unfinished: string, file: string) => Promise<void>,
-): Promise<void> {
-  const folder = path.dirname(file);
-  const unfinished = path.join(folder, `${UNFINISHED}${randomBytes(6).toString('hex')}`);
+  { unlessThere = false } = {},
+): Promise<Staged> {
+  const unfinished = path.join(path.dirname(file), `${UNFINISHED}${randomBytes(6).toString('hex')}`);
+  const discard = () => rm(unfinished, { force: true });
   const owner = await ownerOf(file);
   try {
     const handle = await open(unfinished, 'wx', 0o600);
@@ -91,12 +81,43 @@ async function place(
     } finally {
       await handle.close();
     }
-    await move(unfinished, file);
   } catch (error) {
-    await rm(unfinished, { force: true });
+    await discard();
     throw error;
   }
-  await syncFolder(folder);
+  return {
+    discard,
+    async place() {
+      try {
+        if (!unlessThere) await rename(unfinished, file);
+        // A link fails where a rename would replace.
+        else await link(unfinished, file);
+        return true;
+      } catch (error) {
+        if (unlessThere && hasCode(error, 'EEXIST')) return false;
+        throw error;
+      } finally {
+        await discard();
+      }
+    },
+  };
+}
+
+/**
+ * Writes a file so that it is there whole or not at all, also after a power cut: temporary name, fsync, rename, fsync
+ * of the folder. It keeps its owner, whoever writes it.
+ * @throws ENOENT when the folder is not there, or goes away in between
+ */
+export async function writeDurably(file: string, data: Uint8Array | string): Promise<void> {
+  await (await stage(file, data)).place();
+  await syncFolder(path.dirname(file));
+}
+
+/** As {@link writeDurably}, for a file that must not be there yet. @returns false when it is */
+export async function createDurably(file: string, data: Uint8Array | string): Promise<boolean> {
+  const isNew = await (await stage(file, data, { unlessThere: true })).place();
+  if (isNew) await syncFolder(path.dirname(file));
+  return isNew;
 }
 
 /** Whether a system call failed in this way. */

@@ -56,6 +56,8 @@ const STATUS_OF = {
   BUSY: 503,
   CLOSING: 503,
   STORE_UNAVAILABLE: 503,
+  /** The disk, or Redis, has no room for it. */
+  STORAGE_FULL: 503,
   /** Set-up and start errors: never answered over HTTP, printed as one line. */
   SETUP: 500,
 } as const;

@@ -20,7 +20,10 @@ export function describePlace(error: unknown): string {
   return REASONS[code] ?? message;
 }
 
-type Folders = Pick<Config, 'EMBEDDINGS_DIR' | 'MODELS_DIR' | 'CACHE_DIR' | 'KEYS_FILE' | 'AUDIT_FILE' | 'AUTH'>;
+type Folders = Pick<
+  Config,
+  'EMBEDDINGS_DIR' | 'MODELS_DIR' | 'CACHE_DIR' | 'KEYS_FILE' | 'AUDIT_FILE' | 'AUTH'
+>;
 
 /** @throws KaomonError SETUP that names the setting */
 export async function makeFolders(config: Folders): Promise<void> {

@@ -166,5 +166,33 @@ export async function untilReady(
   });
 }
 
+/** A script that has written something may write on: so says Redis, since version 2.6. KEYS: the command's, one to spare. */
+const EVEN_WHEN_FULL = `redis.call('DEL', KEYS[2]) return redis.call(unpack(ARGV))`;
+
+/**
+ * Runs a command also where Redis is at its limit of memory: for the little that has to be written so that something can
+ * be deleted.
+ * @param key the command's, which stands among `words`, too
+ */
+export async function runEvenWhenFull(
+  connection: RedisConnection,
+  key: string,
+  words: readonly (string | number)[],
+): Promise<unknown> {
+  // One that never is, in the same slot of a cluster.
+  return await connection.eval(EVEN_WHEN_FULL, 2, key, `${key}:none`, ...words);
+}
+
+/** Whether Redis is at its limit of memory and nothing may make room for it; false where it does not say. */
+export async function isRedisFull(connection: RedisConnection): Promise<boolean> {
+  if (connection instanceof Cluster) return false;
+  const info = await connection.info('memory');
+  const figure = (name: string) => new RegExp(`^${name}:(\\S+)`, 'm').exec(info)?.[1] ?? '';
+  const most = Number(figure('maxmemory'));
+  return (
+    most > 0 && Number(figure('used_memory')) >= most && !figure('maxmemory_policy').startsWith('allkeys')
+  );
+}
+
 /** How long Redis is waited for at a start, milliseconds. */
 export const REDIS_PATIENCE = 5000;

@@ -47,6 +47,7 @@ it('keeps its error codes and their statuses: programs depend on them', () => {
     'BUSY 503',
     'CLOSING 503',
     'STORE_UNAVAILABLE 503',
+    'STORAGE_FULL 503',
     'SETUP 500',
   ]);
 });

@@ -1,8 +1,11 @@
-import { appendFile, open } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import path from 'node:path';
 import type { Logger } from '../log.js';
 import { makeFolder, unlessMissing } from '../durable.js';
 import { splitFaceId } from '../gallery/ids.js';
+import { type Obstacle, obstacleOf } from '../obstacles.js';
+import { giveIfNew } from '../owner.js';
+import { createReserve } from '../reserve.js';
 
 /** What is worth a line. */
 export const ACTIONS = [
@@ -74,37 +77,82 @@ const ROUTE = /^[A-Z]{3,7} [/*][0-9A-Za-z_/:.*-]{0,120}$/;
 const MAX_IDS = 8;
 /** IDs in a list of one line. */
 export const MAX_LISTED = 200;
-/** Characters of lines that wait for a file that can be written again. */
-const MAX_KEPT = 1_000_000;
+/** Lines that wait in memory for a disk that cannot be written; and milliseconds until it is tried again. */
+const WAITING = 10_000;
+const AGAIN = 5000;
+/** Lines after which room is kept aside again. */
+const KEEP_EVERY = 100;
 
 /**
  * Keeps who did what to whom, a JSON object a line, appended in whole lines, so that several workers can share the
- * file. Lines are written in order. A file that cannot be written (a full disk) stops nothing: it is told of in the log,
- * and the lines are written when the next one can be.
+ * file. Lines are written in order. On a full disk they go into room that is kept aside, and when that is used up they
+ * wait in memory; the log and readiness say so.
  * @param file made when it is not there, readable by its owner alone
  */
 export function createAudit({ file, log }: { file: string; log?: Pick<Logger, 'info' | 'error'> }) {
+  const folder = path.dirname(file);
+  const reserve = createReserve(folder);
   let writing: Promise<void> = Promise.resolve();
-  let isOpen = false;
-  /** The file may end in half a line. */
-  let isTorn = false;
-  /** Whole lines that are not in the file yet. */
-  let kept = '';
+  /** Lines that are not in the file yet, the oldest first. */
+  let waiting: string[] = [];
+  let lost = 0;
+  /** Lines until room is kept aside again. */
+  let unkept = 0;
+  let trouble: Obstacle | undefined;
+  let again: NodeJS.Timeout | undefined;
+  /** The file may end in half a line, which another process left: the next begins with a line break. */
+  let isTorn: boolean | undefined;
 
-  async function append(line: string): Promise<void> {
-    kept = kept.length + line.length > MAX_KEPT ? line : kept + line;
+  /** @param lines those that are in the file are taken out of it, also when the others do not fit */
+  async function write(lines: string[]): Promise<void> {
+    await makeFolder(folder);
+    isTorn ??= await endsInHalfALine(file);
+    const handle = await open(file, 'a', 0o600);
     try {
-      if (!isOpen) {
-        await makeFolder(path.dirname(file));
-        isTorn = await endsInHalfALine(file);
-        isOpen = true;
+      await giveIfNew(handle, file);
+      const text = lines.join('');
+      const bytes = Buffer.from(isTorn ? `\n${text}` : text);
+      // In one piece: other workers append to the same file.
+      const { bytesWritten } = await handle.write(bytes);
+      if (bytesWritten < bytes.length) {
+        const whole =
+          bytes
+            .subarray(isTorn ? 1 : 0, bytesWritten)
+            .toString('latin1')
+            .split('\n').length - 1;
+        lines.splice(0, whole);
+        isTorn = bytesWritten > 0 ? bytes[bytesWritten - 1] !== 10 : isTorn;
+        throw Object.assign(new Error('A line was cut off'), { code: 'ENOSPC' });
       }
-      await appendFile(file, isTorn ? `\n${kept}` : kept, { mode: 0o600 });
       isTorn = false;
-      kept = '';
+      lines.length = 0;
+    } finally {
+      await handle.close();
+    }
+  }
+
+  /** What cannot be written is kept and tried again: with the next line, and every few seconds. */
+  async function writeWaiting(): Promise<void> {
+    if (waiting.length === 0) return;
+    const lines = waiting.splice(0);
+    const count = lines.length;
+    try {
+      await reserve.spend(() => write(lines));
+      // Also where this is another disk than the gallery's.
+      if (unkept <= 0) await reserve.keep();
+      unkept = (unkept <= 0 ? KEEP_EVERY : unkept) - count;
+      if (trouble) log?.info({ lost }, 'The audit file can be written again');
+      [trouble, lost] = [undefined, 0];
     } catch (err) {
-      isTorn = isOpen;
-      log?.error({ err }, 'The audit file cannot be written');
+      if (!trouble) log?.error({ err }, 'The audit file cannot be written: its lines are kept until it can');
+      trouble = obstacleOf(err) ?? 'unreachable';
+      const all = [...lines, ...waiting];
+      waiting = all.slice(-WAITING);
+      lost += all.length - waiting.length;
+      clearTimeout(again);
+      again = setTimeout(() => {
+        writing = writing.then(writeWaiting);
+      }, AGAIN).unref();
     }
   }
 
@@ -115,13 +163,19 @@ export function createAudit({ file, log }: { file: string; log?: Pick<Logger, 'i
     record(entry: AuditEntry): Promise<void> {
       const line = auditLine(entry);
       log?.info({ audit: { ...line, ...(entry.whom && { whom: idsOf(entry.whom, isPlain) }) } }, 'Audit');
-      writing = writing.then(() => append(`${toJson(line)}\n`));
+      waiting.push(`${toJson(line)}\n`);
+      writing = writing.then(writeWaiting);
       return writing;
     },
 
-    /** Resolves when everything recorded so far has been written. */
+    /** Why the file cannot be written at the moment, and lines wait in memory. */
+    obstacle: (): Obstacle | undefined => trouble,
+
+    /** Resolves when everything recorded so far has been written, or cannot be. */
     async flush(): Promise<void> {
       await writing;
+      if (waiting.length > 0) await writeWaiting();
+      clearTimeout(again);
     },
   };
 }

@@ -1,10 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { Type, type Static } from 'typebox';
 import { Value } from 'typebox/value';
 import { KaomonError } from '../errors.js';
 import { makeFolder, writeDurably } from '../durable.js';
+import { isFull } from '../obstacles.js';
+import { createReserve } from '../reserve.js';
+import { readSmall } from '../small-file.js';
 import { underLock } from './lock.js';
 import { ROLES } from './roles.js';
 
@@ -39,6 +42,9 @@ const KeyFileSchema = Type.Object({
 });
 export type KeyFile = Static<typeof KeyFileSchema>;
 
+/** Some 20,000 keys and as many ended sessions, bytes. */
+const MOST_BYTES = 32_000_000;
+
 /** The keys of all workers on this machine, in one file; see {@link createKeyFile}. */
 export type KeyFileAccess = ReturnType<typeof createKeyFile>;
 
@@ -63,7 +69,7 @@ export function createKeyFile(file: string) {
   async function load(): Promise<KeyFile> {
     const stamp = await stampOf();
     if (read?.stamp === stamp) return read.contents;
-    const contents = stamp === '' ? emptyFile() : parse(await readFile(file, 'utf8'));
+    const contents = stamp === '' ? emptyFile() : parse((await readSmall(file, MOST_BYTES)).toString('utf8'));
     read = { stamp, contents };
     return contents;
   }
@@ -82,15 +88,25 @@ export function createKeyFile(file: string) {
     /**
      * Changes the file as one step among all processes.
      * @param change gets a copy to change; what it returns is returned. When it throws, nothing is written.
+     * @param evenWhenFull on a full disk, too: for what takes something away from somebody
      */
-    async change<T>(change: (contents: KeyFile) => T | Promise<T>): Promise<T> {
-      await makeFolder(path.dirname(file)).catch(refuse('written', file));
-      return await underLock(`${file}.lock`, async () => {
-        const contents = structuredClone(await load());
-        const result = await change(contents);
-        await writeDurably(file, `${JSON.stringify(contents, null, 2)}\n`);
-        return result;
-      }).catch(refuse('written', file));
+    async change<T>(
+      change: (contents: KeyFile) => T | Promise<T>,
+      { evenWhenFull = false } = {},
+    ): Promise<T> {
+      const folder = path.dirname(file);
+      await makeFolder(folder).catch(refuse('written', file));
+      const work = () =>
+        underLock(`${file}.lock`, async () => {
+          const contents = structuredClone(await load());
+          const result = await change(contents);
+          await writeDurably(file, `${JSON.stringify(contents, null, 2)}\n`);
+          return result;
+        });
+      const reserve = createReserve(folder);
+      const result = await (evenWhenFull ? reserve.spend(work) : work()).catch(refuse('written', file));
+      await reserve.keep();
+      return result;
     },
   };
 }
@@ -115,6 +131,13 @@ function parse(text: string): KeyFile {
 function refuse(done: string, file: string) {
   return (cause: unknown): never => {
     if (cause instanceof KaomonError) throw cause;
+    if (isFull(cause)) {
+      throw new KaomonError(
+        'STORAGE_FULL',
+        `The disk that holds the keys (${path.basename(file)}) is full: a key can be ended, but none made until there is room.`,
+        { cause },
+      );
+    }
     throw new KaomonError(
       'STORE_UNAVAILABLE',
       `The keys cannot be ${done} (${path.basename(file)}): the log says why.`,

@@ -22,6 +22,9 @@ const ENDED_SESSIONS = 10_000;
 /** So many of the newest whatever the time is: a clock that was ahead for a while must not revive them. */
 const ENDED_ALWAYS = 1000;
 
+/** What ends something must work on a full disk. */
+const EVEN_WHEN_FULL = { evenWhenFull: true };
+
 /** What is told about a key: all but its hash. */
 export type KeyInfo = Omit<KeyRecord, 'salt' | 'hash' | 'check'>;
 
@@ -147,7 +150,7 @@ export function createKeys({ file }: { file: string }) {
         const at = contents.keys.findIndex(({ id, name }) => id === idOrName || name === idOrName);
         if (at === -1) throw new KaomonError('KEY_UNKNOWN', 'There is no such key.');
         return describeKey(contents.keys.splice(at, 1)[0]);
-      });
+      }, EVEN_WHEN_FULL);
     },
 
     /**
@@ -165,7 +168,7 @@ export function createKeys({ file }: { file: string }) {
         const all = Object.entries(contents.ended);
         const rest = all.filter(([, end], i) => end > now || i >= all.length - ENDED_ALWAYS);
         contents.ended = Object.fromEntries([...rest.slice(1 - ENDED_SESSIONS), [nonce, until]]);
-      });
+      }, EVEN_WHEN_FULL);
     },
 
     async sessionIsEnded(nonce: string): Promise<boolean> {

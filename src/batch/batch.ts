@@ -6,6 +6,7 @@ import { isSameEmbedding } from '../gallery/embedding.js';
 import { findByPicture } from '../gallery/face-name.js';
 import { faceIdOf } from '../gallery/ids.js';
 import type { Gallery } from '../gallery/types.js';
+import { isStoreTrouble } from '../obstacles.js';
 import { checkQuality, chooseFace, type EnrolLimits } from '../recognition/enrol.js';
 import type { AnalysedFace, VisionPool } from '../vision/types.js';
 import { hashOf, type Journal, type JournalEntry } from './journal.js';
@@ -52,7 +53,7 @@ const PASSING = new Set(['INTERNAL', 'NO_MODEL', 'BUSY', 'CLOSING']);
  * Enrols one picture after another, several at a time. A picture that cannot be used never changes what happens to
  * the next one: each carries its own person through every step.
  * @returns what became of each picture that was looked at, in no order
- * @throws KaomonError STORE_UNAVAILABLE when the gallery cannot be written: the run ends, the next one goes on
+ * @throws KaomonError STORE_UNAVAILABLE, STORAGE_FULL when the gallery cannot be written: the run ends, the next one goes on
  */
 export async function runBatch(items: readonly BatchItem[], deps: BatchDeps): Promise<BatchResult[]> {
   const { journal, onResult, dryRun = false, again = false, stopped = () => false } = deps;
@@ -92,7 +93,7 @@ export async function runBatch(items: readonly BatchItem[], deps: BatchDeps): Pr
       const { statusCode: status } = error;
       if (!dryRun)
         await tell(item, { action: 'enrol', outcome: status < 500 ? 'refused' : 'failed', status });
-      if (error.code === 'STORE_UNAVAILABLE') throw error;
+      if (isStoreTrouble(error)) throw error;
       if (!PASSING.has(error.code)) {
         journal?.add(item, hash, { outcome: 'refused', code: error.code, message: error.message });
       }

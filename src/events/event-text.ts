@@ -23,6 +23,21 @@ export function encodeEvent(event: GalleryEvent): string {
   return JSON.stringify(event);
 }
 
+/**
+ * Whether a text is neither an event nor the beginning of one, which is what a crash leaves and nobody was promised: what
+ * it said is lost. One of another version is not meant.
+ */
+export function isRotten(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return false;
+  } catch {
+    // A power cut leaves the bytes of what was not on the disk yet as zeros.
+    const isEmpty = text.replaceAll('\0', '') === '';
+    return !isEmpty && (!text.startsWith('{') || text.endsWith('}'));
+  }
+}
+
 /** The event, or undefined when the text is torn or of another version. */
 export function decodeEvent(text: string): GalleryEvent | undefined {
   let value: unknown;

@@ -47,6 +47,13 @@ export function faceidsOf({ faceid, from }: Pick<GalleryEvent, 'faceid' | 'from'
   return [faceid, from].filter((id) => id !== undefined);
 }
 
+const MAKE_ROOM: ReadonlySet<ChangeKind> = new Set<ChangeKind>(['removed', 'face-removed', 'group-removed']);
+
+/** Whether a change takes something away: it must work where there is no room left for anything. */
+export function makesRoom({ kind }: Pick<GalleryChange, 'kind'>): boolean {
+  return MAKE_ROOM.has(kind);
+}
+
 /** Where a gallery announces its changes; see {@link GalleryEvent}. */
 export interface Journal {
   /** Says what is about to change. @returns a name for {@link done} and {@link giveUp} @throws when it cannot be said */

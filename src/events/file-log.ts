@@ -1,14 +1,21 @@
-import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { open, readdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { Type } from 'typebox';
 import { Value } from 'typebox/value';
-import { makeFolder, namesIn, unlessMissing } from '../durable.js';
+import { createDamage, type Damage } from '../damage.js';
+import { makeFolder, namesIn, sweepUnfinished, unlessMissing, writeDurably } from '../durable.js';
+import { obstacleOf } from '../obstacles.js';
+import { giveIfNew } from '../owner.js';
+import { createReserve } from '../reserve.js';
+import { setAside } from '../set-aside.js';
+import { readSmall, UnfitFile } from '../small-file.js';
 import { followFile } from './file-reader.js';
 import { createFileWriter } from './file-writer.js';
 import { type EventLog, type LoggedEvent, startOf } from './log.js';
 import {
   eventIn,
   formatPlace,
+  isSegment,
   listSegments,
   openSegment,
   parsePlace,
@@ -18,6 +25,11 @@ import {
 
 const SEGMENT_BYTES = 1 << 20;
 
+/** A worker's file, bytes. */
+const MOST_BYTES = 10_000;
+/** No worker's word holds for longer, milliseconds: one that does was written under another clock. */
+const LONGEST_HOLD = 3_600_000;
+
 const WorkerSchema = Type.Object({ position: Type.String(), expires: Type.Number() });
 
 export interface FileLogOptions {
@@ -25,11 +37,22 @@ export interface FileLogOptions {
   folder: string;
   /** A segment is sealed when it has grown over this. */
   segmentBytes?: number;
+  /** Told of what cannot be read. */
+  damage?: Damage;
 }
 
 /** The log of one machine: segments of lines in a folder (segments.ts), how far each worker is in `workers/`. */
-export function createFileLog({ folder, segmentBytes = SEGMENT_BYTES }: FileLogOptions): EventLog {
-  const writer = createFileWriter(folder, segmentBytes);
+export function createFileLog({
+  folder,
+  segmentBytes = SEGMENT_BYTES,
+  damage = createDamage(() => undefined),
+}: FileLogOptions): EventLog {
+  /** What is set aside goes where the gallery's own does. */
+  const aside = (file: string, reason: string) =>
+    setAside(path.dirname(folder), path.relative(path.dirname(folder), file), reason, damage);
+  // Its disk is the gallery's, and so is what is kept aside there.
+  const reserve = createReserve(path.dirname(folder));
+  const writer = createFileWriter(folder, segmentBytes, reserve);
   const workers = path.join(folder, 'workers');
   const workerFile = (worker: string) => path.join(workers, `${encodeURIComponent(worker)}.json`);
   /** Entries of sealed segments, which do not change any more. */
@@ -56,10 +79,11 @@ export function createFileLog({ folder, segmentBytes = SEGMENT_BYTES }: FileLogO
   }
 
   async function endOfLog(): Promise<string> {
-    await makeFolder(folder);
+    await unlessUnwritable(makeFolder(folder));
+    await setAsideStrangers();
     const last = (await listSegments(folder)).at(-1);
     // Nothing was ever written: make the first segment, so that the position is a real place.
-    if (last === undefined) await writeFile(segmentFile(folder, 1), '', { flag: 'a', mode: 0o600 });
+    if (last === undefined) await unlessUnwritable(makeSegment(segmentFile(folder, 1)));
     return (await entriesOf(last ?? 1)).end;
   }
 
@@ -68,13 +92,45 @@ export function createFileLog({ folder, segmentBytes = SEGMENT_BYTES }: FileLogO
     let furthest = Infinity;
     for (const name of await namesIn(workers)) {
       const file = path.join(workers, name);
-      const text = await unlessMissing(readFile(file, 'utf8'));
-      const value: unknown = text === undefined ? undefined : JSON.parse(text);
-      if (!Value.Check(WorkerSchema, value)) continue;
+      if (!name.endsWith('.json')) {
+        // Written a moment ago, or left by a process that was killed or a disk that was full.
+        await sweepUnfinished(file);
+        continue;
+      }
+      const value = await readWorker(file);
+      if (value === undefined) continue;
+      const place = Value.Check(WorkerSchema, value) ? parsePlace(value.position) : undefined;
+      if (!Value.Check(WorkerSchema, value) || !place || value.expires > Date.now() + LONGEST_HOLD) {
+        await aside(file, 'it does not say how far a worker has read');
+        continue;
+      }
       if (value.expires < Date.now()) await rm(file, { force: true });
-      else furthest = Math.min(furthest, parsePlace(value.position)?.segment ?? Infinity);
+      else furthest = Math.min(furthest, place.segment);
     }
     return furthest;
+  }
+
+  /** What a worker's file holds; undefined: it is gone, null: that cannot be read. */
+  async function readWorker(file: string): Promise<unknown> {
+    try {
+      const text = await unlessMissing(readSmall(file, MOST_BYTES));
+      return text && JSON.parse(text.toString('utf8'));
+    } catch (error) {
+      if (error instanceof SyntaxError || error instanceof UnfitFile) return null;
+      throw error;
+    }
+  }
+
+  /** What has a segment's name and is none (a folder, a pipe) would stop every reader and writer. */
+  async function setAsideStrangers(): Promise<void> {
+    const entries = (await unlessMissing(readdir(folder, { withFileTypes: true }))) ?? [];
+    for (const entry of entries) {
+      if (isSegment(entry.name) && !entry.isFile())
+        await aside(
+          path.join(folder, entry.name),
+          'it is no file, where a part of the log of events should be',
+        );
+    }
   }
 
   async function lengthOf(segment: number): Promise<number> {
@@ -86,7 +142,7 @@ export function createFileLog({ folder, segmentBytes = SEGMENT_BYTES }: FileLogO
   return {
     kind: 'file',
 
-    append: (event) => writer.append(event),
+    append: (event, options) => writer.append(event, options),
 
     async start() {
       const end = await endOfLog();
@@ -99,13 +155,12 @@ export function createFileLog({ folder, segmentBytes = SEGMENT_BYTES }: FileLogO
       );
     },
 
-    follow: (position, listener) => followFile(folder, position, listener, endOfLog),
+    follow: (position, listener) => followFile({ folder, position, listener, end: endOfLog, damage }),
 
     async register(worker, position, ttl) {
       await makeFolder(workers);
-      const unfinished = `${workerFile(worker)}.unfinished`;
-      await writeFile(unfinished, JSON.stringify({ position, expires: Date.now() + ttl }));
-      await rename(unfinished, workerFile(worker));
+      const text = JSON.stringify({ position, expires: Date.now() + ttl });
+      await writeDurably(workerFile(worker), text);
     },
 
     async unregister(worker) {
@@ -130,4 +185,17 @@ export function createFileLog({ folder, segmentBytes = SEGMENT_BYTES }: FileLogO
 
     close: () => writer.close(),
   };
+}
+
+async function makeSegment(file: string): Promise<void> {
+  const handle = await open(file, 'a', 0o600);
+  await giveIfNew(handle, file);
+  await handle.close();
+}
+
+/** A gallery that cannot be written can be read and followed all the same. */
+async function unlessUnwritable(work: Promise<unknown>): Promise<void> {
+  await work.catch((error: unknown) => {
+    if (obstacleOf(error) === undefined) throw error;
+  });
 }

@@ -1,7 +1,10 @@
 import { type FSWatcher, watch } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
+import path from 'node:path';
+import type { Damage } from '../damage.js';
 import { makeFolder } from '../durable.js';
 import { createBell } from './bell.js';
+import { isRotten } from './event-text.js';
 import type { Following, LoggedEvent, LogListener } from './log.js';
 import {
   eventIn,
@@ -12,21 +15,29 @@ import {
   parsePlace,
   type Place,
   readLines,
+  segmentFile,
 } from './segments.js';
 
 /** Bytes read at a time. */
 const READ = 1 << 18;
+/** Stands for bytes that are no line; no event begins like that. */
+const NO_LINE = 'no line';
 /** The file system tells of new lines; where it cannot (some network disks) they are looked for this often, milliseconds. */
 const POLL = 200;
 const POLL_WITHOUT_WATCH = 100;
 
-/** Follows the segments of a folder; see `EventLog.follow`. @param end the position after the last whole line */
-export function followFile(
-  folder: string,
-  position: string,
-  listener: LogListener,
-  end: () => Promise<string>,
-): Following {
+export interface FollowOptions {
+  folder: string;
+  position: string;
+  listener: LogListener;
+  /** The position after the last whole line. */
+  end: () => Promise<string>;
+  /** Told of what cannot be read. */
+  damage: Damage;
+}
+
+/** Follows the segments of a folder; see `EventLog.follow`. */
+export function followFile({ folder, position, listener, end, damage }: FollowOptions): Following {
   const bell = createBell();
   let stopped = false;
   let watcher: FSWatcher | undefined;
@@ -61,11 +72,16 @@ export function followFile(
       // Made since it was looked for; or sealed, and nobody has written into the next one yet.
       const isThere = segments.includes(place.segment);
       const isNext = place.offset === 0 && segments.every((segment) => segment < place.segment);
-      return isThere || (isNext && segments.length > 0) ? [] : 'lost';
+      // Where nothing can be written there may be none at all.
+      const isFirst = place.segment === 1 && segments.length === 0;
+      return isThere || (isNext && (isFirst || segments.length > 0)) ? [] : 'lost';
     }
     const { size } = await handle.stat();
     if (place.offset > size) return 'lost';
-    return readLines(handle, place.offset, READ);
+    const lines = await readLines(handle, place.offset, READ);
+    if (lines.length > 0 || size - place.offset < READ) return lines;
+    // No event is that long: bytes of something else, in which nobody would ever find the end of a line.
+    return [{ start: place.offset, end: place.offset + READ, text: NO_LINE }];
   }
 
   async function step(place: Place | undefined): Promise<Place | undefined> {
@@ -79,6 +95,7 @@ export function followFile(
     }
     const batch: LoggedEvent[] = [];
     let next = place;
+    let isDamaged = false;
     for (const line of lines) {
       const before = formatPlace(next);
       if (line.seal !== undefined) {
@@ -88,8 +105,15 @@ export function followFile(
       next = { segment: place.segment, offset: line.end };
       const event = eventIn(line);
       if (event) batch.push({ id: formatPlace(next), before, event });
+      else if (line.text !== '' && isRotten(line.text)) isDamaged = true;
     }
     if (batch.length > 0) await listener.events(batch);
+    if (isDamaged) {
+      const what = path.join(path.basename(folder), path.basename(segmentFile(folder, place.segment)));
+      damage.report(what, 'it holds lines that are no events; they are passed over');
+      // Whatever they said can be seen in the store.
+      await listener.lost(formatPlace(next));
+    }
     if (lines.length === 0) await bell.wait(watcher ? POLL : POLL_WITHOUT_WATCH);
     return next;
   }
@@ -97,7 +121,7 @@ export function followFile(
   const isStopped = () => stopped;
 
   async function run(): Promise<void> {
-    await makeFolder(folder);
+    await makeFolder(folder).catch(() => undefined);
     startWatching();
     let place = parsePlace(position);
     let failing = false;

@@ -1,7 +1,10 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { makeFolder, syncFolder } from '../durable.js';
+import { giveIfNew } from '../owner.js';
+import type { Reserve } from '../reserve.js';
 import { encodeEvent } from './event-text.js';
 import type { GalleryEvent } from './event.js';
+import type { AppendOptions } from './log.js';
 import { listSegments, readLines, sealLine, segmentFile } from './segments.js';
 
 /**
@@ -9,8 +12,9 @@ import { listSegments, readLines, sealLine, segmentFile } from './segments.js';
  * Linux never mixes with another. A line begins with a line break, too, so that what a crash tore off stays a line
  * of its own, which nobody can read and nobody was promised.
  * @param segmentBytes a segment is sealed when it has grown over this
+ * @param reserve room for what must be said also on a full disk
  */
-export function createFileWriter(folder: string, segmentBytes: number) {
+export function createFileWriter(folder: string, segmentBytes: number, reserve: Pick<Reserve, 'spend'>) {
   let current: { handle: FileHandle; segment: number; checked: number } | undefined;
   let tail: Promise<unknown> = Promise.resolve();
 
@@ -20,6 +24,7 @@ export function createFileWriter(folder: string, segmentBytes: number) {
     await makeFolder(folder);
     const segment = Math.max(atLeast, (await listSegments(folder)).at(-1) ?? 1);
     const handle = await open(segmentFile(folder, segment), 'a+', 0o600);
+    await giveIfNew(handle, segmentFile(folder, segment));
     await syncFolder(folder);
     current = { handle, segment, checked: 0 };
     return current;
@@ -29,7 +34,7 @@ export function createFileWriter(folder: string, segmentBytes: number) {
     const bytes = Buffer.from(text);
     const { bytesWritten } = await handle.write(bytes);
     if (bytesWritten < bytes.length)
-      throw new Error('The log of events could not be written: is the disk full?');
+      throw Object.assign(new Error('The log of events could not be written.'), { code: 'ENOSPC' });
   }
 
   async function append(event: GalleryEvent): Promise<void> {
@@ -53,8 +58,8 @@ export function createFileWriter(folder: string, segmentBytes: number) {
 
   return {
     /** One after another. @throws when the entry is not in the log for good */
-    append(event: GalleryEvent): Promise<void> {
-      const mine = tail.then(() => append(event));
+    append(event: GalleryEvent, { evenWhenFull = false }: AppendOptions = {}): Promise<void> {
+      const mine = tail.then(() => (evenWhenFull ? reserve.spend(() => append(event)) : append(event)));
       tail = mine.catch(() => undefined);
       return mine;
     },

@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import type { Damage } from '../damage.js';
 import type { GalleryEvent } from './event.js';
 import type { TrimLimits } from './log.js';
 import type { ToManager, ToWorker } from './messages.js';
@@ -54,6 +55,8 @@ export interface LinkOptions {
   lookAfter?: readonly number[];
   /** Starts a manager; for tests. */
   launch?: () => ChildProcess;
+  /** Told of what the log finds damaged. */
+  damage?: Pick<Damage, 'report'>;
 }
 
 /** A worker's end of its event manager; see {@link startLink}. */
@@ -65,6 +68,7 @@ export type Link = ReturnType<typeof startLink>;
  */
 export function startLink(options: LinkOptions) {
   const { settings, worker, limits, gallery, warn, lookAfter = LOOK_AFTER, launch = forkManager } = options;
+  const { damage } = options;
   let { position } = options;
   let child: ChildProcess | undefined;
   let backOff = BACK_OFF.first;
@@ -73,6 +77,8 @@ export function startLink(options: LinkOptions) {
   let trouble: string | null = null;
   /** What the last manager died of. */
   let death: string | null = null;
+  /** Why an event cannot be applied, which is tried again. */
+  let stuck: string | null = null;
   let closing = false;
   const isClosing = () => closing;
   const open = new Map<string, NodeJS.Timeout[]>();
@@ -98,8 +104,15 @@ export function startLink(options: LinkOptions) {
     for (let told = false; !isClosing(); told = true) {
       try {
         await work();
+        stuck = null;
         return;
       } catch (error) {
+        // A fault of ours or a damaged thing that nobody has thought of: asking again would only ask for ever.
+        if (error instanceof SyntaxError || error instanceof TypeError || error instanceof RangeError) {
+          warn(`An event could not be applied and is passed over: ${error.stack ?? error.message}`);
+          return;
+        }
+        stuck = String(error);
         if (!told) warn(`An event could not be applied and is tried again: ${String(error)}`);
         await sleep(RETRY);
       }
@@ -119,6 +132,14 @@ export function startLink(options: LinkOptions) {
       if (message.reason !== null && trouble === null)
         warn(`The log of events is not followed: ${message.reason}`);
       trouble = message.reason;
+      return;
+    }
+    if (message.type === 'damaged') {
+      damage?.report(message.what, message.reason);
+      return;
+    }
+    if (message.type === 'notice') {
+      warn(message.reason);
       return;
     }
     if (message.type === 'reload') {
@@ -197,7 +218,7 @@ export function startLink(options: LinkOptions) {
       log: settings.kind,
       behind: batch?.left ?? 0,
       manager: child ? 'running' : 'restarting',
-      trouble: trouble ?? (child ? null : death),
+      trouble: trouble ?? stuck ?? (child ? null : death),
       pid: child?.pid,
     }),
     async close(): Promise<void> {

@@ -31,6 +31,11 @@ export interface TrimLimits {
   maxLength: number;
 }
 
+export interface AppendOptions {
+  /** Into room that is kept aside, when there is no other. */
+  evenWhenFull?: boolean;
+}
+
 /**
  * What happened to the gallery, in one order for all workers. A position is a text of the log's own and never made up
  * elsewhere; `''` is "unknown".
@@ -38,7 +43,7 @@ export interface TrimLimits {
 export interface EventLog {
   readonly kind: 'file' | 'redis';
   /** Resolves when the event would survive a crash of this process and, as far as the log can do that, a power cut. */
-  append(event: GalleryEvent): Promise<void>;
+  append(event: GalleryEvent, options?: AppendOptions): Promise<void>;
   /**
    * Where a worker that is about to load the store must follow from: the end, or before the oldest change of the last
    * minute that was begun and not yet closed.

@@ -2,6 +2,7 @@
  * The event manager: a child of one worker, which follows the log and hands its worker the events, batch by batch. It
  * says how far the worker is, and trims the log. It ends with its worker, whatever ends that.
  */
+import { createDamage } from '../damage.js';
 import type { ToManager, ToWorker } from './messages.js';
 import { openLog } from './open-log.js';
 
@@ -37,7 +38,8 @@ async function follow(message: Extract<ToManager, { type: 'follow' }>): Promise<
   const { settings, worker, limits } = message;
   let { position } = message;
   const trouble = (reason: string | undefined) => send({ type: 'trouble', reason: reason ?? null });
-  const log = await openLog(settings, trouble);
+  const damage = createDamage((_message, damaged) => send({ type: 'damaged', ...damaged }));
+  const log = await openLog(settings, trouble, damage);
   strikeOff = () => log.unregister(worker);
 
   log.follow(position, {
@@ -51,15 +53,28 @@ async function follow(message: Extract<ToManager, { type: 'follow' }>): Promise<
     trouble,
   });
 
-  const register = () => quietly(position === '' ? undefined : log.register(worker, position, REGISTER.ttl));
+  const register = () =>
+    telling(
+      'write down how far a worker is',
+      position === '' ? undefined : log.register(worker, position, REGISTER.ttl),
+    );
   register();
   setInterval(register, REGISTER.every);
-  setInterval(() => quietly(log.trim(limits)), TRIM_EVERY);
+  setInterval(() => telling('be trimmed', log.trim(limits)), TRIM_EVERY);
 }
 
-/** What fails here is tried again, and the connection's trouble is told anyway. */
-function quietly(work: Promise<void> | undefined): void {
-  void work?.catch(() => undefined);
+const failing = new Set<string>();
+
+/** What fails here is tried again; that it fails is told once, until it works again. */
+function telling(what: string, work: Promise<void> | undefined): void {
+  void work?.then(
+    () => failing.delete(what),
+    (error: unknown) => {
+      if (!failing.has(what))
+        send({ type: 'notice', reason: `The log of events cannot ${what}: ${String(error)}` });
+      failing.add(what);
+    },
+  );
 }
 
 function farewell(): void {

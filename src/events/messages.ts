@@ -1,3 +1,4 @@
+import type { Damaged } from '../damage.js';
 import type { GalleryEvent } from './event.js';
 import type { TrimLimits } from './log.js';
 import type { LogSettings } from './open-log.js';
@@ -12,4 +13,8 @@ export type ToManager =
 export type ToWorker =
   | { type: 'events'; events: GalleryEvent[]; position: string }
   | { type: 'reload'; position: string }
-  | { type: 'trouble'; reason: string | null };
+  | { type: 'trouble'; reason: string | null }
+  /** Something of the log is damaged, and was passed over. */
+  | ({ type: 'damaged' } & Damaged)
+  /** What the log needs now and then does not work; the reason, told once. */
+  | { type: 'notice'; reason: string };

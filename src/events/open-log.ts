@@ -1,3 +1,4 @@
+import { createDamage, type Damage } from '../damage.js';
 import type { RedisSettings } from '../redis.js';
 import { createFileLog } from './file-log.js';
 import type { EventLog } from './log.js';
@@ -6,13 +7,14 @@ import type { EventLog } from './log.js';
 export type LogSettings =
   { kind: 'file'; folder: string; segmentBytes?: number } | { kind: 'redis'; redis: RedisSettings };
 
-/** @param trouble told why the log cannot be reached, and `undefined` when it can be again */
+/** @param trouble told why the log cannot be reached, and `undefined` when it can be again @param damage told of what cannot be read */
 export async function openLog(
   settings: LogSettings,
   trouble: (reason: string | undefined) => void,
+  damage: Damage = createDamage(() => undefined),
 ): Promise<EventLog> {
-  if (settings.kind === 'file') return createFileLog(settings);
+  if (settings.kind === 'file') return createFileLog({ ...settings, damage });
   // Loaded only where it is used: a start with the file log stays light.
   const { createRedisLog } = await import('./redis-log.js');
-  return createRedisLog(settings.redis, trouble);
+  return createRedisLog(settings.redis, trouble, damage);
 }

@@ -1,14 +1,30 @@
 import { randomUUID } from 'node:crypto';
-import { openRedis, REDIS_PATIENCE, type RedisSettings, untilReady } from '../redis.js';
+import { Type } from 'typebox';
+import { Value } from 'typebox/value';
+import { openRedis, REDIS_PATIENCE, type RedisSettings, runEvenWhenFull, untilReady } from '../redis.js';
+import { createDamage, type Damage } from '../damage.js';
 import { encodeEvent } from './event-text.js';
 import { type EventLog, LONGEST_CHANGE, startOf } from './log.js';
-import { compareIds, formatStreamPlace, parseStreamPlace } from './redis-position.js';
+import { compareIds, formatStreamPlace, idOr, parseStreamPlace } from './redis-position.js';
 import { followStream, type StreamKeys, toLogged } from './redis-reader.js';
 
 /** Entries of the last minute that are looked through for open changes. */
 const RECENT = 10_000;
 /** Entries that one round of trimming looks at. */
 const TRIMMED_AT_ONCE = 10_000;
+/** No worker's word holds for longer, milliseconds. */
+const LONGEST_HOLD = 3_600_000;
+
+const WorkerSchema = Type.Object({ position: Type.String(), expires: Type.Number() });
+
+function parseWorker(text: string): { position: string; expires: number } | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return Value.Check(WorkerSchema, value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
 
 /** The keys of one prefix; the braces keep them in one slot of a cluster. */
 export function streamKeys(prefix: string): StreamKeys {
@@ -26,6 +42,7 @@ export function streamKeys(prefix: string): StreamKeys {
 export function createRedisLog(
   settings: RedisSettings,
   trouble: (reason: string | undefined) => void,
+  damage: Damage = createDamage(() => undefined),
 ): EventLog {
   const keys = streamKeys(settings.prefix);
   const redis = openRedis(settings, 'commands', trouble);
@@ -34,7 +51,7 @@ export function createRedisLog(
 
   /** Made once for the stream's life: where it differs, the data were lost and positions mean nothing. */
   async function generationOf(): Promise<string> {
-    await redis.hsetnx(keys.state, 'generation', randomUUID());
+    await runEvenWhenFull(redis, keys.state, ['HSETNX', keys.state, 'generation', randomUUID()]);
     return (await redis.hget(keys.state, 'generation')) ?? '';
   }
 
@@ -48,13 +65,34 @@ export function createRedisLog(
     return compareIds(byAge, byLength) > 0 ? byAge : byLength;
   }
 
+  /** What stands where the log keeps something of another kind is renamed, so that the log can begin anew. */
+  async function setStrangersAside(): Promise<void> {
+    for (const [key, kind] of [
+      [keys.stream, 'stream'],
+      [keys.state, 'hash'],
+      [keys.workers, 'hash'],
+    ]) {
+      const found = await redis.type(key);
+      if (found === kind || found === 'none') continue;
+      const aside = `${key}:set-aside:${Date.now()}`;
+      if (!(await redis.renamenx(key, aside).catch(() => 0))) continue;
+      damage.report(
+        key,
+        `it held a ${found} where the log of events keeps a ${kind}; it was renamed to ${aside}`,
+      );
+      // Places in what is gone mean nothing: everybody looks into the store.
+      if (key === keys.stream) await redis.del(keys.state);
+    }
+  }
+
   async function start(): Promise<string> {
     await untilReady(redis, REDIS_PATIENCE);
+    await setStrangersAside();
     const current = await generationOf();
     const now = await redisTime();
     // The end first: what is appended while the entries are read is then followed.
     const last = (await redis.xrevrange(keys.stream, '+', '-', 'COUNT', 1)).at(0);
-    const trimmed = (await redis.hget(keys.state, 'trimmed')) ?? '0-0';
+    const trimmed = idOr((await redis.hget(keys.state, 'trimmed')) ?? '');
     const end = formatStreamPlace({ generation: current, id: last ? last[0] : trimmed });
     const entries = await redis.xrange(keys.stream, now - LONGEST_CHANGE, '+', 'COUNT', RECENT);
     return startOf(toLogged(entries, current), end, now);
@@ -63,17 +101,20 @@ export function createRedisLog(
   return {
     kind: 'redis',
 
-    async append(event) {
-      await redis.xadd(keys.stream, '*', 'event', encodeEvent(event));
+    async append(event, { evenWhenFull = false } = {}) {
+      const text = encodeEvent(event);
+      if (!evenWhenFull) await redis.xadd(keys.stream, '*', 'event', text);
+      else await runEvenWhenFull(redis, keys.stream, ['XADD', keys.stream, '*', 'event', text]);
     },
 
     start,
 
-    follow: (position, listener) => followStream(settings, keys, position, listener, start),
+    follow: (position, listener) => followStream({ settings, keys, position, listener, start, damage }),
 
     async register(worker, position, ttl) {
       const expires = (await redisTime()) + ttl;
-      await redis.hset(keys.workers, worker, JSON.stringify({ position, expires }));
+      const text = JSON.stringify({ position, expires });
+      await runEvenWhenFull(redis, keys.workers, ['HSET', keys.workers, worker, text]);
     },
 
     async unregister(worker) {
@@ -84,15 +125,21 @@ export function createRedisLog(
       let until = await bound(maxAge, maxLength);
       const now = await redisTime();
       for (const [worker, text] of Object.entries(await redis.hgetall(keys.workers))) {
-        const { position, expires } = JSON.parse(text) as { position: string; expires: number };
-        const place = parseStreamPlace(position);
-        if (expires < now) await redis.hdel(keys.workers, worker);
-        else if (place && compareIds(place.id, until) < 0) until = place.id;
+        const value = parseWorker(text);
+        const place = value && parseStreamPlace(value.position);
+        if (!value || !place || value.expires > now + LONGEST_HOLD) {
+          const reason = 'it does not say how far a worker has read; it was removed';
+          damage.report(`${keys.workers} ${worker}`, reason);
+          await redis.hdel(keys.workers, worker);
+          continue;
+        }
+        if (value.expires < now) await redis.hdel(keys.workers, worker);
+        else if (compareIds(place.id, until) < 0) until = place.id;
       }
       const last = (await redis.xrevrange(keys.stream, `(${until}`, '-', 'COUNT', 1)).at(0);
       if (!last) return;
       // Written down first: a reader that is further behind finds it out.
-      await redis.hset(keys.state, 'trimmed', last[0]);
+      await runEvenWhenFull(redis, keys.state, ['HSET', keys.state, 'trimmed', last[0]]);
       await redis.xtrim(keys.stream, 'MINID', until);
     },
 

@@ -13,6 +13,11 @@ export function parseStreamPlace(position: string): StreamPlace | undefined {
   return id ? { generation, id } : undefined;
 }
 
+/** An entry's ID, or one before all when the text is none. */
+export function idOr(text: string): string {
+  return /^\d{1,20}-\d{1,20}$/.test(text) ? text : '0-0';
+}
+
 /** Negative, 0 or positive, as the first entry is older, the same or newer. */
 export function compareIds(a: string, b: string): number {
   const [aTime, aCount] = a.split('-').map(BigInt);

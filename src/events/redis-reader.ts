@@ -1,12 +1,14 @@
 import { Cluster } from 'ioredis';
 import { openRedis, REDIS_PATIENCE, type RedisConnection, type RedisSettings, untilReady } from '../redis.js';
 import { createBell } from './bell.js';
-import { decodeEvent } from './event-text.js';
+import type { Damage } from '../damage.js';
+import { decodeEvent, isRotten } from './event-text.js';
 import type { Following, LoggedEvent, LogListener } from './log.js';
 import {
   compareIds,
   formatStreamPlace,
   idBefore,
+  idOr,
   parseStreamPlace,
   type StreamPlace,
 } from './redis-position.js';
@@ -39,14 +41,26 @@ export function toLogged(entries: readonly Entry[], generation: string): LoggedE
   });
 }
 
-/** Follows the stream on a connection of its own; see `EventLog.follow`. @param start as `EventLog.start` */
-export function followStream(
-  settings: RedisSettings,
-  keys: StreamKeys,
-  position: string,
-  listener: LogListener,
-  start: () => Promise<string>,
-): Following {
+export interface FollowOptions {
+  settings: RedisSettings;
+  keys: StreamKeys;
+  position: string;
+  listener: LogListener;
+  /** As `EventLog.start`. */
+  start: () => Promise<string>;
+  /** Told of what cannot be read. */
+  damage: Damage;
+}
+
+/** Follows the stream on a connection of its own; see `EventLog.follow`. */
+export function followStream({
+  settings,
+  keys,
+  position,
+  listener,
+  start,
+  damage,
+}: FollowOptions): Following {
   const bell = createBell();
   const stopping = new AbortController();
   const isStopped = () => stopping.signal.aborted;
@@ -73,7 +87,7 @@ export function followStream(
     // A server that was started anew, or another that took over, may have lost its newest entries.
     const isAnother = server !== undefined && running !== server;
     server = running;
-    return isAnother || generation !== from.generation || compareIds(from.id, trimmed ?? '0-0') < 0;
+    return isAnother || generation !== from.generation || compareIds(from.id, idOr(trimmed ?? '')) < 0;
   }
 
   async function step(): Promise<void> {
@@ -89,6 +103,12 @@ export function followStream(
     if (!last) return;
     const batch = toLogged(entries, place.generation);
     if (batch.length > 0) await listener.events(batch);
+    const rotten = entries.find(([, [, text = '']]) => isRotten(text));
+    if (rotten) {
+      damage.report(`${keys.stream} ${rotten[0]}`, 'it is no event; it is passed over');
+      // Whatever it said can be seen in the store.
+      await listener.lost(formatStreamPlace({ ...place, id: last[0] }));
+    }
     place = { ...place, id: last[0] };
   }
 
@@ -99,6 +119,8 @@ export function followStream(
       } catch (error) {
         if (isStopped()) return;
         listener.trouble(String(error));
+        // The stream, or what is known of it, was replaced by something else: `start` begins anew.
+        if (String(error).includes('WRONGTYPE')) place = undefined;
         await bell.wait(PAUSE);
         if (redis.status === 'ready') listener.trouble(undefined);
       }

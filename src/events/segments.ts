@@ -82,6 +82,11 @@ export function openSegment(folder: string, segment: number): Promise<FileHandle
   return unlessMissing(open(segmentFile(folder, segment), 'r'));
 }
 
+/** Whether a name in the log's folder is a segment's. */
+export function isSegment(name: string): boolean {
+  return NAME.test(name);
+}
+
 /** The event in a line; undefined for an empty or torn one. */
 export function eventIn({ text }: Line): GalleryEvent | undefined {
   return text === '' ? undefined : decodeEvent(text);

@@ -1,5 +1,6 @@
-import type { GalleryChange, Journal } from '../events/event.js';
+import { type GalleryChange, type Journal, makesRoom } from '../events/event.js';
 import { KaomonError } from '../errors.js';
+import { isFull, isStoreTrouble, obstacleOf, refusalOf } from '../obstacles.js';
 import { splitFaceId } from './ids.js';
 import type { EmbeddingStore } from './store.js';
 
@@ -10,11 +11,7 @@ export async function kept<T>(work: Promise<T>): Promise<T> {
   } catch (cause) {
     // A RangeError is a vector that is none: a fault of ours.
     if (cause instanceof KaomonError || cause instanceof RangeError) throw cause;
-    throw new KaomonError(
-      'STORE_UNAVAILABLE',
-      'The gallery cannot be written at the moment: try again in a little while.',
-      { cause, retryAfter: 5 },
-    );
+    throw refusalOf(obstacleOf(cause) ?? 'unreachable', cause);
   }
 }
 
@@ -29,7 +26,7 @@ export async function announce<T>(
   write: () => Promise<T>,
   failed: () => Promise<void> = () => Promise.resolve(),
 ): Promise<T> {
-  const begun = await kept(journal.begin(change));
+  const begun = await kept(makesRoom(change) ? beginAnyway(journal, change) : journal.begin(change));
   try {
     const result = await kept(write());
     await kept(journal.done(begun, change));
@@ -37,10 +34,32 @@ export async function announce<T>(
   } catch (error) {
     await failed();
     // Open changes are looked after by whoever saw them begin.
-    if (!(error instanceof KaomonError && error.code === 'STORE_UNAVAILABLE'))
-      await journal.giveUp(begun, change);
+    if (!isStoreTrouble(error)) await journal.giveUp(begun, change);
     throw error;
   }
+}
+
+/** Somebody is deleted also where there is no room to say so before: there is when it is done. */
+async function beginAnyway(journal: Journal, change: GalleryChange): Promise<string> {
+  try {
+    return await journal.begin(change);
+  } catch (error) {
+    if (!isFull(error)) throw error;
+    return '';
+  }
+}
+
+/**
+ * Refuses before anything is written what there is no room for.
+ * @throws KaomonError STORAGE_FULL, STORE_UNAVAILABLE
+ */
+export async function requireRoom(
+  store: Pick<EmbeddingStore, 'obstacle'>,
+  change: GalleryChange,
+): Promise<void> {
+  if (makesRoom(change)) return;
+  const obstacle = await kept(store.obstacle());
+  if (obstacle) throw refusalOf(obstacle);
 }
 
 /** What a command needs of a store that it fills: no more than what is announced. */
@@ -56,14 +75,16 @@ export function announceAdditions(store: EmbeddingStore, journal: Journal): Fill
     load: () => store.load(),
     readGroups: () => store.readGroups(),
     readPerson: (faceid, known) => store.readPerson(faceid, known),
-    addFace(face, vector, extras) {
+    async addFace(face, vector, extras) {
       const { id, faceid } = face;
       const groupid = splitFaceId(faceid)?.groupid ?? '';
       const change: GalleryChange = { kind: 'enrolled', groupid, faceid, face: id, at: at() };
+      await requireRoom(store, change);
       return announce(journal, change, () => store.addFace(face, vector, extras));
     },
-    createGroup(group) {
+    async createGroup(group) {
       const change: GalleryChange = { kind: 'group-created', groupid: group.groupid, at: at() };
+      await requireRoom(store, change);
       return announce(journal, change, () => store.createGroup(group));
     },
     close: () => store.close(),

@@ -38,13 +38,21 @@ function markOf(unique: string, picture: string): string {
   return createHash('sha256').update(`${unique}${picture}`).digest('hex').slice(0, 16);
 }
 
-/** Reads a face's name; undefined when it is not that of a face of this person. */
+/** Reads a face's name; undefined when it is not that of a face of this person, or its date is none there ever was. */
 export function describeFace(faceid: string, id: string): Omit<Face, 'hasPicture'> | undefined {
   const [, date, time, unique] = /_(\d{8})_(\d{6})_([0-9A-Za-z]+)$/.exec(id) ?? [];
   if (!id.startsWith(`${faceid}_`) || !date) return undefined;
   const [y, mo, d] = [date.slice(0, 4), date.slice(4, 6), date.slice(6)];
   const [h, mi, s] = [time.slice(0, 2), time.slice(2, 4), time.slice(4)];
-  return { id, faceid, enrolledAt: `${y}-${mo}-${d}T${h}:${mi}:${s}Z`, automatic: unique.startsWith('a') };
+  const enrolledAt = `${y}-${mo}-${d}T${h}:${mi}:${s}Z`;
+  if (!isTime(enrolledAt)) return undefined;
+  return { id, faceid, enrolledAt, automatic: unique.startsWith('a') };
+}
+
+/** Whether there was, or will be, such a second: JavaScript takes February 31 for March 3. */
+function isTime(text: string): boolean {
+  const time = Date.parse(text);
+  return !Number.isNaN(time) && new Date(time).toISOString().slice(0, 19) === text.slice(0, 19);
 }
 
 /**

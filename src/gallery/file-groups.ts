@@ -1,44 +1,69 @@
 /** The groups, a file each (`groups/<groupid>.json`), so that two workers never write the same file for two groups. */
-import { readdir, readFile, rename, rm } from 'node:fs/promises';
+import { readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { Type } from 'typebox';
 import { Value } from 'typebox/value';
-import { createDurably, makeFolder, syncFolder, unlessMissing, writeDurably, namesIn } from '../durable.js';
+import {
+  createDurably,
+  makeFolder,
+  namesIn,
+  sweepUnfinished,
+  syncFolder,
+  UNFINISHED,
+  unlessMissing,
+  writeDurably,
+} from '../durable.js';
+import { readSmall, UnfitFile } from '../small-file.js';
+import type { Damage } from '../damage.js';
 import { GROUPS } from './file-layout.js';
 import { isId } from './ids.js';
+import { passOver, setAside } from '../set-aside.js';
 import type { Group } from './types.js';
 
 const FIRST_GROUP: Group = { groupid: 'default', groupname: 'Default' };
 /** The one file that held all groups before; taken in and renamed where it turns up. */
 const OLD_FILE = 'groups.json';
+const MOST_BYTES = 10_000_000;
+const MISSING = Symbol('missing');
 
 const GroupFileSchema = Type.Object({ groupname: Type.String(), made: Type.Optional(Type.String()) });
 const OldFileSchema = Type.Array(Type.Object({ groupid: Type.String(), groupname: Type.String() }));
 
 /** Groups below the gallery's folder. */
-export function createFileGroups(gallery: string, warn: (message: string) => void) {
+export function createFileGroups(gallery: string, damage: Damage) {
   const folder = path.join(gallery, GROUPS);
   const fileOf = (groupid: string) => path.join(folder, `${groupid}.json`);
   /** @param made when, ISO 8601: the order of the list */
   const textOf = ({ groupname }: Group, made: string) => `${JSON.stringify({ groupname, made }, null, 2)}\n`;
 
   async function readOne(groupid: string): Promise<(Group & { made: string }) | undefined> {
-    const text = await unlessMissing(readFile(fileOf(groupid), 'utf8'));
-    if (text === undefined) return undefined;
-    const value = parse(text);
+    const what = path.join(GROUPS, `${groupid}.json`);
+    const value = await readJson(fileOf(groupid), what);
+    if (value === MISSING) return undefined;
     if (Value.Check(GroupFileSchema, value))
       return { groupid, groupname: value.groupname, made: value.made ?? '' };
-    warn(`${fileOf(groupid)} could not be read: the group is shown by its ID.`);
+    damage.report(what, 'the group is shown by its ID until a name is given again');
     return { groupid, groupname: groupid, made: '' };
+  }
+
+  /** What a file holds; undefined when that cannot be read. */
+  async function readJson(file: string, what: string): Promise<unknown> {
+    try {
+      const text = await unlessMissing(readSmall(file, MOST_BYTES));
+      return text === undefined ? MISSING : JSON.parse(text.toString('utf8'));
+    } catch (error) {
+      if (error instanceof UnfitFile) await setAside(gallery, what, error.message, damage);
+      else if (!(error instanceof SyntaxError)) passOver(error, what, damage);
+      return undefined;
+    }
   }
 
   async function takeInOldFile(): Promise<boolean> {
     const file = path.join(gallery, OLD_FILE);
-    const text = await unlessMissing(readFile(file, 'utf8'));
-    if (text === undefined) return false;
-    const value = parse(text);
+    const value = await readJson(file, OLD_FILE);
+    if (value === MISSING) return false;
     if (!Value.Check(OldFileSchema, value)) {
-      warn(`${file} could not be read and is left as it is.`);
+      await setAside(gallery, OLD_FILE, 'it holds no groups that can be read', damage);
       return false;
     }
     const started = Date.now();
@@ -68,6 +93,8 @@ export function createFileGroups(gallery: string, warn: (message: string) => voi
     async prepare(): Promise<void> {
       const isNew = (await unlessMissing(readdir(folder))) === undefined;
       await makeFolder(folder);
+      for (const name of await namesIn(folder))
+        if (name.startsWith(UNFINISHED)) await sweepUnfinished(path.join(folder, name));
       if (!(await takeInOldFile()) && isNew) await this.create(FIRST_GROUP);
     },
 
@@ -86,12 +113,4 @@ export function createFileGroups(gallery: string, warn: (message: string) => voi
       return true;
     },
   };
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

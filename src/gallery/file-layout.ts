@@ -1,7 +1,6 @@
 import path from 'node:path';
+import { SET_ASIDE } from '../set-aside.js';
 
-/** A folder of faces that could not be read; nobody deletes biometric data unasked. */
-export const SET_ASIDE = 'set-aside';
 /** The groups, a file each. */
 export const GROUPS = 'groups';
 /** The log of events (src/events/file-log.ts). */

@@ -4,20 +4,35 @@
  * face is at every moment in one of the two folders.
  */
 import { randomBytes, randomUUID } from 'node:crypto';
-import { mkdir, readFile, rename, rm, rmdir, stat } from 'node:fs/promises';
+import { mkdir, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import path from 'node:path';
 import { Type, type Static } from 'typebox';
 import { Value } from 'typebox/value';
-import { hasCode, makeFolder, syncFolder, unlessMissing, writeDurably, namesIn } from '../durable.js';
+import {
+  hasCode,
+  makeFolder,
+  namesIn,
+  sweepUnfinished,
+  syncFolder,
+  UNFINISHED,
+  unlessMissing,
+  writeDurably,
+} from '../durable.js';
+import { giveToFolder } from '../owner.js';
+import { readSmall, UnfitFile } from '../small-file.js';
+import type { Damage } from '../damage.js';
 import { renameFace } from './face-name.js';
 import { isPerson, type Layout, PERSON_FILE } from './file-layout.js';
-import { giveToFolder } from '../owner.js';
+import { splitFaceId } from './ids.js';
+import { passOver, setAside } from '../set-aside.js';
 
 const NOTE = '.moving-';
 const PROCESS = randomUUID();
 /** A move takes milliseconds; a note older than this is nobody's, whatever process has its pid now, milliseconds. */
 const NOTE_AGE = 10 * 60_000;
+/** Of a person with ten thousand pictures, bytes. */
+const MOST_NOTE = 10_000_000;
 
 const NoteSchema = Type.Object({
   from: Type.String(),
@@ -68,15 +83,29 @@ export async function mergePersonFolders(layout: Layout, from: string, into: str
 }
 
 /** Finishes what processes that are no more had begun. */
-export async function finishMoves(layout: Layout): Promise<void> {
+export async function finishMoves(layout: Layout, damage: Damage): Promise<void> {
   for (const name of await namesIn(layout.packFolder)) {
-    if (!name.startsWith(NOTE)) continue;
     const file = path.join(layout.packFolder, name);
-    const text = await unlessMissing(readFile(file, 'utf8'));
-    if (text === undefined) continue;
-    const note: unknown = JSON.parse(text);
+    if (name.startsWith(UNFINISHED)) await sweepUnfinished(file);
+    if (!name.startsWith(NOTE)) continue;
+    let note: unknown;
+    try {
+      const text = await unlessMissing(readSmall(file, MOST_NOTE));
+      if (text === undefined) continue;
+      note = JSON.parse(text.toString('utf8'));
+    } catch (error) {
+      if (!(error instanceof SyntaxError || error instanceof UnfitFile)) {
+        passOver(error, path.join(layout.pack, name), damage);
+        continue;
+      }
+    }
     const found = await unlessMissing(stat(file));
-    if (!found || !Value.Check(NoteSchema, note)) continue;
+    if (!found) continue;
+    if (!Value.Check(NoteSchema, note) || !isSafe(note)) {
+      const what = path.join(layout.pack, name);
+      await setAside(layout.folder, what, 'it is no note of a move: see whether one was cut short', damage);
+      continue;
+    }
     if (Date.now() - found.mtimeMs > NOTE_AGE || !isAlive(note)) await finish(layout, note, file);
   }
 }
@@ -97,7 +126,13 @@ function renamed(names: string[], from: string, to: string, taken: ReadonlySet<s
 async function run(layout: Layout, move: Omit<Note, 'host' | 'pid' | 'process'>): Promise<void> {
   const file = path.join(layout.packFolder, `${NOTE}${randomBytes(6).toString('hex')}.json`);
   const note: Note = { ...move, host: hostname(), pid: process.pid, process: PROCESS };
-  await writeDurably(file, JSON.stringify(note));
+  try {
+    await writeDurably(file, JSON.stringify(note));
+  } catch (error) {
+    // Nothing was moved yet: the folder that was made for it is nobody's.
+    await rmdir(layout.personFolder(move.to)).catch(() => undefined);
+    throw error;
+  }
   await finish(layout, note, file);
 }
 
@@ -123,6 +158,12 @@ async function finish(
   }
   await syncFolder(layout.packFolder);
   await rm(noteFile, { force: true });
+}
+
+/** A note is a list of renames: one that somebody else wrote must not lead out of the two people's folders. */
+function isSafe({ from, to, files }: Note): boolean {
+  const plain = (name: string) => name !== '' && path.basename(name) === name && !name.startsWith('.');
+  return [from, to].every((faceid) => splitFaceId(faceid)) && files.flat().every(plain);
 }
 
 function isAlive(note: Note): boolean {

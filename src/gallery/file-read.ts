@@ -1,10 +1,13 @@
 /** Reading people from their folders, while other processes may be writing there. */
-import { readdir, readFile, rename, rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { makeFolder, sweepUnfinished, UNFINISHED, unlessMissing, namesIn } from '../durable.js';
+import { sweepUnfinished, UNFINISHED, unlessMissing, namesIn } from '../durable.js';
+import { readSmall, UnfitFile } from '../small-file.js';
+import type { Damage } from '../damage.js';
 import { toEmbedding } from './embedding.js';
 import { describeFace } from './face-name.js';
-import { isPerson, type Layout, REMOVED, RESERVED, SET_ASIDE } from './file-layout.js';
+import { isPerson, type Layout, PERSON_FILE, REMOVED, RESERVED } from './file-layout.js';
+import { isUnreadable, passOver, setAside } from '../set-aside.js';
 import { splitFaceId } from './ids.js';
 import { decodeNpy, NpyError } from './npy.js';
 import type { Profile, ReadPerson, StoredPerson } from './store.js';
@@ -14,17 +17,15 @@ import type { Face } from './types.js';
 /** People read at a time: enough to hide the disk, far from the limit on open files. */
 const READERS = 64;
 
+/** The largest vector file that anybody can mean, and the largest name with metadata, bytes. */
+const MOST_VECTOR = 1_000_000;
+export const MOST_JSON = 1_000_000;
+
 export interface Reader {
   layout: Layout;
   /** Numbers in a vector of this pack. */
   length: number;
-  warn: (message: string) => void;
-}
-
-/** A person as read, and how many of the face files had to be set aside. */
-interface Reading {
-  person: ReadPerson;
-  setAside: number;
+  damage: Damage;
 }
 
 /** @param known ids of faces whose vectors are left out @returns undefined when there is no such person */
@@ -32,13 +33,12 @@ export async function readPersonFolder(
   reader: Reader,
   faceid: string,
   known: ReadonlySet<string>,
-): Promise<Reading | undefined> {
-  const { layout, warn } = reader;
-  const names = await namesIn(layout.personFolder(faceid));
+): Promise<ReadPerson | undefined> {
+  const { layout, damage } = reader;
+  const names = await namesUnlessUnreadable(reader, layout.personFolder(faceid));
   if (!isPerson(names)) return undefined;
   const there = new Set(names);
   const faces: ReadPerson['faces'] = [];
-  let setAside = 0;
   for (const name of names) {
     if (name.startsWith(UNFINISHED)) await sweepUnfinished(path.join(layout.personFolder(faceid), name));
     if (!name.endsWith('.npy')) continue;
@@ -49,41 +49,48 @@ export async function readPersonFolder(
         faces.push(face);
         continue;
       }
-      const file = await unlessMissing(readFile(layout.vectorFile(face)));
+      const file = await unlessMissing(readSmall(layout.vectorFile(face), MOST_VECTOR));
       // Gone since the folder was read: deleted by another process, whose event is on its way.
       if (file) faces.push({ ...face, vector: toVector(file, reader.length) });
     } catch (error) {
-      if (!(error instanceof NpyError)) throw error;
-      await putAside(reader, faceid, name, error.message);
-      setAside += 1;
+      if (error instanceof NpyError || error instanceof UnfitFile)
+        await setAside(layout.folder, path.join(layout.pack, faceid, name), error.message, damage);
+      else passOver(error, path.join(layout.pack, faceid, name), damage);
     }
   }
   faces.sort((a, b) =>
     a.enrolledAt === b.enrolledAt ? compare(a.id, b.id) : compare(a.enrolledAt, b.enrolledAt),
   );
-  const profile = await readProfile(layout.personFile(faceid), warn);
-  return { person: { faceid, ...profile, faces }, setAside };
+  const profile = await readProfile(reader, faceid);
+  return { faceid, ...profile, faces };
+}
+
+/** A folder that this user may not read, or a failing disk, must not take everybody else along. */
+async function namesUnlessUnreadable({ layout, damage }: Reader, folder: string): Promise<string[]> {
+  try {
+    return await namesIn(folder);
+  } catch (error) {
+    passOver(error, path.relative(layout.folder, folder), damage);
+    return [];
+  }
 }
 
 const compare = (a: string, b: string) => (a < b ? -1 : Number(a > b));
 
 /** Everyone of one pack. */
-export async function readEveryone(reader: Reader): Promise<{ people: StoredPerson[]; setAside: number }> {
-  const faceids = await listPeople(reader.layout);
+export async function readEveryone(reader: Reader): Promise<StoredPerson[]> {
+  const faceids = await listPeople(reader.layout, reader.damage);
   const people: StoredPerson[] = [];
-  let setAside = 0;
   const nothing = new Set<string>();
   const readers = Array.from({ length: READERS }, async () => {
     for (let faceid = faceids.pop(); faceid !== undefined; faceid = faceids.pop()) {
-      const reading = await readPersonFolder(reader, faceid, nothing);
-      if (!reading) continue;
-      setAside += reading.setAside;
-      people.push(withVectors(reading.person));
+      const person = await readPersonFolder(reader, faceid, nothing);
+      if (person) people.push(withVectors(person));
     }
   });
   await Promise.all(readers);
   people.sort((a, b) => compare(a.faceid, b.faceid));
-  return { people, setAside };
+  return people;
 }
 
 /** A person that was read with every vector. */
@@ -95,10 +102,16 @@ export function withVectors(person: ReadPerson): StoredPerson {
 }
 
 /** The folders that can be people's. Finishes deletions that a crash cut short. */
-export async function listPeople({ packFolder }: Layout): Promise<string[]> {
+export async function listPeople({ packFolder, pack }: Layout, damage: Damage): Promise<string[]> {
   const folders = await subfolders(packFolder);
   for (const name of folders) {
-    if (name.startsWith(REMOVED)) await removeRemains(path.join(packFolder, name));
+    if (!name.startsWith(REMOVED)) continue;
+    await removeRemains(path.join(packFolder, name)).catch((error: unknown) => {
+      damage.report(
+        path.join(pack, name),
+        `what is left of a deleted person cannot be deleted (${String(error)})`,
+      );
+    });
   }
   return folders.filter((name) => splitFaceId(name));
 }
@@ -108,12 +121,19 @@ export async function removeRemains(folder: string): Promise<void> {
   await rm(folder, { recursive: true, force: true, maxRetries: 3 });
 }
 
-export async function countOtherPacks({ folder, pack }: Layout): Promise<Record<string, number>> {
+export async function countOtherPacks(
+  { folder, pack }: Layout,
+  damage: Damage,
+): Promise<Record<string, number>> {
   const counts: Record<string, number> = {};
   for (const name of await subfolders(folder)) {
     if (name === pack || RESERVED.includes(name)) continue;
     let faces = 0;
-    for (const person of await subfolders(path.join(folder, name))) {
+    const people = await subfolders(path.join(folder, name)).catch((error: unknown) => {
+      passOver(error, name, damage);
+      return [];
+    });
+    for (const person of people) {
       if (splitFaceId(person)) faces += await countFaces(path.join(folder, name, person));
     }
     if (faces > 0) counts[name] = faces;
@@ -153,7 +173,12 @@ async function countWithFaces(people: readonly string[], enough = Infinity): Pro
 }
 
 async function countFaces(folder: string): Promise<number> {
-  return (await namesIn(folder)).filter((file) => file.endsWith('.npy')).length;
+  // Whose folder cannot be read is named where it is read for the people in it.
+  const names = await namesIn(folder).catch((error: unknown) => {
+    if (!isUnreadable(error)) throw error;
+    return [];
+  });
+  return names.filter((file) => file.endsWith('.npy')).length;
 }
 
 async function subfolders(folder: string): Promise<string[]> {
@@ -161,30 +186,20 @@ async function subfolders(folder: string): Promise<string[]> {
   return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
 }
 
-async function putAside(
-  { layout, warn }: Reader,
-  faceid: string,
-  file: string,
-  reason: string,
-): Promise<void> {
-  const target = path.join(layout.folder, SET_ASIDE, layout.pack, faceid);
-  await makeFolder(target);
-  await unlessMissing(rename(path.join(layout.personFolder(faceid), file), path.join(target, file)));
-  warn(`The face file ${path.join(layout.pack, faceid, file)} was set aside to ${target}: ${reason}.`);
-}
-
-async function readProfile(file: string, warn: (message: string) => void): Promise<Profile> {
-  const text = await unlessMissing(readFile(file, 'utf8'));
-  if (text === undefined) return { username: '', metadata: {} };
+async function readProfile({ layout, damage }: Reader, faceid: string): Promise<Profile> {
+  const what = path.join(layout.pack, faceid, PERSON_FILE);
   try {
-    const value: unknown = JSON.parse(text);
+    const text = await unlessMissing(readSmall(layout.personFile(faceid), MOST_JSON));
+    if (text === undefined) return { username: '', metadata: {} };
+    const value: unknown = JSON.parse(text.toString('utf8'));
     // Older files hold the name alone.
     const profile = typeof value === 'object' && value !== null ? { metadata: {}, ...value } : value;
     if (isProfile(profile)) return { username: profile.username, metadata: profile.metadata };
   } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
+    if (error instanceof UnfitFile) await setAside(layout.folder, what, error.message, damage);
+    else if (!(error instanceof SyntaxError)) passOver(error, what, damage);
   }
-  warn(`${file} could not be read: the person is shown by the ID until a name is given again.`);
+  damage.report(what, 'the person is shown by the ID until a name is given again');
   return { username: '', metadata: {} };
 }
 

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, readFile, rename, rm } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { access, mkdir, readFile, rename, rm, rmdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { KaomonError } from '../errors.js';
 import {
@@ -7,10 +8,16 @@ import {
   hasCode,
   makeFolder,
   namesIn,
+  type Staged,
+  stage,
   syncFolder,
   unlessMissing,
   writeDurably,
 } from '../durable.js';
+import { obstacleOf } from '../obstacles.js';
+import { giveToFolder } from '../owner.js';
+import { createReserve } from '../reserve.js';
+import { createDamage } from '../damage.js';
 import { checkEmbedding } from './embedding.js';
 import { createFileGroups } from './file-groups.js';
 import { createLayout, isPerson, PERSON_FILE, REMOVED, RESERVED } from './file-layout.js';
@@ -18,6 +25,7 @@ import { finishMoves, mergePersonFolders, movePersonFolder } from './file-moves.
 import { countOtherPacks, listPeople, readEveryone, readPersonFolder, removeRemains } from './file-read.js';
 import { encodeNpy } from './npy.js';
 import type { EmbeddingStore, Profile } from './store.js';
+import type { Face } from './types.js';
 
 /** How often a face is written anew when another process deletes the person's folder meanwhile. */
 const ATTEMPTS = 5;
@@ -29,7 +37,7 @@ export interface FileStoreOptions {
   pack: string;
   /** Numbers in a vector of this pack. */
   length: number;
-  /** Told of every file that is set aside: its path and why. */
+  /** Told of everything damaged, once: its path, why, and what became of it. */
   warn: (message: string) => void;
 }
 
@@ -45,8 +53,10 @@ export function createFileStore({ folder, pack, length, warn }: FileStoreOptions
       `A pack cannot be called "${pack}": the gallery keeps something else there.`,
     );
   const layout = createLayout(folder, pack);
-  const groups = createFileGroups(folder, warn);
-  const reader = { layout, length, warn };
+  const damage = createDamage(warn);
+  const groups = createFileGroups(folder, damage);
+  const reader = { layout, length, damage };
+  const reserve = createReserve(folder);
 
   async function writeProfile(faceid: string, profile: Profile): Promise<void> {
     await writeDurably(layout.personFile(faceid), profileText(profile));
@@ -58,37 +68,108 @@ export function createFileStore({ folder, pack, length, warn }: FileStoreOptions
       await createDurably(layout.personFile(faceid), profileText({ username: '', metadata: {} }));
   }
 
+  async function removePerson(faceid: string): Promise<boolean> {
+    if (!isPerson(await namesIn(layout.personFolder(faceid)))) return false;
+    const removed = path.join(layout.packFolder, `${REMOVED}${randomBytes(6).toString('hex')}`);
+    const done = await unlessMissing(rename(layout.personFolder(faceid), removed).then(() => true));
+    if (!done) return false;
+    await syncFolder(layout.packFolder);
+    await removeRemains(removed);
+    return true;
+  }
+
+  async function removeFace(face: Face): Promise<boolean> {
+    const names = await namesIn(layout.personFolder(face.faceid));
+    if (!isPerson(names)) return false;
+    // Enrolled by a program that wrote no profile: the last face would take the person along.
+    await unlessMissing(needProfile(face.faceid, names));
+    const removed = await unlessMissing(rm(layout.vectorFile(face)).then(() => true));
+    if (!removed) return false;
+    await rm(layout.pictureFile(face), { force: true });
+    await unlessMissing(syncFolder(layout.personFolder(face.faceid)));
+    return true;
+  }
+
+  /** All of it or nothing: what there is no room for leaves no picture, and no person without a face. */
+  async function addFace(
+    face: Face,
+    vector: Float32Array,
+    { crop, profile }: { crop?: Uint8Array; profile?: Profile },
+  ): Promise<void> {
+    const personFolder = layout.personFolder(face.faceid);
+    const isNew = (await makeFolder(personFolder)) !== undefined;
+    const isNamed = !isNew && (await namesIn(personFolder)).includes(PERSON_FILE);
+    const text = profileText(profile ?? { username: '', metadata: {} });
+    // The vector last: a face counts from the moment its .npy is there.
+    const files: [file: string, data: Uint8Array | string, unlessThere: boolean][] = [
+      ...(profile || !isNamed
+        ? [[layout.personFile(face.faceid), text, !profile] satisfies [string, string, boolean]]
+        : []),
+      ...(crop ? [[layout.pictureFile(face), crop, false] satisfies [string, Uint8Array, boolean]] : []),
+      [layout.vectorFile(face), encodeNpy(vector), false],
+    ];
+    const staged: Staged[] = [];
+    const placed: string[] = [];
+    try {
+      for (const [file, data, unlessThere] of files) staged.push(await stage(file, data, { unlessThere }));
+      for (const [i, one] of staged.entries()) if (await one.place()) placed.push(files[i][0]);
+      await syncFolder(personFolder);
+    } catch (error) {
+      for (const one of staged) await one.discard();
+      if (isNew) for (const file of placed) await rm(file, { force: true });
+      await removeIfEmpty(personFolder);
+      throw error;
+    }
+  }
+
   return {
+    damage,
+
     async load() {
-      await makeFolder(layout.packFolder);
-      await groups.prepare();
-      await finishMoves(layout);
-      const { people, setAside } = await readEveryone(reader);
-      return { groups: await groups.read(), people, setAside, otherPacks: await countOtherPacks(layout) };
+      await unlessReadOnly(makeFolder(layout.packFolder));
+      await reserve.keep();
+      await unlessReadOnly(groups.prepare());
+      await unlessReadOnly(finishMoves(layout, damage));
+      const people = await readEveryone(reader);
+      return { groups: await groups.read(), people, otherPacks: await countOtherPacks(layout, damage) };
     },
 
-    list: () => listPeople(layout),
+    list: () => listPeople(layout, damage),
 
-    async readPerson(faceid, known) {
-      return (await readPersonFolder(reader, faceid, known))?.person;
-    },
+    readPerson: (faceid, known) => readPersonFolder(reader, faceid, known),
 
     readGroups: () => groups.read(),
 
-    recover: () => finishMoves(layout),
+    recover: () => finishMoves(layout, damage),
+
+    async obstacle({ tend = false } = {}) {
+      try {
+        await access((await isFolder(layout.packFolder)) ? layout.packFolder : folder, constants.W_OK);
+      } catch (error) {
+        return obstacleOf(error) ?? 'unreachable';
+      }
+      if (tend) await reserve.keep();
+      return (await reserve.hasRoom()) ? undefined : 'disk full';
+    },
 
     async createPerson(faceid, profile) {
       const personFolder = layout.personFolder(faceid);
       try {
         // Of two processes one makes the folder.
         await mkdir(personFolder);
+        await giveToFolder(personFolder);
         await syncFolder(layout.packFolder);
       } catch (error) {
         if (!hasCode(error, 'EEXIST')) throw error;
         // An empty folder is what a crash left; nobody.
         if (isPerson(await namesIn(personFolder))) return false;
       }
-      await writeProfile(faceid, profile);
+      try {
+        await writeProfile(faceid, profile);
+      } catch (error) {
+        await removeIfEmpty(personFolder);
+        throw error;
+      }
       return true;
     },
 
@@ -98,15 +179,7 @@ export function createFileStore({ folder, pack, length, warn }: FileStoreOptions
       return (await unlessMissing(writeProfile(faceid, profile).then(() => true))) ?? false;
     },
 
-    async removePerson(faceid) {
-      if (!isPerson(await namesIn(layout.personFolder(faceid)))) return false;
-      const removed = path.join(layout.packFolder, `${REMOVED}${randomBytes(6).toString('hex')}`);
-      const done = await unlessMissing(rename(layout.personFolder(faceid), removed).then(() => true));
-      if (!done) return false;
-      await syncFolder(layout.packFolder);
-      await removeRemains(removed);
-      return true;
-    },
+    removePerson: (faceid) => reserve.spend(() => removePerson(faceid)),
 
     movePerson: (from, to) => movePersonFolder(layout, from, to),
 
@@ -116,12 +189,7 @@ export function createFileStore({ folder, pack, length, warn }: FileStoreOptions
       checkEmbedding(vector, length);
       for (let attempt = 1; ; attempt++) {
         try {
-          await makeFolder(layout.personFolder(face.faceid));
-          if (profile) await writeProfile(face.faceid, profile);
-          else await needProfile(face.faceid, await namesIn(layout.personFolder(face.faceid)));
-          if (crop) await writeDurably(layout.pictureFile(face), crop);
-          // The vector last: a face counts from the moment its .npy is there.
-          await writeDurably(layout.vectorFile(face), encodeNpy(vector));
+          await addFace(face, vector, { ...(crop && { crop }), ...(profile && { profile }) });
           return;
         } catch (error) {
           // The person was deleted by another process meanwhile: this face comes after the deletion.
@@ -130,17 +198,7 @@ export function createFileStore({ folder, pack, length, warn }: FileStoreOptions
       }
     },
 
-    async removeFace(face) {
-      const names = await namesIn(layout.personFolder(face.faceid));
-      if (!isPerson(names)) return false;
-      // Enrolled by a program that wrote no profile: the last face would take the person along.
-      await unlessMissing(needProfile(face.faceid, names));
-      const removed = await unlessMissing(rm(layout.vectorFile(face)).then(() => true));
-      if (!removed) return false;
-      await rm(layout.pictureFile(face), { force: true });
-      await unlessMissing(syncFolder(layout.personFolder(face.faceid)));
-      return true;
-    },
+    removeFace: (face) => reserve.spend(() => removeFace(face)),
 
     async picture(face) {
       return unlessMissing(readFile(layout.pictureFile(face)));
@@ -148,10 +206,30 @@ export function createFileStore({ folder, pack, length, warn }: FileStoreOptions
 
     createGroup: (group) => groups.create(group),
     saveGroup: (group) => groups.save(group),
-    removeGroup: (groupid) => groups.remove(groupid),
+    removeGroup: (groupid) => reserve.spend(() => groups.remove(groupid)),
 
     close: () => Promise.resolve(),
   };
+}
+
+async function isFolder(place: string): Promise<boolean> {
+  return stat(place).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+}
+
+/** A gallery that cannot be written can be read all the same: whoever watches it says so. */
+async function unlessReadOnly(work: Promise<unknown>): Promise<void> {
+  await work.catch((error: unknown) => {
+    const obstacle = obstacleOf(error);
+    if (obstacle !== 'read-only' && obstacle !== 'disk full') throw error;
+  });
+}
+
+/** An empty folder is nobody; one with anything in it stays. */
+async function removeIfEmpty(folder: string): Promise<void> {
+  await rmdir(folder).catch(() => undefined);
 }
 
 const profileText = ({ username, metadata }: Profile) =>

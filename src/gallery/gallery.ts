@@ -5,7 +5,8 @@ import {
   type Journal,
   NO_JOURNAL,
 } from '../events/event.js';
-import { announce } from './announce.js';
+import { isStoreTrouble } from '../obstacles.js';
+import { announce, requireRoom } from './announce.js';
 import { createGroupOperations } from './group-operations.js';
 import { createCurrentIndex } from './index/current-index.js';
 import type { VectorIndex } from './index/vector-index.js';
@@ -13,6 +14,7 @@ import { createMemory } from './memory.js';
 import { createPersonOperations } from './person-operations.js';
 import { findNearest } from './search.js';
 import { createSerialiser } from './serialiser.js';
+import { watchStore } from './store-watch.js';
 import type { EmbeddingStore, ReadPerson } from './store.js';
 import type { Gallery } from './types.js';
 
@@ -26,6 +28,8 @@ export interface GalleryDeps {
   index: VectorIndex;
   /** Where changes are announced to other processes; left out: there are none. */
   journal?: Journal;
+  /** Told when the store cannot be written any more. */
+  warn?: (message: string) => void;
 }
 
 /** A gallery that other processes change, too. */
@@ -47,11 +51,13 @@ export type Core = ReturnType<typeof createCore>;
  * from the event; what became of the person is read from the store, so that events may come twice or late.
  */
 export async function createGallery(deps: GalleryDeps): Promise<LiveGallery> {
-  const { pack, store } = deps;
+  const { pack, store, warn = () => undefined } = deps;
   const index = createCurrentIndex(deps.index);
   const core = createCore({ ...deps, index });
   const { memory, serialiser } = core;
   const contents = await store.load();
+  const watch = await watchStore(store, warn);
+  core.onFailure(() => void watch.look());
   memory.setGroups(contents.groups);
   for (const person of contents.people) memory.match(person.faceid, person);
 
@@ -107,11 +113,14 @@ export async function createGallery(deps: GalleryDeps): Promise<LiveGallery> {
       for (const faceid of faceids) await core.follow([faceid]);
     },
 
+    damaged: () => store.damage.list(),
+
     info(groups) {
       const all = memory.groups();
       const whole = {
+        ...(watch.obstacle() && { obstacle: watch.obstacle() }),
         ...{ pack, people: memory.people.size, faces: memory.faces.size, groups: all.length },
-        ...{ otherPacks: contents.otherPacks, setAside: contents.setAside, index: index.kind },
+        ...{ otherPacks: contents.otherPacks, setAside: store.damage.count(), index: index.kind },
       };
       if (!groups) return whole;
       return {
@@ -124,6 +133,7 @@ export async function createGallery(deps: GalleryDeps): Promise<LiveGallery> {
 
     async close() {
       await serialiser.idle();
+      await watch.close();
       await store.close();
     },
   };
@@ -137,6 +147,7 @@ function createCore({ store, index, journal = NO_JOURNAL, templates = false }: G
   const memory = createMemory(index, templates);
   const serialiser = createSerialiser();
   const listeners = new Set<(change: GalleryChange) => void>();
+  let failed: () => void = () => undefined;
 
   const tell = (change: GalleryChange) => {
     for (const listener of listeners) listener(change);
@@ -199,11 +210,22 @@ function createCore({ store, index, journal = NO_JOURNAL, templates = false }: G
       const faceids = faceidsOf(planned);
       return serialiser.run(keysOf(faceids), async () => {
         await check();
-        const show = await announce(journal, planned, write, () => look(faceids).catch(() => undefined));
-        const shown = show();
-        tell(planned);
-        return shown;
+        try {
+          await requireRoom(store, planned);
+          const show = await announce(journal, planned, write, () => look(faceids).catch(() => undefined));
+          const shown = show();
+          tell(planned);
+          return shown;
+        } catch (error) {
+          if (isStoreTrouble(error)) failed();
+          throw error;
+        }
       });
+    },
+
+    /** @param listener told when a change could not be written */
+    onFailure(listener: () => void): void {
+      failed = listener;
     },
 
     subscribe(listener: (change: GalleryChange) => void): () => void {

@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import path from 'node:path';
 import type { Config } from '../config.js';
+import { createDamage } from '../damage.js';
 import { KaomonError } from '../errors.js';
 import { NO_JOURNAL } from '../events/event.js';
 import { createJournal } from '../events/journal.js';
@@ -52,13 +53,13 @@ export async function openGallery(config: Config, options: OpenGalleryOptions): 
   const { length } = pack.embedder;
   const worker = nameWorker();
   const settings = await logSettings(config);
-  const log = settings && (await openLog(settings, () => undefined));
+  const log = settings && (await openLog(settings, () => undefined, createDamage(warn)));
   // Before the store is read: what changes while it is read is then followed.
   const position = await log?.start().catch((error: unknown) => {
     warn(`The log of events cannot be reached: enrolments are refused until it can. ${String(error)}`);
     return '';
   });
-  const gallery = await openStored().catch(async (error: unknown) => {
+  const { store, gallery } = await openStored().catch(async (error: unknown) => {
     // An open connection would keep a command alive for ever.
     await log?.close();
     throw error;
@@ -66,22 +67,24 @@ export async function openGallery(config: Config, options: OpenGalleryOptions): 
 
   async function openStored() {
     const store = await openStore(config, pack.id, length, warn);
-    return await createGallery({
+    const gallery = await createGallery({
       pack: pack.id,
       ...(pack.templates && { templates: true }),
       store,
       index,
+      warn,
       ...(log && { journal: createJournal(log, worker, pack.id) }),
     }).catch(async (error: unknown) => {
       await store.close();
       throw error;
     });
+    return { store, gallery };
   }
   let link: Link | undefined;
   if (settings && follow) {
     const limits = { maxAge: config.EVENT_MAX_AGE * 1000, maxLength: config.EVENT_MAX_LENGTH };
     const from = { settings, worker, position: position ?? '', limits };
-    link = startLink({ ...from, gallery, warn, ...(lookAfter && { lookAfter }) });
+    link = startLink({ ...from, gallery, warn, damage: store.damage, ...(lookAfter && { lookAfter }) });
   }
   const close = async () => {
     await gallery.close();

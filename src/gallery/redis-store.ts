@@ -1,8 +1,21 @@
+import { Type } from 'typebox';
+import { Value } from 'typebox/value';
 import { KaomonError } from '../errors.js';
-import { openRedis, REDIS_PATIENCE, type RedisConnection, type RedisSettings, untilReady } from '../redis.js';
+import {
+  isRedisFull,
+  openRedis,
+  REDIS_PATIENCE,
+  type RedisConnection,
+  type RedisSettings,
+  runEvenWhenFull,
+  untilReady,
+} from '../redis.js';
+import { createDamage } from '../damage.js';
 import { checkEmbedding, toEmbedding } from './embedding.js';
 import { describeFace } from './face-name.js';
+import { isId, splitFaceId } from './ids.js';
 import { isProfile } from './profile.js';
+import { READ, REMOVE, REMOVE_FACE, RENAME, SAVE } from './redis-scripts.js';
 import type { EmbeddingStore, Profile, ReadPerson, StoredPerson } from './store.js';
 import type { Group } from './types.js';
 
@@ -14,39 +27,8 @@ export interface RedisStoreOptions {
   warn: (message: string) => void;
 }
 
+const GroupSchema = Type.Object({ groupname: Type.String(), made: Type.String() });
 const FIRST_GROUP: Group = { groupid: 'default', groupname: 'Default' };
-/** Scripts run whole or not at all, and nothing comes between. KEYS: people, the person's faces, all faces. */
-const REMOVE = `
-local gone = redis.call('HDEL', KEYS[1], ARGV[1])
-for _, id in ipairs(redis.call('SMEMBERS', KEYS[2])) do
-  redis.call('DEL', ARGV[2] .. id)
-  redis.call('SREM', KEYS[3], id)
-end
-redis.call('DEL', KEYS[2])
-return gone`;
-const SAVE = `
-if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then return 0 end
-redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
-return 1`;
-/** KEYS: people, faces of the one, faces of the other, all faces. Two faces of one name keep apart by a letter more. */
-const RENAME = `
-local from, to, prefix, mode = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local there = redis.call('HEXISTS', KEYS[1], to)
-if redis.call('HEXISTS', KEYS[1], from) == 0 then return 'missing' end
-if mode == 'move' and there == 1 then return 'exists' end
-if mode == 'merge' and there == 0 then return 'missing' end
-for _, id in ipairs(redis.call('SMEMBERS', KEYS[2])) do
-  local new = to .. string.sub(id, #from + 1)
-  while redis.call('SISMEMBER', KEYS[3], new) == 1 do new = new .. 'x' end
-  redis.call('RENAME', prefix .. id, prefix .. new)
-  redis.call('SADD', KEYS[3], new)
-  redis.call('SREM', KEYS[4], id)
-  redis.call('SADD', KEYS[4], new)
-end
-if mode == 'move' then redis.call('HSET', KEYS[1], to, redis.call('HGET', KEYS[1], from)) end
-redis.call('HDEL', KEYS[1], from)
-redis.call('DEL', KEYS[2])
-return 'done'`;
 /** People read at a time. */
 const AT_ONCE = 200;
 
@@ -57,6 +39,7 @@ const AT_ONCE = 200;
  */
 export async function createRedisStore(options: RedisStoreOptions): Promise<EmbeddingStore> {
   const { pack, length, warn } = options;
+  const damage = createDamage(warn);
   const redis = await connect(options.redis);
   const key = keysOf(options.redis);
   const people = key('people', pack);
@@ -76,11 +59,24 @@ export async function createRedisStore(options: RedisStoreOptions): Promise<Embe
     });
   }
 
+  /**
+   * Reads one thing, or names it and goes on without it, when its key holds something of another kind.
+   * @param without what is gone on with
+   */
+  async function orPassOver<T, U>(what: string, read: Promise<T>, without: U): Promise<T | U> {
+    try {
+      return await read;
+    } catch (error) {
+      if (!isWrongKind(error)) throw error;
+      damage.report(what, 'it is no longer what was written there, and is passed over');
+      return without;
+    }
+  }
+
   async function readPerson(faceid: string, known: ReadonlySet<string>): Promise<ReadPerson | undefined> {
-    const [text, ids] = (await transact((multi) => multi.hget(people, faceid).smembers(facesOf(faceid)))) as [
-      string | null,
-      string[],
-    ];
+    const set = facesOf(faceid);
+    const both = redis.eval(READ, 2, people, set, faceid) as Promise<[string | null, string[]]>;
+    const [text, ids] = (await orPassOver(set, both, undefined)) ?? [await redis.hget(people, faceid), []];
     if (text === null) return undefined;
     const faces = await Promise.all(ids.map((id) => readFace(faceid, id, known.has(id))));
     const there = faces.filter((face) => face !== undefined);
@@ -93,12 +89,17 @@ export async function createRedisStore(options: RedisStoreOptions): Promise<Embe
     id: string,
     isKnown: boolean,
   ): Promise<ReadPerson['faces'][number] | undefined> {
+    const what = faceKey(id);
     const described = describeFace(faceid, id);
-    if (!described) return undefined;
-    const [bytes, picture] = await Promise.all([
-      isKnown ? undefined : redis.hgetBuffer(faceKey(id), 'vector'),
-      redis.hexists(faceKey(id), 'picture'),
-    ]);
+    if (!described) {
+      damage.report(what, 'its name is not that of a face of this person; it is passed over');
+      return undefined;
+    }
+    const [bytes, picture] = await orPassOver(
+      what,
+      Promise.all([isKnown ? undefined : redis.hgetBuffer(what, 'vector'), redis.hexists(what, 'picture')]),
+      [undefined, 0],
+    );
     const face = { ...described, hasPicture: picture === 1 };
     if (isKnown) return face;
     if (!bytes) return undefined;
@@ -106,16 +107,26 @@ export async function createRedisStore(options: RedisStoreOptions): Promise<Embe
       return { ...face, vector: toEmbedding(toVector(bytes), length) };
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
-      warn(`The face ${id} in Redis is left out: ${error.message}.`);
+      damage.report(what, `it holds no vector (${error.message}) and is passed over`);
       return undefined;
     }
   }
 
   function toProfile(faceid: string, text: string): Profile {
-    const value: unknown = JSON.parse(text);
+    const value = parseJson(text);
     if (isProfile(value)) return { username: value.username, metadata: value.metadata };
-    warn(`The name of ${faceid} in Redis cannot be read.`);
+    damage.report(`${people} ${faceid}`, 'the person is shown by the ID until a name is given again');
     return { username: '', metadata: {} };
+  }
+
+  /** The faceids of everyone; what cannot be one is no person. */
+  async function list(): Promise<string[]> {
+    const fields = await redis.hkeys(people);
+    return fields.filter((faceid) => {
+      if (splitFaceId(faceid)) return true;
+      damage.report(`${people} ${faceid.slice(0, 130)}`, 'it is the ID of nobody; it is passed over');
+      return false;
+    });
   }
 
   /** All faces of `from` to `to`. */
@@ -130,21 +141,48 @@ export async function createRedisStore(options: RedisStoreOptions): Promise<Embe
   }
 
   async function readGroups(): Promise<Group[]> {
-    const found = Object.entries(await redis.hgetall(groups)).map(([groupid, text]) => {
-      const { groupname, made } = JSON.parse(text) as { groupname: string; made: string };
-      return { groupid, groupname, made };
-    });
+    const fields = Object.entries(await redis.hgetall(groups)).filter(([groupid]) => isId(groupid));
+    const found = fields.map(([groupid, text]) => ({ groupid, ...toGroup(groupid, text) }));
     found.sort((a, b) => (a.made + a.groupid < b.made + b.groupid ? -1 : 1));
     return found.map(({ groupid, groupname }) => ({ groupid, groupname }));
   }
 
+  function toGroup(groupid: string, text: string): { groupname: string; made: string } {
+    const value = parseJson(text);
+    if (Value.Check(GroupSchema, value)) return value;
+    damage.report(`${groups} ${groupid}`, 'the group is shown by its ID until a name is given again');
+    return { groupname: groupid, made: '' };
+  }
+
   async function countOtherPacks(): Promise<Record<string, number>> {
     const counts: Record<string, number> = {};
-    for (const other of await redis.smembers(key('packs'))) {
-      const count = other === pack ? 0 : await redis.scard(key('all', other));
+    for (const other of await orPassOver(key('packs'), redis.smembers(key('packs')), [])) {
+      const set = key('all', other);
+      const count = other === pack ? 0 : await orPassOver(set, redis.scard(set), 0);
       if (count > 0) counts[other] = count;
     }
     return counts;
+  }
+
+  /**
+   * The keys that hold everybody and everything: without one of them there is no gallery to go on with.
+   * @throws KaomonError SETUP that names it
+   */
+  async function refuseWrongKinds(): Promise<void> {
+    const kinds: [name: string, kind: string][] = [
+      [people, 'hash'],
+      [groups, 'hash'],
+      [all, 'set'],
+      [key('packs'), 'set'],
+    ];
+    for (const [name, kind] of kinds) {
+      const found = await redis.type(name);
+      if (found === kind || found === 'none') continue;
+      throw new KaomonError(
+        'SETUP',
+        `The Redis key ${name} holds a ${found}, where the gallery keeps a ${kind}: rename it (RENAME) and restore the key from a copy, or choose another REDIS_PREFIX.`,
+      );
+    }
   }
 
   const groupText = ({ groupname }: Group, made = new Date().toISOString()) =>
@@ -152,12 +190,15 @@ export async function createRedisStore(options: RedisStoreOptions): Promise<Embe
   const profileText = ({ username, metadata }: Profile) => JSON.stringify({ username, metadata });
 
   return {
+    damage,
+
     async load() {
       await untilReady(redis, REDIS_PATIENCE);
+      await refuseWrongKinds();
       const isNew = (await redis.exists(groups, key('packs'))) === 0;
-      await redis.sadd(key('packs'), pack);
+      await runEvenWhenFull(redis, key('packs'), ['SADD', key('packs'), pack]);
       if (isNew) await redis.hsetnx(groups, FIRST_GROUP.groupid, groupText(FIRST_GROUP));
-      const faceids = await redis.hkeys(people);
+      const faceids = await list();
       const everyone: StoredPerson[] = [];
       for (let i = 0; i < faceids.length; i += AT_ONCE) {
         const some = faceids.slice(i, i + AT_ONCE).map((faceid) => readPerson(faceid, new Set()));
@@ -172,15 +213,18 @@ export async function createRedisStore(options: RedisStoreOptions): Promise<Embe
         groups: await readGroups(),
         people: everyone,
         otherPacks: await countOtherPacks(),
-        setAside: 0,
       };
     },
 
-    list: () => redis.hkeys(people),
+    list,
     readPerson,
     readGroups,
     // Moves are transactions: none is ever half done.
     recover: () => Promise.resolve(),
+
+    async obstacle() {
+      return (await isRedisFull(redis)) ? 'redis full' : undefined;
+    },
 
     async createPerson(faceid, profile) {
       return (await redis.hsetnx(people, faceid, profileText(profile))) === 1;
@@ -217,10 +261,8 @@ export async function createRedisStore(options: RedisStoreOptions): Promise<Embe
     },
 
     async removeFace(face) {
-      const replies = await transact((multi) =>
-        multi.srem(facesOf(face.faceid), face.id).del(faceKey(face.id)).srem(all, face.id),
-      );
-      return replies[0] === 1;
+      const keys = [facesOf(face.faceid), faceKey(face.id), all];
+      return (await redis.eval(REMOVE_FACE, keys.length, ...keys, face.id)) === 1;
     },
 
     async picture(face) {
@@ -233,8 +275,8 @@ export async function createRedisStore(options: RedisStoreOptions): Promise<Embe
 
     async saveGroup(group) {
       const before = await redis.hget(groups, group.groupid);
-      const made = before === null ? undefined : (JSON.parse(before) as { made: string }).made;
-      await redis.hset(groups, group.groupid, groupText(group, made));
+      const made = before === null ? undefined : toGroup(group.groupid, before).made;
+      await redis.hset(groups, group.groupid, groupText(group, made === '' ? undefined : made));
     },
 
     async removeGroup(groupid) {
@@ -291,6 +333,19 @@ export async function countEnrolledInRedis(settings: RedisSettings): Promise<Rec
   } finally {
     redis.disconnect();
   }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** A key that holds something else than it was made for. */
+function isWrongKind(error: unknown): boolean {
+  return error instanceof Error && error.message.includes('WRONGTYPE');
 }
 
 function toVector(bytes: Buffer): Float32Array {

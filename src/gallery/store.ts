@@ -1,3 +1,5 @@
+import type { Obstacle } from '../obstacles.js';
+import type { Damage } from '../damage.js';
 import type { Face, Group, Metadata } from './types.js';
 
 /** What a store keeps of a person besides the faces. */
@@ -31,16 +33,16 @@ export interface StoreContents {
   people: StoredPerson[];
   /** Faces of other packs, counted. */
   otherPacks: Record<string, number>;
-  /** Faces that could not be read and were set aside. */
-  setAside: number;
 }
 
 /**
  * Where embeddings are kept; several processes may use one at a time. Every method that changes something resolves
  * only when the change would survive a power cut, and when it fails leaves the old or the new state behind, or (move,
- * merge) what {@link recover} brings to the new one.
+ * merge) what {@link recover} brings to the new one. Removing works when the disk or Redis is full.
  */
 export interface EmbeddingStore {
+  /** What of it is damaged: each is named, passed over, and set aside where that is possible. */
+  readonly damage: Damage;
   /** Everything. What a crash left half done is finished first. */
   load(): Promise<StoreContents>;
   /** The faceids of everyone. */
@@ -54,6 +56,13 @@ export interface EmbeddingStore {
   readGroups(): Promise<Group[]>;
   /** Finishes moves and merges whose process has died. */
   recover(): Promise<void>;
+
+  /**
+   * What keeps it from being written, or is about to; undefined: nothing. Asked before something is added, so that what
+   * there is no room for leaves nothing behind.
+   * @param options tend: room that was used up is kept aside again, too, where there is some
+   */
+  obstacle(options?: { tend?: boolean }): Promise<Obstacle | undefined>;
 
   /** @returns false, and changes nothing, when there is such a person */
   createPerson(faceid: string, profile: Profile): Promise<boolean>;

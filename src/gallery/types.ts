@@ -1,4 +1,6 @@
 import type { GalleryChange } from '../events/event.js';
+import type { Obstacle } from '../obstacles.js';
+import type { Damaged } from '../damage.js';
 
 export type { ChangeKind, GalleryChange } from '../events/event.js';
 
@@ -65,6 +67,8 @@ export interface Enrolment {
   automatic?: boolean;
   /** When it was enrolled first; left out: now. Seconds count. */
   at?: Date;
+  /** The ID that the face had in another gallery; another is taken where this person has none such, or one already. */
+  id?: string;
   /** The aligned crop as PNG, kept beside the vector when `KEEP_FACES=true`. */
   crop?: Uint8Array;
   /** What the picture's bytes are known by (`hashPicture`): it is then known again. Left out: by its embedding alone. */
@@ -102,8 +106,10 @@ export interface GalleryInfo {
   groups: number;
   /** Faces on disk that another pack made: kept, counted, never compared. Pack id -> number of faces. */
   otherPacks: Record<string, number>;
-  /** Files set aside at the last load because they could not be read. */
+  /** Damaged files or keys that were met since the start, set aside or passed over; the log names them. */
   setAside: number;
+  /** What keeps the gallery from being written at the moment. */
+  obstacle?: Obstacle;
   /** `flat`, `ivfflat`, ... */
   index: string;
 }
@@ -111,7 +117,8 @@ export interface GalleryInfo {
 /**
  * Who is enrolled, and who is nearest. Made by `createGallery`. All ids are checked; vectors are copied in. What
  * changes something resolves only when it is in the store, in the log of events and in this process's index, and
- * throws STORE_UNAVAILABLE (503) when one of them cannot be had at the moment.
+ * throws STORE_UNAVAILABLE (503) when one of them cannot be had at the moment, and STORAGE_FULL (503) when there is no
+ * room, except for what takes something away.
  */
 export interface Gallery {
   /** The oldest first. */
@@ -179,5 +186,7 @@ export interface Gallery {
   subscribe(listener: (change: GalleryChange) => void): () => void;
   /** @param groups count these only; undefined: all */
   info(groups?: ReadonlySet<string>): GalleryInfo;
+  /** What is counted in `setAside`, by name: for who administrates, because files are named after people. */
+  damaged(): Damaged[];
   close(): Promise<void>;
 }

@@ -52,6 +52,7 @@ const ANSWER_OF: Partial<Record<ErrorCode, [code: CodeName, status?: number]>> =
   BUSY: ['SERVICE_FAILED'],
   CLOSING: ['SERVICE_FAILED'],
   STORE_UNAVAILABLE: ['SERVICE_FAILED'],
+  STORAGE_FULL: ['SERVICE_FAILED'],
 };
 
 /** Fields whose fault has a code of its own. */

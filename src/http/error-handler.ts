@@ -1,6 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { type ErrorCode, KaomonError } from '../errors.js';
+import { isFull } from '../obstacles.js';
 import { compreFaceError } from './compreface.js';
 import { maifaceBody } from './maiface.js';
 import { AllRefused } from './one-by-one.js';
@@ -100,6 +101,11 @@ function toKaomonError(error: unknown): KaomonError {
   const { code = '', validation, statusCode = 500 } = error as Partial<FastifyError>;
   if (validation) return fieldError(validation[0]);
   if (Object.hasOwn(OF_FASTIFY, code)) return new KaomonError(...OF_FASTIFY[code]);
+  if (isFull(error)) {
+    return new KaomonError('STORAGE_FULL', 'A disk of this server is full: try again when there is room.', {
+      ...{ cause: error, retryAfter: 60 },
+    });
+  }
   if (statusCode < 500)
     return new KaomonError('BODY_UNREADABLE', 'The request is malformed.', { cause: error });
   return new KaomonError('INTERNAL', error instanceof Error ? error.message : String(error), {

@@ -362,7 +362,7 @@ describe('a group', () => {
         ['staff', 'staff'],
       ]),
     );
-    assert.deepEqual((await readdir(test.folder)).sort(), ['groups', 'groups.json.taken-in', 'tiny']);
+    assert.deepEqual((await readdir(test.folder)).sort(), ['.reserve', 'groups', 'groups.json.taken-in', 'tiny']);
   });
 });
 

@@ -266,6 +266,7 @@ export const EN = {
     NO_MODEL: 'The server has no model loaded.',
     CLOSING: 'The server is shutting down.',
     STORE_UNAVAILABLE: 'The server cannot store it just now.',
+    STORAGE_FULL: 'There is no room left on the server. Deleting still works.',
     GONE: 'The server does not answer.',
   },
 };

@@ -254,6 +254,7 @@ export const JA: Words = {
     NO_MODEL: 'サーバーにモデルが読み込まれていません。',
     CLOSING: 'サーバーは終了処理中です。',
     STORE_UNAVAILABLE: '今は保存できません。',
+    STORAGE_FULL: 'サーバーの空き容量がありません。削除はできます。',
     GONE: 'サーバーが応答しません。',
   },
 };

@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import type { Audit } from '../../../access/audit.js';
 import type { EventState } from '../../../gallery/open.js';
 import type { Gallery } from '../../../gallery/types.js';
 import type { ReadyPack } from '../../../models/types.js';
@@ -7,11 +8,13 @@ import type { VisionPool } from '../../../vision/types.js';
 import { VERSION } from '../../../version.js';
 import type { App } from '../../app-type.js';
 import { ErrorSchema, errorsOf, ThresholdsSchema } from '../../schemas.js';
+import { statusOf, troubleOf, TroubleSchema } from '../../trouble.js';
 
 const count = Type.Integer({ minimum: 0 });
 
 const HealthSchema = Type.Object({
-  status: Type.Enum(['ok', 'unavailable']),
+  status: Type.Enum(['ok', 'degraded', 'unavailable']),
+  trouble: Type.Optional(TroubleSchema),
   version: Type.Optional(Type.String()),
   uptime: Type.Optional(Type.Number({ minimum: 0, description: 'Seconds since this process began.' })),
   pack: Type.Optional(
@@ -47,7 +50,11 @@ const HealthSchema = Type.Object({
       faces: count,
       groups: count,
       otherPacks: Type.Record(Type.String(), count),
-      setAside: count,
+      setAside: Type.Integer({
+        minimum: 0,
+        description: 'Damaged files or keys that were set aside or passed over; the log names them.',
+      }),
+      obstacle: Type.Optional(Type.String({ description: 'What keeps the gallery from being written.' })),
       index: Type.String(),
     }),
   ),
@@ -73,13 +80,15 @@ export interface HealthDeps {
   pack: ReadyPack;
   decision: Pick<Decision, 'meaning'>;
   events?: EventState;
+  /** Whether its lines reach the file. */
+  audit?: Pick<Audit, 'obstacle'>;
 }
 
 /**
  * `GET /api/v1/health`: whether this worker can work (503 when it cannot) and, for callers with a key, what it is made
  * of.
  */
-export function healthRoutes(app: App, { vision, gallery, pack, decision, events }: HealthDeps): void {
+export function healthRoutes(app: App, { vision, gallery, pack, decision, events, audit }: HealthDeps): void {
   app.get(
     '/api/v1/health',
     {
@@ -97,10 +106,12 @@ export function healthRoutes(app: App, { vision, gallery, pack, decision, events
       const followed = events?.info();
       const able = state.threads > 0;
       reply.status(able ? 200 : 503);
-      const status = able ? ('ok' as const) : ('unavailable' as const);
+      const trouble = troubleOf({ gallery, ...(audit && { audit }), ...(events && { events }) });
+      const status = statusOf(able, trouble);
       if (caller.via === 'nothing') return { status };
       return {
         status,
+        ...(trouble.length > 0 && { trouble }),
         version: VERSION,
         uptime: Math.round(process.uptime()),
         pack: {

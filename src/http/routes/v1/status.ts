@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
 import sharp from 'sharp';
+import type { Audit } from '../../../access/audit.js';
 import type { Gallery } from '../../../gallery/types.js';
 import { type Metrics, STAGES } from '../../../metrics/metrics.js';
 import type { ReadyPack } from '../../../models/types.js';
@@ -9,10 +10,14 @@ import type { VisionPool } from '../../../vision/types.js';
 import type { App } from '../../app-type.js';
 import { onBehalfOf } from '../../on-behalf.js';
 import { ErrorSchema, errorsOf, Nullable, ThresholdsSchema } from '../../schemas.js';
+import { statusOf, troubleOf, TroubleSchema } from '../../trouble.js';
 
 const tags = ['server'];
 const count = Type.Integer({ minimum: 0 });
 const ms = Type.Number({ minimum: 0, description: 'Milliseconds.' });
+
+/** Damaged things that are listed. */
+const MOST_NAMED = 100;
 
 const StageSchema = Type.Object({ count, p50: Nullable(ms), p95: Nullable(ms) });
 const StatusSchema = Type.Object({
@@ -49,9 +54,19 @@ const StatusSchema = Type.Object({
   memory: Type.Object({ rss: count }),
   eventLoop: Type.Object({ p99: ms }),
   events: Type.Optional(Type.Object({ behind: count })),
+  trouble: Type.Optional(TroubleSchema),
+  damaged: Type.Optional(
+    Type.Array(Type.Object({ what: Type.String(), reason: Type.String() }), {
+      description:
+        'Files and keys that could not be read and were set aside or passed over; for administrators of all groups, because files are named after people.',
+    }),
+  ),
 });
 
-const WorksSchema = Type.Object({ status: Type.Enum(['ok', 'unavailable']) });
+const WorksSchema = Type.Object({
+  status: Type.Enum(['ok', 'degraded', 'unavailable']),
+  trouble: Type.Optional(TroubleSchema),
+});
 const SelfTestSchema = Type.Object({
   status: Type.Literal('ok'),
   width: count,
@@ -62,17 +77,20 @@ const SelfTestSchema = Type.Object({
 
 export interface StatusDeps {
   vision: Pick<VisionPool, 'info' | 'analyze'>;
-  gallery: Pick<Gallery, 'info'>;
+  gallery: Pick<Gallery, 'info' | 'damaged'>;
   decision: Pick<Decision, 'meaning'>;
   pack: Pick<ReadyPack, 'id' | 'offer'>;
   metrics: Metrics;
   workers: number;
-  events?: { info: () => { behind: number } };
+  events?: { info: () => { behind: number; trouble: string | null } };
+  /** Whether its lines reach the file. */
+  audit?: Pick<Audit, 'obstacle'>;
 }
 
 /** `GET /api/v1/live`, `/ready`, `/selftest` and `/status`. */
 export function statusRoutes(app: App, deps: StatusDeps): void {
-  const { vision, gallery, pack, decision, metrics, workers, events } = deps;
+  const { vision, gallery, pack, decision, metrics, workers, events, audit } = deps;
+  const trouble = () => troubleOf({ gallery, ...(audit && { audit }), ...(events && { events }) });
 
   app.get(
     '/api/v1/live',
@@ -93,6 +111,8 @@ export function statusRoutes(app: App, deps: StatusDeps): void {
       config: { access: 'public', rateLimit: false },
       schema: {
         summary: 'Whether this worker can recognise',
+        description:
+          '503 when it cannot. `degraded` (200) when it can, but the disk is full or read-only, say: `trouble` says what.',
         tags,
         response: { 200: WorksSchema, 503: WorksSchema, ...errorsOf(ErrorSchema, 500) },
       },
@@ -100,8 +120,9 @@ export function statusRoutes(app: App, deps: StatusDeps): void {
     (_request, reply) => {
       // The app is built only once the networks have run and the gallery is read: what can go is a thread.
       const able = vision.info().threads > 0;
+      const found = trouble();
       reply.status(able ? 200 : 503);
-      return { status: able ? ('ok' as const) : ('unavailable' as const) };
+      return { status: statusOf(able, found), ...(found.length > 0 && { trouble: found }) };
     },
   );
 
@@ -140,6 +161,8 @@ export function statusRoutes(app: App, deps: StatusDeps): void {
     },
     ({ caller }) => {
       const { provider, refusedProviders, threads, queued, running, note } = vision.info();
+      const found = trouble();
+      const damaged = caller.role === 'admin' && !caller.groups ? gallery.damaged().slice(0, MOST_NAMED) : [];
       return {
         version: VERSION,
         uptime: Math.round(process.uptime()),
@@ -152,6 +175,8 @@ export function statusRoutes(app: App, deps: StatusDeps): void {
         refusedProviders,
         vision: { threads, queued, running, ...(note && { note }) },
         gallery: { ...gallery.info(caller.groups) },
+        ...(found.length > 0 && { trouble: found }),
+        ...(damaged.length > 0 && { damaged }),
         requests: metrics.requests(),
         stages: metrics.stages(),
         memory: { rss: process.memoryUsage.rss() },

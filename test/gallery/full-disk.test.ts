@@ -1,0 +1,201 @@
+import assert from 'node:assert/strict';
+import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { createKeys } from '../../src/access/keys.js';
+import { loadConfig } from '../../src/config.js';
+import { createExactIndex } from '../../src/gallery/index/exact-index.js';
+import { openGallery } from '../../src/gallery/open.js';
+import type { Gallery } from '../../src/gallery/types.js';
+import { createReserve } from '../../src/reserve.js';
+import { PACK, testApp } from '../support/app.js';
+import { NO_SMALL_DISK, smallDisk } from '../support/small-disk.js';
+import { until } from '../support/until.js';
+import { randomUnitVector, seededRandom } from '../support/vectors.js';
+
+const LENGTH = PACK.embedder.length;
+const random = seededRandom(11);
+const vector = () => randomUnitVector(random, LENGTH);
+const GROUP = 'default';
+const CROP = Buffer.alloc(20_000, 7);
+
+/** A gallery with its log of events, as a worker opens it. */
+async function open(t: TestContext, folder: string, warnings: string[] = []): Promise<Gallery> {
+  const config = { ...loadConfig({ EMBEDDINGS_DIR: folder, CACHE_DIR: folder }) };
+  const index = createExactIndex(LENGTH);
+  const { gallery } = await openGallery(config, {
+    ...{ pack: { id: PACK.id, embedder: PACK.embedder, templates: true }, index, follow: false },
+    warn: (message) => warnings.push(message),
+  });
+  t.after(() => gallery.close());
+  return gallery;
+}
+
+async function enrolPeople(gallery: Gallery, count: number): Promise<void> {
+  for (let i = 0; i < count; i++)
+    await gallery.enrol({ groupid: GROUP, userid: `p${i}`, username: 'Name' }, vector());
+}
+
+describe('on a full disk', { skip: NO_SMALL_DISK }, () => {
+  it('everybody can be deleted, face by face too, and another worker is told', async (t) => {
+    const disk = await smallDisk(t);
+    const gallery = await open(t, disk.folder);
+    await enrolPeople(gallery, 40);
+    await disk.fill();
+    const [first] = gallery.person(`${GROUP}-p0`)?.faces ?? [];
+    await gallery.removeFace(`${GROUP}-p0`, first.id);
+    for (let i = 0; i < 40; i++) await gallery.remove(GROUP, `p${i}`);
+    assert.deepEqual(gallery.people(), []);
+    assert.deepEqual(await readdir(path.join(disk.folder, PACK.id)), []);
+    const names = await readdir(path.join(disk.folder, 'events'));
+    const log = await readFile(path.join(disk.folder, 'events', names[0]), 'utf8');
+    assert.equal(log.match(/"kind":"removed"/g)?.length, 40);
+    assert.match(log, /"kind":"face-removed"/);
+  });
+
+  it('groups go, but nothing is added, and what is refused leaves nobody behind', async (t) => {
+    const disk = await smallDisk(t);
+    const gallery = await open(t, disk.folder);
+    await gallery.createGroup({ groupid: 'staff', groupname: 'Staff' });
+    await enrolPeople(gallery, 3);
+    await disk.fill();
+    const full = { code: 'STORAGE_FULL', statusCode: 503, message: /disk that holds the gallery is full/ };
+    await assert.rejects(gallery.enrol({ groupid: GROUP, userid: 'new', crop: CROP }, vector()), full);
+    await assert.rejects(gallery.createPerson({ groupid: GROUP, userid: 'new' }), full);
+    await assert.rejects(gallery.createGroup({ groupid: 'guests', groupname: 'Guests' }), full);
+    await assert.rejects(gallery.updatePerson(`${GROUP}-p0`, { username: 'Other' }), full);
+    await assert.rejects(gallery.movePerson(`${GROUP}-p0`, { groupid: GROUP, userid: 'new' }), full);
+    await gallery.removeGroup('staff', { withPeople: true });
+    assert.equal(gallery.person(`${GROUP}-new`), undefined);
+    assert.deepEqual((await readdir(path.join(disk.folder, PACK.id))).sort(), [
+      'default-p0',
+      'default-p1',
+      'default-p2',
+    ]);
+    // Nor has anything of it been said: what was begun and not closed would be looked after.
+    await disk.clear();
+    await gallery.enrol({ groupid: GROUP, userid: 'new', crop: CROP }, vector());
+    assert.equal((await open(t, disk.folder)).people().length, 4);
+  });
+
+  it('an enrolment for which room runs out on the way leaves nothing behind', async (t) => {
+    const disk = await smallDisk(t);
+    const gallery = await open(t, disk.folder);
+    await enrolPeople(gallery, 1);
+    // There is room to begin with, but not for a picture of this size.
+    const crop = Buffer.alloc(3_000_000);
+    const enrolling = gallery.enrol({ groupid: GROUP, userid: 'new', username: 'New', crop }, vector());
+    await assert.rejects(enrolling, { code: 'STORAGE_FULL' });
+    assert.deepEqual(await readdir(path.join(disk.folder, PACK.id)), ['default-p0']);
+    await assert.rejects(gallery.enrol({ groupid: GROUP, userid: 'p0', crop }, vector()), {
+      code: 'STORAGE_FULL',
+    });
+    assert.equal((await readdir(path.join(disk.folder, PACK.id, 'default-p0'))).length, 2);
+    assert.equal((await open(t, disk.folder)).people().length, 1);
+  });
+
+  it('what is kept aside is kept aside again once there is room', async (t) => {
+    const disk = await smallDisk(t);
+    const gallery = await open(t, disk.folder);
+    const reserve = path.join(disk.folder, '.reserve');
+    const { size } = await stat(reserve);
+    assert.ok(size >= 64 * 1024, `${size} bytes`);
+    await disk.fill();
+    const lines = path.join(disk.folder, 'lines');
+    await createReserve(disk.folder).spend(() => writeFile(lines, Buffer.alloc(20_000)));
+    assert.ok((await stat(reserve)).size < size);
+    // Who adds something gets none of it: there is room now, but no more than was kept aside.
+    await assert.rejects(gallery.createPerson({ groupid: GROUP, userid: 'new' }), { code: 'STORAGE_FULL' });
+    await assert.rejects(
+      createReserve(disk.folder).spend(() => writeFile(lines, Buffer.alloc(4_000_000))),
+      { code: 'ENOSPC' },
+    );
+    await disk.clear();
+    await open(t, disk.folder);
+    assert.equal((await stat(reserve)).size, size);
+  });
+
+  it('even one that was full before anything could be kept aside, people can be deleted', async (t) => {
+    const disk = await smallDisk(t);
+    const gallery = await open(t, disk.folder);
+    await enrolPeople(gallery, 3);
+    await rm(path.join(disk.folder, '.reserve'));
+    await disk.fill();
+    const again = await open(t, disk.folder);
+    for (let i = 0; i < 3; i++) await again.remove(GROUP, `p${i}`);
+    assert.deepEqual((await open(t, disk.folder)).people(), []);
+  });
+
+  it('readiness says so, keys end and sessions too, and the audit has every line', async (t) => {
+    const disk = await smallDisk(t);
+    const gallery = await open(t, disk.folder);
+    await enrolPeople(gallery, 2);
+    const files = {
+      KEYS_FILE: path.join(disk.folder, 'keys.json'),
+      AUDIT_FILE: path.join(disk.folder, 'audit.jsonl'),
+    };
+    const keys = createKeys({ file: files.KEYS_FILE });
+    const { key } = await keys.add({ name: 'chief', role: 'admin' });
+    const { info } = await keys.add({ name: 'lost', role: 'admin' });
+    const { app } = await testApp(t, { AUTH: 'key', ...files }, { gallery, keys });
+    const headers = { authorization: `Bearer ${key}` };
+    const ready = async () =>
+      (await app.inject('/api/v1/ready')).json<{ status: string; trouble?: { message: string }[] }>();
+    assert.deepEqual(await ready(), { status: 'ok' });
+    await disk.fill();
+    const refused = await app.inject({
+      ...{ method: 'POST', url: '/api/v1/groups', headers },
+      payload: { groupid: 'guests', groupname: 'Guests' },
+    });
+    assert.equal(refused.statusCode, 503);
+    assert.equal(refused.json<{ code: string }>().code, 'STORAGE_FULL');
+    await until(async () => (await ready()).status === 'degraded');
+    assert.match((await ready()).trouble?.[0].message ?? '', /disk that holds the gallery is full/);
+    const remove = (url: string) => app.inject({ method: 'DELETE', url, headers });
+    assert.equal((await remove(`/api/v1/people/${GROUP}-p0`)).statusCode, 204);
+    assert.equal((await remove(`/api/v1/keys/${info.id}`)).statusCode, 200);
+    await keys.endSession('nonce', Math.floor(Date.now() / 1000) + 60);
+    await disk.fill();
+    await assert.rejects(keys.add({ name: 'more', role: 'admin' }), {
+      code: 'STORAGE_FULL',
+      message: /disk .* keys/,
+    });
+    assert.equal((await keys.list()).length, 1);
+    assert.equal(await keys.sessionIsEnded('nonce'), true);
+    await app.close();
+    const lines = (await readFile(files.AUDIT_FILE, 'utf8')).trim().split('\n');
+    const actions = lines.map((line) => (JSON.parse(line) as { action: string; outcome: string }).action);
+    assert.ok(actions.includes('delete') && actions.includes('key revoked'), actions.join());
+  });
+});
+
+describe('a gallery on a disk that may not be written', { skip: NO_SMALL_DISK }, () => {
+  it('is recognised in, says at the start and in readiness that it is read-only, and refuses changes by that name', async (t) => {
+    const disk = await smallDisk(t);
+    const writable = await open(t, disk.folder);
+    await enrolPeople(writable, 2);
+    await writable.close();
+    disk.remount('ro');
+    const warnings: string[] = [];
+    const gallery = await open(t, disk.folder, warnings);
+    assert.equal(gallery.people().length, 2);
+    assert.equal((await gallery.nearest(vector(), 1)).length, 1);
+    assert.ok(
+      warnings.some((text) => text.includes('read-only')),
+      warnings.join('\n'),
+    );
+    const { app } = await testApp(t, {}, { gallery });
+    const answer = (await app.inject('/api/v1/ready')).json<{
+      status: string;
+      trouble: { message: string }[];
+    }>();
+    assert.equal(answer.status, 'degraded');
+    assert.match(answer.trouble[0].message, /read-only/);
+    const refused = { code: 'STORE_UNAVAILABLE', message: /read-only/ };
+    await assert.rejects(gallery.enrol({ groupid: GROUP, userid: 'new' }, vector()), refused);
+    await assert.rejects(gallery.remove(GROUP, 'p0'), refused);
+    disk.remount('rw');
+    await gallery.remove(GROUP, 'p0');
+    await until(() => gallery.info().obstacle === undefined);
+  });
+});
