@@ -1,3 +1,4 @@
+import { quietMessage } from '../quiet-error.js';
 import { type FSWatcher, watch } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { makeFolder } from '../durable.js';
@@ -108,7 +109,7 @@ export function followFile(
         failing = false;
       } catch (error) {
         failing = true;
-        listener.trouble(String(error));
+        listener.trouble(quietMessage(error));
         await bell.wait(POLL);
       }
     }

@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { quietMessage } from '../quiet-error.js';
 import type { GalleryEvent } from './event.js';
 import type { TrimLimits } from './log.js';
 import type { ToManager, ToWorker } from './messages.js';
@@ -91,7 +92,7 @@ export function startLink(options: LinkOptions) {
         await work();
         return;
       } catch (error) {
-        if (!told) warn(`An event could not be applied and is tried again: ${String(error)}`);
+        if (!told) warn(`An event could not be applied and is tried again: ${quietMessage(error)}`);
         await sleep(RETRY);
       }
     }
@@ -134,7 +135,7 @@ export function startLink(options: LinkOptions) {
     const manager = fork(MANAGER, [], { execArgv: [], serialization: 'json' });
     child = manager;
     manager.on('message', (message: ToWorker) => void take(message, manager));
-    manager.on('error', (error) => warn(`The event manager: ${error.message}`));
+    manager.on('error', (error) => warn(`The event manager: ${quietMessage(error)}`));
     manager.on('exit', (code, signal) => {
       if (child === manager) child = undefined;
       behind = 0;

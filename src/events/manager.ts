@@ -2,6 +2,7 @@
  * The event manager: a child of one worker, which follows the log and hands its worker the events, batch by batch. It
  * says how far the worker is, and trims the log. It ends with its worker, whatever ends that.
  */
+import { quietText } from '../quiet-error.js';
 import type { ToManager, ToWorker } from './messages.js';
 import { openLog } from './open-log.js';
 
@@ -21,6 +22,12 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => un
 const send = (message: ToWorker) => {
   if (process.connected) process.send?.(message, undefined, undefined, () => undefined);
 };
+for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
+  process.on(event, (error: unknown) => {
+    process.stderr.write(`The event manager failed. ${quietText(error)}\n`);
+    process.exit(1);
+  });
+}
 let applied: ((position: string) => void) | undefined;
 /** What is to be done before this process follows its worker; set once it follows the log. */
 let strikeOff: (() => Promise<void>) | undefined;

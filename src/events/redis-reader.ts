@@ -1,4 +1,5 @@
 import { Cluster } from 'ioredis';
+import { quietMessage } from '../quiet-error.js';
 import { openRedis, REDIS_PATIENCE, type RedisConnection, type RedisSettings, untilReady } from '../redis.js';
 import { createBell } from './bell.js';
 import { decodeEvent } from './event-text.js';
@@ -98,7 +99,7 @@ export function followStream(
         await step();
       } catch (error) {
         if (isStopped()) return;
-        listener.trouble(String(error));
+        listener.trouble(quietMessage(error));
         await bell.wait(PAUSE);
         if (redis.status === 'ready') listener.trouble(undefined);
       }
