@@ -24,6 +24,13 @@ export function ownNames(host: string): { names: string[]; addresses: string[] }
   };
 }
 
+/** The names by which this machine is asked for, in small letters: its own with and without its domain. */
+export function hostNames(host: string): string[] {
+  const [short] = hostname().toLowerCase().split('.');
+  const { names } = ownNames(host);
+  return [...new Set([...names.map((name) => name.toLowerCase()), short, `${short}.local`])];
+}
+
 /** What to type into a browser: this machine's own address first, then those for other devices. */
 export function urlsOf(host: string, port: number, tls: boolean, lan = lanAddresses()): string[] {
   const url = (name: string) =>

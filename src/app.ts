@@ -10,6 +10,7 @@ import { createAttempts } from './access/attempts.js';
 import { AUTOMATIC, createAudit } from './access/audit.js';
 import { createKeys, type Keys } from './access/keys.js';
 import { createSessions } from './access/sessions.js';
+import { hostNames } from './addresses.js';
 import { type Config, enrolLimits } from './config.js';
 import type { EventState } from './gallery/open.js';
 import { splitFaceId } from './gallery/ids.js';
@@ -23,6 +24,7 @@ import { registerAuthentication } from './http/plugins/authentication.js';
 import { registerClosing } from './http/plugins/closing.js';
 import { registerCors, registerLimits } from './http/plugins/limits.js';
 import { JSON_WEIGHT, limitConnections, registerInFlight } from './http/plugins/in-flight.js';
+import { registerHosts } from './http/plugins/hosts.js';
 import { registerMultipart } from './http/plugins/multipart.js';
 import { registerOpenApi } from './http/plugins/openapi.js';
 import { nameRequest, registerRequestLog } from './http/plugins/request-log.js';
@@ -147,6 +149,11 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     ...(deps.bodyWindow !== undefined && { window: deps.bodyWindow }),
   });
   registerRequestLog(app);
+  registerHosts(app, {
+    own: hostNames(config.HOST),
+    allowed: config.ALLOWED_HOSTS.toLowerCase().split(',').filter(Boolean),
+    open: auth === 'none',
+  });
   registerMetrics(app, metrics);
   const audit = createAudit({ file: config.AUDIT_FILE, ...(logger && { log: logger }) });
   registerAudit(app, audit);

@@ -9,6 +9,9 @@ import { SettingsSchema } from './settings-schema.js';
 /** Other programs write these in small letters, too. */
 const IN_SMALL_LETTERS = new Set(['HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY']);
 
+/** What they hold is not repeated, as the message goes to a journal. */
+const SECRET = new Set(['METRICS_TOKEN', 'REDIS_URL', 'REDIS_PASSWORD', 'REDIS_SENTINEL_PASSWORD']);
+
 /** The settings as typed values; folders are absolute. */
 export type Config = Readonly<Static<typeof SettingsSchema>>;
 
@@ -28,10 +31,8 @@ export function loadConfig(env: Record<string, string | undefined> = process.env
   if (wrong) {
     const name = wrong.instancePath.slice(1);
     const allowed = describeBounds(SettingsSchema, name);
-    throw new KaomonError(
-      'SETUP',
-      `The setting ${name}=${env[name] ?? ''} is not usable: ${wrong.message}${allowed}.`,
-    );
+    const setting = SECRET.has(name) ? name : `${name}=${env[name] ?? ''}`;
+    throw new KaomonError('SETUP', `The setting ${setting} is not usable: ${wrong.message}${allowed}.`);
   }
   const settings = values as Static<typeof SettingsSchema>;
   refuseOpenServer(settings);
@@ -59,10 +60,12 @@ function refuseOpenServer({
   TRUST_PROXY,
 }: Static<typeof SettingsSchema>): void {
   if (AUTH === 'key' || AUTH_NONE_IS_FINE || (isLoopback(HOST) && !TRUST_PROXY)) return;
+  const [whom, instead] = TRUST_PROXY
+    ? [`the proxy (TRUST_PROXY=${TRUST_PROXY})`, 'leave AUTH=key, or, where the proxy asks who it is, set']
+    : [`HOST=${HOST}`, 'set HOST=127.0.0.1, or, where that is meant,'];
   throw new KaomonError(
     'SETUP',
-    `AUTH=none would let everybody who reaches ${TRUST_PROXY ? 'the proxy' : `HOST=${HOST}`} enrol and delete people: ` +
-      'set HOST=127.0.0.1, or AUTH_NONE_IS_FINE=true where that is meant.',
+    `AUTH=none would let everybody who reaches ${whom} enrol and delete people: ${instead} AUTH_NONE_IS_FINE=true.`,
   );
 }
 

@@ -1,3 +1,5 @@
+import { quietError } from './quiet-error.js';
+
 /**
  * Every failure that a caller can cause or must know of, as one table: a stable code, the HTTP status it is
  * answered with and what went wrong in a word. The sentence a person reads is written where the error is thrown,
@@ -117,8 +119,8 @@ export function toPlainError(error: unknown): PlainError {
     const { code, message, details, retryAfter } = error;
     return { code, message, ...(details && { details }), ...(retryAfter !== undefined && { retryAfter }) };
   }
-  const fault = error instanceof Error ? error : new Error(String(error));
-  return { code: 'INTERNAL', message: fault.message, ...(fault.stack && { stack: fault.stack }) };
+  const { message, stack } = quietError(error);
+  return { code: 'INTERNAL', message, ...(stack && { stack }) };
 }
 
 /** The reverse of {@link toPlainError}. */

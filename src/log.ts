@@ -1,7 +1,35 @@
-import { type LevelWithSilent, type Logger, pino } from 'pino';
+import { type LevelWithSilent, type Logger, type LoggerOptions, pino } from 'pino';
 import { PinoPretty } from 'pino-pretty';
+import { quietError, quietMessage } from './quiet-error.js';
 
 export type { Logger } from 'pino';
+
+/** What every logger of ours has: errors are written without what libraries hang onto them, whatever field they are in. */
+export const QUIET_ERRORS = {
+  serializers: { err: quietError },
+  formatters: {
+    log: (fields) =>
+      Object.values(fields).some((value) => value instanceof Error)
+        ? Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, quietField(name, value)]))
+        : fields,
+  },
+  // A line without a message would be given the error's, as it is.
+  hooks: {
+    logMethod(given, write) {
+      const [first, message, ...more] = given as unknown[];
+      const fields = first instanceof Error ? { err: first } : first;
+      const { err } = (fields ?? {}) as { err?: unknown };
+      const said = message ?? (err instanceof Error ? quietMessage(err) : undefined);
+      const rest = [said, ...more].map((value) => (value instanceof Error ? quietMessage(value) : value));
+      write.apply(this, [fields, ...rest] as Parameters<typeof write>);
+    },
+  },
+} satisfies LoggerOptions;
+
+/** `err` is the serializer's. */
+function quietField(name: string, value: unknown): unknown {
+  return value instanceof Error && name !== 'err' ? quietError(value) : value;
+}
 
 /**
  * The program's log, on standard output: readable on a terminal, one JSON object a line elsewhere. Written
@@ -9,6 +37,9 @@ export type { Logger } from 'pino';
  * @param terminal somebody reads along
  */
 export function createLogger(level: LevelWithSilent, terminal: boolean): Logger {
-  if (!terminal) return pino({ level, base: { pid: process.pid } });
-  return pino({ level }, PinoPretty({ sync: true, ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss' }));
+  if (!terminal) return pino({ ...QUIET_ERRORS, level, base: { pid: process.pid } });
+  return pino(
+    { ...QUIET_ERRORS, level },
+    PinoPretty({ sync: true, ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss' }),
+  );
 }

@@ -1,6 +1,7 @@
 /** Connections to Redis: one server, a group kept by Sentinel, or a cluster, all named by one URL. */
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import { KaomonError } from './errors.js';
+import { quietMessage } from './quiet-error.js';
 
 export interface RedisSettings {
   /**
@@ -71,6 +72,12 @@ export function parseRedisUrl(url: string): Target {
   };
 }
 
+/** A connection's settings. */
+export interface ConnectionSettings extends Omit<RedisSettings, 'prefix'> {
+  /** Number of the database, in the place of the URL's. */
+  database?: number;
+}
+
 /**
  * Opens a connection, which comes back by itself when it breaks. While it is broken commands fail at once.
  * @param purpose blocking: for a command that waits for news, on a connection of its own
@@ -78,11 +85,18 @@ export function parseRedisUrl(url: string): Target {
  * @throws KaomonError SETUP
  */
 export function openRedis(
-  settings: Omit<RedisSettings, 'prefix'>,
+  settings: ConnectionSettings,
   purpose: 'commands' | 'blocking',
   trouble: (reason: string | undefined) => void,
 ): RedisConnection {
   const target = parseRedisUrl(settings.url);
+  const { database: db = target.db } = settings;
+  if (target.kind === 'cluster' && db !== 0) {
+    throw new KaomonError(
+      'SETUP',
+      `A Redis cluster has the database 0 only, not ${db}: see REDIS_URL and DETECT_IDX.`,
+    );
+  }
   const password = settings.password || target.password;
   const tls = target.tls ? { tls: { ...(settings.ca && { ca: settings.ca }) } } : {};
   const retry = (attempt: number) => Math.min(RETRY.first * 2 ** attempt, RETRY.longest);
@@ -90,7 +104,7 @@ export function openRedis(
     ...(target.username && { username: target.username }),
     ...(password && { password }),
     ...tls,
-    db: target.db,
+    db,
     // Redis 5 speaks it, too; nothing of protocol 3 is used.
     protocol: 2,
     connectTimeout: CONNECT_TIMEOUT,
@@ -104,7 +118,7 @@ export function openRedis(
     retryStrategy: retry,
   };
   const connection = connect(target, common, settings.sentinelPassword, retry);
-  connection.on('error', (error: Error) => trouble(error.message));
+  connection.on('error', (error: Error) => trouble(quietMessage(error)));
   connection.on('close', () => trouble('the connection is closed'));
   connection.on('ready', () => trouble(undefined));
   return connection;

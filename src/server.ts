@@ -8,7 +8,7 @@ import { KaomonError } from './errors.js';
 import { makeFolders } from './folders.js';
 import { enrolledPacks } from './gallery/enrolled.js';
 import { chooseIndex } from './gallery/index/choose.js';
-import { openGallery, type OpenedGallery } from './gallery/open.js';
+import { openGallery, type OpenedGallery, redisSettings } from './gallery/open.js';
 import { createLogger, type Logger } from './log.js';
 import type { Fetchers } from './models/fetchers.js';
 import { type Progress, preparePack } from './models/prepare.js';
@@ -186,8 +186,8 @@ async function openDetectLog(
 ): Promise<DetectLog | undefined> {
   if (!config.ENABLE_DETECT_DB) return undefined;
   const { createDetectLog } = await import('./recognition/detect-log.js');
-  const { REDIS_URL: url, DETECT_IDX: database, DETECT_EXPIRE: expire } = config;
-  const detectLog = createDetectLog({ url, database, expire, log });
+  const { DETECT_IDX: database, DETECT_EXPIRE: expire } = config;
+  const detectLog = createDetectLog({ redis: await redisSettings(config), database, expire, log });
   shutdown.add({ name: 'detection results', close: () => detectLog.close() });
   return detectLog;
 }

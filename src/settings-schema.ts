@@ -15,6 +15,7 @@ const proxy = (description: string) => Type.String({ default: '', description })
 
 const PROXIES =
   /^((loopback|linklocal|uniquelocal|[0-9a-fA-F.:]+(\/[0-9.]+)?)(,(loopback|linklocal|uniquelocal|[0-9a-fA-F.:]+(\/[0-9.]+)?))*)?$/;
+const HOSTS = /^(?:(?:\*|(?:\*\.)?[0-9A-Za-z_.-]{1,255})(?:,(?:\*|(?:\*\.)?[0-9A-Za-z_.-]{1,255}))*)?$/;
 const ORIGINS = /^(https?:\/\/[^/, *]+(,https?:\/\/[^/, *]+)*)?$/;
 
 /**
@@ -240,6 +241,12 @@ export const SettingsSchema = Type.Object({
     false,
     'Allow `AUTH=none` where others reach the server: everybody may enrol and delete.',
   ),
+  ALLOWED_HOSTS: Type.String({
+    default: '',
+    pattern: HOSTS.source,
+    description:
+      'Names under which this server may be asked besides its own (localhost, its host name, any address), separated by commas; `*.a.example` for all below it, `*` for any. Others are refused. Empty: with `AUTH=none` its own only, else any.',
+  }),
   AUTH_FAILURES: Type.Integer({
     default: 10,
     minimum: 1,

@@ -30,6 +30,18 @@ describe('settings', () => {
     assert.equal(loadConfig({ PORT: '', NO_SUCH_SETTING: 'x' }).PORT, 8443);
   });
 
+  it('do not repeat what is secret when it is refused', () => {
+    for (const [name, value] of [
+      ['METRICS_TOKEN', 'hush hush hush hush'],
+      ['REDIS_URL', 'http://:hush@127.0.0.1'],
+    ]) {
+      assert.throws(
+        () => loadConfig({ [name]: value }),
+        ({ message }: Error) => message.includes(name) && !message.includes('hush'),
+      );
+    }
+  });
+
   it('read the proxy from the usual variables, in capital or in small letters', () => {
     const small = loadConfig({ https_proxy: 'http://proxy:3128', no_proxy: 'a.lan,b.lan', HTTPS_PROXY: '' });
     assert.deepEqual(fetchSettings(small).proxy, {

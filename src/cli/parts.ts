@@ -10,6 +10,7 @@ import { splitFaceId } from '../gallery/ids.js';
 import { openFillableStore, openGallery as openSharedGallery } from '../gallery/open.js';
 import { createExactIndex } from '../gallery/index/exact-index.js';
 import type { Gallery } from '../gallery/types.js';
+import { quietMessage, quietText } from '../quiet-error.js';
 import { preparePack, type Progress } from '../models/prepare.js';
 import type { ReadyPack } from '../models/types.js';
 import { createVisionPool } from '../vision/pool.js';
@@ -137,7 +138,7 @@ export async function runCommand(
   } catch (error) {
     // parseArgs throws a TypeError with a code for an option that is not known.
     if (error instanceof KaomonError || (error instanceof TypeError && 'code' in error)) {
-      const cause = tellsCause && error.cause instanceof Error ? ` (${error.cause.message})` : '';
+      const cause = tellsCause && error.cause instanceof Error ? ` (${quietMessage(error.cause)})` : '';
       console.error(`kaomon: ${error.message}${cause}`);
       return 1;
     }
@@ -146,7 +147,9 @@ export async function runCommand(
       console.error(`kaomon: ${error.message}.`);
       return 1;
     }
-    throw error;
+    // Printed by Node it would have all that a library hung onto it.
+    console.error(quietText(error));
+    return 1;
   }
 }
 

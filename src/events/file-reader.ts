@@ -1,3 +1,4 @@
+import { quietMessage } from '../quiet-error.js';
 import { type FSWatcher, watch } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import path from 'node:path';
@@ -132,7 +133,7 @@ export function followFile({ folder, position, listener, end, damage }: FollowOp
         failing = false;
       } catch (error) {
         failing = true;
-        listener.trouble(String(error));
+        listener.trouble(quietMessage(error));
         await bell.wait(POLL);
       }
     }

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Damage } from '../damage.js';
+import { quietMessage, quietText } from '../quiet-error.js';
 import type { GalleryEvent } from './event.js';
 import type { TrimLimits } from './log.js';
 import type { ToManager, ToWorker } from './messages.js';
@@ -109,11 +110,11 @@ export function startLink(options: LinkOptions) {
       } catch (error) {
         // A fault of ours or a damaged thing that nobody has thought of: asking again would only ask for ever.
         if (error instanceof SyntaxError || error instanceof TypeError || error instanceof RangeError) {
-          warn(`An event could not be applied and is passed over: ${error.stack ?? error.message}`);
+          warn(`An event could not be applied and is passed over: ${quietText(error)}`);
           return;
         }
-        stuck = String(error);
-        if (!told) warn(`An event could not be applied and is tried again: ${String(error)}`);
+        stuck = quietMessage(error);
+        if (!told) warn(`An event could not be applied and is tried again: ${stuck}`);
         await sleep(RETRY);
       }
     }
@@ -176,7 +177,7 @@ export function startLink(options: LinkOptions) {
 
   function start(): void {
     const started = performance.now();
-    const cannot = (error: unknown) => `The event manager cannot be started: ${messageOf(error)}.`;
+    const cannot = (error: unknown) => `The event manager cannot be started: ${quietMessage(error)}.`;
     let manager: ChildProcess;
     try {
       manager = launch();
@@ -200,7 +201,7 @@ export function startLink(options: LinkOptions) {
     manager.on('error', (error) => {
       // A process that was never made does not exit.
       if (manager.pid === undefined) end(cannot(error));
-      else warn(`The event manager: ${error.message}`);
+      else warn(`The event manager: ${quietMessage(error)}`);
     });
     // Not at its exit: what it said last comes after that.
     manager.on('close', (code, signal) => {
@@ -250,5 +251,3 @@ function faultIn(said: string): string | undefined {
   // What cannot be parsed stands in the message, and may be a name.
   return line?.startsWith('SyntaxError') ? 'SyntaxError' : line?.slice(0, MOST_TOLD);
 }
-
-const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));

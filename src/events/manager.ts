@@ -3,6 +3,7 @@
  * says how far the worker is, and trims the log. It ends with its worker, whatever ends that.
  */
 import { createDamage } from '../damage.js';
+import { quietText } from '../quiet-error.js';
 import type { ToManager, ToWorker } from './messages.js';
 import { openLog } from './open-log.js';
 
@@ -22,6 +23,12 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => un
 const send = (message: ToWorker) => {
   if (process.connected) process.send?.(message, undefined, undefined, () => undefined);
 };
+for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
+  process.on(event, (error: unknown) => {
+    process.stderr.write(`The event manager failed. ${quietText(error)}\n`);
+    process.exit(1);
+  });
+}
 let applied: ((position: string) => void) | undefined;
 /** What is to be done before this process follows its worker; set once it follows the log. */
 let strikeOff: (() => Promise<void>) | undefined;

@@ -1,4 +1,5 @@
 import { Cluster } from 'ioredis';
+import { quietMessage } from '../quiet-error.js';
 import { openRedis, REDIS_PATIENCE, type RedisConnection, type RedisSettings, untilReady } from '../redis.js';
 import { createBell } from './bell.js';
 import type { Damage } from '../damage.js';
@@ -118,7 +119,7 @@ export function followStream({
         await step();
       } catch (error) {
         if (isStopped()) return;
-        listener.trouble(String(error));
+        listener.trouble(quietMessage(error));
         // The stream, or what is known of it, was replaced by something else: `start` begins anew.
         if (String(error).includes('WRONGTYPE')) place = undefined;
         await bell.wait(PAUSE);

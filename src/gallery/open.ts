@@ -10,6 +10,7 @@ import { NO_JOURNAL } from '../events/event.js';
 import { createJournal } from '../events/journal.js';
 import { type Link, type LinkState, startLink } from '../events/link.js';
 import { type LogSettings, openLog } from '../events/open-log.js';
+import { quietMessage } from '../quiet-error.js';
 import type { RedisSettings } from '../redis.js';
 import { announceAdditions, type FillableStore } from './announce.js';
 import { EVENTS } from './file-layout.js';
@@ -56,7 +57,7 @@ export async function openGallery(config: Config, options: OpenGalleryOptions): 
   const log = settings && (await openLog(settings, () => undefined, createDamage(warn)));
   // Before the store is read: what changes while it is read is then followed.
   const position = await log?.start().catch((error: unknown) => {
-    warn(`The log of events cannot be reached: enrolments are refused until it can. ${String(error)}`);
+    warn(`The log of events cannot be reached: enrolments are refused until it can. ${quietMessage(error)}`);
     return '';
   });
   const { store, gallery } = await openStored().catch(async (error: unknown) => {

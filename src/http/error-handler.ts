@@ -77,7 +77,8 @@ function plainBody(error: KaomonError, message: string): ErrorBody {
 function logError(error: unknown, { statusCode, code, message }: KaomonError, request: FastifyRequest): void {
   const { log, server, routeOptions } = request;
   if (statusCode !== 500 && statusCode !== 503) {
-    log.debug({ code }, message);
+    // Without its sentence, which may name somebody.
+    log.debug({ code }, 'A request was refused');
     return;
   }
   const route = routeOptions.url ?? 'none';

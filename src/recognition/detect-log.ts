@@ -1,21 +1,18 @@
-import { Redis } from 'ioredis';
 import type { FastifyBaseLogger } from 'fastify';
+import { quietMessage } from '../quiet-error.js';
+import { openRedis, type RedisSettings } from '../redis.js';
 
 /** Results under way to Redis at a time; what comes on top is dropped, so that a slow Redis costs no memory. */
 const MOST_UNDER_WAY = 1000;
 /** A person who stays before a camera renews the list's expiry at each frame: only the last so many are kept. */
 const LONGEST_LIST = 1000;
-/** Milliseconds. */
-const COMMAND_TIMEOUT = 2000;
-const CONNECT_TIMEOUT = 5000;
-const LONGEST_PAUSE = 5000;
 /** It becomes part of a key. */
 const DEVICE_ID = /^[0-9A-Za-z_.:-]{0,64}$/;
 
 export interface DetectLogOptions {
-  /** `redis://` or `rediss://`, with password and database where wanted. */
-  url: string;
-  /** Redis database; the original's default is 2. */
+  /** The same as for events and embeddings. */
+  redis: Omit<RedisSettings, 'prefix'>;
+  /** Number of the Redis database, in the place of the URL's; the original's default is 2. */
   database: number;
   /** Seconds after the last result until a list is gone. */
   expire: number;
@@ -36,33 +33,28 @@ export type DetectLog = ReturnType<typeof createDetectLog>;
  * Writes who was recognised to Redis, as maiface does: the list `<deviceid>_<faceid>` holds the distances (squared
  * L2, six decimals), newest last, and expires. It never slows or fails a recognition: nothing waits for it, and what
  * Redis does not take is counted and dropped.
+ * @throws KaomonError SETUP when the URL is none that is known here, or of a cluster, which has no databases
  */
-export function createDetectLog({ url, database, expire, log }: DetectLogOptions) {
+export function createDetectLog({ redis: settings, database, expire, log }: DetectLogOptions) {
   const counts = { written: 0, dropped: 0 };
   let underWay = 0;
   let complained = false;
+  let closed = false;
 
-  const redis = new Redis(url, {
-    db: database,
-    connectTimeout: CONNECT_TIMEOUT,
-    commandTimeout: COMMAND_TIMEOUT,
-    // Nothing piles up while Redis is away.
-    enableOfflineQueue: false,
-    maxRetriesPerRequest: 0,
-    autoResendUnfulfilledCommands: false,
-    retryStrategy: (attempt) => Math.min(LONGEST_PAUSE, attempt * 200),
-  });
-  redis.on('error', complain);
-  redis.on('ready', () => {
-    if (complained) log.info('Redis takes the detection results again');
-    complained = false;
+  // Nothing piles up while Redis is away: commands fail at once.
+  const redis = openRedis({ ...settings, database }, 'commands', (reason) => {
+    if (reason !== undefined) complain(reason);
+    else {
+      if (complained) log.info('Redis takes the detection results again');
+      complained = false;
+    }
   });
 
   /** Once until it works again: a camera would fill the log within minutes. */
-  function complain(error: unknown): void {
-    if (complained) return;
+  function complain(reason: string): void {
+    if (complained || closed) return;
     complained = true;
-    log.warn({ err: error }, 'Detection results cannot be written to Redis; recognition goes on without');
+    log.warn({ reason }, 'Detection results cannot be written to Redis; recognition goes on without');
   }
 
   async function write(key: string, distance: number): Promise<void> {
@@ -80,7 +72,7 @@ export function createDetectLog({ url, database, expire, log }: DetectLogOptions
       counts.written += 1;
     } catch (error) {
       counts.dropped += 1;
-      complain(error);
+      complain(quietMessage(error));
     } finally {
       underWay -= 1;
     }
@@ -104,6 +96,7 @@ export function createDetectLog({ url, database, expire, log }: DetectLogOptions
 
     /** Drops what is under way. */
     close(): Promise<void> {
+      closed = true;
       redis.disconnect();
       return Promise.resolve();
     },

@@ -3,18 +3,22 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { describe, it, type TestContext } from 'node:test';
 import { Redis } from 'ioredis';
+import { pino } from 'pino';
+import { QUIET_ERRORS } from '../../src/log.js';
 import { createDetectLog } from '../../src/recognition/detect-log.js';
+import { openRedis, untilReady } from '../../src/redis.js';
 import { face, testApp, unitVector } from '../support/app.js';
 import { form } from '../support/form.js';
 import { greyJpeg } from '../support/pictures.js';
 import { freePort } from '../support/port.js';
-import { REDIS_MISSING } from '../support/redis.js';
+import { REDIS_MISSING, redisSettings, startRedis as startLockedRedis } from '../support/redis.js';
+import { startTlsRedis } from '../support/redis-kinds.js';
 import { temporaryFolder } from '../support/temporary.js';
 import { until } from '../support/until.js';
 
-async function startRedis(t: TestContext, port: number): Promise<ChildProcess> {
+async function startRedis(t: TestContext, port: number, more: string[] = []): Promise<ChildProcess> {
   const folder = await temporaryFolder(t);
-  const options = ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--save', ''];
+  const options = ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--save', '', ...more];
   const child = spawn('redis-server', options, { stdio: 'ignore' });
   t.after(() => child.kill('SIGKILL'));
   return child;
@@ -31,8 +35,8 @@ function client(t: TestContext, port: number): Redis {
 function logOf(t: TestContext, port: number, expire = 60) {
   const warnings: string[] = [];
   const log = { info: () => undefined, warn: (_fields: object, text?: string) => warnings.push(text ?? '') };
-  const url = `redis://127.0.0.1:${port}`;
-  const detectLog = createDetectLog({ url, database: 2, expire, log });
+  const redis = redisSettings(`redis://127.0.0.1:${port}`, { password: '' });
+  const detectLog = createDetectLog({ redis, database: 2, expire, log });
   t.after(() => detectLog.close());
   return { detectLog, warnings };
 }
@@ -104,6 +108,40 @@ describe('Detection results in Redis', { skip: REDIS_MISSING }, () => {
     detectLog.record('d', 'default-ken', 0.1);
     await until(() => detectLog.info().dropped === 6);
     assert.ok(warnings.length <= 2, warnings.join('; '));
+  });
+
+  it('are written with the password and the certificate that REDIS_PASSWORD and REDIS_CA name', async (t) => {
+    const log = { info: () => undefined, warn: () => undefined };
+    for (const settings of [(await startLockedRedis(t)).settings, await startTlsRedis(t)]) {
+      const detectLog = createDetectLog({ redis: settings, database: 3, expire: 60, log });
+      t.after(() => detectLog.close());
+      await until(() => detectLog.info().connected);
+      detectLog.record('d', 'default-ken', 0.1);
+      await until(() => detectLog.info().written === 1);
+      const redis = openRedis({ ...settings, database: 3 }, 'commands', () => undefined);
+      t.after(() => redis.disconnect());
+      await untilReady(redis, 5000);
+      assert.equal(await redis.llen('d_default-ken'), 1);
+    }
+    const cluster = redisSettings('redis+cluster://127.0.0.1:1,127.0.0.1:2');
+    assert.throws(() => createDetectLog({ redis: cluster, database: 2, expire: 60, log }), { code: 'SETUP' });
+  });
+
+  it('leave no password in the log, wrong or right', async (t) => {
+    const port = await freePort();
+    // It knows no AUTH, and quotes what came with it.
+    await startRedis(t, port, ['--rename-command', 'AUTH', '']);
+    const locked = await startLockedRedis(t);
+    for (const url of [`redis://127.0.0.1:${port}`, locked.settings.url]) {
+      const lines: string[] = [];
+      const log = pino(QUIET_ERRORS, { write: (line: string) => lines.push(line) });
+      const redis = redisSettings(url, { password: 'hush-hush' });
+      const detectLog = createDetectLog({ redis, database: 2, expire: 60, log });
+      t.after(() => detectLog.close());
+      await until(() => lines.length > 0);
+      assert.match(lines[0], /cannot be written to Redis/);
+      assert.doesNotMatch(lines.join(''), /hush/);
+    }
   });
 
   it('are dropped beyond a bound while Redis is silent, and nobody waits for them', async (t) => {

@@ -10,6 +10,7 @@ import { createExactIndex } from '../../src/gallery/index/exact-index.js';
 import type { Gallery } from '../../src/gallery/types.js';
 import type { App } from '../../src/http/app-type.js';
 import type { ReadyPack } from '../../src/models/types.js';
+import { QUIET_ERRORS } from '../../src/log.js';
 import { decodeImage } from '../../src/vision/image.js';
 import { associate, SCENE } from '../../src/vision/track.js';
 import type { AnalysedFace, AnalyzeOptions, VisionInfo, VisionPool } from '../../src/vision/types.js';
@@ -145,7 +146,7 @@ export async function testApp(
   });
   const log: Record<string, unknown>[] = [];
   const sink = { write: (line: string) => log.push(JSON.parse(line) as Record<string, unknown>) };
-  const logger = pino({ level: 'debug' }, sink);
+  const logger = pino({ ...QUIET_ERRORS, level: 'debug' }, sink);
   const app = await buildApp({ config, vision, gallery, pack: PACK, logger, ...deps });
   opened.app = app;
   await app.ready();

@@ -39,10 +39,13 @@ export function registerRequestLog(app: App): void {
   app.addHook('onResponse', (request, reply, done) => {
     const { method } = request;
     const status = reply.statusCode;
-    const line = { method, path: shortPath(request), status, ms: Math.round(reply.elapsedTime) };
+    // A subject's name is a part of CompreFace's addresses.
+    const { url, config } = request.routeOptions;
+    const path = config.compreface ? url : shortPath(request);
+    const line = { method, path, status, ms: Math.round(reply.elapsedTime) };
     if (status < 400) request.log.debug(line, 'Answered');
     else {
-      const route = request.is404 ? 'none' : (request.routeOptions.url ?? 'none');
+      const route = request.is404 ? 'none' : (url ?? 'none');
       const address = addressOf(request);
       repeats.tell(
         `${status} ${method} ${route} ${address}`,

@@ -4,9 +4,9 @@ import type { App } from '../app-type.js';
 import { OutcomeSchema } from '../maiface.js';
 import { ErrorSchema } from '../schemas.js';
 
-/** Statuses that the hooks in front of a handler answer: a key is asked for, limits are kept. */
-const OF_ALL = [429, 503];
-const OF_CLOSED = [401, 403];
+/** Statuses that the hooks in front of a handler answer: the host is one of ours, a key is asked for, limits are kept. */
+const OF_ALL = [403, 429, 503];
+const OF_CLOSED = [401];
 
 /**
  * Declares on each route the statuses that it answers before its handler runs, so that no route has to repeat them.
