@@ -7,6 +7,7 @@ import { MTCNN_LOOKS, SSD_LOOKS, withCloseUps } from './detectors/close-up.js';
 import { placeFace } from './detectors/landmarks.js';
 import { createMtcnnDetector } from './detectors/mtcnn.js';
 import { createSsdDetector } from './detectors/ssd.js';
+import { MTCNN_JUDGE, SSD_JUDGE, withTurns } from './detectors/turned.js';
 import { createEmbedder } from './embedder.js';
 import { decodeImage } from './image.js';
 import { type RefusedProvider, Runtime, type SessionOptions } from './ort.js';
@@ -19,6 +20,7 @@ import { isStopped, type Stop, throwIfStopped } from './stop.js';
 import { ALONE, type Team } from './team.js';
 import { associate, type Found, isFound, likeness, lookOf, sceneOf } from './track.js';
 import { isPlain, meanEmbedding, PLAIN } from './views.js';
+import { asRead } from './turn.js';
 import type { AnalysedFace, Analysis, Detection, Picture, StageTimes } from './types.js';
 
 const AGE_SIDE = 112;
@@ -257,11 +259,14 @@ async function createDetector(
   team: Team,
   resampler: Resampler,
 ): Promise<Detector> {
-  if (detector.kind === 'mtcnn')
-    return withCloseUps(await createMtcnnDetector(runtime, detector, {}, team), MTCNN_LOOKS, resampler);
+  if (detector.kind === 'mtcnn') {
+    const mtcnn = await createMtcnnDetector(runtime, detector, {}, team);
+    return withTurns(withCloseUps(mtcnn, MTCNN_LOOKS, resampler), MTCNN_JUDGE);
+  }
   const ssd = await createSsdDetector(runtime, detector);
   // Where the 68 points came to lie, and so how the square was cut, is what people are enrolled with in the older pack.
-  return embedder.alignment === 'faceapi' ? ssd : withCloseUps(ssd, SSD_LOOKS, resampler);
+  const found = embedder.alignment === 'faceapi' ? ssd : withCloseUps(ssd, SSD_LOOKS, resampler);
+  return withTurns(found, SSD_JUDGE);
 }
 
 /** Age and gender as face-api estimates them, from the detector's box. */
@@ -280,11 +285,12 @@ async function openAgeGender(runtime: Runtime, pack: ReadyPack) {
       faces: AnalysedFace[],
       stop?: Stop,
     ): Promise<void> {
-      for (const [i, { box }] of detections.entries()) {
+      for (const [i, detection] of detections.entries()) {
         throwIfStopped(stop);
-        const rect = clampToPicture(box, picture);
+        const upright = asRead(picture, detection);
+        const rect = clampToPicture(upright.face.box, upright.picture);
         if (!rect) continue;
-        placeFace(resampler, picture, rect, input, 0, scratch);
+        placeFace(resampler, upright.picture, rect, input, 0, scratch);
         const { age, female } = await network.run({ faces: { data: input, shape } });
         if (!Number.isFinite(age[0] + female[0])) refuseNonsense('age-gender');
         faces[i].age = age[0];

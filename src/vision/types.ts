@@ -1,3 +1,5 @@
+import type { TurnedSquare } from './turn.js';
+
 /** A decoded picture, upright (EXIF orientation applied). */
 export interface Picture {
   /** RGB, interleaved, `width * height * 3` bytes. Owned by whoever decoded it; detectors only read it. */
@@ -25,6 +27,14 @@ export interface Detection {
   landmarks: Landmarks | undefined;
   /** The 68 points `[x, y] * 68` in pixels, where the detector's landmark network gives them. */
   landmarks68?: Float32Array;
+  /** How it was read, where it is not the right way up: in a square turned with it (detectors/turned.ts). */
+  turned?: TurnedLook;
+}
+
+/** A face that stands upright in a turned square; `face` is in pixels of that square. */
+export interface TurnedLook {
+  square: TurnedSquare;
+  face: Detection;
 }
 
 /** How fit a face is for enrolment; every figure is stated so that a threshold can be set on it. */
