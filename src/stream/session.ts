@@ -114,8 +114,8 @@ export function createStreamSession(deps: SessionDeps) {
     const searchedAt = performance.now();
     const within = groups();
     const nearest = await Promise.all(
-      faces.map(async ({ embedding }) =>
-        embedding
+      faces.map(async ({ embedding, unfit }) =>
+        embedding && !unfit
           ? (await gallery.nearest(embedding, 1, { ...(within && { groups: within }) })).at(0)
           : undefined,
       ),
@@ -149,13 +149,15 @@ export function createStreamSession(deps: SessionDeps) {
   }
 
   function describe(
-    { id, face, match, nearest }: Track,
+    { id, face, match, nearest, unfit }: Track,
     within: ReadonlySet<string> | undefined,
   ): StreamFace {
-    const { box, probability, landmarks, quality } = face;
+    const { box, probability, landmarks } = face;
+    const quality = face.quality ?? unfit?.quality;
     // Deleted or renamed since the face was matched.
     const person = match && gallery.person(match.person.faceid);
     const { distance = null } = (person ? match : nearest) ?? {};
+    const reason = person ? undefined : unfit?.unfit;
     const group = person && gallery.groups().find(({ groupid }) => groupid === person.groupid);
     return {
       track: id,
@@ -173,7 +175,8 @@ export function createStreamSession(deps: SessionDeps) {
       sure: person !== undefined && distance !== null && distance < decision.sure(within),
       ...tellOdds(distance === null ? undefined : decision.odds(distance, within)),
       ...(options.landmarks && landmarks && { landmarks: Array.from(landmarks, tenths) }),
-      ...(options.quality && quality && { quality }),
+      ...((options.quality || reason) && quality && { quality }),
+      ...(reason && { reason }),
     };
   }
 

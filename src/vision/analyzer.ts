@@ -1,7 +1,7 @@
 import sharp from 'sharp';
 import type { ReadyPack } from '../models/types.js';
 import { cutFace } from './align.js';
-import { clampToPicture } from './boxes.js';
+import { boxSize, clampToPicture } from './boxes.js';
 import { type Detector, largestFirst } from './detectors/detector.js';
 import { MTCNN_LOOKS, SSD_LOOKS, withCloseUps } from './detectors/close-up.js';
 import { placeFace } from './detectors/landmarks.js';
@@ -9,6 +9,7 @@ import { createMtcnnDetector } from './detectors/mtcnn.js';
 import { createSsdDetector } from './detectors/ssd.js';
 import { MTCNN_JUDGE, SSD_JUDGE, withTurns } from './detectors/turned.js';
 import { createEmbedder } from './embedder.js';
+import { unfitBy } from './fitness.js';
 import { decodeImage } from './image.js';
 import { type RefusedProvider, Runtime, type SessionOptions } from './ort.js';
 import { measureQuality } from './quality.js';
@@ -102,8 +103,11 @@ export async function createAnalyzer(settings: AnalyzerSettings, team: Team = AL
       ...(stop && { stop }),
       ...(track?.closeUps !== undefined && { closeUps: track.closeUps }),
     };
+    const { minFaceSize } = detectOptions;
+    // What is no number is for onlySound to refuse.
+    const isLarge = ({ box }: Detection) => !(boxSize(box) < minFaceSize);
     const searched = track?.search === false ? [] : await detector.detect(picture, detectOptions);
-    const found = associate(searched, track?.faces ?? []);
+    const found = associate(searched.filter(isLarge), track?.faces ?? []);
     if (!track) return found;
     // A face that turned away is missed by a search, and still seen near where it was.
     const missed = [...track.faces.keys()].filter((index) => found.every(({ known }) => known !== index));
@@ -112,7 +116,8 @@ export async function createAnalyzer(settings: AnalyzerSettings, team: Team = AL
       missed.map((index) => track.faces[index]),
     );
     followed.forEach((detection, i) => {
-      if (detection && !isFound(detection, found)) found.push({ detection, known: missed[i] });
+      if (detection && isLarge(detection) && !isFound(detection, found))
+        found.push({ detection, known: missed[i] });
     });
     return found.sort((a, b) => largestFirst(a.detection, b.detection));
   }
@@ -149,11 +154,13 @@ export async function createAnalyzer(settings: AnalyzerSettings, team: Team = AL
   async function finish(looked: Look): Promise<Analysis> {
     const { options, stop, leftOut, picture, detections, faces, crops, times, detected } = looked;
     throwIfStopped(stop);
-    if (options.quality) {
-      crops.forEach((crop, i) => {
-        if (crop) faces[i].quality = measureQuality(detections[i], crop, size);
-      });
-    }
+    crops.forEach((crop, i) => {
+      if (!crop || !(options.quality || looked.isEmbedded[i])) return;
+      const quality = measureQuality(detections[i], crop, size);
+      faces[i].quality = quality;
+      const unfit = unfitBy(quality, detections[i]);
+      if (unfit) faces[i].unfit = unfit;
+    });
     if (options.ageGender && ageGender) await ageGender.describe(picture, detections, faces, stop);
     if (options.crops) {
       const pngs = await Promise.all(crops.map(async (crop) => (crop ? await toPng(crop, size) : undefined)));

@@ -21,7 +21,19 @@ const READ: readonly Format[] = [
 
 const AVIF = new Set(['avif', 'avis']);
 /** mif1 and msf1 say only that there are pictures inside, as iPhones and Android phones write them. */
-const HEIF = new Set(['heic', 'heix', 'heim', 'heis', 'hevc', 'hevx', 'hevm', 'hevs', 'mif1', 'mif2', 'msf1']);
+const HEIF = new Set([
+  'heic',
+  'heix',
+  'heim',
+  'heis',
+  'hevc',
+  'hevx',
+  'hevm',
+  'hevs',
+  'mif1',
+  'mif2',
+  'msf1',
+]);
 
 const TO_JPEG = 'save it as JPEG and send that';
 
@@ -35,14 +47,26 @@ const NAMED: readonly (Format & { advice: string })[] = [
   },
   { name: 'camera raw', matches: isRaw, advice: TO_JPEG },
   { name: 'video', matches: isVideo, advice: 'send a single picture as JPEG' },
-  { name: 'JPEG XL', matches: (b) => (b[0] === 0xff && b[1] === 0x0a) || startsWith(b, 'JXL ', 4), advice: TO_JPEG },
-  { name: 'JPEG 2000', matches: (b) => startsWith(b, 'jP  ', 4) || startsWith(b, '\xff\x4f\xff\x51'), advice: TO_JPEG },
+  {
+    name: 'JPEG XL',
+    matches: (b) => (b[0] === 0xff && b[1] === 0x0a) || startsWith(b, 'JXL ', 4),
+    advice: TO_JPEG,
+  },
+  {
+    name: 'JPEG 2000',
+    matches: (b) => startsWith(b, 'jP  ', 4) || startsWith(b, '\xff\x4f\xff\x51'),
+    advice: TO_JPEG,
+  },
   { name: 'BMP', matches: (b) => startsWith(b, 'BM'), advice: TO_JPEG },
   { name: 'PDF', matches: (b) => startsWith(b, '%PDF'), advice: 'export the page as JPEG and send that' },
   { name: 'Photoshop', matches: (b) => startsWith(b, '8BPS'), advice: TO_JPEG },
   { name: 'icon', matches: (b) => startsWith(b, '\0\0\x01\0'), advice: TO_JPEG },
   { name: 'SVG', matches: (b) => /<svg[\s>]/i.test(textOf(b)), advice: 'send a photograph as JPEG' },
-  { name: 'web page', matches: (b) => /<(?:!doctype )?html[\s>]/i.test(textOf(b)), advice: 'send the picture itself' },
+  {
+    name: 'web page',
+    matches: (b) => /<(?:!doctype )?html[\s>]/i.test(textOf(b)),
+    advice: 'send the picture itself',
+  },
   { name: 'ZIP', matches: (b) => startsWith(b, 'PK\x03\x04'), advice: 'unpack it and send each picture' },
 ];
 
@@ -65,9 +89,13 @@ export function requireReadable(bytes: Uint8Array): string {
     );
   }
   const { name, advice } = named;
-  throw new KaomonError('IMAGE_FORMAT_UNKNOWN', `${upperFirst(withArticle(name))} is not read here: ${advice}.`, {
-    details: { format: name },
-  });
+  throw new KaomonError(
+    'IMAGE_FORMAT_UNKNOWN',
+    `${upperFirst(withArticle(name))} is not read here: ${advice}.`,
+    {
+      details: { format: name },
+    },
+  );
 }
 
 const withArticle = (name: string) => `${/^(?:[aeio]|HE|SVG)/i.test(name) ? 'an' : 'a'} ${name} file`;

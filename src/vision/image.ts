@@ -22,7 +22,8 @@ const END = Uint8Array.of(0xff, 0xd9);
  * What libjpeg warns of and no pixel suffers from: what stands between the last scan and the end, and headers that
  * cameras are known to write wrongly.
  */
-const HARMLESS = /^VipsJpeg: (?!Corrupt JPEG data: (?!\d+ extraneous bytes before marker 0xd9$))(?!premature end)/;
+const HARMLESS =
+  /^VipsJpeg: (?!Corrupt JPEG data: (?!\d+ extraneous bytes before marker 0xd9$))(?!premature end)/;
 
 /**
  * Decodes a picture to upright 8-bit RGB. Colour profiles are not applied: the networks were trained on, and the
@@ -42,7 +43,9 @@ export async function decodeImage(bytes: Uint8Array, { maxPixels }: ImageLimits)
       { details: { width, height, maxPixels } },
     );
   }
-  const { data, info } = await (format === 'JPEG' ? readJpeg(image, bytes) : read(image)).catch(refuseDamaged);
+  const { data, info } = await (format === 'JPEG' ? readJpeg(image, bytes) : read(image)).catch(
+    refuseDamaged,
+  );
   if (info.channels === 3) return { data, width: info.width, height: info.height };
   return { data: repeatGrey(data, info.channels), width: info.width, height: info.height };
 }

@@ -29,7 +29,12 @@ export interface Detection {
   landmarks68?: Float32Array;
   /** How it was read, where it is not the right way up: in a square turned with it (detectors/turned.ts). */
   turned?: TurnedLook;
+  /** Nothing says which way up it is: its landmarks are invented. */
+  isUnread?: boolean;
 }
+
+/** Why nobody is recognised by a face (fitness.ts, docs/quality.md). */
+export type Unfit = 'turned' | 'too_small' | 'too_blurred';
 
 /** A face that stands upright in a turned square; `face` is in pixels of that square. */
 export interface TurnedLook {
@@ -58,7 +63,10 @@ export interface AnalysedFace {
   landmarks: Landmarks | undefined;
   /** Unit length; undefined unless embeddings were asked for. */
   embedding?: Float32Array;
+  /** Of every face that was embedded, and of all where it was asked for. */
   quality?: Quality;
+  /** Why nobody can be recognised by it; told of every face that was embedded. */
+  unfit?: Unfit;
   age?: number;
   gender?: { value: 'male' | 'female'; probability: number };
   /** The crop the embedder saw, as PNG; undefined unless asked for. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomFillSync } from 'node:crypto';
 import { describe, it } from 'node:test';
-import sharp from 'sharp';
+import sharp, { type Sharp } from 'sharp';
 import { KaomonError } from '../../src/errors.js';
 import { decodeImage } from '../../src/vision/image.js';
 import type { Picture } from '../../src/vision/types.js';
@@ -9,7 +9,7 @@ import type { Picture } from '../../src/vision/types.js';
 const SIDE = 400;
 
 /** Something with detail in it, so that a JPEG of it has bytes enough to be damaged. */
-function made(): sharp.Sharp {
+function made(): Sharp {
   const data = Buffer.alloc(SIDE * SIDE * 3);
   for (let i = 0; i < data.length; i++) data[i] = 128 + 90 * Math.sin(i / 7) * Math.cos(i / (SIDE * 11));
   return sharp(data, { raw: { width: SIDE, height: SIDE, channels: 3 } });
@@ -66,9 +66,11 @@ for (const progressive of [false, true]) {
 
 describe('a format that is not read', () => {
   const cases: [string, Uint8Array, RegExp][] = [
-    ...['heic', 'heix', 'hevc', 'mif1', 'msf1'].map(
-      (brand): [string, Uint8Array, RegExp] => [`HEIC (${brand})`, box(brand), /HEIC.*JPEG.*Most Compatible/],
-    ),
+    ...['heic', 'heix', 'hevc', 'mif1', 'msf1'].map((brand): [string, Uint8Array, RegExp] => [
+      `HEIC (${brand})`,
+      box(brand),
+      /HEIC.*JPEG.*Most Compatible/,
+    ]),
     ['HEIC (mif1, heic)', box('mif1', 'mif1', 'heic'), /HEIC/],
     ['a video', box('isom', 'mp42'), /video/],
     ['a raw picture of Canon', box('crx ', 'isom'), /camera raw/],

@@ -23,18 +23,20 @@ export interface Judge {
   better: number;
   /** And at least so much. */
   least: number;
+  /** A face that scores less, and better in no other way, was not read: it may be turned anyhow. */
+  readable: number;
 }
 
 /** MTCNN's own probability. Of 300 upright faces of Labeled Faces in the Wild two are below, of 68 turned ones one above. */
 export const MTCNN_JUDGE: Judge = {
   score: ({ probability }) => probability,
-  ...{ sure: 0.98, better: 0.02, least: 0.9 },
+  ...{ sure: 0.98, better: 0.02, least: 0.9, readable: 0 },
 };
 
 /** The shape of the 68 points: SSD itself is no surer of an upright face than of one on its head. */
 export const SSD_JUDGE: Judge = {
   score: (face, picture) => uprightness(face, picture) ?? 1,
-  ...{ sure: 0.5, better: 0.2, least: 0.4 },
+  ...{ sure: 0.5, better: 0.2, least: 0.4, readable: 0 },
 };
 
 /** The eyes' line of a tilted head is read too flat, the more so the more it is tilted: it is read again, turned back. */
@@ -80,17 +82,22 @@ export function withTurns(detector: Detector, judge: Judge): Detector {
     const tilt = rollOf(face.landmarks);
     const isTilted = Math.abs(tilt) > TILTED;
     const own = judge.score(face, picture);
+    // What is no number is for others to refuse.
+    if (!Number.isFinite(own + tilt + boxSize(face.box))) return face;
     if (own >= judge.sure && !isTilted) return face;
     let best = isTilted ? await readUpright(picture, face, tilt) : undefined;
     if (best && best.score < own) best = undefined;
     if ((best?.score ?? own) >= judge.sure) return best ? take(face, best) : face;
+    let other = -Infinity;
     for (const degrees of QUARTERS) {
       const read = await readUpright(picture, face, degrees);
       const than = best?.score ?? own;
+      if (read) other = Math.max(other, read.score);
       if (read && read.score >= judge.least && read.score > than + (best?.isQuarter ? 0 : judge.better))
         best = { ...read, isQuarter: true };
     }
-    return best ? take(face, best) : face;
+    if (best) return take(face, best);
+    return own < judge.readable || other > own ? { ...face, isUnread: true } : face;
   }
 
   /** A face that was turned a moment ago. */
