@@ -218,7 +218,8 @@ function createPictureEnroller(deps: BatchDeps) {
 
 /** The picture turned clockwise, after its EXIF orientation was applied, without loss. */
 async function turn(bytes: Uint8Array, degrees: number, maxPixels: number): Promise<Uint8Array> {
-  const image = sharp(bytes, { failOn: 'error', limitInputPixels: maxPixels, ignoreIcc: true });
+  // It was read before: what is wrong with its end is not worth a refusal here.
+  const image = sharp(bytes, { failOn: 'none', limitInputPixels: maxPixels, ignoreIcc: true });
   const png = await image.autoOrient().rotate(degrees).png({ compressionLevel: 1 }).toBuffer();
   return new Uint8Array(png);
 }

@@ -2,6 +2,7 @@ import { KaomonError, throwIfGone } from '../errors.js';
 import { findByPicture, hashPicture } from '../gallery/face-name.js';
 import { checkGroupId, checkUserId, faceIdOf } from '../gallery/ids.js';
 import type { Enrolled, Enrolment, Face, Gallery } from '../gallery/types.js';
+import { FLOORS } from '../vision/fitness.js';
 import type { AnalysedFace, Analysis, AnalyzeOptions, StageTimes, VisionPool } from '../vision/types.js';
 import type { Decision } from './decision.js';
 
@@ -242,11 +243,43 @@ export function chooseFace(
 }
 
 /**
+ * Nobody would be recognised by it, so nobody is enrolled with it or compared by it, whatever the settings say.
+ * @throws KaomonError FACE_TOO_SMALL, FACE_BLURRED, FACE_TURNED
+ */
+export function refuseUnfit({ quality, unfit }: Pick<AnalysedFace, 'quality' | 'unfit'>): void {
+  if (!unfit) return;
+  const size = Math.round(quality?.size ?? 0);
+  const sharpness = Math.round((quality?.sharpness ?? 0) * 10) / 10;
+  const { code, message, details } = {
+    too_small: {
+      code: 'FACE_TOO_SMALL' as const,
+      message: `The face is ${size} pixels wide; of fewer than ${FLOORS.size} nobody can be told apart: come closer.`,
+      details: { size, minimum: FLOORS.size },
+    },
+    too_blurred: {
+      code: 'FACE_BLURRED' as const,
+      message: `The face is too blurred to be told apart (sharpness ${sharpness}, at least ${FLOORS.sharpness} is needed): hold still, mind the light and the focus.`,
+      details: { sharpness, minimum: FLOORS.sharpness },
+    },
+    turned: {
+      code: 'FACE_TURNED' as const,
+      message: 'The face lies on its side or stands on its head: turn the picture upright.',
+      details: { axis: 'roll' },
+    },
+  }[unfit];
+  throw new KaomonError(code, message, { details });
+}
+
+/**
  * Whether a face is fit to be compared with for years: sharp, and looking at the camera.
  * @throws KaomonError FACE_BLURRED, FACE_TURNED, with the measured figure and the limit
  */
-export function checkQuality({ quality }: Pick<AnalysedFace, 'quality'>, limits: EnrolLimits): void {
+export function checkQuality(
+  { quality, unfit }: Pick<AnalysedFace, 'quality' | 'unfit'>,
+  limits: EnrolLimits,
+): void {
   if (!quality) return;
+  if (unfit) refuseUnfit({ quality, unfit });
   const sharpness = Math.round(quality.sharpness * 10) / 10;
   if (quality.sharpness < limits.minSharpness) {
     throw new KaomonError(

@@ -18,7 +18,7 @@ export interface RatedMatch extends Match {
 /** A face and who it is. */
 export interface RecognisedFace {
   face: AnalysedFace;
-  /** The nearest enrolled person, however far; undefined when nobody is enrolled. */
+  /** The nearest enrolled person, however far; undefined when nobody is enrolled, and of a face that is unfit. */
   nearest: RatedMatch | undefined;
   /** `nearest` when it is near enough to be named. */
   match: RatedMatch | undefined;
@@ -63,9 +63,10 @@ export function createRecogniser({ vision, gallery, decision, onRecognised }: Re
     face: AnalysedFace,
     { k = 1, threshold, groups }: SearchOptions,
   ): Promise<RecognisedFace> {
-    const found = face.embedding
-      ? await gallery.nearest(face.embedding, k, { ...(groups && { groups }) })
-      : [];
+    const found =
+      face.embedding && !face.unfit
+        ? await gallery.nearest(face.embedding, k, { ...(groups && { groups }) })
+        : [];
     const rated = found.map((match) => ({ ...match, odds: decision.odds(match.distance, groups) }));
     const below = threshold ?? decision.threshold(groups);
     const matches = rated.filter(({ distance }) => distance < below);

@@ -3,7 +3,7 @@ import type { Gallery, Match } from '../gallery/types.js';
 import type { AnalysedFace, Analysis, AnalyzeOptions, StageTimes, VisionPool } from '../vision/types.js';
 import { squaredDistance } from './distance.js';
 import type { Decision } from './decision.js';
-import { chooseFace } from './enrol.js';
+import { chooseFace, refuseUnfit } from './enrol.js';
 import { toDigits } from './odds.js';
 
 /** One of the two that are compared. */
@@ -70,6 +70,7 @@ export function createVerifier({ vision, gallery, decision, pack }: VerifierDeps
     }
     const { width, height, faces, times }: Analysis = await vision.analyze(side.bytes, asked);
     const face = chooseFace(faces, 0);
+    refuseUnfit(face);
     if (!face.embedding) throw new Error('The vision thread answered a face without its embedding.');
     return { width, height, face, embedding: face.embedding, times };
   }
@@ -84,7 +85,7 @@ export function createVerifier({ vision, gallery, decision, pack }: VerifierDeps
 
   return {
     /**
-     * @throws KaomonError NO_FACE, SEVERAL_FACES, PERSON_UNKNOWN, OTHER_PACK, FIELD_INVALID and what
+     * @throws KaomonError NO_FACE, SEVERAL_FACES, FACE_TOO_SMALL, FACE_BLURRED, FACE_TURNED, PERSON_UNKNOWN, OTHER_PACK, FIELD_INVALID and what
      *   VisionPool.analyze throws
      */
     async verify(

@@ -3,7 +3,7 @@ import { Compile } from 'typebox/compile';
 import { KaomonError } from '../errors.js';
 import type { Meaning } from '../recognition/decision.js';
 import type { Times } from '../recognition/recognise.js';
-import type { Quality } from '../vision/types.js';
+import type { Quality, Unfit } from '../vision/types.js';
 
 /** The messages of the stream, see docs/stream.md. A change that old pages cannot read raises the number. */
 export const PROTOCOL = 1;
@@ -98,6 +98,8 @@ export interface StreamFace {
   /** `[x0, y0, ... x4, y4]`. */
   landmarks?: number[];
   quality?: Quality;
+  /** Why the face is nobody's: nobody can be told apart by it. `quality` goes with it. */
+  reason?: Unfit;
 }
 
 /** What the server sends; one of `frame`, `skipped` and `error` with its number for each frame. */

@@ -143,8 +143,8 @@ export function createStreamSession(deps: SessionDeps) {
     tellMissing();
     const within = groups();
     const nearest = await Promise.all(
-      faces.map(async ({ embedding }) =>
-        embedding
+      faces.map(async ({ embedding, unfit }) =>
+        embedding && !unfit
           ? (await gallery.nearest(embedding, 1, { ...(within && { groups: within }) })).at(0)
           : undefined,
       ),
@@ -185,12 +185,14 @@ export function createStreamSession(deps: SessionDeps) {
   }
 
   function describe(
-    { id, face, match, nearest }: Track,
+    { id, face, match, nearest, unfit }: Track,
     within: ReadonlySet<string> | undefined,
   ): StreamFace {
-    const { box, probability, landmarks, quality } = face;
+    const { box, probability, landmarks } = face;
+    const quality = face.quality ?? unfit?.quality;
     const person = match?.person;
     const { distance = null } = match ?? nearest ?? {};
+    const reason = person ? undefined : unfit?.unfit;
     const group = person && gallery.groups().find(({ groupid }) => groupid === person.groupid);
     return {
       track: id,
@@ -208,7 +210,8 @@ export function createStreamSession(deps: SessionDeps) {
       sure: person !== undefined && distance !== null && distance < decision.sure(within),
       ...tellOdds(distance === null ? undefined : decision.odds(distance, within)),
       ...(options.landmarks && landmarks && { landmarks: Array.from(landmarks, tenths) }),
-      ...(options.quality && quality && { quality }),
+      ...((options.quality || reason) && quality && { quality }),
+      ...(reason && { reason }),
     };
   }
 

@@ -37,6 +37,8 @@ export interface Track {
   /** The nearest person at the last embedding, near enough or not. */
   nearest: Match | undefined;
   matchedAt: number;
+  /** Why the last embedding told of nobody, and how the face was then. */
+  unfit: Pick<AnalysedFace, 'unfit' | 'quality'> | undefined;
   /** The last embedding spoke against `match`: the next frame decides. */
   isDoubted: boolean;
   lostAt: number;
@@ -173,7 +175,9 @@ export class Tracks {
       track.frames += 1;
       // People came since: what was near enough for a name is so no longer.
       if (track.match && track.match.distance >= identical) track.match = undefined;
-      if (face.embedding) this.#identify(track, face.embedding, matches[i], moment);
+      track.unfit = this.#unfitOf(track, face);
+      if (face.embedding && face.unfit) this.#pass(track, moment);
+      else if (face.embedding) this.#identify(track, face.embedding, matches[i], moment);
       return track;
     });
     for (const track of plan.tracks) {
@@ -192,17 +196,33 @@ export class Tracks {
     return {
       ...{ id: this.#next++, face, look: undefined, embedding: undefined, embeddedAt: -Infinity, frames: 0 },
       ...{ match: undefined, nearest: undefined, matchedAt: -Infinity, isDoubted: false, lostAt: -Infinity },
+      unfit: undefined,
     };
   }
 
-  #comeBack({ embedding }: AnalysedFace): Track | undefined {
-    const track = embedding && this.#lost.find((lost) => !this.#isFar(lost, embedding));
+  #comeBack({ embedding, unfit }: AnalysedFace): Track | undefined {
+    const track = unfit ? undefined : embedding && this.#lost.find((lost) => !this.#isFar(lost, embedding));
     if (track) this.#lost = this.#lost.filter((lost) => lost !== track);
     return track;
   }
 
   #isFar({ embedding: before }: Track, embedding: Float32Array): boolean {
     return before !== undefined && squaredDistance(before, embedding) >= this.pair;
+  }
+
+  /** A face that was not embedded is what it was. */
+  #unfitOf(track: Track, { embedding, unfit, quality }: AnalysedFace): Track['unfit'] {
+    if (!embedding) return track.unfit;
+    return unfit && { unfit, ...(quality && { quality }) };
+  }
+
+  /** A face by which nobody is told apart says nothing for or against its name, which is kept for a while. */
+  #pass(track: Track, { now }: Moment): void {
+    track.frames = 0;
+    track.embeddedAt = now;
+    track.look = track.face.look;
+    track.nearest = undefined;
+    if (now - track.matchedAt >= HOLD) track.match = undefined;
   }
 
   /** Weighs a new embedding against who the face was taken for. */

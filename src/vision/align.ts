@@ -2,6 +2,7 @@ import type { Alignment, ReadyEmbedder, View } from '../models/types.js';
 import { clampToPicture } from './boxes.js';
 import { type Resampler, toPlanes } from './resample.js';
 import { arcfaceToPicture, chipToPicture } from './templates.js';
+import { asRead } from './turn.js';
 import type { Detection, Landmarks, Picture } from './types.js';
 import { mirror, type Similarity, throughView, warpPicture } from './warp.js';
 
@@ -50,7 +51,7 @@ export function cutFace(
   const toPicture = alignmentOf(alignment, detection, size, padding);
   const isInside = toPicture
     ? warpPicture(picture, throughView(toPicture, size, view), size, out)
-    : cutUpright(alignment, picture, detection, size, resampler, out);
+    : cutUpright(alignment, asRead(picture, detection), size, resampler, out);
   if (view.mirrored) mirror(out, size);
   return isInside;
 }
@@ -69,8 +70,7 @@ function alignmentOf(
 
 function cutUpright(
   alignment: Alignment,
-  picture: Picture,
-  detection: Detection,
+  { picture, face: detection }: { picture: Picture; face: Detection },
   size: number,
   resampler: Resampler,
   out: Uint8Array,

@@ -1,13 +1,15 @@
 import sharp from 'sharp';
 import type { ReadyPack } from '../models/types.js';
 import { cutFace } from './align.js';
-import { clampToPicture } from './boxes.js';
+import { boxSize, clampToPicture } from './boxes.js';
 import { type Detector, largestFirst } from './detectors/detector.js';
 import { MTCNN_LOOKS, SSD_LOOKS, withCloseUps } from './detectors/close-up.js';
 import { placeFace } from './detectors/landmarks.js';
 import { createMtcnnDetector } from './detectors/mtcnn.js';
 import { createSsdDetector } from './detectors/ssd.js';
+import { MTCNN_JUDGE, SSD_JUDGE, withTurns } from './detectors/turned.js';
 import { createEmbedder } from './embedder.js';
+import { unfitBy } from './fitness.js';
 import { decodeImage } from './image.js';
 import { type RefusedProvider, Runtime, type SessionOptions } from './ort.js';
 import { measureQuality } from './quality.js';
@@ -19,6 +21,7 @@ import { isStopped, type Stop, throwIfStopped } from './stop.js';
 import { ALONE, type Team } from './team.js';
 import { associate, type Found, isFound, likeness, lookOf, sceneOf } from './track.js';
 import { isPlain, meanEmbedding, PLAIN } from './views.js';
+import { asRead } from './turn.js';
 import type { AnalysedFace, Analysis, Detection, Picture, StageTimes } from './types.js';
 
 const AGE_SIDE = 112;
@@ -100,8 +103,11 @@ export async function createAnalyzer(settings: AnalyzerSettings, team: Team = AL
       ...(stop && { stop }),
       ...(track?.closeUps !== undefined && { closeUps: track.closeUps }),
     };
+    const { minFaceSize } = detectOptions;
+    // What is no number is for onlySound to refuse.
+    const isLarge = ({ box }: Detection) => !(boxSize(box) < minFaceSize);
     const searched = track?.search === false ? [] : await detector.detect(picture, detectOptions);
-    const found = associate(searched, track?.faces ?? []);
+    const found = associate(searched.filter(isLarge), track?.faces ?? []);
     if (!track) return found;
     // A face that turned away is missed by a search, and still seen near where it was.
     const missed = [...track.faces.keys()].filter((index) => found.every(({ known }) => known !== index));
@@ -110,7 +116,8 @@ export async function createAnalyzer(settings: AnalyzerSettings, team: Team = AL
       missed.map((index) => track.faces[index]),
     );
     followed.forEach((detection, i) => {
-      if (detection && !isFound(detection, found)) found.push({ detection, known: missed[i] });
+      if (detection && isLarge(detection) && !isFound(detection, found))
+        found.push({ detection, known: missed[i] });
     });
     return found.sort((a, b) => largestFirst(a.detection, b.detection));
   }
@@ -147,11 +154,13 @@ export async function createAnalyzer(settings: AnalyzerSettings, team: Team = AL
   async function finish(looked: Look): Promise<Analysis> {
     const { options, stop, leftOut, picture, detections, faces, crops, times, detected } = looked;
     throwIfStopped(stop);
-    if (options.quality) {
-      crops.forEach((crop, i) => {
-        if (crop) faces[i].quality = measureQuality(detections[i], crop, size);
-      });
-    }
+    crops.forEach((crop, i) => {
+      if (!crop || !(options.quality || looked.isEmbedded[i])) return;
+      const quality = measureQuality(detections[i], crop, size);
+      faces[i].quality = quality;
+      const unfit = unfitBy(quality, detections[i]);
+      if (unfit) faces[i].unfit = unfit;
+    });
     if (options.ageGender && ageGender) await ageGender.describe(picture, detections, faces, stop);
     if (options.crops) {
       const pngs = await Promise.all(crops.map(async (crop) => (crop ? await toPng(crop, size) : undefined)));
@@ -257,11 +266,14 @@ async function createDetector(
   team: Team,
   resampler: Resampler,
 ): Promise<Detector> {
-  if (detector.kind === 'mtcnn')
-    return withCloseUps(await createMtcnnDetector(runtime, detector, {}, team), MTCNN_LOOKS, resampler);
+  if (detector.kind === 'mtcnn') {
+    const mtcnn = await createMtcnnDetector(runtime, detector, {}, team);
+    return withTurns(withCloseUps(mtcnn, MTCNN_LOOKS, resampler), MTCNN_JUDGE);
+  }
   const ssd = await createSsdDetector(runtime, detector);
   // Where the 68 points came to lie, and so how the square was cut, is what people are enrolled with in the older pack.
-  return embedder.alignment === 'faceapi' ? ssd : withCloseUps(ssd, SSD_LOOKS, resampler);
+  const found = embedder.alignment === 'faceapi' ? ssd : withCloseUps(ssd, SSD_LOOKS, resampler);
+  return withTurns(found, SSD_JUDGE);
 }
 
 /** Age and gender as face-api estimates them, from the detector's box. */
@@ -280,11 +292,12 @@ async function openAgeGender(runtime: Runtime, pack: ReadyPack) {
       faces: AnalysedFace[],
       stop?: Stop,
     ): Promise<void> {
-      for (const [i, { box }] of detections.entries()) {
+      for (const [i, detection] of detections.entries()) {
         throwIfStopped(stop);
-        const rect = clampToPicture(box, picture);
+        const upright = asRead(picture, detection);
+        const rect = clampToPicture(upright.face.box, upright.picture);
         if (!rect) continue;
-        placeFace(resampler, picture, rect, input, 0, scratch);
+        placeFace(resampler, upright.picture, rect, input, 0, scratch);
         const { age, female } = await network.run({ faces: { data: input, shape } });
         if (!Number.isFinite(age[0] + female[0])) refuseNonsense('age-gender');
         faces[i].age = age[0];

@@ -1,5 +1,6 @@
-import sharp from 'sharp';
+import sharp, { type FailOnOptions, type Sharp } from 'sharp';
 import { KaomonError } from '../errors.js';
+import { requireReadable } from './formats.js';
 import type { Picture } from './types.js';
 
 // Each vision thread decodes one picture at a time: more libvips threads would only fight the networks for the
@@ -15,22 +16,14 @@ export interface ImageLimits {
   maxPixels: number;
 }
 
-/** The formats that are read, by how their files begin; the name and the media type a client gives are not trusted. */
-const SIGNATURES: { format: string; matches: (b: Uint8Array) => boolean }[] = [
-  { format: 'JPEG', matches: (b) => b[0] === 0xff && b[1] === 0xd8 && b[2] === 0xff },
-  { format: 'PNG', matches: (b) => ascii(b, 1, 4) === 'PNG' && b[0] === 0x89 },
-  { format: 'WebP', matches: (b) => ascii(b, 0, 4) === 'RIFF' && ascii(b, 8, 12) === 'WEBP' },
-  { format: 'GIF', matches: (b) => ascii(b, 0, 4) === 'GIF8' },
-  {
-    format: 'AVIF',
-    matches: (b) => ascii(b, 4, 8) === 'ftyp' && ['avif', 'avis', 'mif1'].includes(ascii(b, 8, 12)),
-  },
-  { format: 'TIFF', matches: (b) => ['II*\0', 'MM\0*'].includes(ascii(b, 0, 4)) },
-];
-
-function ascii(bytes: Uint8Array, from: number, to: number): string {
-  return String.fromCharCode(...bytes.subarray(from, to));
-}
+/** The end of a JPEG. */
+const END = Uint8Array.of(0xff, 0xd9);
+/**
+ * What libjpeg warns of and no pixel suffers from: what stands between the last scan and the end, and headers that
+ * cameras are known to write wrongly.
+ */
+const HARMLESS =
+  /^VipsJpeg: (?!Corrupt JPEG data: (?!\d+ extraneous bytes before marker 0xd9$))(?!premature end)/;
 
 /**
  * Decodes a picture to upright 8-bit RGB. Colour profiles are not applied: the networks were trained on, and the
@@ -40,15 +33,8 @@ function ascii(bytes: Uint8Array, from: number, to: number): string {
  * @throws KaomonError IMAGE_FORMAT_UNKNOWN, IMAGE_TOO_LARGE, IMAGE_UNREADABLE
  */
 export async function decodeImage(bytes: Uint8Array, { maxPixels }: ImageLimits): Promise<Picture> {
-  if (!SIGNATURES.some(({ matches }) => matches(bytes))) {
-    const known = SIGNATURES.map(({ format }) => format).join(', ');
-    throw new KaomonError(
-      'IMAGE_FORMAT_UNKNOWN',
-      `This is no picture in a format that is read here: send ${known}.`,
-    );
-  }
-  // Pixels are counted from the header below, with a message that names the limit.
-  const image = sharp(bytes, { failOn: 'error', limitInputPixels: false, ignoreIcc: true });
+  const format = requireReadable(bytes);
+  const image = open(bytes, format === 'JPEG' ? 'warning' : 'error');
   const { width, height } = await image.metadata().catch(refuseDamaged);
   if (width * height > maxPixels) {
     throw new KaomonError(
@@ -57,16 +43,54 @@ export async function decodeImage(bytes: Uint8Array, { maxPixels }: ImageLimits)
       { details: { width, height, maxPixels } },
     );
   }
-  const { data, info } = await image
+  const { data, info } = await (format === 'JPEG' ? readJpeg(image, bytes) : read(image)).catch(
+    refuseDamaged,
+  );
+  if (info.channels === 3) return { data, width: info.width, height: info.height };
+  return { data: repeatGrey(data, info.channels), width: info.width, height: info.height };
+}
+
+// Pixels are counted from the header, with a message that names the limit.
+function open(bytes: Uint8Array, failOn: FailOnOptions): Sharp {
+  return sharp(bytes, { failOn, limitInputPixels: false, ignoreIcc: true });
+}
+
+function read(image: Sharp) {
+  return image
     .autoOrient()
     .flatten({ background: BACKGROUND })
     .toColourspace('srgb')
     .raw({ depth: 'uchar' })
-    .toBuffer({ resolveWithObject: true })
-    .catch(refuseDamaged);
-  if (info.channels === 3) return { data, width: info.width, height: info.height };
-  return { data: repeatGrey(data, info.channels), width: info.width, height: info.height };
+    .toBuffer({ resolveWithObject: true });
 }
+
+/**
+ * A JPEG whose data libjpeg calls corrupt is refused, where it would fill in grey or noise: a face in it would be
+ * anybody's. One that only lacks its end marker, as some cameras write it, is whole, and read as browsers read it.
+ */
+async function readJpeg(strict: Sharp, bytes: Uint8Array) {
+  try {
+    return await read(strict);
+  } catch (error) {
+    if (isHarmless(error)) return await read(open(bytes, 'error'));
+    if (!messageOf(error).includes('premature end of JPEG image')) throw error;
+  }
+  const ended = new Uint8Array(bytes.length + END.length);
+  ended.set(bytes);
+  ended.set(END, bytes.length);
+  try {
+    return await read(open(ended, 'warning'));
+  } catch (error) {
+    if (isHarmless(error)) return await read(open(ended, 'error'));
+    throw error;
+  }
+}
+
+const messageOf = (error: unknown) => (error instanceof Error ? error.message : '');
+const isHarmless = (error: unknown) =>
+  messageOf(error)
+    .split('\n')
+    .every((line) => HARMLESS.test(line.trim()));
 
 function refuseDamaged(cause: unknown): never {
   throw new KaomonError('IMAGE_UNREADABLE', 'The picture is damaged or cut off: send it again.', { cause });

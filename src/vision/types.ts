@@ -1,3 +1,5 @@
+import type { TurnedSquare } from './turn.js';
+
 /** A decoded picture, upright (EXIF orientation applied). */
 export interface Picture {
   /** RGB, interleaved, `width * height * 3` bytes. Owned by whoever decoded it; detectors only read it. */
@@ -25,6 +27,19 @@ export interface Detection {
   landmarks: Landmarks | undefined;
   /** The 68 points `[x, y] * 68` in pixels, where the detector's landmark network gives them. */
   landmarks68?: Float32Array;
+  /** How it was read, where it is not the right way up: in a square turned with it (detectors/turned.ts). */
+  turned?: TurnedLook;
+  /** Nothing says which way up it is: its landmarks are invented. */
+  isUnread?: boolean;
+}
+
+/** Why nobody is recognised by a face (fitness.ts, docs/quality.md). */
+export type Unfit = 'turned' | 'too_small' | 'too_blurred';
+
+/** A face that stands upright in a turned square; `face` is in pixels of that square. */
+export interface TurnedLook {
+  square: TurnedSquare;
+  face: Detection;
 }
 
 /** How fit a face is for enrolment; every figure is stated so that a threshold can be set on it. */
@@ -48,7 +63,10 @@ export interface AnalysedFace {
   landmarks: Landmarks | undefined;
   /** Unit length; undefined unless embeddings were asked for. */
   embedding?: Float32Array;
+  /** Of every face that was embedded, and of all where it was asked for. */
   quality?: Quality;
+  /** Why nobody can be recognised by it; told of every face that was embedded. */
+  unfit?: Unfit;
   age?: number;
   gender?: { value: 'male' | 'female'; probability: number };
   /** The crop the embedder saw, as PNG; undefined unless asked for. */

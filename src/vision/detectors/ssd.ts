@@ -94,7 +94,9 @@ export async function createSsdDetector(
       await landmarks.add(picture, moved);
       return moved.map((detection, i) => {
         if (detection.landmarks68) detection.landmarks = fiveOf68(detection.landmarks68);
-        const { look } = faces[i];
+        const { look, landmarks: before } = faces[i];
+        // Nothing is known of where it was: these are the points of the box.
+        if (!before) return detection;
         const now = moveBox(detection, faces[i]);
         return now && look && likeness(look, lookOf(picture, now)) < GONE ? undefined : now;
       });

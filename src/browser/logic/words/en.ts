@@ -256,7 +256,8 @@ export const EN = {
     USERID_INVALID: 'The ID may hold letters, digits, _ and . only.',
     GROUPID_INVALID: 'The group’s ID may hold letters, digits, _ and . only.',
     IMAGE_UNREADABLE: 'The picture is damaged.',
-    IMAGE_FORMAT_UNKNOWN: 'This is not a picture that the server reads (JPEG, PNG, WebP, AVIF, GIF, TIFF).',
+    IMAGE_FORMAT_UNKNOWN:
+      'This is not a picture that the server reads (JPEG, PNG, WebP, AVIF, GIF, TIFF). Convert HEIC to JPEG, or set the iPhone’s Camera, Formats to “Most Compatible”.',
     IMAGE_TOO_LARGE: 'The picture has too many pixels.',
     UPLOAD_TOO_LARGE: 'The file is too large.',
     FORBIDDEN: 'This key may not do that.',

@@ -244,7 +244,8 @@ export const JA: Words = {
     USERID_INVALID: 'ID に使えるのは半角英数字と「_」「.」だけです。',
     GROUPID_INVALID: 'グループの ID に使えるのは半角英数字と「_」「.」だけです。',
     IMAGE_UNREADABLE: '画像が壊れています。',
-    IMAGE_FORMAT_UNKNOWN: '読み込めない形式です(JPEG、PNG、WebP、AVIF、GIF、TIFF に対応)。',
+    IMAGE_FORMAT_UNKNOWN:
+      '読み込めない形式です(JPEG、PNG、WebP、AVIF、GIF、TIFF に対応)。HEIC は JPEG に変換するか、iPhone の「設定」→「カメラ」→「フォーマット」で「互換性優先」を選んでください。',
     IMAGE_TOO_LARGE: '画像の画素数が大きすぎます。',
     UPLOAD_TOO_LARGE: 'ファイルが大きすぎます。',
     FORBIDDEN: 'このキーでは許可されていません。',

@@ -3,6 +3,7 @@ import { Type, type Static } from 'typebox';
 import type { ReadyPack } from '../../../models/types.js';
 import type { AnalysedFace, Analysis, AnalyzeOptions, StageTimes } from '../../../vision/types.js';
 import { KaomonError } from '../../../errors.js';
+import { QualitySchema, toQuality, UnfitSchema } from '../v1/face-schemas.js';
 import { onBehalfOf } from '../../on-behalf.js';
 
 const pixels = Type.Integer({ description: 'Pixels of the posted picture, upright.' });
@@ -16,6 +17,8 @@ export const FaceSchema = Type.Object({
   pose: Type.Optional(Type.Object({ pitch: Type.Number(), roll: Type.Number(), yaw: Type.Number() })),
   landmarks: Type.Optional(Type.Array(Type.Array(Type.Integer()))),
   embedding: Type.Optional(Type.Array(Type.Number())),
+  reason: Type.Optional(UnfitSchema),
+  quality: Type.Optional(QualitySchema),
   execution_time: Type.Optional(Type.Record(Type.String(), Type.Number({ description: 'Milliseconds.' }))),
 });
 export type FaceAnswer = Static<typeof FaceSchema>;
@@ -58,7 +61,7 @@ export function requireFaces({ faces }: Analysis, which = 'the given image'): An
 /** A face as this surface tells it. */
 export function describeFace(face: AnalysedFace, query: LookQuery, times: StageTimes): FaceAnswer {
   const plugins = pluginsOf(query);
-  const { box, probability, landmarks, embedding, quality, age, gender } = face;
+  const { box, probability, landmarks, embedding, quality, unfit, age, gender } = face;
   const { pitch, roll, yaw } = quality ?? {};
   return {
     box: {
@@ -77,6 +80,7 @@ export function describeFace(face: AnalysedFace, query: LookQuery, times: StageT
       yaw !== undefined && { pose: { pitch, roll, yaw } }),
     ...(plugins.has('landmarks') && landmarks && { landmarks: pairs(landmarks) }),
     ...(plugins.has('calculator') && embedding && { embedding: [...embedding] }),
+    ...(unfit && { reason: unfit, ...(quality && { quality: toQuality(quality) }) }),
     ...(query.status && {
       execution_time: { detector: tenths(times.detect), calculator: tenths(times.embed) },
     }),

@@ -79,9 +79,10 @@ export function recogniseRoutes(app: App, context: CompreFaceContext): void {
         faces,
         async (face) => ({
           ...describeFace(face, query, analysis.times),
-          subjects: face.embedding
-            ? await nearestSubjects(groupid, face.embedding, query.prediction_count ?? 1)
-            : [],
+          subjects:
+            face.embedding && !face.unfit
+              ? await nearestSubjects(groupid, face.embedding, query.prediction_count ?? 1)
+              : [],
         }),
         request.gone,
       );

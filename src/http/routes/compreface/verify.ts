@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
 import { squaredDistance } from '../../../recognition/distance.js';
+import type { AnalysedFace } from '../../../vision/types.js';
 import type { App } from '../../app-type.js';
 import { BytesSchema } from '../../schemas.js';
 import { tellOf } from '../../server-timing.js';
@@ -29,6 +30,8 @@ export function verifyRoutes(app: App, context: CompreFaceContext): void {
 
   const compare = (vector: Float32Array | undefined, other: Float32Array | undefined) =>
     vector && other ? similarity(squaredDistance(vector, other)) : 0;
+  /** Nobody is told apart by a face that is unfit. */
+  const embeddingOf = ({ embedding, unfit }: AnalysedFace) => (unfit ? undefined : embedding);
 
   async function exampleOf(groupid: string, imageId: string) {
     const { face, person, subject } = collections.requireExample(groupid, imageId);
@@ -64,7 +67,7 @@ export function verifyRoutes(app: App, context: CompreFaceContext): void {
       const result = requireFaces(analysis).map((face) => ({
         ...describeFace(face, query, analysis.times),
         subject,
-        similarity: compare(vector, face.embedding),
+        similarity: compare(vector, embeddingOf(face)),
       }));
       return { result, ...versionsOf(pack, query) };
     },
@@ -127,7 +130,7 @@ export function verifyRoutes(app: App, context: CompreFaceContext): void {
       tellOf(reply, target);
       const matches = requireFaces(target, 'the target image').map((other) => ({
         ...describeFace(other, query, target.times),
-        similarity: compare(face.embedding, other.embedding),
+        similarity: compare(embeddingOf(face), embeddingOf(other)),
       }));
       matches.sort((a, b) => b.similarity - a.similarity);
       const result = {

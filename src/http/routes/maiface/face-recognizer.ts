@@ -8,6 +8,7 @@ import { formLimit, readForm } from '../../form.js';
 import { OutcomeSchema } from '../../maiface.js';
 import { onBehalfOf } from '../../on-behalf.js';
 import { BytesSchema, errorsOf, Nullable, oddsFields } from '../../schemas.js';
+import { QualitySchema, toQuality, UnfitSchema } from '../v1/face-schemas.js';
 import { tellOf } from '../../server-timing.js';
 
 const pixels = Type.Integer({ minimum: 0, description: 'Pixels of the posted picture, upright.' });
@@ -32,6 +33,8 @@ const FoundFaceSchema = Type.Object({
     }),
   ),
   ...oddsFields,
+  reason: Type.Optional(UnfitSchema),
+  quality: Type.Optional(QualitySchema),
 });
 const EXAMPLE = {
   ...{ result: 'detect', faceid: 'staff-ada', userid: 'ada', username: 'Ada' },
@@ -114,6 +117,7 @@ function describe(
     height: clamp(face.box.y2, picture.height) - top,
     distance,
     ...tellOdds(nearest?.odds),
+    ...(face.unfit && { reason: face.unfit, ...(face.quality && { quality: toQuality(face.quality) }) }),
   };
 }
 

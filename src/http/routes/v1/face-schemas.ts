@@ -2,7 +2,7 @@ import { Type, type Static } from 'typebox';
 import type { Gallery } from '../../../gallery/types.js';
 import { tellOdds } from '../../../recognition/odds.js';
 import type { RatedMatch } from '../../../recognition/recognise.js';
-import type { AnalysedFace } from '../../../vision/types.js';
+import type { AnalysedFace, Quality } from '../../../vision/types.js';
 import { DistanceSchema, Nullable, oddsFields } from '../../schemas.js';
 
 const pixel = Type.Number({ description: 'Pixels of the upright picture.' });
@@ -19,6 +19,12 @@ export const QualitySchema = Type.Object({
   roll: Type.Optional(angle),
 });
 
+/** Why a face is nobody's. */
+export const UnfitSchema = Type.Enum(['turned', 'too_small', 'too_blurred'], {
+  description:
+    'Only of a face that nobody can be told apart by: it lies on its side, or is too small or too blurred. It is nobody’s, and `quality` goes with it (docs/quality.md).',
+});
+
 const faceFields = {
   box: Type.Object(
     { x: pixel, y: pixel, width: pixel, height: pixel },
@@ -33,6 +39,7 @@ const faceFields = {
     }),
   ),
   quality: Type.Optional(QualitySchema),
+  reason: Type.Optional(UnfitSchema),
   age: Type.Optional(
     Nullable(Type.Number({ description: 'Years, estimated; null: this server has no network for it.' })),
   ),
@@ -110,9 +117,22 @@ export const pictureFields = {
 
 const round = (value: number, digits: number) => Math.round(value * 10 ** digits) / 10 ** digits;
 
-/** @param ageGender whether they were asked for: null where no network gives them */
-export function toFace(face: AnalysedFace, { ageGender = false } = {}): Static<typeof FaceSchema> {
-  const { box, probability, landmarks, quality, age, gender } = face;
+/** Quality as it is answered. */
+export function toQuality(quality: Quality): Static<typeof QualitySchema> {
+  return Object.fromEntries(
+    Object.entries(quality).map(([name, value]: [string, number]) => [name, round(value, 1)]),
+  ) as Static<typeof QualitySchema>;
+}
+
+/**
+ * @param ageGender whether they were asked for: null where no network gives them
+ * @param isRated whether its quality was asked for; that of a face by which nobody is recognised is told anyhow
+ */
+export function toFace(
+  face: AnalysedFace,
+  { ageGender = false, quality: isRated = false } = {},
+): Static<typeof FaceSchema> {
+  const { box, probability, landmarks, quality, unfit, age, gender } = face;
   return {
     box: {
       x: round(box.x1, 1),
@@ -127,11 +147,8 @@ export function toFace(face: AnalysedFace, { ageGender = false } = {}): Static<t
         round(landmarks[2 * i + 1], 1),
       ]),
     }),
-    ...(quality && {
-      quality: Object.fromEntries(
-        Object.entries(quality).map(([name, value]: [string, number]) => [name, round(value, 1)]),
-      ) as Static<typeof QualitySchema>,
-    }),
+    ...(quality && (isRated || unfit) && { quality: toQuality(quality) }),
+    ...(unfit && { reason: unfit }),
     ...(ageGender && { age: age === undefined ? null : round(age, 1), gender: gender ?? null }),
   };
 }

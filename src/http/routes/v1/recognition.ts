@@ -115,7 +115,7 @@ export function v1RecognitionRoutes(
         return {
           width,
           height,
-          faces: faces.map((face) => toFace(face, query)),
+          faces: faces.map((face) => toFace(face, options)),
           ...(leftOut && { leftOut }),
           times: { ...times },
         };
@@ -188,7 +188,7 @@ export function v1RecognitionRoutes(
           width,
           height,
           pack: pack.id,
-          faces: faces.map((face) => ({ ...toFace(face), embedding: [...(face.embedding ?? [])] })),
+          faces: faces.map((face) => ({ ...toFace(face, options), embedding: [...(face.embedding ?? [])] })),
           ...(leftOut && { leftOut }),
           times: { ...times },
         };

@@ -1,0 +1,155 @@
+/**
+ * Faces that are not the right way up. A detector finds some of those that stand on their head or lie on their side,
+ * and its network of landmarks then invents points for an upright face, by which nobody is recognised and which look
+ * as good as any. Whether a face was read the right way up is told by how sure the detector's own last network is of
+ * it: of an upright face MTCNN's is nearly certain, of a turned one it is not; and face-api's 68 points have the shape
+ * of a face, or of none (uprightness.ts). So a face that is in doubt is looked at again in squares that are turned by
+ * quarters, and is taken in the one in which it scores best. One that is not in doubt costs nothing.
+ */
+import { boxSize, iou } from '../boxes.js';
+import { likeness, lookOf } from '../track.js';
+import { drawSquare, intoSquare, outOfSquare, rollOf, squareAround, type TurnedSquare } from '../turn.js';
+import type { Detection, KnownFace, Picture } from '../types.js';
+import { uprightness } from './uprightness.js';
+import type { Detector } from './detector.js';
+
+/** How a detector judges a face of its own. */
+export interface Judge {
+  /** How well a face was read; more is better. */
+  score: (face: Detection, picture: Picture) => number;
+  /** No face that is turned by more than half a quarter scores as much. */
+  sure: number;
+  /** Another way up must score so much more. */
+  better: number;
+  /** And at least so much. */
+  least: number;
+  /** A face that scores less, and better in no other way, was not read: it may be turned anyhow. */
+  readable: number;
+}
+
+/** MTCNN's own probability. Of 300 upright faces of Labeled Faces in the Wild two are below, of 68 turned ones one above. */
+export const MTCNN_JUDGE: Judge = {
+  score: ({ probability }) => probability,
+  ...{ sure: 0.98, better: 0.02, least: 0.9, readable: 0 },
+};
+
+/** The shape of the 68 points: SSD itself is no surer of an upright face than of one on its head. */
+export const SSD_JUDGE: Judge = {
+  score: (face, picture) => uprightness(face, picture) ?? 1,
+  ...{ sure: 0.5, better: 0.2, least: 0.4, readable: 0 },
+};
+
+/** The eyes' line of a tilted head is read too flat, the more so the more it is tilted: it is read again, turned back. */
+const TILTED = 20;
+/** So much of a tilt is left by a look that was turned for it, degrees; more is worth another look. */
+const LEFT_OVER = 12;
+const QUARTERS = [180, 90, -90] as const;
+/** The square takes so many times the box's longer side, which has at most so many pixels in it. */
+const SQUARE = { times: 2, pixels: 112 };
+/** A place that looks less like the face than this has no face any more. */
+const GONE = 0.4;
+
+/** Gives a detector the right way up. Where a face is not in doubt, the answer is the detector's own. */
+export function withTurns(detector: Detector, judge: Judge): Detector {
+  let bytes = new Uint8Array(0);
+
+  function draw(picture: Picture, square: TurnedSquare): Picture {
+    const length = square.side ** 2 * 3;
+    if (bytes.length < length) bytes = new Uint8Array(length);
+    return drawSquare(picture, square, bytes);
+  }
+
+  /** The face looked at in a square that is turned. */
+  async function readTurned(picture: Picture, face: Detection, degrees: number): Promise<Read | undefined> {
+    const square = squareAround(face.box, degrees, SQUARE.times, SQUARE.pixels);
+    const drawn = draw(picture, square);
+    const { box, probability } = intoSquare(square, face);
+    const [read] = await detector.follow(drawn, [{ box, probability, landmarks: undefined, embed: true }]);
+    if (!read?.landmarks) return undefined;
+    return { square, face: read, score: judge.score(read, drawn), leftOver: rollOf(read.landmarks) };
+  }
+
+  /** As {@link readTurned}, and again where the face is still tilted there. */
+  async function readUpright(picture: Picture, face: Detection, degrees: number): Promise<Read | undefined> {
+    const first = await readTurned(picture, face, degrees);
+    if (!first || Math.abs(first.leftOver) <= LEFT_OVER) return first;
+    const second = await readTurned(picture, face, degrees + first.leftOver);
+    return second && second.score >= first.score ? second : first;
+  }
+
+  async function turn(picture: Picture, face: Detection): Promise<Detection> {
+    if (!face.landmarks) return face;
+    const tilt = rollOf(face.landmarks);
+    const isTilted = Math.abs(tilt) > TILTED;
+    const own = judge.score(face, picture);
+    // What is no number is for others to refuse.
+    if (!Number.isFinite(own + tilt + boxSize(face.box))) return face;
+    if (own >= judge.sure && !isTilted) return face;
+    let best = isTilted ? await readUpright(picture, face, tilt) : undefined;
+    if (best && best.score < own) best = undefined;
+    if ((best?.score ?? own) >= judge.sure) return best ? take(face, best) : face;
+    let other = -Infinity;
+    for (const degrees of QUARTERS) {
+      const read = await readUpright(picture, face, degrees);
+      const than = best?.score ?? own;
+      if (read) other = Math.max(other, read.score);
+      if (read && read.score >= judge.least && read.score > than + (best?.isQuarter ? 0 : judge.better))
+        best = { ...read, isQuarter: true };
+    }
+    if (best) return take(face, best);
+    return own < judge.readable || other > own ? { ...face, isUnread: true } : face;
+  }
+
+  /** A face that was turned a moment ago. */
+  async function followTurned(picture: Picture, known: KnownFace): Promise<Detection | undefined> {
+    const { box, probability, landmarks, look } = known;
+    const face = { box, probability, landmarks };
+    const read = landmarks && (await readTurned(picture, face, rollOf(landmarks)));
+    if (!read || read.score < judge.least) return undefined;
+    const there = take(face, read);
+    return look && likeness(look, lookOf(picture, there)) < GONE ? undefined : there;
+  }
+
+  return {
+    async detect(picture, options = {}) {
+      const found = await detector.detect(picture, options);
+      for (const [i, face] of found.entries()) {
+        if (i >= (options.most ?? Infinity)) break;
+        found[i] = await turn(picture, face);
+      }
+      return found;
+    },
+
+    async follow(picture, faces) {
+      const isTurned = ({ landmarks }: KnownFace) =>
+        landmarks !== undefined && Math.abs(rollOf(landmarks)) > TILTED;
+      const upright = faces.filter((face) => !isTurned(face));
+      const followed = upright.length > 0 ? await detector.follow(picture, upright) : [];
+      const found: (Detection | undefined)[] = [];
+      for (const face of faces) {
+        const at = upright.indexOf(face);
+        found.push(at >= 0 ? followed[at] : await followTurned(picture, face));
+      }
+      return found;
+    },
+
+    release: () => detector.release(),
+  };
+}
+
+interface Read {
+  square: TurnedSquare;
+  /** In pixels of the square. */
+  face: Detection;
+  score: number;
+  /** Degrees that it is tilted by in the square. */
+  leftOver: number;
+  isQuarter?: boolean;
+}
+
+/** @returns the face in pixels of the picture, where its box was found by the detector if it is about the same */
+function take(face: Detection, { square, face: read }: Read): Detection {
+  const there = outOfSquare(square, read);
+  const box = iou(face.box, there.box) > 0.5 || boxSize(there.box) <= 0 ? face.box : there.box;
+  return { ...there, box, probability: face.probability, turned: { square, face: read } };
+}

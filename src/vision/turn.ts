@@ -1,0 +1,105 @@
+import type { Box, Detection, Landmarks, Picture, TurnedLook } from './types.js';
+import { type Similarity, warpPicture } from './warp.js';
+
+const RADIANS = Math.PI / 180;
+/** A square that a face is cut from has at most so many pixels along its side. */
+const LARGEST_SQUARE = 640;
+
+/** Slope of the line between the eyes, degrees clockwise, -180 to 180. */
+export function rollOf([leftX, leftY, rightX, rightY]: Landmarks): number {
+  return Math.atan2(rightY - leftY, rightX - leftX) / RADIANS;
+}
+
+/** A square about a face, turned with it so that the face stands upright in it. */
+export interface TurnedSquare {
+  /** Degrees clockwise. */
+  degrees: number;
+  /** Pixels along its side. */
+  side: number;
+  /** Where its pixels lie in the picture. */
+  toPicture: Similarity;
+}
+
+/** @param times the square's side, of the box's longer one. @param pixels of the box's longer side in it, at most */
+export function squareAround(box: Box, degrees: number, times: number, pixels: number): TurnedSquare {
+  const longer = Math.max(box.x2 - box.x1, box.y2 - box.y1, 1);
+  const scale = Math.max(1, longer / pixels);
+  const side = Math.max(1, Math.round((longer * times) / scale));
+  const a = Math.cos(degrees * RADIANS) * scale;
+  const b = Math.sin(degrees * RADIANS) * scale;
+  const [x, y] = [(box.x1 + box.x2) / 2, (box.y1 + box.y2) / 2];
+  return { degrees, side, toPicture: { a, b, x: x - ((a - b) * side) / 2, y: y - ((a + b) * side) / 2 } };
+}
+
+/** Draws a turned square of a picture; black outside it. @param bytes `side * side * 3` at least; overwritten */
+export function drawSquare(picture: Picture, { side, toPicture }: TurnedSquare, bytes: Uint8Array): Picture {
+  const data = bytes.subarray(0, side * side * 3);
+  warpPicture(picture, toPicture, side, data);
+  return { data, width: side, height: side };
+}
+
+/** A face of the square, in pixels of the picture. Its box stays upright: the middle moves, the sides grow. */
+export function outOfSquare({ toPicture: { a, b, x, y } }: TurnedSquare, face: Detection): Detection {
+  return move(face, a, b, (px, py) => [a * px - b * py + x, b * px + a * py + y]);
+}
+
+/** The other way: a face of the picture in pixels of the square. */
+export function intoSquare({ toPicture }: TurnedSquare, face: Detection): Detection {
+  const { x, y } = toPicture;
+  const length = toPicture.a ** 2 + toPicture.b ** 2;
+  const [a, b] = [toPicture.a / length, -toPicture.b / length];
+  return move(face, a, b, (px, py) => [a * (px - x) - b * (py - y), b * (px - x) + a * (py - y)]);
+}
+
+type Place = (x: number, y: number) => [number, number];
+
+function move(face: Detection, a: number, b: number, place: Place): Detection {
+  const { x1, y1, x2, y2 } = face.box;
+  const [x, y] = place((x1 + x2) / 2, (y1 + y2) / 2);
+  const half = Math.hypot(a, b) / 2;
+  // Of a face that lies on its side what was high is wide.
+  const [wide, high] = Math.abs(b) > Math.abs(a) ? [y2 - y1, x2 - x1] : [x2 - x1, y2 - y1];
+  const box = { x1: x - wide * half, y1: y - high * half, x2: x + wide * half, y2: y + high * half };
+  return { ...face, box, ...movePoints(face, place) };
+}
+
+function movePoints({ landmarks, landmarks68 }: Detection, place: Place) {
+  const points = (from: Float32Array) => {
+    const to = new Float32Array(from.length);
+    for (let i = 0; i < from.length; i += 2) [to[i], to[i + 1]] = place(from[i], from[i + 1]);
+    return to;
+  };
+  return {
+    landmarks: landmarks && points(landmarks),
+    ...(landmarks68 && { landmarks68: points(landmarks68) }),
+  };
+}
+
+/** What is cut upright, as others cut it, is only cut otherwise where a face lies on its side or stands on its head. */
+const LYING = 45;
+
+/**
+ * A turned face as it was read, for what is cut upright: the square in which it stands, as fine as the picture is.
+ * @returns both as they are given where the face is upright, or tilted by less than half a quarter
+ */
+export function asRead(picture: Picture, face: Detection): { picture: Picture; face: Detection } {
+  const { turned } = face;
+  const isLying = turned && Math.abs(turned.square.degrees) > LYING;
+  return isLying ? readIn(picture, turned) : { picture, face };
+}
+
+function readIn(picture: Picture, { square, face }: TurnedLook): { picture: Picture; face: Detection } {
+  const { a, b, x, y } = square.toPicture;
+  const finer = Math.max(1, Math.min(Math.hypot(a, b), LARGEST_SQUARE / square.side));
+  const side = Math.round(square.side * finer);
+  const fine = { degrees: square.degrees, side, toPicture: { a: a / finer, b: b / finer, x, y } };
+  const { x1, y1, x2, y2 } = face.box;
+  return {
+    picture: drawSquare(picture, fine, new Uint8Array(side * side * 3)),
+    face: {
+      ...face,
+      box: { x1: x1 * finer, y1: y1 * finer, x2: x2 * finer, y2: y2 * finer },
+      ...movePoints(face, (px, py) => [px * finer, py * finer]),
+    },
+  };
+}
