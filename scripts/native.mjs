@@ -148,9 +148,7 @@ async function compile() {
 export async function setUpFaiss() {
   if (upToDate()) return undefined;
   if (!which('g++') || !faissLibrary()) {
-    const refused = await step('Installing a compiler and faiss (Debian packages)', () =>
-      aptInstall(DEBIAN_PACKAGES),
-    );
+    const refused = await aptInstall(DEBIAN_PACKAGES, 'a faster search: a compiler and faiss');
     if (refused) {
       return `faiss was not compiled: it ${refused}. Until then ONNX Runtime searches.`;
     }

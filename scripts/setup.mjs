@@ -59,9 +59,7 @@ async function installTestPrograms() {
   );
   if (missing.length === 0) return;
   const packages = missing.map(([, debianPackage]) => debianPackage);
-  const refused = await step(`Installing ${packages.join(', ')} for the tests (Debian packages)`, () =>
-    aptInstall(packages),
-  );
+  const refused = await aptInstall(packages, 'the tests: a browser, and the servers that stand beside ours');
   if (refused) console.error(`kaomon: some suites will be left out: ${refused}.`);
 }
 

@@ -85,29 +85,41 @@ export function which(name) {
   return found.status === 0 ? found.stdout.trim() : undefined;
 }
 
-/** How this user may install Debian packages: directly, by sudo without a password, or not at all. */
+/**
+ * How this user may install Debian packages: as root directly; by sudo only where `SETUP_SUDO=true` asks for it, because
+ * nobody who starts a server has asked for its machine to be changed; else not at all.
+ */
 export function aptPrefix() {
   if (!which('apt-get')) return undefined;
   if (process.getuid?.() === 0) return [];
-  return which('sudo') && spawnSync('sudo', ['-n', 'true']).status === 0 ? ['sudo', '-n'] : undefined;
+  if (process.env.SETUP_SUDO !== 'true' || !which('sudo')) return undefined;
+  return spawnSync('sudo', ['-n', 'true']).status === 0 ? ['sudo', '-n'] : undefined;
 }
 
 /**
- * Installs Debian packages when this user may.
+ * Installs Debian packages when this user may, and says before which and what for.
  * @param {string[]} packages
+ * @param {string} why what they are for: goes on after "for"
  * @returns {Promise<string | undefined>} undefined when they are installed, else why not
  */
-export async function aptInstall(packages) {
+export async function aptInstall(packages, why) {
   const prefix = aptPrefix();
-  const line = `apt-get install ${packages.join(' ')}`;
-  if (!prefix) return `needs Debian packages and this user may not install them; as root: ${line}`;
+  const line = `apt-get install --no-install-recommends ${packages.join(' ')}`;
+  if (!prefix) {
+    const sudo = which('sudo') ? `sudo ${line}` : `as root ${line}`;
+    return `needs Debian packages for ${why}. Run: ${sudo} (SETUP_SUDO=true lets the set-up use sudo itself)`;
+  }
+  const by = prefix.length > 0 ? 'by sudo, as SETUP_SUDO=true says' : 'as root';
+  process.stderr.write(`kaomon: installing Debian packages ${by}, for ${why}: ${line}\n`);
   const apt = async (/** @type {string[]} */ ...args) => {
     const [command = '', ...rest] = [...prefix, 'apt-get', ...args];
     return await runProgram(command, rest, { env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } });
   };
   // Another apt may hold the lock on a machine that has just been started: wait for it instead of failing.
   const install = ['-o', 'DPkg::Lock::Timeout=120', 'install', '-y', '--no-install-recommends', ...packages];
-  await apt('-o', 'DPkg::Lock::Timeout=120', 'update');
-  const done = await apt(...install);
+  const done = await step('Debian packages', async () => {
+    await apt('-o', 'DPkg::Lock::Timeout=120', 'update');
+    return await apt(...install);
+  });
   return done.code === 0 ? undefined : `\`${line}\` failed: ${done.output.trim().split('\n').at(-1) ?? ''}`;
 }

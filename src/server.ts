@@ -102,6 +102,11 @@ async function start(config: Config, log: Logger, shutdown: Shutdown): Promise<v
   const { port } = app.server.address() as AddressInfo;
   const urls = urlsOf(config.HOST, port, config.TLS);
   const firstKey = config.AUTH === 'key' ? await makeFirstKey(keys) : undefined;
+  if (process.getuid?.() === 0) {
+    log.warn(
+      'The server runs as root: give it a user of its own (docs/production.md), it needs no right of root',
+    );
+  }
   if (config.AUTH === 'none') log.warn('AUTH=none: whoever reaches this server may enrol and delete people');
   log.info({ urls, pack: pack.id, ms: Math.round(process.uptime() * 1000) }, 'Ready');
   if (firstKey && !process.stdout.isTTY) {

@@ -31,6 +31,11 @@ export interface BatchDeps {
   maxPixels: number;
   /** Pictures under way at a time: enough that no vision thread waits. */
   inFlight: number;
+  /**
+   * Refuses a face that is another person's, as the enroller's function of this name does for the API; left out: whoever
+   * has it already, it is taken.
+   */
+  refuseOtherPerson?: (faceid: string, embedding: Float32Array) => Promise<void>;
   /** Left out: nothing is taken up and nothing written down. */
   journal?: Journal;
   /** Gets a line for each picture that this run enrolled or refused, as the API's calls have one. */
@@ -46,8 +51,8 @@ export interface BatchDeps {
 
 /** Tried in this order when no face is found upright; of those that show one the surest is taken. */
 const TURNS = [90, 270, 180] as const;
-/** Faults of the machine, not of the picture: the next run tries again. */
-const PASSING = new Set(['INTERNAL', 'NO_MODEL', 'BUSY', 'CLOSING']);
+/** Not the picture's fault, but the machine's or that of who else is enrolled: the next run tries again. */
+const PASSING = new Set(['INTERNAL', 'NO_MODEL', 'BUSY', 'CLOSING', 'OTHER_PERSON']);
 
 /**
  * Enrols one picture after another, several at a time. A picture that cannot be used never changes what happens to
@@ -141,19 +146,17 @@ type EnrolledEntry = Extract<JournalEntry, { face: string }>;
 
 /** Takes one picture from bytes to the gallery. */
 function createPictureEnroller(deps: BatchDeps) {
-  const { vision, gallery, limits, keepFaces, maxPixels, dryRun = false } = deps;
+  const { vision, gallery, limits, keepFaces, maxPixels, refuseOtherPerson, dryRun = false } = deps;
   const tell = createTeller(deps);
-  /** One person's pictures are compared with those that are stored, so they are stored one after another. */
-  const tails = new Map<string, Promise<unknown>>();
-
-  async function serially<T>(faceid: string, work: () => Promise<T>): Promise<T> {
-    const mine = (tails.get(faceid) ?? Promise.resolve()).then(work, work);
-    tails.set(faceid, mine);
-    try {
-      return await mine;
-    } finally {
-      if (tails.get(faceid) === mine) tails.delete(faceid);
-    }
+  /**
+   * A picture is compared with those that are stored, the person's own and everybody's, so they are stored one after
+   * another: of two people who come with one face at once the second is refused.
+   */
+  let tail: Promise<unknown> = Promise.resolve();
+  async function serially<T>(work: () => Promise<T>): Promise<T> {
+    const mine = tail.then(work, work);
+    tail = mine.catch(() => undefined);
+    return await mine;
   }
 
   const look = async (bytes: Uint8Array) =>
@@ -198,13 +201,14 @@ function createPictureEnroller(deps: BatchDeps) {
     if (!embedding) throw new Error('The vision thread answered a face without its embedding.');
     const faceid = faceIdOf(groupid, userid);
     const mark = turned === undefined ? {} : { turned };
-    return await serially(faceid, async () => {
+    return await serially(async () => {
       const stored = gallery.person(faceid) ? await gallery.vectors(faceid) : [];
       const same = stored.find(({ vector }) => isSameEmbedding(vector, embedding));
       if (same) {
         if (!dryRun) await nameAnew(faceid, item);
         return { outcome: 'known', face: same.face.id, ...mark };
       }
+      await refuseOtherPerson?.(faceid, embedding);
       if (dryRun) return { outcome: 'enrolled', face: '', ...mark };
       const person = { groupid, userid, ...(username && { username }) };
       const kept = { picture, ...(keepFaces && crop && { crop }) };

@@ -14,6 +14,8 @@ import { openGallery } from '../gallery/open.js';
 import { checkGroupId } from '../gallery/ids.js';
 import type { Gallery } from '../gallery/types.js';
 import type { ReadyPack } from '../models/types.js';
+import { createDecision } from '../recognition/decision.js';
+import { createEnroller } from '../recognition/enrol.js';
 import { createVisionPool } from '../vision/pool.js';
 import { openAudit, openPack, runCommand } from './parts.js';
 
@@ -27,9 +29,10 @@ const USAGE = `Usage: kaomon enrol DIR|CSV [options]     (npm run enrol -- DIR|C
   --dry-run       look at every picture and report, but enrol nobody
   --report FILE   write the report there, as CSV or (FILE.json) as JSON
   --again         look again at pictures that earlier runs refused
+  --force         enrol also faces that are enrolled under another person
 
 Run it again after a break: it goes on where it stopped. Exit status: 0 every picture is enrolled, 2 some were not
-used (see the report), 1 it could not run, 130 it was stopped.`;
+used (see the report), 1 it could not run or read no picture, 130 it was stopped.`;
 
 /** Pictures read ahead of each vision thread, so that none waits for the disk. */
 const AHEAD = 2;
@@ -52,6 +55,7 @@ export function main(words: string[]): Promise<number> {
         'dry-run': { type: 'boolean', default: false },
         report: { type: 'string' },
         again: { type: 'boolean', default: false },
+        force: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },
       },
     });
@@ -69,6 +73,7 @@ export function main(words: string[]): Promise<number> {
       makeGroups: values['make-groups'],
       dryRun: values['dry-run'],
       again: values.again,
+      force: values.force,
       report: values.report,
     });
   });
@@ -79,6 +84,7 @@ interface EnrolOptions {
   makeGroups: boolean;
   dryRun: boolean;
   again: boolean;
+  force: boolean;
   report: string | undefined;
 }
 
@@ -88,6 +94,12 @@ async function enrolPlace(place: string, options: EnrolOptions): Promise<number>
   console.error(
     `${list.items.length} pictures${list.otherFiles > 0 ? `, ${list.otherFiles} other files` : ''}.`,
   );
+  if (list.items.length + list.refused.length === 0) {
+    throw new KaomonError(
+      'SETUP',
+      `There is no picture in ${place}: nothing was read (docs/batch.md says what is).`,
+    );
+  }
   const pack = await openPack(config.MODEL_PACK, config, {
     fetches: true,
     tell: ({ kind, message }) => kind === 'note' && console.error(message),
@@ -128,6 +140,13 @@ async function enrolAll(place: string, list: BatchList, opened: Opened): Promise
   const stop = stopOnSignal();
   const { MIN_FACE_SIZE, MAX_PIXELS, EMBEDDINGS_DIR, KEEP_FACES } = config;
   const limits = enrolLimits(config);
+  const enroller = createEnroller({
+    ...{ vision, gallery, limits, keepFaces: KEEP_FACES, doubleSeconds: 0 },
+    decision: createDecision({ pack, config, gallery }),
+  });
+  // Who runs this command may see everybody.
+  const refuseOtherPerson = (faceid: string, embedding: Float32Array) =>
+    enroller.refuseOtherPerson(faceid, embedding, { maySee: () => true });
   const key = [place, EMBEDDINGS_DIR, pack.id, MIN_FACE_SIZE, MAX_PIXELS, ...Object.values(limits)];
   const journal = options.dryRun ? undefined : await openJournal(path.join(config.CACHE_DIR, 'batch'), key);
   const progress = createProgress(list.items.length, process.stderr);
@@ -143,6 +162,7 @@ async function enrolAll(place: string, list: BatchList, opened: Opened): Promise
       inFlight: threads * AHEAD,
       dryRun: options.dryRun,
       again: options.again,
+      ...(!options.force && { refuseOtherPerson }),
       ...(journal && { journal }),
       onResult: ({ outcome }) => progress.step(outcome !== 'refused'),
       stopped: stop.asked,
@@ -164,6 +184,7 @@ async function enrolAll(place: string, list: BatchList, opened: Opened): Promise
       console.log(`Stopped: ${list.items.length - results.length} pictures are left. Run it again to go on.`);
       return 130;
     }
+    if (list.items.length === 0) return 1;
     return unused > 0 ? 2 : 0;
   } finally {
     progress.end();
@@ -201,7 +222,7 @@ async function requireGroups(
 /** Running workers learn of each enrolment by the log of events. */
 async function openEnrolled(config: Config, pack: ReadyPack): Promise<Gallery> {
   const warn = (message: string) => console.error(message);
-  // Nobody is searched for here: no native part, and nothing to train.
+  // Searched once a picture, whether somebody else has its face: no native part, and nothing to train.
   const index = createExactIndex(pack.embedder.length);
   return (await openGallery(config, { pack, index, warn, follow: false })).gallery;
 }

@@ -115,6 +115,14 @@ export function createEnroller(deps: EnrollerDeps) {
 
   return {
     /**
+     * Refuses a face that is nearer to somebody else than a name is given at, and nearer than to the person it is for:
+     * what every way in asks, whoever looked at the picture.
+     * @param embedding unit length; only read
+     * @throws KaomonError OTHER_PERSON
+     */
+    refuseOtherPerson,
+
+    /**
      * Checks what costs nothing before the picture is looked at. One that the person has already, by its bytes or by its
      * embedding, is not enrolled again (`already`).
      * @param bytes an encoded picture; handed over (see VisionPool.analyze)

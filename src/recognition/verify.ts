@@ -1,4 +1,4 @@
-import { KaomonError } from '../errors.js';
+import { type ErrorCode, KaomonError } from '../errors.js';
 import type { Gallery, Match } from '../gallery/types.js';
 import type { AnalysedFace, Analysis, AnalyzeOptions, StageTimes, VisionPool } from '../vision/types.js';
 import { squaredDistance } from './distance.js';
@@ -97,7 +97,7 @@ export function createVerifier({ vision, gallery, decision, pack }: VerifierDeps
         look(probe, { ...whose, views: false }),
         ...('faceid' in against ? [] : [look(against, { ...whose, views: true })]),
       ];
-      const [first, second] = (await Promise.all(looks)) as [Looked, Looked?];
+      const [first, second] = sidesOf(await Promise.allSettled(looks)) as [Looked, Looked?];
       const started = performance.now();
       const match = 'faceid' in against ? await nearestOf(first.embedding, against.faceid) : undefined;
       const distance =
@@ -116,6 +116,29 @@ export function createVerifier({ vision, gallery, decision, pack }: VerifierDeps
       };
     },
   };
+}
+
+/** Failures that one picture or vector has, and the other need not have. */
+const OF_A_SIDE = new Set<ErrorCode>([
+  ...(['NO_FACE', 'SEVERAL_FACES', 'FACE_TOO_SMALL', 'FIELD_INVALID', 'OTHER_PACK'] as const),
+  ...(['IMAGE_UNREADABLE', 'IMAGE_FORMAT_UNKNOWN', 'IMAGE_TOO_LARGE'] as const),
+]);
+const SIDES = { probe: 'The probe', against: 'What it is compared with', both: 'Both sides' } as const;
+
+/**
+ * What became of the two sides.
+ * @throws KaomonError what failed, which of them it was in `details.side`: `probe`, `against` or `both`
+ */
+function sidesOf<T>(looks: readonly PromiseSettledResult<T>[]): T[] {
+  const errors: unknown[] = looks.map((look) => (look.status === 'rejected' ? look.reason : undefined));
+  const at = errors.findIndex((error) => error !== undefined);
+  if (at < 0) return looks.flatMap((look) => (look.status === 'fulfilled' ? [look.value] : []));
+  const error = errors[at];
+  if (!(error instanceof KaomonError) || !OF_A_SIDE.has(error.code)) throw error;
+  const { code, message, details, cause } = error;
+  const isBoth = errors.every((other) => other instanceof KaomonError && other.code === code);
+  const side = isBoth && errors.length > 1 ? 'both' : at === 0 ? 'probe' : 'against';
+  throw new KaomonError(code, `${SIDES[side]}: ${message}`, { details: { ...details, side }, cause });
 }
 
 /**

@@ -13,6 +13,7 @@ import { listPictures } from '../../src/batch/list.js';
 import { reportOf } from '../../src/batch/report.js';
 import { KaomonError } from '../../src/errors.js';
 import { hashPicture } from '../../src/gallery/face-name.js';
+import { createEnroller } from '../../src/recognition/enrol.js';
 import { contentOf, KINDS, LIMITS, madeGallery, madeVision, writePicture } from '../support/batch.js';
 import { temporaryFolder } from '../support/temporary.js';
 import { seededRandom } from '../support/vectors.js';
@@ -103,6 +104,40 @@ describe('A batch enrolment', () => {
         ['cid/text.png', 0],
       ],
     );
+  });
+
+  it('refuses a face that is another person’s, also of two who come at once, until it is meant', async (t) => {
+    const folder = await temporaryFolder(t);
+    for (const who of ['ann', 'bob']) await writePicture(path.join(folder, who, '1.png'), 'face', 1);
+    await writePicture(path.join(folder, 'cid', '1.png'), 'face', 2);
+    const embeddings = await temporaryFolder(t);
+    const journals = await temporaryFolder(t);
+    const enrol = async (force: boolean) => {
+      const gallery = await madeGallery(embeddings);
+      const { items } = await listPictures(folder, 'default');
+      const vision = madeVision();
+      const enroller = createEnroller({
+        ...{ vision, gallery, limits: LIMITS, keepFaces: false, doubleSeconds: 0 },
+        decision: { threshold: () => 0.5 },
+      });
+      const journal = openJournal(journals, ['one']);
+      const results = await runBatch(items, {
+        ...{ vision, gallery, journal, limits: LIMITS, keepFaces: false, maxPixels: 1e6, inFlight: 3 },
+        ...(!force && {
+          refuseOtherPerson: (...face) => enroller.refuseOtherPerson(...face, { maySee: () => true }),
+        }),
+      });
+      journal.close();
+      await gallery.close();
+      return results;
+    };
+    const outcomes = (results: BatchResult[]) =>
+      results.map(({ outcome, error }) => error?.code ?? outcome).sort();
+    const first = await enrol(false);
+    assert.deepEqual(outcomes(first), ['OTHER_PERSON', 'enrolled', 'enrolled']);
+    assert.match(first.find(({ error }) => error)?.error?.message ?? '', /enrolled as (ann|bob)/);
+    assert.deepEqual(outcomes(await enrol(false)), ['OTHER_PERSON', 'known', 'known']);
+    assert.deepEqual(outcomes(await enrol(true)), ['enrolled', 'known', 'known']);
   });
 
   it('enrols nobody twice, with the journal or without', async (t) => {

@@ -72,6 +72,34 @@ describe('kaomon enrol', () => {
   });
 });
 
+describe('kaomon enrol and who is enrolled already', () => {
+  it('refuses a face that is another person’s, as the API does, unless it is meant', async (t) => {
+    const env = await folders(t);
+    const folder = await temporaryFolder(t);
+    const picture = await portrait('fay');
+    for (const userid of ['ada', 'ken']) {
+      await mkdir(path.join(folder, userid));
+      await writeFile(path.join(folder, userid, '1.jpg'), picture);
+    }
+    const { code, text } = await runToEnd(env, folder);
+    assert.equal(code, 2, text);
+    assert.match(text, /This face is enrolled as (ada|ken)/);
+    const forced = await runToEnd(env, folder, '--force');
+    assert.equal(forced.code, 0, forced.text);
+    assert.equal(Object.keys(await enrolledIn(env.EMBEDDINGS_DIR)).length, 2);
+  });
+
+  it('says that it read nothing, and ends with 1, where there is no picture', async (t) => {
+    const env = await folders(t);
+    const folder = await temporaryFolder(t);
+    await mkdir(path.join(folder, 'ada'));
+    await writeFile(path.join(folder, 'ada', 'notes.txt'), 'no picture');
+    const { code, text } = await runToEnd(env, folder);
+    assert.equal(code, 1);
+    assert.match(text, /kaomon: There is no picture in .*: nothing was read/);
+  });
+});
+
 describe('kaomon enrol and the audit', () => {
   it('says in the server’s audit which groups were made, who was enrolled and who was refused', async (t) => {
     const env = await folders(t);

@@ -39,6 +39,7 @@ async function recognise(server: TestServer, picture: Uint8Array): Promise<unkno
 describe('the built server over HTTPS', () => {
   it('serves health, refuses bad input by status and message, and goes on', async (t) => {
     const server = await open(t, await settings(t));
+    if (process.getuid?.() === 0) await server.logged('The server runs as root');
     const health = await server.get('/api/v1/health');
     assert.equal(health.status, 200);
     assert.equal((health.body as { pack: { id: string } }).pack.id, 'faceapi');

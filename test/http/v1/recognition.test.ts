@@ -11,7 +11,10 @@ type Answer = Record<string, unknown> & {
   results: ({ width?: number } & Partial<{ status: string; error: { code: string } }>)[];
 };
 
-type Verified = Record<'same' | 'distance' | 'person' | 'probe' | 'code', unknown>;
+type Verified = Record<'same' | 'distance' | 'person' | 'probe' | 'code', unknown> & {
+  message?: string;
+  details?: { side?: string };
+};
 
 const JPEG = { 'content-type': 'image/jpeg' };
 
@@ -273,6 +276,16 @@ describe('POST /api/v1/embed and /verify', () => {
     }
     vision.faces = [];
     assert.equal((await verify({ probe: { image }, against: near })).code, 'NO_FACE');
+    for (const [body, side, says] of [
+      [{ probe: { image }, against: near }, 'probe', /^The probe: No face was found/],
+      [{ probe: near, against: { image } }, 'against', /^What it is compared with: No face was found/],
+      [{ probe: { image }, against: { image } }, 'both', /^Both sides: No face was found/],
+      [{ probe: near, against: { vector: [1], pack } }, 'against', /^What it is compared with: .*"vector"/],
+    ] as const) {
+      const { details, message } = await verify(body);
+      assert.equal(details?.side, side);
+      assert.match(message ?? '', says);
+    }
     vision.faces = [face(), face()];
     assert.equal((await verify({ probe: { image }, against: near })).code, 'SEVERAL_FACES');
   });

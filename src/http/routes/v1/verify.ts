@@ -96,6 +96,7 @@ export function v1VerifyRoutes(app: App, { verifier, maxUploadBytes }: VerifyDep
         summary: 'Tell whether two faces are the same person’s',
         description:
           'A picture or a vector (the probe) against a picture, a vector or an enrolled person. ' +
+          'What cannot be compared is said with the side that it is: `details.side` is `probe`, `against` or `both`. ' +
           'A form takes one or two files `image`, or one and a `faceid`; JSON takes each of the kinds.',
         tags: ['recognition'],
         querystring: Type.Object(
@@ -160,9 +161,14 @@ async function sidesOf(request: FastifyRequest, maxBytes: number): Promise<Sides
   if (request.mediaType === 'application/json') {
     const { probe, against } = request.body as Static<typeof SidesSchema>;
     const { gone: signal } = request;
-    const side = async (given: Static<typeof PictureSide> | Static<typeof VectorSide>) =>
-      'image' in given ? { bytes: bytesOf(await fromBase64(given.image, { maxBytes, signal })) } : given;
-    return { probe: await side(probe), against: 'faceid' in against ? against : await side(against) };
+    const side = async (given: Static<typeof PictureSide> | Static<typeof VectorSide>, name: string) => {
+      if (!('image' in given)) return given;
+      return { bytes: bytesOf(await fromBase64(given.image, { maxBytes, signal, field: `${name}.image` })) };
+    };
+    return {
+      probe: await side(probe, 'probe'),
+      against: 'faceid' in against ? against : await side(against, 'against'),
+    };
   }
   const { faceid } = request.body as Static<typeof FormSchema>;
   const pictures = request.pictures.map((picture) => ({ bytes: bytesOf(picture) }));
