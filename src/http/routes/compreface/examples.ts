@@ -13,6 +13,7 @@ import {
   collectionOf,
   ImageIdSchema,
   LookSchema,
+  mayMakeGroups,
   readPictures,
   readQuery,
   SubjectSchema,
@@ -77,7 +78,8 @@ export function exampleRoutes(app: App, context: CompreFaceContext): void {
       const { embedding, crop } = chosen;
       throwIfGone(request.gone);
       if (!embedding) throw new Error('The vision thread answered a face without its embedding.');
-      const face = await collections.addExample(groupid, subject, embedding, keepFaces ? crop : undefined);
+      const kept = keepFaces ? crop : undefined;
+      const face = await collections.addExample(groupid, subject, embedding, kept, mayMakeGroups(request));
       return reply.status(201).send({ image_id: imageIdOf(face), subject });
     },
   );

@@ -1,7 +1,7 @@
 import { Type } from 'typebox';
 import type { App } from '../../app-type.js';
 import { type CompreFaceContext, failures } from './index.js';
-import { collectionOf, SubjectSchema } from './requests.js';
+import { collectionOf, mayMakeGroups, SubjectSchema } from './requests.js';
 
 const PATH = '/api/v1/recognition/subjects';
 const Subject = Type.Object({ subject: SubjectSchema });
@@ -29,7 +29,7 @@ export function subjectRoutes(app: App, { collections, group }: CompreFaceContex
     },
     async (request, reply) => {
       const { subject } = request.body;
-      await collections.addSubject(collectionOf(request, group), subject);
+      await collections.addSubject(collectionOf(request, group), subject, mayMakeGroups(request));
       return reply.status(201).send({ subject });
     },
   );
