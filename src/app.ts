@@ -233,7 +233,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   v1Routes(app, {
     ...{ vision, gallery, pack, recogniser, verifier, enroller, sightings },
     ...{ cacheDir: config.CACHE_DIR, maxImportBytes: config.MAX_IMPORT_BYTES },
-    fetchUrls: config.FETCH_URLS,
+    ...(config.FETCH_URLS && { fetchUrls: { ports: config.FETCH_PORTS.split(',').map(Number) } }),
     ...{ maxListeners: config.MAX_EVENT_LISTENERS, share },
     maxUploadBytes: config.MAX_UPLOAD_BYTES,
   });

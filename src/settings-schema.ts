@@ -99,6 +99,11 @@ export const SettingsSchema = Type.Object({
     false,
     'Fetch pictures by the address that a request names (http and https, public networks only).',
   ),
+  FETCH_PORTS: Type.String({
+    default: '80,443',
+    pattern: /^[1-9]\d{0,4}(?:,[1-9]\d{0,4})*$/.source,
+    description: 'With `FETCH_URLS`: the ports that are connected to, separated by commas.',
+  }),
   MAX_PIXELS: Type.Integer({
     default: 25_000_000,
     minimum: 10_000,

@@ -146,7 +146,7 @@ async function enrolAll(place: string, list: BatchList, opened: Opened): Promise
   });
   // Who runs this command may see everybody.
   const refuseOtherPerson = (faceid: string, embedding: Float32Array) =>
-    enroller.refuseOtherPerson(faceid, embedding, { maySee: () => true });
+    enroller.refuseOtherPerson(faceid, embedding, undefined);
   const key = [place, EMBEDDINGS_DIR, pack.id, MIN_FACE_SIZE, MAX_PIXELS, ...Object.values(limits)];
   const journal = options.dryRun ? undefined : await openJournal(path.join(config.CACHE_DIR, 'batch'), key);
   const progress = createProgress(list.items.length, process.stderr);

@@ -1,17 +1,22 @@
 import { lookup as resolve, type LookupAddress } from 'node:dns';
-import { BlockList, isIP, type LookupFunction } from 'node:net';
+import { isIP, type LookupFunction } from 'node:net';
 import { Agent, request } from 'undici';
 import { KaomonError } from '../errors.js';
+import { isPublic } from './public-address.js';
 
 /** The whole of a fetch, redirects and all, milliseconds. */
 const TIMEOUT = 10_000;
 const MAX_REDIRECTS = 3;
+/** Where pictures are served; on other ports stand databases, caches, printers and consoles. */
+const WEB_PORTS: readonly number[] = [80, 443];
 
 export interface PictureFetcherOptions {
   /** Largest picture, bytes. */
   maxBytes: number;
   /** Whether an address may be connected to. Default: {@link isPublic}. For tests. */
   isAllowed?: (address: string) => boolean;
+  /** Ports that may be connected to. Default: those of http and https. */
+  ports?: readonly number[];
   timeout?: number;
 }
 
@@ -20,7 +25,8 @@ export type PictureFetcher = ReturnType<typeof createPictureFetcher>;
 
 export function createPictureFetcher({
   maxBytes,
-  isAllowed = isPublic,
+  isAllowed = (address) => isPublic(address),
+  ports = WEB_PORTS,
   timeout = TIMEOUT,
 }: PictureFetcherOptions) {
   /** Checked where the connection is made: a name that was public a moment ago may point elsewhere now. */
@@ -45,6 +51,13 @@ export function createPictureFetcher({
     const url = URL.canParse(address, base?.href) ? new URL(address, base) : undefined;
     if (!url || !['http:', 'https:'].includes(url.protocol) || url.username || url.password) {
       throw new KaomonError('URL_REFUSED', 'A picture is fetched from plain http and https addresses only.');
+    }
+    const port = Number(url.port || (url.protocol === 'http:' ? 80 : 443));
+    if (!ports.includes(port)) {
+      throw new KaomonError(
+        'URL_REFUSED',
+        `A picture is fetched from the ports ${ports.join(' and ')} only, not from ${port} (see FETCH_PORTS).`,
+      );
     }
     const host = url.hostname.replace(/^\[|\]$/g, '');
     // A connection to a bare address asks no resolver.
@@ -148,39 +161,4 @@ function answerLookup(
 ): void {
   if (all) done(null, addresses);
   else done(null, addresses[0].address, addresses[0].family);
-}
-
-/** Networks that are nobody's on the open internet (IANA's special-purpose registries). */
-const PRIVATE_V4 = new BlockList();
-for (const [network, prefix] of [
-  ['0.0.0.0', 8],
-  ['10.0.0.0', 8],
-  ['100.64.0.0', 10],
-  ['127.0.0.0', 8],
-  ['169.254.0.0', 16],
-  ['172.16.0.0', 12],
-  ['192.0.0.0', 24],
-  ['192.0.2.0', 24],
-  ['192.88.99.0', 24],
-  ['192.168.0.0', 16],
-  ['198.18.0.0', 15],
-  ['198.51.100.0', 24],
-  ['203.0.113.0', 24],
-  ['224.0.0.0', 3],
-] as const) {
-  PRIVATE_V4.addSubnet(network, prefix, 'ipv4');
-}
-/** Of IPv6 only global unicast is public, without what wraps other addresses or is for documents. */
-const GLOBAL_V6 = new BlockList();
-GLOBAL_V6.addSubnet('2000::', 3, 'ipv6');
-const WRAPPED_V6 = new BlockList();
-WRAPPED_V6.addSubnet('2001::', 23, 'ipv6');
-WRAPPED_V6.addSubnet('2001:db8::', 32, 'ipv6');
-WRAPPED_V6.addSubnet('2002::', 16, 'ipv6');
-WRAPPED_V6.addSubnet('3fff::', 20, 'ipv6');
-
-/** Whether an IP address is one of the open internet. */
-export function isPublic(address: string): boolean {
-  if (isIP(address) === 4) return !PRIVATE_V4.check(address, 'ipv4');
-  return isIP(address) === 6 && GLOBAL_V6.check(address, 'ipv6') && !WRAPPED_V6.check(address, 'ipv6');
 }

@@ -52,12 +52,14 @@ export function pictureBodyLimit(maxBytes: number): number {
  * the schema checks them. A picture that cannot be taken becomes an error in its place; the others go on.
  * @param app an encapsulated instance: the parsers of raw bodies are for its routes alone
  * @param maxBytes of one picture
- * @param fetchUrls whether JSON may name a picture's address instead (`url`, `urls`)
+ * @param fetchUrls JSON may name a picture's address instead (`url`, `urls`), on these ports; left out: it may not
  */
-export function registerPictures(app: App, maxBytes: number, fetchUrls = false): void {
+export function registerPictures(app: App, maxBytes: number, fetchUrls?: { ports: readonly number[] }): void {
   // Loaded only where it is used: a start without stays light.
   const fetcher = fetchUrls
-    ? import('./fetch-picture.js').then(({ createPictureFetcher }) => createPictureFetcher({ maxBytes }))
+    ? import('./fetch-picture.js').then(({ createPictureFetcher }) =>
+        createPictureFetcher({ maxBytes, ...fetchUrls }),
+      )
     : undefined;
   app.addHook('onClose', async () => (await fetcher)?.close());
   const fetchPicture = async (url: string, signal: AbortSignal): Promise<PictureInput> => {

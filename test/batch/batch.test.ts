@@ -120,11 +120,11 @@ describe('A batch enrolment', () => {
         ...{ vision, gallery, limits: LIMITS, keepFaces: false, doubleSeconds: 0 },
         decision: { threshold: () => 0.5 },
       });
-      const journal = openJournal(journals, ['one']);
+      const journal = await openJournal(journals, ['one']);
       const results = await runBatch(items, {
         ...{ vision, gallery, journal, limits: LIMITS, keepFaces: false, maxPixels: 1e6, inFlight: 3 },
         ...(!force && {
-          refuseOtherPerson: (...face) => enroller.refuseOtherPerson(...face, { maySee: () => true }),
+          refuseOtherPerson: (...face) => enroller.refuseOtherPerson(...face, undefined),
         }),
       });
       journal.close();

@@ -3,6 +3,7 @@ import { describe, it, type TestContext } from 'node:test';
 import { createKeys } from '../../src/access/keys.js';
 import type { Config } from '../../src/config.js';
 import { TINY_PICTURE } from '../../src/http/pictures.js';
+import { imageIdOf } from '../../src/http/routes/compreface/image-ids.js';
 import { face, testApp, unitVector } from '../support/app.js';
 import { form } from '../support/form.js';
 import { greyJpeg } from '../support/pictures.js';
@@ -109,5 +110,63 @@ describe('a list without anything in it', () => {
     assert.equal(gallery.person('default-ken')?.faces.length, 1);
     const made = (await app.inject({ url: '/api/v1/keys', headers })).json<{ name: string }[]>();
     assert.deepEqual(made.map(({ name }) => name).sort(), ['all', 'other']);
+  });
+});
+
+describe('a role', () => {
+  it('may see a kept face by every surface or by none', async (t) => {
+    const { app, gallery, config } = await tied(t);
+    const crop = Buffer.from('a PNG');
+    const { id } = await gallery.enrol({ groupid: 'default', userid: 'mia', crop }, unitVector(0.2));
+    const keys = createKeys({ file: config.KEYS_FILE });
+    const image = imageIdOf(gallery.person('default-mia')?.faces[0] ?? assert.fail());
+    const addresses = [
+      `/api/v1/people/default-mia/faces/${id}/picture`,
+      `/api/v1/recognition/faces/${image}/img`,
+    ];
+    for (const [role, status] of [
+      ['recognise', 403],
+      ['enrol', 200],
+    ] as const) {
+      const { key } = await keys.add({ name: role, role });
+      for (const url of addresses) {
+        const answer = await app.inject({ url, headers: { 'x-api-key': key } });
+        assert.equal(answer.statusCode, status, `${role} ${url}: ${answer.body}`);
+      }
+    }
+  });
+
+  it('makes groups by every surface or by none', async (t) => {
+    const { app, gallery, config } = await tied(t, { COMPREFACE_GROUP: 'new' });
+    const keys = createKeys({ file: config.KEYS_FILE });
+    const groups = [undefined, ['another']];
+    for (const [i, tiedTo] of groups.entries()) {
+      const added = { name: `enrol ${i}`, role: 'enrol', ...(tiedTo && { groups: tiedTo }) } as const;
+      const headers = { 'x-api-key': (await keys.add(added)).key };
+      const name = tiedTo?.[0] ?? 'new';
+      const picture = await greyJpeg();
+      const register = await form(['userid', 'x'], ['groupid', name], ['image', picture]);
+      const example = await form(['file', picture]);
+      const calls = [
+        { url: '/api/v1/groups', payload: { groupid: name } },
+        { url: '/api/v1/people', payload: { groupid: name, userid: 'x' } },
+        { url: `/api/v1/people/${name}-x/faces?create=true`, payload: { image: TINY_PICTURE } },
+        { url: '/api/face_register', ...register },
+        { url: '/api/v1/recognition/subjects', payload: { subject: 'x' } },
+        { url: '/api/v1/recognition/faces?subject=x', ...example },
+      ];
+      for (const call of calls) {
+        const own = 'headers' in call ? call.headers : {};
+        const answer = await app.inject({ method: 'POST', ...call, headers: { ...own, ...headers } });
+        assert.ok([403, 404].includes(answer.statusCode), `${call.url}: ${answer.statusCode} ${answer.body}`);
+      }
+      assert.ok(!gallery.groups().some(({ groupid }) => groupid === name));
+    }
+    const { key } = await keys.add({ name: 'admin', role: 'admin' });
+    const made = await app.inject({
+      ...{ method: 'POST', url: '/api/v1/recognition/subjects', payload: { subject: 'x' } },
+      headers: { 'x-api-key': key },
+    });
+    assert.equal(made.statusCode, 201);
   });
 });

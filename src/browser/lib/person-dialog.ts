@@ -91,7 +91,8 @@ function pictureRow(
   const when = formatDate(picture.enrolledAt);
   const row = make('li', { data: { id: picture.id } });
   row.append(
-    picture.picture === true
+    // The server shows them to whoever may change them.
+    picture.picture === true && deps.mayEdit
       ? make('img', { src: pictureAddress(person.faceid, picture.id), alt: when, loading: 'lazy' })
       : make('div', { className: 'no-picture', ariaHidden: 'true' }, '◡'),
     make('p', {}, picture.automatic ? `${when} · ${words.automatic}` : when),

@@ -42,8 +42,15 @@ export function createCollections({ gallery }: { gallery: Gallery }) {
     }
   }
 
-  async function makeGroup(groupid: string): Promise<void> {
+  /** @throws KaomonError GROUP_UNKNOWN when it is not there, and the caller may not make one anywhere else either */
+  async function makeGroup(groupid: string, mayMakeGroups: boolean): Promise<void> {
     if (gallery.groups().some((group) => group.groupid === groupid)) return;
+    if (!mayMakeGroups) {
+      throw new KaomonError(
+        'GROUP_UNKNOWN',
+        `The collection is the group "${groupid}", which is not there: an administrator makes it first.`,
+      );
+    }
     try {
       await gallery.createGroup({ groupid, groupname: groupid });
     } catch (error) {
@@ -71,9 +78,12 @@ export function createCollections({ gallery }: { gallery: Gallery }) {
     namesOf,
     examples,
 
-    /** @throws KaomonError PERSON_EXISTS */
-    async addSubject(groupid: string, subject: string): Promise<Person> {
-      await makeGroup(groupid);
+    /**
+     * @param mayMakeGroups the collection's group is made where it is not there
+     * @throws KaomonError PERSON_EXISTS, GROUP_UNKNOWN
+     */
+    async addSubject(groupid: string, subject: string, mayMakeGroups: boolean): Promise<Person> {
+      await makeGroup(groupid, mayMakeGroups);
       return await serially(groupid, async (names) => {
         if (names.find(subject)) {
           throw new KaomonError('PERSON_EXISTS', `There is a subject "${subject}" already.`);
@@ -90,14 +100,17 @@ export function createCollections({ gallery }: { gallery: Gallery }) {
      * Enrols a vector under a subject, which is made when it is new, unless it is there already.
      * @param vector unit length; copied
      * @param kept the crop and the picture's hash, kept beside it
+     * @param mayMakeGroups the collection's group is made where it is not there
+     * @throws KaomonError GROUP_UNKNOWN
      */
     async addExample(
       groupid: string,
       subject: string,
       vector: Float32Array,
       kept: Pick<Enrolment, 'crop' | 'picture'>,
+      mayMakeGroups: boolean,
     ): Promise<Enrolled> {
-      await makeGroup(groupid);
+      await makeGroup(groupid, mayMakeGroups);
       return await serially(groupid, (names) => {
         const known = names.find(subject);
         const whose = known ? { groupid, userid: known.userid } : personOf(names, subject);

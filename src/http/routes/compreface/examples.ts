@@ -15,6 +15,7 @@ import {
   collectionOf,
   ImageIdSchema,
   LookSchema,
+  mayMakeGroups,
   readPictures,
   readQuery,
   SubjectSchema,
@@ -84,7 +85,8 @@ export function exampleRoutes(app: App, context: CompreFaceContext): void {
       throwIfGone(request.gone);
       if (!embedding) throw new Error('The vision thread answered a face without its embedding.');
       const kept = { picture, ...(keepFaces && crop && { crop }) };
-      const { face, already } = await collections.addExample(groupid, subject, embedding, kept);
+      const mayMake = mayMakeGroups(request);
+      const { face, already } = await collections.addExample(groupid, subject, embedding, kept, mayMake);
       if (!already) request.audited.did('faces', face.id);
       return reply.status(already ? 200 : 201).send({ image_id: imageIdOf(face), subject });
     },
@@ -147,7 +149,10 @@ export function exampleRoutes(app: App, context: CompreFaceContext): void {
       schema: { params: ImageIdSchema, response: { 200: ExampleSchema, ...failures } },
     },
     async (request) =>
-      await remove(request, collections.requireExample(collectionOf(request, group), request.params.image_id)),
+      await remove(
+        request,
+        collections.requireExample(collectionOf(request, group), request.params.image_id),
+      ),
   );
 
   app.post(
@@ -190,7 +195,8 @@ export function exampleRoutes(app: App, context: CompreFaceContext): void {
       const groupid = collectionOf(request, group);
       const { subject } = request.query;
       const told = ({ faceid }: Person) => request.audited.did('people', faceid);
-      if (subject === undefined) return { deleted: (await collections.removeAllSubjects(groupid, told)).faces };
+      if (subject === undefined)
+        return { deleted: (await collections.removeAllSubjects(groupid, told)).faces };
       const faces = collections.namesOf(groupid).find(subject)?.faces.length;
       if (faces === undefined) return { deleted: 0 };
       await collections.removeSubject(groupid, subject, told);

@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import { parse } from 'node:querystring';
 import { Type } from 'typebox';
+import { covers } from '../../../access/roles.js';
 import { KaomonError } from '../../../errors.js';
 import { requireGroupAccess } from '../../access.js';
 import { decodeBase64 } from '../../base64.js';
@@ -108,4 +109,9 @@ export function collectionOf(request: FastifyRequest, configured: string): strin
   request.audited.note({ groupid });
   requireGroupAccess(request, groupid);
   return groupid;
+}
+
+/** Whether the caller's role makes groups, as `POST /api/v1/groups` asks for it. */
+export function mayMakeGroups({ caller }: Pick<FastifyRequest, 'caller'>): boolean {
+  return covers(caller.role, 'admin');
 }

@@ -1,7 +1,7 @@
 import { Type } from 'typebox';
 import type { App } from '../../app-type.js';
 import { type CompreFaceContext, failures } from './index.js';
-import { collectionOf, SubjectSchema } from './requests.js';
+import { collectionOf, mayMakeGroups, SubjectSchema } from './requests.js';
 
 const PATH = '/api/v1/recognition/subjects';
 const Subject = Type.Object({ subject: SubjectSchema });
@@ -29,7 +29,8 @@ export function subjectRoutes(app: App, { collections, group }: CompreFaceContex
     },
     async (request, reply) => {
       const { subject } = request.body;
-      const { faceid } = await collections.addSubject(collectionOf(request, group), subject);
+      const groupid = collectionOf(request, group);
+      const { faceid } = await collections.addSubject(groupid, subject, mayMakeGroups(request));
       request.audited.did('people', faceid);
       return reply.status(201).send({ subject });
     },
@@ -76,9 +77,8 @@ export function subjectRoutes(app: App, { collections, group }: CompreFaceContex
       schema: { response: { 200: Type.Object({ deleted: Type.Integer() }), ...failures } },
     },
     async (request) => {
-      const { subjects } = await collections.removeAllSubjects(
-        collectionOf(request, group),
-        ({ faceid }) => request.audited.did('people', faceid),
+      const { subjects } = await collections.removeAllSubjects(collectionOf(request, group), ({ faceid }) =>
+        request.audited.did('people', faceid),
       );
       return { deleted: subjects };
     },

@@ -167,7 +167,8 @@ export function v1FaceRoutes(app: App, { gallery, enroller, maxUploadBytes }: Fa
   app.get(
     '/api/v1/people/:faceid/faces/:id/picture',
     {
-      config: { access: 'recognise' },
+      // A face to look at is more than a name to recognise by.
+      config: { access: 'enrol' },
       schema: {
         summary: 'Read a picture’s thumbnail',
         description: 'The aligned face as PNG, kept when `KEEP_FACES=true` at its enrolment.',

@@ -17,7 +17,7 @@ export function v1Routes(
     VerifyDeps &
     FaceRouteDeps &
     EventsDeps &
-    TransferDeps & { fetchUrls: boolean } & { gallery: Gallery },
+    TransferDeps & { fetchUrls?: { ports: readonly number[] } } & { gallery: Gallery },
 ): void {
   app.register((surface, _options, done) => {
     registerPictures(surface, deps.maxUploadBytes, deps.fetchUrls);
