@@ -27,7 +27,7 @@ declare module 'fastify' {
 export interface AuthenticationDeps {
   /** `none`: nobody is asked for a key. */
   auth: 'key' | 'none';
-  keys: Pick<Keys, 'verify'>;
+  keys: Pick<Keys, 'verify' | 'byId'>;
   sessions: Pick<Sessions, 'check'>;
   attempts: Attempts;
   /** '' for none. */
@@ -49,6 +49,8 @@ export async function registerAuthentication(app: App, deps: AuthenticationDeps)
   const { auth, keys, sessions, attempts, metricsToken, origins, streamOrigins } = deps;
   const callers = new WeakMap<FastifyRequest, Caller>();
   const signedIn = new WeakMap<FastifyRequest, Session>();
+  /** What let a request in. */
+  const shown = new WeakMap<FastifyRequest, { record: KeyRecord } | { token: string }>();
   const foreign = (request: FastifyRequest) =>
     isForeign(request, isUpgrade(request) ? [...origins, ...streamOrigins] : origins);
 
@@ -79,7 +81,10 @@ export async function registerAuthentication(app: App, deps: AuthenticationDeps)
     if (key !== undefined) {
       try {
         const record = await checkKey(request, key);
-        if (record) return callerOf(record, 'key');
+        if (record) {
+          shown.set(request, { record });
+          return callerOf(record, 'key');
+        }
       } catch (error) {
         if (access !== 'public') throw error;
       }
@@ -88,7 +93,8 @@ export async function registerAuthentication(app: App, deps: AuthenticationDeps)
     }
     const token = request.cookies[cookieName(request)];
     const session = token === undefined ? undefined : await sessions.check(token);
-    if (!session) return STRANGER;
+    if (!session || token === undefined) return STRANGER;
+    shown.set(request, { token });
     signedIn.set(request, session);
     return callerOf(session.record, 'session');
   }
@@ -123,6 +129,17 @@ export async function registerAuthentication(app: App, deps: AuthenticationDeps)
 
   return {
     checkKey,
+    /**
+     * Whether a request that was let in still would be: for what lasts.
+     * @throws KaomonError STORE_UNAVAILABLE
+     */
+    async isInForce(request: FastifyRequest): Promise<boolean> {
+      const what = shown.get(request);
+      if (!what) return true;
+      if ('token' in what) return (await sessions.check(what.token)) !== undefined;
+      const { id, hash } = what.record;
+      return (await keys.byId(id))?.hash === hash;
+    },
     /** The page's session, when the request came with one. */
     sessionOf: (request: FastifyRequest) => signedIn.get(request),
   };
