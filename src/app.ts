@@ -9,6 +9,7 @@ import fastify, {
 import { createAttempts } from './access/attempts.js';
 import { AUTOMATIC, createAudit } from './access/audit.js';
 import { createKeys, type Keys } from './access/keys.js';
+import { createLinks } from './access/links.js';
 import { createSessions } from './access/sessions.js';
 import { type Config, enrolLimits } from './config.js';
 import type { EventState } from './gallery/open.js';
@@ -163,6 +164,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   const authentication = await registerAuthentication(app, {
     auth,
     keys,
+    links: createLinks({ file: keys.file }),
     sessions,
     attempts: createAttempts(config.AUTH_FAILURES),
     metricsToken: config.METRICS_TOKEN,

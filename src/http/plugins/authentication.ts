@@ -2,6 +2,7 @@ import cookie from '@fastify/cookie';
 import type { FastifyRequest } from 'fastify';
 import type { Attempts } from '../../access/attempts.js';
 import type { Keys, KeyRecord } from '../../access/keys.js';
+import type { Links } from '../../access/links.js';
 import { covers } from '../../access/roles.js';
 import { sameText, type Session, type Sessions } from '../../access/sessions.js';
 import { KaomonError } from '../../errors.js';
@@ -28,6 +29,7 @@ export interface AuthenticationDeps {
   /** `none`: nobody is asked for a key. */
   auth: 'key' | 'none';
   keys: Pick<Keys, 'verify' | 'byId'>;
+  links: Pick<Links, 'redeem'>;
   sessions: Pick<Sessions, 'check'>;
   attempts: Attempts;
   /** '' for none. */
@@ -46,7 +48,7 @@ export type Authentication = Awaited<ReturnType<typeof registerAuthentication>>;
  * upgrades are requests like any other here.
  */
 export async function registerAuthentication(app: App, deps: AuthenticationDeps) {
-  const { auth, keys, sessions, attempts, metricsToken, origins, streamOrigins } = deps;
+  const { auth, keys, links, sessions, attempts, metricsToken, origins, streamOrigins } = deps;
   const callers = new WeakMap<FastifyRequest, Caller>();
   const signedIn = new WeakMap<FastifyRequest, Session>();
   /** What let a request in. */
@@ -70,6 +72,16 @@ export async function registerAuthentication(app: App, deps: AuthenticationDeps)
     const record = await keys.verify(key, (work) => attempts.costly(address, work));
     // Not yet verified is not wrong: only what is known to be wrong counts.
     if (!record) attempts.wrong(address);
+    return record;
+  }
+
+  /**
+   * As {@link checkKey}, for the token of a sign-in link, which is used up.
+   * @throws KaomonError TOO_MANY_REQUESTS
+   */
+  async function checkLink(request: FastifyRequest, token: string): Promise<KeyRecord | undefined> {
+    const record = await links.redeem(token);
+    if (!record) attempts.wrong(addressOf(request));
     return record;
   }
 
@@ -129,6 +141,7 @@ export async function registerAuthentication(app: App, deps: AuthenticationDeps)
 
   return {
     checkKey,
+    checkLink,
     /**
      * Whether a request that was let in still would be: for what lasts.
      * @throws KaomonError STORE_UNAVAILABLE
