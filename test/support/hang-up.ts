@@ -1,6 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import type { App } from '../../src/http/app-type.js';
 
 /** Whole requests whose senders are gone, by a reset, before anybody answers. */
@@ -11,7 +12,8 @@ export interface HangUp {
   send: (head: readonly string[], body?: Uint8Array) => Promise<void>;
 }
 
-export function hangUp(app: App): HangUp {
+/** @param tls the app speaks HTTPS, by whatever certificate */
+export function hangUp(app: App, { tls = false } = {}): HangUp {
   let arrived: () => void = () => undefined;
   let closed: Promise<unknown> | undefined;
   app.server.on('connection', (socket) => {
@@ -30,9 +32,16 @@ export function hangUp(app: App): HangUp {
       socket.on('error', () => undefined);
       await once(socket, 'connect');
       const isThere = new Promise<void>((resolve) => (arrived = resolve));
+      let writer: { write: (data: string | Uint8Array) => boolean } = socket;
+      if (tls) {
+        const over = connectTls({ socket, rejectUnauthorized: false });
+        over.on('error', () => undefined);
+        await once(over, 'secureConnect');
+        writer = over;
+      }
       const length = body.length > 0 ? [`content-length: ${body.length}`] : [];
-      socket.write(`${[...head, 'host: localhost', ...length].join('\r\n')}\r\n\r\n`);
-      socket.write(body);
+      writer.write(`${[...head, 'host: localhost', ...length].join('\r\n')}\r\n\r\n`);
+      writer.write(body);
       await isThere;
       socket.resetAndDestroy();
       arrived = () => undefined;

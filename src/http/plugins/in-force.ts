@@ -53,6 +53,8 @@ export function registerInForce(app: App, { isInForce, every = HEARTBEAT }: InFo
     const { via } = request.caller;
     // A WebSocket says goodbye in its own way.
     if (!request.ws && (via === 'key' || via === 'session')) {
+      // An export's end is waited for by a dozen, Fastify's and Node's own among them: that is no leak.
+      reply.raw.setMaxListeners(20);
       reply.raw.once(
         'close',
         watch(request, () => cut(request, reply)),

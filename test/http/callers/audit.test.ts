@@ -5,8 +5,10 @@ import { describe, it, type TestContext } from 'node:test';
 import type { RouteOptions } from 'fastify';
 import type { AuditEntry } from '../../../src/access/audit.js';
 import { createKeys } from '../../../src/access/keys.js';
+import { loadConfig } from '../../../src/config.js';
 import type { Gallery } from '../../../src/gallery/types.js';
 import { TINY_PICTURE } from '../../../src/http/pictures.js';
+import { loadCredentials } from '../../../src/tls.js';
 import { face, testApp, type TestApp, unitVector } from '../../support/app.js';
 import { type Call, changingCalls } from '../../support/changing-calls.js';
 import { door } from '../../support/door.js';
@@ -230,6 +232,33 @@ describe('the audit', () => {
     assert.deepEqual(told(line), { who: 'key 1', action: 'enrol', outcome: 'aborted', whom });
     assert.equal(gallery.person('default-ken')?.faces.length, 1);
   });
+
+  it(
+    'has the address of one who is gone before it is known who it is, over TLS too',
+    { timeout },
+    async (t) => {
+      const keys = createKeys({ file: `${await temporaryFolder(t)}/keys.json` });
+      const { key } = await keys.add({ name: 'office', role: 'admin' });
+      const https = await loadCredentials(loadConfig({ CACHE_DIR: await temporaryFolder(t) }));
+      let here: () => Promise<void> = () => Promise.resolve();
+      const slow: typeof keys = {
+        ...keys,
+        async verify(...words) {
+          await here();
+          return await keys.verify(...words);
+        },
+      };
+      const test = await testApp(t, { AUTH: 'key', MAX_CONNECTIONS: 0 }, { keys: slow, https });
+      await test.gallery.enrol({ groupid: 'default', userid: 'ken' }, unitVector(0));
+      await test.app.listen({ host: '127.0.0.1', port: 0 });
+      const client = hangUp(test.app, { tls: true });
+      here = client.here;
+      await client.send(['DELETE /api/default/ken HTTP/1.1', `x-api-key: ${key}`]);
+      const [line] = await written(test, ({ length }) => length > 0);
+      assert.deepEqual([line.who, line.address, line.outcome], ['office', '127.0.0.1', 'done']);
+      assert.equal(test.gallery.person('default-ken'), undefined);
+    },
+  );
 
   it('says of a body that broke off that it was aborted', { timeout }, async (t) => {
     let [asked, arrived] = [0, 0];
