@@ -40,3 +40,8 @@ export function urlsOf(host: string, port: number, tls: boolean, lan = lanAddres
   const reachable = host === '0.0.0.0' ? lan.filter((address) => !address.includes(':')) : lan;
   return [url('localhost'), ...reachable.map(url)];
 }
+
+/** The address that signs in by a link's token: behind the `#`, which no browser sends and no proxy writes down. */
+export function signInUrl(url: string, token: string): string {
+  return `${url}/signin#token=${token}`;
+}

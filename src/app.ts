@@ -9,6 +9,7 @@ import fastify, {
 import { createAttempts } from './access/attempts.js';
 import { AUTOMATIC, createAudit } from './access/audit.js';
 import { createKeys, type Keys } from './access/keys.js';
+import { createLinks } from './access/links.js';
 import { createSessions } from './access/sessions.js';
 import { hostNames } from './addresses.js';
 import { type Config, enrolLimits } from './config.js';
@@ -18,6 +19,7 @@ import type { Gallery } from './gallery/types.js';
 import type { App } from './http/app-type.js';
 import { answerError, answerNotFound } from './http/error-handler.js';
 import { registerJson, validatorCompiler } from './http/json.js';
+import { registerInForce } from './http/plugins/in-force.js';
 import { registerAddresses } from './http/plugins/addresses.js';
 import { registerAudit } from './http/plugins/audit.js';
 import { registerAuthentication } from './http/plugins/authentication.js';
@@ -81,6 +83,8 @@ export interface AppDeps {
   keys?: Keys;
   /** Over so long a body's rate is taken, milliseconds: for tests. */
   bodyWindow?: number;
+  /** How often it is asked whether keys and sessions are still in force, milliseconds: for tests. */
+  heartbeat?: number;
   /** Told of each route as it is registered: for tests that walk them all. */
   onRoute?: (route: RouteOptions) => void;
 }
@@ -167,11 +171,16 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   const authentication = await registerAuthentication(app, {
     auth,
     keys,
+    links: createLinks({ file: keys.file }),
     sessions,
     attempts: createAttempts(config.AUTH_FAILURES),
     metricsToken: config.METRICS_TOKEN,
     origins,
     streamOrigins,
+  });
+  const inForce = registerInForce(app, {
+    isInForce: authentication.isInForce,
+    ...(deps.heartbeat !== undefined && { every: deps.heartbeat }),
   });
   await registerMultipart(app, config.MAX_UPLOAD_BYTES);
   await registerOpenApi(app);
@@ -243,6 +252,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     minFaceSize: config.STREAM_MIN_FACE_SIZE,
     ...{ maxStreams: config.MAX_STREAMS, share, bytes, minRate: config.MIN_BODY_RATE },
     origins: streamOrigins,
+    inForce,
   });
   compreFaceRoutes(app, {
     ...{ vision, gallery, pack, sightings, decision },

@@ -1,4 +1,6 @@
 import qrcode from 'qrcode';
+import { LINK_MINUTES } from './access/links.js';
+import { signInUrl } from './addresses.js';
 import type { GalleryInfo } from './gallery/types.js';
 import type { ReadyPack } from './models/types.js';
 import { VERSION } from './version.js';
@@ -10,12 +12,16 @@ export interface BannerFacts {
   urls: readonly string[];
   /** The certificate is of our own making. */
   selfSigned: boolean;
-  /** The administrator's key, when this start made it. */
-  firstKey?: string | undefined;
+  asksForKey: boolean;
+  /** The address that signs in as administrator, while nobody has. */
+  link?: string | undefined;
+  /** A token of its own for a phone. */
+  phoneToken?: string | undefined;
 }
 
 /** What a person at the terminal reads when the server is ready, with a QR code for a phone. */
-export async function banner({ pack, gallery, urls, selfSigned, firstKey }: BannerFacts): Promise<string> {
+export async function banner(facts: BannerFacts): Promise<string> {
+  const { pack, gallery, urls, selfSigned, asksForKey, link, phoneToken } = facts;
   const [, ...forOthers] = urls;
   const phone = forOthers.at(0);
   const lines = [
@@ -25,10 +31,11 @@ export async function banner({ pack, gallery, urls, selfSigned, firstKey }: Bann
     ...urls.map((url) => `  ${url}/`),
     '',
   ];
-  const signIn = firstKey ? `signin#key=${firstKey}` : '';
-  if (signIn) {
-    lines.push(`  Sign in as administrator: ${urls[0]}/${signIn}`);
-    lines.push('  The key is shown this once; `kaomon keys add` makes others.', '');
+  if (link) {
+    lines.push(`  Sign in as administrator: ${link}`);
+    lines.push(`  This works once, within ${LINK_MINUTES} minutes. Later: npx kaomon keys link`, '');
+  } else if (asksForKey) {
+    lines.push('  To sign in: a key, or the address that `npx kaomon keys link` prints.', '');
   }
   if (selfSigned) {
     lines.push('  The certificate was made on this machine: the browser warns once; go on to the page.', '');
@@ -36,7 +43,12 @@ export async function banner({ pack, gallery, urls, selfSigned, firstKey }: Bann
   if (phone) {
     lines.push(`  For a phone in the same network (${phone}):`);
     lines.push(
-      (await qrcode.toString(`${phone}/${signIn}`, { type: 'terminal', small: true })).trimEnd(),
+      (
+        await qrcode.toString(phoneToken ? signInUrl(phone, phoneToken) : `${phone}/`, {
+          type: 'terminal',
+          small: true,
+        })
+      ).trimEnd(),
       '',
     );
   }

@@ -98,9 +98,11 @@ export class KaomonError extends Error {
   }
 }
 
+export const clientGone = () => new KaomonError('CLIENT_GONE', 'The client has hung up.');
+
 /** Nothing is computed for whoever has hung up. @throws KaomonError CLIENT_GONE */
 export function throwIfGone(signal: AbortSignal | undefined): void {
-  if (signal?.aborted) throw new KaomonError('CLIENT_GONE', 'The client has hung up.');
+  if (signal?.aborted) throw clientGone();
 }
 
 /** What crosses a thread or a process instead of the error itself, whose class structured cloning drops. */

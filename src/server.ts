@@ -1,8 +1,10 @@
 /** The entry: reads the settings, opens every part, listens, and ends in order. */
 import './no-telemetry.js';
 import type { AddressInfo } from 'node:net';
-import { createKeys, type Keys } from './access/keys.js';
-import { urlsOf } from './addresses.js';
+import { createAudit, FIRST_START } from './access/audit.js';
+import { createKeys } from './access/keys.js';
+import { createLinks, LINK_MINUTES, type Links } from './access/links.js';
+import { signInUrl, urlsOf } from './addresses.js';
 import { type Config, fetchSettings, loadConfig } from './config.js';
 import { KaomonError } from './errors.js';
 import { makeFolders } from './folders.js';
@@ -101,7 +103,8 @@ async function start(config: Config, log: Logger, shutdown: Shutdown): Promise<v
 
   const { port } = app.server.address() as AddressInfo;
   const urls = urlsOf(config.HOST, port, config.TLS);
-  const firstKey = config.AUTH === 'key' ? await makeFirstKey(keys) : undefined;
+  const links = createLinks({ file: config.KEYS_FILE });
+  const firstLink = config.AUTH === 'key' ? await openFirstLink(links, urls[0], config, log) : undefined;
   if (process.getuid?.() === 0) {
     log.warn(
       'The server runs as root: give it a user of its own (docs/production.md), it needs no right of root',
@@ -109,27 +112,42 @@ async function start(config: Config, log: Logger, shutdown: Shutdown): Promise<v
   }
   if (config.AUTH === 'none') log.warn('AUTH=none: whoever reaches this server may enrol and delete people');
   log.info({ urls, pack: pack.id, ms: Math.round(process.uptime() * 1000) }, 'Ready');
-  if (firstKey && !process.stdout.isTTY) {
-    const signIn = `${urls[0]}/signin#key=${firstKey}`;
-    log.warn({ signIn }, 'First start: this address signs in as administrator and is shown this once');
+  if (firstLink && !process.stdout.isTTY) {
+    // A log is kept for years and read by many: where the link is, not what it is.
+    const where = { file: links.linkFile, minutes: LINK_MINUTES };
+    log.warn(where, 'First start: this file holds an address that signs in as administrator, once');
   }
   if (process.stdout.isTTY) {
     const { banner } = await import('./banner.js');
-    const selfSigned = config.TLS && !config.TLS_CERT;
-    process.stdout.write(await banner({ pack, gallery: gallery.info(), urls, selfSigned, firstKey }));
+    // The terminal's link and the phone's are two: each works once.
+    const phone = firstLink && (await links.make(firstLink.link.key.id));
+    const facts = { pack, gallery: gallery.info(), urls, selfSigned: config.TLS && !config.TLS_CERT };
+    const signIn = { asksForKey: config.AUTH === 'key', link: firstLink?.url, phoneToken: phone?.token };
+    process.stdout.write(await banner({ ...facts, ...signIn }));
   }
   // pm2's wait_ready: only now may the worker that this one replaces end.
   if (process.connected) process.send?.('ready');
 }
 
-/** Nobody could sign in to make the first key. @returns it, when this start made it */
-async function makeFirstKey(keys: Keys): Promise<string | undefined> {
-  return await keys.addFirst().catch((error: unknown) => {
-    const cause = error instanceof KaomonError && error.cause instanceof Error ? error.cause.message : '';
-    throw new KaomonError('SETUP', `The keys in ${keys.file} cannot be used: ${cause || String(error)}.`, {
-      cause: error,
+/** Nobody could sign in to make the first key. @returns undefined when somebody can */
+async function openFirstLink(links: Links, url: string, config: Config, log: Logger) {
+  const { KEYS_FILE, AUDIT_FILE: file } = config;
+  const first = await links
+    .first((token) => signInUrl(url, token))
+    .catch((error: unknown) => {
+      const cause = error instanceof KaomonError && error.cause instanceof Error ? error.cause.message : '';
+      throw new KaomonError('SETUP', `The keys in ${KEYS_FILE} cannot be used: ${cause || String(error)}.`, {
+        cause: error,
+      });
     });
-  });
+  if (!first?.isNew) return first;
+  const { id, name } = first.link.key;
+  const audit = createAudit({ file, log });
+  const done = { ...FIRST_START, outcome: 'done' } as const;
+  const whom = { id, name, role: 'admin', groups: 'all' };
+  if (first.madeKey) void audit.record({ ...done, action: 'key added', whom });
+  await audit.record({ ...done, action: 'sign-in link', whom: { id, name } });
+  return first;
 }
 
 /** Like Promise.all, but when one fails the others have ended too: nothing opens behind a shutdown's back. */

@@ -203,7 +203,10 @@ function toJson(line: Record<string, unknown>): string {
 }
 
 /** A line from an entry: fields that are known, values that are names. Nothing else can get in. */
-export function auditLine(entry: AuditEntry, now = new Date()): Record<string, unknown> {
+export function auditLine(
+  entry: AuditEntry,
+  now = new Date(),
+): Record<string, unknown> & { whom?: Record<string, unknown> } {
   const { who, address, action, whom, outcome, status, route, requestId, unwritten } = entry;
   return {
     time: now.toISOString(),

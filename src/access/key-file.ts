@@ -28,6 +28,8 @@ const KeyRecordSchema = Type.Object({
    * secret's 256 bits it gives away 64, to who can read this file. Older files have none.
    */
   check: Type.Optional(Type.String()),
+  /** Made by a first start, and nobody has signed in by its link yet. */
+  unclaimed: Type.Optional(Type.Boolean()),
 });
 /** A key as it is kept. */
 export type KeyRecord = Static<typeof KeyRecordSchema>;
@@ -39,6 +41,8 @@ const KeyFileSchema = Type.Object({
   keys: Type.Array(KeyRecordSchema),
   /** Sessions ended before their time: nonce -> the second (since 1970) at which each would have ended. */
   ended: Type.Record(Type.String(), Type.Integer()),
+  /** Sign-in links: SHA-256 of a token -> the key's ID and the second (since 1970) at which it ends. */
+  links: Type.Optional(Type.Record(Type.String(), Type.Object({ id: Type.String(), until: Type.Integer() }))),
 });
 export type KeyFile = Static<typeof KeyFileSchema>;
 

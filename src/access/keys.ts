@@ -26,7 +26,7 @@ const ENDED_ALWAYS = 1000;
 const EVEN_WHEN_FULL = { evenWhenFull: true };
 
 /** What is told about a key: all but its hash. */
-export type KeyInfo = Omit<KeyRecord, 'salt' | 'hash' | 'check'>;
+export type KeyInfo = Omit<KeyRecord, 'salt' | 'hash' | 'check' | 'unclaimed'>;
 
 export interface NewKey {
   /** Unique; for lists and the audit log. */
@@ -125,22 +125,6 @@ export function createKeys({ file }: { file: string }) {
     },
 
     /**
-     * Makes the first key when there is none that may administrate, once among all workers that start together.
-     * @returns the key, or undefined when there is one already
-     */
-    async addFirst(name = 'first'): Promise<string | undefined> {
-      const isThere = ({ keys }: KeyFile) => keys.some(({ role, groups }) => role === 'admin' && !groups);
-      if (isThere(await access.current())) return undefined;
-      const { key, record } = await makeKey({ name, role: 'admin' });
-      return await access.change((contents) => {
-        if (isThere(contents)) return undefined;
-        record.name = freeName(contents, name);
-        insert(contents, record);
-        return key;
-      });
-    },
-
-    /**
      * Ends a key and, with it, its sessions.
      * @param idOrName the key's ID or its name
      * @throws KaomonError KEY_UNKNOWN, STORE_UNAVAILABLE
@@ -184,13 +168,6 @@ function insert(contents: KeyFile, record: KeyRecord): void {
     });
   }
   contents.keys.push(record);
-}
-
-function freeName({ keys }: KeyFile, wanted: string): string {
-  const isFree = (name: string) => keys.every((key) => key.name !== name);
-  let name = wanted;
-  for (let n = 2; !isFree(name); n += 1) name = `${wanted} ${n}`;
-  return name;
 }
 
 async function makeKey({ name, role, groups }: NewKey): Promise<{ key: string; record: KeyRecord }> {

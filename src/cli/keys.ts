@@ -1,7 +1,9 @@
 import { parseArgs } from 'node:util';
 import { type AuditEntry, COMMAND_LINE, createAudit } from '../access/audit.js';
 import { createKeys, type KeyInfo } from '../access/keys.js';
+import { createLinks, LINK_MINUTES } from '../access/links.js';
 import { ROLES, type Role } from '../access/roles.js';
+import { signInUrl, urlsOf } from '../addresses.js';
 import { loadConfig } from '../config.js';
 import { KaomonError } from '../errors.js';
 import { runCommand } from './parts.js';
@@ -10,6 +12,8 @@ const USAGE = `Usage: kaomon keys list                     lists the keys
        kaomon keys add NAME --role ROLE    makes a key and shows it once
                   --groups A,B             ties it to groups; left out: all of them
        kaomon keys revoke NAME_OR_ID       ends a key and whoever is signed in with it
+       kaomon keys link [NAME_OR_ID]       prints an address that signs in as that key (else an administrator's),
+                                           once, within ${LINK_MINUTES} minutes
 
 Roles: ${ROLES.join(' < ')}. A running server takes changes up at once.`;
 
@@ -41,7 +45,7 @@ export function main(words: string[]): Promise<number> {
         console.log(USAGE);
         return 0;
       }
-      const { KEYS_FILE, AUDIT_FILE } = loadConfig();
+      const { KEYS_FILE, AUDIT_FILE, HOST, PORT, TLS } = loadConfig();
       const keys = createKeys({ file: KEYS_FILE });
       const audit = createAudit({ file: AUDIT_FILE });
       const record = async (action: AuditEntry['action'], { id, name, role, groups }: KeyInfo) => {
@@ -66,6 +70,16 @@ export function main(words: string[]): Promise<number> {
         const info = await keys.revoke(name);
         await record('key revoked', info);
         console.log(`Revoked: ${info.name} (${info.id}).`);
+        return 0;
+      }
+      if (verb === 'link' && more.length === 0) {
+        const { token, key } = await createLinks({ file: KEYS_FILE }).make(name);
+        audit.record({ ...COMMAND_LINE, action: 'sign-in link', whom: key, outcome: 'done' });
+        await audit.flush();
+        console.error(
+          `Signs in as ${key.name}, once, within ${LINK_MINUTES} minutes (behind a proxy: at its address):`,
+        );
+        console.log(signInUrl(urlsOf(HOST, PORT, TLS)[0], token));
         return 0;
       }
       throw new KaomonError('SETUP', USAGE);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { readFile, stat } from 'node:fs/promises';
+import { mkdir, readFile, rename, rmdir, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, it } from 'node:test';
 import { auditLine, createAudit, type AuditEntry } from '../../src/access/audit.js';
@@ -71,6 +71,47 @@ describe('the audit', () => {
       whom: Object.fromEntries(vector.map((v, n) => [`f${n}`, String(v)])),
     });
     assert.deepEqual(many.whom, {}, 'names of fields are no place for numbers either');
+  });
+
+  it('keeps any subject as it is, in letters that no terminal takes for commands, and out of the log', async (t) => {
+    const file = path.join(await temporaryFolder(t), 'audit.jsonl');
+    const logged: string[] = [];
+    const log = { info: (line: unknown) => logged.push(JSON.stringify(line)), error: () => undefined };
+    const audit = createAudit({ file, log });
+    const subjects = ['山田 花子', 'Björn', '👩‍🚒', 'a\u202eb\u0000\ud800', 'x'.repeat(255)];
+    for (const subject of subjects) void audit.record({ ...ENTRY, whom: { subject, userid: '山田' } });
+    await audit.flush();
+    const text = await readFile(file, 'utf8');
+    const lines = text.trimEnd().split('\n');
+    const whom = lines.map((line) => (JSON.parse(line) as { whom: { subject: string } }).whom);
+    assert.deepEqual(
+      whom,
+      subjects.map((subject) => ({ subject, userid: '山田' })),
+    );
+    assert.match(text, /山田 花子/);
+    assert.doesNotMatch(text, /\u202e|\0/);
+    assert.doesNotMatch(logged.join(), /花子|Björn/);
+    assert.equal(auditLine({ ...ENTRY, whom: { subject: 'x'.repeat(256) } }).whom?.subject, '?');
+  });
+
+  it('writes what it could not write when it can again, and no line into half a line', async (t) => {
+    const folder = await temporaryFolder(t);
+    const file = path.join(folder, 'audit.jsonl');
+    await writeFile(file, '{"time":"2026-');
+    const audit = createAudit({ file });
+    await audit.record({ ...ENTRY, requestId: 'one' });
+    await rename(file, `${file}.1`);
+    await mkdir(file);
+    await audit.record({ ...ENTRY, requestId: 'two' });
+    await rmdir(file);
+    await audit.record({ ...ENTRY, requestId: 'three' });
+    const ids = async (name: string) =>
+      (await readFile(name, 'utf8'))
+        .split('\n')
+        .filter(Boolean)
+        .map((line) => /"requestId":"(\w+)"/.exec(line)?.[1]);
+    assert.deepEqual(await ids(`${file}.1`), [undefined, 'one']);
+    assert.deepEqual(await ids(file), ['two', 'three']);
   });
 
   it('goes on when the file cannot be written, and says so in the log', async (t) => {

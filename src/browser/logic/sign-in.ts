@@ -7,8 +7,13 @@ export function safeNext(next: string | null): string {
   return next.startsWith('/signin') ? '/' : next;
 }
 
-/** The key in `#key=...`; undefined when there is none. */
-export function keyOf(hash: string): string | undefined {
-  const key = new URLSearchParams(hash.replace(/^#/, '')).get('key')?.trim();
-  return key === undefined || key === '' ? undefined : key;
+/** What somebody signs in by: a link's token, which is used up by it, or a key. */
+export type Credential = { token: string } | { key: string };
+
+/** What an address holds behind its `#`, as `#token=...` or `#key=...`; undefined when it holds neither. */
+export function credentialOf(hash: string): Credential | undefined {
+  const given = new URLSearchParams(hash.replace(/^#/, ''));
+  const [token, key] = ['token', 'key'].map((name) => given.get(name)?.trim() ?? '');
+  if (token !== '') return { token };
+  return key === '' ? undefined : { key };
 }

@@ -2,7 +2,7 @@ import { call, currentSession, forgetSession, sentenceOf, type Session } from '.
 import { element } from '../lib/dom.js';
 import { words } from '../lib/i18n.js';
 import { openPage } from '../lib/shell.js';
-import { keyOf, safeNext } from '../logic/sign-in.js';
+import { type Credential, credentialOf, safeNext } from '../logic/sign-in.js';
 
 openPage(words.signIn);
 
@@ -11,14 +11,22 @@ const key = element('key', HTMLInputElement);
 const send = element('send', HTMLButtonElement);
 const leave = element('leave', HTMLButtonElement);
 const say = element('say', HTMLElement);
+const ask = element('ask', HTMLElement);
+const question = element('question', HTMLElement);
+const replace = element('replace', HTMLButtonElement);
+const stay = element('stay', HTMLButtonElement);
 
-async function signIn(secret: string): Promise<void> {
+function goOn(): void {
+  location.replace(safeNext(new URLSearchParams(location.search).get('next')));
+}
+
+async function signIn(credential: Credential): Promise<void> {
   send.disabled = true;
   say.className = 'outcome';
   say.textContent = words.signingIn;
   try {
-    await call<Session>('POST', '/api/v1/session', { json: { key: secret }, stayHere: true });
-    location.replace(safeNext(new URLSearchParams(location.search).get('next')));
+    await call<Session>('POST', '/api/v1/session', { json: credential, stayHere: true });
+    goOn();
   } catch (error) {
     say.className = 'outcome bad';
     say.textContent = sentenceOf(error);
@@ -39,7 +47,7 @@ function showSession({ auth, signedIn, name = '' }: Session): void {
 
 form.addEventListener('submit', (event) => {
   event.preventDefault();
-  void signIn(key.value.trim());
+  void signIn({ key: key.value.trim() });
 });
 leave.addEventListener('click', () => {
   call('DELETE', '/api/v1/session', { stayHere: true }).then(
@@ -51,15 +59,38 @@ leave.addEventListener('click', () => {
   );
 });
 
-/** Signs in by the key in the address, if there is one. @returns whether there was */
+/**
+ * Signs in by what an address holds. Anybody can make somebody open an address: who is signed in is asked first, or would
+ * go on as somebody else without noticing.
+ */
+async function signInBy(credential: Credential): Promise<void> {
+  forgetSession();
+  const { auth, signedIn, name = '' } = await currentSession();
+  if (auth === 'none') goOn();
+  else if (!signedIn) await signIn(credential);
+  else {
+    question.textContent = words.signInInstead(name);
+    form.hidden = true;
+    ask.hidden = false;
+    replace.onclick = () => {
+      ask.hidden = true;
+      form.hidden = false;
+      void signIn(credential);
+    };
+    stay.focus();
+  }
+}
+
+/** Signs in by the address, if it holds something to do it by. @returns whether it did */
 function signInByAddress(): boolean {
-  const given = keyOf(location.hash);
+  const given = credentialOf(location.hash);
   if (given === undefined) return false;
-  // Out of the address bar and the history before anything else: the key stands for the reader.
+  // Out of the address bar and the history before anything else: it stands for the reader.
   history.replaceState(null, '', location.pathname + location.search);
-  void signIn(given);
+  signInBy(given).catch((error: unknown) => (say.textContent = sentenceOf(error)));
   return true;
 }
+stay.addEventListener('click', goOn);
 
 // The link may be opened where this page is open already: then only the part behind the # changes.
 window.addEventListener('hashchange', signInByAddress);

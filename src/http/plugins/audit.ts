@@ -1,4 +1,3 @@
-import { finished } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type Action, type Audit, type AuditEntry, MAX_LISTED } from '../../access/audit.js';
 import type { App } from '../app-type.js';
@@ -90,7 +89,13 @@ export function registerAudit(app: App, audit: Audit): void {
       if (unwritten !== undefined) void audit.record({ ...entry, unwritten });
       go();
     } else if (entry.outcome === 'done' && isStream(payload)) {
-      finished(reply.raw, () => void audit.record({ ...entry, outcome: howEnded(reply, payload) }));
+      let hasEnded = false;
+      const end = (outcome: AuditEntry['outcome']) => {
+        if (!hasEnded) void audit.record({ ...entry, outcome });
+        hasEnded = true;
+      };
+      reply.raw.once('finish', () => end('done'));
+      request.gone.addEventListener('abort', () => end(payload.errored ? 'failed' : 'aborted'));
       void audit.record({ ...entry, outcome: 'begun' }).then(go);
     } else void audit.record(entry).then(go);
   });
@@ -126,9 +131,10 @@ function entryOf(
   };
 }
 
-/** A body that broke off is no mistake in what it says. */
+/** A body that broke off is no mistake in what it says, and no fault of ours. */
 function statusOf(request: FastifyRequest, { statusCode }: FastifyReply): number {
-  const isCut = statusCode >= 400 && !request.ws && !request.raw.complete && request.gone.aborted;
+  const isAboutBody = statusCode === 400 || statusCode === 500;
+  const isCut = isAboutBody && !request.ws && !request.raw.readableEnded && request.gone.aborted;
   return isCut ? GONE : statusCode;
 }
 
@@ -136,11 +142,6 @@ function outcomeOf(status: number): AuditEntry['outcome'] {
   if (status < 400) return 'done';
   if (status === GONE) return 'aborted';
   return status < 500 ? 'refused' : 'failed';
-}
-
-function howEnded({ raw }: FastifyReply, payload: Streamed): AuditEntry['outcome'] {
-  if (raw.writableFinished) return 'done';
-  return payload.errored ? 'failed' : 'aborted';
 }
 
 type Streamed = { errored?: unknown } & Record<'pipe', unknown>;

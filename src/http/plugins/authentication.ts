@@ -2,6 +2,7 @@ import cookie from '@fastify/cookie';
 import type { FastifyRequest } from 'fastify';
 import type { Attempts } from '../../access/attempts.js';
 import type { Keys, KeyRecord } from '../../access/keys.js';
+import type { Links } from '../../access/links.js';
 import { covers } from '../../access/roles.js';
 import { sameText, type Session, type Sessions } from '../../access/sessions.js';
 import { KaomonError } from '../../errors.js';
@@ -27,7 +28,8 @@ declare module 'fastify' {
 export interface AuthenticationDeps {
   /** `none`: nobody is asked for a key. */
   auth: 'key' | 'none';
-  keys: Pick<Keys, 'verify'>;
+  keys: Pick<Keys, 'verify' | 'byId'>;
+  links: Pick<Links, 'redeem'>;
   sessions: Pick<Sessions, 'check'>;
   attempts: Attempts;
   /** '' for none. */
@@ -46,9 +48,11 @@ export type Authentication = Awaited<ReturnType<typeof registerAuthentication>>;
  * upgrades are requests like any other here.
  */
 export async function registerAuthentication(app: App, deps: AuthenticationDeps) {
-  const { auth, keys, sessions, attempts, metricsToken, origins, streamOrigins } = deps;
+  const { auth, keys, links, sessions, attempts, metricsToken, origins, streamOrigins } = deps;
   const callers = new WeakMap<FastifyRequest, Caller>();
   const signedIn = new WeakMap<FastifyRequest, Session>();
+  /** What let a request in. */
+  const shown = new WeakMap<FastifyRequest, { record: KeyRecord } | { token: string }>();
   const foreign = (request: FastifyRequest) =>
     isForeign(request, isUpgrade(request) ? [...origins, ...streamOrigins] : origins);
 
@@ -71,6 +75,16 @@ export async function registerAuthentication(app: App, deps: AuthenticationDeps)
     return record;
   }
 
+  /**
+   * As {@link checkKey}, for the token of a sign-in link, which is used up.
+   * @throws KaomonError TOO_MANY_REQUESTS
+   */
+  async function checkLink(request: FastifyRequest, token: string): Promise<KeyRecord | undefined> {
+    const record = await links.redeem(token);
+    if (!record) attempts.wrong(addressOf(request));
+    return record;
+  }
+
   async function identify(request: FastifyRequest): Promise<Caller> {
     if (auth === 'none') return NOBODY;
     const { access, metricsToken: byToken } = request.routeOptions.config;
@@ -79,7 +93,10 @@ export async function registerAuthentication(app: App, deps: AuthenticationDeps)
     if (key !== undefined) {
       try {
         const record = await checkKey(request, key);
-        if (record) return callerOf(record, 'key');
+        if (record) {
+          shown.set(request, { record });
+          return callerOf(record, 'key');
+        }
       } catch (error) {
         if (access !== 'public') throw error;
       }
@@ -88,7 +105,8 @@ export async function registerAuthentication(app: App, deps: AuthenticationDeps)
     }
     const token = request.cookies[cookieName(request)];
     const session = token === undefined ? undefined : await sessions.check(token);
-    if (!session) return STRANGER;
+    if (!session || token === undefined) return STRANGER;
+    shown.set(request, { token });
     signedIn.set(request, session);
     return callerOf(session.record, 'session');
   }
@@ -123,6 +141,18 @@ export async function registerAuthentication(app: App, deps: AuthenticationDeps)
 
   return {
     checkKey,
+    checkLink,
+    /**
+     * Whether a request that was let in still would be: for what lasts.
+     * @throws KaomonError STORE_UNAVAILABLE
+     */
+    async isInForce(request: FastifyRequest): Promise<boolean> {
+      const what = shown.get(request);
+      if (!what) return true;
+      if ('token' in what) return (await sessions.check(what.token)) !== undefined;
+      const { id, hash } = what.record;
+      return (await keys.byId(id))?.hash === hash;
+    },
     /** The page's session, when the request came with one. */
     sessionOf: (request: FastifyRequest) => signedIn.get(request),
   };

@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { KaomonError } from '../../errors.js';
+import { clientGone, KaomonError } from '../../errors.js';
 import { createShares, type Hold, holdOf, type Shares } from '../../shares.js';
 import type { App } from '../app-type.js';
 import { notFound } from '../error-handler.js';
@@ -89,17 +89,16 @@ export function registerInFlight(app: App, options: InFlightOptions): void {
   function begin(request: FastifyRequest, reply: FastifyReply): void {
     const { raw } = request;
     const length = request.headers['content-length'];
-    const hasBody = Number(length ?? 0) > 0 || request.headers['transfer-encoding'] !== undefined;
     const now = performance.now();
     const flight: Flight = {
       ...{ request, reply, socket: raw.socket, hold: undefined },
       declared: length === undefined ? undefined : Number(length),
-      ...{ arrived: 0, isWhole: !hasBody, isGivenUp: false },
+      ...{ arrived: 0, isWhole: !hasBody(request), isGivenUp: false },
       ...{ pace: { since: now, arrived: 0 }, read: { since: now, bytes: 0 } },
     };
     flights.set(request, flight);
     reply.raw.once('close', () => end(flight));
-    if (hasBody) watchBody(flight);
+    if (!flight.isWhole) watchBody(flight);
   }
 
   /** Whoever reads a body, Node's parser hands it over by `push`: counted there, it is counted once and at once. */
@@ -213,6 +212,8 @@ export function registerInFlight(app: App, options: InFlightOptions): void {
     const flight = flights.get(request);
     // Nobody has been asked for a key, and nobody wants the body.
     if (request.is404) done(notFound(request));
+    // It went with its connection: whoever read it would wait for ever, and nobody would hear of the call.
+    else if (request.raw.destroyed && hasBody(request)) done(clientGone());
     else if (!flight || flight.isWhole) done(null, payload);
     else {
       flight.hold = holdOf(bytes, callerId(request));
@@ -252,6 +253,10 @@ function goneSignal(answer: ServerResponse | undefined): AbortSignal {
     if (isGone()) gone.abort();
   });
   return gone.signal;
+}
+
+function hasBody({ headers }: FastifyRequest): boolean {
+  return Number(headers['content-length'] ?? 0) > 0 || headers['transfer-encoding'] !== undefined;
 }
 
 /** Ends a connection without another word. */

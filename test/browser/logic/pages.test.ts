@@ -11,7 +11,7 @@ import { chooseLanguage, LANGUAGES, textOf, wordsOf } from '../../../src/browser
 import { initialsOf, shownOf, turn } from '../../../src/browser/logic/paging.js';
 import { createPendings } from '../../../src/browser/logic/pending.js';
 import { formatDuration, linePath, niceTop } from '../../../src/browser/logic/series.js';
-import { keyOf, safeNext } from '../../../src/browser/logic/sign-in.js';
+import { credentialOf, safeNext } from '../../../src/browser/logic/sign-in.js';
 import { ERROR_CODES } from '../../../src/errors.js';
 import { PROJECT_ROOT } from '../../../src/root.js';
 
@@ -275,9 +275,9 @@ describe('small things', () => {
       assert.equal(safeNext(bad), '/', String(bad));
     }
   });
-  it('finds the key in the address', () => {
-    assert.equal(keyOf('#key=abc_12'), 'abc_12');
-    assert.equal(keyOf('#other'), undefined);
-    assert.equal(keyOf(''), undefined);
+  it('finds the token or the key in the address', () => {
+    assert.deepEqual(credentialOf('#token=abc_12'), { token: 'abc_12' });
+    assert.deepEqual(credentialOf('#key=abc_12'), { key: 'abc_12' });
+    for (const none of ['', '#other', '#token=', '#key= ']) assert.equal(credentialOf(none), undefined);
   });
 });

@@ -232,10 +232,14 @@ export const EN = {
   signIn: 'Sign in',
   signingIn: 'Signing in…',
   signInExplained:
-    'This server asks for a key. It was printed when the server was started for the first time.',
+    'This server asks for a key. On its machine, `npx kaomon keys add` makes one, and `npx kaomon keys link` prints an address that signs in.',
   key: 'Key',
   signOut: 'Sign out',
   signedInAs: (name: string) => `Signed in as ${name}.`,
+  signInInstead: (name: string) =>
+    `You are signed in as ${name}. The address that you opened signs in anew, maybe as somebody else; the sign-in that you have ends with it.`,
+  stayAsIAm: 'Stay signed in as I am',
+  replaceSession: 'Sign in by the address',
   noKeyNeeded: 'This server asks nobody for a key.',
 
   // Errors by the server's code

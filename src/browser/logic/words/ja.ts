@@ -221,10 +221,15 @@ export const JA: Words = {
 
   signIn: 'サインイン',
   signingIn: 'サインインしています…',
-  signInExplained: 'このサーバーにはキーが必要です。キーはサーバーの初回起動時に表示されました。',
+  signInExplained:
+    'このサーバーにはキーが必要です。サーバーで `npx kaomon keys add` を実行するとキーを作成でき、`npx kaomon keys link` を実行するとサインイン用のアドレスが表示されます。',
   key: 'キー',
   signOut: 'サインアウト',
   signedInAs: (name) => `${name} としてサインインしています。`,
+  signInInstead: (name) =>
+    `${name} としてサインインしています。開いたアドレスで別の利用者としてサインインし直すと、今のサインインは終了します。`,
+  stayAsIAm: '今のまま続ける',
+  replaceSession: 'このアドレスでサインインする',
   noKeyNeeded: 'このサーバーにキーは必要ありません。',
 
   errors: {

@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type, type Static } from 'typebox';
 import { ROLES } from '../../../access/roles.js';
+import type { KeyRecord } from '../../../access/keys.js';
 import type { Sessions } from '../../../access/sessions.js';
 import { KaomonError } from '../../../errors.js';
 import type { Caller } from '../../access.js';
@@ -25,7 +26,12 @@ const SIGN_IN_BYTES = 2048;
 
 const SignInSchema = Type.Object(
   {
-    key: Type.String({ minLength: 1, maxLength: 200, description: 'A key, as `kaomon keys add` shows it.' }),
+    key: Type.Optional(
+      Type.String({ minLength: 1, maxLength: 200, description: 'A key, as `kaomon keys add` shows it.' }),
+    ),
+    token: Type.Optional(
+      Type.String({ minLength: 1, maxLength: 200, description: 'Or what a sign-in link holds; used up.' }),
+    ),
   },
   { additionalProperties: false },
 );
@@ -58,6 +64,26 @@ export function sessionRoutes(app: App, { auth, authentication, sessions }: Sess
     ...(csrf !== undefined && { csrf }),
   });
 
+  /** @throws KaomonError FIELD_MISSING, UNAUTHORISED, TOO_MANY_REQUESTS */
+  async function recordOf(
+    request: FastifyRequest,
+    { key, token }: Static<typeof SignInSchema>,
+  ): Promise<KeyRecord> {
+    if (key === undefined && token === undefined) {
+      throw new KaomonError('FIELD_MISSING', 'The field "key" is missing.', { details: { field: 'key' } });
+    }
+    if (token !== undefined) {
+      request.audited.note({ via: 'link' });
+      const record = await authentication.checkLink(request, token.trim());
+      if (record) return record;
+      const sentence = 'This link has been used, or its time is over: `kaomon keys link` makes another.';
+      throw new KaomonError('UNAUTHORISED', sentence);
+    }
+    const record = await authentication.checkKey(request, (key ?? '').trim());
+    if (record) return record;
+    throw new KaomonError('UNAUTHORISED', 'This key is not valid, or not any more.');
+  }
+
   app.get(
     '/api/v1/session',
     {
@@ -84,10 +110,15 @@ export function sessionRoutes(app: App, { auth, authentication, sessions }: Sess
     async (request, reply) => {
       reply.header('cache-control', 'no-store');
       if (auth === 'none') return describe(request.caller);
-      const record = await authentication.checkKey(request, request.body.key.trim());
-      if (!record) throw new KaomonError('UNAUTHORISED', 'This key is not valid, or not any more.');
+      const record = await recordOf(request, request.body);
       request.audited.by(record.name);
       const { token, csrf } = await sessions.begin(record);
+      // Nobody has two: what a page was signed in as before ends for whoever else has its cookie, too.
+      const before = authentication.sessionOf(request);
+      if (before) {
+        request.audited.note({ instead: before.record.name });
+        await sessions.end(before);
+      }
       setCookie(request, reply, token, sessions.lasts);
       return describe(callerOf(record, 'session'), csrf);
     },

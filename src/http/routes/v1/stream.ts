@@ -12,6 +12,7 @@ import { createShares, holdOf, type Shares } from '../../../shares.js';
 import type { VisionPool } from '../../../vision/types.js';
 import type { App } from '../../app-type.js';
 import { callerId } from '../../on-behalf.js';
+import type { InForce } from '../../plugins/in-force.js';
 import { ErrorSchema, errorsOf } from '../../schemas.js';
 
 /** A peer that lets so long pass without a sign of life, asked by a ping in the middle, is dropped, milliseconds. */
@@ -24,6 +25,10 @@ const STEP = 65_536;
 const CONTROL_HEAD = 6;
 /** The code of a close for want of room. */
 const TRY_AGAIN_LATER = 1013;
+/** And of one because the key or the session has ended. */
+const POLICY_VIOLATION = 1008;
+/** A client has so long to answer that, milliseconds. */
+const GOODBYE = 2000;
 
 export interface StreamDeps {
   vision: Pick<VisionPool, 'analyze'>;
@@ -43,6 +48,8 @@ export interface StreamDeps {
   /** Origins besides the server's own whose pages may connect. */
   origins: readonly string[];
   autoEnroller?: Pick<AutoEnroller, 'consider'>;
+  /** Says when the key or the session of a stream has ended. */
+  inForce?: Pick<InForce, 'watch'>;
   /** Milliseconds, for tests. */
   silence?: number;
 }
@@ -134,7 +141,15 @@ export function streamRoutes(app: App, deps: StreamDeps): void {
       isAlive = false;
       socket.ping();
     }, silence / 2);
+    const unwatch = deps.inForce?.watch(request, () => {
+      // A slow reader's socket may be paused: it could not see the other's goodbye.
+      socket.resume();
+      socket.close(POLICY_VIOLATION, 'The key or the session has ended');
+      session.close();
+      setTimeout(() => socket.terminate(), GOODBYE).unref();
+    });
     socket.once('close', () => {
+      unwatch?.();
       clearInterval(timer);
       session.close();
       frames.end();
