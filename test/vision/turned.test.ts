@@ -176,7 +176,11 @@ describe('a face that nobody can be told apart by', { skip: SHARED_MISSING }, ()
     const anything = { minSize: 0, minSharpness: 0, maxYaw: 180, maxPitch: 180, maxRoll: 180 };
     const [{ files }] = await peopleIn(shared('images/lfw'));
     const upright = await sharp(files[0]).toColourspace('srgb').png().toBuffer();
-    const small = await sharp(upright).resize(33, 33).extend({ ...frame(100), background: '#808080' }).png().toBuffer();
+    const small = await sharp(upright)
+      .resize(33, 33)
+      .extend({ ...frame(100), background: '#808080' })
+      .png()
+      .toBuffer();
     const blurred = await sharp(upright).blur(7).png().toBuffer();
     const cases = [
       [upright, undefined, undefined],
