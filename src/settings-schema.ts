@@ -70,7 +70,7 @@ export const SettingsSchema = Type.Object({
     default: 20,
     minimum: 12,
     maximum: 4096,
-    description: 'Shorter side of the smallest face to look for, pixels.',
+    description: 'Shorter side of the smallest face to look for and to answer, pixels.',
   }),
   MIN_ENROL_SIZE: Type.Integer({
     default: 40,
@@ -139,7 +139,7 @@ export const SettingsSchema = Type.Object({
     minimum: 12,
     maximum: 4096,
     description:
-      '`MIN_FACE_SIZE` of streams, until a client asks for another; each doubling quarters the work.',
+      '`MIN_FACE_SIZE` of streams, until a client asks for another; with MTCNN each doubling quarters the work.',
   }),
   EXECUTION_PROVIDERS: Type.String({
     default: 'cpu',

@@ -164,14 +164,15 @@ function createPictureEnroller(deps: BatchDeps) {
     (await vision.analyze(bytes.slice(), { quality: true, crops: keepFaces, views: true })).faces;
 
   async function lookAround(bytes: Uint8Array): Promise<{ faces: AnalysedFace[]; turned?: number }> {
-    const upright = await look(bytes);
-    if (upright.length > 0) return { faces: upright };
+    const asItIs = await look(bytes);
+    const lies = quartersOf(asItIs.at(0)?.quality?.roll);
+    if (asItIs.length > 0 && lies === 0) return { faces: asItIs };
     let best: { faces: AnalysedFace[]; turned?: number } = { faces: [] };
-    for (const turned of TURNS) {
+    for (const turned of lies === 0 ? TURNS : [360 - lies]) {
       const faces = await look(await turn(bytes, turned, maxPixels));
       if ((faces.at(0)?.probability ?? 0) > (best.faces.at(0)?.probability ?? 0)) best = { faces, turned };
     }
-    return best;
+    return best.faces.length > 0 ? best : { faces: asItIs };
   }
 
   async function nameAnew(faceid: string, item: BatchItem): Promise<void> {
@@ -219,6 +220,12 @@ function createPictureEnroller(deps: BatchDeps) {
     });
   };
 }
+
+/** A face that is tilted by more lies on its side or stands on its head, degrees. */
+const LYING = 60;
+
+/** How a face lies: 0, 90, 180 or 270 degrees clockwise, whichever is nearest. */
+const quartersOf = (roll = 0) => (Math.abs(roll) > LYING ? ((Math.round(roll / 90) + 4) % 4) * 90 : 0);
 
 /** The picture turned clockwise, after its EXIF orientation was applied, without loss. */
 async function turn(bytes: Uint8Array, degrees: number, maxPixels: number): Promise<Uint8Array> {

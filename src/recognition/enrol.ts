@@ -261,13 +261,13 @@ export function refuseUnfit({ quality, unfit }: Pick<AnalysedFace, 'quality' | '
   const { code, message, details } = {
     too_small: {
       code: 'FACE_TOO_SMALL' as const,
-      message: `The face is ${size} pixels wide; of fewer than ${FLOORS.size} nobody can be told apart: come closer.`,
+      message: `The face is ${size} pixels wide; by fewer than ${FLOORS.size} nobody can be told apart: come closer.`,
       details: { size, minimum: FLOORS.size },
     },
     too_blurred: {
       code: 'FACE_BLURRED' as const,
-      message: `The face is too blurred to be told apart (sharpness ${sharpness}, at least ${FLOORS.sharpness} is needed): hold still, mind the light and the focus.`,
-      details: { sharpness, minimum: FLOORS.sharpness },
+      message: `The face is too blurred, or the picture compressed too strongly, to tell it apart (sharpness ${sharpness}): hold still, mind the light and the focus, and send the picture as the camera made it.`,
+      details: { sharpness },
     },
     turned: {
       code: 'FACE_TURNED' as const,

@@ -210,7 +210,7 @@ export function createStreamSession(deps: SessionDeps) {
       sure: person !== undefined && distance !== null && distance < decision.sure(within),
       ...tellOdds(distance === null ? undefined : decision.odds(distance, within)),
       ...(options.landmarks && landmarks && { landmarks: Array.from(landmarks, tenths) }),
-      ...((options.quality || reason) && quality && { quality }),
+      ...((options.quality === true || reason !== undefined) && quality && { quality }),
       ...(reason && { reason }),
     };
   }

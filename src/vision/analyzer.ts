@@ -156,9 +156,9 @@ export async function createAnalyzer(settings: AnalyzerSettings, team: Team = AL
     throwIfStopped(stop);
     crops.forEach((crop, i) => {
       if (!crop || !(options.quality || looked.isEmbedded[i])) return;
-      const quality = measureQuality(detections[i], crop, size);
+      const { contrast, ...quality } = measureQuality(detections[i], crop, size);
       faces[i].quality = quality;
-      const unfit = unfitBy(quality, detections[i]);
+      const unfit = unfitBy({ ...quality, contrast, side: size, grain: picture.grain }, detections[i]);
       if (unfit) faces[i].unfit = unfit;
     });
     if (options.ageGender && ageGender) await ageGender.describe(picture, detections, faces, stop);

@@ -1,14 +1,46 @@
-import type { Detection, Quality, Unfit } from './types.js';
+import type { Detection, Unfit } from './types.js';
 
-/** See docs/quality.md for how these were found. */
-export const FLOORS = { size: 16, sharpness: 2.5 } as const;
+/**
+ * Below these nobody is told apart by a face, by any embedder here: of ten right names nine are lost, and who is named
+ * is as often somebody else (docs/quality.md has the figures, scripts/measure/worse.mjs is how they were measured).
+ */
+export const FLOORS = {
+  /** Shorter side of the box, pixels. */
+  size: 18,
+  /** Variance of the Laplacian over that of the grey levels: edges, however dark the face is. */
+  edges: 0.006,
+  /** Step of a JPEG's lowest frequencies over the pixels of the face. */
+  grain: 1,
+} as const;
+
+/**
+ * Least sharpness of a crop. What is blurred has the second derivatives of a picture that was made larger: they shrink
+ * with the square of the crop's side, their variance with its fourth power, down to what rounding to whole grey levels
+ * leaves by itself (a twelfth, times the kernel's 20 squares).
+ */
+const sharpnessFloor = (side: number) => 20 / 12 + 2.3 * (112 / side) ** 4;
+
+/** What is judged, besides whether the face was read at all. */
+export interface Measured {
+  /** Shorter side of the box, pixels. */
+  size: number;
+  /** Of the crop: see Quality. */
+  sharpness: number;
+  /** Variance of the crop's grey levels. */
+  contrast: number;
+  /** Pixels along the crop's side. */
+  side: number;
+  /** Of the picture: see Picture. */
+  grain: number | undefined;
+}
 
 /** Why nobody is recognised by a face; undefined where it is good enough. */
 export function unfitBy(
-  quality: Pick<Quality, 'size' | 'sharpness'>,
-  face: Pick<Detection, 'isUnread'>,
+  { size, sharpness, contrast, side, grain = 0 }: Measured,
+  { isUnread }: Pick<Detection, 'isUnread'>,
 ): Unfit | undefined {
-  if (face.isUnread) return 'turned';
-  if (quality.size < FLOORS.size) return 'too_small';
-  return quality.sharpness < FLOORS.sharpness ? 'too_blurred' : undefined;
+  if (isUnread) return 'turned';
+  if (size < FLOORS.size) return 'too_small';
+  const isBlurred = sharpness < sharpnessFloor(side) && sharpness < FLOORS.edges * contrast;
+  return isBlurred || grain > FLOORS.grain * size ? 'too_blurred' : undefined;
 }

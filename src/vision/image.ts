@@ -1,6 +1,7 @@
 import sharp, { type FailOnOptions, type Sharp } from 'sharp';
 import { KaomonError } from '../errors.js';
 import { requireReadable } from './formats.js';
+import { grainOf } from './jpeg.js';
 import type { Picture } from './types.js';
 
 // Each vision thread decodes one picture at a time: more libvips threads would only fight the networks for the
@@ -46,8 +47,12 @@ export async function decodeImage(bytes: Uint8Array, { maxPixels }: ImageLimits)
   const { data, info } = await (format === 'JPEG' ? readJpeg(image, bytes) : read(image)).catch(
     refuseDamaged,
   );
-  if (info.channels === 3) return { data, width: info.width, height: info.height };
-  return { data: repeatGrey(data, info.channels), width: info.width, height: info.height };
+  const grain = format === 'JPEG' ? grainOf(bytes) : undefined;
+  return {
+    data: info.channels === 3 ? data : repeatGrey(data, info.channels),
+    ...{ width: info.width, height: info.height },
+    ...(grain !== undefined && { grain }),
+  };
 }
 
 // Pixels are counted from the header, with a message that names the limit.

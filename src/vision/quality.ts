@@ -3,16 +3,22 @@ import type { Detection, Landmarks, Quality } from './types.js';
 
 const DEGREES = 180 / Math.PI;
 
+/** What is answered, and what only fitness.ts asks for. */
+export interface MeasuredQuality extends Quality {
+  /** Variance of the grey levels where the sharpness is taken. */
+  contrast: number;
+}
+
 /**
  * How fit a face is for enrolment.
  * @param crop the aligned face, RGB, interleaved, `side * side * 3`
  */
-export function measureQuality(detection: Detection, crop: Uint8Array, side: number): Quality {
+export function measureQuality(detection: Detection, crop: Uint8Array, side: number): MeasuredQuality {
   const grey = toGrey(crop);
   const brightness = grey.reduce((sum, value) => sum + value, 0) / grey.length;
   return {
     size: boxSize(detection.box),
-    sharpness: laplacianVariance(grey, side),
+    ...sharpnessOf(grey, side),
     brightness,
     ...(detection.landmarks && pose(detection.landmarks)),
   };
@@ -31,21 +37,28 @@ function toGrey(crop: Uint8Array): Float32Array {
  * Variance of the 4-neighbour Laplacian (Pech-Pacheco et al. 2000): few edges, little variance, a blurred face. Taken
  * over the middle two thirds, where the face is and no black border.
  */
-function laplacianVariance(grey: Float32Array, side: number): number {
+function sharpnessOf(
+  grey: Float32Array,
+  side: number,
+): Pick<MeasuredQuality, 'sharpness' | 'contrast'> {
   const from = Math.floor(side / 6);
   const to = side - from;
   let sum = 0;
   let squares = 0;
+  let light = 0;
+  let lights = 0;
   for (let y = from; y < to; y++) {
     for (let x = from; x < to; x++) {
       const i = y * side + x;
       const value = grey[i - 1] + grey[i + 1] + grey[i - side] + grey[i + side] - 4 * grey[i];
       sum += value;
       squares += value * value;
+      light += grey[i];
+      lights += grey[i] * grey[i];
     }
   }
   const count = (to - from) ** 2;
-  return squares / count - (sum / count) ** 2;
+  return { sharpness: squares / count - (sum / count) ** 2, contrast: lights / count - (light / count) ** 2 };
 }
 
 /**

@@ -6,6 +6,8 @@ export interface Picture {
   readonly data: Uint8Array;
   readonly width: number;
   readonly height: number;
+  /** Of a JPEG: step between two values of its lowest frequencies, grey levels, 1 to some 200 (jpeg.ts). */
+  readonly grain?: number;
 }
 
 /** Corners in pixels of the upright picture; may reach outside it. */
@@ -120,7 +122,7 @@ export interface AnalyzeOptions {
   views?: boolean;
   /** Only the largest so many are embedded and answered. Default: all. */
   maxFaces?: number;
-  /** Shorter side of the smallest face to look for, pixels. Default: the setting `MIN_FACE_SIZE`. */
+  /** Shorter side of the smallest face to look for and to answer, pixels. Default: the setting `MIN_FACE_SIZE`. */
   minFaceSize?: number;
   /** Smallest probability of a detection, 0 to 1. Default: the detector's own. */
   minProbability?: number;

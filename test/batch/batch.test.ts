@@ -140,6 +140,28 @@ describe('A batch enrolment', () => {
     assert.deepEqual(outcomes(await enrol(true)), ['enrolled', 'known', 'known']);
   });
 
+  it('turns a picture upright whose face was found lying on its side', async (t) => {
+    const folder = await temporaryFolder(t);
+    await writePicture(path.join(folder, 'ann', '1.png'), 'lying', 1);
+    const made = madeVision();
+    let looks = 0;
+    const vision: typeof made = {
+      async analyze(bytes) {
+        looks += 1;
+        const seen = await made.analyze(bytes);
+        if (seen.faces.length > 0) return seen;
+        const quality = { size: 100, sharpness: 100, brightness: 100, roll: -88 };
+        const box = { x1: 0, y1: 0, x2: 100, y2: 100 };
+        const embedding = Float32Array.of(1, 0, 0, 0, 0, 0, 0, 0);
+        const face = { box, probability: 0.99, landmarks: undefined, embedding, quality };
+        return { ...seen, faces: [face] };
+      },
+    };
+    const limits = { ...LIMITS, maxRoll: 40 };
+    const { outcomes } = await run(folder, await temporaryFolder(t), { vision, limits });
+    assert.deepEqual([outcomes, looks], [{ 'ann/1.png': 'enrolled 90' }, 2]);
+  });
+
   it('enrols nobody twice, with the journal or without', async (t) => {
     const folder = await madeFolder(t, 3, 6);
     const embeddings = await temporaryFolder(t);

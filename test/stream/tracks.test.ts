@@ -101,6 +101,22 @@ describe('tracks', () => {
     assert.deepEqual(seen.at(-1), [0, 1], 'found by the next search');
   });
 
+  it('keep a label while nobody can be told apart by the face, but not for ever, and give it none by that', () => {
+    const blurred = (): AnalysedFace => ({ ...faceAt(100, STRANGER), unfit: 'too_blurred' });
+    const { play } = player();
+    for (let i = 0; i < 30; i++) play(faceAt(100, 0.3));
+    // As it is embedded it is far from everybody, or near to somebody else: neither says anything.
+    for (let i = 0; i < 30; i++) {
+      const { names, ids } = play({ ...faceAt(100, 2), unfit: 'too_blurred' });
+      assert.deepEqual([names, ids], [['ken'], [0]], `frame ${i}`);
+    }
+    const later = Array.from({ length: 90 }, () => play(blurred()));
+    assert.deepEqual([later.at(-1)?.names, later.at(-1)?.ids], [[undefined], [0]]);
+    assert.deepEqual(play(faceAt(100, 0.3)).names, [undefined], 'until it is embedded anew');
+    const sharp = Array.from({ length: 20 }, () => play(faceAt(100, 0.3)));
+    assert.deepEqual([sharp.at(-1)?.names, sharp.at(-1)?.ids], [['ken'], [0]]);
+  });
+
   it('keep a label through a moment in which the face is too unlike its pictures', () => {
     const { play } = player();
     for (let i = 0; i < 30; i++) play(faceAt(100, 0.3));

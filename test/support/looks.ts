@@ -45,5 +45,10 @@ export async function turned(file: string, degrees: number): Promise<Uint8Array>
   const frame = { width: Math.min(width, size.width), height: Math.min(height, size.height) };
   const left = (size.width - frame.width) >> 1;
   const top = (size.height - frame.height) >> 1;
-  return new Uint8Array(await sharp(whole).extract({ left, top, ...frame }).png().toBuffer());
+  return new Uint8Array(
+    await sharp(whole)
+      .extract({ left, top, ...frame })
+      .png()
+      .toBuffer(),
+  );
 }

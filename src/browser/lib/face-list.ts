@@ -65,7 +65,8 @@ function fill(button: HTMLButtonElement, { identity }: SeenFace, thresholds: Thr
   const group = identity.groupname ?? identity.groupid ?? '';
   const odds = sayOdds(identity, words, language);
   const known = [group, words[level], ...(odds === undefined ? [] : [odds])].join(' · ');
-  setText(where, name === '' ? words.enrolHere : known);
+  const unknown = identity.reason ? words.unfit[identity.reason] : words.enrolHere;
+  setText(where, name === '' ? unknown : known);
   if (!(meter instanceof HTMLMeterElement)) return;
   meter.hidden = name === '';
   meter.ariaLabel = words[level];

@@ -125,7 +125,8 @@ function drawLabel(
   const size = Math.max(17, Math.min(44, area.width / 30));
   const small = Math.max(12, size * 0.6);
   const pad = size * 0.4;
-  const name = known ? nameOf(identity) : words.unknown;
+  const unknown = identity.reason ? words.unfit[identity.reason] : words.unknown;
+  const name = known ? nameOf(identity) : unknown;
   const group = known ? (identity.groupname ?? identity.groupid ?? '') : '';
   const mostWide = Math.max(area.width * 0.6, box.width);
 

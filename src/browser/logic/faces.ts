@@ -11,12 +11,19 @@ export interface Identity extends Odds {
   groupname: string | null;
   /** Squared L2 distance to the nearest person; null when nobody is enrolled or it was not told. */
   distance: number | null;
+  /** Why it is nobody's: nobody can be told apart by it. */
+  reason?: Unfit;
 }
+
+/** Why nobody is recognised by a face; words.unfit says it. */
+export type Unfit = 'turned' | 'too_small' | 'too_blurred';
 
 /** Who it is, out of an answer that says more; an older server tells no odds. */
 export function identityOf(face: Omit<Identity, keyof Odds> & Partial<Odds>): Identity {
-  const { faceid, userid, username, groupid, groupname, distance, odds = null, oddsAtMost = false } = face;
-  return { faceid, userid, username, groupid, groupname, distance, odds, oddsAtMost };
+  const { faceid, userid, username, groupid, groupname, distance, reason } = face;
+  const { odds = null, oddsAtMost = false } = face;
+  const who = { faceid, userid, username, groupid, groupname, distance, odds, oddsAtMost };
+  return reason ? { ...who, reason } : who;
 }
 
 /** How fit a face is for enrolment, as the server measures it. */

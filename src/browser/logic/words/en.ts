@@ -55,6 +55,7 @@ export const EN = {
   nobodyHere: 'No face in the picture.',
   unknown: 'Unknown',
   unknownFace: 'Unknown face',
+  unfit: { turned: 'Hold the head upright', too_small: 'Too far away', too_blurred: 'Too blurred' },
   sure: 'certain',
   likely: 'probably',
   announce: (names: readonly string[], unknown: number) => {

@@ -53,6 +53,11 @@ export const JA: Words = {
   nobodyHere: '顔は写っていません。',
   unknown: '未登録',
   unknownFace: '未登録の顔',
+  unfit: {
+    turned: '顔をまっすぐにしてください',
+    too_small: '顔が小さすぎます',
+    too_blurred: '顔がぼやけています',
+  },
   sure: '確実',
   likely: 'おそらく',
   announce: (names, unknown) => {

@@ -1,0 +1,48 @@
+/** Marker segments of a JPEG (ITU-T T.81, annex B). */
+const TABLES = 0xdb;
+const SCAN = 0xda;
+/** The first frequencies behind the mean, in the order in which a table has them. */
+const LOWEST = { from: 1, count: 5 };
+
+/**
+ * How coarsely a JPEG was compressed: the mean step of its five lowest frequencies of brightness, in grey levels. 10 to
+ * 14 at quality 50, ten times that at quality 5, where of an eye that is 8 pixels wide nothing is left.
+ * @param bytes of a JPEG; only its head is read
+ * @returns undefined where there is no table in front of the scan
+ */
+export function grainOf(bytes: Uint8Array): number | undefined {
+  let at = 2;
+  while (at + 4 <= bytes.length && bytes[at] === 0xff) {
+    const marker = bytes[at + 1];
+    if (marker === SCAN) return undefined;
+    if (marker === 0xff) {
+      at += 1;
+      continue;
+    }
+    const length = bytes[at + 2] * 256 + bytes[at + 3];
+    if (length < 2) return undefined;
+    const grain = marker === TABLES ? grainIn(bytes.subarray(at + 4, at + 2 + length)) : undefined;
+    if (grain !== undefined) return grain;
+    at += 2 + length;
+  }
+  return undefined;
+}
+
+/** Of the first table, number 0, which is brightness's. */
+function grainIn(tables: Uint8Array): number | undefined {
+  for (let at = 0; at < tables.length; ) {
+    const bytesEach = tables[at] >> 4 ? 2 : 1;
+    const isFirst = (tables[at] & 15) === 0;
+    at += 1;
+    if (isFirst && at + 64 * bytesEach <= tables.length) {
+      let sum = 0;
+      for (let i = LOWEST.from; i < LOWEST.from + LOWEST.count; i++) {
+        const value = at + i * bytesEach;
+        sum += bytesEach === 2 ? tables[value] * 256 + tables[value + 1] : tables[value];
+      }
+      return sum / LOWEST.count;
+    }
+    at += 64 * bytesEach;
+  }
+  return undefined;
+}
