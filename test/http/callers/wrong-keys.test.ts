@@ -22,7 +22,7 @@ describe('wrong keys', () => {
     const guesses = [
       ...Array.from({ length: 8 }, (_, n) => `junk ${n}`),
       // The ID of a key in force.
-      ...Array.from({ length: 8 }, (_, n) => `${key.slice(0, -1)}${n}`),
+      ...Array.from({ length: 8 }, (_, n) => `${key.slice(0, -1)}${key.endsWith(String(n)) ? 'x' : n}`),
     ];
     const answers: number[] = [];
     for (const guess of guesses) answers.push(await ask(guess));
