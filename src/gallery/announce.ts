@@ -46,7 +46,7 @@ export async function announce<T>(
 /** What a command needs of a store that it fills: no more than what is announced. */
 export type FillableStore = Pick<
   EmbeddingStore,
-  'load' | 'readGroups' | 'readPerson' | 'addFace' | 'createGroup' | 'close'
+  'load' | 'readGroups' | 'readPerson' | 'keepPerson' | 'addFace' | 'createGroup' | 'close'
 >;
 
 /** A store whose additions running workers learn of, for commands that fill it without a gallery in memory. */
@@ -61,6 +61,11 @@ export function announceAdditions(store: EmbeddingStore, journal: Journal): Fill
       const groupid = splitFaceId(faceid)?.groupid ?? '';
       const change: GalleryChange = { kind: 'enrolled', groupid, faceid, face: id, at: at() };
       return announce(journal, change, () => store.addFace(face, vector, extras));
+    },
+    keepPerson(faceid, profile) {
+      const groupid = splitFaceId(faceid)?.groupid ?? '';
+      const change: GalleryChange = { kind: 'created', groupid, faceid, at: at() };
+      return announce(journal, change, () => store.keepPerson(faceid, profile));
     },
     createGroup(group) {
       const change: GalleryChange = { kind: 'group-created', groupid: group.groupid, at: at() };

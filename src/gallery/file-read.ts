@@ -108,6 +108,12 @@ export async function removeRemains(folder: string): Promise<void> {
   await rm(folder, { recursive: true, force: true, maxRetries: 3 });
 }
 
+/** The packs that have a folder here, but for this one. */
+export async function otherPacksIn({ folder, pack }: Layout): Promise<string[]> {
+  const names = await subfolders(folder);
+  return names.filter((name) => name !== pack && !RESERVED.includes(name) && !name.startsWith('.'));
+}
+
 export async function countOtherPacks({ folder, pack }: Layout): Promise<Record<string, number>> {
   const counts: Record<string, number> = {};
   for (const name of await subfolders(folder)) {
@@ -173,7 +179,7 @@ async function putAside(
   warn(`The face file ${path.join(layout.pack, faceid, file)} was set aside to ${target}: ${reason}.`);
 }
 
-async function readProfile(file: string, warn: (message: string) => void): Promise<Profile> {
+export async function readProfile(file: string, warn: (message: string) => void): Promise<Profile> {
   const text = await unlessMissing(readFile(file, 'utf8'));
   if (text === undefined) return { username: '', metadata: {} };
   try {

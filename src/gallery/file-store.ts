@@ -13,9 +13,17 @@ import {
 } from '../durable.js';
 import { checkEmbedding } from './embedding.js';
 import { createFileGroups } from './file-groups.js';
-import { createLayout, isPerson, PERSON_FILE, REMOVED, RESERVED } from './file-layout.js';
+import { createLayout, isPerson, PERSON_FILE, REMOVED, RESERVED, SET_ASIDE } from './file-layout.js';
 import { finishMoves, mergePersonFolders, movePersonFolder } from './file-moves.js';
-import { countOtherPacks, listPeople, readEveryone, readPersonFolder, removeRemains } from './file-read.js';
+import {
+  countOtherPacks,
+  listPeople,
+  otherPacksIn,
+  readEveryone,
+  readPersonFolder,
+  readProfile,
+  removeRemains,
+} from './file-read.js';
 import { encodeNpy } from './npy.js';
 import type { EmbeddingStore, Profile } from './store.js';
 
@@ -38,7 +46,8 @@ export interface FileStoreOptions {
  * groups in `groups/` (docs/gallery.md has the layout and why a crash cannot tear it).
  * @throws KaomonError SETUP when the pack's name is taken by a folder of the gallery
  */
-export function createFileStore({ folder, pack, length, warn }: FileStoreOptions): EmbeddingStore {
+export function createFileStore(options: FileStoreOptions): EmbeddingStore {
+  const { folder, pack, length, warn } = options;
   if (RESERVED.includes(pack))
     throw new KaomonError(
       'SETUP',
@@ -56,6 +65,21 @@ export function createFileStore({ folder, pack, length, warn }: FileStoreOptions
   async function needProfile(faceid: string, names: readonly string[]): Promise<void> {
     if (!names.includes(PERSON_FILE))
       await createDurably(layout.personFile(faceid), profileText({ username: '', metadata: {} }));
+  }
+
+  async function createPerson(faceid: string, profile: Profile): Promise<boolean> {
+    const personFolder = layout.personFolder(faceid);
+    try {
+      // Of two processes one makes the folder.
+      await mkdir(personFolder);
+      await syncFolder(layout.packFolder);
+    } catch (error) {
+      if (!hasCode(error, 'EEXIST')) throw error;
+      // An empty folder is what a crash left; nobody.
+      if (isPerson(await namesIn(personFolder))) return false;
+    }
+    await writeProfile(faceid, profile);
+    return true;
   }
 
   return {
@@ -77,20 +101,18 @@ export function createFileStore({ folder, pack, length, warn }: FileStoreOptions
 
     recover: () => finishMoves(layout),
 
-    async createPerson(faceid, profile) {
-      const personFolder = layout.personFolder(faceid);
-      try {
-        // Of two processes one makes the folder.
-        await mkdir(personFolder);
-        await syncFolder(layout.packFolder);
-      } catch (error) {
-        if (!hasCode(error, 'EEXIST')) throw error;
-        // An empty folder is what a crash left; nobody.
-        if (isPerson(await namesIn(personFolder))) return false;
-      }
-      await writeProfile(faceid, profile);
-      return true;
+    async profile(faceid) {
+      if (!isPerson(await namesIn(layout.personFolder(faceid)))) return undefined;
+      return await readProfile(layout.personFile(faceid), warn);
     },
+
+    async others() {
+      const packs = await otherPacksIn(layout);
+      return packs.map((other) => createFileStore({ ...options, pack: other }));
+    },
+
+    createPerson,
+    keepPerson: createPerson,
 
     async savePerson(faceid, profile) {
       if (!isPerson(await namesIn(layout.personFolder(faceid)))) return false;
@@ -100,6 +122,8 @@ export function createFileStore({ folder, pack, length, warn }: FileStoreOptions
 
     async removePerson(faceid) {
       if (!isPerson(await namesIn(layout.personFolder(faceid)))) return false;
+      // What could not be read of the person is theirs, too.
+      await rm(path.join(folder, SET_ASIDE, pack, faceid), { recursive: true, force: true });
       const removed = path.join(layout.packFolder, `${REMOVED}${randomBytes(6).toString('hex')}`);
       const done = await unlessMissing(rename(layout.personFolder(faceid), removed).then(() => true));
       if (!done) return false;

@@ -56,8 +56,11 @@ const AT_ONCE = 200;
  * @throws KaomonError SETUP when Redis does not answer
  */
 export async function createRedisStore(options: RedisStoreOptions): Promise<EmbeddingStore> {
+  return storeOn(await connect(options.redis), options);
+}
+
+function storeOn(redis: RedisConnection, options: RedisStoreOptions): EmbeddingStore {
   const { pack, length, warn } = options;
-  const redis = await connect(options.redis);
   const key = keysOf(options.redis);
   const people = key('people', pack);
   const groups = key('groups');
@@ -151,6 +154,10 @@ export async function createRedisStore(options: RedisStoreOptions): Promise<Embe
     JSON.stringify({ groupname, made });
   const profileText = ({ username, metadata }: Profile) => JSON.stringify({ username, metadata });
 
+  async function createPerson(faceid: string, profile: Profile): Promise<boolean> {
+    return (await redis.hsetnx(people, faceid, profileText(profile))) === 1;
+  }
+
   return {
     async load() {
       await untilReady(redis, REDIS_PATIENCE);
@@ -182,9 +189,20 @@ export async function createRedisStore(options: RedisStoreOptions): Promise<Embe
     // Moves are transactions: none is ever half done.
     recover: () => Promise.resolve(),
 
-    async createPerson(faceid, profile) {
-      return (await redis.hsetnx(people, faceid, profileText(profile))) === 1;
+    async profile(faceid) {
+      const text = await redis.hget(people, faceid);
+      return text === null ? undefined : toProfile(faceid, text);
     },
+
+    async others() {
+      const packs = await redis.smembers(key('packs'));
+      return packs
+        .filter((other) => other !== pack)
+        .map((other) => storeOn(redis, { ...options, pack: other }));
+    },
+
+    createPerson,
+    keepPerson: createPerson,
 
     async savePerson(faceid, profile) {
       return (await redis.eval(SAVE, 1, people, faceid, profileText(profile))) === 1;

@@ -8,6 +8,7 @@ import { placeFace } from './detectors/landmarks.js';
 import { createMtcnnDetector } from './detectors/mtcnn.js';
 import { createSsdDetector } from './detectors/ssd.js';
 import { createEmbedder } from './embedder.js';
+import { findKeptFace } from './kept-face.js';
 import { decodeImage } from './image.js';
 import { type RefusedProvider, Runtime, type SessionOptions } from './ort.js';
 import { measureQuality } from './quality.js';
@@ -100,6 +101,10 @@ export async function createAnalyzer(settings: AnalyzerSettings, team: Team = AL
       ...(stop && { stop }),
       ...(track?.closeUps !== undefined && { closeUps: track.closeUps }),
     };
+    if (options.kept) {
+      const detect = (shown: Picture) => detector.detect(shown, detectOptions);
+      return [{ detection: await findKeptFace(detect, picture, options.kept), known: undefined }];
+    }
     const searched = track?.search === false ? [] : await detector.detect(picture, detectOptions);
     const found = associate(searched, track?.faces ?? []);
     if (!track) return found;
