@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
+import { loadConfig } from '../../src/config.js';
 import type { GalleryEvent } from '../../src/events/event.js';
 import { acrossPacks } from '../../src/gallery/across-packs.js';
 import { createFileStore } from '../../src/gallery/file-store.js';
 import { createGallery, type LiveGallery } from '../../src/gallery/gallery.js';
 import { createExactIndex } from '../../src/gallery/index/exact-index.js';
+import { openGallery } from '../../src/gallery/open.js';
 import { createRedisStore } from '../../src/gallery/redis-store.js';
 import type { EmbeddingStore } from '../../src/gallery/store.js';
 import { filesBelow } from '../support/files-below.js';
@@ -174,3 +176,32 @@ for (const [name, skip, prepare] of [
     });
   });
 }
+
+it('A start with another pack says how many are to be enrolled again, and lists them', async (t) => {
+  const folder = await temporaryFolder(t);
+  const config = { ...loadConfig({ EMBEDDINGS_DIR: folder }), EVENT_LOG: 'none' as const };
+  const open = async (pack: string) => {
+    const warnings: string[] = [];
+    const { gallery } = await openGallery(config, {
+      pack: { id: pack, embedder: { length: LENGTHS[pack] } },
+      index: createExactIndex(LENGTHS[pack]),
+      warn: (message) => warnings.push(message),
+      follow: false,
+    });
+    t.after(() => gallery.close());
+    return { gallery, warnings };
+  };
+  const old = await open('old');
+  for (const [i, userid] of ['ken', 'mai'].entries())
+    await old.gallery.enrol({ groupid: 'default', userid }, unit('old', i));
+  assert.deepEqual(old.warnings, []);
+  const { gallery, warnings } = await open('new');
+  assert.match(
+    warnings.join('\n'),
+    /^2 people have no picture that the pack new can compare: enrol them again/,
+  );
+  assert.equal(gallery.people().length, 2);
+  for (const [i, userid] of ['ken', 'mai'].entries())
+    await gallery.enrol({ groupid: 'default', userid }, unit('new', i));
+  assert.deepEqual((await open('new')).warnings, []);
+});
