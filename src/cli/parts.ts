@@ -105,6 +105,11 @@ export async function openAuditedStore(
       await store.addFace(face, vector, extras);
       tell({ ...splitFaceId(face.faceid), id: face.id });
     },
+    async keepPerson(faceid, profile) {
+      const isNew = await store.keepPerson(faceid, profile);
+      if (isNew) tell({ ...splitFaceId(faceid) });
+      return isNew;
+    },
     async createGroup(group) {
       const isNew = await store.createGroup(group);
       if (isNew) tell({ groupid: group.groupid });

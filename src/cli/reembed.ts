@@ -9,7 +9,8 @@ import type { EmbeddingStore, Profile, ReadPerson } from '../gallery/store.js';
 import type { Face } from '../gallery/types.js';
 import { EMBEDDERS, PACKS } from '../models/packs.js';
 import { readOwnPack } from '../models/own-pack.js';
-import type { VisionPool } from '../vision/types.js';
+import type { ReadyEmbedder } from '../models/types.js';
+import type { KeptCut, VisionPool } from '../vision/types.js';
 import {
   describeReach,
   inParallel,
@@ -23,7 +24,8 @@ import {
 const USAGE = `Usage: npm run reembed -- --from ID [--to ID]
   --from ID   the pack whose gallery has the face pictures (enrolled with KEEP_FACES=true)
   --to ID     the pack to make a gallery for; left out, the setting MODEL_PACK
-Looks for the face in each kept picture anew and embeds it. The old gallery stays as it is. It may be stopped and run
+Looks for the face in each kept picture anew and embeds it; one that is not found is embedded as it was cut. The old
+gallery stays as it is. People of whom no picture was kept are listed in the new one without any: enrol them again. It may be stopped and run
 again: it goes on where it was. A server that is running with the pack --to already sees each face without a restart
 (but not with EVENT_LOG=none); one that runs with another pack must be restarted with MODEL_PACK set to it.`;
 
@@ -35,15 +37,21 @@ export interface ReembedReport {
   present: number;
   /** Faces without a kept picture. */
   pictureless: number;
-  /** Kept pictures in which the new pack's detector finds no face: their ids. */
-  faceless: string[];
+  /** Of those embedded, the ones in whose picture no face was found: they were taken as they had been cut. */
+  asCut: number;
+  /** Kept pictures that cannot be read any more: their ids. */
+  damaged: string[];
+  /** People who have no face in the new gallery, and are listed there all the same: to be enrolled again. */
+  toEnrol: string[];
   stopped: boolean;
 }
 
 export interface ReembedDeps {
   from: Pick<EmbeddingStore, 'list' | 'readPerson' | 'picture'>;
-  to: Pick<FillableStore, 'readPerson' | 'addFace'>;
+  to: Pick<FillableStore, 'readPerson' | 'keepPerson' | 'addFace'>;
   vision: Pick<VisionPool, 'analyze'>;
+  /** How the old pack cut its pictures. */
+  cut: KeptCut;
   /** Undoes what the old pack's cut did to a face: see {@link unstretch}. Left out: nothing. */
   restore?: (picture: Uint8Array) => Promise<Uint8Array>;
   /** Pictures looked at at a time. */
@@ -55,30 +63,36 @@ export interface ReembedDeps {
 
 /**
  * Fills the gallery of a pack from another's kept face pictures. Each face keeps its id, which is how a second run
- * knows what is done. The kept picture was cut for the old pack's embedder; it is a picture like any other to the new
- * pack's detector, which looks for the face in it and cuts it as its own embedder wants it.
+ * knows what is done. The kept picture was cut for the old pack's embedder; the new pack's detector looks for the face in
+ * it and cuts it as its own embedder wants it, and where it finds none the face lies where the cut has put it. Nobody is
+ * lost: who has no face in the end is there without one.
  */
 export async function reembed({
   from,
   to,
   vision,
+  cut,
   restore = (picture) => Promise.resolve(picture),
   atOnce,
   stopped = () => false,
   onProgress = () => undefined,
 }: ReembedDeps): Promise<ReembedReport> {
-  const report: ReembedReport = { embedded: 0, present: 0, pictureless: 0, faceless: [], stopped: false };
+  const report: ReembedReport = {
+    ...{ embedded: 0, present: 0, pictureless: 0, asCut: 0 },
+    ...{ damaged: [], toEnrol: [], stopped: false },
+  };
   let done = 0;
 
-  /** @returns the picture as it is kept now and the embedding of the face in it; undefined without one */
-  async function look(
-    kept: Uint8Array,
-  ): Promise<{ picture: Uint8Array; embedding: Float32Array } | undefined> {
+  /** @returns the picture as it is kept now, and the embedding of the face in it */
+  async function look(kept: Uint8Array): Promise<{ picture: Uint8Array; embedding: Float32Array }> {
     const picture = await restore(kept);
     // The pool takes the buffer over; the picture is kept in the new gallery, too.
-    const { faces } = await vision.analyze(Uint8Array.from(picture), { maxFaces: 1, views: true });
-    const embedding = faces.at(0)?.embedding;
-    return embedding && { picture, embedding };
+    const asked = { kept: cut, maxFaces: 1, views: true };
+    const { faces } = await vision.analyze(Uint8Array.from(picture), asked);
+    const [{ embedding, probability }] = faces;
+    if (!embedding) throw new Error('The vision thread answered a face without its embedding.');
+    if (probability === 0) report.asCut += 1;
+    return { picture, embedding };
   }
 
   /** @returns whether it is in the new gallery now */
@@ -89,12 +103,12 @@ export async function reembed({
       return false;
     }
     const seen = await look(kept).catch((error: unknown) => {
-      // A picture that a full disk or a hand has damaged is one without a face; a server that is busy is no answer.
+      // A full disk or a hand may have damaged it; a server that is busy is no answer.
       if (error instanceof KaomonError && error.code.startsWith('IMAGE_')) return undefined;
       throw error;
     });
     if (!seen) {
-      report.faceless.push(face.id);
+      report.damaged.push(face.id);
       return false;
     }
     const { picture, embedding } = seen;
@@ -109,18 +123,26 @@ export async function reembed({
     const there = await to.readPerson(faceid, new Set());
     const present = new Set(there?.faces.map(({ id }) => id));
     // A server may be running on the new gallery: a name that it was given stays.
-    let profile = isDescribed(there) ? undefined : { username: person.username, metadata: person.metadata };
+    const before: Profile = { username: person.username, metadata: person.metadata };
+    let profile = isDescribed(there) ? undefined : before;
+    let faces = present.size;
     for (const { id, enrolledAt, automatic, hasPicture } of person.faces) {
       report.stopped ||= stopped();
       if (report.stopped) return;
       if (present.has(id)) report.present += 1;
-      else if (await embedFace({ id, faceid, enrolledAt, automatic, hasPicture }, profile))
+      else if (await embedFace({ id, faceid, enrolledAt, automatic, hasPicture }, profile)) {
         profile = undefined;
+        faces += 1;
+      }
       done += 1;
       onProgress(done);
     }
+    if (faces > 0) return;
+    if (person.faces.length > 0) report.toEnrol.push(faceid);
+    await to.keepPerson(faceid, before);
   });
-  report.faceless.sort();
+  report.damaged.sort();
+  report.toEnrol.sort();
   return report;
 }
 
@@ -193,13 +215,18 @@ export function main(words: string[]): Promise<number> {
       vision = await openVision(pack, config);
       const report = await reembed({
         ...{ from, to, vision, atOnce: config.VISION_THREADS },
+        cut: {
+          alignment: before.alignment,
+          ...(before.padding !== undefined && { padding: before.padding }),
+        },
         ...(before.alignment === 'box' && before.detector === 'mtcnn' && { restore: unstretch }),
         stopped: () => asked,
         onProgress: (done) => done % 25 === 0 && note(`${done} faces`),
       });
-      for (const id of report.faceless) console.log(`no face is found in the picture of ${id}`);
+      for (const id of report.damaged) console.log(`the picture of ${id} cannot be read`);
+      for (const faceid of report.toEnrol) console.log(`to be enrolled again: ${faceid}`);
       console.log(
-        `${pack.id}: ${report.embedded} faces embedded, ${report.present} were there already, ${report.pictureless} have no kept picture, ${report.faceless.length} no face in it.`,
+        `${pack.id}: ${report.embedded} faces embedded (${report.asCut} as they were cut, without being found anew), ${report.present} were there already, ${report.pictureless} have no kept picture, ${report.damaged.length} a damaged one; ${report.toEnrol.length} people are listed without a face.`,
       );
       if (report.embedded > 0) {
         console.log(
@@ -208,7 +235,11 @@ export function main(words: string[]): Promise<number> {
         console.log(describeReach(pack.id, config));
       }
       if (report.stopped) console.log('Stopped: run it again to go on.');
-      return report.stopped ? 130 : report.pictureless + report.faceless.length > 0 ? 2 : 0;
+      return report.stopped
+        ? 130
+        : report.pictureless + report.damaged.length + report.toEnrol.length > 0
+          ? 2
+          : 0;
     } finally {
       process.removeListener('SIGINT', stop).removeListener('SIGTERM', stop);
       await vision?.close();
@@ -221,7 +252,11 @@ export function main(words: string[]): Promise<number> {
 /** How a pack that need not be installed cuts its faces, and the numbers in its vectors. @throws KaomonError SETUP */
 async function cutOf(id: string, modelsDir: string) {
   const ours = PACKS.find((pack) => pack.id === id);
-  if (ours) return { ...EMBEDDERS[ours.embedder].input, detector: ours.detector };
+  if (ours) {
+    const { length, size, ...input }: Omit<ReadyEmbedder, 'name' | 'network'> =
+      EMBEDDERS[ours.embedder].input;
+    return { length, size, ...input, ...ours.cut, detector: ours.detector };
+  }
   const own = /^[a-z0-9][a-z0-9+._-]{0,63}$/.test(id) ? await readOwnPack(id, modelsDir) : undefined;
   if (own) return { ...own.embedder, detector: own.detector };
   throw new KaomonError('SETUP', `There is no model pack "${id}".`);

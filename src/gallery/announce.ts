@@ -65,7 +65,7 @@ export async function requireRoom(
 /** What a command needs of a store that it fills: no more than what is announced. */
 export type FillableStore = Pick<
   EmbeddingStore,
-  'load' | 'readGroups' | 'readPerson' | 'addFace' | 'createGroup' | 'close'
+  'load' | 'readGroups' | 'readPerson' | 'keepPerson' | 'addFace' | 'createGroup' | 'close'
 >;
 
 /** A store whose additions running workers learn of, for commands that fill it without a gallery in memory. */
@@ -81,6 +81,12 @@ export function announceAdditions(store: EmbeddingStore, journal: Journal): Fill
       const change: GalleryChange = { kind: 'enrolled', groupid, faceid, face: id, at: at() };
       await requireRoom(store, change);
       return announce(journal, change, () => store.addFace(face, vector, extras));
+    },
+    async keepPerson(faceid, profile) {
+      const groupid = splitFaceId(faceid)?.groupid ?? '';
+      const change: GalleryChange = { kind: 'created', groupid, faceid, at: at() };
+      await requireRoom(store, change);
+      return announce(journal, change, () => store.keepPerson(faceid, profile));
     },
     async createGroup(group) {
       const change: GalleryChange = { kind: 'group-created', groupid: group.groupid, at: at() };

@@ -121,6 +121,12 @@ export async function removeRemains(folder: string): Promise<void> {
   await rm(folder, { recursive: true, force: true, maxRetries: 3 });
 }
 
+/** The packs that have a folder here, but for this one. */
+export async function otherPacksIn({ folder, pack }: Layout): Promise<string[]> {
+  const names = await subfolders(folder);
+  return names.filter((name) => name !== pack && !RESERVED.includes(name) && !name.startsWith('.'));
+}
+
 export async function countOtherPacks(
   { folder, pack }: Layout,
   damage: Damage,
@@ -186,7 +192,11 @@ async function subfolders(folder: string): Promise<string[]> {
   return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
 }
 
-async function readProfile({ layout, damage }: Reader, faceid: string): Promise<Profile> {
+/** A person's name and metadata. @returns empty where the file is damaged, which is reported, or not there */
+export async function readProfile(
+  { layout, damage }: Pick<Reader, 'layout' | 'damage'>,
+  faceid: string,
+): Promise<Profile> {
   const what = path.join(layout.pack, faceid, PERSON_FILE);
   try {
     const text = await unlessMissing(readSmall(layout.personFile(faceid), MOST_JSON));

@@ -17,12 +17,21 @@ import {
 import { obstacleOf } from '../obstacles.js';
 import { giveToFolder } from '../owner.js';
 import { createReserve } from '../reserve.js';
-import { createDamage } from '../damage.js';
+import { createDamage, type Damage } from '../damage.js';
+import { SET_ASIDE } from '../set-aside.js';
 import { checkEmbedding } from './embedding.js';
 import { createFileGroups } from './file-groups.js';
 import { createLayout, isPerson, PERSON_FILE, REMOVED, RESERVED } from './file-layout.js';
 import { finishMoves, mergePersonFolders, movePersonFolder } from './file-moves.js';
-import { countOtherPacks, listPeople, readEveryone, readPersonFolder, removeRemains } from './file-read.js';
+import {
+  countOtherPacks,
+  listPeople,
+  otherPacksIn,
+  readEveryone,
+  readPersonFolder,
+  readProfile,
+  removeRemains,
+} from './file-read.js';
 import { encodeNpy } from './npy.js';
 import type { EmbeddingStore, Profile } from './store.js';
 import type { Face } from './types.js';
@@ -39,6 +48,8 @@ export interface FileStoreOptions {
   length: number;
   /** Told of everything damaged, once: its path, why, and what became of it. */
   warn: (message: string) => void;
+  /** Where what is damaged is noted; left out: in one of its own. */
+  damage?: Damage;
 }
 
 /**
@@ -46,14 +57,15 @@ export interface FileStoreOptions {
  * groups in `groups/` (docs/gallery.md has the layout and why a crash cannot tear it).
  * @throws KaomonError SETUP when the pack's name is taken by a folder of the gallery
  */
-export function createFileStore({ folder, pack, length, warn }: FileStoreOptions): EmbeddingStore {
+export function createFileStore(options: FileStoreOptions): EmbeddingStore {
+  const { folder, pack, length, warn } = options;
   if (RESERVED.includes(pack))
     throw new KaomonError(
       'SETUP',
       `A pack cannot be called "${pack}": the gallery keeps something else there.`,
     );
   const layout = createLayout(folder, pack);
-  const damage = createDamage(warn);
+  const { damage = createDamage(warn) } = options;
   const groups = createFileGroups(folder, damage);
   const reader = { layout, length, damage };
   const reserve = createReserve(folder);
@@ -70,6 +82,8 @@ export function createFileStore({ folder, pack, length, warn }: FileStoreOptions
 
   async function removePerson(faceid: string): Promise<boolean> {
     if (!isPerson(await namesIn(layout.personFolder(faceid)))) return false;
+    // What could not be read of the person is theirs, too.
+    await rm(path.join(folder, SET_ASIDE, pack, faceid), { recursive: true, force: true });
     const removed = path.join(layout.packFolder, `${REMOVED}${randomBytes(6).toString('hex')}`);
     const done = await unlessMissing(rename(layout.personFolder(faceid), removed).then(() => true));
     if (!done) return false;
@@ -122,6 +136,27 @@ export function createFileStore({ folder, pack, length, warn }: FileStoreOptions
     }
   }
 
+  async function createPerson(faceid: string, profile: Profile): Promise<boolean> {
+    const personFolder = layout.personFolder(faceid);
+    try {
+      // Of two processes one makes the folder.
+      await mkdir(personFolder);
+      await giveToFolder(personFolder);
+      await syncFolder(layout.packFolder);
+    } catch (error) {
+      if (!hasCode(error, 'EEXIST')) throw error;
+      // An empty folder is what a crash left; nobody.
+      if (isPerson(await namesIn(personFolder))) return false;
+    }
+    try {
+      await writeProfile(faceid, profile);
+    } catch (error) {
+      await removeIfEmpty(personFolder);
+      throw error;
+    }
+    return true;
+  }
+
   return {
     damage,
 
@@ -152,26 +187,18 @@ export function createFileStore({ folder, pack, length, warn }: FileStoreOptions
       return (await reserve.hasRoom()) ? undefined : 'disk full';
     },
 
-    async createPerson(faceid, profile) {
-      const personFolder = layout.personFolder(faceid);
-      try {
-        // Of two processes one makes the folder.
-        await mkdir(personFolder);
-        await giveToFolder(personFolder);
-        await syncFolder(layout.packFolder);
-      } catch (error) {
-        if (!hasCode(error, 'EEXIST')) throw error;
-        // An empty folder is what a crash left; nobody.
-        if (isPerson(await namesIn(personFolder))) return false;
-      }
-      try {
-        await writeProfile(faceid, profile);
-      } catch (error) {
-        await removeIfEmpty(personFolder);
-        throw error;
-      }
-      return true;
+    async profile(faceid) {
+      if (!isPerson(await namesIn(layout.personFolder(faceid)))) return undefined;
+      return await readProfile(reader, faceid);
     },
+
+    async others() {
+      const packs = await otherPacksIn(layout);
+      return packs.map((other) => createFileStore({ ...options, pack: other, damage }));
+    },
+
+    createPerson,
+    keepPerson: createPerson,
 
     async savePerson(faceid, profile) {
       if (!isPerson(await namesIn(layout.personFolder(faceid)))) return false;

@@ -85,11 +85,13 @@ export async function createGallery(deps: GalleryDeps): Promise<LiveGallery> {
     subscribe: (listener) => core.subscribe(listener),
 
     async apply(event) {
-      if (event.pack !== pack && event.faceid !== undefined) return;
       if (event.kind === 'begun') return;
       const { kind, at, groupid, faceid, from, face } = event;
+      // Of another pack's worker, too: whom it deletes or moves is deleted or moved here.
       await core.follow(faceidsOf(event));
       if (kind === 'given-up' || told.has(event.uid)) return;
+      // But a face that it has come to have is none of these.
+      if (event.pack !== pack && face !== undefined) return;
       remember(event.uid);
       core.tell({
         kind,

@@ -12,6 +12,7 @@ import { type Link, type LinkState, startLink } from '../events/link.js';
 import { type LogSettings, openLog } from '../events/open-log.js';
 import { quietMessage } from '../quiet-error.js';
 import type { RedisSettings } from '../redis.js';
+import { acrossPacks } from './across-packs.js';
 import { announceAdditions, type FillableStore } from './announce.js';
 import { EVENTS } from './file-layout.js';
 import { createFileStore } from './file-store.js';
@@ -81,6 +82,11 @@ export async function openGallery(config: Config, options: OpenGalleryOptions): 
     });
     return { store, gallery };
   }
+  const bare = gallery.people().filter(({ faces }) => faces.length === 0).length;
+  if (bare > 0 && Object.keys(gallery.info().otherPacks).length > 0)
+    warn(
+      `${bare} people have no picture that the pack ${pack.id} can compare: enrol them again, or npm run reembed (docs/models.md).`,
+    );
   let link: Link | undefined;
   if (settings && follow) {
     const limits = { maxAge: config.EVENT_MAX_AGE * 1000, maxLength: config.EVENT_MAX_LENGTH };
@@ -137,8 +143,17 @@ async function logSettings(config: Config): Promise<LogSettings | undefined> {
   return { kind: 'redis', redis: await redisSettings(config) };
 }
 
-/** The store of one pack, as the settings say; the caller closes it. @throws KaomonError SETUP */
+/** The store of one pack among others, as the settings say; the caller closes it. @throws KaomonError SETUP */
 export async function openStore(
+  config: Config,
+  pack: string,
+  length: number,
+  warn: (message: string) => void,
+): Promise<EmbeddingStore> {
+  return acrossPacks(await openOne(config, pack, length, warn));
+}
+
+async function openOne(
   config: Config,
   pack: string,
   length: number,

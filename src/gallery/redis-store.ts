@@ -10,7 +10,7 @@ import {
   runEvenWhenFull,
   untilReady,
 } from '../redis.js';
-import { createDamage } from '../damage.js';
+import { createDamage, type Damage } from '../damage.js';
 import { checkEmbedding, toEmbedding } from './embedding.js';
 import { describeFace } from './face-name.js';
 import { isId, splitFaceId } from './ids.js';
@@ -25,6 +25,8 @@ export interface RedisStoreOptions {
   /** Numbers in a vector of this pack. */
   length: number;
   warn: (message: string) => void;
+  /** Where what is damaged is noted; left out: in one of its own. */
+  damage?: Damage;
 }
 
 const GroupSchema = Type.Object({ groupname: Type.String(), made: Type.String() });
@@ -38,9 +40,12 @@ const AT_ONCE = 200;
  * @throws KaomonError SETUP when Redis does not answer
  */
 export async function createRedisStore(options: RedisStoreOptions): Promise<EmbeddingStore> {
+  return storeOn(await connect(options.redis), options);
+}
+
+function storeOn(redis: RedisConnection, options: RedisStoreOptions): EmbeddingStore {
   const { pack, length, warn } = options;
-  const damage = createDamage(warn);
-  const redis = await connect(options.redis);
+  const { damage = createDamage(warn) } = options;
   const key = keysOf(options.redis);
   const people = key('people', pack);
   const groups = key('groups');
@@ -189,6 +194,10 @@ export async function createRedisStore(options: RedisStoreOptions): Promise<Embe
     JSON.stringify({ groupname, made });
   const profileText = ({ username, metadata }: Profile) => JSON.stringify({ username, metadata });
 
+  async function createPerson(faceid: string, profile: Profile): Promise<boolean> {
+    return (await redis.hsetnx(people, faceid, profileText(profile))) === 1;
+  }
+
   return {
     damage,
 
@@ -226,9 +235,20 @@ export async function createRedisStore(options: RedisStoreOptions): Promise<Embe
       return (await isRedisFull(redis)) ? 'redis full' : undefined;
     },
 
-    async createPerson(faceid, profile) {
-      return (await redis.hsetnx(people, faceid, profileText(profile))) === 1;
+    async profile(faceid) {
+      const text = await redis.hget(people, faceid);
+      return text === null ? undefined : toProfile(faceid, text);
     },
+
+    async others() {
+      const packs = await redis.smembers(key('packs'));
+      return packs
+        .filter((other) => other !== pack)
+        .map((other) => storeOn(redis, { ...options, pack: other, damage }));
+    },
+
+    createPerson,
+    keepPerson: createPerson,
 
     async savePerson(faceid, profile) {
       return (await redis.eval(SAVE, 1, people, faceid, profileText(profile))) === 1;

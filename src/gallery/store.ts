@@ -35,6 +35,12 @@ export interface StoreContents {
   otherPacks: Record<string, number>;
 }
 
+/** What is asked of another pack's store. */
+export type OtherPack = Pick<
+  EmbeddingStore,
+  'list' | 'profile' | 'recover' | 'removePerson' | 'movePerson' | 'mergePerson' | 'removeFace'
+>;
+
 /**
  * Where embeddings are kept; several processes may use one at a time. Every method that changes something resolves
  * only when the change would survive a power cut, and when it fails leaves the old or the new state behind, or (move,
@@ -64,8 +70,15 @@ export interface EmbeddingStore {
    */
   obstacle(options?: { tend?: boolean }): Promise<Obstacle | undefined>;
 
+  /** A person's name and metadata alone; undefined when there is no such person. */
+  profile(faceid: string): Promise<Profile | undefined>;
+  /** The stores of the other packs beside this one; closed with it. Their vectors are never read. */
+  others(): Promise<OtherPack[]>;
+
   /** @returns false, and changes nothing, when there is such a person */
   createPerson(faceid: string, profile: Profile): Promise<boolean>;
+  /** As `createPerson`, in this pack alone, whatever others have. */
+  keepPerson(faceid: string, profile: Profile): Promise<boolean>;
   /** @returns false, and makes nobody, when there is no such person */
   savePerson(faceid: string, profile: Profile): Promise<boolean>;
   removePerson(faceid: string): Promise<boolean>;

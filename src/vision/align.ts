@@ -14,7 +14,7 @@ const FACEAPI_Y = 0.43;
 const BORDER_GREY = 128;
 
 /** Where a pack says no other; see ReadyEmbedder.padding. */
-const CHIP_PADDING = 0.25;
+export const CHIP_PADDING = 0.25;
 
 /** How an embedder's faces are cut. */
 export type CutSettings = Pick<ReadyEmbedder, 'alignment' | 'size' | 'padding'>;

@@ -10,6 +10,7 @@ import { createSsdDetector } from './detectors/ssd.js';
 import { MTCNN_JUDGE, SSD_JUDGE, withTurns } from './detectors/turned.js';
 import { createEmbedder } from './embedder.js';
 import { unfitBy } from './fitness.js';
+import { findKeptFace } from './kept-face.js';
 import { decodeImage } from './image.js';
 import { type RefusedProvider, Runtime, type SessionOptions } from './ort.js';
 import { measureQuality } from './quality.js';
@@ -104,6 +105,10 @@ export async function createAnalyzer(settings: AnalyzerSettings, team: Team = AL
       ...(track?.closeUps !== undefined && { closeUps: track.closeUps }),
     };
     const { minFaceSize } = detectOptions;
+    if (options.kept) {
+      const detect = (shown: Picture) => detector.detect(shown, detectOptions);
+      return [{ detection: await findKeptFace(detect, picture, options.kept), known: undefined }];
+    }
     // What is no number is for onlySound to refuse.
     const isLarge = ({ box }: Detection) => !(boxSize(box) < minFaceSize);
     const searched = track?.search === false ? [] : await detector.detect(picture, detectOptions);

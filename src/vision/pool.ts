@@ -366,7 +366,9 @@ export async function createVisionPool(settings: PoolSettings): Promise<VisionPo
 /** Why a thread ended that did not say it. */
 function causeOf({ leaving, provider }: Thread, code: number): Error {
   return new Error(
-    leaving ? `It ended because ${provider ?? 'its provider'} failed.` : `It ended with the exit code ${code}.`,
+    leaving
+      ? `It ended because ${provider ?? 'its provider'} failed.`
+      : `It ended with the exit code ${code}.`,
   );
 }
 

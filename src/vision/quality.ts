@@ -37,10 +37,7 @@ function toGrey(crop: Uint8Array): Float32Array {
  * Variance of the 4-neighbour Laplacian (Pech-Pacheco et al. 2000): few edges, little variance, a blurred face. Taken
  * over the middle two thirds, where the face is and no black border.
  */
-function sharpnessOf(
-  grey: Float32Array,
-  side: number,
-): Pick<MeasuredQuality, 'sharpness' | 'contrast'> {
+function sharpnessOf(grey: Float32Array, side: number): Pick<MeasuredQuality, 'sharpness' | 'contrast'> {
   const from = Math.floor(side / 6);
   const to = side - from;
   let sum = 0;

@@ -1,5 +1,6 @@
 import { fiveOf68 } from './five-of-68.js';
 import { fitTemplate, type Similarity } from './warp.js';
+import type { Alignment } from '../models/types.js';
 import type { Detection, Landmarks } from './types.js';
 
 /** Where ArcFace models expect eyes, nose and mouth corners in their 112x112 input (InsightFace's template). */
@@ -71,4 +72,22 @@ export function chipToPicture(
     return fitTemplate(DLIB.map(place), points, 'picture');
   }
   return landmarks && fitTemplate(Array.from(dlibFive, place), landmarks, 'picture');
+}
+
+/** Medians of 123 faces of the reference detector (golden/detections.json), parts of its box. */
+const IN_BOX = [0.264, 0.39, 0.735, 0.39, 0.5, 0.605, 0.296, 0.761, 0.709, 0.761];
+/**
+ * dlib's mean face laid into face-api's square: eyes and mouth 0.45 of the side apart, their centre at (0.5, 0.43) of it
+ * (align.ts).
+ */
+const IN_SQUARE = [0.299, 0.296, 0.701, 0.296, 0.5, 0.493, 0.33, 0.698, 0.67, 0.698];
+
+/**
+ * Where the five points of a face lie in its own cut, about: exactly for those that are cut by them.
+ * @returns parts of the cut's sides; the caller's
+ */
+export function cutPoints(alignment: Alignment, padding: number): Landmarks {
+  if (alignment === 'five-points') return Float32Array.from(ARCFACE, (value) => value / ARCFACE_SIDE);
+  if (alignment === 'chip') return dlibFive.map((value) => (padding + value) / (2 * padding + 1));
+  return Float32Array.from(alignment === 'faceapi' ? IN_SQUARE : IN_BOX);
 }

@@ -1,3 +1,4 @@
+import type { Alignment } from '../models/types.js';
 import type { TurnedSquare } from './turn.js';
 
 /** A decoded picture, upright (EXIF orientation applied). */
@@ -114,6 +115,13 @@ export interface Analysis {
   scene?: Uint8Array;
 }
 
+/** How a kept picture was cut: as its pack's embedder takes faces. */
+export interface KeptCut {
+  alignment: Alignment;
+  /** With `chip`; as ReadyEmbedder.padding. */
+  padding?: number;
+}
+
 /** What to look for, and how hard. */
 export interface AnalyzeOptions {
   /** Compute embeddings. Default true. */
@@ -126,6 +134,8 @@ export interface AnalyzeOptions {
   minFaceSize?: number;
   /** Smallest probability of a detection, 0 to 1. Default: the detector's own. */
   minProbability?: number;
+  /** The picture is a face as a pack has cut it: there is one, where the cut has put it if it is not found (kept-face.ts). */
+  kept?: KeptCut;
   quality?: boolean;
   crops?: boolean;
   ageGender?: boolean;

@@ -62,6 +62,24 @@ describe('the page of people', { skip: CHROMIUM_MISSING }, () => {
     await until(() => site.gallery.person('default-hana') === undefined);
   });
 
+  for (const [locale, text] of [
+    ['en', 'No picture: to be enrolled (again)'],
+    ['ja', '画像なし:(再)登録が必要です'],
+  ] as const) {
+    it(`lists who has no picture that can be compared, and shows them alone (${locale})`, async (t) => {
+      const { page, faults } = await visit(t, '/people', { locale }, async (_page, site) => {
+        await enrolOthers(_page, site);
+        await site.gallery.createPerson({ groupid: 'staff', userid: 'lost', username: 'Lost' });
+      });
+      await card(page, 'staff-lost').getByText(text).waitFor();
+      assert.equal(await card(page, 'default-hana').getByText(text).count(), 0);
+      await page.locator('#picture-filter').selectOption('none');
+      await card(page, 'default-hana').waitFor({ state: 'detached' });
+      assert.equal(await page.locator('.person-card').count(), 1);
+      assert.deepEqual(faults, []);
+    });
+  }
+
   it('saves everyone as an archive and brings them back from it', async (t) => {
     const { page, site, faults } = await visit(t, '/people', {}, enrolOthers);
     const download = page.waitForEvent('download');

@@ -179,7 +179,7 @@ describe('npm run reembed beside a running server', () => {
             faces: [{ box, probability: 1, landmarks: undefined, embedding: vectors[i] }],
           }),
       };
-      assert.equal((await reembed({ from, to, vision, atOnce: 2 })).embedded, 2);
+      assert.equal((await reembed({ from, to, vision, cut: { alignment: 'box' }, atOnce: 2 })).embedded, 2);
 
       await until(async () => (await worker.ask('snapshot')).faces === 3);
       assert.equal((await worker.ask('nearest', [...vectors[0]]))?.faceid, 'default-ken');
@@ -215,8 +215,12 @@ describe('npm run reembed beside a running server', () => {
     // Its own change comes after those of the command: by then it has passed over them.
     await other.ask('enrol', 'default', 'aya', [1, 0, 0, 0, 0, 0, 0, 0]);
     assert.deepEqual(
-      (await other.ask('snapshot')).people.map(([faceid]) => faceid),
-      ['default-aya'],
+      (await other.ask('snapshot')).people.map(([faceid, , faces]) => [faceid, faces.length]),
+      [
+        ['default-aya', 1],
+        ['default-ken', 0],
+      ],
+      'it lists whom the others have, and uses none of their faces',
     );
   });
 });

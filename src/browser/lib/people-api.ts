@@ -21,23 +21,29 @@ export interface PersonPicture {
 export interface PeopleQuery {
   group: string;
   search: string;
+  /** `none`: only people without a picture; empty: all. */
+  pictures?: string;
   offset: number;
   limit: number;
 }
 
 const at = (faceid: string) => `/api/v1/people/${encodeURIComponent(faceid)}`;
 
-export function listPeople({ group, search, offset, limit }: PeopleQuery, signal?: AbortSignal) {
+export function listPeople(
+  { group, search, pictures = '', offset, limit }: PeopleQuery,
+  signal?: AbortSignal,
+) {
   const query = new URLSearchParams({ offset: String(offset), limit: String(limit) });
   if (group !== '') query.set('group', group);
   if (search !== '') query.set('search', search);
+  if (pictures !== '') query.set('pictures', pictures);
   return call<{ total: number; people: Person[] }>('GET', `/api/v1/people?${query}`, {
     ...(signal && { signal }),
   });
 }
 
 /** Everyone who fits, page by page. */
-export async function everyone(query: Pick<PeopleQuery, 'group' | 'search'>): Promise<Person[]> {
+export async function everyone(query: Pick<PeopleQuery, 'group' | 'search' | 'pictures'>): Promise<Person[]> {
   const all: Person[] = [];
   for (;;) {
     const { total, people } = await listPeople({ ...query, offset: all.length, limit: 1000 });

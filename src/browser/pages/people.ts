@@ -19,6 +19,7 @@ openPage(words.people);
 
 const search = element('search', HTMLInputElement);
 const groupFilter = element('group-filter', HTMLSelectElement);
+const pictureFilter = element('picture-filter', HTMLSelectElement);
 const list = element('people', HTMLUListElement);
 const count = element('count', HTMLElement);
 const say = element('say', HTMLElement);
@@ -35,11 +36,17 @@ let mayEdit = false;
 let mayManage = false;
 let asking: AbortController | undefined;
 
+const asked = () => ({
+  group: groupFilter.value,
+  search: search.value.trim(),
+  pictures: pictureFilter.value,
+});
+
 async function show(offset = paging.offset): Promise<void> {
   asking?.abort();
   asking = new AbortController();
   const { signal } = asking;
-  const query = { group: groupFilter.value, search: search.value.trim(), offset, limit: PAGE };
+  const query = { ...asked(), offset, limit: PAGE };
   const { total, people } = await listPeople(query, signal);
   paging = { offset, limit: PAGE, total };
   if (people.length === 0 && offset > 0) return show(turn(paging, 0));
@@ -63,7 +70,11 @@ function card(person: Person): HTMLLIElement {
       { className: 'who' },
       make('strong', {}, person.username),
       make('span', { className: 'where' }, `${group} · ${person.userid}`),
-      make('span', { className: 'where' }, `${words.picturesCount(person.faces)}${since && ` · ${since}`}`),
+      make(
+        'span',
+        { className: person.faces === 0 ? 'where lacking' : 'where' },
+        person.faces === 0 ? words.toEnrol : `${words.picturesCount(person.faces)}${since && ` · ${since}`}`,
+      ),
     ),
   );
   button.addEventListener('click', () => {
@@ -102,7 +113,7 @@ async function fillGroups(choice = groupFilter.value): Promise<void> {
 }
 
 async function saveCsv(): Promise<void> {
-  const people = await everyone({ group: groupFilter.value, search: search.value.trim() });
+  const people = await everyone(asked());
   const head = ['faceid', 'groupid', 'userid', 'username', 'pictures', 'enrolledAt'];
   const rows = people.map(({ faceid, groupid, userid, username, faces, enrolledAt }) => [
     ...[faceid, groupid, userid, username],
@@ -130,6 +141,7 @@ groupFilter.addEventListener('change', () => {
   editGroup.hidden = !mayManage || groupFilter.value === '';
   show(0).catch(tell);
 });
+pictureFilter.addEventListener('change', () => void show(0).catch(tell));
 back.addEventListener('click', () => void show(turn(paging, -1)).catch(tell));
 forth.addEventListener('click', () => void show(turn(paging, 1)).catch(tell));
 element('csv', HTMLButtonElement).addEventListener('click', () => {

@@ -50,6 +50,8 @@ describe('/api/v1/people', () => {
     assert.deepEqual(await list('?search=LOVE'), [1, ['staff-ada']]);
     assert.deepEqual(await list('?search=ada%20l'), [1, ['staff-ada']], 'full-width letters are letters');
     assert.deepEqual(await list('?search=ken&group=staff'), [0, []]);
+    assert.deepEqual(await list('?pictures=none'), [1, ['default-far']]);
+    assert.deepEqual(await list('?pictures=some'), [2, ['default-ken', 'staff-ada']]);
     for (const [query, status] of [
       ['?group=nobody', 404],
       ['?limit=0', 400],

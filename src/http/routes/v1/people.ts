@@ -78,6 +78,12 @@ const PeopleQuery = Type.Object(
         examples: ['ad'],
       }),
     ),
+    pictures: Type.Optional(
+      Type.Enum(['none', 'some'], {
+        description:
+          'Only people without a picture, or with one. `none`: to be enrolled, or enrolled again after a change of pack.',
+      }),
+    ),
     limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, description: `Default ${PAGE}.` })),
     offset: Type.Optional(Type.Integer({ minimum: 0, maximum: 1e9, description: 'People to pass over.' })),
   },
@@ -137,14 +143,15 @@ export function v1PeopleRoutes(app: App, { gallery }: PeopleDeps): void {
       },
     },
     (request) => {
-      const { group, search = '', limit = PAGE, offset = 0 } = request.query;
+      const { group, search = '', pictures, limit = PAGE, offset = 0 } = request.query;
       const groups = groupsToSearch(request, group, gallery);
       const wanted = fold(search);
       const fitting = gallery
         .people()
         .filter(
-          ({ groupid, userid, username }) =>
+          ({ groupid, userid, username, faces }) =>
             (!groups || groups.has(groupid)) &&
+            (pictures === undefined || (pictures === 'none') === (faces.length === 0)) &&
             (fold(username).includes(wanted) || fold(userid).includes(wanted)),
         );
       return { total: fitting.length, people: fitting.slice(offset, offset + limit).map(toPerson) };

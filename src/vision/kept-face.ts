@@ -1,0 +1,59 @@
+/**
+ * The face of a picture that was kept as an embedder had it cut: it fills the picture, its edge cuts chin and hair, and
+ * many a detector finds no face in that. It is known all the same where it lies: where the cut has put it.
+ */
+import { CHIP_PADDING } from './align.js';
+import { boxSize } from './boxes.js';
+import { GREY } from './detectors/bordered.js';
+import { cutPoints } from './templates.js';
+import type { Detection, KeptCut, Picture } from './types.js';
+
+/** Of the picture's width on each side: with it face-api's SSD finds every face that fills a picture (docs/models.md). */
+const BORDER = 0.4;
+/** A face that was cut fills its picture: what takes less of its shorter side is an eye or a face behind. */
+const LEAST = 0.4;
+
+/**
+ * Looks for the face in the picture, then in the picture with a border, and takes what the cut says where neither shows
+ * it.
+ * @param detect faces of a picture, largest first; a picture is only read
+ * @returns the one face; of the probability 0 where it was not found
+ */
+export async function findKeptFace(
+  detect: (picture: Picture) => Promise<Detection[]>,
+  picture: Picture,
+  cut: KeptCut,
+): Promise<Detection> {
+  const isIt = ({ box }: Detection) => boxSize(box) >= LEAST * Math.min(picture.width, picture.height);
+  const found = (await detect(picture)).find(isIt);
+  if (found) return found;
+  const border = Math.round(BORDER * Math.min(picture.width, picture.height));
+  const inBorder = (await detect(withBorder(picture, border))).find(isIt);
+  if (inBorder) return shifted(inBorder, -border);
+  const { width, height } = picture;
+  const landmarks = cutPoints(cut.alignment, cut.padding ?? CHIP_PADDING);
+  for (let i = 0; i < landmarks.length; i += 2) {
+    landmarks[i] *= width;
+    landmarks[i + 1] *= height;
+  }
+  return { box: { x1: 0, y1: 0, x2: width, y2: height }, probability: 0, landmarks };
+}
+
+function withBorder({ data, width, height }: Picture, border: number): Picture {
+  const wide = width + 2 * border;
+  const bytes = new Uint8Array(wide * (height + 2 * border) * 3).fill(GREY);
+  for (let row = 0; row < height; row++) {
+    bytes.set(data.subarray(row * width * 3, (row + 1) * width * 3), ((row + border) * wide + border) * 3);
+  }
+  return { data: bytes, width: wide, height: height + 2 * border };
+}
+
+function shifted({ box, landmarks, landmarks68, ...rest }: Detection, by: number): Detection {
+  const { x1, y1, x2, y2 } = box;
+  return {
+    ...rest,
+    box: { x1: x1 + by, y1: y1 + by, x2: x2 + by, y2: y2 + by },
+    landmarks: landmarks?.map((value) => value + by),
+    ...(landmarks68 && { landmarks68: landmarks68.map((value) => value + by) }),
+  };
+}
