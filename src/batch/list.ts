@@ -4,6 +4,7 @@ import path from 'node:path';
 import { parse } from 'csv-parse/sync';
 import { KaomonError } from '../errors.js';
 import { checkGroupId, checkUserId } from '../gallery/ids.js';
+import { checkName } from '../gallery/names.js';
 import { PICTURE_NAME } from '../vision/picture-names.js';
 import { decodeText } from './text.js';
 
@@ -169,7 +170,8 @@ function take(list: BatchList, item: BatchItem): void {
   try {
     checkGroupId(item.groupid);
     checkUserId(item.userid);
-    list.items.push(item);
+    const username = checkName(item.username ?? '', 'username');
+    list.items.push({ ...item, ...(username && { username }) });
   } catch (error) {
     if (!(error instanceof KaomonError)) throw error;
     refuse(list, item, error);

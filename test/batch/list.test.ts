@@ -184,6 +184,16 @@ describe('The list of a batch', () => {
     );
   });
 
+  it('keeps names in one form, and refuses those that nobody could read', async (t) => {
+    const file = path.join(await folderOf(t), 'staff.csv');
+    await writeFile(file, 'userid,username,file\n1,Bjo\u0308rn,1.jpg\n2,a\u202eb,2.jpg\n');
+    assert.deepEqual(await listed(file), {
+      items: ['default 1 Björn 1.jpg'],
+      refused: ['2.jpg FIELD_INVALID'],
+      otherFiles: 0,
+    });
+  });
+
   it('takes pictures by their names as cameras, telephones and Windows write them', async (t) => {
     const folder = await folderOf(t, 'a/1.jfif', 'a/2.HEIC', 'a/3.jpe', 'a/4.txt');
     assert.deepEqual(await listed(folder), {

@@ -40,6 +40,7 @@ describe('/api/v1/people', () => {
     assert.deepEqual(await list('?search=LOVE'), [1, ['staff-ada']]);
     assert.deepEqual(await list('?search=ada%20l'), [1, ['staff-ada']], 'full-width letters are letters');
     assert.deepEqual(await list('?search=ken&group=staff'), [0, []]);
+    assert.deepEqual(await list('?search=%C3%A4da'), [1, ['staff-ada']], 'with an accent or without');
     for (const [query, status] of [
       ['?group=nobody', 404],
       ['?limit=0', 400],

@@ -7,6 +7,7 @@ import { BytesSchema } from '../../schemas.js';
 import type { Example } from './collections.js';
 import { imageIdOf } from './image-ids.js';
 import { type CompreFaceContext, failures } from './index.js';
+import { checkSubject, type SubjectNames } from './subject-names.js';
 import {
   bodyLimitOf,
   collectionOf,
@@ -26,6 +27,10 @@ const LARGEST_PAGE = 2000;
 const PictureSchema = Type.Unsafe<Buffer>({ contentMediaType: 'image/png' });
 const ExampleSchema = Type.Object({ image_id: Type.String(), subject: Type.String() });
 const toAnswer = ({ face, subject }: Example) => ({ image_id: imageIdOf(face), subject });
+
+/** One that is there may have been named before names were looked at; a new one is. @throws KaomonError FIELD_INVALID */
+const subjectOf = (names: SubjectNames, subject: string) =>
+  names.find(subject) ? subject : checkSubject(subject);
 
 /** The examples (enrolled faces) of a collection: add, list, delete, download. */
 export function exampleRoutes(app: App, context: CompreFaceContext): void {
@@ -49,7 +54,8 @@ export function exampleRoutes(app: App, context: CompreFaceContext): void {
     },
     async (request, reply) => {
       const groupid = collectionOf(request, group);
-      const { subject, det_prob_threshold: minProbability } = request.query;
+      const { det_prob_threshold: minProbability } = request.query;
+      const subject = subjectOf(collections.namesOf(groupid), request.query.subject);
       const { faces } = await vision.analyze(request.body.file, {
         quality: true,
         crops: keepFaces,

@@ -2,6 +2,7 @@ import { Type } from 'typebox';
 import type { App } from '../../app-type.js';
 import { type CompreFaceContext, failures } from './index.js';
 import { collectionOf, SubjectSchema } from './requests.js';
+import { checkSubject } from './subject-names.js';
 
 const PATH = '/api/v1/recognition/subjects';
 const Subject = Type.Object({ subject: SubjectSchema });
@@ -28,7 +29,7 @@ export function subjectRoutes(app: App, { collections, group }: CompreFaceContex
       schema: { body: Subject, response: { 201: Told, ...failures } },
     },
     async (request, reply) => {
-      const { subject } = request.body;
+      const subject = checkSubject(request.body.subject);
       await collections.addSubject(collectionOf(request, group), subject);
       return reply.status(201).send({ subject });
     },
@@ -47,7 +48,11 @@ export function subjectRoutes(app: App, { collections, group }: CompreFaceContex
     async (request) => {
       const { params, body } = request;
       return {
-        updated: await collections.rename(collectionOf(request, group), params.subject, body.subject),
+        updated: await collections.rename(
+          collectionOf(request, group),
+          params.subject,
+          checkSubject(body.subject),
+        ),
       };
     },
   );

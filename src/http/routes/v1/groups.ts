@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import { checkName } from '../../../gallery/names.js';
 import type { Gallery } from '../../../gallery/types.js';
 import { mayUseGroup, requireGroupAccess } from '../../access.js';
 import type { App } from '../../app-type.js';
@@ -58,7 +59,10 @@ export function v1GroupRoutes(
     async (request, reply) => {
       const { groupid, groupname = '' } = request.body;
       requireGroupAccess(request, groupid);
-      const group = await gallery.createGroup({ groupid, groupname });
+      const group = await gallery.createGroup({
+        groupid,
+        groupname: checkName(groupname.trim(), 'groupname'),
+      });
       return reply.status(201).send(group);
     },
   );
@@ -78,7 +82,7 @@ export function v1GroupRoutes(
     (request) => {
       const { groupid } = request.params;
       requireGroupAccess(request, groupid);
-      return gallery.updateGroup(groupid, request.body.groupname.trim());
+      return gallery.updateGroup(groupid, checkName(request.body.groupname.trim(), 'groupname'));
     },
   );
 
