@@ -67,7 +67,7 @@ export async function createGallery(deps: GalleryDeps): Promise<LiveGallery> {
     groups: () => memory.groups(),
     ...createGroupOperations(core),
 
-    people: () => [...memory.people.values()].sort((a, b) => (a.faceid < b.faceid ? -1 : 1)),
+    people: () => memory.inOrder(),
     person: (faceid) => memory.people.get(faceid),
     ...createPersonOperations(core),
 

@@ -1,11 +1,31 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { findPeople } from '../../src/gallery/find-people.js';
+import { createExactIndex } from '../../src/gallery/index/exact-index.js';
+import { createMemory } from '../../src/gallery/memory.js';
 import { checkName, searchKey } from '../../src/gallery/names.js';
 import type { Person } from '../../src/gallery/types.js';
 
 const person = (userid: string, username: string): Person => ({
   ...{ faceid: `default-${userid}`, groupid: 'default', userid, username, metadata: {}, faces: [] },
+});
+
+describe('everybody', () => {
+  it('is listed by faceid, whoever came, went and came back', () => {
+    const memory = createMemory(createExactIndex(4));
+    const nobody = { username: '', metadata: {} };
+    const listed = () => memory.inOrder().map(({ faceid }) => faceid);
+    for (const faceid of ['g-c', 'g-a', 'g-b']) memory.setProfile(faceid, nobody);
+    assert.deepEqual(listed(), ['g-a', 'g-b', 'g-c']);
+    memory.drop('g-b');
+    memory.setProfile('g-0', nobody);
+    assert.deepEqual(listed(), ['g-0', 'g-a', 'g-c']);
+    memory.drop('g-a');
+    memory.setProfile('g-a', { ...nobody, username: 'Ann' });
+    memory.inOrder().length = 0;
+    assert.deepEqual(listed(), ['g-0', 'g-a', 'g-c']);
+    assert.equal(memory.inOrder()[1].username, 'Ann');
+  });
 });
 
 describe('names', () => {
