@@ -3,10 +3,10 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { KaomonError } from '../errors.js';
+import { READABLE_NAME } from '../vision/picture-names.js';
 
 /** Deep enough for anybody's folders, an end to a link that leads back. */
 const MAX_DEPTH = 12;
-const PICTURE = /\.(jpe?g|png|webp|avif|gif|tiff?)$/i;
 
 /** One picture. ISO/IEC 19795-1 calls it a sample. */
 export interface Sample {
@@ -165,7 +165,7 @@ async function entriesOf(folder: string): Promise<{ files: string[]; folders: st
       ? await stat(path.join(folder, entry.name)).catch(() => entry)
       : entry;
     if (kind.isDirectory()) found.folders.push(entry.name);
-    else if (kind.isFile() && PICTURE.test(entry.name)) found.files.push(entry.name);
+    else if (kind.isFile() && READABLE_NAME.test(entry.name)) found.files.push(entry.name);
   }
   return { files: found.files.sort(), folders: found.folders.sort() };
 }

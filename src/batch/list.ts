@@ -4,6 +4,9 @@ import path from 'node:path';
 import { parse } from 'csv-parse/sync';
 import { KaomonError } from '../errors.js';
 import { checkGroupId, checkUserId } from '../gallery/ids.js';
+import { checkName } from '../gallery/names.js';
+import { PICTURE_NAME } from '../vision/picture-names.js';
+import { decodeText } from './text.js';
 
 /** One picture of one person. */
 export interface BatchItem {
@@ -30,9 +33,14 @@ export interface BatchList {
   refused: RefusedItem[];
   /** Files that are no pictures by their names, passed over. */
   otherFiles: number;
+  /** Of a CSV: what its bytes were taken for. */
+  encoding?: string;
 }
 
-const PICTURE = /\.(jpe?g|png|webp|gif|avif|tiff?|bmp|heic|heif)$/i;
+/** What stands between the columns of a CSV: its first line tells. */
+const DELIMITERS = [',', ';', '\t'] as const;
+/** So much of a line that is not understood is shown. */
+const SHOWN = 100;
 /** Deep enough for anybody's folders, an end to a loop of mounts. */
 const MAX_DEPTH = 12;
 
@@ -41,16 +49,17 @@ const MAX_DEPTH = 12;
  * columns `userid` and `file`, and where wanted `groupid` and `username`.
  * @param place folder or CSV file
  * @param groupid of people whose group nothing names
+ * @param encoding of the CSV; left out, it is told by its bytes, or refused
  * @throws KaomonError SETUP when the place cannot be read or does not say who is who
  */
-export async function listPictures(place: string, groupid: string): Promise<BatchList> {
+export async function listPictures(place: string, groupid: string, encoding?: string): Promise<BatchList> {
   let isFolder: boolean;
   try {
     isFolder = (await stat(place)).isDirectory();
   } catch (cause) {
     throw new KaomonError('SETUP', `${place} cannot be read: name a folder or a CSV file.`, { cause });
   }
-  const list = isFolder ? await listFolder(place, groupid) : await listCsv(place, groupid);
+  const list = isFolder ? await listFolder(place, groupid) : await listCsv(place, groupid, encoding);
   const byName = (a: { name: string }, b: { name: string }) => (a.name < b.name ? -1 : 1);
   list.items.sort(byName);
   list.refused.sort(byName);
@@ -67,7 +76,7 @@ async function listFolder(root: string, groupid: string): Promise<BatchList> {
       const here = [...parts, entry.name];
       if (entry.isDirectory() && here.length < MAX_DEPTH) await walk(here);
       else if (!(await isFile(entry, path.join(root, ...here)))) continue;
-      else if (PICTURE.test(entry.name)) pictures.push(here);
+      else if (PICTURE_NAME.test(entry.name)) pictures.push(here);
       else otherFiles += 1;
     }
   }
@@ -100,17 +109,44 @@ async function isFile(entry: Dirent, file: string): Promise<boolean> {
   return entry.isSymbolicLink() && ((await stat(file).catch(() => undefined))?.isFile() ?? false);
 }
 
-async function listCsv(file: string, groupid: string): Promise<BatchList> {
-  let rows: Record<string, string | undefined>[];
+type Row = Partial<Record<string, string>>;
+
+/** The columns of a line, by their names in small letters. */
+const namesIn = (line: string, delimiter: string) =>
+  line.split(delimiter).map((name) => name.trim().replace(/^"|"$/g, '').trim().toLowerCase());
+
+/** @throws Error that says what is wrong */
+function parseRows(text: string): Row[] {
+  // Excel's word for what stands between the columns; the line after it shows it anyway.
+  const table = text.replace(/^\ufeff/, '').replace(/^sep=.\r?\n/i, '');
+  const first = (/^[^\r\n]*/.exec(table.trimStart()) ?? [''])[0];
+  const delimiter = DELIMITERS.find((one) =>
+    ['userid', 'file'].every((name) => namesIn(first, one).includes(name)),
+  );
+  if (delimiter === undefined) {
+    throw new Error(
+      `its first line must name the columns userid and file, with commas, semicolons or tabs between them, and is "${first.slice(0, SHOWN)}"`,
+    );
+  }
+  return parse(table, {
+    ...{ delimiter, trim: true, skip_empty_lines: true },
+    columns: (names: string[]) => names.map((name) => name.toLowerCase()),
+  });
+}
+
+async function listCsv(file: string, groupid: string, asked: string | undefined): Promise<BatchList> {
+  let rows: Row[];
+  let encoding: string;
   try {
-    rows = parse(await readFile(file), { columns: true, bom: true, trim: true, skip_empty_lines: true });
+    const decoded = decodeText(await readFile(file), asked);
+    ({ encoding } = decoded);
+    rows = parseRows(decoded.text);
   } catch (cause) {
-    throw new KaomonError('SETUP', `${file} is no CSV file with a line of column names: ${String(cause)}`, {
-      cause,
-    });
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new KaomonError('SETUP', `${file} is no CSV file that can be read: ${why}`, { cause });
   }
   const folder = path.dirname(path.resolve(file));
-  const list: BatchList = { items: [], refused: [], otherFiles: 0 };
+  const list: BatchList = { items: [], refused: [], otherFiles: 0, encoding };
   for (const [i, row] of rows.entries()) {
     const { userid = '', username = '', file: name = '' } = row;
     const ids = { groupid: row.groupid === undefined || row.groupid === '' ? groupid : row.groupid, userid };
@@ -134,7 +170,8 @@ function take(list: BatchList, item: BatchItem): void {
   try {
     checkGroupId(item.groupid);
     checkUserId(item.userid);
-    list.items.push(item);
+    const username = checkName(item.username ?? '', 'username');
+    list.items.push({ ...item, ...(username && { username }) });
   } catch (error) {
     if (!(error instanceof KaomonError)) throw error;
     refuse(list, item, error);

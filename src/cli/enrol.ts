@@ -29,6 +29,7 @@ const USAGE = `Usage: kaomon enrol DIR|CSV [options]     (npm run enrol -- DIR|C
   --dry-run       look at every picture and report, but enrol nobody
   --report FILE   write the report there, as CSV or (FILE.json) as JSON
   --again         look again at pictures that earlier runs refused
+  --encoding NAME what the CSV is written in, where it cannot be told: utf-8, shift_jis, windows-1252, ...
   --force         enrol also faces that are enrolled under another person
 
 Run it again after a break: it goes on where it stopped. Exit status: 0 every picture is enrolled, 2 some were not
@@ -55,6 +56,7 @@ export function main(words: string[]): Promise<number> {
         'dry-run': { type: 'boolean', default: false },
         report: { type: 'string' },
         again: { type: 'boolean', default: false },
+        encoding: { type: 'string' },
         force: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },
       },
@@ -74,6 +76,7 @@ export function main(words: string[]): Promise<number> {
       dryRun: values['dry-run'],
       again: values.again,
       force: values.force,
+      encoding: values.encoding,
       report: values.report,
     });
   });
@@ -85,12 +88,14 @@ interface EnrolOptions {
   dryRun: boolean;
   again: boolean;
   force: boolean;
+  encoding: string | undefined;
   report: string | undefined;
 }
 
 async function enrolPlace(place: string, options: EnrolOptions): Promise<number> {
   const config = loadConfig();
-  const list = await listPictures(place, options.group);
+  const list = await listPictures(place, options.group, options.encoding);
+  if (list.encoding !== undefined) console.error(`The list is read as ${list.encoding}.`);
   console.error(
     `${list.items.length} pictures${list.otherFiles > 0 ? `, ${list.otherFiles} other files` : ''}.`,
   );

@@ -13,10 +13,10 @@ import type { Gallery } from '../gallery/types.js';
 import { quietMessage, quietText } from '../quiet-error.js';
 import { preparePack, type Progress } from '../models/prepare.js';
 import type { ReadyPack } from '../models/types.js';
+import { READABLE_NAME } from '../vision/picture-names.js';
 import { createVisionPool } from '../vision/pool.js';
 import type { VisionPool } from '../vision/types.js';
 
-const PICTURE = /\.(jpe?g|png|webp|avif|gif|tiff?)$/i;
 
 /** A line of progress or warning; results go to standard output. */
 export const note = (message: string): void => void process.stderr.write(`  ${message}\n`);
@@ -75,7 +75,7 @@ export async function picturesBelow(folder: string): Promise<string[]> {
     throw new KaomonError('SETUP', `The folder ${folder} cannot be read.`, { cause });
   });
   return entries
-    .filter((entry) => entry.isFile() && PICTURE.test(entry.name))
+    .filter((entry) => entry.isFile() && READABLE_NAME.test(entry.name))
     .map((entry) => path.join(entry.parentPath, entry.name))
     .sort();
 }

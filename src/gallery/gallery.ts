@@ -73,7 +73,7 @@ export async function createGallery(deps: GalleryDeps): Promise<LiveGallery> {
     groups: () => memory.groups(),
     ...createGroupOperations(core),
 
-    people: () => [...memory.people.values()].sort((a, b) => (a.faceid < b.faceid ? -1 : 1)),
+    people: () => memory.inOrder(),
     person: (faceid) => memory.people.get(faceid),
     current: (person) => memory.current(person),
     ...createPersonOperations(core),

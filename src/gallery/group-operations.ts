@@ -3,6 +3,7 @@ import type { ChangeKind, GalleryChange } from '../events/event.js';
 import { kept } from './announce.js';
 import type { Core } from './gallery.js';
 import { checkGroupId } from './ids.js';
+import { normaliseName } from './names.js';
 import type { Gallery, Group } from './types.js';
 
 /** The groups' part of a gallery. */
@@ -29,7 +30,7 @@ export function createGroupOperations(
   return {
     async createGroup({ groupid, groupname }) {
       checkGroupId(groupid);
-      const group: Group = { groupid, groupname: groupname.trim() || groupid };
+      const group: Group = { groupid, groupname: normaliseName(groupname).trim() || groupid };
       const refuse = (): never => {
         throw new KaomonError('GROUP_EXISTS', `There is a group "${groupid}" already.`);
       };
@@ -47,7 +48,7 @@ export function createGroupOperations(
 
     async updateGroup(groupid, groupname) {
       checkGroupId(groupid);
-      const group: Group = { groupid, groupname: groupname.trim() || groupid };
+      const group: Group = { groupid, groupname: normaliseName(groupname).trim() || groupid };
       return core.change(
         changeOf('group-updated', groupid),
         () => requireGroup(core, groupid, core.look),

@@ -6,6 +6,7 @@ import { findByPicture, nameFace } from './face-name.js';
 import type { Core } from './gallery.js';
 import { requireGroup } from './group-operations.js';
 import { checkGroupId, checkUserId, faceIdOf, splitFaceId } from './ids.js';
+import { normaliseName } from './names.js';
 import type { Profile, ReadPerson } from './store.js';
 import type { Enrolment, Face, Gallery, Metadata, Person } from './types.js';
 
@@ -99,7 +100,7 @@ export function createPersonOperations(core: Core): PersonOperations {
       async () => {
         const before = memory.profile(faceid);
         const profile: Profile = {
-          username: username ?? before.username,
+          username: username === undefined ? before.username : normaliseName(username),
           metadata: metadata ?? before.metadata,
         };
         if (!(await store.savePerson(faceid, profile))) refuseUnknown(faceid);
@@ -149,7 +150,8 @@ export function createPersonOperations(core: Core): PersonOperations {
       },
       async () => {
         const before = memory.profile(faceid);
-        const profile = { ...before, username: username ?? before.username };
+        const named = username === undefined ? before.username : normaliseName(username);
+        const profile = { ...before, username: named };
         const isNamed = profile.username !== before.username;
         // The template of two faces takes both vectors; later ones are added to what is there.
         const first = memory.lacksFirst(faceid)
@@ -166,8 +168,9 @@ export function createPersonOperations(core: Core): PersonOperations {
   }
 
   return {
-    async createPerson({ groupid, userid, username = '', metadata = {} }) {
+    async createPerson({ groupid, userid, username: given = '', metadata = {} }) {
       const faceid = checkPerson({ groupid, userid });
+      const username = normaliseName(given);
       await requireGroup(core, groupid);
       return core.change(
         changeOf('created', faceid),
@@ -240,7 +243,7 @@ export function createPersonOperations(core: Core): PersonOperations {
       } catch (error) {
         if (!(error instanceof AlreadyThere)) throw error;
         const { face } = error;
-        const { username } = enrolment;
+        const username = enrolment.username === undefined ? undefined : normaliseName(enrolment.username);
         if (username !== undefined && memory.people.get(face.faceid)?.username !== username)
           await updatePerson(face.faceid, { username });
         return { face, already: true };

@@ -89,6 +89,120 @@ describe('The list of a batch', () => {
     assert.equal(items[0].file, path.join(folder, 'a.jpg'));
   });
 
+  // As bytes, because nothing here writes Shift_JIS: 山田 太郎, ﾔﾏﾀﾞ, 斎藤, さくら.
+  const YAMADA = [0x8e, 0x52, 0x93, 0x63, 0x20, 0x91, 0xbe, 0x98, 0x59];
+  const HALF_WIDTH = [0xd4, 0xcf, 0xc0, 0xde];
+  const SAITO = [0x8d, 0xd6, 0x93, 0xa1];
+  const SAKURA = [0x82, 0xb3, 0x82, 0xad, 0x82, 0xe7];
+  const latin1 = (text: string) => [...Buffer.from(text, 'latin1')];
+  const utf16be = (text: string) => Buffer.from(text, 'utf16le').swap16();
+  /** A list with these names, in the encoding that they are in. */
+  const listOf = (delimiter: string, ...names: number[][]) => [
+    ...latin1(['userid', 'username', 'file'].join(delimiter)),
+    ...names.flatMap((name, i) => [
+      ...latin1(`\r\nu${i}${delimiter}`),
+      ...name,
+      ...latin1(`${delimiter}${i}.jpg`),
+    ]),
+    ...latin1('\r\n'),
+  ];
+  const UNICODE = 'userid\tusername\tfile\r\nu0\t山田\t0.jpg\r\nu1\tBjörn\t1.jpg\r\n';
+
+  const texts: [title: string, bytes: Iterable<number>, encoding: string, names: string[]][] = [
+    [
+      'UTF-16 of Excel',
+      Buffer.from(`\ufeff${UNICODE}`, 'utf16le'),
+      'UTF-16 (little-endian)',
+      ['山田', 'Björn'],
+    ],
+    ['UTF-16 without a mark', Buffer.from(UNICODE, 'utf16le'), 'UTF-16 (little-endian)', ['山田', 'Björn']],
+    ['UTF-16 the other way round', utf16be(`\ufeff${UNICODE}`), 'UTF-16 (big-endian)', ['山田', 'Björn']],
+    ['that without a mark', utf16be(UNICODE), 'UTF-16 (big-endian)', ['山田', 'Björn']],
+    [
+      'UTF-8 with semicolons',
+      Buffer.from(`sep=;\r\n${UNICODE.replaceAll('\t', ';')}`),
+      'UTF-8',
+      ['山田', 'Björn'],
+    ],
+    [
+      'a Japanese Excel',
+      listOf(',', YAMADA, SAITO, SAKURA, HALF_WIDTH),
+      'Shift_JIS',
+      ['山田 太郎', '斎藤', 'さくら', 'ﾔﾏﾀﾞ'],
+    ],
+    [
+      'a Western Excel',
+      listOf(
+        ';',
+        latin1('Björn'),
+        latin1('Hélène'),
+        latin1('Müller'),
+        latin1('Åsa'),
+        [0x4f, 0x92, 0x42, 0x72],
+      ),
+      'Windows-1252',
+      ['Björn', 'Hélène', 'Müller', 'Åsa', 'O’Br'],
+    ],
+    ['one accent at the end of a name', listOf(';', latin1('Zoé')), 'Windows-1252', ['Zoé']],
+  ];
+  for (const [title, bytes, encoding, names] of texts) {
+    it(`takes a CSV of ${title}, and says what it took it for`, async (t) => {
+      const file = path.join(await folderOf(t), 'staff.csv');
+      await writeFile(file, Uint8Array.from(bytes));
+      const list = await listPictures(file, 'default');
+      assert.equal(list.encoding, encoding);
+      assert.deepEqual(
+        list.items.map(({ username }) => username),
+        names,
+      );
+    });
+  }
+
+  it('refuses a CSV that could be several, and takes it when that is said', async (t) => {
+    const file = path.join(await folderOf(t), 'staff.csv');
+    // Иван in Windows-1251, 山田 in EUC-JP, and half-width katakana, which might be EUC-JP.
+    const IVAN = [0xc8, 0xe2, 0xe0, 0xed];
+    for (const name of [IVAN, [0xbb, 0xb3, 0xc5, 0xc4], HALF_WIDTH]) {
+      await writeFile(file, Uint8Array.from(listOf(',', name)));
+      const told = await listPictures(file, 'default').then(
+        ({ encoding }) => encoding,
+        (error: unknown) => String(error),
+      );
+      assert.match(told ?? '', /encoding cannot be told: .*--encoding/);
+    }
+    await writeFile(file, Uint8Array.from(listOf(',', IVAN)));
+    const { items } = await listPictures(file, 'default', 'windows-1251');
+    assert.equal(items[0].username, 'Иван');
+    await assert.rejects(listPictures(file, 'default', 'klingon'), setup(/no encoding "klingon"/));
+    await assert.rejects(listPictures(file, 'default', 'utf-8'), setup(/not UTF-8 throughout/));
+    await writeFile(file, 'PK\u0003\u0004');
+    await assert.rejects(listPictures(file, 'default'), setup(/workbook/));
+    await writeFile(file, 'name|file\nada|1.jpg\n');
+    await assert.rejects(
+      listPictures(file, 'default'),
+      setup(/must name the columns userid and file.*name\|file/),
+    );
+  });
+
+  it('keeps names in one form, and refuses those that nobody could read', async (t) => {
+    const file = path.join(await folderOf(t), 'staff.csv');
+    await writeFile(file, 'userid,username,file\n1,Bjo\u0308rn,1.jpg\n2,a\u202eb,2.jpg\n');
+    assert.deepEqual(await listed(file), {
+      items: ['default 1 Björn 1.jpg'],
+      refused: ['2.jpg FIELD_INVALID'],
+      otherFiles: 0,
+    });
+  });
+
+  it('takes pictures by their names as cameras, telephones and Windows write them', async (t) => {
+    const folder = await folderOf(t, 'a/1.jfif', 'a/2.HEIC', 'a/3.jpe', 'a/4.txt');
+    assert.deepEqual(await listed(folder), {
+      items: ['default a  a/1.jfif', 'default a  a/2.HEIC', 'default a  a/3.jpe'],
+      refused: [],
+      otherFiles: 1,
+    });
+  });
+
   it('says what cannot be read', async (t) => {
     const folder = await folderOf(t, 'broken.csv');
     await writeFile(path.join(folder, 'broken.csv'), 'userid,file\n1,"a.jpg\n');

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { KaomonError } from '../../../src/errors.js';
-import { MAX_SUBJECT } from '../../../src/http/routes/compreface/subject-names.js';
+import { MAX_SUBJECT, SubjectNames } from '../../../src/http/routes/compreface/subject-names.js';
 import { unitVector } from '../../support/app.js';
 import { compreFaceApp, scene, type Scene } from '../../support/compreface.js';
 import { form } from '../../support/form.js';
@@ -60,6 +60,41 @@ describe('Subjects of the CompreFace surface', () => {
       assert.deepEqual([answer.statusCode, answer.json()], [200, { subject: name }]);
     }
     assert.deepEqual(await subjects(made), []);
+  });
+
+  it('are refused at creation where no address or page could show them as they are', async (t) => {
+    const made = await compreFaceApp(t);
+    await add(made, 'ann');
+    const names = ['.', '..', 'a\u0000b', 'a\nb', 'a\u202eb', 'a\u2066b', 'a\ud800', 'a\u2028b'];
+    for (const name of names) {
+      const payload = { subject: name };
+      const created = await made.app.inject({ method: 'POST', url: SUBJECTS, payload });
+      assert.deepEqual([created.statusCode, created.json<{ code: number }>().code], [400, 26], created.body);
+      const url = `${SUBJECTS}/ann`;
+      assert.equal((await made.app.inject({ method: 'PUT', url, payload })).statusCode, 400, created.body);
+    }
+    for (const name of ['%2E%2E', 'a%0Ab', 'a%E2%80%AEb', 'a%ED%A0%80']) {
+      assert.equal((await post(made, `${FACES}?subject=${name}`, 'ann')).statusCode, 400, name);
+    }
+    assert.deepEqual(await subjects(made), ['ann']);
+  });
+
+  it('are the same however their accents were typed, also those that were kept in another form', async (t) => {
+    const made = await compreFaceApp(t);
+    const [composed, apart] = ['Björn', 'Bjo\u0308rn'];
+    const payload = { subject: apart };
+    const answer = await made.app.inject({ method: 'POST', url: SUBJECTS, payload });
+    assert.deepEqual(answer.json(), { subject: composed });
+    await add(made, composed);
+    await add(made, apart, 'ann2');
+    assert.deepEqual(await subjects(made), [composed]);
+    // As an older version kept it.
+    const old = { ...made.gallery.people()[0], username: 'Rene\u0301' };
+    const names = new SubjectNames({ people: () => [old], person: () => undefined }, 'default');
+    assert.equal(names.find('René'), old);
+    const url = `${SUBJECTS}/${encodeURIComponent(apart)}`;
+    const deleted = await made.app.inject({ method: 'DELETE', url });
+    assert.deepEqual(deleted.json(), { subject: composed });
   });
 
   it('are the same whatever their case, as in CompreFace', async (t) => {

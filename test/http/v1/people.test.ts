@@ -52,6 +52,7 @@ describe('/api/v1/people', () => {
     assert.deepEqual(await list('?search=ken&group=staff'), [0, []]);
     assert.deepEqual(await list('?pictures=none'), [1, ['default-far']]);
     assert.deepEqual(await list('?pictures=some'), [2, ['default-ken', 'staff-ada']]);
+    assert.deepEqual(await list('?search=%C3%A4da'), [1, ['staff-ada']], 'with an accent or without');
     for (const [query, status] of [
       ['?group=nobody', 404],
       ['?limit=0', 400],

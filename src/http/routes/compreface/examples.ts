@@ -10,6 +10,7 @@ import { BytesSchema } from '../../schemas.js';
 import type { Example } from './collections.js';
 import { imageIdOf } from './image-ids.js';
 import { type CompreFaceContext, failures } from './index.js';
+import { checkSubject, type SubjectNames } from './subject-names.js';
 import {
   bodyLimitOf,
   collectionOf,
@@ -45,6 +46,10 @@ function refuseEmptySubject({ query }: FastifyRequest): Promise<void> {
   );
 }
 
+/** One that is there may have been named before names were looked at; a new one is. @throws KaomonError FIELD_INVALID */
+const subjectOf = (names: SubjectNames, subject: string) =>
+  names.find(subject) ? subject : checkSubject(subject);
+
 /** The examples (enrolled faces) of a collection: add, list, delete, download. */
 export function exampleRoutes(app: App, context: CompreFaceContext): void {
   const { collections, gallery, vision, group, maxUploadBytes, limits, keepFaces } = context;
@@ -67,7 +72,8 @@ export function exampleRoutes(app: App, context: CompreFaceContext): void {
     },
     async (request, reply) => {
       const groupid = collectionOf(request, group);
-      const { subject, det_prob_threshold: minProbability } = request.query;
+      const { det_prob_threshold: minProbability } = request.query;
+      const subject = subjectOf(collections.namesOf(groupid), request.query.subject);
       const picture = await hashPicture(request.body.file);
       // Enrolled before: the example that is there is the answer.
       const before = collections.findPicture(groupid, subject, picture);

@@ -1,13 +1,27 @@
 import { createHash } from 'node:crypto';
 import { KaomonError } from '../../../errors.js';
 import { faceIdOf, splitFaceId } from '../../../gallery/ids.js';
+import { checkName, normaliseName } from '../../../gallery/names.js';
 import type { Gallery, Person } from '../../../gallery/types.js';
 
 /** CompreFace's column holds so many characters. */
 export const MAX_SUBJECT = 255;
 
-/** As in CompreFace, names that differ only in case are one subject. */
-const keyOf = (subject: string) => subject.toLowerCase();
+/** As in CompreFace, names that differ only in case are one subject; and those that look the same are the same. */
+const keyOf = (subject: string) => normaliseName(subject).toLowerCase();
+
+/**
+ * A new subject, as it is kept.
+ * @throws KaomonError FIELD_INVALID for what no address can name: `.` and `..`, which programs take out of it, and what
+ *   no name may hold
+ */
+export function checkSubject(subject: string): string {
+  const kept = checkName(subject, 'subject');
+  if (kept !== '.' && kept !== '..') return kept;
+  throw new KaomonError('FIELD_INVALID', 'A subject cannot be "." or "..": no address can name it.', {
+    details: { field: 'subject' },
+  });
+}
 
 /**
  * The people of one group under CompreFace's names. A subject is any text: it is the person's username, and the

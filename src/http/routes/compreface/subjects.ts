@@ -2,6 +2,7 @@ import { Type } from 'typebox';
 import type { App } from '../../app-type.js';
 import { type CompreFaceContext, failures } from './index.js';
 import { collectionOf, mayMakeGroups, SubjectSchema } from './requests.js';
+import { checkSubject } from './subject-names.js';
 
 const PATH = '/api/v1/recognition/subjects';
 const Subject = Type.Object({ subject: SubjectSchema });
@@ -28,7 +29,7 @@ export function subjectRoutes(app: App, { collections, group }: CompreFaceContex
       schema: { body: Subject, response: { 201: Told, ...failures } },
     },
     async (request, reply) => {
-      const { subject } = request.body;
+      const subject = checkSubject(request.body.subject);
       const groupid = collectionOf(request, group);
       const { faceid } = await collections.addSubject(groupid, subject, mayMakeGroups(request));
       request.audited.did('people', faceid);
@@ -50,7 +51,11 @@ export function subjectRoutes(app: App, { collections, group }: CompreFaceContex
       const { params, body } = request;
       request.audited.note({ to: body.subject });
       return {
-        updated: await collections.rename(collectionOf(request, group), params.subject, body.subject),
+        updated: await collections.rename(
+          collectionOf(request, group),
+          params.subject,
+          checkSubject(body.subject),
+        ),
       };
     },
   );

@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import { checkName } from '../../../gallery/names.js';
 import type { Enroller } from '../../../recognition/enrol.js';
 import { requireGroupAccess } from '../../access.js';
 import type { App } from '../../app-type.js';
@@ -46,7 +47,7 @@ export function faceRegisterRoutes(app: App, { enroller, maxUploadBytes }: FaceR
     async (request, reply): Promise<Outcome> => {
       const { userid, groupid, username, force, image } = request.body;
       requireGroupAccess(request, groupid);
-      const name = username?.trim();
+      const name = checkName(username?.trim() ?? '', 'username');
       const { face, already, times } = await enroller.enrol(
         { userid, groupid, ...(name && { username: name }) },
         image,

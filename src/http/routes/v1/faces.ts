@@ -1,6 +1,7 @@
 import { Type, type Static } from 'typebox';
 import { KaomonError } from '../../../errors.js';
 import { splitFaceId } from '../../../gallery/ids.js';
+import { checkName } from '../../../gallery/names.js';
 import type { Face, Gallery } from '../../../gallery/types.js';
 import type { Enroller } from '../../../recognition/enrol.js';
 import { requireGroupAccess } from '../../access.js';
@@ -119,7 +120,8 @@ export function v1FaceRoutes(app: App, { gallery, enroller, maxUploadBytes }: Fa
       }
       requireGroupAccess(request, parts.groupid);
       if (!create) requirePerson(request, faceid, gallery);
-      const username = (usernameOf(request.body) ?? request.query.username)?.trim();
+      const given = usernameOf(request.body) ?? request.query.username ?? '';
+      const username = checkName(given.trim(), 'username');
       const person = { ...parts, ...(username && { username }) };
       // In turn: of two pictures of one stranger the second must find the first enrolled.
       const results = await oneByOne(

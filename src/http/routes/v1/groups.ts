@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import { checkName } from '../../../gallery/names.js';
 import type { Gallery } from '../../../gallery/types.js';
 import { mayUseGroup, requireGroupAccess } from '../../access.js';
 import type { App } from '../../app-type.js';
@@ -23,7 +24,11 @@ const NewGroupSchema = Type.Object(
 /** `/api/v1/groups`. */
 export function v1GroupRoutes(
   app: App,
-  { gallery }: { gallery: Pick<Gallery, 'groups' | 'createGroup' | 'updateGroup' | 'removeGroup' | 'people' | 'person'> },
+  {
+    gallery,
+  }: {
+    gallery: Pick<Gallery, 'groups' | 'createGroup' | 'updateGroup' | 'removeGroup' | 'people' | 'person'>;
+  },
 ): void {
   const params = Type.Object({ groupid: { ...IdSchema, examples: ['staff'] } });
 
@@ -58,7 +63,10 @@ export function v1GroupRoutes(
     async (request, reply) => {
       const { groupid, groupname = '' } = request.body;
       requireGroupAccess(request, groupid);
-      const group = await gallery.createGroup({ groupid, groupname });
+      const group = await gallery.createGroup({
+        groupid,
+        groupname: checkName(groupname.trim(), 'groupname'),
+      });
       return reply.status(201).send(group);
     },
   );
@@ -78,7 +86,7 @@ export function v1GroupRoutes(
     (request) => {
       const { groupid } = request.params;
       requireGroupAccess(request, groupid);
-      return gallery.updateGroup(groupid, request.body.groupname.trim());
+      return gallery.updateGroup(groupid, checkName(request.body.groupname.trim(), 'groupname'));
     },
   );
 

@@ -1,7 +1,9 @@
 import { Type, type Static } from 'typebox';
 import type { FastifyRequest } from 'fastify';
 import { KaomonError } from '../../../errors.js';
+import { findPeople } from '../../../gallery/find-people.js';
 import { splitFaceId } from '../../../gallery/ids.js';
+import { checkName } from '../../../gallery/names.js';
 import type { Gallery, Person } from '../../../gallery/types.js';
 import { groupsToSearch, requireGroupAccess } from '../../access.js';
 import type { App } from '../../app-type.js';
@@ -74,7 +76,8 @@ const PeopleQuery = Type.Object(
     search: Type.Optional(
       Type.String({
         maxLength: 200,
-        description: 'Part of the name or of the user ID, in small or capital letters.',
+        description:
+          'Part of the name or of the user ID, in small or capital letters, with accents or without, in full or half width, in katakana or hiragana.',
         examples: ['ad'],
       }),
     ),
@@ -142,18 +145,14 @@ export function v1PeopleRoutes(app: App, { gallery }: PeopleDeps): void {
         },
       },
     },
-    (request) => {
+    async (request) => {
       const { group, search = '', pictures, limit = PAGE, offset = 0 } = request.query;
       const groups = groupsToSearch(request, group, gallery);
-      const wanted = fold(search);
-      const fitting = gallery
-        .people()
-        .filter(
-          ({ groupid, userid, username, faces }) =>
-            (!groups || groups.has(groupid)) &&
-            (pictures === undefined || (pictures === 'none') === (faces.length === 0)) &&
-            (fold(username).includes(wanted) || fold(userid).includes(wanted)),
-        );
+      const found = await findPeople(gallery.people(), search, groups, request.gone);
+      const fitting =
+        pictures === undefined
+          ? found
+          : found.filter(({ faces }) => (pictures === 'none') === (faces.length === 0));
       return { total: fitting.length, people: fitting.slice(offset, offset + limit).map(toPerson) };
     },
   );
@@ -173,7 +172,11 @@ export function v1PeopleRoutes(app: App, { gallery }: PeopleDeps): void {
     async (request, reply) => {
       const { username = '', metadata = {}, ...ids } = request.body;
       requireGroupAccess(request, ids.groupid);
-      const person = await gallery.createPerson({ ...ids, username: username.trim(), metadata });
+      const person = await gallery.createPerson({
+        ...ids,
+        username: checkName(username.trim(), 'username'),
+        metadata,
+      });
       return reply.status(201).send(toPerson(person));
     },
   );
@@ -218,7 +221,7 @@ export function v1PeopleRoutes(app: App, { gallery }: PeopleDeps): void {
       }
       if (username !== undefined || metadata) {
         const change = {
-          ...(username !== undefined && { username: username.trim() }),
+          ...(username !== undefined && { username: checkName(username.trim(), 'username') }),
           ...(metadata && { metadata }),
         };
         person = await gallery.updatePerson(person.faceid, change);
@@ -265,9 +268,4 @@ export function v1PeopleRoutes(app: App, { gallery }: PeopleDeps): void {
       return toPerson(await gallery.mergePerson(from.faceid, into.faceid));
     },
   );
-}
-
-/** For comparing what one person types with what another typed: full-width letters and capitals are no difference. */
-function fold(text: string): string {
-  return text.normalize('NFKC').toLowerCase().trim();
 }
