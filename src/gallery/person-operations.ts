@@ -2,7 +2,7 @@ import { KaomonError } from '../errors.js';
 import type { ChangeKind, GalleryChange } from '../events/event.js';
 import { kept } from './announce.js';
 import { checkEmbedding } from './embedding.js';
-import { nameFace } from './face-name.js';
+import { describeFace, nameFace } from './face-name.js';
 import type { Core } from './gallery.js';
 import { requireGroup } from './group-operations.js';
 import { checkGroupId, checkUserId, faceIdOf, splitFaceId } from './ids.js';
@@ -155,16 +155,16 @@ export function createPersonOperations(core: Core): PersonOperations {
       );
     },
 
-    async enrol({ groupid, userid, username, automatic = false, at = new Date(), crop }, embedding) {
+    async enrol({ groupid, userid, username, automatic = false, at = new Date(), crop, id }, embedding) {
       const faceid = checkPerson({ groupid, userid });
       checkEmbedding(embedding);
       await requireGroup(core, groupid);
       const vector = embedding.slice();
+      const given = id === undefined || memory.faces.has(id) ? undefined : describeFace(faceid, id);
+      const made = nameFace(faceid, at, automatic);
+      const enrolledAt = `${at.toISOString().slice(0, 19)}Z`;
       const face: Face = {
-        id: nameFace(faceid, at, automatic),
-        faceid,
-        enrolledAt: `${at.toISOString().slice(0, 19)}Z`,
-        automatic,
+        ...(given ?? { id: made, faceid, enrolledAt, automatic }),
         hasPicture: crop !== undefined,
       };
       return core.change(
