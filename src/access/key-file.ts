@@ -97,7 +97,8 @@ export function createKeyFile(file: string) {
       const folder = path.dirname(file);
       await makeFolder(folder).catch(refuse('written', file));
       for (const name of await namesIn(folder)) {
-        if (name.startsWith(UNFINISHED)) await sweepUnfinished(path.join(folder, name)).catch(() => undefined);
+        if (name.startsWith(UNFINISHED))
+          await sweepUnfinished(path.join(folder, name)).catch(() => undefined);
       }
       const work = () =>
         underLock(`${file}.lock`, async () => {
