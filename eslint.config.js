@@ -55,7 +55,9 @@ export default tseslint.config(
   },
   {
     files: ['src/**/*.ts'],
-    rules: { 'no-restricted-syntax': ['error', NO_DEFAULT_EXPORTS, PATTERNS_ARE_LITERALS, FOLDERS_ARE_MADE_BY_US] },
+    rules: {
+      'no-restricted-syntax': ['error', NO_DEFAULT_EXPORTS, PATTERNS_ARE_LITERALS, FOLDERS_ARE_MADE_BY_US],
+    },
   },
   {
     files: ['src/**/*.ts'],

@@ -25,7 +25,10 @@ describe('a place where nothing can be made', PATIENCE, () => {
       };
       const { code, stderr } = await runToEnd(env, t);
       assert.equal(code, 1);
-      assert.match(stderr, new RegExp(`^kaomon: ${setting}=/proc/kaomon/deep/place.*cannot be made.*\\.\\n$`));
+      assert.match(
+        stderr,
+        new RegExp(`^kaomon: ${setting}=/proc/kaomon/deep/place.*cannot be made.*\\.\\n$`),
+      );
     });
   }
 

@@ -64,7 +64,10 @@ describe("what root does in the service's folders", { skip }, () => {
     await gallery.close();
     const log = createFileLog({ folder: path.join(env.EMBEDDINGS_DIR, 'events'), segmentBytes: 300 });
     await log.register('w', await log.start(), 60_000);
-    const event = { kind: 'updated', uid: 'u', worker: 'w', pack: 'tiny', groupid: 'g', at: '' } as const;
+    const event: GalleryEvent = {
+      ...{ kind: 'updated', uid: 'u', worker: 'w', pack: 'tiny', groupid: 'g' },
+      at: '',
+    };
     for (let i = 0; i < 5; i++) await log.append(event);
     await log.close();
     assert.deepEqual(await strangers(folder), []);

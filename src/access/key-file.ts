@@ -4,7 +4,7 @@ import path from 'node:path';
 import { Type, type Static } from 'typebox';
 import { Value } from 'typebox/value';
 import { KaomonError } from '../errors.js';
-import { makeFolder, writeDurably } from '../durable.js';
+import { makeFolder, namesIn, sweepUnfinished, UNFINISHED, writeDurably } from '../durable.js';
 import { isFull } from '../obstacles.js';
 import { createReserve } from '../reserve.js';
 import { readSmall } from '../small-file.js';
@@ -100,6 +100,10 @@ export function createKeyFile(file: string) {
     ): Promise<T> {
       const folder = path.dirname(file);
       await makeFolder(folder).catch(refuse('written', file));
+      for (const name of await namesIn(folder)) {
+        if (name.startsWith(UNFINISHED))
+          await sweepUnfinished(path.join(folder, name)).catch(() => undefined);
+      }
       const work = () =>
         underLock(`${file}.lock`, async () => {
           const contents = structuredClone(await load());

@@ -3,7 +3,7 @@ import { toEmbedding } from '../gallery/embedding.js';
 import { describeFace } from '../gallery/face-name.js';
 import { faceIdOf } from '../gallery/ids.js';
 import { decodeNpy, NpyError } from '../gallery/npy.js';
-import type { Gallery } from '../gallery/types.js';
+import type { Gallery, Person } from '../gallery/types.js';
 import {
   GROUPS,
   GroupsFileSchema,
@@ -18,7 +18,10 @@ import {
 import { type OpenArchive, openArchive } from './read-zip.js';
 
 export interface ImportDeps {
-  gallery: Pick<Gallery, 'groups' | 'createGroup' | 'person' | 'createPerson' | 'vectors' | 'enrol'>;
+  gallery: Pick<
+    Gallery,
+    'groups' | 'createGroup' | 'person' | 'createPerson' | 'vectors' | 'enrol' | 'remove'
+  >;
   pack: { id: string; length: number };
 }
 
@@ -53,7 +56,7 @@ export interface ImportOptions {
  */
 export async function importGallery(
   { gallery, pack }: ImportDeps,
-  file: string,
+  file: string | number,
   { requireGroup = () => undefined, signal, report: tell = () => undefined }: ImportOptions = {},
 ): Promise<ImportReport> {
   const archive = await openArchive(file);
@@ -171,19 +174,34 @@ async function takePerson(
   { people, faces: counted }: ImportReport,
 ): Promise<void> {
   const entry = `people/${faceid}/person.json`;
-  const { groupid, userid, username, metadata } = readJson(
-    PersonFileSchema,
-    await archive.read(entry),
-    entry,
-  );
+  const person = readJson(PersonFileSchema, await archive.read(entry), entry);
   const there = gallery.person(faceid);
   if (there) people.skipped += 1;
   else {
-    await gallery.createPerson({ groupid, userid, username, metadata });
+    await gallery.createPerson(person);
     people.added += 1;
   }
+  const before = counted.added;
+  try {
+    await takeFaces(gallery, archive, length, { ...person, faceid }, faces, counted);
+  } catch (error) {
+    // A full disk, say: nobody stays behind without a face. The next import begins with this person again.
+    if (!there && counted.added === before)
+      await gallery.remove(person.groupid, person.userid).catch(() => undefined);
+    throw error;
+  }
+}
+
+async function takeFaces(
+  gallery: ImportDeps['gallery'],
+  archive: OpenArchive,
+  length: number,
+  { faceid, groupid, userid }: Pick<Person, 'faceid' | 'groupid' | 'userid'>,
+  faces: readonly string[],
+  counted: Taken,
+): Promise<void> {
   // The vector itself says whether it is there: names change when a person is moved.
-  const known = new Set(there ? (await gallery.vectors(faceid)).map(({ vector }) => print(vector)) : []);
+  const known = new Set((await gallery.vectors(faceid)).map(({ vector }) => print(vector)));
   for (const face of faces) {
     const path = `people/${faceid}/${face}`;
     const vector = readVector(await archive.read(`${path}.npy`), `${path}.npy`, length);
@@ -194,15 +212,8 @@ async function takePerson(
     }
     known.add(mark);
     const crop = archive.entries.has(`${path}.png`) ? await archive.read(`${path}.png`) : undefined;
-    const described = describeFace(faceid, face);
-    await gallery.enrol(
-      {
-        ...{ groupid, userid, automatic: described?.automatic ?? false },
-        ...(described && { at: new Date(described.enrolledAt) }),
-        ...(crop && { crop }),
-      },
-      vector,
-    );
+    // What other programs know the face by (CompreFace's `image_id` is made of it) stays.
+    await gallery.enrol({ groupid, userid, id: face, ...(crop && { crop }) }, vector);
     counted.added += 1;
   }
 }

@@ -1,4 +1,14 @@
-import { type Entry, openPromise, type ZipFile } from 'yauzl';
+import { fstat, read } from 'node:fs';
+import { Readable } from 'node:stream';
+import { promisify } from 'node:util';
+import {
+  type Entry,
+  fromRandomAccessReaderPromise,
+  openPromise,
+  type Options,
+  RandomAccessReader,
+  type ZipFile,
+} from 'yauzl';
 import { KaomonError } from '../errors.js';
 import { type EntryKind, kindOf, refuseArchive } from './manifest.js';
 
@@ -22,6 +32,10 @@ const MAX_BYTES = {
   picture: 2_000_000,
 };
 
+const readFrom = promisify(read);
+/** Bytes read at a time. */
+const PIECE = 1 << 16;
+
 /** A zip whose entries were all looked at, by name and size. */
 export interface OpenArchive {
   /** In the order of the archive's list. */
@@ -34,17 +48,14 @@ export interface OpenArchive {
 /**
  * Opens a zip and refuses it unless every entry has a name and a size that an export of ours can have: no path leads
  * out of it, because nothing is ever written by an entry's name.
+ * @param file its path, or a descriptor, which stays the caller's
  * @throws KaomonError ARCHIVE_INVALID
  */
-export async function openArchive(file: string): Promise<OpenArchive> {
+export async function openArchive(file: string | number): Promise<OpenArchive> {
   let zip: ZipFile;
   try {
-    zip = await openPromise(file, {
-      lazyEntries: true,
-      autoClose: false,
-      validateEntrySizes: true,
-      strictFileNames: true,
-    });
+    const options = { lazyEntries: true, autoClose: false, validateEntrySizes: true, strictFileNames: true };
+    zip = await (typeof file === 'string' ? openPromise(file, options) : openDescriptor(file, options));
   } catch (cause) {
     refuseArchive('it is no zip', cause);
   }
@@ -64,6 +75,33 @@ export async function openArchive(file: string): Promise<OpenArchive> {
   } catch (error) {
     zip.close();
     throw error;
+  }
+}
+
+/** Reads by a descriptor that somebody else closes: yauzl's own closes it, or does not when it fails. */
+async function openDescriptor(descriptor: number, options: Options): Promise<ZipFile> {
+  const { size } = await promisify(fstat)(descriptor);
+  return await fromRandomAccessReaderPromise(new DescriptorReader(descriptor), size, options);
+}
+
+/** A stream of Node's own would close the descriptor when it is destroyed. */
+async function* readRange(descriptor: number, start: number, end: number): AsyncGenerator<Buffer> {
+  for (let at = start; at < end;) {
+    const buffer = Buffer.allocUnsafe(Math.min(PIECE, end - at));
+    const { bytesRead } = await readFrom(descriptor, buffer, 0, buffer.length, at);
+    if (bytesRead === 0) return;
+    at += bytesRead;
+    yield buffer.subarray(0, bytesRead);
+  }
+}
+
+class DescriptorReader extends RandomAccessReader {
+  constructor(private readonly descriptor: number) {
+    super();
+  }
+
+  override _readStreamForRange(start: number, end: number): Readable {
+    return Readable.from(readRange(this.descriptor, start, end), { objectMode: false });
   }
 }
 

@@ -6,6 +6,7 @@ import { loadConfig } from '../config.js';
 import { KaomonError } from '../errors.js';
 import type { FillableStore } from '../gallery/announce.js';
 import { isSameEmbedding, toEmbedding } from '../gallery/embedding.js';
+import { describeFace } from '../gallery/face-name.js';
 import { splitFaceId } from '../gallery/ids.js';
 import { decodeNpy, NpyError } from '../gallery/npy.js';
 import { openStore } from '../gallery/open.js';
@@ -107,8 +108,10 @@ async function readVector(
   const at = (await stat(file)).mtime.toISOString();
   const digits = at.replace(/\D/g, '');
   const hash = createHash('sha256').update(new Uint8Array(given.buffer)).digest('hex').slice(0, 10);
+  const id = `${faceid}_${digits.slice(0, 8)}_${digits.slice(8, 14)}_m${hash}`;
+  if (!describeFace(faceid, id)) return `its time of change (${at}) cannot be`;
   return {
-    id: `${faceid}_${digits.slice(0, 8)}_${digits.slice(8, 14)}_m${hash}`,
+    id,
     enrolledAt: `${at.slice(0, 19)}Z`,
     vector,
   };

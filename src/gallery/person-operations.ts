@@ -2,7 +2,7 @@ import { KaomonError } from '../errors.js';
 import type { ChangeKind, GalleryChange } from '../events/event.js';
 import { kept } from './announce.js';
 import { checkEmbedding, isSameEmbedding } from './embedding.js';
-import { findByPicture, nameFace } from './face-name.js';
+import { describeFace, findByPicture, nameFace } from './face-name.js';
 import type { Core } from './gallery.js';
 import { requireGroup } from './group-operations.js';
 import { checkGroupId, checkUserId, faceIdOf, splitFaceId } from './ids.js';
@@ -128,16 +128,16 @@ export function createPersonOperations(core: Core): PersonOperations {
 
   /** @param once throw AlreadyThere for a picture that the person has */
   async function enrol(enrolment: Enrolment, embedding: Float32Array, once = false): Promise<Face> {
-    const { groupid, userid, username, automatic = false, at = new Date(), crop, picture } = enrolment;
+    const { groupid, userid, username, automatic = false, at = new Date(), crop, picture, id } = enrolment;
     const faceid = checkPerson({ groupid, userid });
     checkEmbedding(embedding);
     await requireGroup(core, groupid);
     const vector = embedding.slice();
+    const given = id === undefined || memory.faces.has(id) ? undefined : describeFace(faceid, id);
+    const made = nameFace(faceid, at, automatic, picture);
+    const enrolledAt = `${at.toISOString().slice(0, 19)}Z`;
     const face: Face = {
-      id: nameFace(faceid, at, automatic, picture),
-      faceid,
-      enrolledAt: `${at.toISOString().slice(0, 19)}Z`,
-      automatic,
+      ...(given ?? { id: made, faceid, enrolledAt, automatic }),
       hasPicture: crop !== undefined,
     };
     return core.change(

@@ -67,7 +67,10 @@ export interface Enrolment {
   automatic?: boolean;
   /** When it was enrolled first; left out: now. Seconds count. */
   at?: Date;
-  /** The ID that the face had in another gallery; another is taken where this person has none such, or one already. */
+  /**
+   * The ID that the face had in another gallery, in which `at` and `automatic` stand, too. A new one is made where it is
+   * none of this person's, or is taken.
+   */
   id?: string;
   /** The aligned crop as PNG, kept beside the vector when `KEEP_FACES=true`. */
   crop?: Uint8Array;

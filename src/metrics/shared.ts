@@ -6,11 +6,16 @@ import { AggregatorRegistry } from 'prom-client';
 import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
 import { hasCode, makeFolder, namesIn, sweepUnfinished, UNFINISHED, unlessMissing } from '../durable.js';
+import { readSmall, UnfitFile } from '../small-file.js';
 
 /** How old another worker's figures are at most, milliseconds. */
 const EVERY = 2_000;
 /** What nobody has written for so long is of a machine (a container) that is gone, milliseconds. */
 const LONG_GONE = 86_400_000;
+/** Looks at a folder in which files come and go. */
+const LOOKS = 20;
+/** One worker's figures, bytes. */
+const MOST_BYTES = 10_000_000;
 /** Of so many workers that ended it is known that their counts were taken over. */
 const REMEMBERED = 500;
 
@@ -181,14 +186,23 @@ function asMetrics(metrics: object[]): Metrics {
 
 /** The files of a folder by name; undefined: it cannot be read. */
 async function readAll(folder: string): Promise<Map<string, Figures | undefined>> {
-  for (;;) {
+  for (let look = 1; ; look++) {
     const names = (await namesIn(folder)).filter((name) => name.endsWith('.json'));
-    const texts = await Promise.all(
-      names.map((name) => unlessMissing(readFile(path.join(folder, name), 'utf8'))),
-    );
-    // Taken over meanwhile: its counts are in a file that may have been read before.
-    if (texts.includes(undefined)) continue;
+    const texts = await Promise.all(names.map((name) => readOne(path.join(folder, name))));
+    // Taken over meanwhile: its counts are in a file that may have been read before. A name that never leads anywhere
+    // (a link to nothing) must not be looked for for ever.
+    if (texts.includes(undefined) && look < LOOKS) continue;
     return new Map(names.map((name, i) => [name, parse(texts[i] ?? '')]));
+  }
+}
+
+/** What is no file of figures is read as one that says nothing; undefined: it is not there. */
+async function readOne(file: string): Promise<string | undefined> {
+  try {
+    return (await unlessMissing(readSmall(file, MOST_BYTES)))?.toString('utf8');
+  } catch (error) {
+    if (error instanceof UnfitFile) return '';
+    throw error;
   }
 }
 
@@ -211,7 +225,7 @@ async function sweep(folder: string): Promise<void> {
     const file = path.join(folder, name);
     if (name.startsWith(UNFINISHED)) await sweepUnfinished(file);
     const found = await unlessMissing(stat(file));
-    if (found && Date.now() - found.mtimeMs > LONG_GONE) await rm(file, { force: true });
+    if (found && Date.now() - found.mtimeMs > LONG_GONE) await rm(file, { force: true, recursive: true });
   }
 }
 

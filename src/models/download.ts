@@ -1,6 +1,7 @@
 import { open, rm } from 'node:fs/promises';
 import { setTimeout as wait } from 'node:timers/promises';
 import { KaomonError } from '../errors.js';
+import { giveIfNew } from '../owner.js';
 import type { AddressedSource, ComponentContext } from './context.js';
 import {
   type Answer,
@@ -131,6 +132,7 @@ async function transfer(
     have = checkAnswer(answer, have, source, address);
     const handle = await open(part, have > 0 ? 'a' : 'w');
     try {
+      await giveIfNew(handle, part);
       for await (const piece of answer.body) {
         have += piece.byteLength;
         if (have > source.bytes)

@@ -10,7 +10,7 @@ it('kaomon keys says what lies behind a file that it cannot use', async (t) => {
     KEYS_FILE: await temporaryFolder(t),
   });
   assert.equal(code, 1);
-  assert.match(text, /^kaomon: .+ \(.+\)\.?$/m);
+  assert.match(text, /^kaomon: .+ \(it is a folder\)$/m);
 });
 
 it('kaomon keys makes no key to all groups of a list without one', async (t) => {

@@ -25,7 +25,9 @@ function follow(t: TestContext, log: EventLog, position: string) {
   const following = log.follow(position, {
     events: (batch) => Promise.resolve(void seen.push(...batch.map(({ event: { uid } }) => uid))),
     lost: () => Promise.resolve(void (state.lost += 1)),
-    trouble: (reason) => void (reason && troubles.push(reason)),
+    trouble: (reason) => {
+      if (reason) troubles.push(reason);
+    },
   });
   t.after(() => following.close());
   return state;

@@ -362,7 +362,12 @@ describe('a group', () => {
         ['staff', 'staff'],
       ]),
     );
-    assert.deepEqual((await readdir(test.folder)).sort(), ['.reserve', 'groups', 'groups.json.taken-in', 'tiny']);
+    assert.deepEqual((await readdir(test.folder)).sort(), [
+      '.reserve',
+      'groups',
+      'groups.json.taken-in',
+      'tiny',
+    ]);
   });
 });
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -140,6 +140,20 @@ describe('the figures of several workers', () => {
     const read = await first.scrape();
     assert.deepEqual([read.get(ANSWERS), read.get('kaomon_vision_threads')], [4, 1]);
   });
+
+  it(
+    'are had whatever else lies in their folder: a link to nothing, a folder',
+    { timeout: 60_000 },
+    async (t) => {
+      const CACHE_DIR = await temporaryFolder(t);
+      const folder = path.join(CACHE_DIR, 'metrics');
+      await mkdir(path.join(folder, 'folder.json', 'below'), { recursive: true });
+      await symlink('/nowhere', path.join(folder, 'link.json'));
+      const { app } = await testApp(t, { WORKERS: 2, CACHE_DIR });
+      await app.inject(URL_COUNTED);
+      assert.ok((await app.inject('/metrics')).body.includes(`${ANSWERS} 1`));
+    },
+  );
 
   it('are those of the one that serves alone, which writes no file', async (t) => {
     const CACHE_DIR = await temporaryFolder(t);

@@ -1,13 +1,9 @@
-import { randomUUID } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
-import { rm } from 'node:fs/promises';
-import path from 'node:path';
 import { PassThrough, Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { Type } from 'typebox';
 import { exportGallery } from '../../../archive/export.js';
 import { importGallery } from '../../../archive/import.js';
-import { makeFolder } from '../../../durable.js';
+import { closeDescriptor, openNameless, sweepArchives, writingTo } from '../../../archive/nameless.js';
 import { KaomonError, throwIfGone } from '../../../errors.js';
 import type { Gallery } from '../../../gallery/types.js';
 import type { ReadyPack } from '../../../models/types.js';
@@ -49,6 +45,7 @@ export function v1TransferRoutes(app: App, deps: TransferDeps): void {
   const pack = { id: deps.pack.id, length: deps.pack.embedder.length };
   let importing = false;
   let exporting = false;
+  app.addHook('onReady', () => sweepArchives(cacheDir));
 
   app.get(
     '/api/v1/export',
@@ -131,16 +128,16 @@ export function v1TransferRoutes(app: App, deps: TransferDeps): void {
           });
         }
         importing = true;
-        const file = path.join(cacheDir, `import-${randomUUID()}.zip`);
+        let file: number | undefined;
         try {
-          await makeFolder(cacheDir);
-          await pipeline(body, limitTo(maxImportBytes), createWriteStream(file, { mode: 0o600 }));
+          file = await openNameless(cacheDir);
+          await pipeline(body, limitTo(maxImportBytes), writingTo(file));
           const requireGroup = (groupid: string) => requireGroupAccess(request, groupid);
           const report = (list: 'groups' | 'people', id: string) => request.audited.did(list, id);
           return await importGallery({ gallery, pack }, file, { requireGroup, signal: request.gone, report });
         } finally {
           importing = false;
-          await rm(file, { force: true });
+          if (file !== undefined) await closeDescriptor(file);
         }
       },
     );
