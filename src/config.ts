@@ -60,12 +60,13 @@ function refuseOpenServer({
   TRUST_PROXY,
 }: Static<typeof SettingsSchema>): void {
   if (AUTH === 'key' || AUTH_NONE_IS_FINE || (isLoopback(HOST) && !TRUST_PROXY)) return;
-  const [whom, instead] = TRUST_PROXY
-    ? [`the proxy (TRUST_PROXY=${TRUST_PROXY})`, 'leave AUTH=key, or, where the proxy asks who it is, set']
-    : [`HOST=${HOST}`, 'set HOST=127.0.0.1, or, where that is meant,'];
+  const whom = TRUST_PROXY ? `the proxy (TRUST_PROXY=${TRUST_PROXY})` : `HOST=${HOST}`;
+  const instead = TRUST_PROXY
+    ? 'leave AUTH=key, or set AUTH_NONE_IS_FINE=true where the proxy asks who it is, or TRUST_PROXY to nothing where there is none'
+    : 'set HOST=127.0.0.1, or AUTH_NONE_IS_FINE=true where that is meant';
   throw new KaomonError(
     'SETUP',
-    `AUTH=none would let everybody who reaches ${whom} enrol and delete people: ${instead} AUTH_NONE_IS_FINE=true.`,
+    `AUTH=none would let everybody who reaches ${whom} enrol and delete people: ${instead}.`,
   );
 }
 

@@ -19,7 +19,7 @@ Roles: ${ROLES.join(' < ')}. A running server takes changes up at once.`;
 
 /** One key as a line of a table. */
 export function describeKey({ id, name, role, groups, createdAt }: KeyInfo): string {
-  const tied = groups ? groups.join(',') : 'all groups';
+  const tied = groups ? groups.join(',') || 'no group' : 'all groups';
   return `${id}  ${role.padEnd(9)}  ${createdAt.slice(0, 10)}  ${name}  (${tied})`;
 }
 
