@@ -30,7 +30,7 @@ export function grainOf(bytes: Uint8Array): number | undefined {
 
 /** Of the first table, number 0, which is brightness's. */
 function grainIn(tables: Uint8Array): number | undefined {
-  for (let at = 0; at < tables.length; ) {
+  for (let at = 0; at < tables.length;) {
     const bytesEach = tables[at] >> 4 ? 2 : 1;
     const isFirst = (tables[at] & 15) === 0;
     at += 1;

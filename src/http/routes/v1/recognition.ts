@@ -25,7 +25,11 @@ const tags = ['recognition'];
 const lookFields = {
   quality: Type.Optional(Type.Boolean({ description: 'Say how fit each face is for enrolment.' })),
   minFaceSize: Type.Optional(
-    Type.Integer({ minimum: 12, maximum: 4096, description: 'Shorter side of the smallest face to answer, pixels.' }),
+    Type.Integer({
+      minimum: 12,
+      maximum: 4096,
+      description: 'Shorter side of the smallest face to answer, pixels.',
+    }),
   ),
   minProbability: Type.Optional(
     Type.Number({ minimum: 0, maximum: 1, description: 'Leave out less certain faces.' }),
