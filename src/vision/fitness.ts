@@ -1,8 +1,9 @@
 import type { Detection, Unfit } from './types.js';
 
 /**
- * Below these nobody is told apart by a face, by any embedder here: of ten right names nine are lost, and who is named
- * is as often somebody else (docs/quality.md has the figures, scripts/measure/worse.mjs is how they were measured).
+ * Below these people are not told apart by a face: the weaker of the embedders here names at most four of ten, and where a
+ * threshold is fixed up to one name in six is wrong (docs/quality.md has the figures, scripts/measure/worse.mjs measures
+ * them).
  */
 export const FLOORS = {
   /** Shorter side of the box, pixels. */

@@ -14,30 +14,35 @@ export interface MeasuredQuality extends Quality {
  * @param crop the aligned face, RGB, interleaved, `side * side * 3`
  */
 export function measureQuality(detection: Detection, crop: Uint8Array, side: number): MeasuredQuality {
-  const grey = toGrey(crop);
-  const brightness = grey.reduce((sum, value) => sum + value, 0) / grey.length;
+  const brightness = takeGrey(crop);
   return {
     size: boxSize(detection.box),
-    ...sharpnessOf(grey, side),
+    ...sharpnessOf(side),
     brightness,
     ...(detection.landmarks && pose(detection.landmarks)),
   };
 }
 
-/** Rec. 601 luma. */
-function toGrey(crop: Uint8Array): Float32Array {
-  const grey = new Float32Array(crop.length / 3);
-  for (let i = 0; i < grey.length; i++) {
-    grey[i] = 0.299 * crop[i * 3] + 0.587 * crop[i * 3 + 1] + 0.114 * crop[i * 3 + 2];
+/** Rec. 601 luma of the crop that is looked at; every face is, so the memory is kept. */
+let grey = new Float32Array(0);
+
+/** Fills {@link grey}. @returns its mean */
+function takeGrey(crop: Uint8Array): number {
+  const count = crop.length / 3;
+  if (grey.length < count) grey = new Float32Array(count);
+  let sum = 0;
+  for (let i = 0, at = 0; i < count; i++, at += 3) {
+    grey[i] = 0.299 * crop[at] + 0.587 * crop[at + 1] + 0.114 * crop[at + 2];
+    sum += grey[i];
   }
-  return grey;
+  return sum / count;
 }
 
 /**
  * Variance of the 4-neighbour Laplacian (Pech-Pacheco et al. 2000): few edges, little variance, a blurred face. Taken
  * over the middle two thirds, where the face is and no black border.
  */
-function sharpnessOf(grey: Float32Array, side: number): Pick<MeasuredQuality, 'sharpness' | 'contrast'> {
+function sharpnessOf(side: number): Pick<MeasuredQuality, 'sharpness' | 'contrast'> {
   const from = Math.floor(side / 6);
   const to = side - from;
   let sum = 0;

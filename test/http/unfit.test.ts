@@ -119,4 +119,3 @@ for (const reason of REASONS) {
     });
   });
 }
-
