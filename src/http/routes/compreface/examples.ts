@@ -127,7 +127,10 @@ export function exampleRoutes(app: App, context: CompreFaceContext): void {
       schema: { params: ImageIdSchema, response: { 200: ExampleSchema, ...failures } },
     },
     async (request) =>
-      await remove(request, collections.requireExample(collectionOf(request, group), request.params.image_id)),
+      await remove(
+        request,
+        collections.requireExample(collectionOf(request, group), request.params.image_id),
+      ),
   );
 
   app.post(
@@ -170,7 +173,8 @@ export function exampleRoutes(app: App, context: CompreFaceContext): void {
       const groupid = collectionOf(request, group);
       const { subject } = request.query;
       const told = ({ faceid }: Person) => request.audited.did('people', faceid);
-      if (subject === undefined) return { deleted: (await collections.removeAllSubjects(groupid, told)).faces };
+      if (subject === undefined)
+        return { deleted: (await collections.removeAllSubjects(groupid, told)).faces };
       const faces = collections.namesOf(groupid).find(subject)?.faces.length;
       if (faces === undefined) return { deleted: 0 };
       await collections.removeSubject(groupid, subject, told);

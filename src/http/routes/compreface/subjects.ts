@@ -76,9 +76,8 @@ export function subjectRoutes(app: App, { collections, group }: CompreFaceContex
       schema: { response: { 200: Type.Object({ deleted: Type.Integer() }), ...failures } },
     },
     async (request) => {
-      const { subjects } = await collections.removeAllSubjects(
-        collectionOf(request, group),
-        ({ faceid }) => request.audited.did('people', faceid),
+      const { subjects } = await collections.removeAllSubjects(collectionOf(request, group), ({ faceid }) =>
+        request.audited.did('people', faceid),
       );
       return { deleted: subjects };
     },

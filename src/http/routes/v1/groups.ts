@@ -23,7 +23,11 @@ const NewGroupSchema = Type.Object(
 /** `/api/v1/groups`. */
 export function v1GroupRoutes(
   app: App,
-  { gallery }: { gallery: Pick<Gallery, 'groups' | 'createGroup' | 'updateGroup' | 'removeGroup' | 'people' | 'person'> },
+  {
+    gallery,
+  }: {
+    gallery: Pick<Gallery, 'groups' | 'createGroup' | 'updateGroup' | 'removeGroup' | 'people' | 'person'>;
+  },
 ): void {
   const params = Type.Object({ groupid: { ...IdSchema, examples: ['staff'] } });
 
