@@ -26,14 +26,11 @@ describe('the audit', () => {
     for (let n = 0; n < 10; n += 1) {
       await gallery.enrol({ groupid: 'staff', userid: `u${n}`, crop }, unitVector(0));
     }
-    const { socket, answer } = await begin([
-      'GET /api/v1/export?groups=staff HTTP/1.1',
-      `x-api-key: ${admin}`,
-    ]);
-    assert.equal((await answer()).status, 200);
+    const reader = await begin(['GET /api/v1/export?groups=staff HTTP/1.1', `x-api-key: ${admin}`]);
+    assert.equal((await reader.answer()).status, 200);
     const line = { who: 'key 1', action: 'export', whom: { groups: ['staff'] } };
     assert.deepEqual((await readAudit(test)).map(told), [{ ...line, outcome: 'begun' }]);
-    socket.resetAndDestroy();
+    reader.socket.resetAndDestroy();
     const lines = await written(test, ({ length }) => length > 1);
     assert.deepEqual(lines.map(told).at(-1), { ...line, outcome: 'aborted' });
     assert.equal(lines[0].requestId, lines[1].requestId);
