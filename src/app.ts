@@ -179,7 +179,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     streamOrigins,
   });
   const inForce = registerInForce(app, {
-    isInForce: authentication.isInForce,
+    isInForce: (request) => authentication.isInForce(request),
     ...(deps.heartbeat !== undefined && { every: deps.heartbeat }),
   });
   await registerMultipart(app, config.MAX_UPLOAD_BYTES);

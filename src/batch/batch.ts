@@ -137,7 +137,7 @@ function createTeller({ audit }: Pick<BatchDeps, 'audit'>) {
     what: Pick<AuditEntry, 'action' | 'outcome' | 'status'>,
     id?: string,
   ): Promise<void> => {
-    audit?.record({ ...COMMAND_LINE, ...what, whom: { groupid, userid, ...(id && { id }) } });
+    void audit?.record({ ...COMMAND_LINE, ...what, whom: { groupid, userid, ...(id && { id }) } });
     await audit?.flush();
   };
 }

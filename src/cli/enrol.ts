@@ -220,7 +220,7 @@ async function requireGroups(
   if (options.dryRun) return;
   for (const groupid of missing) {
     await gallery.createGroup({ groupid, groupname: groupid });
-    audit.record({ ...COMMAND_LINE, action: 'enrol', whom: { groupid }, outcome: 'done' });
+    void audit.record({ ...COMMAND_LINE, action: 'enrol', whom: { groupid }, outcome: 'done' });
   }
 }
 

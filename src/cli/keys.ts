@@ -50,8 +50,7 @@ export function main(words: string[]): Promise<number> {
       const audit = createAudit({ file: AUDIT_FILE });
       const record = async (action: AuditEntry['action'], { id, name, role, groups }: KeyInfo) => {
         const whom = { id, name, role, groups: groups ?? 'all' };
-        audit.record({ ...COMMAND_LINE, action, whom, outcome: 'done' });
-        await audit.flush();
+        await audit.record({ ...COMMAND_LINE, action, whom, outcome: 'done' });
       };
       if (verb === 'list' && positionals.length === 1) {
         const all = await keys.list();
@@ -74,8 +73,7 @@ export function main(words: string[]): Promise<number> {
       }
       if (verb === 'link' && more.length === 0) {
         const { token, key } = await createLinks({ file: KEYS_FILE }).make(name);
-        audit.record({ ...COMMAND_LINE, action: 'sign-in link', whom: key, outcome: 'done' });
-        await audit.flush();
+        await audit.record({ ...COMMAND_LINE, action: 'sign-in link', whom: key, outcome: 'done' });
         console.error(
           `Signs in as ${key.name}, once, within ${LINK_MINUTES} minutes (behind a proxy: at its address):`,
         );

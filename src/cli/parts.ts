@@ -97,7 +97,7 @@ export async function openAuditedStore(
   const store = await openFillableStore(config, options);
   const audit = openAudit(config);
   const tell = (whom: Record<string, unknown>) =>
-    audit.record({ ...COMMAND_LINE, action: 'enrol', whom, outcome: 'done' });
+    void audit.record({ ...COMMAND_LINE, action: 'enrol', whom, outcome: 'done' });
   return {
     ...store,
     async addFace(face, vector, extras) {

@@ -8,7 +8,7 @@ import type { App } from '../app-type.js';
  */
 export function registerAddresses(app: App): void {
   // A look is enough: what was asked for once is remembered.
-  const look = (socket: Socket) => void socket.remoteAddress;
+  const look = ({ remoteAddress }: Socket) => remoteAddress;
   app.server.on('connection', look);
   app.server.on('secureConnection', look);
   app.addHook('onRequest', (request, _reply, done) => {
