@@ -28,8 +28,8 @@ export function findByPicture<F extends Pick<Face, 'id'>>(
   picture: string,
 ): F | undefined {
   return faces.find(({ id }) => {
-    const [, unique, mark] = MARKED.exec(id) ?? [];
-    return mark !== undefined && mark === markOf(unique, picture);
+    const marked = MARKED.exec(id);
+    return marked !== null && marked[2] === markOf(marked[1], picture);
   });
 }
 

@@ -179,8 +179,9 @@ function createCore({ store, index, journal = NO_JOURNAL, templates = false }: G
     const people: (ReadPerson | undefined)[] = [];
     // Where a moved person was, then where they went to: who is being moved at this moment is seen twice, never not at all.
     for (let i = faceids.length - 1; i >= 0; i--) people[i] = await read(faceids[i], known);
-    // All at once: a moved person is never seen in both places, nor in none.
-    const [to, from] = faceids;
+    // All at once, so that nobody is moved before the eyes of a search.
+    const to = faceids.at(0) ?? '';
+    const from = faceids.at(1);
     const moved = from === undefined ? undefined : memory.people.get(from);
     faceids.forEach((faceid, i) => memory.match(faceid, people[i]));
     memory.succeed(moved, to);

@@ -75,7 +75,7 @@ export function createStreamSession(deps: SessionDeps) {
       if (deps.groups && !deps.groups.has(id))
         throw new KaomonError('FORBIDDEN', `This key is not for the group "${id}".`);
     }
-    const [first] = missingOf(ids);
+    const first = missingOf(ids).at(0);
     if (first !== undefined) throw unknownGroup(first);
   }
 

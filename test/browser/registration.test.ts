@@ -1,15 +1,30 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { Page } from 'playwright-core';
 import { CHROMIUM_MISSING } from './support/browser.js';
 import { drawScene } from './support/portrait.js';
 import { browserForSuite, fits, KEN, SIZES, STRANGER } from './support/visit.js';
+
+/** The film is a still; of a camera no two pictures have the same bytes. */
+async function noisyCamera(page: Page): Promise<void> {
+  await page.addInitScript(() => {
+    let taken = 0;
+    const { prototype } = HTMLCanvasElement;
+    // eslint-disable-next-line @typescript-eslint/unbound-method -- called with its canvas below
+    const original = prototype.toBlob;
+    prototype.toBlob = function (done, ...rest) {
+      const marked = (blob: Blob) => new Blob([blob, String(++taken).padStart(6)], { type: blob.type });
+      original.call(this, (blob) => done(blob && marked(blob)), ...rest);
+    };
+  });
+}
 
 describe('the registration page', { skip: CHROMIUM_MISSING }, () => {
   const visit = browserForSuite();
 
   for (const [size, options] of Object.entries(SIZES)) {
     it(`register on a ${size}: three good pictures taken by themselves`, async (t) => {
-      const { page, site, faults } = await visit(t, '/add', options);
+      const { page, site, faults } = await visit(t, '/add', options, noisyCamera);
       site.found = [STRANGER];
       await page.locator('#userid').fill('hana');
       await page.locator('#username').fill('Hana Abe');

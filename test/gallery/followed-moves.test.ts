@@ -48,9 +48,9 @@ describe('a person whom another worker moves or merges', () => {
       };
       const follower = await createGallery({ pack: 'tiny', store: slow, index: createExactIndex(TINY) });
       const [before] = (await follower.nearest(ken, 1)).map(({ person }) => person);
-      let over = false;
+      const state = { isOver: false };
       const watch = (async () => {
-        for (; !over; await new Promise((resolve) => setImmediate(resolve))) {
+        for (; !state.isOver; await new Promise((resolve) => setImmediate(resolve))) {
           assert.equal(follower.current(before)?.username, 'Ken');
           assert.equal((await follower.nearest(ken, 1)).at(0)?.person.username, 'Ken');
         }
@@ -59,7 +59,7 @@ describe('a person whom another worker moves or merges', () => {
       await follower.apply(event('begun', 'default-ken', 'default-kenji'));
       await follower.settle(event('begun', 'default-ken', 'default-kenji'));
       await follower.apply(event(kind, 'default-ken', 'default-kenji'));
-      over = true;
+      state.isOver = true;
       await watch;
       assert.equal(follower.current(before)?.faceid, 'default-kenji');
       assert.equal(follower.person('default-ken'), undefined);

@@ -86,6 +86,7 @@ async function send(): Promise<void> {
   }
   const person = await fields.take();
   let forced = false;
+  let known = 0;
   for (const picture of waiting) {
     tray.mark(picture, 'sending');
     try {
@@ -96,6 +97,7 @@ async function send(): Promise<void> {
         return;
       }
       forced = enrolled.forced;
+      if (enrolled.already) known += 1;
       tray.mark(picture, 'stored', enrolled.already ? words.pictureAlready : undefined);
     } catch (error) {
       tray.mark(picture, 'refused', sentenceOf(error));
@@ -105,7 +107,8 @@ async function send(): Promise<void> {
   const name = person.username || person.userid;
   finished = stored > 0;
   next.hidden = !finished;
-  if (finished) say(words.registered(name, stored), 'good');
+  if (finished && known === stored) say(words.enrolledAlready(name), 'good');
+  else if (finished) say(words.registered(name, stored - known), 'good');
   else say(words.nothingStored, 'bad');
 }
 

@@ -56,20 +56,21 @@ export async function openAppSite(
     ...{ url: '', port: 0, vision, gallery, found: [], delay: 0 },
     stop: () => app.close(),
   };
-  let cuts = 0;
+  let enrolments = 0;
   vision.analyze = async (bytes, options = {}) => {
     vision.asked.push(options);
+    // No two pictures of somebody are quite the same.
+    if (options.views) enrolments += 1;
+    const away = options.views ? enrolments * 0.01 : 0;
     const { found, delay } = site;
     if (delay > 0) await new Promise((resolve) => setTimeout(resolve, delay));
     if (vision.failure) throw vision.failure;
     const { width, height } = await decodeImage(bytes, { maxPixels: 4_000_000 });
     // A picture that was cut around one face holds that face alone.
     const isCut = Math.abs(width / height - 16 / 9) > 0.1;
-    // Two pictures of somebody are never quite alike.
-    if (isCut) cuts += 1;
     const faces = isCut
-      ? [toFace({ ...found[0], ...CUT, distance: found[0].distance + 0.01 * cuts }, width, height)]
-      : found.map((one) => toFace(one, width, height));
+      ? [toFace({ ...found[0], ...CUT }, width, height, away)]
+      : found.map((one) => toFace(one, width, height, away));
     for (const [i, face] of faces.entries()) {
       // A face of the frame before is followed where it has not gone far.
       const known = options.track?.faces.findIndex(({ box }) => iou(box, face.box) > 0.3) ?? -1;
@@ -90,14 +91,14 @@ export async function openAppSite(
 /** Where a face lies in a picture that was cut around it. */
 const CUT = { x: 0.5, y: 0.5, scale: 1.2 };
 
-function toFace(found: Found, width: number, height: number): AnalysedFace {
+function toFace(found: Found, width: number, height: number, away: number): AnalysedFace {
   const box = boxOf(found);
   const [x, y, w, h] = [box.x * width, box.y * height, box.width * width, box.height * height];
   return {
     box: { x1: x, y1: y, x2: x + w, y2: y + h },
     probability: 0.99,
     landmarks: Float32Array.from(POINTS.flatMap(([px, py]) => [x + px * w, y + py * h])),
-    embedding: unitVector(found.distance),
+    embedding: unitVector(found.distance + away),
     quality: { size: Math.min(w, h), sharpness: 80, brightness: 130, yaw: 2, pitch: -3, roll: 0 },
   };
 }

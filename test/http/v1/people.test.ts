@@ -27,7 +27,7 @@ async function people(t: TestContext, settings: Parameters<typeof testApp>[1] = 
 
 /** Each picture's face is a little unlike the one before. */
 function changing(vision: ScriptedVision): void {
-  const { analyze } = vision;
+  const analyze = vision.analyze.bind(vision);
   let count = 0;
   vision.analyze = (...asked) => {
     vision.faces = [face(100, 0.01 * ++count)];

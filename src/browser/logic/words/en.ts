@@ -86,7 +86,7 @@ export const EN = {
   whoIsThis: 'Who is this?',
   enrolHere: 'Enrol this face',
   enrolled: (name: string) => `${name} is enrolled.`,
-  enrolledAlready: (name: string) => `${name} has this picture already.`,
+  enrolledAlready: (name: string) => `${name} is enrolled with this picture already.`,
   drawsPerSecond: 'Drawn',
   namedBelow: 'Named below',
   certainBelow: 'Certain below',
