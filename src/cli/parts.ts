@@ -16,7 +16,6 @@ import { READABLE_NAME } from '../vision/picture-names.js';
 import { createVisionPool } from '../vision/pool.js';
 import type { VisionPool } from '../vision/types.js';
 
-
 /** A line of progress or warning; results go to standard output. */
 export const note = (message: string): void => void process.stderr.write(`  ${message}\n`);
 

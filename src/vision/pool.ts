@@ -274,8 +274,8 @@ export async function createVisionPool(settings: PoolSettings): Promise<VisionPo
     if (deaths < MAX_DEATHS) {
       start()
         .then(fill)
-        .catch((failure: Error) => {
-          noteDeath(failure);
+        .catch((failure: unknown) => {
+          noteDeath(failure instanceof Error ? failure : new Error(String(failure)));
           giveUp(failure);
         });
     } else giveUp(cause);
@@ -366,7 +366,9 @@ export async function createVisionPool(settings: PoolSettings): Promise<VisionPo
 /** Why a thread ended that did not say it. */
 function causeOf({ leaving, provider }: Thread, code: number): Error {
   return new Error(
-    leaving ? `It ended because ${provider ?? 'its provider'} failed.` : `It ended with the exit code ${code}.`,
+    leaving
+      ? `It ended because ${provider ?? 'its provider'} failed.`
+      : `It ended with the exit code ${code}.`,
   );
 }
 
