@@ -130,7 +130,9 @@ const SIDES = { probe: 'The probe', against: 'What it is compared with', both: '
  * @throws KaomonError what failed, which of them it was in `details.side`: `probe`, `against` or `both`
  */
 function sidesOf<T>(looks: readonly PromiseSettledResult<T>[]): T[] {
-  const errors: unknown[] = looks.map((look) => (look.status === 'rejected' ? look.reason : undefined));
+  const errors: unknown[] = looks.map((look) =>
+    look.status === 'rejected' ? (look.reason as unknown) : undefined,
+  );
   const at = errors.findIndex((error) => error !== undefined);
   if (at < 0) return looks.flatMap((look) => (look.status === 'fulfilled' ? [look.value] : []));
   const error = errors[at];

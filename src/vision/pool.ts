@@ -274,8 +274,8 @@ export async function createVisionPool(settings: PoolSettings): Promise<VisionPo
     if (deaths < MAX_DEATHS) {
       start()
         .then(fill)
-        .catch((failure: Error) => {
-          noteDeath(failure);
+        .catch((failure: unknown) => {
+          noteDeath(failure instanceof Error ? failure : new Error(String(failure)));
           giveUp(failure);
         });
     } else giveUp(cause);

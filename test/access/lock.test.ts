@@ -36,7 +36,7 @@ describe('the locks', () => {
     const real = performance.now.bind(performance);
     let later = 0;
     t.mock.method(performance, 'now', () => real() + later);
-    let waited = () => undefined as void;
+    let waited: () => void = () => undefined;
     const waits = new Promise<void>((resolve) => (waited = resolve));
     const work = withLock(lock, () => Promise.resolve('done'), waited);
     await waits;

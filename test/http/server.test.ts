@@ -109,8 +109,14 @@ describe('the built server over HTTPS', () => {
         /^kaomon: People are enrolled with the pack lost-pack, which cannot be had: .*\n$/,
       ],
       [{ TLS_CERT: '/nowhere.pem', TLS_KEY: '/nowhere.pem' }, /^kaomon: The file of TLS_CERT .*\n$/],
-      [{ TLS_CERT: damaged, TLS_KEY: damaged }, /^kaomon: TLS_CERT=.* are not a certificate and its own key.*\n$/],
-      [{ PORT: '0', AUTH: 'key', KEYS_FILE: damaged }, /^kaomon: The keys in .* cannot be used: it is not JSON\.\n$/],
+      [
+        { TLS_CERT: damaged, TLS_KEY: damaged },
+        /^kaomon: TLS_CERT=.* are not a certificate and its own key.*\n$/,
+      ],
+      [
+        { PORT: '0', AUTH: 'key', KEYS_FILE: damaged },
+        /^kaomon: The keys in .* cannot be used: it is not JSON\.\n$/,
+      ],
       [
         { EMBEDDING_STORE: 'redis', EVENT_LOG: 'redis', REDIS_URL: noRedis },
         /^kaomon: (EMBEDDING_STORE=redis, but Redis does not answer|The log of events cannot be reached).*\n$/,
