@@ -16,6 +16,8 @@ describe('the pages', { skip: CHROMIUM_MISSING }, () => {
     await page
       .getByText(/A better one\. Everyone stays .* npm run reembed -- --from tiny --to best\./)
       .waitFor();
+    await page.locator('#facts .bad').getByText('The disk is full.').waitFor();
+    await page.getByText('default-ken/a.npy: it is empty').waitFor();
     assert.equal(await page.locator('.chart').count(), 7);
     await page.locator('.chart', { hasText: 'Detection' }).getByText('61 ms').waitFor();
     assert.equal(await fits(page), true);
@@ -171,6 +173,8 @@ function stubStatus(page: Page): Promise<unknown> {
         refusedProviders: [],
         vision: { threads: 2, queued: 1, running: 2 },
         gallery: { people: 3, faces: 4, groups: 2, index: 'exact' },
+        trouble: [{ what: 'gallery', message: 'The disk is full.' }],
+        damaged: [{ what: 'default-ken/a.npy', reason: 'it is empty' }],
         requests: { total: 1234, errors: 0, perSecond: 8.5 },
         stages: {
           queue: stage(1, 3),

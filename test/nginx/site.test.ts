@@ -20,6 +20,7 @@ import { face, testApp } from '../support/app.js';
 import { form } from '../support/form.js';
 import { greyJpeg } from '../support/pictures.js';
 import { freePort } from '../support/port.js';
+import { until } from '../support/until.js';
 import { temporaryFolder } from '../support/temporary.js';
 
 const NGINX = ['/usr/sbin/nginx', '/usr/local/sbin/nginx'].find((file) => existsSync(file)) ?? '';
@@ -225,13 +226,13 @@ describe(
       });
       feed.end();
       const [events] = (await once(feed, 'response')) as [IncomingMessage];
-      const [connected] = (await once(events, 'data')) as [Buffer];
-      assert.match(connected.toString(), /: connected/);
+      let told = '';
+      events.on('data', (chunk: Buffer) => (told += chunk.toString()));
+      await until(() => told.includes(': connected'));
       const payload = Buffer.from(JSON.stringify({ groupid: 'staff' }));
       const json = { ...own, 'content-type': 'application/json' };
       assert.equal((await ask('POST', '/api/v1/groups', json, payload)).status, 201);
-      const [told] = (await once(events, 'data')) as [Buffer];
-      assert.match(told.toString(), /event: group-created/);
+      await until(() => told.includes('event: group-created'));
       feed.destroy();
 
       // Far more at once than a batch or a page that sends single frames: none is refused by nginx.

@@ -10,6 +10,8 @@ import { formatDuration } from '../logic/series.js';
 const EVERY = 2000;
 /** Two minutes of them. */
 const LENGTH = 60;
+/** Damaged files that are named. */
+const MOST_NAMED = 10;
 const STAGES = ['queue', 'decode', 'detect', 'embed', 'search'] as const;
 
 interface Status {
@@ -29,6 +31,8 @@ interface Status {
   >;
   memory?: { rss: number };
   eventLoop?: { p99: number };
+  trouble?: { what: string; message: string }[];
+  damaged?: { what: string; reason: string }[];
 }
 
 openPage(words.status);
@@ -73,7 +77,11 @@ function show(status: Status): void {
   ];
   const fact = (term: string, text: string, className = '') =>
     make('div', { className }, make('dt', {}, term), make('dd', {}, text));
+  const { trouble = [], damaged = [] } = status;
+  const named = damaged.slice(0, MOST_NAMED).map(({ what, reason }) => `${what}: ${reason}`);
   facts.replaceChildren(
+    ...trouble.map(({ what, message }) => fact(words.troubled, words.troubleOf(what, message), 'wide bad')),
+    ...(damaged.length > 0 ? [fact(words.damaged(damaged.length), named.join('; '), 'wide')] : []),
     ...(thresholds ? [fact(words.threshold, explainThreshold(thresholds, words, language), 'wide')] : []),
     ...entries.map(([term, text]) => fact(term, text)),
   );

@@ -11,6 +11,7 @@ import { face, testApp, unitVector } from '../../support/app.js';
 import { readAudit, told, written } from '../../support/audit-lines.js';
 import { door } from '../../support/door.js';
 import { hangUp } from '../../support/hang-up.js';
+import { greyJpeg } from '../../support/pictures.js';
 import { temporaryFolder } from '../../support/temporary.js';
 import { until } from '../../support/until.js';
 
@@ -54,15 +55,17 @@ describe('the audit', () => {
     const admin = await key('admin');
     vision.faces = [face()];
     const client = hangUp(app);
-    const enrol = gallery.enrol.bind(gallery);
+    const enrol = gallery.enrolOnce.bind(gallery);
     let id = '';
-    t.mock.method(gallery, 'enrol', async (...words: Parameters<Gallery['enrol']>) => {
+    t.mock.method(gallery, 'enrolOnce', async (...words: Parameters<Gallery['enrolOnce']>) => {
       const enrolled = await enrol(...words);
-      id = enrolled.id;
+      id = enrolled.face.id;
       await client.here();
       return enrolled;
     });
-    const body = Buffer.from(JSON.stringify({ images: [TINY_PICTURE, TINY_PICTURE, TINY_PICTURE] }));
+    const pictures = await Promise.all([40, 50, 60].map((width) => greyJpeg(width)));
+    const images = pictures.map((picture) => picture.toString('base64'));
+    const body = Buffer.from(JSON.stringify({ images }));
     const head = ['POST /api/v1/people/default-ken/faces?create=true HTTP/1.1', `x-api-key: ${admin}`];
     await client.send([...head, 'content-type: application/json'], body);
     const [line] = await written(test, ({ length }) => length > 0);

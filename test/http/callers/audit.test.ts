@@ -18,7 +18,7 @@ type Place = 'key' | 'handler' | 'work';
 
 const CHANGES = [
   ...['createGroup', 'updateGroup', 'removeGroup', 'createPerson', 'updatePerson', 'movePerson'],
-  ...['mergePerson', 'remove', 'enrol', 'removeFace'],
+  ...['mergePerson', 'remove', 'enrol', 'enrolOnce', 'removeFace'],
 ] as (keyof Gallery)[];
 
 async function listening(t: TestContext, place: Place) {

@@ -205,6 +205,10 @@ export const EN = {
   provider: 'Runs on',
   refusedProvider: (name: string) => `Not on ${name}`,
   visionNote: 'Vision threads',
+  troubled: 'Does not work now',
+  /** What the server says of it serves an English reader as it is. */
+  troubleOf: (_what: string, message: string): string => message,
+  damaged: (count: number) => `Damaged, and set aside or passed over: ${count}`,
   workers: 'Workers',
   workersAndThreads: (workers: number, threads: number) =>
     `${workers}, ${threads === 1 ? '1 vision thread' : `${threads} vision threads`} each`,

@@ -202,6 +202,14 @@ export const JA: Words = {
   provider: '実行環境',
   refusedProvider: (name) => `${name} を使えない理由`,
   visionNote: '画像処理スレッド',
+  troubled: '今できないこと',
+  troubleOf: (what, message) =>
+    ({
+      gallery: '登録や変更を保存できません。ディスクや Redis の空き容量と書き込み権限を確認してください。',
+      audit: '監査記録をファイルに書けません。記録はメモリーにあり、サーバーが終了すると失われます。',
+      events: '変更の記録を読めないため、他のワーカーでの変更がこのワーカーに伝わりません。',
+    })[what] ?? message,
+  damaged: (count) => `破損のため除外したもの: ${count} 件`,
   workers: 'ワーカー',
   workersAndThreads: (workers, threads) => `${workers}(それぞれ画像処理スレッド ${threads})`,
   index: '検索方式',
