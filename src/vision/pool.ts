@@ -154,10 +154,12 @@ export async function createVisionPool(settings: PoolSettings): Promise<VisionPo
   function takeNext(): Task[] {
     const most = atOnce ?? (served === 'cpu' ? 1 : ON_GPU);
     const ready = [...threads].filter((thread) => thread.ready);
-    const slow = ready.filter(({ tasks }) => tasks.some(({ caller }) => queue.isSlow(caller)));
+    const callersOf = ({ tasks }: Thread) => tasks.map(({ caller }) => caller);
+    const slow = ready.filter((thread) => callersOf(thread).some((caller) => queue.isSlow(caller)));
+    const others = slow.flatMap(callersOf);
     // The last thread is not for callers whose pictures take long: others would wait until they are through.
     const isLast = ready.length > 1 && slow.length >= ready.length - 1 && !closing;
-    const next = queue.take(most, (caller) => !isLast || !queue.isSlow(caller));
+    const next = queue.take(most, (caller) => !isLast || queue.mayTakeLast(caller, others));
     for (const { caller } of next) places.give(caller, 1);
     return next;
   }

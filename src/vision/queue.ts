@@ -104,6 +104,18 @@ export class TaskQueue<T extends Waiting> {
     if (this.#times.size > CALLERS && !oldest.done) this.#times.delete(oldest.value);
   }
 
+  /**
+   * Whether a caller's next picture may go to the last thread that is free: nobody's may who would keep others waiting for
+   * far longer than they are used to. Beside pictures that take far longer still it may, or whoever sends trifles would
+   * make everybody else wait behind the largest.
+   * @param others whose pictures the other threads work on
+   */
+  mayTakeLast(caller: string, others: readonly string[]): boolean {
+    if (!this.isSlow(caller)) return true;
+    const mine = this.#times.get(caller)?.mean ?? 0;
+    return others.every((other) => mine * SLOW < (this.#times.get(other)?.mean ?? 0));
+  }
+
   /** Whether a caller's pictures take far longer than those of somebody who asks at the same time. */
   isSlow(caller: string): boolean {
     const mine = this.#times.get(caller)?.mean ?? 0;

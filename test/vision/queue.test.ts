@@ -56,4 +56,17 @@ describe('the queue of pictures', () => {
     queue.took('camera', 30);
     assert.ok(!queue.isSlow('photographs'), 'it sends others now');
   });
+
+  it('has none who sends trifles make a camera wait behind photographs', () => {
+    const queue = new TaskQueue<Task>();
+    queue.took('trifles', 1);
+    queue.took('camera', 30);
+    queue.took('photographs', 900);
+    const mayTakeLast = (caller: string, other: string) => queue.mayTakeLast(caller, [other]);
+    assert.ok(mayTakeLast('camera', 'photographs'));
+    assert.ok(mayTakeLast('trifles', 'camera'));
+    for (const other of ['photographs', 'camera', 'trifles'])
+      assert.ok(!mayTakeLast('photographs', other), other);
+    assert.ok(!mayTakeLast('camera', 'camera'), 'trifles have a thread, too');
+  });
 });
