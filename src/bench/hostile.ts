@@ -21,11 +21,13 @@ const PICTURE = 1000;
 /** The memory is looked at so often. */
 const MARKS = 10;
 /**
- * How the good client must fare: its slowest answer, in quiet answers. Not their median: a frame whose faces are followed
- * costs a fifth of one that is searched, and which of them is slow is chance.
+ * How the good client must fare: 99 of 100 answers within so many times what 95 of 100 quiet ones take. Not their median:
+ * a frame whose faces are followed costs a fifth of one that is searched. Not the slowest: on a machine that is busy with
+ * something else one of thousands says nothing of the server.
  */
 const MOST_TIMES = 3;
 const QUIET = 0.95;
+const BUSY = 0.99;
 /** What the resident size may be larger in the second half than in the first, a share and MB. */
 const GROWTH = { share: 0.1, mb: 40 };
 
@@ -49,8 +51,8 @@ class Samples {
     return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? NaN;
   }
   describe(): string {
-    const [median, p95, most] = [0.5, 0.95, 1].map((share) => `${this.at(share).toFixed(0)} ms`);
-    return `median ${median}, p95 ${p95}, slowest ${most} of ${this.all.length}`;
+    const [median, p95, p99, most] = [0.5, 0.95, 0.99, 1].map((share) => `${this.at(share).toFixed(0)} ms`);
+    return `median ${median}, p95 ${p95}, p99 ${p99}, slowest ${most} of ${this.all.length}`;
   }
 }
 
@@ -181,7 +183,7 @@ export async function soakHostile({ config, folder, seconds, who, say }: Hostile
       ['pictures', calm.pictures, busy.pictures],
     ] as const) {
       const most = quiet.at(QUIET) * MOST_TIMES;
-      hold(now.at(1) <= most, `${what}: ${now.describe()}; at most ${most.toFixed(0)} ms`);
+      hold(now.at(BUSY) <= most, `${what}: ${now.describe()}; at most ${most.toFixed(0)} ms`);
     }
     const faults = Object.entries(busy.faults).map(([what, count]) => `${count} x ${what}`);
     hold(faults.length === 0, `the good client's answers: ${faults.join(', ') || 'all as they should be'}`);

@@ -12,17 +12,32 @@ const documents = [
     .map((name) => path.join(DOCS, name)),
 ];
 
-it('every document names only files that are there, and the README leads to every document', () => {
+/** The headings of a document as what is shown makes anchors of them: small letters, hyphens, no other signs. */
+const anchorsOf = (file: string) =>
+  [...readFileSync(file, 'utf8').matchAll(/^#+ (.+)$/gm)].map(([, heading]) =>
+    heading
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-'),
+  );
+
+it('every document names only files and headings that are there, and the README leads to every document', () => {
   const reached = new Set<string>();
   for (const document of documents) {
-    for (const [, target] of readFileSync(document, 'utf8').matchAll(/\]\(([^)#]+)(?:#[^)]*)?\)/g)) {
+    for (const [, target] of readFileSync(document, 'utf8').matchAll(/\]\(([^)]+)\)/g)) {
       if (/^[a-z]+:/.test(target)) continue;
-      const file = path.resolve(path.dirname(document), target);
+      const [name, anchor] = target.split('#');
+      const file = name === '' ? document : path.resolve(path.dirname(document), name);
       assert.ok(
         existsSync(file),
         `${path.relative(PROJECT_ROOT, document)} leads to ${target}, which is not there`,
       );
       if (document === documents[0]) reached.add(file);
+      if (anchor === undefined) continue;
+      assert.ok(
+        anchorsOf(file).includes(anchor),
+        `${path.relative(PROJECT_ROOT, document)} leads to ${target}, where no heading has that name`,
+      );
     }
   }
   for (const document of documents.slice(1)) {
