@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { RouteOptions } from 'fastify';
 import { TINY_PICTURE } from '../../../src/http/pictures.js';
 import { face, unitVector } from '../../support/app.js';
 import { door } from '../../support/door.js';
@@ -43,6 +44,28 @@ async function calls(): Promise<[address: string, headers: string[], body: Buffe
 }
 
 describe('a client that hangs up', () => {
+  it('ends nothing by an import of which only the begin came', { timeout }, async (t) => {
+    let arrived: () => void = () => undefined;
+    const onRoute = (route: RouteOptions) => {
+      if (route.url !== '/api/v1/import') return;
+      route.preHandler = [...[route.preHandler ?? []].flat(), () => Promise.resolve(arrived())];
+    };
+    const { app, key, begin } = await door(t, {}, { onRoute });
+    const admin = await key('admin');
+    const head = ['POST /api/v1/import HTTP/1.1', `x-api-key: ${admin}`, 'content-type: application/zip'];
+    // So many turns after the handler has begun, in the first of which the archive's file is made.
+    for (let turns = 0; turns < 12; turns += 1) {
+      const isThere = new Promise<void>((resolve) => (arrived = resolve));
+      const { socket, closed } = await begin([...head, 'content-length: 1000'], 'PK');
+      await isThere;
+      for (let turn = 0; turn < turns; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+      socket.resetAndDestroy();
+      await closed;
+    }
+    const alive = await app.inject('/api/v1/live');
+    assert.equal(alive.statusCode, 200);
+  });
+
   it('has its pictures dropped, whatever the surface, and enrols nobody', { timeout }, async (t) => {
     const { gallery, vision, key, begin, log } = await door(t);
     const admin = await key('admin');

@@ -150,6 +150,8 @@ export function v1TransferRoutes(app: App, deps: TransferDeps): void {
  */
 function detached(payload: Readable): Readable {
   const copy = new PassThrough();
+  // It may fail before anybody reads it, while the file is made: an error that nobody listens to would end the process.
+  copy.on('error', () => undefined);
   payload.once('error', (error) => copy.destroy(error));
   payload.once('close', () => {
     if (!payload.readableEnded) copy.destroy(new KaomonError('CLIENT_GONE', 'The client has hung up.'));
