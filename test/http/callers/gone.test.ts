@@ -48,7 +48,11 @@ describe('a client that hangs up', () => {
     let arrived: () => void = () => undefined;
     const onRoute = (route: RouteOptions) => {
       if (route.url !== '/api/v1/import') return;
-      route.preHandler = [...[route.preHandler ?? []].flat(), () => Promise.resolve(arrived())];
+      const arrive = async () => {
+        arrived();
+        await Promise.resolve();
+      };
+      route.preHandler = [...[route.preHandler ?? []].flat(), arrive];
     };
     const { app, key, begin } = await door(t, {}, { onRoute });
     const admin = await key('admin');
