@@ -15,7 +15,7 @@ const { loadConfig } = await import(new URL('config.js', DIST).href);
 const { preparePack } = await import(new URL('models/prepare.js', DIST).href);
 const { createAnalyzer } = await import(new URL('vision/analyzer.js', DIST).href);
 const { createDecision } = await import(new URL('recognition/decision.js', DIST).href);
-const { squaredDistance } = await import(new URL('recognition/distance.js', DIST).href);
+const { squaredDistance } = await import(new URL('gallery/distance.js', DIST).href);
 
 const [id = '', peopleFolder = '', strangersFolder = '', most = '60'] = process.argv.slice(2);
 const CONDITIONS = [

@@ -5,6 +5,7 @@ import { KaomonError } from '../errors.js';
 import { isSameEmbedding } from '../gallery/embedding.js';
 import { findByPicture } from '../gallery/face-name.js';
 import { faceIdOf } from '../gallery/ids.js';
+import { createSerialiser } from '../gallery/serialiser.js';
 import type { Gallery } from '../gallery/types.js';
 import { isStoreTrouble } from '../obstacles.js';
 import { checkQuality, chooseFace, type EnrolLimits } from '../recognition/enrol.js';
@@ -152,12 +153,7 @@ function createPictureEnroller(deps: BatchDeps) {
    * A picture is compared with those that are stored, the person's own and everybody's, so they are stored one after
    * another: of two people who come with one face at once the second is refused.
    */
-  let tail: Promise<unknown> = Promise.resolve();
-  async function serially<T>(work: () => Promise<T>): Promise<T> {
-    const mine = tail.then(work, work);
-    tail = mine.catch(() => undefined);
-    return await mine;
-  }
+  const serialiser = createSerialiser();
 
   const look = async (bytes: Uint8Array) =>
     // A copy: the pool takes the buffer it is given.
@@ -202,7 +198,7 @@ function createPictureEnroller(deps: BatchDeps) {
     if (!embedding) throw new Error('The vision thread answered a face without its embedding.');
     const faceid = faceIdOf(groupid, userid);
     const mark = turned === undefined ? {} : { turned };
-    return await serially(async () => {
+    return await serialiser.run(['everybody'], async () => {
       const stored = gallery.person(faceid) ? await gallery.vectors(faceid) : [];
       const same = stored.find(({ vector }) => isSameEmbedding(vector, embedding));
       if (same) {

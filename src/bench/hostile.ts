@@ -11,6 +11,7 @@ import { FULL } from './effort.js';
 import { loadFrames, resizeFrame } from './frames.js';
 import type { HostileName, HostileOrder, HostileReport } from './hostile-order.js';
 import { benchPack } from './pack.js';
+import { quantile } from './report.js';
 import { galleryOf, startServer } from './server.js';
 
 const CLIENTS = fileURLToPath(new URL('./hostile-clients.js', import.meta.url));
@@ -47,8 +48,7 @@ class Samples {
   readonly all: number[] = [];
   add = (ms: number) => this.all.push(ms);
   at(share: number): number {
-    const sorted = [...this.all].sort((a, b) => a - b);
-    return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? NaN;
+    return this.all.length > 0 ? quantile(this.all, share) : NaN;
   }
   describe(): string {
     const [median, p95, p99, most] = [0.5, 0.95, 0.99, 1].map((share) => `${this.at(share).toFixed(0)} ms`);

@@ -1,7 +1,5 @@
 import { open, readdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { Type } from 'typebox';
-import { Value } from 'typebox/value';
 import { createDamage, type Damage } from '../damage.js';
 import { makeFolder, namesIn, sweepUnfinished, unlessMissing, writeDurably } from '../durable.js';
 import { obstacleOf } from '../obstacles.js';
@@ -22,16 +20,12 @@ import {
   readLines,
   segmentFile,
 } from './segments.js';
+import { parseWord } from './worker-word.js';
 
 const SEGMENT_BYTES = 1 << 20;
 
 /** A worker's file, bytes. */
 const MOST_BYTES = 10_000;
-/** No worker's word holds for longer, milliseconds: one that does was written under another clock. */
-const LONGEST_HOLD = 3_600_000;
-
-const WorkerSchema = Type.Object({ position: Type.String(), expires: Type.Number() });
-
 export interface FileLogOptions {
   /** `<EMBEDDINGS_DIR>/events`. */
   folder: string;
@@ -97,26 +91,27 @@ export function createFileLog({
         await sweepUnfinished(file);
         continue;
       }
-      const value = await readWorker(file);
-      if (value === undefined) continue;
-      const place = Value.Check(WorkerSchema, value) ? parsePlace(value.position) : undefined;
-      if (!Value.Check(WorkerSchema, value) || !place || value.expires > Date.now() + LONGEST_HOLD) {
+      const text = await readWorker(file);
+      if (text === undefined) continue;
+      const now = Date.now();
+      const word = parseWord(text, now);
+      const place = word && parsePlace(word.position);
+      if (!word || !place) {
         await aside(file, 'it does not say how far a worker has read');
         continue;
       }
-      if (value.expires < Date.now()) await rm(file, { force: true });
+      if (word.expires < now) await rm(file, { force: true });
       else furthest = Math.min(furthest, place.segment);
     }
     return furthest;
   }
 
-  /** What a worker's file holds; undefined: it is gone, null: that cannot be read. */
-  async function readWorker(file: string): Promise<unknown> {
+  /** What a worker's file holds, nothing where it is no file that can be; undefined: it is gone. */
+  async function readWorker(file: string): Promise<string | undefined> {
     try {
-      const text = await unlessMissing(readSmall(file, MOST_BYTES));
-      return text && JSON.parse(text.toString('utf8'));
+      return (await unlessMissing(readSmall(file, MOST_BYTES)))?.toString('utf8');
     } catch (error) {
-      if (error instanceof SyntaxError || error instanceof UnfitFile) return null;
+      if (error instanceof UnfitFile) return '';
       throw error;
     }
   }

@@ -1,30 +1,16 @@
 import { randomUUID } from 'node:crypto';
-import { Type } from 'typebox';
-import { Value } from 'typebox/value';
 import { openRedis, REDIS_PATIENCE, type RedisSettings, runEvenWhenFull, untilReady } from '../redis.js';
 import { createDamage, type Damage } from '../damage.js';
 import { encodeEvent } from './event-text.js';
 import { type EventLog, LONGEST_CHANGE, startOf } from './log.js';
 import { compareIds, formatStreamPlace, idOr, parseStreamPlace } from './redis-position.js';
 import { followStream, type StreamKeys, toLogged } from './redis-reader.js';
+import { parseWord } from './worker-word.js';
 
 /** Entries of the last minute that are looked through for open changes. */
 const RECENT = 10_000;
 /** Entries that one round of trimming looks at. */
 const TRIMMED_AT_ONCE = 10_000;
-/** No worker's word holds for longer, milliseconds. */
-const LONGEST_HOLD = 3_600_000;
-
-const WorkerSchema = Type.Object({ position: Type.String(), expires: Type.Number() });
-
-function parseWorker(text: string): { position: string; expires: number } | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return Value.Check(WorkerSchema, value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
-}
 
 /** The keys of one prefix; the braces keep them in one slot of a cluster. */
 export function streamKeys(prefix: string): StreamKeys {
@@ -125,15 +111,15 @@ export function createRedisLog(
       let until = await bound(maxAge, maxLength);
       const now = await redisTime();
       for (const [worker, text] of Object.entries(await redis.hgetall(keys.workers))) {
-        const value = parseWorker(text);
-        const place = value && parseStreamPlace(value.position);
-        if (!value || !place || value.expires > now + LONGEST_HOLD) {
+        const word = parseWord(text, now);
+        const place = word && parseStreamPlace(word.position);
+        if (!word || !place) {
           const reason = 'it does not say how far a worker has read; it was removed';
           damage.report(`${keys.workers} ${worker}`, reason);
           await redis.hdel(keys.workers, worker);
           continue;
         }
-        if (value.expires < now) await redis.hdel(keys.workers, worker);
+        if (word.expires < now) await redis.hdel(keys.workers, worker);
         else if (compareIds(place.id, until) < 0) until = place.id;
       }
       const last = (await redis.xrevrange(keys.stream, `(${until}`, '-', 'COUNT', 1)).at(0);

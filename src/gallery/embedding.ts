@@ -1,4 +1,5 @@
 /** What is enrolled is compared for years: a vector without a direction would be near to everybody, or to nobody. */
+import { squaredDistance } from './distance.js';
 import { checkVector } from './index/vector-index.js';
 
 /** How far an embedding's length may be from 1: more than float32 rounds away, less than shifts any distance. */
@@ -13,9 +14,7 @@ const SAME = 1e-6;
 
 /** Whether two embeddings are of the very same picture. */
 export function isSameEmbedding(a: Float32Array, b: Float32Array): boolean {
-  let sum = 0;
-  for (let i = 0; i < a.length; i++) sum += (a[i] - b[i]) ** 2;
-  return sum < SAME;
+  return squaredDistance(a, b) < SAME;
 }
 
 /** @throws RangeError when it is not of unit length, or holds what is no number */

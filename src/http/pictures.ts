@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify';
 import { Type, type TSchema } from 'typebox';
 import { KaomonError } from '../errors.js';
 import type { App } from './app-type.js';
-import { type Base64Options, decodeBase64 } from './base64.js';
+import { type Base64Options, decodeBase64, pictureTooLarge } from './base64.js';
 import { BytesSchema } from './schemas.js';
 
 /** The most pictures that one request may bring. */
@@ -193,15 +193,7 @@ export async function fromBase64(text: string, options: Base64Options): Promise<
 
 function bounded(bytes: Uint8Array, maxBytes: number): PictureInput {
   if (bytes.length === 0) return new KaomonError('IMAGE_MISSING', 'The picture is empty: send it again.');
-  return bytes.length > maxBytes ? tooLarge(maxBytes) : bytes;
-}
-
-function tooLarge(maxBytes: number): KaomonError {
-  return new KaomonError(
-    'UPLOAD_TOO_LARGE',
-    `The picture is too large: at most ${maxBytes} bytes are taken. Send a smaller one.`,
-    { details: { maxBytes } },
-  );
+  return bytes.length > maxBytes ? pictureTooLarge(maxBytes) : bytes;
 }
 
 /** The form is read to its end even when it is refused: an answer in mid-upload would be lost with the connection. */
@@ -226,7 +218,8 @@ async function readForm(request: FastifyRequest, fields: PictureFields, maxBytes
         together += bytes.length;
         if (together > most) refusal = allTooLarge(most);
         // A browser sends an empty file for an input that nobody filled.
-        else if (bytes.length > 0) request.pictures.push(part.file.truncated ? tooLarge(maxBytes) : bytes);
+        else if (bytes.length > 0)
+          request.pictures.push(part.file.truncated ? pictureTooLarge(maxBytes) : bytes);
       } else if (name === 'image' || fields.texts?.includes(name)) {
         const wrong = refuseText(name, part.value, part.valueTruncated, body);
         if (wrong) refusal ??= wrong;

@@ -1,7 +1,7 @@
 import type { FastifyBaseLogger } from 'fastify';
 import type { Face, Gallery, Match, Person } from '../gallery/types.js';
 import type { AnalysedFace } from '../vision/types.js';
-import { squaredDistance } from './distance.js';
+import { squaredDistance } from '../gallery/distance.js';
 
 const DAY = 86_400_000;
 

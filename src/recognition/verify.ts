@@ -1,7 +1,7 @@
 import { type ErrorCode, KaomonError } from '../errors.js';
 import type { Gallery, Match } from '../gallery/types.js';
 import type { AnalysedFace, Analysis, AnalyzeOptions, StageTimes, VisionPool } from '../vision/types.js';
-import { squaredDistance } from './distance.js';
+import { squaredDistance } from '../gallery/distance.js';
 import type { Decision } from './decision.js';
 import { chooseFace, refuseUnfit } from './enrol.js';
 import { toDigits } from './odds.js';

@@ -1,5 +1,5 @@
 import type { Match, Person } from '../gallery/types.js';
-import { squaredDistance } from '../recognition/distance.js';
+import { squaredDistance } from '../gallery/distance.js';
 import type { AnalysedFace, Analysis, KnownFace } from '../vision/types.js';
 import { hasMoved } from './motion.js';
 

@@ -4,7 +4,7 @@
  */
 import { CHIP_PADDING } from './align.js';
 import { boxSize } from './boxes.js';
-import { GREY } from './detectors/bordered.js';
+import { type Bordered, GREY, toLarge } from './detectors/bordered.js';
 import { cutPoints } from './templates.js';
 import type { Detection, KeptCut, Picture } from './types.js';
 
@@ -28,8 +28,9 @@ export async function findKeptFace(
   const found = (await detect(picture)).find(isIt);
   if (found) return found;
   const border = Math.round(BORDER * Math.min(picture.width, picture.height));
-  const inBorder = (await detect(withBorder(picture, border))).find(isIt);
-  if (inBorder) return shifted(inBorder, -border);
+  const bordered = withBorder(picture, border);
+  const inBorder = (await detect(bordered.picture)).find(isIt);
+  if (inBorder) return toLarge(bordered, inBorder);
   const { width, height } = picture;
   const landmarks = cutPoints(cut.alignment, cut.padding ?? CHIP_PADDING);
   for (let i = 0; i < landmarks.length; i += 2) {
@@ -39,21 +40,15 @@ export async function findKeptFace(
   return { box: { x1: 0, y1: 0, x2: width, y2: height }, probability: 0, landmarks };
 }
 
-function withBorder({ data, width, height }: Picture, border: number): Picture {
+function withBorder({ data, width, height }: Picture, border: number): Bordered {
   const wide = width + 2 * border;
   const bytes = new Uint8Array(wide * (height + 2 * border) * 3).fill(GREY);
   for (let row = 0; row < height; row++) {
     bytes.set(data.subarray(row * width * 3, (row + 1) * width * 3), ((row + border) * wide + border) * 3);
   }
-  return { data: bytes, width: wide, height: height + 2 * border };
-}
-
-function shifted({ box, landmarks, landmarks68, ...rest }: Detection, by: number): Detection {
-  const { x1, y1, x2, y2 } = box;
   return {
-    ...rest,
-    box: { x1: x1 + by, y1: y1 + by, x2: x2 + by, y2: y2 + by },
-    landmarks: landmarks?.map((value) => value + by),
-    ...(landmarks68 && { landmarks68: landmarks68.map((value) => value + by) }),
+    picture: { data: bytes, width: wide, height: height + 2 * border },
+    from: { x: 0, y: 0, width, height },
+    to: { x: border, y: border, width, height },
   };
 }

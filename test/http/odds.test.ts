@@ -7,7 +7,7 @@ import { createKeys } from '../../src/access/keys.js';
 import type { Config } from '../../src/config.js';
 import { TINY_PICTURE } from '../../src/http/pictures.js';
 import type { Meaning } from '../../src/recognition/decision.js';
-import { squaredDistance } from '../../src/recognition/distance.js';
+import { squaredDistance } from '../../src/gallery/distance.js';
 import { face, PACK, testApp, type TestApp, unitVector } from '../support/app.js';
 import { PLAIN_CURVE } from '../support/curve.js';
 import { form } from '../support/form.js';

@@ -3,7 +3,7 @@ import { describe, it, type TestContext } from 'node:test';
 import { openPack, openVision } from '../../src/cli/parts.js';
 import { loadConfig } from '../../src/config.js';
 import { readOwnPack } from '../../src/models/own-pack.js';
-import { squaredDistance } from '../../src/recognition/distance.js';
+import { squaredDistance } from '../../src/gallery/distance.js';
 import { decodeImage } from '../../src/vision/image.js';
 import { tinyNetwork, writeOwnPack } from '../support/own-pack.js';
 import { portrait } from '../support/photographs.js';

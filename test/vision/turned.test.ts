@@ -4,7 +4,7 @@ import { after, before, describe, it } from 'node:test';
 import sharp from 'sharp';
 import { KaomonError } from '../../src/errors.js';
 import { checkQuality, chooseFace, type EnrolLimits } from '../../src/recognition/enrol.js';
-import { squaredDistance } from '../../src/recognition/distance.js';
+import { squaredDistance } from '../../src/gallery/distance.js';
 import type { Analyzer } from '../../src/vision/analyzer.js';
 import { boxSize } from '../../src/vision/boxes.js';
 import type { AnalysedFace } from '../../src/vision/types.js';

@@ -6,7 +6,7 @@ import {
   similarityAt,
   similarityOf,
 } from '../../../src/http/routes/compreface/similarity.js';
-import { squaredDistance } from '../../../src/recognition/distance.js';
+import { squaredDistance } from '../../../src/gallery/distance.js';
 import { distanceAt } from '../../../src/recognition/odds.js';
 import { PACK } from '../../support/app.js';
 import { MEASURED_CURVE, PLAIN_CURVE } from '../../support/curve.js';

@@ -1,5 +1,6 @@
 import { KaomonError } from '../../../errors.js';
 import { findByPicture } from '../../../gallery/face-name.js';
+import { createSerialiser } from '../../../gallery/serialiser.js';
 import type { Enrolled, Enrolment, Face, Gallery, Person } from '../../../gallery/types.js';
 import { imageIdOf } from './image-ids.js';
 import { SubjectNames } from './subject-names.js';
@@ -18,8 +19,8 @@ export function createCollections({ gallery }: { gallery: Gallery }) {
   /** Names by group, until the gallery changes. */
   const cache = new Map<string, SubjectNames>();
   const unsubscribe = gallery.subscribe(() => cache.clear());
-  /** The last change of each group under way: a subject is looked up and made in one go. */
-  const tails = new Map<string, Promise<unknown>>();
+  /** By group: a subject is looked up and made in one go. */
+  const serialiser = createSerialiser();
 
   function namesOf(groupid: string): SubjectNames {
     let names = cache.get(groupid);
@@ -31,14 +32,10 @@ export function createCollections({ gallery }: { gallery: Gallery }) {
   }
 
   async function serially<T>(groupid: string, change: (names: SubjectNames) => Promise<T>): Promise<T> {
-    const run = () => change(new SubjectNames(gallery, groupid));
-    const mine = (tails.get(groupid) ?? Promise.resolve()).then(run, run);
-    tails.set(groupid, mine);
     try {
-      return await mine;
+      return await serialiser.run([groupid], () => change(new SubjectNames(gallery, groupid)));
     } finally {
       cache.clear();
-      if (tails.get(groupid) === mine) tails.delete(groupid);
     }
   }
 

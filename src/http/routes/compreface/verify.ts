@@ -1,5 +1,5 @@
 import { Type } from 'typebox';
-import { squaredDistance } from '../../../recognition/distance.js';
+import { squaredDistance } from '../../../gallery/distance.js';
 import type { AnalysedFace } from '../../../vision/types.js';
 import type { App } from '../../app-type.js';
 import { BytesSchema } from '../../schemas.js';
