@@ -2,6 +2,7 @@ import { open } from 'node:fs/promises';
 import path from 'node:path';
 import type { Logger } from '../log.js';
 import { makeFolder, unlessMissing } from '../durable.js';
+import { personOfFace } from '../gallery/face-name.js';
 import { splitFaceId } from '../gallery/ids.js';
 import { type Obstacle, obstacleOf } from '../obstacles.js';
 import { giveIfNew } from '../owner.js';
@@ -69,8 +70,6 @@ const MAX_TEXT = 255;
 const LISTS = new Set(['groups', 'people', 'faces']);
 /** Written by their codes, so that a line looks on every terminal as it is. */
 const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
-/** What stands behind the faceid in the ID of a face. */
-const FACE = /_\d{8}_\d{6}_[0-9a-z]{1,16}$/;
 const ADDRESS = /^[0-9a-fA-F:.%a-z ]{1,60}$/;
 const ROUTE = /^[A-Z]{3,7} [/*][0-9A-Za-z_/:.*-]{0,120}$/;
 /** Names in one line. */
@@ -248,5 +247,5 @@ function isToTell(name: string, value: string): boolean {
 
 /** For the log, which holds no names. */
 function isPlain(_name: string, value: string): boolean {
-  return FIT.test(value) || splitFaceId(value.replace(FACE, '')) !== undefined;
+  return FIT.test(value) || splitFaceId(personOfFace(value)) !== undefined;
 }

@@ -1,6 +1,7 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
+import { constants, setPriority } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -154,6 +155,8 @@ export async function soakHostile({ config, folder, seconds, who, say }: Hostile
     say(`quiet: frames ${calm.frames.describe()}; pictures ${calm.pictures.describe()}`);
 
     const child = fork(CLIENTS, { stdio: 'inherit', execArgv: [] });
+    // They are other people's machines: on this one they take only what the server leaves of the cores.
+    if (child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_LOW);
     let report: HostileReport = { answers: {}, acknowledged: 0 };
     const ready = new Promise<void>((resolve, reject) => {
       child.once('exit', (code) => reject(new Error(`The hostile clients ended at once, with ${code}.`)));

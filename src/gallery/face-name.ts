@@ -1,6 +1,8 @@
 import { createHash, randomBytes, webcrypto } from 'node:crypto';
 import type { Face } from './types.js';
 
+/** What stands behind the faceid in the ID of a face: date, time, and how it was enrolled with what makes it unique. */
+const END = /_(\d{8})_(\d{6})_([0-9A-Za-z]{1,64})$/;
 /** Ten random hexadecimal digits, and sixteen more of the mark of the picture. */
 const MARKED = /_[am]([0-9a-f]{10})([0-9a-f]{16})$/;
 
@@ -38,9 +40,14 @@ function markOf(unique: string, picture: string): string {
   return createHash('sha256').update(`${unique}${picture}`).digest('hex').slice(0, 16);
 }
 
+/** The faceid in the ID of a face; anything else is given back as it is. */
+export function personOfFace(id: string): string {
+  return id.replace(END, '');
+}
+
 /** Reads a face's name; undefined when it is not that of a face of this person, or its date is none there ever was. */
 export function describeFace(faceid: string, id: string): Omit<Face, 'hasPicture'> | undefined {
-  const [, date, time, unique] = /_(\d{8})_(\d{6})_([0-9A-Za-z]+)$/.exec(id) ?? [];
+  const [, date, time, unique] = END.exec(id) ?? [];
   if (!id.startsWith(`${faceid}_`) || !date) return undefined;
   const [y, mo, d] = [date.slice(0, 4), date.slice(4, 6), date.slice(6)];
   const [h, mi, s] = [time.slice(0, 2), time.slice(2, 4), time.slice(4)];

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { mkdir, readFile, rename, rmdir, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, it } from 'node:test';
+import { nameFace } from '../../src/gallery/face-name.js';
 import { auditLine, createAudit, type AuditEntry } from '../../src/access/audit.js';
 import { temporaryFolder } from '../support/temporary.js';
 
@@ -38,6 +39,12 @@ describe('the audit', () => {
       time: '1970-01-01T00:00:00.000Z',
       ...entry,
     });
+  });
+
+  it('tells a face by its ID as it is given, however long the IDs of the person are', () => {
+    const faceid = `${'g'.repeat(64)}-${randomUUID().replaceAll('-', '_')}`;
+    const ids = [undefined, 'ab'.repeat(32)].map((picture) => nameFace(faceid, new Date(0), false, picture));
+    assert.deepEqual(auditLine({ ...ENTRY, whom: { faces: ids } }).whom, { faces: ids });
   });
 
   it('takes in no vector, no picture and no text of a caller’s, whatever it is handed', () => {
