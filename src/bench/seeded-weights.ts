@@ -1,5 +1,5 @@
-import type { Tensor } from '../models/onnx-graph.js';
-import type { NamedTensors } from '../models/torch-state.js';
+import type { Tensor } from '../models/weights/tensor.js';
+import type { NamedTensors } from '../models/weights/torch-state.js';
 
 /** What {@link seededValues} needs to know of a tensor. */
 export interface TensorSpec {

@@ -5,7 +5,7 @@ import {
   seededValues,
   type TensorSpec,
 } from '../../src/bench/seeded-weights.js';
-import type { Tensor } from '../../src/models/onnx-graph.js';
+import type { Tensor } from '../../src/models/weights/tensor.js';
 import type { Picture } from '../../src/vision/types.js';
 import type { TensorToWrite } from './torch-files.js';
 

@@ -1,6 +1,6 @@
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
-import { VERSION } from '../../version.js';
+import { VERSION } from '../../platform/version.js';
 import type { TSchema } from 'typebox';
 import type { App } from '../app-type.js';
 

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { GraphBuilder, type Value } from '../../../src/models/onnx-graph.js';
-import { floatsOf, type GraphMessage } from '../../../src/models/onnx-schema.js';
-import { withoutDeadChannels } from '../../../src/models/rewrite/dead-channels.js';
-import { withFreeBatch } from '../../../src/models/rewrite/free-batch.js';
-import { withPreluAsConvolutions } from '../../../src/models/rewrite/prelu.js';
-import { withoutTinyWeights } from '../../../src/models/rewrite/tiny-weights.js';
+import { GraphBuilder, type Value } from '../../../src/models/onnx/graph.js';
+import { floatsOf, type GraphMessage } from '../../../src/models/onnx/schema.js';
+import { withoutDeadChannels } from '../../../src/models/onnx/rewrite/dead-channels.js';
+import { withFreeBatch } from '../../../src/models/onnx/rewrite/free-batch.js';
+import { withPreluAsConvolutions } from '../../../src/models/onnx/rewrite/prelu.js';
+import { withoutTinyWeights } from '../../../src/models/onnx/rewrite/tiny-weights.js';
 import { largestDifference } from '../../support/golden.js';
 import { madeNumbers, madeWeights, messageOf, runGraph } from '../../support/graphs.js';
 import { seededRandom } from '../../support/vectors.js';
@@ -14,7 +14,10 @@ const SIDE = 9;
 const SHAPE = [1, 3, SIDE, SIDE];
 
 /** A network of its own numbers; the same ones for the same seed. */
-function network(write: (g: GraphBuilder, x: Value, random: () => number) => Value, shape = SHAPE): GraphMessage {
+function network(
+  write: (g: GraphBuilder, x: Value, random: () => number) => Value,
+  shape = SHAPE,
+): GraphMessage {
   const g = new GraphBuilder('made');
   g.output(write(g, g.input('input', shape), seededRandom(3)), 'output', []);
   const graph = messageOf(g);
@@ -76,14 +79,19 @@ describe('dead channels of a bottleneck', () => {
   /** 3 -> 40 -> 40 by the channel -> 5, in one step as the published network has them. */
   function bottleneck({ dead = [], unread = [], slopes = WIDE, second = true, ...odd }: Made): GraphMessage {
     return network((g, x, random) => {
-      const prelu = (value: Value) => g.node('PRelu', [value, g.constant([slopes, 1, 1], madeNumbers(random, slopes))]);
+      const prelu = (value: Value) =>
+        g.node('PRelu', [value, g.constant([slopes, 1, 1], madeNumbers(random, slopes))]);
       const expand = madeWeights(random, WIDE, 3, 1, 1);
       const depthwise = madeWeights(random, WIDE, 1, 3, 3);
       const project = madeWeights(random, 5, WIDE, 1, 1);
       for (const channel of dead) depthwise.data.fill(0, channel * 9, (channel + 1) * 9);
       for (const channel of unread) for (let out = 0; out < 5; out++) project.data[out * WIDE + channel] = 0;
       const wide = g.conv(x, expand, { bias: madeNumbers(random, WIDE) });
-      let inner = g.conv(prelu(wide), depthwise, { bias: madeNumbers(random, WIDE), padding: 1, groups: WIDE });
+      let inner = g.conv(prelu(wide), depthwise, {
+        bias: madeNumbers(random, WIDE),
+        padding: 1,
+        groups: WIDE,
+      });
       if (second) inner = prelu(inner);
       const end = g.conv(inner, project, { bias: madeNumbers(random, 5), padding: odd.padded ? 1 : 'valid' });
       return odd.readTwice ? g.concat([end, g.conv(inner, madeWeights(random, 5, WIDE, 1, 1))], 1) : end;
@@ -93,13 +101,21 @@ describe('dead channels of a bottleneck', () => {
   const first = (count: number) => Array.from({ length: count }, (_, i) => i);
   const cases: [title: string, made: Made, width: number][] = [
     ['go, up to a multiple of 16', { dead: first(10) }, 32],
-    ['go wherever they are', { dead: [0, 3, 4, 7, 11, 12, 20, 21, 22, 30, 31, 38, 39, 15, 16, 17, 18, 25, 26, 27, 33, 34, 35, 36] }, 16],
+    [
+      'go wherever they are',
+      { dead: [0, 3, 4, 7, 11, 12, 20, 21, 22, 30, 31, 38, 39, 15, 16, 17, 18, 25, 26, 27, 33, 34, 35, 36] },
+      16,
+    ],
     ['stay where the others fill no block less', { dead: [39] }, 40],
     ['are those that nobody reads, too', { dead: first(5), unread: [9, 20, 39] }, 32],
     ['go without a second PReLU', { dead: first(9), second: false }, 32],
     ['go with one slope for all', { dead: first(9), slopes: 1 }, 32],
     ['leave one block when all are dead', { dead: first(WIDE) }, 16],
-    ['stay where the projection pads: at its edges a constant is none', { dead: first(10), padded: true }, 40],
+    [
+      'stay where the projection pads: at its edges a constant is none',
+      { dead: first(10), padded: true },
+      40,
+    ],
     ['stay where something else reads them', { dead: first(10), readTwice: true }, 40],
   ];
   for (const [title, made, width] of cases) {
@@ -114,14 +130,19 @@ describe('dead channels of a bottleneck', () => {
 
   it('go from two bottlenecks in a row, where one’s projection is the other’s expansion', async () => {
     const before = network((g, x, random) => {
-      const prelu = (value: Value) => g.node('PRelu', [value, g.constant([WIDE, 1, 1], madeNumbers(random, WIDE))]);
+      const prelu = (value: Value) =>
+        g.node('PRelu', [value, g.constant([WIDE, 1, 1], madeNumbers(random, WIDE))]);
       const byChannel = (value: Value, dead: number) => {
         const weight = madeWeights(random, WIDE, 1, 3, 3);
         weight.data.fill(0, 0, dead * 9);
-        return prelu(g.conv(prelu(value), weight, { bias: madeNumbers(random, WIDE), padding: 1, groups: WIDE }));
+        return prelu(
+          g.conv(prelu(value), weight, { bias: madeNumbers(random, WIDE), padding: 1, groups: WIDE }),
+        );
       };
       let y = g.conv(x, madeWeights(random, WIDE, 3, 3, 3), { bias: madeNumbers(random, WIDE) });
-      y = g.conv(byChannel(y, 10), madeWeights(random, WIDE, WIDE, 1, 1), { bias: madeNumbers(random, WIDE) });
+      y = g.conv(byChannel(y, 10), madeWeights(random, WIDE, WIDE, 1, 1), {
+        bias: madeNumbers(random, WIDE),
+      });
       return g.conv(byChannel(y, 26), madeWeights(random, 5, WIDE, 1, 1), { bias: madeNumbers(random, 5) });
     });
     const after = withoutDeadChannels(before);
@@ -133,7 +154,10 @@ describe('dead channels of a bottleneck', () => {
     const before = bottleneck({ dead: first(10) });
     const [expand] = before.node;
     const twin = { ...expand, name: 'twin', output: ['twin'] };
-    assert.deepEqual(widths(withoutDeadChannels({ ...before, node: [...before.node, twin] })).slice(0, 3), [40, 40, 5]);
+    assert.deepEqual(
+      widths(withoutDeadChannels({ ...before, node: [...before.node, twin] })).slice(0, 3),
+      [40, 40, 5],
+    );
   });
 });
 
@@ -155,7 +179,9 @@ describe('PReLU as convolutions', () => {
   }
 
   it('leaves one alone that is not behind a convolution', () => {
-    const before = network((g, x) => g.node('PRelu', [x, g.constant([3, 1, 1], Float32Array.of(0.5, -1, 2))]));
+    const before = network((g, x) =>
+      g.node('PRelu', [x, g.constant([3, 1, 1], Float32Array.of(0.5, -1, 2))]),
+    );
     assert.deepEqual(withPreluAsConvolutions(before), before);
   });
 });
