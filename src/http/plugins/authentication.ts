@@ -71,7 +71,7 @@ export async function registerAuthentication(app: App, deps: AuthenticationDeps)
     const address = addressOf(request);
     const record = await keys.verify(key, (work) => attempts.costly(address, work));
     // Not yet verified is not wrong: only what is known to be wrong counts.
-    if (!record) attempts.wrong(address);
+    if (!record) attempts.countWrong(address);
     return record;
   }
 
@@ -81,7 +81,7 @@ export async function registerAuthentication(app: App, deps: AuthenticationDeps)
    */
   async function checkLink(request: FastifyRequest, token: string): Promise<KeyRecord | undefined> {
     const record = await links.redeem(token);
-    if (!record) attempts.wrong(addressOf(request));
+    if (!record) attempts.countWrong(addressOf(request));
     return record;
   }
 

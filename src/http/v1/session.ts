@@ -119,7 +119,7 @@ export function sessionRoutes(app: App, { auth, authentication, sessions }: Sess
         request.audited.note({ instead: before.record.name });
         await sessions.end(before);
       }
-      setCookie(request, reply, token, sessions.lasts);
+      setCookie(request, reply, token, sessions.lifetime);
       return describe(callerOf(record, 'session'), csrf);
     },
   );
