@@ -1,5 +1,6 @@
 import type { Box } from './geometry.js';
 import { type Odds, SURE_ODDS } from './odds.js';
+import type { Words } from './words/en.js';
 
 /** Who a face is; the fields are empty or null for an unknown one. */
 export interface Identity extends Odds {
@@ -11,8 +12,8 @@ export interface Identity extends Odds {
   groupname: string | null;
   /** Squared L2 distance to the nearest person; null when nobody is enrolled or the server did not tell it. */
   distance: number | null;
-  /** Why nobody can be recognised by this face; `words.unfit` has the texts. */
-  reason?: 'turned' | 'too_small' | 'too_blurred';
+  /** Why nobody can be recognised by this face. */
+  reason?: keyof Words['unfit'];
 }
 
 /** Picks the identity out of an answer; an older server tells no odds. */
