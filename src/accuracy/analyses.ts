@@ -1,61 +1,64 @@
-/** Every picture looked at as the product looks at it: once as a probe, and once as it would be enrolled. */
+/** Analyses pictures as the server does: once as probes, and once as they would be enrolled. */
 import { readFile } from 'node:fs/promises';
 import { KaomonError } from '../platform/errors.js';
 import type { AnalyzeOptions, Box, VisionPool } from '../vision/types.js';
-import type { LookCache } from './look-cache.js';
+import type { AnalysisCache } from './analysis-cache.js';
 
-/** Which face of a picture is the one that its folder names. */
+/** Which face of a picture is the person whom its folder names. */
 export type WhichFace = 'largest' | 'centre';
 
-/** All that a look at a picture saw; this is what is kept. */
-export interface Seen {
+/** All faces of a picture; this is what the cache stores. */
+export interface PictureAnalysis {
   width: number;
   height: number;
   /** Largest first. */
   faces: { box: Box; eyes?: number; embedding?: Float32Array }[];
-  /** Why the picture could not be looked at. */
+  /** Why the picture could not be analysed. */
   problem?: string;
 }
 
-/** What a look at a picture gave of the one person that it is of. */
-export interface Look {
+/** The face of the person whom a picture shows. */
+export interface SampleFace {
   /** Faces in the picture. */
   faces: number;
   /** Unit length; undefined where no face was found. */
   embedding?: Float32Array;
-  /** Distance of the eyes, pixels; undefined where the detector gives no landmarks. */
+  /** Distance between the eyes, pixels; undefined where the detector gives no landmarks. */
   eyes?: number;
-  /** Why the picture could not be looked at. */
+  /** Why the picture could not be analysed. */
   problem?: string;
 }
 
-/** A picture to be looked at. */
-export interface Task {
-  /** Encoded; called once, when it is its turn. The buffer is given away. */
+/** A picture to analyse. */
+export interface AnalysisTask {
+  /** Reads the encoded picture; called once, when its turn has come. The caller owns the buffer. */
   read: () => Promise<Uint8Array>;
-  /** Names the picture and whatever was done to it: the same key, the same bytes. */
+  /** Names the picture and what was done to it: the same key means the same bytes. */
   key: string;
   options: Pick<AnalyzeOptions, 'views' | 'minFaceSize'>;
 }
 
-export interface LookSettings {
+export interface AnalysisSettings {
   vision: Pick<VisionPool, 'analyze'>;
-  cache: LookCache;
+  cache: AnalysisCache;
   which: WhichFace;
-  /** Pictures under way at once. */
+  /** Pictures analysed at a time. */
   atOnce: number;
   /** Called after each picture. */
-  onLook?: (done: number, of: number) => void;
+  onAnalysed?: (done: number, of: number) => void;
 }
 
 /**
- * Looks at pictures, several at a time. A picture that is damaged is told in its look and fails nobody else.
- * @returns one look a task, in their order
- * @throws KaomonError NO_MODEL, CLOSING, INTERNAL, ...: whatever is no picture's fault
+ * Analyses pictures, several at a time. A damaged picture is reported in its result and does not stop the others.
+ * @returns one result per task, in their order
+ * @throws KaomonError NO_MODEL, CLOSING, INTERNAL, ...: whatever is not a picture's fault
  */
-export async function lookAtAll(tasks: readonly Task[], settings: LookSettings): Promise<Look[]> {
-  const { cache, which, atOnce, onLook } = settings;
-  const looks = new Array<Look>(tasks.length);
+export async function analyseAll(
+  tasks: readonly AnalysisTask[],
+  settings: AnalysisSettings,
+): Promise<SampleFace[]> {
+  const { cache, which, atOnce, onAnalysed } = settings;
+  const found = new Array<SampleFace>(tasks.length);
   const queue = tasks.entries();
   let done = 0;
   const work = async () => {
@@ -63,28 +66,32 @@ export async function lookAtAll(tasks: readonly Task[], settings: LookSettings):
       const key = `${task.key} ${JSON.stringify(task.options)}`;
       let seen = await cache.get(key);
       if (!seen) {
-        seen = await lookAt(task, settings);
+        seen = await analyseOne(task, settings);
         await cache.put(key, seen);
       }
-      looks[i] = chooseFace(seen, which);
+      found[i] = chooseFace(seen, which);
       done += 1;
-      onLook?.(done, tasks.length);
+      onAnalysed?.(done, tasks.length);
     }
   };
   await Promise.all(Array.from({ length: atOnce }, work));
-  return looks;
+  return found;
 }
 
-/** The bytes of a file, as a task wants them: a buffer of their own. */
+/** The bytes of a file in a buffer of their own, which the vision pool may take over. */
 export async function readOwn(file: string): Promise<Uint8Array> {
   return new Uint8Array(await readFile(file));
 }
 
-async function lookAt({ read, options }: Task, { vision }: LookSettings): Promise<Seen> {
+async function analyseOne(
+  { read, options }: AnalysisTask,
+  { vision }: AnalysisSettings,
+): Promise<PictureAnalysis> {
   try {
     const { width, height, faces } = await vision.analyze(await read(), options);
     return {
-      ...{ width, height },
+      width,
+      height,
       faces: faces.map(({ box, landmarks, embedding }) => ({
         box,
         ...(landmarks && { eyes: Math.hypot(landmarks[2] - landmarks[0], landmarks[3] - landmarks[1]) }),
@@ -99,8 +106,8 @@ async function lookAt({ read, options }: Task, { vision }: LookSettings): Promis
   }
 }
 
-function chooseFace({ width, height, faces, problem }: Seen, which: WhichFace): Look {
-  const away = ({ box: { x1, y1, x2, y2 } }: Seen['faces'][number]) =>
+function chooseFace({ width, height, faces, problem }: PictureAnalysis, which: WhichFace): SampleFace {
+  const away = ({ box: { x1, y1, x2, y2 } }: PictureAnalysis['faces'][number]) =>
     Math.hypot(x1 + x2 - width, y1 + y2 - height);
   const face = (which === 'largest' ? faces : faces.toSorted((a, b) => away(a) - away(b))).at(0);
   return {
