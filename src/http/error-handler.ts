@@ -1,12 +1,8 @@
-import { STATUS_CODES } from 'node:http';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { type ErrorCode, KaomonError } from '../platform/errors.js';
 import { isFull } from '../platform/files/obstacles.js';
-import { compreFaceError } from './compreface/format.js';
-import { maifaceBody } from './maiface/format.js';
-import { AllRefused } from './intake/one-by-one.js';
+import type { App } from './app-type.js';
 import { shortPath } from './paths.js';
-import type { ErrorBody } from './schemas.js';
 
 /** Seconds to wait where the one who threw did not say. */
 const RETRY_AFTER = 5;
@@ -33,29 +29,38 @@ const OF_FASTIFY: Record<string, [ErrorCode, string]> = {
   FST_ERR_MAX_PARAM_LENGTH: ['NOT_FOUND', 'There is nothing at this address: a part of it is too long.'],
 };
 
+/** How a surface words an error. */
+export type ErrorFormat = (
+  error: KaomonError,
+  /** What the caller may read of it. */
+  message: string,
+  request: FastifyRequest,
+) => { statusCode: number; body: object };
+
+/** Has an instance, and those inside it, answer errors in a surface's format. */
+export function answerErrors(app: App, format: ErrorFormat): void {
+  app.setErrorHandler((error, request, reply) => answerError(error, request, reply, format));
+}
+
 /** The one place where an error becomes an answer. */
-export function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+export function answerError(
+  error: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  format: ErrorFormat,
+): void {
   const known = toKaomonError(error);
-  const { statusCode } = known;
   logError(error, known, request);
-  if (statusCode === 503 || statusCode === 429 || known.retryAfter !== undefined) {
+  if (known.statusCode === 503 || known.statusCode === 429 || known.retryAfter !== undefined) {
     reply.header('retry-after', String(known.retryAfter ?? RETRY_AFTER));
   }
   // What went wrong inside is for the log alone; a 503's sentence was written for the caller.
   const message =
-    statusCode === 500
+    known.statusCode === 500
       ? `The server failed. Its log has the reason, request ID ${request.id}.`
       : known.message;
-  const { maiface, compreface } = request.routeOptions.config;
-  reply.type('application/json; charset=utf-8');
-  if (compreface) {
-    const answer = compreFaceError(known, message, request);
-    reply.status(answer.statusCode).send(answer.body);
-    return;
-  }
-  reply
-    .status(statusCode)
-    .send(maiface ? maifaceBody(known, message, maiface.failure, request) : plainBody(known, message));
+  const { statusCode, body } = format(known, message, request);
+  reply.type('application/json; charset=utf-8').status(statusCode).send(body);
 }
 
 /** For addresses that no route has. */
@@ -65,13 +70,6 @@ export function answerNotFound(request: FastifyRequest): never {
 
 export function notFound(request: Pick<FastifyRequest, 'method' | 'url'>): KaomonError {
   return new KaomonError('NOT_FOUND', `There is nothing at ${request.method} ${shortPath(request)}.`);
-}
-
-function plainBody(error: KaomonError, message: string): ErrorBody {
-  const { statusCode, code, details } = error;
-  const results = error instanceof AllRefused ? { results: error.results } : {};
-  const body = { statusCode, code, error: STATUS_CODES[statusCode] ?? '', message, ...results };
-  return details && statusCode !== 500 ? { ...body, details } : body;
 }
 
 function logError(error: unknown, { statusCode, code, message }: KaomonError, request: FastifyRequest): void {
@@ -104,7 +102,8 @@ function toKaomonError(error: unknown): KaomonError {
   if (Object.hasOwn(OF_FASTIFY, code)) return new KaomonError(...OF_FASTIFY[code]);
   if (isFull(error)) {
     return new KaomonError('STORAGE_FULL', 'A disk of this server is full: try again when there is room.', {
-      ...{ cause: error, retryAfter: 60 },
+      cause: error,
+      retryAfter: 60,
     });
   }
   if (statusCode < 500)

@@ -7,9 +7,8 @@ import { KaomonError } from '../../src/platform/errors.js';
 import type { App } from '../../src/http/app-type.js';
 import { registerWebsocket } from '../../src/http/plugins/websocket.js';
 import { createDecision } from '../../src/identity/decision.js';
-import { createSightings } from '../../src/identity/sightings.js';
+import { createServices } from '../../src/http/services.js';
 import { streamRoutes } from '../../src/http/v1/stream.js';
-import { createShares } from '../../src/platform/shares.js';
 import { face, PACK, type TestApp, testApp, unitVector } from '../support/app.js';
 import { greyJpeg } from '../support/pictures.js';
 import { openStream, type StreamClient } from '../support/stream-client.js';
@@ -299,19 +298,10 @@ describe('the stream', () => {
         via: 'none' as const,
       }),
     });
-    streamRoutes(app, {
-      ...{
-        vision,
-        gallery,
-        sightings: createSightings(),
-        pack: PACK,
-        decision: createDecision({ pack: PACK, config, gallery }),
-        maxUploadBytes: 1_000_000,
-        minFaceSize: 40,
-      },
-      ...{ maxStreams: 2, share: 1, minRate: 1000, origins: [], silence: 600 },
-      bytes: createShares({ total: 1e9, share: 1, full: '', mine: '', retryAfter: 1 }),
-    });
+    app.decorate('endWithKey', () => () => undefined);
+    const services = createServices({ config, vision, gallery, pack: PACK, log: app.log });
+    t.after(() => services.metrics.close());
+    streamRoutes(app, services, 600);
     await app.listen({ host: '127.0.0.1', port: 0 });
     const url = `ws://127.0.0.1:${(app.server.address() as AddressInfo).port}/api/v1/stream`;
     const gone = await openStream(url, { autoPong: false });

@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import { Type, type Static } from 'typebox';
 import type { ErrorCode, KaomonError } from '../../platform/errors.js';
+import { errorsOf } from '../schemas.js';
 
 /**
  * The error codes that CompreFace documents and its programs look at. The statuses are its own, too, where it has
@@ -74,12 +75,11 @@ export const CompreFaceErrorSchema = Type.Object(
   { description: 'What went wrong, as CompreFace says it.' },
 );
 
-declare module 'fastify' {
-  interface FastifyContextConfig {
-    /** Set on the routes of the CompreFace surface: errors are answered in its shape. */
-    compreface?: true;
-  }
-}
+/** Every status that a route of this surface can answer besides its own. */
+export const failures = errorsOf(
+  CompreFaceErrorSchema,
+  ...([400, 401, 403, 404, 409, 413, 415, 429, 500, 503] as const),
+);
 
 /** An error as this surface answers it. */
 export function compreFaceError(

@@ -37,6 +37,12 @@ export const SubjectSchema = Type.String({
   pattern: /\S/.source,
   description: 'Any text.',
 });
+export const EmbeddingSchema = Type.Array(Type.Number(), { minItems: 1, maxItems: 4096 });
+export const EmbeddingsSchema = Type.Array(EmbeddingSchema, { minItems: 1, maxItems: 1000 });
+/** 1,000 embeddings of 4,096 numbers in JSON would be 80 MB; these are 1,000 of 512. */
+export const EMBEDDINGS_BYTES = 12_000_000;
+/** Numbers, and a little. */
+export const EMBEDDINGS_VALUES = 520_000;
 export const ImageIdSchema = Type.Object({ image_id: Type.String({ minLength: 1, maxLength: 64 }) });
 
 /**

@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import { Type, type TSchema } from 'typebox';
 import { KaomonError } from '../../platform/errors.js';
+import type { Config } from '../../settings/config.js';
 import type { App } from '../app-type.js';
 import { type Base64Options, decodeBase64, pictureTooLarge } from './base64.js';
 import { BytesSchema } from '../schemas.js';
@@ -51,14 +52,18 @@ export function pictureBodyLimit(maxBytes: number): number {
  * with or without a `data:` prefix); they come out as `request.pictures`. A form's texts become `request.body`, where
  * the schema checks them. A picture that cannot be taken becomes an error in its place; the others go on.
  * @param app an encapsulated instance: the parsers of raw bodies are for its routes alone
- * @param maxBytes of one picture
- * @param fetchUrls JSON may name a picture's address instead (`url`, `urls`), on these ports; left out: it may not
+ * @param config `FETCH_URLS`: JSON may name a picture's address instead (`url`, `urls`)
  */
-export function registerPictures(app: App, maxBytes: number, fetchUrls?: { ports: readonly number[] }): void {
+export function registerPictures(
+  app: App,
+  config: Pick<Config, 'MAX_UPLOAD_BYTES' | 'FETCH_URLS' | 'FETCH_PORTS'>,
+): void {
+  const maxBytes = config.MAX_UPLOAD_BYTES;
+  const ports = config.FETCH_PORTS.split(',').map(Number);
   // Loaded only where it is used: a start without stays light.
-  const fetcher = fetchUrls
+  const fetcher = config.FETCH_URLS
     ? import('./fetch-picture.js').then(({ createPictureFetcher }) =>
-        createPictureFetcher({ maxBytes, ...fetchUrls }),
+        createPictureFetcher({ maxBytes, ports }),
       )
     : undefined;
   app.addHook('onClose', async () => (await fetcher)?.close());

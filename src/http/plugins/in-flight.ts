@@ -5,6 +5,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { clientGone, KaomonError } from '../../platform/errors.js';
 import { createShares, type Hold, holdOf, type Shares } from '../../platform/shares.js';
 import type { App } from '../app-type.js';
+import { cut } from '../cut.js';
 import { notFound } from '../error-handler.js';
 import { addressOf, callerId } from '../on-behalf.js';
 
@@ -91,10 +92,16 @@ export function registerInFlight(app: App, options: InFlightOptions): void {
     const length = request.headers['content-length'];
     const now = performance.now();
     const flight: Flight = {
-      ...{ request, reply, socket: raw.socket, hold: undefined },
+      request,
+      reply,
+      socket: raw.socket,
+      hold: undefined,
       declared: length === undefined ? undefined : Number(length),
-      ...{ arrived: 0, isWhole: !hasBody(request), isGivenUp: false },
-      ...{ pace: { since: now, arrived: 0 }, read: { since: now, bytes: 0 } },
+      arrived: 0,
+      isWhole: !hasBody(request),
+      isGivenUp: false,
+      pace: { since: now, arrived: 0 },
+      read: { since: now, bytes: 0 },
     };
     flights.set(request, flight);
     reply.raw.once('close', () => end(flight));
@@ -137,7 +144,7 @@ export function registerInFlight(app: App, options: InFlightOptions): void {
   function giveUp(flight: Flight, error: unknown): void {
     const { request, reply } = flight;
     flight.isGivenUp = true;
-    if (reply.sent) cut(flight);
+    if (reply.sent) cut(request, reply);
     // One listener is ours.
     else if (request.raw.listenerCount('error') > 1) request.raw.emit('error', error);
     else reply.send(error);
@@ -169,11 +176,11 @@ export function registerInFlight(app: App, options: InFlightOptions): void {
   }
 
   function lookAtAnswer(flight: Flight, now: number): void {
-    const { read, reply, socket } = flight;
+    const { read, request, reply, socket } = flight;
     const waiting = reply.raw.writableLength + (socket.writableLength || 0);
     const bytes = (socket.bytesWritten || 0) - (socket.writableLength || 0);
     if (waiting === 0 || bytes !== read.bytes) flight.read = { since: now, bytes };
-    else if (now - read.since > UNREAD) cut(flight);
+    else if (now - read.since > UNREAD) cut(request, reply);
   }
 
   function lookAtAll(): void {
@@ -257,13 +264,6 @@ function goneSignal(answer: ServerResponse | undefined): AbortSignal {
 
 function hasBody({ headers }: FastifyRequest): boolean {
   return Number(headers['content-length'] ?? 0) > 0 || headers['transfer-encoding'] !== undefined;
-}
-
-/** Ends a connection without another word. */
-function cut({ socket, reply }: Flight): void {
-  // Calls that a test injects have none.
-  if (socket instanceof Socket) socket.destroy();
-  else reply.raw.destroy();
 }
 
 /** What a body of so many bytes takes of the budget. */

@@ -8,6 +8,10 @@ import { createRepeats, type Repeats } from '../repeats.js';
 const REQUEST_ID = /^[0-9A-Za-z_-]{1,64}$/;
 
 declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The addresses of these routes hold names of people: the route is logged, not the address. */
+    namesInPath?: true;
+  }
   interface FastifyInstance {
     /** For lines that callers bring about. */
     repeats: Repeats;
@@ -39,9 +43,8 @@ export function registerRequestLog(app: App): void {
   app.addHook('onResponse', (request, reply, done) => {
     const { method } = request;
     const status = reply.statusCode;
-    // A subject's name is a part of CompreFace's addresses.
     const { url, config } = request.routeOptions;
-    const path = config.compreface ? url : shortPath(request);
+    const path = config.namesInPath ? url : shortPath(request);
     const line = { method, path, status, ms: Math.round(reply.elapsedTime) };
     if (status < 400) request.log.debug(line, 'Answered');
     else {

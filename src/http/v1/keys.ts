@@ -1,11 +1,11 @@
 import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
-import type { Keys } from '../../access/keys.js';
 import { ROLES } from '../../access/roles.js';
 import { KaomonError } from '../../platform/errors.js';
 import { requireAllGroups } from '../access.js';
 import type { App } from '../app-type.js';
 import { ErrorSchema, errorsOf, IdSchema, Nullable } from '../schemas.js';
+import type { Services } from '../services.js';
 
 const KeySchema = Type.Object({
   id: Type.String(),
@@ -31,7 +31,7 @@ const NewKeySchema = Type.Object(
 );
 
 /** `GET` and `POST /api/v1/keys`, `DELETE /api/v1/keys/:id`. */
-export function keyRoutes(app: App, { keys }: { keys: Pick<Keys, 'list' | 'add' | 'revoke'> }): void {
+export function keyRoutes(app: App, { keys }: Services): void {
   app.get(
     '/api/v1/keys',
     {

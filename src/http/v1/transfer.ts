@@ -5,11 +5,10 @@ import { exportGallery } from '../../gallery/archive/export.js';
 import { importGallery } from '../../gallery/archive/import.js';
 import { closeDescriptor, openNameless, sweepArchives, writingTo } from '../../gallery/archive/nameless.js';
 import { KaomonError, throwIfGone } from '../../platform/errors.js';
-import type { Gallery } from '../../gallery/types.js';
-import type { ReadyPack } from '../../models/types.js';
 import { groupsToSearch, requireGroupAccess } from '../access.js';
 import type { App } from '../app-type.js';
 import { BytesSchema, refusals } from '../schemas.js';
+import type { Services } from '../services.js';
 
 const tags = ['transfer'];
 
@@ -30,19 +29,10 @@ const ReportSchema = Type.Object(
   },
 );
 
-export interface TransferDeps {
-  gallery: Gallery;
-  pack: Pick<ReadyPack, 'id' | 'embedder'>;
-  /** Where an archive lies while it is read. */
-  cacheDir: string;
-  /** Largest archive, bytes. */
-  maxImportBytes: number;
-}
-
 /** `GET /api/v1/export` and `POST /api/v1/import`: the gallery as one archive. */
-export function v1TransferRoutes(app: App, deps: TransferDeps): void {
-  const { gallery, cacheDir, maxImportBytes } = deps;
-  const pack = { id: deps.pack.id, length: deps.pack.embedder.length };
+export function transferRoutes(app: App, { config, gallery, pack: { id, embedder } }: Services): void {
+  const { CACHE_DIR: cacheDir, MAX_IMPORT_BYTES: maxImportBytes } = config;
+  const pack = { id, length: embedder.length };
   let importing = false;
   let exporting = false;
   app.addHook('onReady', () => sweepArchives(cacheDir));

@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify';
 import { Type, type Static } from 'typebox';
 import { KaomonError } from '../../platform/errors.js';
 import { splitFaceId } from '../../gallery/ids.js';
-import type { Seen, Side, Verifier } from '../../identity/verify.js';
+import type { Seen, Side } from '../../identity/verify.js';
 import { requireGroupAccess } from '../access.js';
 import type { App } from '../app-type.js';
 import { onBehalfOf } from '../on-behalf.js';
@@ -10,6 +10,7 @@ import { pictureRefusals } from '../intake/one-by-one.js';
 import { Base64Schema, bytesOf, fromBase64, pictureBodyLimit, TINY_PICTURE } from '../intake/pictures.js';
 import { BytesSchema, DistanceSchema, FaceidSchema, Nullable } from '../schemas.js';
 import { serverTiming } from '../server-timing.js';
+import type { Services } from '../services.js';
 import { EXAMPLES, FaceSchema, toFace } from './face-schemas.js';
 
 const strict = { additionalProperties: false };
@@ -80,13 +81,9 @@ const VerificationSchema = Type.Object(
   { examples: [EXAMPLES.verification] },
 );
 
-export interface VerifyDeps {
-  verifier: Verifier;
-  maxUploadBytes: number;
-}
-
 /** `POST /api/v1/verify`. */
-export function v1VerifyRoutes(app: App, { verifier, maxUploadBytes }: VerifyDeps): void {
+export function verifyRoutes(app: App, { config, verifier }: Services): void {
+  const { MAX_UPLOAD_BYTES: maxUploadBytes } = config;
   app.post(
     '/api/v1/verify',
     {
