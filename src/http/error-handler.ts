@@ -1,5 +1,5 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
-import { type ErrorCode, KaomonError } from '../platform/errors.js';
+import { type ErrorCode, KaomonError, tooLarge } from '../platform/errors.js';
 import { isFull } from '../platform/files/obstacles.js';
 import type { App } from './app-type.js';
 import { shortPath } from './paths.js';
@@ -21,7 +21,6 @@ const OF_FASTIFY: Record<string, [ErrorCode, string]> = {
     'MEDIA_TYPE_UNKNOWN',
     'This kind of body is not read here: see docs/api.md for what to send.',
   ],
-  FST_ERR_CTP_BODY_TOO_LARGE: ['UPLOAD_TOO_LARGE', 'The request body is too large.'],
   FST_ERR_CTP_EMPTY_JSON_BODY: ['BODY_UNREADABLE', 'The request says it holds JSON, but its body is empty.'],
   FST_ERR_CTP_INVALID_JSON_BODY: ['BODY_UNREADABLE', 'The request body is not valid JSON.'],
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: ['BODY_UNREADABLE', 'The body is not as long as its header says.'],
@@ -49,7 +48,7 @@ export function answerError(
   reply: FastifyReply,
   format: ErrorFormat,
 ): void {
-  const known = toKaomonError(error);
+  const known = toKaomonError(error, request);
   logError(error, known, request);
   if (known.statusCode === 503 || known.statusCode === 429 || known.retryAfter !== undefined) {
     reply.header('retry-after', String(known.retryAfter ?? RETRY_AFTER));
@@ -95,10 +94,11 @@ function causeOf(error: unknown): { err?: unknown } {
 }
 
 /** Names any error by one of our codes. */
-function toKaomonError(error: unknown): KaomonError {
+function toKaomonError(error: unknown, { routeOptions }: FastifyRequest): KaomonError {
   if (error instanceof KaomonError) return error;
   const { code = '', validation, statusCode = 500 } = error as Partial<FastifyError>;
   if (validation) return fieldError(validation[0]);
+  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return tooLarge('The request body is', routeOptions.bodyLimit);
   if (Object.hasOwn(OF_FASTIFY, code)) return new KaomonError(...OF_FASTIFY[code]);
   if (isFull(error)) {
     return new KaomonError('STORAGE_FULL', 'A disk of this server is full: try again when there is room.', {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import type { AddressInfo } from 'node:net';
 import { before, describe, it, type TestContext } from 'node:test';
 import fastify from 'fastify';
+import { createKeys } from '../../src/access/keys.js';
 import type { Config } from '../../src/settings/config.js';
 import { KaomonError } from '../../src/platform/errors.js';
 import type { App } from '../../src/http/app-type.js';
@@ -238,6 +239,25 @@ describe('the stream', () => {
       const client = await connect(origin === undefined ? {} : { origin });
       await client.told('hello');
     }
+  });
+
+  it('knows its own pages behind a proxy, whatever the proxy calls this server, and only where it is trusted', async (t) => {
+    const headers = { host: 'backend.internal', 'x-forwarded-host': 'kaomon.test' };
+    const options = { origin: 'https://kaomon.test', headers: { ...headers, 'x-forwarded-proto': 'https' } };
+    const trusted = await stand(t, { TRUST_PROXY: 'loopback' });
+    const client = await trusted.connect(options);
+    await client.told('hello');
+    const alone = await stand(t);
+    await assert.rejects(alone.connect(options), (error) => status(error) === 403);
+  });
+
+  it('asks whoever shows a key for no origin, which a page cannot do; to others CORS_ORIGINS opens nothing', async (t) => {
+    const { connect, config } = await stand(t, { AUTH: 'key', CORS_ORIGINS: 'https://a.test' });
+    const { key } = await createKeys({ file: config.KEYS_FILE }).add({ name: 'app', role: 'recognise' });
+    const client = await connect({ origin: 'https://a.test', headers: { 'x-api-key': key } });
+    await client.told('hello');
+    const open = await stand(t, { CORS_ORIGINS: 'https://a.test' });
+    await assert.rejects(open.connect({ origin: 'https://a.test' }), (error) => status(error) === 403);
   });
 
   it('opens no more connections than the setting allows, and takes a new one when one has gone', async (t) => {

@@ -2,7 +2,7 @@ import { Type, type Static } from 'typebox';
 import { tellOdds } from '../../identity/odds.js';
 import type { Recognition, RecognisedFace } from '../../identity/recognise.js';
 import type { App } from '../app-type.js';
-import { formLimit, readForm } from '../intake/form.js';
+import { formIntoBody, formLimit } from '../intake/form.js';
 import { OutcomeSchema } from './format.js';
 import { onBehalfOf } from '../on-behalf.js';
 import { BytesSchema, errorsOf, Nullable, oddsFields } from '../schemas.js';
@@ -61,7 +61,11 @@ export function faceRecognizerRoutes(app: App, services: Services): void {
     {
       bodyLimit: formLimit(config.MAX_UPLOAD_BYTES),
       config: { access: 'recognise' },
-      preValidation: readForm({ file: 'image', texts: ['deviceid'], maxBytes: config.MAX_UPLOAD_BYTES }),
+      preValidation: formIntoBody({
+        files: ['image'],
+        texts: ['deviceid'],
+        maxBytes: config.MAX_UPLOAD_BYTES,
+      }),
       schema: {
         summary: 'Tell who is in a picture',
         tags: ['maiface'],

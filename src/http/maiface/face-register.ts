@@ -2,7 +2,7 @@ import { Type } from 'typebox';
 import { checkName } from '../../gallery/names.js';
 import { requireGroupAccess } from '../access.js';
 import type { App } from '../app-type.js';
-import { formLimit, readForm } from '../intake/form.js';
+import { formIntoBody, formLimit } from '../intake/form.js';
 import { MESSAGE_IDS, type Outcome, OutcomeSchema } from './format.js';
 import { onBehalfOf } from '../on-behalf.js';
 import { BytesSchema, errorsOf, IdSchema } from '../schemas.js';
@@ -16,8 +16,8 @@ export function faceRegisterRoutes(app: App, { config, enroller }: Services): vo
     {
       bodyLimit: formLimit(config.MAX_UPLOAD_BYTES),
       config: { access: 'enrol', failure: 'E1001' },
-      preValidation: readForm({
-        file: 'image',
+      preValidation: formIntoBody({
+        files: ['image'],
         texts: ['userid', 'groupid', 'username', 'force'],
         maxBytes: config.MAX_UPLOAD_BYTES,
       }),

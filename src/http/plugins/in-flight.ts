@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { clientGone, KaomonError } from '../../platform/errors.js';
+import { clientGone, KaomonError, tooLarge } from '../../platform/errors.js';
 import { createShares, type Hold, holdOf, type Shares } from '../../platform/shares.js';
 import type { App } from '../app-type.js';
 import { cut } from '../cut.js';
@@ -130,9 +130,7 @@ export function registerInFlight(app: App, options: InFlightOptions): void {
     if (!hold || declared !== undefined || isGivenUp) return;
     try {
       if (arrived > request.routeOptions.bodyLimit) {
-        throw new KaomonError('UPLOAD_TOO_LARGE', 'The request body is too large.', {
-          details: { maxBytes: request.routeOptions.bodyLimit },
-        });
+        throw tooLarge('The request body is', request.routeOptions.bodyLimit);
       }
       hold.set(weigh(flight, arrived));
     } catch (error) {

@@ -7,7 +7,7 @@ import { requireGroupAccess } from '../access.js';
 import type { App } from '../app-type.js';
 import { onBehalfOf } from '../on-behalf.js';
 import { listOf, oneByOne, pictureRefusals } from '../intake/one-by-one.js';
-import { pictureBody, pictureBodyLimit, requirePictures } from '../intake/pictures.js';
+import { pictureBody, pictureBodyLimit } from '../intake/pictures.js';
 import { BytesSchema, FaceidSchema, FaceNameSchema, NameSchema, refusals, TimeSchema } from '../schemas.js';
 import type { Services } from '../services.js';
 import { requirePerson } from './people.js';
@@ -114,7 +114,7 @@ export function faceRoutes(app: App, { config, gallery, enroller }: Services): v
       const person = { ...parts, ...(username && { username }) };
       // In turn: of two pictures of one stranger the second must find the first enrolled.
       const results = await oneByOne(
-        requirePictures(request),
+        request,
         async (bytes) => {
           const options = {
             force,

@@ -4,7 +4,7 @@ import { Type } from 'typebox';
 import { exportGallery } from '../../gallery/archive/export.js';
 import { importGallery } from '../../gallery/archive/import.js';
 import { closeDescriptor, openNameless, sweepArchives, writingTo } from '../../gallery/archive/nameless.js';
-import { KaomonError, throwIfGone } from '../../platform/errors.js';
+import { clientGone, KaomonError, throwIfGone, tooLarge } from '../../platform/errors.js';
 import { groupsToSearch, requireGroupAccess } from '../access.js';
 import type { App } from '../app-type.js';
 import { BytesSchema, refusals } from '../schemas.js';
@@ -144,7 +144,7 @@ function detached(payload: Readable): Readable {
   copy.on('error', () => undefined);
   payload.once('error', (error) => copy.destroy(error));
   payload.once('close', () => {
-    if (!payload.readableEnded) copy.destroy(new KaomonError('CLIENT_GONE', 'The client has hung up.'));
+    if (!payload.readableEnded) copy.destroy(clientGone());
   });
   return payload.pipe(copy);
 }
@@ -156,17 +156,7 @@ function limitTo(maxBytes: number): Transform {
     transform(chunk: Buffer, _encoding, done) {
       length += chunk.length;
       if (length <= maxBytes) done(null, chunk);
-      else {
-        done(
-          new KaomonError(
-            'UPLOAD_TOO_LARGE',
-            `The archive is too large: at most ${maxBytes} bytes are taken.`,
-            {
-              details: { maxBytes },
-            },
-          ),
-        );
-      }
+      else done(tooLarge('The archive is', maxBytes));
     },
   });
 }
