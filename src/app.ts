@@ -1,8 +1,7 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import fastify, { type FastifyBaseLogger, type FastifyServerOptions, LogController } from 'fastify';
 import type { App } from './http/app-type.js';
-import { compreFaceSurface, isCompreFace } from './http/compreface/index.js';
-import { compreFaceError } from './http/compreface/format.js';
+import { compreFaceSurface } from './http/compreface/index.js';
 import { answerError, answerErrors, answerNotFound } from './http/error-handler.js';
 import { registerJson, validatorCompiler } from './http/intake/json.js';
 import { maifaceSurface } from './http/maiface/index.js';
@@ -10,7 +9,7 @@ import { pageRoutes } from './http/pages.js';
 import { type PluginOptions, registerPlugins } from './http/plugins/index.js';
 import { nameRequest } from './http/plugins/request-log.js';
 import { createServices, type ServicesDeps } from './http/services.js';
-import { v1Error } from './http/v1/format.js';
+import { v1 } from './http/v1/format.js';
 import { v1Surface } from './http/v1/index.js';
 
 /** A JSON body's limit, bytes; pictures come as forms, with a limit of their own. */
@@ -47,9 +46,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     routerOptions: { maxParamLength: 2300 },
     // A request that came in before the last connection closed is answered, not refused.
     return503OnClosing: false,
-    // Of addresses that cannot be read: no surface has seen them yet.
-    frameworkErrors: (error, request, reply) =>
-      answerError(error, request, reply, isCompreFace(request.url) ? compreFaceError : v1Error),
+    frameworkErrors: answerError,
   };
   const waits = { headersTimeout: HEADERS_TIMEOUT, connectionsCheckingInterval: HEADERS_CHECK };
   const server = https
@@ -59,8 +56,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     .withTypeProvider<TypeBoxTypeProvider>()
     .setValidatorCompiler(validatorCompiler);
   registerJson(app);
-  // What belongs to no surface is answered as v1 does.
-  answerErrors(app, v1Error);
+  answerErrors(app, v1);
   app.setNotFoundHandler(answerNotFound);
 
   const services = createServices({ ...deps, log: app.log });

@@ -2,19 +2,17 @@ import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { type ErrorCode, KaomonError, tooLarge } from '../platform/errors.js';
 import { isFull } from '../platform/files/obstacles.js';
 import type { App } from './app-type.js';
-import { shortPath } from './paths.js';
+import { type Surface, surfaceOf } from './surface.js';
 
 /** Seconds to wait where the one who threw did not say. */
 const RETRY_AFTER = 5;
 
-/** Fields whose absence or fault has a code of its own. A map: a caller may name a field `__proto__`. */
-const CODE_OF_FIELD = new Map<string, ErrorCode>(
-  Object.entries({
-    userid: 'USERID_INVALID',
-    groupid: 'GROUPID_INVALID',
-    image: 'IMAGE_MISSING',
-  }),
-);
+/** Fields with codes of their own. A map: a caller may name a field `__proto__`. */
+const CODES_OF_FIELD = new Map<string, { missing: ErrorCode; wrong: ErrorCode }>([
+  ['userid', { missing: 'FIELD_MISSING', wrong: 'USERID_INVALID' }],
+  ['groupid', { missing: 'FIELD_MISSING', wrong: 'GROUPID_INVALID' }],
+  ['image', { missing: 'IMAGE_MISSING', wrong: 'IMAGE_MISSING' }],
+]);
 
 const OF_FASTIFY: Record<string, [ErrorCode, string]> = {
   FST_ERR_CTP_INVALID_MEDIA_TYPE: [
@@ -28,26 +26,14 @@ const OF_FASTIFY: Record<string, [ErrorCode, string]> = {
   FST_ERR_MAX_PARAM_LENGTH: ['NOT_FOUND', 'There is nothing at this address: a part of it is too long.'],
 };
 
-/** How a surface words an error. */
-export type ErrorFormat = (
-  error: KaomonError,
-  /** What the caller may read of it. */
-  message: string,
-  request: FastifyRequest,
-) => { statusCode: number; body: object };
-
-/** Has an instance, and those inside it, answer errors in a surface's format. */
-export function answerErrors(app: App, format: ErrorFormat): void {
-  app.setErrorHandler((error, request, reply) => answerError(error, request, reply, format));
+/** Makes an instance a surface: what is registered on it, and inside of it, answers errors in the surface's format. */
+export function answerErrors(app: App, surface: Surface): void {
+  app.surface = surface;
+  app.setErrorHandler(answerError);
 }
 
 /** The one place where an error becomes an answer. */
-export function answerError(
-  error: unknown,
-  request: FastifyRequest,
-  reply: FastifyReply,
-  format: ErrorFormat,
-): void {
+export function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const known = toKaomonError(error, request);
   logError(error, known, request);
   if (known.statusCode === 503 || known.statusCode === 429 || known.retryAfter !== undefined) {
@@ -58,17 +44,14 @@ export function answerError(
     known.statusCode === 500
       ? `The server failed. Its log has the reason, request ID ${request.id}.`
       : known.message;
-  const { statusCode, body } = format(known, message, request);
+  if (known.code === 'METHOD_NOT_ALLOWED') reply.header('allow', String(known.details?.allowed));
+  const { statusCode, body } = surfaceOf(request).errorFormat(known, message, request);
   reply.type('application/json; charset=utf-8').status(statusCode).send(body);
 }
 
-/** For addresses that no route has. */
+/** For requests that no route takes. */
 export function answerNotFound(request: FastifyRequest): never {
-  throw notFound(request);
-}
-
-export function notFound(request: Pick<FastifyRequest, 'method' | 'url'>): KaomonError {
-  return new KaomonError('NOT_FOUND', `There is nothing at ${request.method} ${shortPath(request)}.`);
+  throw request.server.knownAddresses.refusal(request);
 }
 
 function logError(error: unknown, { statusCode, code, message }: KaomonError, request: FastifyRequest): void {
@@ -122,11 +105,16 @@ function fieldError({
 }: NonNullable<FastifyError['validation']>[number]): KaomonError {
   const required = params.requiredProperties;
   const missing: unknown = Array.isArray(required) ? required[0] : undefined;
+  const isMissing = typeof missing === 'string';
   const inside = instancePath.split('/').filter(Boolean);
-  const field = typeof missing === 'string' ? [...inside, missing].join('.') : inside.join('.') || 'body';
+  const field = isMissing ? [...inside, missing].join('.') : inside.join('.') || 'body';
   // TypeBox answers `additionalProperties: false` as "schema is false" at the field itself.
   const wrong = keyword === 'boolean' ? 'is not known here' : message;
-  const sentence = `The field "${field}" ${typeof missing === 'string' ? 'is missing' : wrong}.`;
-  const code = CODE_OF_FIELD.get(field) ?? (typeof missing === 'string' ? 'FIELD_MISSING' : 'FIELD_INVALID');
+  const sentence = `The field "${field}" ${isMissing ? 'is missing' : wrong}.`;
+  const { missing: ofMissing, wrong: ofWrong } = CODES_OF_FIELD.get(field) ?? {
+    missing: 'FIELD_MISSING',
+    wrong: 'FIELD_INVALID',
+  };
+  const code = isMissing ? ofMissing : ofWrong;
   return new KaomonError(code, sentence, { details: { field } });
 }

@@ -244,10 +244,11 @@ describe('the stream', () => {
   it('knows its own pages behind a proxy, whatever the proxy calls this server, and only where it is trusted', async (t) => {
     const headers = { host: 'backend.internal', 'x-forwarded-host': 'kaomon.test' };
     const options = { origin: 'https://kaomon.test', headers: { ...headers, 'x-forwarded-proto': 'https' } };
-    const trusted = await stand(t, { TRUST_PROXY: 'loopback' });
+    const ALLOWED_HOSTS = 'backend.internal,kaomon.test';
+    const trusted = await stand(t, { TRUST_PROXY: 'loopback', ALLOWED_HOSTS });
     const client = await trusted.connect(options);
     await client.told('hello');
-    const alone = await stand(t);
+    const alone = await stand(t, { ALLOWED_HOSTS });
     await assert.rejects(alone.connect(options), (error) => status(error) === 403);
   });
 

@@ -67,6 +67,9 @@ const CODE_OF_FIELD: Record<string, CodeName> = {
   targets: 'ARGUMENT_INVALID',
 };
 
+/** Where this surface's addresses lie, and those that it does not have. */
+export const COMPREFACE_ADDRESS = /^\/api\/v1\/(?:recognition|detection|verification)(?:\/|$)/;
+
 export const CompreFaceErrorSchema = Type.Object(
   {
     message: Type.String({ description: 'One sentence that says what to do.' }),

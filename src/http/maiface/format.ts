@@ -100,18 +100,27 @@ export function maifaceError(
   message: string,
   { body, params, routeOptions }: Pick<FastifyRequest, 'body' | 'params' | 'routeOptions'>,
 ): { statusCode: number; body: Outcome } {
-  const { statusCode, code } = error;
   const given = { ...(params as object | null), ...(body as object | null) } as Record<string, unknown>;
   const [groupid, userid] = [fit(given.groupid), fit(given.userid)];
-  const known = hasForbiddenCharacter(error, given) ? 'E2003' : MID_OF[code];
+  const known = hasForbiddenCharacter(error, given) ? 'E2003' : MID_OF[wrongId(error)];
   const mid = known ?? routeOptions.config.failure ?? 'E9001';
   const faceid = groupid && userid && faceIdOf(groupid, userid);
-  return { statusCode, body: { result: 'ERROR', mid, msg: message, groupid, userid, faceid } };
+  return {
+    statusCode: error.statusCode,
+    body: { result: 'ERROR', mid, msg: message, groupid, userid, faceid },
+  };
 }
 
 /** An ID that is fit to be repeated in an answer, or ''. */
 function fit(id: unknown): string {
   return typeof id === 'string' && splitFaceId(faceIdOf(id, id)) ? id : '';
+}
+
+/** This surface has one word for an ID that is missing and one that does not fit. */
+function wrongId({ code, details }: KaomonError): ErrorCode {
+  if (code !== 'FIELD_MISSING') return code;
+  if (details?.field === 'userid') return 'USERID_INVALID';
+  return details?.field === 'groupid' ? 'GROUPID_INVALID' : code;
 }
 
 function hasForbiddenCharacter({ code }: KaomonError, given: Record<string, unknown>): boolean {

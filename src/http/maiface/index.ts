@@ -11,7 +11,7 @@ import { personRoutes } from './person.js';
 /** The maiface-compatible surface: forms only, answers in its own fields. */
 export function maifaceSurface(app: App, services: Services): void {
   app.register((surface, _options, done) => {
-    answerErrors(surface, maifaceError);
+    answerErrors(surface, { errorFormat: maifaceError });
     surface.removeContentTypeParser(['application/json', 'text/plain']);
     groupRoutes(surface, services);
     faceidInfoRoutes(surface, services);

@@ -9,6 +9,7 @@ import { registerClosing } from './closing.js';
 import { registerHosts } from './hosts.js';
 import { limitConnections, registerInFlight } from './in-flight.js';
 import { registerInForce } from './in-force.js';
+import { registerKnownAddresses } from './known-addresses.js';
 import { registerCors, registerLimits } from './limits.js';
 import { registerMetrics } from './metrics.js';
 import { registerMultipart } from './multipart.js';
@@ -34,6 +35,7 @@ export async function registerPlugins(app: App, services: Services, options: Plu
   const origins = listOf(config.CORS_ORIGINS);
   limitConnections(app, { most: config.MAX_CONNECTIONS, share: config.TRUST_PROXY ? 1 : share });
   registerAddresses(app);
+  registerKnownAddresses(app);
   // First: an upgrade that another plugin refuses must be known as one, or its connection stays. The limit is
   // twice a frame: one that is a little too large gets an answer, one that is far too large is not read at all.
   await registerWebsocket(app, config.MAX_UPLOAD_BYTES * 2);

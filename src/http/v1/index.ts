@@ -5,7 +5,7 @@ import type { Services } from '../services.js';
 import { automaticFaceRoutes } from './automatic-faces.js';
 import { eventRoutes } from './events.js';
 import { faceRoutes } from './faces.js';
-import { v1Error } from './format.js';
+import { v1 } from './format.js';
 import { groupRoutes } from './groups.js';
 import { healthRoutes } from './health.js';
 import { keyRoutes } from './keys.js';
@@ -21,7 +21,7 @@ import { verifyRoutes } from './verify.js';
 /** The resources that other programs build on; docs/api.md. */
 export function v1Surface(app: App, services: Services): void {
   app.register((surface, _options, done) => {
-    answerErrors(surface, v1Error);
+    answerErrors(surface, v1);
     registerPictures(surface, services.config);
     recognitionRoutes(surface, services);
     verifyRoutes(surface, services);
