@@ -7,6 +7,7 @@ import { createShares, type Hold, holdOf, type Shares } from '../../platform/sha
 import type { App } from '../app-type.js';
 import { cut } from '../cut.js';
 import { addressOf, callerId } from '../on-behalf.js';
+import { createPace, type Pace } from '../pace.js';
 
 /** JSON is held as bytes, as text and as what it says, all at once for a moment. */
 export const JSON_WEIGHT = 3;
@@ -56,8 +57,7 @@ interface Flight {
   /** The body has come to its end, or there is none. */
   isWhole: boolean;
   isGivenUp: boolean;
-  /** When the body's rate was looked at last, and how much of it was there. */
-  pace: { since: number; arrived: number };
+  pace: Pace;
   /** When something of the answer was read last, and how much. */
   read: { since: number; bytes: number };
 }
@@ -99,7 +99,7 @@ export function registerInFlight(app: App, options: InFlightOptions): void {
       arrived: 0,
       isWhole: !hasBody(request),
       isGivenUp: false,
-      pace: { since: now, arrived: 0 },
+      pace: createPace(minRate, window),
       read: { since: now, bytes: 0 },
     };
     flights.set(request, flight);
@@ -124,6 +124,7 @@ export function registerInFlight(app: App, options: InFlightOptions): void {
 
   function count(flight: Flight, more: number): void {
     flight.arrived += more;
+    flight.pace.add(more);
     const { hold, request, declared, arrived, isGivenUp } = flight;
     // Before the preParsing hook nobody reads it; what says its length has been asked for whole.
     if (!hold || declared !== undefined || isGivenUp) return;
@@ -158,17 +159,14 @@ export function registerInFlight(app: App, options: InFlightOptions): void {
   }
 
   function lookAtBody(flight: Flight, now: number): void {
-    const { pace, arrived, isWhole, isGivenUp, request, reply } = flight;
-    if (minRate === 0 || isWhole || isGivenUp || reply.sent || now - pace.since < window) return;
+    const { pace, isWhole, isGivenUp, request, reply } = flight;
+    if (isWhole || isGivenUp || reply.sent) return;
     const { readableLength, readableHighWaterMark } = request.raw;
     // What we do not take cannot come.
-    const isOurs = readableLength >= readableHighWaterMark;
-    if (isOurs || arrived - pace.arrived >= (minRate * window) / 1000) {
-      flight.pace = { since: now, arrived };
-      return;
-    }
+    if (readableLength >= readableHighWaterMark) pace.begin(now);
+    if (!pace.isTooSlow(now)) return;
     reply.header('connection', 'close');
-    const sentence = `The body comes too slowly: at least ${minRate} bytes a second are waited for.`;
+    const sentence = `The body comes too slowly: send at least ${minRate} bytes a second.`;
     giveUp(flight, new KaomonError('TOO_SLOW', sentence, { details: { minRate } }));
   }
 
@@ -221,7 +219,7 @@ export function registerInFlight(app: App, options: InFlightOptions): void {
     else if (!flight || flight.isWhole) done(null, payload);
     else {
       flight.hold = holdOf(bytes, callerId(request));
-      flight.pace = { since: performance.now(), arrived: flight.arrived };
+      flight.pace.begin();
       try {
         const { declared = flight.arrived } = flight;
         // What is larger than the route takes is refused by whoever reads it, with the limit in the sentence.

@@ -6,6 +6,7 @@ import { createStreamSession } from '../../stream/session.js';
 import { createShares, holdOf } from '../../platform/shares.js';
 import type { App } from '../app-type.js';
 import { callerId } from '../on-behalf.js';
+import { createPace } from '../pace.js';
 import { ErrorSchema, errorsOf } from '../schemas.js';
 import type { Services } from '../services.js';
 
@@ -74,7 +75,7 @@ export function streamRoutes(app: App, services: StreamServices, silence = SILEN
 
   function serve(socket: WebSocket, request: FastifyRequest): void {
     let isAlive = true;
-    const frames = watchFrames(socket, request, services);
+    const frames = watchFrames(socket, request, services, silence / 2);
 
     function send(message: ServerMessage): void {
       if (socket.readyState !== socket.OPEN) return;
@@ -116,7 +117,7 @@ export function streamRoutes(app: App, services: StreamServices, silence = SILEN
     });
     socket.on('pong', () => (isAlive = true));
     const timer = setInterval(() => {
-      if (!isAlive || frames.areTooSlow(silence / 2)) socket.terminate();
+      if (!isAlive || frames.areTooSlow()) socket.terminate();
       isAlive = false;
       socket.ping();
     }, silence / 2);
@@ -148,13 +149,12 @@ function watchFrames(
   socket: WebSocket,
   request: FastifyRequest,
   { bytes, config: { MIN_BODY_RATE: minRate } }: Pick<Services, 'bytes' | 'config'>,
+  window: number,
 ) {
   const hold = holdOf(bytes, callerId(request));
   let coming = 0;
   let held = 0;
-  /** Since the rate was taken last. */
-  let got = 0;
-  let isNew = true;
+  const pace = createPace(minRate, window);
 
   function account(): void {
     try {
@@ -167,9 +167,9 @@ function watchFrames(
   }
   // Before the WebSocket's own listener, which may find the end of a message in the piece.
   request.raw.socket.prependListener('data', (piece: Uint8Array) => {
-    if (coming === 0) isNew = true;
+    if (coming === 0) pace.begin();
     coming += piece.length;
-    got += piece.length;
+    pace.add(piece.length);
     account();
   });
   // A control frame is no part of a message, and may come in its middle.
@@ -181,21 +181,17 @@ function watchFrames(
     /** A message is whole. */
     arrived(): void {
       coming = 0;
-      isNew = true;
     },
     /** The session has so many bytes. */
     hold(amount: number): void {
       held = amount;
       account();
     },
-    /** Whether a message has been coming, and too slowly, for all of the time since this was asked last. */
-    areTooSlow(ms: number): boolean {
+    /** Whether a message has been coming too slowly for the whole of a window. */
+    areTooSlow(): boolean {
       // What we do not read cannot come.
-      const isDue = coming > 0 && !isNew && !socket.isPaused && minRate > 0;
-      const isSlow = isDue && got < (minRate * ms) / 1000;
-      got = 0;
-      isNew = false;
-      return isSlow;
+      if (coming === 0 || socket.isPaused) pace.begin();
+      return pace.isTooSlow();
     },
     end: () => hold.end(),
   };

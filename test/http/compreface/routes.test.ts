@@ -319,7 +319,7 @@ describe('Refusals of the CompreFace surface', () => {
     const asked = [
       ['GET', '/api/v1/recognition/subject/Secretname', 404],
       ['POST', '/api/v1/recognition/Secretname', 404],
-      ['PATCH', `${SUBJECTS}/Secretname`, 404],
+      ['PATCH', `${SUBJECTS}/Secretname`, 405],
       ['GET', '/api/v1/detection/Secretname', 404],
       ['GET', '/api/v1/verification/Secretname', 404],
       ['GET', `${SUBJECTS}/${'x'.repeat(3000)}`, 404],
