@@ -7,9 +7,8 @@ import {
   createDurably,
   makeFolder,
   namesIn,
-  sweepUnfinished,
+  sweepFolder,
   syncFolder,
-  UNFINISHED,
   unlessMissing,
   writeDurably,
 } from '../../platform/files/durable.js';
@@ -93,8 +92,7 @@ export function createFileGroups(gallery: string, damage: Damage) {
     async prepare(): Promise<void> {
       const isNew = (await unlessMissing(readdir(folder))) === undefined;
       await makeFolder(folder);
-      for (const name of await namesIn(folder))
-        if (name.startsWith(UNFINISHED)) await sweepUnfinished(path.join(folder, name));
+      await sweepFolder(folder);
       if (!(await takeInOldFile()) && isNew) await this.create(FIRST_GROUP);
     },
 

@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { renameSynced, sha256OfFile, statFile, withLock, writeSynced } from '../files.js';
+import { writeDurably } from '../../platform/files/durable.js';
+import { underLock } from '../../platform/files/lock.js';
+import { READABLE, sha256OfFile, statFile } from '../files.js';
 import { PUBLISHED } from './fingerprints-published.js';
 
 /** What a network answers when it is shown a made picture: so much of it that the network is known again. */
@@ -48,7 +50,7 @@ export async function keepFingerprint(
   make: () => Promise<Fingerprint>,
 ): Promise<Fingerprint> {
   const file = fileOf(network);
-  return await withLock(`${file}.lock`, async () => {
+  return await underLock(`${file}.lock`, async () => {
     const known = await knownFingerprint(network, input);
     if (known) return known;
     const made = await make();
@@ -57,8 +59,7 @@ export async function keepFingerprint(
       ...{ format: 'kaomon-fingerprint', network: { ...found, sha256: await sha256OfFile(network) } },
       ...made,
     };
-    await writeSynced(`${file}.new`, `${JSON.stringify(kept)}\n`);
-    await renameSynced(`${file}.new`, file);
+    await writeDurably(file, `${JSON.stringify(kept)}\n`, READABLE);
     return made;
   });
 }

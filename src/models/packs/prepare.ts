@@ -1,5 +1,7 @@
 import path from 'node:path';
 import { KaomonError } from '../../platform/errors.js';
+import { makeFolder } from '../../platform/files/durable.js';
+import { underLock } from '../../platform/files/lock.js';
 import {
   componentsOf,
   describeBetter,
@@ -13,7 +15,6 @@ import {
 import type { Component } from '../component.js';
 import { componentFolder, ensureComponent, type ComponentContext } from './component-store.js';
 import { SSD } from './components.js';
-import { withLock } from '../files.js';
 import { checkOwnPack, ownPackCandidates, readOwnPack, type OwnPack } from './own-pack.js';
 import { AGE_GENDER_COMPONENT, DETECTORS, EMBEDDERS, PACKS, type Pack } from './packs.js';
 import { embedderIn } from './variants.js';
@@ -59,16 +60,14 @@ async function prepareAuto(context: PrepareContext): Promise<ReadyPack> {
   // Workers that start at once shall take the same pack: the first fetches, the others find what it built.
   const lock = path.join(context.modelsDir, '.first-start.lock');
   const message = 'Waiting for the networks, which are being fetched';
-  return await withLock(
-    lock,
-    async () => {
-      if (!(await isFirstStart(context))) return await prepareOffline(offline);
-      const pack = await prepareFirst(PACKS, context);
-      await markFetchTried(context);
-      return pack;
-    },
-    () => context.onProgress?.({ kind: 'wait', message }),
-  );
+  const prepare = async () => {
+    if (!(await isFirstStart(context))) return await prepareOffline(offline);
+    const pack = await prepareFirst(PACKS, context);
+    await markFetchTried(context);
+    return pack;
+  };
+  await makeFolder(context.modelsDir);
+  return await underLock(lock, prepare, { onWait: () => context.onProgress?.({ kind: 'wait', message }) });
 }
 
 async function prepareEnrolled(
