@@ -3,15 +3,8 @@ import path from 'node:path';
 import { writeDurably } from '../../platform/files/durable.js';
 import { underLock } from '../../platform/files/lock.js';
 import { READABLE, sha256OfFile, statFile } from '../files.js';
+import type { Fingerprint } from '../types.js';
 import { PUBLISHED } from './fingerprints-published.js';
-
-/** What a network answers when it is shown a made picture: so much of it that the network is known again. */
-export interface Fingerprint {
-  /** Names what it was shown. */
-  readonly input: string;
-  /** By the output's name: how many numbers it answers, and a sketch of them (vision/self-check.ts). */
-  readonly outputs: Readonly<Record<string, { readonly length: number; readonly sketch: readonly number[] }>>;
-}
 
 /** `<network>.fingerprint.json`, beside the network. */
 interface Kept extends Fingerprint {

@@ -14,9 +14,9 @@ import {
 } from './auto.js';
 import type { Component } from '../component.js';
 import { componentFolder, ensureComponent, type ComponentContext } from './component-store.js';
-import { SSD } from './components.js';
+import { AGE_GENDER, SSD } from './components.js';
 import { checkOwnPack, ownPackCandidates, readOwnPack, type OwnPack } from './own-pack.js';
-import { AGE_GENDER_COMPONENT, DETECTORS, EMBEDDERS, PACKS, type Pack } from './packs.js';
+import { DETECTORS, EMBEDDERS, PACKS, type Pack } from './packs.js';
 import { embedderIn } from './variants.js';
 import type { Alignment, ReadyDetector, ReadyPack } from '../types.js';
 
@@ -149,7 +149,7 @@ export function allComponents(): Component[] {
   return [
     ...Object.values(DETECTORS),
     ...Object.values(EMBEDDERS).map(({ component }) => component),
-    AGE_GENDER_COMPONENT,
+    AGE_GENDER,
   ];
 }
 
@@ -219,13 +219,13 @@ async function prepareDetector(
 /** An extra: without it a pack works, so its absence is told and no more. */
 async function prepareAgeGender(context: ComponentContext): Promise<string | undefined> {
   try {
-    await ensureComponent(AGE_GENDER_COMPONENT, context);
+    await ensureComponent(AGE_GENDER, context);
   } catch (error) {
     if (!(error instanceof KaomonError)) throw error;
     context.onProgress?.({ kind: 'note', message: `Without age and gender: ${error.message}` });
     return undefined;
   }
-  return path.join(componentFolder(AGE_GENDER_COMPONENT, context.modelsDir), 'age-gender.onnx');
+  return path.join(componentFolder(AGE_GENDER, context.modelsDir), 'age-gender.onnx');
 }
 
 export function licenceOf(components: readonly Component[]): string {
