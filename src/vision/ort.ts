@@ -5,7 +5,7 @@ import { mappedFile } from '../platform/process-memory.js';
 import { inTurn, type WebgpuTurns, webgpuTurns } from '../platform/webgpu-turns.js';
 import { faultOfFirst, type Held, wrongNetwork } from './first-answer.js';
 import { forgetOptimised, optimisedNetwork } from './optimised.js';
-import { sessionOptions, type SessionPlace } from './session-options.js';
+import { sessionOptions, type SessionPlace } from '../platform/session-options.js';
 
 /** The execution providers that are known here; ONNX Runtime drops a name it does not know in silence. */
 const PROVIDERS = new Set(['cpu', 'cuda', 'webgpu']);

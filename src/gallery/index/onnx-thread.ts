@@ -4,6 +4,7 @@
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { sessionOptions } from '../../platform/session-options.js';
 import { inTurn, type WebgpuTurns } from '../../platform/webgpu-turns.js';
 import { encodeNearest } from './onnx-graph.js';
 import type { Rows } from './rows.js';
@@ -110,14 +111,10 @@ async function open(): Promise<Opened & { refused: { provider: string; reason: s
     let session: InferenceSession | undefined;
     try {
       const options: InferenceSession.SessionOptions = {
-        executionProviders: [provider === 'cuda' ? { name: 'cuda', deviceId: gpuDevice } : provider],
-        intraOpNumThreads: 1,
-        interOpNumThreads: 1,
+        // Repacking the vectors would take their memory once more.
+        ...sessionOptions({ provider, threads: 1, gpuDevice }, { disable_prepacking: '1' }),
         // Two nodes: nothing to optimise, and looking at the constants takes seconds.
         graphOptimizationLevel: 'disabled',
-        logSeverityLevel: 3,
-        // Repacking the vectors would take their memory once more.
-        extra: { session: { disable_prepacking: '1', intra_op: { allow_spinning: '0' } } },
       };
       session = await inItsTurn(provider, () => InferenceSession.create(model, options));
       await check({ session, provider });
