@@ -9,7 +9,7 @@ import { preparePack } from '../models/packs/prepare.js';
 import type { ReadyPack } from '../models/types.js';
 import type { BenchContext } from './effort.js';
 import { sharedMtcnn } from './frames.js';
-import { SeededTensors } from './seeded-weights.js';
+import { SeededTensors } from '../accuracy/seeded-weights.js';
 
 const SEEDED = 'facenet-seeded';
 

@@ -25,9 +25,9 @@ export interface Credentials {
 export interface TlsSettings {
   /** Where the server listens. */
   HOST: string;
-  /** Files of a certificate and its key; both or none. */
-  TLS_CERT?: string;
-  TLS_KEY?: string;
+  /** Files of a certificate and its key; both, or both empty. */
+  TLS_CERT: string;
+  TLS_KEY: string;
   CACHE_DIR: string;
 }
 
