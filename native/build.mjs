@@ -172,7 +172,7 @@ export async function setUpNative({ strict = false } = {}) {
   const lines = [];
   const explain = (/** @type {string} */ name, /** @type {string} */ why) =>
     lines.push(`native/${name} was not compiled: ${why}. Until then ${ADDONS[name].without}.`);
-  if (refused) for (const name of lacking) explain(name, refused);
+  if (refused) for (const name of lacking) explain(name, refused.replace(/^needs/, 'it needs'));
   if (ready.length > 0)
     await step(`Compiling ${ready.join(', ')}`, () =>
       Promise.all(

@@ -32,7 +32,7 @@ try {
     throw new SetupError(`there is no addon ${unknown}: ${Object.keys(ADDONS).join(', ')}.`);
   const env = {
     LD_PRELOAD: await sanitizerLibrary(),
-    // Node itself frees little at its end; and what stands on one thread's stack is none of another's.
+    // Node itself frees little at its end.
     ASAN_OPTIONS: 'detect_leaks=0:abort_on_error=1',
     UBSAN_OPTIONS: 'print_stacktrace=1',
   };
@@ -44,15 +44,19 @@ try {
   const words = [...new Set(names.flatMap((name) => TESTS[name]))];
   const files = words.map((word) => path.join(PROJECT_ROOT, 'dist', 'test', `${word}.test.js`));
   const preload = `--import=${new URL('use-checked.mjs', import.meta.url).href}`;
-  const { status } = spawnSync(process.execPath, ['--test', '--test-concurrency=1', ...files], {
-    stdio: 'inherit',
-    env: {
-      ...process.env,
-      ...env,
-      KAOMON_CHECKED: FOLDER,
-      NODE_OPTIONS: `--enable-source-maps ${preload}`,
+  const { status } = spawnSync(
+    process.execPath,
+    ['--test', '--test-concurrency=1', '--test-reporter=spec', ...files],
+    {
+      stdio: 'inherit',
+      env: {
+        ...process.env,
+        ...env,
+        KAOMON_CHECKED: FOLDER,
+        NODE_OPTIONS: `--enable-source-maps ${preload}`,
+      },
     },
-  });
+  );
   process.exitCode = status ?? 1;
 } catch (error) {
   console.error(error instanceof SetupError ? `kaomon: ${error.message}` : error);
