@@ -126,13 +126,14 @@ export async function compile(name, how = {}) {
   ]) {
     const { code, output } = await runProgram('cmake', args);
     writeFileSync(log, output);
-    if (code !== 0) throw new SetupError(`it did not compile: see ${log}`);
+    if (code !== 0) throw new SetupError(`native/${name} did not compile: see ${log}`);
   }
   const binary = path.join(folder, made);
   const proof = await runProgram(process.execPath, ['-e', probe(JSON.stringify(binary))], {
     env: { ...process.env, ...how.env },
   });
-  if (proof.code !== 0) throw new SetupError(`it was compiled and does not work: ${proof.output.trim()}`);
+  if (proof.code !== 0)
+    throw new SetupError(`native/${name} does not work, as compiled here: ${proof.output.trim()}`);
   return binary;
 }
 
@@ -171,8 +172,10 @@ export async function setUpNative({ strict = false } = {}) {
   /** @type {string[]} */
   const lines = [];
   const explain = (/** @type {string} */ name, /** @type {string} */ why) =>
-    lines.push(`native/${name} was not compiled: ${why}. Until then ${ADDONS[name].without}.`);
-  if (refused) for (const name of lacking) explain(name, refused.replace(/^needs/, 'it needs'));
+    lines.push(`${why}. Until then ${ADDONS[name].without}.`);
+  if (refused)
+    for (const name of lacking)
+      explain(name, `native/${name} was not compiled: ${refused.replace(/^needs/, 'it needs')}`);
   if (ready.length > 0)
     await step(`Compiling ${ready.join(', ')}`, () =>
       Promise.all(
