@@ -156,16 +156,3 @@ export async function runCommand(
     return 1;
   }
 }
-
-/** Works through a list, so many at a time, in order of the list. */
-export async function inParallel<T>(
-  items: readonly T[],
-  atOnce: number,
-  work: (item: T) => Promise<void>,
-): Promise<void> {
-  const queue = items.values();
-  const worker = async () => {
-    for (const item of queue) await work(item);
-  };
-  await Promise.all(Array.from({ length: atOnce }, worker));
-}
