@@ -1,5 +1,6 @@
 /** Every picture looked at as the product looks at it: once as a probe, and once as it would be enrolled. */
 import { readFile } from 'node:fs/promises';
+import pMap from 'p-map';
 import { KaomonError } from '../platform/errors.js';
 import type { AnalyzeOptions, Box, VisionPool } from '../vision/types.js';
 import type { LookCache } from './look-cache.js';
@@ -55,24 +56,19 @@ export interface LookSettings {
  */
 export async function lookAtAll(tasks: readonly Task[], settings: LookSettings): Promise<Look[]> {
   const { cache, which, atOnce, onLook } = settings;
-  const looks = new Array<Look>(tasks.length);
-  const queue = tasks.entries();
   let done = 0;
-  const work = async () => {
-    for (const [i, task] of queue) {
-      const key = `${task.key} ${JSON.stringify(task.options)}`;
-      let seen = await cache.get(key);
-      if (!seen) {
-        seen = await lookAt(task, settings);
-        await cache.put(key, seen);
-      }
-      looks[i] = chooseFace(seen, which);
-      done += 1;
-      onLook?.(done, tasks.length);
+  const look = async (task: Task): Promise<Look> => {
+    const key = `${task.key} ${JSON.stringify(task.options)}`;
+    let seen = await cache.get(key);
+    if (!seen) {
+      seen = await lookAt(task, settings);
+      await cache.put(key, seen);
     }
+    done += 1;
+    onLook?.(done, tasks.length);
+    return chooseFace(seen, which);
   };
-  await Promise.all(Array.from({ length: atOnce }, work));
-  return looks;
+  return await pMap(tasks, look, { concurrency: atOnce });
 }
 
 /** The bytes of a file, as a task wants them: a buffer of their own. */
