@@ -14,9 +14,11 @@ const words = process.argv.slice(2).filter((word) => !word.startsWith('-'));
 async function prepare() {
   const { setUp } = await import('./setup.mjs');
   await setUp({ forTests: true, testPrograms: words.length === 0 });
-  const files = filesBelow('dist/test')
-    .filter((file) => file.endsWith('.test.js'))
-    .filter((file) => words.length === 0 || words.some((word) => file.includes(word)))
+  const tests = path.join(PROJECT_ROOT, 'dist', 'test');
+  const isAsked = (/** @type {string} */ file) =>
+    words.length === 0 || words.some((word) => path.relative(tests, file).includes(word));
+  const files = filesBelow(tests)
+    .filter((file) => file.endsWith('.test.js') && isAsked(file))
     .sort();
   if (files.length === 0) throw new SetupError(`No test file holds ${words.join(' or ')} in its path.`);
   process.chdir(PROJECT_ROOT);

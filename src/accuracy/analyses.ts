@@ -1,5 +1,6 @@
 /** Analyses pictures as the server does: once as probes, and once as they would be enrolled. */
 import { readFile } from 'node:fs/promises';
+import pMap from 'p-map';
 import { KaomonError } from '../platform/errors.js';
 import type { AnalyzeOptions, Box, VisionPool } from '../vision/types.js';
 import type { AnalysisCache } from './analysis-cache.js';
@@ -58,24 +59,19 @@ export async function analyseAll(
   settings: AnalysisSettings,
 ): Promise<SampleFace[]> {
   const { cache, which, atOnce, onAnalysed } = settings;
-  const found = new Array<SampleFace>(tasks.length);
-  const queue = tasks.entries();
   let done = 0;
-  const work = async () => {
-    for (const [i, task] of queue) {
-      const key = `${task.key} ${JSON.stringify(task.options)}`;
-      let seen = await cache.get(key);
-      if (!seen) {
-        seen = await analyseOne(task, settings);
-        await cache.put(key, seen);
-      }
-      found[i] = chooseFace(seen, which);
-      done += 1;
-      onAnalysed?.(done, tasks.length);
+  const analyse = async (task: AnalysisTask): Promise<SampleFace> => {
+    const key = `${task.key} ${JSON.stringify(task.options)}`;
+    let analysis = await cache.get(key);
+    if (!analysis) {
+      analysis = await analyseOne(task, settings);
+      await cache.put(key, analysis);
     }
+    done += 1;
+    onAnalysed?.(done, tasks.length);
+    return chooseFace(analysis, which);
   };
-  await Promise.all(Array.from({ length: atOnce }, work));
-  return found;
+  return await pMap(tasks, analyse, { concurrency: atOnce });
 }
 
 /** The bytes of a file in a buffer of their own, which the vision pool may take over. */
