@@ -92,7 +92,11 @@ export async function measurePack(
   const { enrolled, probes } = await analyseTwice(ordered, settings);
   const { faces, rowOf } = collectFaces(
     ordered.map(({ label, unit, isPerson }, i) => ({
-      ...{ label, unit, isPerson, enrolled: enrolled[i].embedding, probe: probes[i].embedding },
+      label,
+      unit,
+      isPerson,
+      enrolled: enrolled[i].embedding,
+      probe: probes[i].embedding,
     })),
   );
   if (faces.count < 2) {

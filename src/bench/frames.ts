@@ -73,7 +73,8 @@ function rows(): Promise<OverlayOptions[]> {
         .resize(WIDTH, HEIGHT / 2)
         .png()
         .toBuffer(),
-      ...{ left: 0, top: (row * HEIGHT) / 2 },
+      left: 0,
+      top: (row * HEIGHT) / 2,
     })),
   );
 }

@@ -73,20 +73,33 @@ async function slow(port: number, key: string): Promise<void> {
   await Promise.all([
     many(30, () =>
       call(port, {
-        ...{ method: 'POST', path: '/api/v1/detect', key, headers: type('image/jpeg') },
-        ...{ body: picture, sent: 500_000, trickle: 1000 },
+        method: 'POST',
+        path: '/api/v1/detect',
+        key,
+        headers: type('image/jpeg'),
+        body: picture,
+        sent: 500_000,
+        trickle: 1000,
       }),
     ),
     many(100, () =>
       call(port, {
-        ...{ method: 'POST', path: '/api/v1/session', headers: type('application/json') },
-        ...{ body: picture.subarray(0, 990_000), sent: 900_000, trickle: 10 },
+        method: 'POST',
+        path: '/api/v1/session',
+        headers: type('application/json'),
+        body: picture.subarray(0, 990_000),
+        sent: 900_000,
+        trickle: 10,
       }),
     ),
     many(10, () =>
       call(port, {
-        ...{ method: 'POST', path: '/nowhere', headers: type('application/json') },
-        ...{ body: picture.subarray(0, 900_000), sent: 800_000, trickle: 10 },
+        method: 'POST',
+        path: '/nowhere',
+        headers: type('application/json'),
+        body: picture.subarray(0, 900_000),
+        sent: 800_000,
+        trickle: 10,
       }),
     ),
   ]);
@@ -114,8 +127,12 @@ async function flood(port: number, key: string): Promise<void> {
 async function abort(port: number, key: string, pictures: readonly Buffer[]): Promise<void> {
   await many(24, (n) =>
     call(port, {
-      ...{ method: 'POST', path: '/api/v1/recognise', key, headers: ['content-type: image/jpeg'] },
-      ...{ body: pictures[n % pictures.length], patience: 700 },
+      method: 'POST',
+      path: '/api/v1/recognise',
+      key,
+      headers: ['content-type: image/jpeg'],
+      body: pictures[n % pictures.length],
+      patience: 700,
     }),
   );
 }
@@ -134,7 +151,9 @@ async function crowd(
   const upgrade = ['connection: upgrade', 'upgrade: websocket', 'sec-websocket-version: 13'];
   const streams = many(70, () =>
     call(port, {
-      ...{ path: '/api/v1/stream', key, patience: 3000 },
+      path: '/api/v1/stream',
+      key,
+      patience: 3000,
       headers: [...upgrade, 'sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA=='],
       // The beginning of a frame of 15 MB.
       ...{
@@ -152,7 +171,10 @@ async function crowd(
   const headers = ['content-type: application/json'];
   const change = (method: string, path: string, body?: object) =>
     call(port, {
-      ...{ method, path, key, isChange: true },
+      method,
+      path,
+      key,
+      isChange: true,
       ...(body && { headers, body: Buffer.from(JSON.stringify(body)) }),
     });
   await change('POST', '/api/v1/groups', { groupid });

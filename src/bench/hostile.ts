@@ -101,7 +101,9 @@ async function startGood(origin: string, key: string, frame: Uint8Array<ArrayBuf
     while (!isOver) {
       const begun = performance.now();
       const answer = await request(`${origin}/api/v1/recognise`, {
-        ...{ method: 'POST', headers: { ...headers, 'content-type': 'image/jpeg' }, body: frame.slice() },
+        method: 'POST',
+        headers: { ...headers, 'content-type': 'image/jpeg' },
+        body: frame.slice(),
       }).catch(() => undefined);
       await answer?.body.dump();
       client.pictures.add(performance.now() - begun);
