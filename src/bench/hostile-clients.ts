@@ -156,9 +156,7 @@ async function crowd(
       patience: 3000,
       headers: [...upgrade, 'sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA=='],
       // The beginning of a frame of 15 MB.
-      ...{
-        body: Buffer.from([0x82, 0xff, 0, 0, 0, 0, 0, 0xe4, 0xe1, 0xc0, 1, 2, 3, 4, ...Buffer.alloc(9000)]),
-      },
+      body: Buffer.from([0x82, 0xff, 0, 0, 0, 0, 0, 0xe4, 0xe1, 0xc0, 1, 2, 3, 4, ...Buffer.alloc(9000)]),
     }),
   );
   const bytes = ['content-type: image/png'];
