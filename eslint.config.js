@@ -5,7 +5,7 @@ import { globalIgnores } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
 const SETTINGS_ARE_READ_IN_ONE_PLACE =
-  'Settings are read in src/config.ts alone; take typed values from there.';
+  'Settings are read in src/settings/config.ts alone; take typed values from there.';
 
 const NO_DEFAULT_EXPORTS = {
   selector: 'ExportDefaultDeclaration',
@@ -13,7 +13,8 @@ const NO_DEFAULT_EXPORTS = {
 };
 const FOLDERS_ARE_MADE_BY_US = {
   selector: "CallExpression[callee.name=/^mkdir(Sync)?$/] Property[key.name='recursive']",
-  message: "Make folders by makeFolder of src/durable.ts: Node's own never comes back from /proc/x.",
+  message:
+    "Make folders by makeFolder of src/platform/files/durable.ts: Node's own never comes back from /proc/x.",
 };
 const PATTERNS_ARE_LITERALS = {
   selector: "Property[key.name='pattern'] > :matches(Literal[value.length>0], TemplateLiteral)",
@@ -61,7 +62,7 @@ export default tseslint.config(
   },
   {
     files: ['src/**/*.ts'],
-    ignores: ['src/config.ts', 'src/browser/**'],
+    ignores: ['src/settings/config.ts', 'src/browser/**'],
     rules: {
       'no-restricted-properties': [
         'error',

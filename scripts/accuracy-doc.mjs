@@ -2,7 +2,7 @@
 /**
  * `node scripts/accuracy-doc.mjs [WORD]`: runs the commands of docs/accuracy.md whose figures have a mark (all, or those
  * whose mark holds the word), and puts what they print into the document; `npm run accuracy -- ... --curve` is written
- * to src/models/curves.ts. The pictures must lie where the commands say.
+ * to src/models/packs/curves.ts. The pictures must lie where the commands say.
  */
 import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';

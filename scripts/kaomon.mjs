@@ -1,10 +1,10 @@
 #!/usr/bin/env node
 /** `kaomon COMMAND ...`: builds what is stale, then runs the command's module in dist/src/cli/. */
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { setUp } from './setup.mjs';
-import { filesBelow, PROJECT_ROOT, SetupError } from './support.mjs';
+import { PROJECT_ROOT, SetupError } from './support.mjs';
 
 /** @returns {Promise<void>} */
 async function main() {
@@ -14,7 +14,7 @@ async function main() {
   const folder = path.join(PROJECT_ROOT, 'dist', 'src', 'cli');
   const file = path.join(folder, `${command}.js`);
   if (command === undefined || !/^[a-z]+$/.test(command) || !existsSync(file)) {
-    const known = filesBelow('dist/src/cli').filter((name) => name.endsWith('.js'));
+    const known = readdirSync(folder).filter((name) => name.endsWith('.js'));
     const names = ['start', ...known.map((name) => path.basename(name, '.js'))].sort().join(', ');
     throw new SetupError(`${command ? `there is no command "${command}"` : 'name a command'}: ${names}.`);
   }

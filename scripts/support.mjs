@@ -5,7 +5,7 @@ import path from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
 
-// Commands, benchmarks and tests run ONNX Runtime, too: src/no-telemetry.ts says why this is set before.
+// Commands, benchmarks and tests run ONNX Runtime, too: src/platform/no-telemetry.ts says why this is set before.
 process.env.ORT_DISABLE_TELEMETRY ??= '1';
 
 /** The checkout's folder. */

@@ -1,9 +1,9 @@
 import qrcode from 'qrcode';
 import { LINK_MINUTES } from './access/links.js';
-import { signInUrl } from './addresses.js';
+import { signInUrl } from './platform/addresses.js';
 import type { GalleryInfo } from './gallery/types.js';
 import type { ReadyPack } from './models/types.js';
-import { VERSION } from './version.js';
+import { VERSION } from './platform/version.js';
 
 export interface BannerFacts {
   pack: Pick<ReadyPack, 'title'>;

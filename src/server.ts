@@ -1,24 +1,24 @@
 /** The entry: reads the settings, opens every part, listens, and ends in order. */
-import './no-telemetry.js';
+import './platform/no-telemetry.js';
 import type { AddressInfo } from 'node:net';
 import { createAudit, FIRST_START } from './access/audit.js';
 import { createKeys } from './access/keys.js';
 import { createLinks, LINK_MINUTES, type Links } from './access/links.js';
-import { signInUrl, urlsOf } from './addresses.js';
-import { type Config, fetchSettings, loadConfig } from './config.js';
-import { KaomonError } from './errors.js';
-import { makeFolders } from './folders.js';
+import { signInUrl, urlsOf } from './platform/addresses.js';
+import { type Config, fetchSettings, loadConfig } from './settings/config.js';
+import { KaomonError } from './platform/errors.js';
+import { makeFolders } from './settings/folders.js';
 import { enrolledPacks } from './gallery/enrolled.js';
 import { chooseIndex } from './gallery/index/choose.js';
 import { openGallery, type OpenedGallery, redisSettings } from './gallery/open.js';
-import { createLogger, type Logger } from './log.js';
-import type { Fetchers } from './models/fetchers.js';
-import { type Progress, preparePack } from './models/prepare.js';
+import { createLogger, type Logger } from './platform/log.js';
+import type { Fetchers } from './models/weights/fetchers.js';
+import { type Progress, preparePack } from './models/packs/prepare.js';
 import type { ReadyPack } from './models/types.js';
-import type { DetectLog } from './recognition/detect-log.js';
-import { limitHeaps } from './process-memory.js';
-import { createShutdown, endOnSignals, leave, type Shutdown } from './shutdown.js';
-import { loadCredentials } from './tls.js';
+import type { DetectLog } from './identity/detect-log.js';
+import { limitHeaps } from './platform/process-memory.js';
+import { createShutdown, endOnSignals, leave, type Shutdown } from './platform/shutdown.js';
+import { loadCredentials } from './platform/tls.js';
 import { createVisionPool } from './vision/pool.js';
 import type { VisionPool } from './vision/types.js';
 
@@ -191,7 +191,7 @@ function openSharedGallery(
 
 function openFetchers(config: Config): Fetchers {
   const load = async () => {
-    const { createFetchers } = await import('./models/fetchers.js');
+    const { createFetchers } = await import('./models/weights/fetchers.js');
     return createFetchers({ ...fetchSettings(config), hurry: true });
   };
   let loaded: ReturnType<typeof load> | undefined;
@@ -208,7 +208,7 @@ async function openDetectLog(
   shutdown: Shutdown,
 ): Promise<DetectLog | undefined> {
   if (!config.ENABLE_DETECT_DB) return undefined;
-  const { createDetectLog } = await import('./recognition/detect-log.js');
+  const { createDetectLog } = await import('./identity/detect-log.js');
   const { DETECT_IDX: database, DETECT_EXPIRE: expire } = config;
   const detectLog = createDetectLog({ redis: await redisSettings(config), database, expire, log });
   shutdown.add({ name: 'detection results', close: () => detectLog.close() });

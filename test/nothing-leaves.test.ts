@@ -4,7 +4,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type TestContext, it } from 'node:test';
 import { promisify } from 'node:util';
-import { PROJECT_ROOT } from '../src/root.js';
+import { PROJECT_ROOT } from '../src/platform/root.js';
 import { form } from './support/form.js';
 import { portrait } from './support/photographs.js';
 import { startServer } from './support/server.js';

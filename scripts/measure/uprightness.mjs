@@ -10,8 +10,8 @@ import path from 'node:path';
 
 process.env.ORT_DISABLE_TELEMETRY ??= '1';
 const DIST = new URL('../../dist/src/', import.meta.url);
-const { loadConfig } = await import(new URL('config.js', DIST).href);
-const { preparePack } = await import(new URL('models/prepare.js', DIST).href);
+const { loadConfig } = await import(new URL('settings/config.js', DIST).href);
+const { preparePack } = await import(new URL('models/packs/prepare.js', DIST).href);
 const { decodeImage } = await import(new URL('vision/image.js', DIST).href);
 const { Runtime } = await import(new URL('vision/ort.js', DIST).href);
 const { createSsdDetector } = await import(new URL('vision/detectors/ssd.js', DIST).href);

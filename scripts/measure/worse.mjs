@@ -11,10 +11,10 @@ import sharp from 'sharp';
 
 process.env.ORT_DISABLE_TELEMETRY ??= '1';
 const DIST = new URL('../../dist/src/', import.meta.url);
-const { loadConfig } = await import(new URL('config.js', DIST).href);
-const { preparePack } = await import(new URL('models/prepare.js', DIST).href);
+const { loadConfig } = await import(new URL('settings/config.js', DIST).href);
+const { preparePack } = await import(new URL('models/packs/prepare.js', DIST).href);
 const { createAnalyzer } = await import(new URL('vision/analyzer.js', DIST).href);
-const { createDecision } = await import(new URL('recognition/decision.js', DIST).href);
+const { createDecision } = await import(new URL('identity/decision.js', DIST).href);
 const { squaredDistance } = await import(new URL('gallery/distance.js', DIST).href);
 
 const [id = '', peopleFolder = '', strangersFolder = '', most = '60'] = process.argv.slice(2);

@@ -1,4 +1,4 @@
-import { KaomonError } from '../errors.js';
+import { KaomonError } from '../platform/errors.js';
 
 /** Wrong keys are forgotten after this time, milliseconds. */
 const WINDOW = 15 * 60_000;

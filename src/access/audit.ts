@@ -1,12 +1,12 @@
 import { open } from 'node:fs/promises';
 import path from 'node:path';
-import type { Logger } from '../log.js';
-import { makeFolder, unlessMissing } from '../durable.js';
+import type { Logger } from '../platform/log.js';
+import { makeFolder, unlessMissing } from '../platform/files/durable.js';
 import { personOfFace } from '../gallery/face-name.js';
 import { splitFaceId } from '../gallery/ids.js';
-import { type Obstacle, obstacleOf } from '../obstacles.js';
-import { giveIfNew } from '../owner.js';
-import { createReserve } from '../reserve.js';
+import { type Obstacle, obstacleOf } from '../platform/files/obstacles.js';
+import { giveIfNew } from '../platform/files/owner.js';
+import { createReserve } from '../platform/files/reserve.js';
 
 /** What is worth a line. */
 export const ACTIONS = [

@@ -3,11 +3,11 @@ import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { Type, type Static } from 'typebox';
 import { Value } from 'typebox/value';
-import { KaomonError } from '../errors.js';
-import { makeFolder, namesIn, sweepUnfinished, UNFINISHED, writeDurably } from '../durable.js';
-import { isFull } from '../obstacles.js';
-import { createReserve } from '../reserve.js';
-import { readSmall } from '../small-file.js';
+import { KaomonError } from '../platform/errors.js';
+import { makeFolder, namesIn, sweepUnfinished, UNFINISHED, writeDurably } from '../platform/files/durable.js';
+import { isFull } from '../platform/files/obstacles.js';
+import { createReserve } from '../platform/files/reserve.js';
+import { readSmall } from '../platform/files/small-file.js';
 import { underLock } from './lock.js';
 import { ROLES } from './roles.js';
 

@@ -1,6 +1,6 @@
 import { createHash, randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
 import { promisify } from 'node:util';
-import { KaomonError } from '../errors.js';
+import { KaomonError } from '../platform/errors.js';
 import { checkGroupId } from '../gallery/ids.js';
 import { createKeyFile, type KeyFile, type KeyRecord } from './key-file.js';
 import type { Role } from './roles.js';

@@ -1,8 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { makeFolder, unlessMissing, writeDurably } from '../durable.js';
-import { KaomonError } from '../errors.js';
+import { makeFolder, unlessMissing, writeDurably } from '../platform/files/durable.js';
+import { KaomonError } from '../platform/errors.js';
 import { createKeyFile, type KeyFile, type KeyRecord } from './key-file.js';
 
 /** Minutes that a sign-in link works, when nobody uses it before. */

@@ -1,6 +1,6 @@
 import { open, rm, stat } from 'node:fs/promises';
 import { setTimeout as wait } from 'node:timers/promises';
-import { KaomonError } from '../errors.js';
+import { KaomonError } from '../platform/errors.js';
 
 /** Between two tries, milliseconds. */
 const PAUSE = 20;

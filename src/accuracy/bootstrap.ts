@@ -1,5 +1,5 @@
 /** What chance does to a figure: drawn anew, person by person. */
-import { mulberry32 } from '../bench/seeded-weights.js';
+import { mulberry32 } from './seeded-weights.js';
 
 /** Numbers in [0, 1), the same ones for the same seed. */
 export function createRandom(seed: number): () => number {

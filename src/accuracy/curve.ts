@@ -1,4 +1,4 @@
-/** A pack's measured curve, as src/models/curves.ts and a manifest carry it. */
+/** A pack's measured curve, as src/models/packs/curves.ts and a manifest carry it. */
 import type { Curve, Thresholds } from '../models/types.js';
 import type { Impostors } from './impostors.js';
 

@@ -4,7 +4,7 @@ import { readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { deserialize, serialize } from 'node:v8';
-import { makeFolder } from '../durable.js';
+import { makeFolder } from '../platform/files/durable.js';
 import { sha256OfFile } from '../models/files.js';
 import type { ReadyPack } from '../models/types.js';
 import type { Seen } from './looks.js';

@@ -1,6 +1,6 @@
 /** Every picture looked at as the product looks at it: once as a probe, and once as it would be enrolled. */
 import { readFile } from 'node:fs/promises';
-import { KaomonError } from '../errors.js';
+import { KaomonError } from '../platform/errors.js';
 import type { AnalyzeOptions, Box, VisionPool } from '../vision/types.js';
 import type { LookCache } from './look-cache.js';
 

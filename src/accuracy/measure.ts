@@ -1,9 +1,9 @@
 /** One pack measured on one set of pictures. */
-import type { Config } from '../config.js';
-import { KaomonError } from '../errors.js';
+import type { Config } from '../settings/config.js';
+import { KaomonError } from '../platform/errors.js';
 import type { Curve, ReadyPack, Thresholds } from '../models/types.js';
-import { createDecision } from '../recognition/decision.js';
-import { falsePositiveRate } from '../recognition/odds.js';
+import { createDecision } from '../identity/decision.js';
+import { falsePositiveRate } from '../identity/odds.js';
 import { createRandom, drawSome } from './bootstrap.js';
 import type { ConditionFigures } from './conditions.js';
 import { curveOf, proposeThresholds } from './curve.js';

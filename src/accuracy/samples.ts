@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { KaomonError } from '../errors.js';
+import { KaomonError } from '../platform/errors.js';
 import { READABLE_NAME } from '../vision/picture-names.js';
 
 /** Deep enough for anybody's folders, an end to a link that leads back. */

@@ -1,14 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import sharp from 'sharp';
 import { type Audit, type AuditEntry, COMMAND_LINE } from '../access/audit.js';
-import { KaomonError } from '../errors.js';
+import { KaomonError } from '../platform/errors.js';
 import { isSameEmbedding } from '../gallery/embedding.js';
 import { findByPicture } from '../gallery/face-name.js';
 import { faceIdOf } from '../gallery/ids.js';
 import { createSerialiser } from '../gallery/serialiser.js';
 import type { Gallery } from '../gallery/types.js';
-import { isStoreTrouble } from '../obstacles.js';
-import { checkQuality, chooseFace, type EnrolLimits } from '../recognition/enrol.js';
+import { isStoreTrouble } from '../platform/files/obstacles.js';
+import { checkQuality, chooseFace, type EnrolLimits } from '../identity/enrol.js';
 import type { AnalysedFace, VisionPool } from '../vision/types.js';
 import { hashOf, type Journal, type JournalEntry } from './journal.js';
 import type { BatchItem } from './list.js';

@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import { appendFileSync, closeSync, openSync, readFileSync } from 'node:fs';
 import { chown } from 'node:fs/promises';
 import path from 'node:path';
-import { makeFolder } from '../durable.js';
-import { ERROR_CODES, type ErrorCode } from '../errors.js';
-import { ownerOf } from '../owner.js';
+import { makeFolder } from '../platform/files/durable.js';
+import { ERROR_CODES, type ErrorCode } from '../platform/errors.js';
+import { ownerOf } from '../platform/files/owner.js';
 import type { BatchItem } from './list.js';
 
 /** What became of a picture, as it is written down. */

@@ -2,7 +2,7 @@ import type { Dirent } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { parse } from 'csv-parse/sync';
-import { KaomonError } from '../errors.js';
+import { KaomonError } from '../platform/errors.js';
 import { checkGroupId, checkUserId, deriveId, isId } from '../gallery/ids.js';
 import { checkName, normaliseName } from '../gallery/names.js';
 import { PICTURE_NAME } from '../vision/picture-names.js';

@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { stringify } from 'csv-stringify/sync';
-import { KaomonError } from '../errors.js';
+import { KaomonError } from '../platform/errors.js';
 import type { BatchResult } from './batch.js';
 import type { RefusedItem } from './list.js';
 

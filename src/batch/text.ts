@@ -1,6 +1,6 @@
 /** Text of a file whose encoding nobody says: what spreadsheets write, told apart or refused, never guessed. */
 import { TextDecoder } from 'node:util';
-import { KaomonError } from '../errors.js';
+import { KaomonError } from '../platform/errors.js';
 
 /** As `--encoding` names them, and a person; any that `TextDecoder` knows can be asked for. */
 const TITLES: Partial<Record<string, string>> = {

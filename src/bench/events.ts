@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
-import { makeFolder } from '../durable.js';
+import { makeFolder } from '../platform/files/durable.js';
 import type { BenchContext } from './effort.js';
 import { rowOf } from './report.js';
 import { startServer } from './server.js';

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import sharp, { type OverlayOptions } from 'sharp';
-import { PROJECT_ROOT } from '../root.js';
+import { PROJECT_ROOT } from '../platform/root.js';
 import { cut, type Part, partAround, SEATS } from './photographs.js';
 
 /** A 960x540 JPEG. */

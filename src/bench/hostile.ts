@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { request, WebSocket } from 'undici';
 import { createKeys } from '../access/keys.js';
-import type { Config } from '../config.js';
+import type { Config } from '../settings/config.js';
 import { FULL } from './effort.js';
 import { loadFrames, resizeFrame } from './frames.js';
 import type { HostileName, HostileOrder, HostileReport } from './hostile-order.js';

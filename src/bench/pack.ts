@@ -1,15 +1,15 @@
 import { existsSync } from 'node:fs';
 import { rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import type { Config } from '../config.js';
-import { makeFolder } from '../durable.js';
-import { buildInceptionResnetV1 } from '../models/graphs/inception-resnet-v1.js';
-import { listPacks } from '../models/list.js';
-import { preparePack } from '../models/prepare.js';
+import type { Config } from '../settings/config.js';
+import { makeFolder } from '../platform/files/durable.js';
+import { buildInceptionResnetV1 } from '../models/onnx/graphs/inception-resnet-v1.js';
+import { listPacks } from '../models/packs/list.js';
+import { preparePack } from '../models/packs/prepare.js';
 import type { ReadyPack } from '../models/types.js';
 import type { BenchContext } from './effort.js';
 import { sharedMtcnn } from './frames.js';
-import { SeededTensors } from './seeded-weights.js';
+import { SeededTensors } from '../accuracy/seeded-weights.js';
 
 const SEEDED = 'facenet-seeded';
 

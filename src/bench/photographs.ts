@@ -1,6 +1,6 @@
 import path from 'node:path';
 import sharp, { type Sharp } from 'sharp';
-import { PROJECT_ROOT } from '../root.js';
+import { PROJECT_ROOT } from '../platform/root.js';
 
 /** Six photographs come with face-api: real faces wherever the project is installed. */
 const FOLDER = path.join(PROJECT_ROOT, 'node_modules', '@vladmandic', 'face-api', 'demo');

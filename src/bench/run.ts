@@ -1,9 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import { cpus, loadavg, totalmem } from 'node:os';
 import path from 'node:path';
-import type { Config } from '../config.js';
-import { makeFolder } from '../durable.js';
-import { VERSION } from '../version.js';
+import type { Config } from '../settings/config.js';
+import { makeFolder } from '../platform/files/durable.js';
+import { VERSION } from '../platform/version.js';
 import type { BenchContext, Effort } from './effort.js';
 import { benchEvents } from './events.js';
 import { type Frame, loadFrames } from './frames.js';

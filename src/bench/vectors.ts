@@ -1,4 +1,4 @@
-import { mulberry32 } from './seeded-weights.js';
+import { mulberry32 } from '../accuracy/seeded-weights.js';
 
 const TABLE = 1 << 21;
 

@@ -7,11 +7,11 @@ import { measurePack, type PackReport } from '../accuracy/measure.js';
 import { drawReports } from '../accuracy/plots.js';
 import { compareReports, reportPack } from '../accuracy/report.js';
 import { listSamples, type SampleList } from '../accuracy/samples.js';
-import { type Config, loadConfig } from '../config.js';
-import { makeFolder } from '../durable.js';
-import { KaomonError } from '../errors.js';
-import { VERSION } from '../version.js';
-import { note, openPack, openVision, runCommand } from './parts.js';
+import { type Config, loadConfig } from '../settings/config.js';
+import { makeFolder } from '../platform/files/durable.js';
+import { KaomonError } from '../platform/errors.js';
+import { VERSION } from '../platform/version.js';
+import { note, openPack, openVision, runCommand } from './shared/parts.js';
 
 const USAGE = `Usage: kaomon accuracy PEOPLE.. [--strangers DIR].. [--pack ID].. [--except END]..
                       [--face largest|centre] [--quick] [--no-cache]

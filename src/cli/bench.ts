@@ -5,9 +5,9 @@ import { compareReports, describeComparison } from '../bench/compare.js';
 import { FULL, QUICK } from '../bench/effort.js';
 import { type Report, toMarkdown } from '../bench/report.js';
 import { runBench, SECTION_NAMES, USUAL_SECTIONS } from '../bench/run.js';
-import { loadConfig } from '../config.js';
-import { KaomonError } from '../errors.js';
-import { runCommand } from './parts.js';
+import { loadConfig } from '../settings/config.js';
+import { KaomonError } from '../platform/errors.js';
+import { runCommand } from './shared/parts.js';
 
 const DEFAULT_MARGIN = 0.3;
 const USAGE = `Usage: npm run bench                                measures everything (some 20 minutes, 6 GB of memory)

@@ -1,5 +1,5 @@
 import { main as accuracy } from './accuracy.js';
-import { note } from './parts.js';
+import { note } from './shared/parts.js';
 
 /** `kaomon calibrate`: what `kaomon accuracy --quick` is now. @returns the exit status */
 export function main(words: string[]): Promise<number> {

@@ -7,17 +7,17 @@ import { openJournal } from '../batch/journal.js';
 import { type BatchList, listPictures } from '../batch/list.js';
 import { createProgress } from '../batch/progress.js';
 import { describeLine, reportOf, writeReport } from '../batch/report.js';
-import { type Config, enrolLimits, loadConfig } from '../config.js';
-import { KaomonError } from '../errors.js';
+import { type Config, enrolLimits, loadConfig } from '../settings/config.js';
+import { KaomonError } from '../platform/errors.js';
 import { createExactIndex } from '../gallery/index/exact-index.js';
 import { openGallery } from '../gallery/open.js';
 import { checkGroupId } from '../gallery/ids.js';
 import type { Gallery } from '../gallery/types.js';
 import type { ReadyPack } from '../models/types.js';
-import { createDecision } from '../recognition/decision.js';
-import { createEnroller } from '../recognition/enrol.js';
+import { createDecision } from '../identity/decision.js';
+import { createEnroller } from '../identity/enrol.js';
 import { createVisionPool } from '../vision/pool.js';
-import { openAudit, openPack, runCommand } from './parts.js';
+import { openAudit, openPack, runCommand } from './shared/parts.js';
 
 const USAGE = `Usage: kaomon enrol DIR|CSV [options]     (npm run enrol -- DIR|CSV [options])
 

@@ -1,14 +1,14 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { loadConfig } from '../config.js';
-import { KaomonError } from '../errors.js';
-import { constantsOf, rateOfSimilarity } from '../http/routes/compreface/similarity.js';
-import { type Pack, PACKS } from '../models/packs.js';
-import { createDecision, LOOSEST_RATE } from '../recognition/decision.js';
-import { distanceAt, falseMatchRateFor, falsePositiveRate, leastRate } from '../recognition/odds.js';
-import { PROJECT_ROOT } from '../root.js';
-import { runCommand } from './parts.js';
+import { loadConfig } from '../settings/config.js';
+import { KaomonError } from '../platform/errors.js';
+import { constantsOf, rateOfSimilarity } from '../http/compreface/similarity.js';
+import { type Pack, PACKS } from '../models/packs/packs.js';
+import { createDecision, LOOSEST_RATE } from '../identity/decision.js';
+import { distanceAt, falseMatchRateFor, falsePositiveRate, leastRate } from '../identity/odds.js';
+import { PROJECT_ROOT } from '../platform/root.js';
+import { runCommand } from './shared/parts.js';
 
 const USAGE = `Usage: kaomon figures [--write]
 Prints the tables of docs/thresholds.md and docs/compreface.md that follow from the code: packs, their curves, defaults.

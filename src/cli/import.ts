@@ -2,16 +2,16 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { loadConfig } from '../config.js';
-import { KaomonError } from '../errors.js';
+import { loadConfig } from '../settings/config.js';
+import { KaomonError } from '../platform/errors.js';
 import type { FillableStore } from '../gallery/announce.js';
 import { isSameEmbedding, toEmbedding } from '../gallery/embedding.js';
 import { describeFace } from '../gallery/face-name.js';
 import { splitFaceId } from '../gallery/ids.js';
-import { decodeNpy, NpyError } from '../gallery/npy.js';
+import { decodeNpy, NpyError } from '../gallery/store/npy.js';
 import { openStore } from '../gallery/open.js';
-import { EMBEDDERS, PACKS } from '../models/packs.js';
-import { describeReach, note, openAuditedStore, runCommand } from './parts.js';
+import { EMBEDDERS, PACKS } from '../models/packs/packs.js';
+import { describeReach, note, openAuditedStore, runCommand } from './shared/parts.js';
 
 const USAGE = `Usage: npm run import -- DIR [--pack ID] [--dry-run]
   DIR   maiface's embeddings folder: DIR/<groupid>-<userid>/*.npy

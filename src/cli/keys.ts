@@ -3,10 +3,10 @@ import { type AuditEntry, COMMAND_LINE, createAudit } from '../access/audit.js';
 import { createKeys, type KeyInfo } from '../access/keys.js';
 import { createLinks, LINK_MINUTES } from '../access/links.js';
 import { ROLES, type Role } from '../access/roles.js';
-import { signInUrl, urlsOf } from '../addresses.js';
-import { loadConfig } from '../config.js';
-import { KaomonError } from '../errors.js';
-import { runCommand } from './parts.js';
+import { signInUrl, urlsOf } from '../platform/addresses.js';
+import { loadConfig } from '../settings/config.js';
+import { KaomonError } from '../platform/errors.js';
+import { runCommand } from './shared/parts.js';
 
 const USAGE = `Usage: kaomon keys list                     lists the keys
        kaomon keys add NAME --role ROLE    makes a key and shows it once

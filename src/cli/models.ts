@@ -1,13 +1,13 @@
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { fetchSettings, loadConfig } from '../config.js';
-import { KaomonError } from '../errors.js';
+import { fetchSettings, loadConfig } from '../settings/config.js';
+import { KaomonError } from '../platform/errors.js';
 import { enrolledPacks } from '../gallery/enrolled.js';
-import { createFetchers } from '../models/fetchers.js';
-import { installFrom } from '../models/install.js';
-import { listPacks, type PackStatus } from '../models/list.js';
-import { prepareBest, preparePack, type Progress } from '../models/prepare.js';
-import { runCommand } from './parts.js';
+import { createFetchers } from '../models/weights/fetchers.js';
+import { installFrom } from '../models/packs/install.js';
+import { listPacks, type PackStatus } from '../models/packs/list.js';
+import { prepareBest, preparePack, type Progress } from '../models/packs/prepare.js';
+import { runCommand } from './shared/parts.js';
 
 const USAGE = `Usage: npm run models                    lists the model packs
        npm run models -- --json          the same for programs
@@ -97,7 +97,7 @@ export function main(words: string[]): Promise<number> {
       return 0;
     }
     if (values.int8 !== undefined) {
-      const { makeInt8 } = await import('./int8.js');
+      const { makeInt8 } = await import('./shared/int8.js');
       const { faces, least, mean } = await makeInt8(
         path.resolve(values.int8),
         positionals.at(0) ?? MODEL_PACK,

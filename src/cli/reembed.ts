@@ -1,14 +1,14 @@
 import { parseArgs } from 'node:util';
 import sharp from 'sharp';
-import { loadConfig } from '../config.js';
-import { KaomonError } from '../errors.js';
+import { loadConfig } from '../settings/config.js';
+import { KaomonError } from '../platform/errors.js';
 import type { FillableStore } from '../gallery/announce.js';
 import { splitFaceId } from '../gallery/ids.js';
 import { openStore } from '../gallery/open.js';
-import type { EmbeddingStore, Profile, ReadPerson } from '../gallery/store.js';
+import type { EmbeddingStore, Profile, ReadPerson } from '../gallery/store/store.js';
 import type { Face } from '../gallery/types.js';
-import { EMBEDDERS, PACKS } from '../models/packs.js';
-import { readOwnPack } from '../models/own-pack.js';
+import { EMBEDDERS, PACKS } from '../models/packs/packs.js';
+import { readOwnPack } from '../models/packs/own-pack.js';
 import type { ReadyEmbedder } from '../models/types.js';
 import type { KeptCut, VisionPool } from '../vision/types.js';
 import {
@@ -19,7 +19,7 @@ import {
   openPack,
   openVision,
   runCommand,
-} from './parts.js';
+} from './shared/parts.js';
 
 const USAGE = `Usage: npm run reembed -- --from ID [--to ID]
   --from ID   the pack whose gallery has the face pictures (enrolled with KEEP_FACES=true)

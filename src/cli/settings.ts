@@ -1,4 +1,4 @@
-import { SettingsSchema } from '../settings-schema.js';
+import { SettingsSchema } from '../settings/schema.js';
 
 interface Property {
   default?: string | number | boolean;

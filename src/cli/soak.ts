@@ -2,10 +2,10 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { soakHostile } from '../bench/hostile.js';
 import { HOSTILE, type HostileName } from '../bench/hostile-order.js';
-import { loadConfig } from '../config.js';
-import { makeFolder } from '../durable.js';
-import { KaomonError } from '../errors.js';
-import { runCommand } from './parts.js';
+import { loadConfig } from '../settings/config.js';
+import { makeFolder } from '../platform/files/durable.js';
+import { KaomonError } from '../platform/errors.js';
+import { runCommand } from './shared/parts.js';
 
 const USAGE = `Usage: npm run soak:hostile                      ten minutes of four hostile clients and a good one
        npm run soak:hostile -- --minutes 1       shorter

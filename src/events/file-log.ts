@@ -1,12 +1,18 @@
 import { open, readdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { createDamage, type Damage } from '../damage.js';
-import { makeFolder, namesIn, sweepUnfinished, unlessMissing, writeDurably } from '../durable.js';
-import { obstacleOf } from '../obstacles.js';
-import { giveIfNew } from '../owner.js';
-import { createReserve } from '../reserve.js';
-import { setAside } from '../set-aside.js';
-import { readSmall, UnfitFile } from '../small-file.js';
+import { createDamage, type Damage } from '../platform/files/damage.js';
+import {
+  makeFolder,
+  namesIn,
+  sweepUnfinished,
+  unlessMissing,
+  writeDurably,
+} from '../platform/files/durable.js';
+import { obstacleOf } from '../platform/files/obstacles.js';
+import { giveIfNew } from '../platform/files/owner.js';
+import { createReserve } from '../platform/files/reserve.js';
+import { setAside } from '../platform/files/set-aside.js';
+import { readSmall, UnfitFile } from '../platform/files/small-file.js';
 import { followFile } from './file-reader.js';
 import { createFileWriter } from './file-writer.js';
 import { type EventLog, type LoggedEvent, startOf } from './log.js';

@@ -1,9 +1,9 @@
-import { quietMessage } from '../quiet-error.js';
+import { quietMessage } from '../platform/quiet-error.js';
 import { type FSWatcher, watch } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import path from 'node:path';
-import type { Damage } from '../damage.js';
-import { makeFolder } from '../durable.js';
+import type { Damage } from '../platform/files/damage.js';
+import { makeFolder } from '../platform/files/durable.js';
 import { createBell } from './bell.js';
 import { isRotten } from './event-text.js';
 import type { Following, LoggedEvent, LogListener } from './log.js';

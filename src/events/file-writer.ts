@@ -1,7 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
-import { makeFolder, syncFolder } from '../durable.js';
-import { giveIfNew } from '../owner.js';
-import type { Reserve } from '../reserve.js';
+import { makeFolder, syncFolder } from '../platform/files/durable.js';
+import { giveIfNew } from '../platform/files/owner.js';
+import type { Reserve } from '../platform/files/reserve.js';
 import { encodeEvent } from './event-text.js';
 import type { GalleryEvent } from './event.js';
 import type { AppendOptions } from './log.js';

@@ -2,8 +2,8 @@
  * The event manager: a child of one worker, which follows the log and hands its worker the events, batch by batch. It
  * says how far the worker is, and trims the log. It ends with its worker, whatever ends that.
  */
-import { createDamage } from '../damage.js';
-import { quietText } from '../quiet-error.js';
+import { createDamage } from '../platform/files/damage.js';
+import { quietText } from '../platform/quiet-error.js';
 import type { ToManager, ToWorker } from './messages.js';
 import { openLog } from './open-log.js';
 

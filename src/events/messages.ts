@@ -1,4 +1,4 @@
-import type { Damaged } from '../damage.js';
+import type { Damaged } from '../platform/files/damage.js';
 import type { GalleryEvent } from './event.js';
 import type { TrimLimits } from './log.js';
 import type { LogSettings } from './open-log.js';

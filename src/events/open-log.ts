@@ -1,5 +1,5 @@
-import { createDamage, type Damage } from '../damage.js';
-import type { RedisSettings } from '../redis.js';
+import { createDamage, type Damage } from '../platform/files/damage.js';
+import type { RedisSettings } from '../platform/redis.js';
 import { createFileLog } from './file-log.js';
 import type { EventLog } from './log.js';
 

@@ -1,6 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { openRedis, REDIS_PATIENCE, type RedisSettings, runEvenWhenFull, untilReady } from '../redis.js';
-import { createDamage, type Damage } from '../damage.js';
+import {
+  openRedis,
+  REDIS_PATIENCE,
+  type RedisSettings,
+  runEvenWhenFull,
+  untilReady,
+} from '../platform/redis.js';
+import { createDamage, type Damage } from '../platform/files/damage.js';
 import { encodeEvent } from './event-text.js';
 import { type EventLog, LONGEST_CHANGE, startOf } from './log.js';
 import { compareIds, formatStreamPlace, idOr, parseStreamPlace } from './redis-position.js';

@@ -1,8 +1,14 @@
 import { Cluster } from 'ioredis';
-import { quietMessage } from '../quiet-error.js';
-import { openRedis, REDIS_PATIENCE, type RedisConnection, type RedisSettings, untilReady } from '../redis.js';
+import { quietMessage } from '../platform/quiet-error.js';
+import {
+  openRedis,
+  REDIS_PATIENCE,
+  type RedisConnection,
+  type RedisSettings,
+  untilReady,
+} from '../platform/redis.js';
 import { createBell } from './bell.js';
-import type { Damage } from '../damage.js';
+import type { Damage } from '../platform/files/damage.js';
 import { decodeEvent, isRotten } from './event-text.js';
 import type { Following, LoggedEvent, LogListener } from './log.js';
 import {

@@ -5,7 +5,7 @@
  */
 import { type FileHandle, open } from 'node:fs/promises';
 import path from 'node:path';
-import { namesIn, unlessMissing } from '../durable.js';
+import { namesIn, unlessMissing } from '../platform/files/durable.js';
 import type { GalleryEvent } from './event.js';
 import { decodeEvent } from './event-text.js';
 

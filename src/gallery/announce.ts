@@ -1,8 +1,8 @@
 import { type GalleryChange, type Journal, makesRoom } from '../events/event.js';
-import { KaomonError } from '../errors.js';
-import { isFull, isStoreTrouble, obstacleOf, refusalOf } from '../obstacles.js';
+import { KaomonError } from '../platform/errors.js';
+import { isFull, isStoreTrouble, obstacleOf, refusalOf } from '../platform/files/obstacles.js';
 import { splitFaceId } from './ids.js';
-import type { EmbeddingStore } from './store.js';
+import type { EmbeddingStore } from './store/store.js';
 
 /** A store that cannot write (disk full, no rights, Redis gone) is the server's trouble, not the caller's picture. */
 export async function kept<T>(work: Promise<T>): Promise<T> {

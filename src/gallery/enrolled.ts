@@ -1,7 +1,7 @@
 /** Which packs the enrolled people's faces were made by: asked before a pack is chosen, so nothing of a pack is needed. */
-import type { Config } from '../config.js';
-import { KaomonError } from '../errors.js';
-import { countEnrolled } from './file-read.js';
+import type { Config } from '../settings/config.js';
+import { KaomonError } from '../platform/errors.js';
+import { countEnrolled } from './store/file-read.js';
 import { redisSettings } from './open.js';
 
 /**
@@ -11,7 +11,7 @@ import { redisSettings } from './open.js';
  */
 export async function enrolledPacks(config: Config): Promise<Record<string, number>> {
   if (config.EMBEDDING_STORE === 'redis') {
-    const { countEnrolledInRedis } = await import('./redis-store.js');
+    const { countEnrolledInRedis } = await import('./store/redis-store.js');
     return await countEnrolledInRedis(await redisSettings(config));
   }
   const { EMBEDDINGS_DIR } = config;

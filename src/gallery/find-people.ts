@@ -1,5 +1,5 @@
-import { throwIfGone } from '../errors.js';
-import { nextTurn } from '../turns.js';
+import { throwIfGone } from '../platform/errors.js';
+import { nextTurn } from '../platform/turns.js';
 import { searchKey } from './names.js';
 import type { Person } from './types.js';
 

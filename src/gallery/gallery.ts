@@ -5,7 +5,7 @@ import {
   type Journal,
   NO_JOURNAL,
 } from '../events/event.js';
-import { isStoreTrouble } from '../obstacles.js';
+import { isStoreTrouble } from '../platform/files/obstacles.js';
 import { announce, requireRoom } from './announce.js';
 import { createGroupOperations } from './group-operations.js';
 import { createCurrentIndex } from './index/current-index.js';
@@ -14,8 +14,8 @@ import { createMemory } from './memory.js';
 import { createPersonOperations } from './person-operations.js';
 import { findNearest } from './search.js';
 import { createSerialiser } from './serialiser.js';
-import { watchStore } from './store-watch.js';
-import type { EmbeddingStore, ReadPerson } from './store.js';
+import { watchStore } from './store/store-watch.js';
+import type { EmbeddingStore, ReadPerson } from './store/store.js';
 import type { Gallery } from './types.js';
 
 export interface GalleryDeps {

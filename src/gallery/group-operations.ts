@@ -1,4 +1,4 @@
-import { KaomonError } from '../errors.js';
+import { KaomonError } from '../platform/errors.js';
 import type { ChangeKind, GalleryChange } from '../events/event.js';
 import { kept } from './announce.js';
 import type { Core } from './gallery.js';

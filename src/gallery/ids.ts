@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { KaomonError } from '../errors.js';
+import { KaomonError } from '../platform/errors.js';
 
 /**
  * A group's or a person's ID: 1 to 64 ASCII letters, digits, `_` or `.`. It becomes part of a folder's name, so it

@@ -1,6 +1,6 @@
 import { splitFaceId } from './ids.js';
 import type { VectorIndex } from './index/vector-index.js';
-import type { Profile, ReadPerson } from './store.js';
+import type { Profile, ReadPerson } from './store/store.js';
 import { createTemplates } from './templates.js';
 import type { Face, Group, Person } from './types.js';
 

@@ -1,5 +1,5 @@
 /** Names of people and groups: which there may be, when two are one, and how they are searched for. */
-import { KaomonError } from '../errors.js';
+import { KaomonError } from '../platform/errors.js';
 
 /**
  * What a name may not hold: control characters and line ends, the marks that turn the direction of what stands beside

@@ -3,22 +3,22 @@ import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import path from 'node:path';
-import type { Config } from '../config.js';
-import { createDamage } from '../damage.js';
-import { KaomonError } from '../errors.js';
+import type { Config } from '../settings/config.js';
+import { createDamage } from '../platform/files/damage.js';
+import { KaomonError } from '../platform/errors.js';
 import { NO_JOURNAL } from '../events/event.js';
 import { createJournal } from '../events/journal.js';
 import { type Link, type LinkState, startLink } from '../events/link.js';
 import { type LogSettings, openLog } from '../events/open-log.js';
-import { quietMessage } from '../quiet-error.js';
-import type { RedisSettings } from '../redis.js';
-import { acrossPacks } from './across-packs.js';
+import { quietMessage } from '../platform/quiet-error.js';
+import type { RedisSettings } from '../platform/redis.js';
+import { acrossPacks } from './store/across-packs.js';
 import { announceAdditions, type FillableStore } from './announce.js';
-import { EVENTS } from './file-layout.js';
-import { createFileStore } from './file-store.js';
+import { EVENTS } from './store/file-layout.js';
+import { createFileStore } from './store/file-store.js';
 import { createGallery } from './gallery.js';
 import type { VectorIndex } from './index/vector-index.js';
-import type { EmbeddingStore } from './store.js';
+import type { EmbeddingStore } from './store/store.js';
 import type { Gallery } from './types.js';
 
 export interface OpenGalleryOptions {
@@ -161,7 +161,7 @@ async function openOne(
 ): Promise<EmbeddingStore> {
   if (config.EMBEDDING_STORE === 'file')
     return createFileStore({ folder: config.EMBEDDINGS_DIR, pack, length, warn });
-  const { createRedisStore } = await import('./redis-store.js');
+  const { createRedisStore } = await import('./store/redis-store.js');
   return createRedisStore({ redis: await redisSettings(config), pack, length, warn });
 }
 

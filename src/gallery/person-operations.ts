@@ -1,4 +1,4 @@
-import { KaomonError } from '../errors.js';
+import { KaomonError } from '../platform/errors.js';
 import type { ChangeKind, GalleryChange } from '../events/event.js';
 import { kept } from './announce.js';
 import { checkEmbedding, isSameEmbedding } from './embedding.js';
@@ -7,7 +7,7 @@ import type { Core } from './gallery.js';
 import { requireGroup } from './group-operations.js';
 import { checkGroupId, checkUserId, faceIdOf, splitFaceId } from './ids.js';
 import { normaliseName } from './names.js';
-import type { Profile, ReadPerson } from './store.js';
+import type { Profile, ReadPerson } from './store/store.js';
 import type { Enrolment, Face, Gallery, Metadata, Person } from './types.js';
 
 type PersonOperations = Pick<

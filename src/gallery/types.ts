@@ -1,6 +1,6 @@
 import type { GalleryChange } from '../events/event.js';
-import type { Obstacle } from '../obstacles.js';
-import type { Damaged } from '../damage.js';
+import type { Obstacle } from '../platform/files/obstacles.js';
+import type { Damaged } from '../platform/files/damage.js';
 
 export type { ChangeKind, GalleryChange } from '../events/event.js';
 

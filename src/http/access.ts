@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import type { Role } from '../access/roles.js';
-import { KaomonError } from '../errors.js';
+import { KaomonError } from '../platform/errors.js';
 import { checkGroupId } from '../gallery/ids.js';
 import type { Gallery } from '../gallery/types.js';
 

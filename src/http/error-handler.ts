@@ -1,10 +1,10 @@
 import { STATUS_CODES } from 'node:http';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
-import { type ErrorCode, KaomonError } from '../errors.js';
-import { isFull } from '../obstacles.js';
-import { compreFaceError } from './compreface.js';
-import { maifaceBody } from './maiface.js';
-import { AllRefused } from './one-by-one.js';
+import { type ErrorCode, KaomonError } from '../platform/errors.js';
+import { isFull } from '../platform/files/obstacles.js';
+import { compreFaceError } from './compreface/format.js';
+import { maifaceBody } from './maiface/format.js';
+import { AllRefused } from './intake/one-by-one.js';
 import type { ErrorBody } from './schemas.js';
 
 /** Seconds to wait where the one who threw did not say. */

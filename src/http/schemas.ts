@@ -1,5 +1,5 @@
 import { Type, type Static, type TSchema } from 'typebox';
-import { ERROR_CODES } from '../errors.js';
+import { ERROR_CODES } from '../platform/errors.js';
 
 /** What the answers of several resources are made of. */
 

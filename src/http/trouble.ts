@@ -1,5 +1,5 @@
 import { Type, type Static } from 'typebox';
-import { type Obstacle, OBSTACLES } from '../obstacles.js';
+import { type Obstacle, OBSTACLES } from '../platform/files/obstacles.js';
 
 /** What does not work at the moment while recognition does; a person's sentence, without a path: anybody may read it. */
 export const TroubleSchema = Type.Array(

@@ -5,8 +5,15 @@ import path from 'node:path';
 import { AggregatorRegistry } from 'prom-client';
 import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
-import { hasCode, makeFolder, namesIn, sweepUnfinished, UNFINISHED, unlessMissing } from '../durable.js';
-import { readSmall, UnfitFile } from '../small-file.js';
+import {
+  hasCode,
+  makeFolder,
+  namesIn,
+  sweepUnfinished,
+  UNFINISHED,
+  unlessMissing,
+} from '../platform/files/durable.js';
+import { readSmall, UnfitFile } from '../platform/files/small-file.js';
 
 /** How old another worker's figures are at most, milliseconds. */
 const EVERY = 2_000;

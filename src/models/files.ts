@@ -4,8 +4,8 @@ import { open, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/pro
 import { hostname } from 'node:os';
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { makeFolder } from '../durable.js';
-import { giveTo, ownerOf } from '../owner.js';
+import { makeFolder } from '../platform/files/durable.js';
+import { giveTo, ownerOf } from '../platform/files/owner.js';
 
 /** SHA-256 of a file's content, hex. Reads it in pieces. */
 export async function sha256OfFile(file: string): Promise<string> {
@@ -97,8 +97,7 @@ async function take(lock: string, seen: { modified: number; since: number }): Pr
   const held = await statFile(lock);
   const now = performance.now();
   if (held && held.modified !== seen.modified) Object.assign(seen, { modified: held.modified, since: now });
-  const isStale = () =>
-    Date.now() - seen.modified > LOCK_STALE_MS || now - seen.since > LOCK_STALE_MS;
+  const isStale = () => Date.now() - seen.modified > LOCK_STALE_MS || now - seen.since > LOCK_STALE_MS;
   if (held && (isStale() || (await holderIsGone(lock)))) {
     await rm(lock, { force: true });
   }

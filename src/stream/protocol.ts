@@ -1,8 +1,8 @@
 import { Type, type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
-import { KaomonError } from '../errors.js';
-import type { Meaning } from '../recognition/decision.js';
-import type { Times } from '../recognition/recognise.js';
+import { KaomonError } from '../platform/errors.js';
+import type { Meaning } from '../identity/decision.js';
+import type { Times } from '../identity/recognise.js';
 import type { Quality, Unfit } from '../vision/types.js';
 
 /** The messages of the stream, see docs/stream.md. A change that old pages cannot read raises the number. */

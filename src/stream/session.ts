@@ -1,10 +1,10 @@
-import { KaomonError, toPlainError } from '../errors.js';
+import { KaomonError, toPlainError } from '../platform/errors.js';
 import { checkGroupId } from '../gallery/ids.js';
 import type { Gallery, Person } from '../gallery/types.js';
-import type { AutoEnroller } from '../recognition/auto-enrol.js';
-import type { Decision } from '../recognition/decision.js';
-import { tellOdds } from '../recognition/odds.js';
-import type { RatedMatch, Times } from '../recognition/recognise.js';
+import type { AutoEnroller } from '../identity/auto-enrol.js';
+import type { Decision } from '../identity/decision.js';
+import { tellOdds } from '../identity/odds.js';
+import type { RatedMatch, Times } from '../identity/recognise.js';
 import type { AnalyzeOptions, VisionPool } from '../vision/types.js';
 import { readText, type ServerMessage, type StreamFace, type StreamOptions } from './protocol.js';
 import { renewed, type Track, Tracks } from './tracks.js';

@@ -1,4 +1,4 @@
-import { KaomonError } from '../errors.js';
+import { KaomonError } from '../platform/errors.js';
 import type { ReadyEmbedder } from '../models/types.js';
 import { facesInput } from './faces-input.js';
 import type { Network, Runtime, ValueInfo } from './ort.js';

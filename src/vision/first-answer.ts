@@ -1,5 +1,5 @@
-import { KaomonError } from '../errors.js';
-import { type Fingerprint, keepFingerprint, knownFingerprint } from '../models/fingerprints.js';
+import { KaomonError } from '../platform/errors.js';
+import { type Fingerprint, keepFingerprint, knownFingerprint } from '../models/packs/fingerprints.js';
 import type { Network, NetworkInput } from './ort.js';
 import { areSame, fingerprintOf, LEAST_COSINE, nameInput, plainFault, strangeness } from './self-check.js';
 

@@ -1,5 +1,5 @@
 /** What a file is, by how it begins: the name and the media type that a client gives are not trusted. */
-import { KaomonError } from '../errors.js';
+import { KaomonError } from '../platform/errors.js';
 
 interface Format {
   name: string;

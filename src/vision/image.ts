@@ -1,5 +1,5 @@
 import sharp, { type FailOnOptions, type Sharp } from 'sharp';
-import { KaomonError } from '../errors.js';
+import { KaomonError } from '../platform/errors.js';
 import { requireReadable } from './formats.js';
 import { grainOf } from './jpeg.js';
 import type { Picture } from './types.js';

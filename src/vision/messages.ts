@@ -1,5 +1,5 @@
-import type { PlainError } from '../errors.js';
-import type { WebgpuTurns } from '../webgpu-turns.js';
+import type { PlainError } from '../platform/errors.js';
+import type { WebgpuTurns } from '../platform/webgpu-turns.js';
 import type { AnalyzerSettings, AskedPicture } from './analyzer.js';
 import type { RefusedProvider } from './ort.js';
 import type { Seat } from './team.js';

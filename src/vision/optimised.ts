@@ -6,7 +6,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { env } from 'onnxruntime-node';
-import { makeFolder } from '../durable.js';
+import { makeFolder } from '../platform/files/durable.js';
 
 const run = promisify(execFile);
 

@@ -1,8 +1,8 @@
 import path from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import { KaomonError } from '../errors.js';
-import { mappedFile } from '../process-memory.js';
-import { inTurn, type WebgpuTurns, webgpuTurns } from '../webgpu-turns.js';
+import { KaomonError } from '../platform/errors.js';
+import { mappedFile } from '../platform/process-memory.js';
+import { inTurn, type WebgpuTurns, webgpuTurns } from '../platform/webgpu-turns.js';
 import { faultOfFirst, type Held, wrongNetwork } from './first-answer.js';
 import { forgetOptimised, optimisedNetwork } from './optimised.js';
 import { sessionOptions, type SessionPlace } from './session-options.js';

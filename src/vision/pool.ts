@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { Worker } from 'node:worker_threads';
-import { fromPlainError, KaomonError, throwIfGone } from '../errors.js';
-import { createShares } from '../shares.js';
-import { endTurnOf, webgpuTurns } from '../webgpu-turns.js';
+import { fromPlainError, KaomonError, throwIfGone } from '../platform/errors.js';
+import { createShares } from '../platform/shares.js';
+import { endTurnOf, webgpuTurns } from '../platform/webgpu-turns.js';
 import type { AnalyzerSettings } from './analyzer.js';
 import type { FromThread, ThreadOptions, ThreadSettings, ToThread } from './messages.js';
 import { TaskQueue, type Waiting } from './queue.js';

@@ -1,4 +1,4 @@
-import { KaomonError } from '../errors.js';
+import { KaomonError } from '../platform/errors.js';
 import { clampToPicture } from './boxes.js';
 import type { Detection } from './types.js';
 

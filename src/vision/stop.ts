@@ -1,4 +1,4 @@
-import { KaomonError } from '../errors.js';
+import { KaomonError } from '../platform/errors.js';
 
 /** Shared by whoever asked and the threads that work on a picture: not 0 once nobody waits for it any more. */
 export type Stop = Int32Array;

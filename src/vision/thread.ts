@@ -5,7 +5,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { parentPort, workerData } from 'node:worker_threads';
-import { toPlainError } from '../errors.js';
+import { toPlainError } from '../platform/errors.js';
 import { type Analyzer, type AskedPicture, createAnalyzer } from './analyzer.js';
 import type { FromThread, PictureResult, ThreadSettings, ToThread } from './messages.js';
 import { joinTeam, type Team } from './team.js';

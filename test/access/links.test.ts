@@ -4,7 +4,7 @@ import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { createKeys } from '../../src/access/keys.js';
 import { createLinks, LINK_MINUTES } from '../../src/access/links.js';
-import { signInUrl } from '../../src/addresses.js';
+import { signInUrl } from '../../src/platform/addresses.js';
 import { testApp } from '../support/app.js';
 import { runKaomon } from '../support/command.js';
 import { startServer } from '../support/server.js';

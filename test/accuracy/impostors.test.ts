@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { createRandom } from '../../src/accuracy/bootstrap.js';
 import { curveOf, proposeThresholds } from '../../src/accuracy/curve.js';
 import { ImpostorCounter, type Impostors } from '../../src/accuracy/impostors.js';
-import { distanceAt, leastRate, rateAt } from '../../src/recognition/odds.js';
+import { distanceAt, leastRate, rateAt } from '../../src/identity/odds.js';
 
 /** As many pairs as asked for, evenly from 1 to 2. */
 function evenly(pairs: number, cut = Infinity): Impostors {

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { describe, it } from 'node:test';
 import { NO_CACHE, openLookCache } from '../../src/accuracy/look-cache.js';
 import { lookAtAll, type Task } from '../../src/accuracy/looks.js';
-import { KaomonError } from '../../src/errors.js';
+import { KaomonError } from '../../src/platform/errors.js';
 import type { AnalysedFace, AnalyzeOptions } from '../../src/vision/types.js';
 import { face, unitVector } from '../support/app.js';
 import { temporaryFolder } from '../support/temporary.js';

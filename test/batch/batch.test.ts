@@ -11,9 +11,9 @@ import { type BatchDeps, type BatchResult, runBatch } from '../../src/batch/batc
 import { openJournal } from '../../src/batch/journal.js';
 import { listPictures } from '../../src/batch/list.js';
 import { reportOf } from '../../src/batch/report.js';
-import { KaomonError } from '../../src/errors.js';
+import { KaomonError } from '../../src/platform/errors.js';
 import { hashPicture } from '../../src/gallery/face-name.js';
-import { createEnroller } from '../../src/recognition/enrol.js';
+import { createEnroller } from '../../src/identity/enrol.js';
 import { contentOf, KINDS, LIMITS, madeGallery, madeVision, writePicture } from '../support/batch.js';
 import { temporaryFolder } from '../support/temporary.js';
 import { seededRandom } from '../support/vectors.js';

@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { listPictures } from '../../src/batch/list.js';
-import { KaomonError } from '../../src/errors.js';
+import { KaomonError } from '../../src/platform/errors.js';
 import { temporaryFolder } from '../support/temporary.js';
 
 async function folderOf(t: TestContext, ...files: string[]): Promise<string> {

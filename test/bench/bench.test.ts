@@ -11,8 +11,8 @@ import { type Report, type Row, quantile, toMarkdown } from '../../src/bench/rep
 import { runBench } from '../../src/bench/run.js';
 import { benchStages } from '../../src/bench/stages.js';
 import { main } from '../../src/cli/bench.js';
-import { loadConfig } from '../../src/config.js';
-import { preparePack } from '../../src/models/prepare.js';
+import { loadConfig } from '../../src/settings/config.js';
+import { preparePack } from '../../src/models/packs/prepare.js';
 import { createAnalyzer } from '../../src/vision/analyzer.js';
 import { temporaryFolder } from '../support/temporary.js';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Page } from 'playwright-core';
-import { KaomonError } from '../../src/errors.js';
+import { KaomonError } from '../../src/platform/errors.js';
 import { enrolByVector, openAppSite } from './support/app-site.js';
 import { CHROMIUM_MISSING } from './support/browser.js';
 import { browserForSuite, face, fits, KEN, SIZES, STRANGER } from './support/visit.js';

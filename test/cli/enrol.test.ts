@@ -4,7 +4,7 @@ import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import sharp from 'sharp';
 import { composeFrame } from '../../src/bench/frames.js';
-import { createFileStore } from '../../src/gallery/file-store.js';
+import { createFileStore } from '../../src/gallery/store/file-store.js';
 import { createGallery } from '../../src/gallery/gallery.js';
 import { createExactIndex } from '../../src/gallery/index/exact-index.js';
 import { contentOf } from '../support/batch.js';

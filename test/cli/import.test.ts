@@ -3,8 +3,8 @@ import { mkdir, readdir, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { importFolders } from '../../src/cli/import.js';
-import { createFileStore } from '../../src/gallery/file-store.js';
-import { encodeNpy } from '../../src/gallery/npy.js';
+import { createFileStore } from '../../src/gallery/store/file-store.js';
+import { encodeNpy } from '../../src/gallery/store/npy.js';
 import { temporaryFolder } from '../support/temporary.js';
 
 const LENGTH = 512;

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { reembed } from '../../src/cli/reembed.js';
-import { KaomonError } from '../../src/errors.js';
-import { createFileStore } from '../../src/gallery/file-store.js';
+import { KaomonError } from '../../src/platform/errors.js';
+import { createFileStore } from '../../src/gallery/store/file-store.js';
 import type { Face } from '../../src/gallery/types.js';
 import type { AnalyzeOptions, KeptCut } from '../../src/vision/types.js';
 import { face as foundFace, unitVector } from '../support/app.js';

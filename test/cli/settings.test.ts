@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { it } from 'node:test';
 import { settingsTable } from '../../src/cli/settings.js';
-import { PROJECT_ROOT } from '../../src/root.js';
+import { PROJECT_ROOT } from '../../src/platform/root.js';
 
 it('docs/settings.md has every setting, its default and its bounds as they are', async () => {
   const text = await readFile(path.join(PROJECT_ROOT, 'docs', 'settings.md'), 'utf8');

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { it } from 'node:test';
-import { loadConfig } from '../../src/config.js';
-import { ERROR_CODES, KaomonError } from '../../src/errors.js';
-import { PROJECT_ROOT } from '../../src/root.js';
+import { loadConfig } from '../../src/settings/config.js';
+import { ERROR_CODES, KaomonError } from '../../src/platform/errors.js';
+import { PROJECT_ROOT } from '../../src/platform/root.js';
 
 const read = (name: string) => readFile(path.join(PROJECT_ROOT, 'docs', name), 'utf8');
 

@@ -6,7 +6,7 @@ import { readFile, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { createKeys } from '../../src/access/keys.js';
-import { PROJECT_ROOT } from '../../src/root.js';
+import { PROJECT_ROOT } from '../../src/platform/root.js';
 import { portrait, scene } from '../support/photographs.js';
 import { startServer, type TestServer } from '../support/server.js';
 import { temporaryFolder } from '../support/temporary.js';

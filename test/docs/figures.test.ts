@@ -3,11 +3,11 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, it } from 'node:test';
 import { DOCUMENTS, fillIn } from '../../src/cli/figures.js';
-import { loadConfig } from '../../src/config.js';
-import { rateOfSimilarity } from '../../src/http/routes/compreface/similarity.js';
-import { LOOSEST_RATE, PAIR_RATE, SURE_RATE } from '../../src/recognition/decision.js';
-import { falseMatchRateFor } from '../../src/recognition/odds.js';
-import { PROJECT_ROOT } from '../../src/root.js';
+import { loadConfig } from '../../src/settings/config.js';
+import { rateOfSimilarity } from '../../src/http/compreface/similarity.js';
+import { LOOSEST_RATE, PAIR_RATE, SURE_RATE } from '../../src/identity/decision.js';
+import { falseMatchRateFor } from '../../src/identity/odds.js';
+import { PROJECT_ROOT } from '../../src/platform/root.js';
 import { MEASURED_CURVE } from '../support/curve.js';
 
 const read = (name: string) => readFile(path.join(PROJECT_ROOT, 'docs', name), 'utf8');

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { installFrom } from '../../src/models/install.js';
+import { installFrom } from '../../src/models/packs/install.js';
 import {
   type FoundFace,
   idOf,

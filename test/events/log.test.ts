@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import type { GalleryEvent } from '../../src/events/event.js';
 import { createFileLog } from '../../src/events/file-log.js';
 import type { EventLog, Following, LoggedEvent } from '../../src/events/log.js';
-import type { RedisSettings } from '../../src/redis.js';
+import type { RedisSettings } from '../../src/platform/redis.js';
 import { createRedisLog } from '../../src/events/redis-log.js';
 import { REDIS_MISSING, startRedis } from '../support/redis.js';
 import { forWholeFile, startRedisCluster, startTlsRedis } from '../support/redis-kinds.js';

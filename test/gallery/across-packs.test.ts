@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
-import { loadConfig } from '../../src/config.js';
+import { loadConfig } from '../../src/settings/config.js';
 import type { GalleryEvent } from '../../src/events/event.js';
-import { acrossPacks } from '../../src/gallery/across-packs.js';
-import { createFileStore } from '../../src/gallery/file-store.js';
+import { acrossPacks } from '../../src/gallery/store/across-packs.js';
+import { createFileStore } from '../../src/gallery/store/file-store.js';
 import { createGallery, type LiveGallery } from '../../src/gallery/gallery.js';
 import { createExactIndex } from '../../src/gallery/index/exact-index.js';
 import { openGallery } from '../../src/gallery/open.js';
-import { createRedisStore } from '../../src/gallery/redis-store.js';
-import type { EmbeddingStore } from '../../src/gallery/store.js';
+import { createRedisStore } from '../../src/gallery/store/redis-store.js';
+import type { EmbeddingStore } from '../../src/gallery/store/store.js';
 import { filesBelow } from '../support/files-below.js';
 import { REDIS_MISSING, startRedis } from '../support/redis.js';
 import { temporaryFolder } from '../support/temporary.js';
@@ -32,7 +32,7 @@ async function files(t: TestContext): Promise<Place> {
 
 async function redis(t: TestContext): Promise<Place> {
   const { settings } = await startRedis(t);
-  const { openRedis } = await import('../../src/redis.js');
+  const { openRedis } = await import('../../src/platform/redis.js');
   const connection = openRedis(settings, 'commands', () => undefined);
   t.after(() => connection.disconnect());
   return {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
-import { loadConfig } from '../../src/config.js';
-import { KaomonError } from '../../src/errors.js';
+import { loadConfig } from '../../src/settings/config.js';
+import { KaomonError } from '../../src/platform/errors.js';
 import { chooseIndex } from '../../src/gallery/index/choose.js';
 import { faissRefusal } from '../../src/gallery/index/faiss-addon.js';
 

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { GalleryEvent } from '../../src/events/event.js';
-import { createFileStore } from '../../src/gallery/file-store.js';
+import { createFileStore } from '../../src/gallery/store/file-store.js';
 import { createGallery } from '../../src/gallery/gallery.js';
 import { createExactIndex } from '../../src/gallery/index/exact-index.js';
-import type { EmbeddingStore } from '../../src/gallery/store.js';
+import type { EmbeddingStore } from '../../src/gallery/store/store.js';
 import { openTiny, TINY } from '../support/galleries.js';
 import { temporaryFolder } from '../support/temporary.js';
 import { randomUnitVector, seededRandom } from '../support/vectors.js';

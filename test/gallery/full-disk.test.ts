@@ -3,11 +3,11 @@ import { appendFile, readdir, readFile, rm, stat, writeFile } from 'node:fs/prom
 import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { createKeys } from '../../src/access/keys.js';
-import { loadConfig } from '../../src/config.js';
+import { loadConfig } from '../../src/settings/config.js';
 import { createExactIndex } from '../../src/gallery/index/exact-index.js';
 import { openGallery } from '../../src/gallery/open.js';
 import type { Gallery } from '../../src/gallery/types.js';
-import { createReserve } from '../../src/reserve.js';
+import { createReserve } from '../../src/platform/files/reserve.js';
 import { PACK, testApp } from '../support/app.js';
 import { NO_SMALL_DISK, type SmallDisk, smallDisk } from '../support/small-disk.js';
 import { until } from '../support/until.js';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { decodeNpy, encodeNpy, NpyError } from '../../src/gallery/npy.js';
+import { decodeNpy, encodeNpy, NpyError } from '../../src/gallery/store/npy.js';
 
 /** A file as NumPy writes it, from its header's text and the numbers' bytes. */
 function npy(header: string, numbers: Buffer, major = 1): Buffer {

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { after, describe, it, type TestContext } from 'node:test';
 import { nameFace } from '../../src/gallery/face-name.js';
-import { createFileStore } from '../../src/gallery/file-store.js';
-import { createRedisStore } from '../../src/gallery/redis-store.js';
-import type { EmbeddingStore } from '../../src/gallery/store.js';
+import { createFileStore } from '../../src/gallery/store/file-store.js';
+import { createRedisStore } from '../../src/gallery/store/redis-store.js';
+import type { EmbeddingStore } from '../../src/gallery/store/store.js';
 import type { Face } from '../../src/gallery/types.js';
-import type { RedisSettings } from '../../src/redis.js';
+import type { RedisSettings } from '../../src/platform/redis.js';
 import { REDIS_MISSING, startRedis } from '../support/redis.js';
 import { forWholeFile, startRedisCluster } from '../support/redis-kinds.js';
 import { temporaryFolder } from '../support/temporary.js';

@@ -4,8 +4,8 @@ import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type NetworkInterfaceInfo, networkInterfaces } from 'node:os';
 import { describe, it, type TestContext } from 'node:test';
-import { createPictureFetcher } from '../../src/http/fetch-picture.js';
-import { isPublic } from '../../src/http/public-address.js';
+import { createPictureFetcher } from '../../src/http/intake/fetch-picture.js';
+import { isPublic } from '../../src/http/intake/public-address.js';
 
 async function serve(t: TestContext, listener: RequestListener): Promise<number> {
   const server = createServer(listener).listen(0, '127.0.0.1');

@@ -6,7 +6,7 @@ import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { pino } from 'pino';
 import { connectRaw } from '../support/raw-http.js';
-import { TINY_PICTURE } from '../../src/http/pictures.js';
+import { TINY_PICTURE } from '../../src/http/intake/pictures.js';
 import { hugePng, truncatedJpeg } from '../support/pictures.js';
 import { type Operation, readDocument, seededApp } from '../support/seeded-app.js';
 

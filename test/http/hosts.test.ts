@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { hostname } from 'node:os';
 import { describe, it } from 'node:test';
 import { WebSocket } from 'ws';
-import { hostNames } from '../../src/addresses.js';
-import { loadConfig } from '../../src/config.js';
+import { hostNames } from '../../src/platform/addresses.js';
+import { loadConfig } from '../../src/settings/config.js';
 import { isAllowed } from '../../src/http/plugins/hosts.js';
 import { testApp, unitVector } from '../support/app.js';
 

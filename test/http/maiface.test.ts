@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { KaomonError } from '../../src/errors.js';
-import { MESSAGE_IDS } from '../../src/http/maiface.js';
-import { toProbability } from '../../src/http/routes/maiface/face-recognizer.js';
+import { KaomonError } from '../../src/platform/errors.js';
+import { MESSAGE_IDS } from '../../src/http/maiface/format.js';
+import { toProbability } from '../../src/http/maiface/face-recognizer.js';
 import { face, testApp, type TestApp } from '../support/app.js';
 import { form } from '../support/form.js';
 import { greyJpeg, hugePng, truncatedJpeg } from '../support/pictures.js';

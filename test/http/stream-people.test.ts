@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { AddressInfo } from 'node:net';
 import { before, describe, it, type TestContext } from 'node:test';
 import { createKeys } from '../../src/access/keys.js';
-import type { Config } from '../../src/config.js';
+import type { Config } from '../../src/settings/config.js';
 import type { StreamFace } from '../../src/stream/protocol.js';
 import { face, type TestApp, testApp, unitVector } from '../support/app.js';
 import { greyJpeg } from '../support/pictures.js';

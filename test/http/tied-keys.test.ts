@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { createKeys } from '../../src/access/keys.js';
-import type { Config } from '../../src/config.js';
-import { TINY_PICTURE } from '../../src/http/pictures.js';
-import { imageIdOf } from '../../src/http/routes/compreface/image-ids.js';
+import type { Config } from '../../src/settings/config.js';
+import { TINY_PICTURE } from '../../src/http/intake/pictures.js';
+import { imageIdOf } from '../../src/http/compreface/image-ids.js';
 import { face, testApp, unitVector } from '../support/app.js';
 import { form } from '../support/form.js';
 import { greyJpeg } from '../support/pictures.js';

@@ -10,7 +10,7 @@ import { describe, it, type TestContext } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { createKeys } from '../../src/access/keys.js';
-import { PROJECT_ROOT } from '../../src/root.js';
+import { PROJECT_ROOT } from '../../src/platform/root.js';
 import { form, type FormRequest } from '../support/form.js';
 import { greyJpeg } from '../support/pictures.js';
 import { freePort } from '../support/port.js';

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { chmod, copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { PROJECT_ROOT } from '../../src/root.js';
+import { PROJECT_ROOT } from '../../src/platform/root.js';
 
 const NOBODY = 65_534;
 const isRoot = process.getuid?.() === 0;

@@ -4,7 +4,7 @@ import { chmod, mkdir, readdir, readFile, rm, truncate, writeFile } from 'node:f
 import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { pathToFileURL } from 'node:url';
-import { PROJECT_ROOT } from '../../src/root.js';
+import { PROJECT_ROOT } from '../../src/platform/root.js';
 import { temporaryFolder } from '../support/temporary.js';
 import { makeLibrary, writeZip } from '../support/wheel.js';
 

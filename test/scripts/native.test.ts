@@ -5,7 +5,7 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { describe, it } from 'node:test';
 import { pathToFileURL } from 'node:url';
-import { PROJECT_ROOT } from '../../src/root.js';
+import { PROJECT_ROOT } from '../../src/platform/root.js';
 
 interface FaissAddon {
   kaomonMended?: number;

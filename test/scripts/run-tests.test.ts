@@ -5,7 +5,7 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { pathToFileURL } from 'node:url';
-import { PROJECT_ROOT } from '../../src/root.js';
+import { PROJECT_ROOT } from '../../src/platform/root.js';
 import { temporaryFolder } from '../support/temporary.js';
 import { until } from '../support/until.js';
 

@@ -1,7 +1,7 @@
 /** A child that appends events and says the uid of each once it is in the log. */
 import { createFileLog, type FileLogOptions } from '../../src/events/file-log.js';
 import { createRedisLog } from '../../src/events/redis-log.js';
-import type { RedisSettings } from '../../src/redis.js';
+import type { RedisSettings } from '../../src/platform/redis.js';
 
 const [, , text, worker, count] = process.argv;
 const settings = JSON.parse(text) as FileLogOptions & { redis?: RedisSettings };

@@ -1,11 +1,11 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import sharp from 'sharp';
-import { createFileStore } from '../../src/gallery/file-store.js';
+import { createFileStore } from '../../src/gallery/store/file-store.js';
 import { createGallery } from '../../src/gallery/gallery.js';
 import { createExactIndex } from '../../src/gallery/index/exact-index.js';
 import type { Gallery } from '../../src/gallery/types.js';
-import type { EnrolLimits } from '../../src/recognition/enrol.js';
+import type { EnrolLimits } from '../../src/identity/enrol.js';
 import { decodeImage } from '../../src/vision/image.js';
 import type { AnalysedFace, VisionPool } from '../../src/vision/types.js';
 import { randomUnitVector, seededRandom } from './vectors.js';

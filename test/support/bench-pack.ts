@@ -1,14 +1,14 @@
 import { existsSync } from 'node:fs';
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { buildInceptionResnetV1 } from '../../src/models/graphs/inception-resnet-v1.js';
-import { buildONet } from '../../src/models/graphs/onet.js';
-import { buildPNet } from '../../src/models/graphs/pnet.js';
-import { buildRNet } from '../../src/models/graphs/rnet.js';
-import { readTorchState } from '../../src/models/torch-state.js';
-import { preparePack } from '../../src/models/prepare.js';
+import { buildInceptionResnetV1 } from '../../src/models/onnx/graphs/inception-resnet-v1.js';
+import { buildONet } from '../../src/models/onnx/graphs/onet.js';
+import { buildPNet } from '../../src/models/onnx/graphs/pnet.js';
+import { buildRNet } from '../../src/models/onnx/graphs/rnet.js';
+import { readTorchState } from '../../src/models/weights/torch-state.js';
+import { preparePack } from '../../src/models/packs/prepare.js';
 import type { ReadyPack } from '../../src/models/types.js';
-import { PROJECT_ROOT } from '../../src/root.js';
+import { PROJECT_ROOT } from '../../src/platform/root.js';
 import { SHARED_MISSING, shared } from './shared.js';
 import { SeededMtcnn, SeededTensors } from './seeded-weights.js';
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import type { Keys } from '../../src/access/keys.js';
 import { createSessions } from '../../src/access/sessions.js';
-import { TINY_PICTURE } from '../../src/http/pictures.js';
-import { imageIdOf } from '../../src/http/routes/compreface/image-ids.js';
+import { TINY_PICTURE } from '../../src/http/intake/pictures.js';
+import { imageIdOf } from '../../src/http/compreface/image-ids.js';
 import { type TestApp, unitVector } from './app.js';
 import { form } from './form.js';
 import { greyJpeg } from './pictures.js';

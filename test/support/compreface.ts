@@ -4,7 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import type { TestContext } from 'node:test';
 import { decodeImage } from '../../src/vision/image.js';
 import type { AnalysedFace } from '../../src/vision/types.js';
-import type { Config } from '../../src/config.js';
+import type { Config } from '../../src/settings/config.js';
 import { face, testApp, type TestApp } from './app.js';
 import { greyJpeg } from './pictures.js';
 import { temporaryFolder } from './temporary.js';

@@ -2,7 +2,7 @@ import type { AddressInfo } from 'node:net';
 import type { TestContext } from 'node:test';
 import { createKeys, type NewKey } from '../../src/access/keys.js';
 import type { AppDeps } from '../../src/app.js';
-import type { Config } from '../../src/config.js';
+import type { Config } from '../../src/settings/config.js';
 import { testApp, type TestApp } from './app.js';
 import { connectRaw, type RawConnection } from './raw-http.js';
 

@@ -1,5 +1,5 @@
 /** A child that enrols people and deletes every third one, saying so after each, until it is killed. */
-import { createFileStore } from '../../src/gallery/file-store.js';
+import { createFileStore } from '../../src/gallery/store/file-store.js';
 import { createGallery } from '../../src/gallery/gallery.js';
 import { createExactIndex } from '../../src/gallery/index/exact-index.js';
 import { randomUnitVector, seededRandom } from './vectors.js';

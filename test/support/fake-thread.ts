@@ -6,7 +6,7 @@
  */
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
-import { KaomonError, toPlainError } from '../../src/errors.js';
+import { KaomonError, toPlainError } from '../../src/platform/errors.js';
 import { isStopped } from '../../src/vision/stop.js';
 import type { FromThread, PictureResult, ThreadSettings, ToThread } from '../../src/vision/messages.js';
 

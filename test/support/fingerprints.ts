@@ -1,18 +1,18 @@
 /**
- * `node dist/test/support/fingerprints.js` prints what src/models/fingerprints-published.ts holds: to be run and put
+ * `node dist/test/support/fingerprints.js` prints what src/models/packs/fingerprints-published.ts holds: to be run and put
  * there whenever the networks that are built have changed, and the goldens say that they are right.
  */
 import { copyFile, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { KaomonError } from '../../src/errors.js';
+import { KaomonError } from '../../src/platform/errors.js';
 import { sha256OfFile } from '../../src/models/files.js';
-import type { Fingerprint } from '../../src/models/fingerprints.js';
-import { PACKS } from '../../src/models/packs.js';
-import { preparePack } from '../../src/models/prepare.js';
+import type { Fingerprint } from '../../src/models/packs/fingerprints.js';
+import { PACKS } from '../../src/models/packs/packs.js';
+import { preparePack } from '../../src/models/packs/prepare.js';
 import type { ReadyPack } from '../../src/models/types.js';
-import { PROJECT_ROOT } from '../../src/root.js';
+import { PROJECT_ROOT } from '../../src/platform/root.js';
 import { createAnalyzer } from '../../src/vision/analyzer.js';
 import { SHARED_MISSING, shared } from './shared.js';
 

@@ -1,4 +1,4 @@
-import { createFileStore } from '../../src/gallery/file-store.js';
+import { createFileStore } from '../../src/gallery/store/file-store.js';
 import { createGallery, type LiveGallery } from '../../src/gallery/gallery.js';
 import { createExactIndex } from '../../src/gallery/index/exact-index.js';
 import type { Person } from '../../src/gallery/types.js';

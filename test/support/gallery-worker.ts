@@ -2,10 +2,10 @@
  * A worker without networks: a gallery opened as the server opens it, told what to do by its parent. Every request
  * `{id, verb, args}` is answered by `{id, result}` or `{id, error}`. `PACK` and `PACK_LENGTH` name another pack than tiny.
  */
-import { loadConfig } from '../../src/config.js';
-import { KaomonError } from '../../src/errors.js';
+import { loadConfig } from '../../src/settings/config.js';
+import { KaomonError } from '../../src/platform/errors.js';
 import { createExactIndex } from '../../src/gallery/index/exact-index.js';
-import { createDecision } from '../../src/recognition/decision.js';
+import { createDecision } from '../../src/identity/decision.js';
 import { openGallery } from '../../src/gallery/open.js';
 import type { GalleryChange } from '../../src/gallery/types.js';
 import { PLAIN_CURVE } from './curve.js';

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { PROJECT_ROOT } from '../../src/root.js';
+import { PROJECT_ROOT } from '../../src/platform/root.js';
 
 /** What PyTorch answers for the seeded weights: test/golden/make_goldens.py writes it and says how. */
 export interface SeededGolden {

@@ -1,6 +1,7 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import type { GraphBuilder, Tensor as Weights } from '../../src/models/onnx-graph.js';
-import { decodeModel, encodeModel, type GraphMessage } from '../../src/models/onnx-schema.js';
+import type { GraphBuilder } from '../../src/models/onnx/graph.js';
+import type { Tensor as Weights } from '../../src/models/weights/tensor.js';
+import { decodeModel, encodeModel, type GraphMessage } from '../../src/models/onnx/schema.js';
 
 /** What a graph of one input answers in its first output. */
 export async function runGraph(

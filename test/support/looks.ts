@@ -1,7 +1,7 @@
 import sharp from 'sharp';
-import { KaomonError } from '../../src/errors.js';
-import { loadConfig } from '../../src/config.js';
-import { preparePack } from '../../src/models/prepare.js';
+import { KaomonError } from '../../src/platform/errors.js';
+import { loadConfig } from '../../src/settings/config.js';
+import { preparePack } from '../../src/models/packs/prepare.js';
 import type { ReadyPack } from '../../src/models/types.js';
 import { type Analyzer, createAnalyzer } from '../../src/vision/analyzer.js';
 import type { ThreadOptions } from '../../src/vision/messages.js';

@@ -25,7 +25,7 @@ async function write(file) {
 
 /** @param {string} file */
 async function convert(file) {
-  const { FACENET_EMBEDDER } = await import(new URL('src/models/components.js', DIST).href);
+  const { FACENET_EMBEDDER } = await import(new URL('src/models/packs/components.js', DIST).href);
   const started = performance.now();
   const network = await FACENET_EMBEDDER.networks[0].build(() => file);
   writeFileSync(`${file}.onnx`, network);

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import type { Tensor } from '../../src/models/onnx-graph.js';
-import type { NamedTensors } from '../../src/models/torch-state.js';
+import type { Tensor } from '../../src/models/weights/tensor.js';
+import type { NamedTensors } from '../../src/models/weights/torch-state.js';
 
 /** The tensors of each network in the order of face-api's manifest: its name, ours, our shape. */
 const conv = (theirs: string, ours: string, out: number, input: number, side: number) => [

@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { type Dimension, GraphBuilder } from '../../src/models/onnx-graph.js';
+import { type Dimension, GraphBuilder } from '../../src/models/onnx/graph.js';
 
 export interface TinyNetwork {
   /** Side of its input, pixels. */

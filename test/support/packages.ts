@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Component } from '../../src/models/component.js';
-import { readPackage } from '../../src/models/packages.js';
+import { readPackage } from '../../src/models/weights/packages.js';
 import { temporaryFolder } from './temporary.js';
 
 /** Where published packages may lie that somebody fetched for the tests: none is fetched for them. */

@@ -2,7 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { BUILDER_VERSION, type Component, networkFiles } from '../../src/models/component.js';
 import { sha256Of, statFile } from '../../src/models/files.js';
-import { packagedFile } from '../../src/models/sources.js';
+import { packagedFile } from '../../src/models/weights/sources.js';
 
 /**
  * Makes a component look built from the published weights: whoever only looks at manifests and sizes takes it for that.

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import type { TestContext } from 'node:test';
-import { openRedis, type RedisSettings, untilReady } from '../../src/redis.js';
+import { openRedis, type RedisSettings, untilReady } from '../../src/platform/redis.js';
 import { freePort } from './port.js';
 import { temporaryFolder } from './temporary.js';
 

@@ -4,8 +4,8 @@ import {
   SeededTensors,
   seededValues,
   type TensorSpec,
-} from '../../src/bench/seeded-weights.js';
-import type { Tensor } from '../../src/models/onnx-graph.js';
+} from '../../src/accuracy/seeded-weights.js';
+import type { Tensor } from '../../src/models/weights/tensor.js';
 import type { Picture } from '../../src/vision/types.js';
 import type { TensorToWrite } from './torch-files.js';
 

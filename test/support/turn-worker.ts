@@ -1,7 +1,7 @@
 /** Takes turns with other threads and counts how often another was at it at the same time; or dies in its turn. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
-import { inTurn, type WebgpuTurns } from '../../src/webgpu-turns.js';
+import { inTurn, type WebgpuTurns } from '../../src/platform/webgpu-turns.js';
 
 export interface TurnData {
   turns: WebgpuTurns;

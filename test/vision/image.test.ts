@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { randomFillSync } from 'node:crypto';
 import { describe, it } from 'node:test';
 import sharp, { type Sharp } from 'sharp';
-import { KaomonError } from '../../src/errors.js';
+import { KaomonError } from '../../src/platform/errors.js';
 import { decodeImage } from '../../src/vision/image.js';
 import type { Picture } from '../../src/vision/types.js';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { openPack, openVision } from '../../src/cli/parts.js';
-import { loadConfig } from '../../src/config.js';
+import { openPack, openVision } from '../../src/cli/shared/parts.js';
+import { loadConfig } from '../../src/settings/config.js';
 import { squaredDistance } from '../../src/gallery/distance.js';
 import { cutFace } from '../../src/vision/align.js';
 import { findKeptFace } from '../../src/vision/kept-face.js';

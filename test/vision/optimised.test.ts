@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readdir, stat, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { GraphBuilder } from '../../src/models/onnx-graph.js';
+import { GraphBuilder } from '../../src/models/onnx/graph.js';
 import { Runtime } from '../../src/vision/ort.js';
 import { temporaryFolder } from '../support/temporary.js';
 

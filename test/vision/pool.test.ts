@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
-import { KaomonError } from '../../src/errors.js';
+import { KaomonError } from '../../src/platform/errors.js';
 import { createVisionPool, type PoolSettings } from '../../src/vision/pool.js';
 import type { Analysis } from '../../src/vision/types.js';
 import { PACK } from '../support/app.js';

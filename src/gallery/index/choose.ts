@@ -1,5 +1,5 @@
-import type { Config } from '../../config.js';
-import { KaomonError } from '../../errors.js';
+import type { Config } from '../../settings/config.js';
+import { KaomonError } from '../../platform/errors.js';
 import { createExactIndex } from './exact-index.js';
 import { faissRefusal } from './faiss-addon.js';
 import { createFaissIndex } from './faiss-index.js';

@@ -1,4 +1,4 @@
-import { ATTRIBUTE_TYPE, ELEMENT_TYPE, encodeModel, type ValueMessage } from '../../models/onnx-schema.js';
+import { ATTRIBUTE_TYPE, ELEMENT_TYPE, encodeModel, type ValueMessage } from '../../models/onnx/schema.js';
 
 /**
  * The nearest of `count` vectors as an ONNX model. |q - x|² = |q|² - 2 q·x + |x|²: the product with -2 q (`query`

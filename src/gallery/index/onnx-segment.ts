@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
-import { endTurnOf, webgpuTurns } from '../../webgpu-turns.js';
+import { endTurnOf, webgpuTurns } from '../../platform/webgpu-turns.js';
 import type { FromSegment, SegmentData, ToSegment } from './onnx-thread.js';
 import { nearestRows, type Rows } from './rows.js';
 

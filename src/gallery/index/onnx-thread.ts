@@ -4,7 +4,7 @@
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import { inTurn, type WebgpuTurns } from '../../webgpu-turns.js';
+import { inTurn, type WebgpuTurns } from '../../platform/webgpu-turns.js';
 import { encodeNearest } from './onnx-graph.js';
 import type { Rows } from './rows.js';
 

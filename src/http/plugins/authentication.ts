@@ -5,7 +5,7 @@ import type { Keys, KeyRecord } from '../../access/keys.js';
 import type { Links } from '../../access/links.js';
 import { covers } from '../../access/roles.js';
 import { sameText, type Session, type Sessions } from '../../access/sessions.js';
-import { KaomonError } from '../../errors.js';
+import { KaomonError } from '../../platform/errors.js';
 import type { Caller } from '../access.js';
 import type { App } from '../app-type.js';
 import { addressOf } from '../on-behalf.js';

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import type { FastifyRequest } from 'fastify';
-import { KaomonError } from '../../errors.js';
+import { KaomonError } from '../../platform/errors.js';
 import type { App } from '../app-type.js';
 
 /** `name`, `name:8443`, `192.0.2.1:8443`, `[::1]:8443`. */

@@ -2,8 +2,8 @@ import { setMaxListeners } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { clientGone, KaomonError } from '../../errors.js';
-import { createShares, type Hold, holdOf, type Shares } from '../../shares.js';
+import { clientGone, KaomonError } from '../../platform/errors.js';
+import { createShares, type Hold, holdOf, type Shares } from '../../platform/shares.js';
 import type { App } from '../app-type.js';
 import { addressOf, callerId } from '../on-behalf.js';
 

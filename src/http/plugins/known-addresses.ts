@@ -1,7 +1,7 @@
 import type { FastifyContextConfig, FastifyRequest } from 'fastify';
-import { KaomonError } from '../../errors.js';
+import { KaomonError } from '../../platform/errors.js';
 import type { App } from '../app-type.js';
-import { COMPREFACE_ADDRESS } from '../compreface.js';
+import { COMPREFACE_ADDRESS } from '../compreface/format.js';
 import { pathOf, shortPath } from '../paths.js';
 
 declare module 'fastify' {

@@ -1,7 +1,7 @@
 import cors from '@fastify/cors';
 import rateLimit from '@fastify/rate-limit';
 import underPressure from '@fastify/under-pressure';
-import { KaomonError } from '../../errors.js';
+import { KaomonError } from '../../platform/errors.js';
 import type { App } from '../app-type.js';
 import { addressOf } from '../on-behalf.js';
 import { rateStore } from './rate-store.js';

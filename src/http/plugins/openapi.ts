@@ -1,9 +1,9 @@
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
-import { VERSION } from '../../version.js';
+import { VERSION } from '../../platform/version.js';
 import type { TSchema } from 'typebox';
 import type { App } from '../app-type.js';
-import { COMPREFACE_ADDRESS } from '../compreface.js';
+import { COMPREFACE_ADDRESS } from '../compreface/format.js';
 
 /** The groups of addresses, in the order in which a reader needs them. */
 const TAGS = [

@@ -1,7 +1,7 @@
 import type { RouteOptions } from 'fastify';
 import type { TSchema } from 'typebox';
 import type { App } from '../app-type.js';
-import { OutcomeSchema } from '../maiface.js';
+import { OutcomeSchema } from '../maiface/format.js';
 import { ErrorSchema } from '../schemas.js';
 
 /** Statuses that the hooks in front of a handler answer: the host is one of ours, a key is asked for, limits are kept. */

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import fastifyStatic, { type FastifyStaticOptions } from '@fastify/static';
-import { PROJECT_ROOT } from '../../root.js';
+import { PROJECT_ROOT } from '../../platform/root.js';
 import type { App } from '../app-type.js';
 
 const PUBLIC = path.join(PROJECT_ROOT, 'public');

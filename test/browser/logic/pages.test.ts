@@ -12,8 +12,8 @@ import { initialsOf, shownOf, turn } from '../../../src/browser/logic/paging.js'
 import { createPendings } from '../../../src/browser/logic/pending.js';
 import { formatDuration, linePath, niceTop } from '../../../src/browser/logic/series.js';
 import { credentialOf, safeNext } from '../../../src/browser/logic/sign-in.js';
-import { ERROR_CODES } from '../../../src/errors.js';
-import { PROJECT_ROOT } from '../../../src/root.js';
+import { ERROR_CODES } from '../../../src/platform/errors.js';
+import { PROJECT_ROOT } from '../../../src/platform/root.js';
 
 const IDENTITY = {
   faceid: 'g-ken',

@@ -1,7 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import type { TestContext } from 'node:test';
 import type { AppDeps } from '../../../src/app.js';
-import type { Config } from '../../../src/config.js';
+import type { Config } from '../../../src/settings/config.js';
 import type { Gallery } from '../../../src/gallery/types.js';
 import { iou } from '../../../src/vision/boxes.js';
 import { decodeImage } from '../../../src/vision/image.js';

@@ -8,7 +8,7 @@ import { composeFrame } from '../../../src/bench/frames.js';
 import { QUICK } from '../../../src/bench/effort.js';
 import { benchPack } from '../../../src/bench/pack.js';
 import { galleryOf, startServer } from '../../../src/bench/server.js';
-import { PROJECT_ROOT } from '../../../src/root.js';
+import { PROJECT_ROOT } from '../../../src/platform/root.js';
 import { LAPTOP, openBrowser, openTab } from './browser.js';
 
 const STARTS = 5;

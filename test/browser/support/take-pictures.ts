@@ -6,7 +6,7 @@ import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import sharp from 'sharp';
 import type { Page } from 'playwright-core';
-import { PROJECT_ROOT } from '../../../src/root.js';
+import { PROJECT_ROOT } from '../../../src/platform/root.js';
 import { enrolByVector, openAppSite } from './app-site.js';
 import { openBrowser, openTab } from './browser.js';
 import { drawScene, PORTRAITS } from './portrait.js';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { RouteOptions } from 'fastify';
-import { TINY_PICTURE } from '../../../src/http/pictures.js';
+import { TINY_PICTURE } from '../../../src/http/intake/pictures.js';
 import { face, unitVector } from '../../support/app.js';
 import { door } from '../../support/door.js';
 import { form } from '../../support/form.js';

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ESLint, Linter } from 'eslint';
 import regexp from 'eslint-plugin-regexp';
-import { decodeBase64 } from '../../../src/http/base64.js';
-import { PROJECT_ROOT } from '../../../src/root.js';
+import { decodeBase64 } from '../../../src/http/intake/base64.js';
+import { PROJECT_ROOT } from '../../../src/platform/root.js';
 import { face, testApp } from '../../support/app.js';
 import { greyJpeg } from '../../support/pictures.js';
 
@@ -147,7 +147,7 @@ describe('one request', () => {
 });
 
 it('a regular expression that is not linear fails lint', async () => {
-  const config = (await new ESLint({ cwd: PROJECT_ROOT }).calculateConfigForFile('src/log.ts')) as {
+  const config = (await new ESLint({ cwd: PROJECT_ROOT }).calculateConfigForFile('src/platform/log.ts')) as {
     rules: Record<string, [severity: number, ...options: object[]]>;
   };
   const names = ['regexp/no-super-linear-backtracking', 'regexp/no-super-linear-move'];

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import type { RouteOptions } from 'fastify';
-import type { Config } from '../../../src/config.js';
+import type { Config } from '../../../src/settings/config.js';
 import { unitVector } from '../../support/app.js';
 import { type Door, door } from '../../support/door.js';
 import { openStream } from '../../support/stream-client.js';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { KaomonError } from '../../../src/errors.js';
-import { MAX_SUBJECT, SubjectNames } from '../../../src/http/routes/compreface/subject-names.js';
+import { KaomonError } from '../../../src/platform/errors.js';
+import { MAX_SUBJECT, SubjectNames } from '../../../src/http/compreface/subject-names.js';
 import { unitVector } from '../../support/app.js';
 import { compreFaceApp, scene, type Scene } from '../../support/compreface.js';
 import { form } from '../../support/form.js';

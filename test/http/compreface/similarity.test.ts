@@ -1,13 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import {
-  rateOfSimilarity,
-  similarityAt,
-  similarityOf,
-} from '../../../src/http/routes/compreface/similarity.js';
+import { rateOfSimilarity, similarityAt, similarityOf } from '../../../src/http/compreface/similarity.js';
 import { squaredDistance } from '../../../src/gallery/distance.js';
-import { distanceAt } from '../../../src/recognition/odds.js';
+import { distanceAt } from '../../../src/identity/odds.js';
 import { PACK } from '../../support/app.js';
 import { MEASURED_CURVE, PLAIN_CURVE } from '../../support/curve.js';
 

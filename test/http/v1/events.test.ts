@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type { Readable } from 'node:stream';
 import { describe, it } from 'node:test';
-import { TINY_PICTURE } from '../../../src/http/pictures.js';
-import { createSightings } from '../../../src/recognition/sightings.js';
+import { TINY_PICTURE } from '../../../src/http/intake/pictures.js';
+import { createSightings } from '../../../src/identity/sightings.js';
 import { face, type TestApp, testApp, unitVector } from '../../support/app.js';
 
 /** Reads events off a connection, in order. */

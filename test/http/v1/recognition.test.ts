@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { TINY_PICTURE } from '../../../src/http/pictures.js';
+import { TINY_PICTURE } from '../../../src/http/intake/pictures.js';
 import { face, PACK, testApp, unitVector } from '../../support/app.js';
 import { form } from '../../support/form.js';
 import { greyJpeg, hugePng } from '../../support/pictures.js';

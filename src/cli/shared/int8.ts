@@ -1,0 +1,162 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { Config } from '../../settings/config.js';
+import { KaomonError } from '../../platform/errors.js';
+import { encodeModel, type GraphMessage } from '../../models/onnx/schema.js';
+import { quantise, type Ranges, withAllOutputs } from '../../models/onnx/quantise.js';
+import type { ReadyEmbedder, ReadyPack } from '../../models/types.js';
+import { type Likeness, readNetwork, refuseUnsuited, writeVariant } from '../../models/packs/variants.js';
+import { createEmbedder } from '../../vision/embedder.js';
+import { decodeImage } from '../../vision/image.js';
+import { facesInput } from '../../vision/faces-input.js';
+import { Runtime } from '../../vision/ort.js';
+import { inParallel, note, openPack, openVision, picturesBelow } from './parts.js';
+
+/** Faces that the ranges are measured on, and as many again to hold the result to. */
+const ENOUGH = 64;
+const LEAST = 10;
+/** An embedding further from the float one than this is another embedding. */
+const LEAST_COSINE = 0.99;
+
+/** Where an int8 network is at home; without a cache: what is tried here is not kept. */
+const openRuntime = () => new Runtime({ providers: ['cpu'], threads: 2 });
+
+/**
+ * Makes the int8 form of a pack's embedder, and holds it to the float network.
+ * @param folder with pictures of any people, in any folders
+ * @param id of a pack
+ * @returns how like it is
+ * @throws KaomonError SETUP when int8 does not suit the network, there are too few faces, or the result is too unlike:
+ *   then nothing is changed
+ */
+export async function makeInt8(folder: string, id: string, config: Config): Promise<Likeness> {
+  const pack = await openPack(id, { ...config, EMBEDDER_PRECISION: 'float32' });
+  const { embedder } = pack;
+  const graph = await readNetwork(embedder);
+  refuseUnsuited(embedder, graph);
+  const crops = await cropsOf(folder, pack, config);
+  if (crops.length < 2 * LEAST) {
+    throw new KaomonError(
+      'SETUP',
+      `${folder} has ${crops.length} faces; ${2 * LEAST} are the least, ${2 * ENOUGH} enough.`,
+    );
+  }
+  const { whole, likeness } = await int8On(crops, graph, embedder);
+  if (likeness.least < LEAST_COSINE) {
+    throw new KaomonError(
+      'SETUP',
+      `The int8 form of ${embedder.name} is too unlike: a face's embedding has a cosine of ${likeness.least.toFixed(4)} to the float one, ${LEAST_COSINE} is asked for. Take more, and more different, pictures.`,
+    );
+  }
+  await writeVariant('int8', embedder, config.MODELS_DIR, whole, likeness);
+  return likeness;
+}
+
+/**
+ * The int8 form of an embedder's graph, its ranges measured on every second face, and how like it is on the others.
+ * @param crops as `Embedder.embed` takes them; two or more
+ */
+export async function int8On(
+  crops: readonly Uint8Array[],
+  graph: GraphMessage,
+  embedder: ReadyEmbedder,
+): Promise<{ whole: GraphMessage; likeness: Likeness }> {
+  const measured = crops.filter((_, i) => i % 2 === 0);
+  const others = crops.filter((_, i) => i % 2 === 1);
+  const work = await mkdtemp(path.join(tmpdir(), 'kaomon-int8-'));
+  try {
+    note(`measuring on ${measured.length} faces`);
+    const whole = quantise(graph, await measureRanges(graph, embedder, measured, work));
+    note(`comparing on ${others.length} faces`);
+    return { whole, likeness: await compare(whole, embedder, others, work) };
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+}
+
+/** Faces as the pack's embedder takes them, of as many pictures as it needs. */
+async function cropsOf(folder: string, pack: ReadyPack, config: Config): Promise<Uint8Array[]> {
+  const crops: Uint8Array[] = [];
+  const all = await picturesBelow(folder);
+  // Spread over everybody, where there are more than are needed.
+  const step = Math.max(1, Math.floor(all.length / (2 * ENOUGH)));
+  const files = all.filter((_, i) => i % step === 0);
+  const vision = await openVision(pack, config);
+  try {
+    await inParallel(files, config.VISION_THREADS, async (file) => {
+      if (crops.length >= 2 * ENOUGH) return;
+      const { faces } = await vision.analyze(await readFile(file), {
+        embed: false,
+        crops: true,
+        maxFaces: 4,
+      });
+      for (const { crop } of faces) {
+        if (crop) crops.push((await decodeImage(crop, { maxPixels: config.MAX_PIXELS })).data);
+      }
+    });
+  } finally {
+    await vision.close();
+  }
+  return crops;
+}
+
+async function measureRanges(
+  graph: GraphMessage,
+  embedder: ReadyEmbedder,
+  crops: readonly Uint8Array[],
+  work: string,
+): Promise<Ranges> {
+  const file = path.join(work, 'measure.onnx');
+  await writeFile(file, encodeModel(withAllOutputs(graph)));
+  const input = facesInput(embedder, 1);
+  const shape = [1, 3, embedder.size, embedder.size];
+  const name = graph.input[0].name;
+  const network = await openRuntime().open(file, {
+    [name]: { data: input.data, shape },
+  });
+  const ranges = new Map<string, [number, number]>();
+  const widen = (value: string, numbers: Float32Array) => {
+    let [low, high] = ranges.get(value) ?? [0, 0];
+    for (const number of numbers) {
+      if (number < low) low = number;
+      if (number > high) high = number;
+    }
+    ranges.set(value, [low, high]);
+  };
+  for (const crop of crops) {
+    input.fill(crop, 0);
+    widen(name, input.data);
+    const values = await network.run({ [name]: { data: input.data, shape } });
+    for (const [value, numbers] of Object.entries(values)) widen(value, numbers);
+  }
+  await network.release();
+  return ranges;
+}
+
+async function compare(
+  graph: GraphMessage,
+  embedder: ReadyEmbedder,
+  crops: readonly Uint8Array[],
+  work: string,
+): Promise<Likeness> {
+  const file = path.join(work, 'int8.onnx');
+  await writeFile(file, encodeModel(graph));
+  const embed = async (network: string) => {
+    const opened = await createEmbedder(openRuntime(), {
+      ...embedder,
+      network,
+    });
+    const embeddings = await opened.embed(crops);
+    await opened.release();
+    return embeddings;
+  };
+  const expected = await embed(embedder.network);
+  const found = await embed(file);
+  const cosines = expected.map((vector, i) => vector.reduce((sum, value, k) => sum + value * found[i][k], 0));
+  return {
+    faces: crops.length,
+    least: Math.min(...cosines),
+    mean: cosines.reduce((sum, cosine) => sum + cosine, 0) / cosines.length,
+  };
+}

@@ -1,0 +1,223 @@
+import { KaomonError, throwIfGone } from '../../platform/errors.js';
+import { toEmbedding } from '../embedding.js';
+import { describeFace } from '../face-name.js';
+import { faceIdOf } from '../ids.js';
+import { decodeNpy, NpyError } from '../store/npy.js';
+import type { Gallery, Person } from '../types.js';
+import {
+  GROUPS,
+  GroupsFileSchema,
+  MANIFEST,
+  type Manifest,
+  ManifestSchema,
+  PersonFileSchema,
+  readJson,
+  refuseArchive,
+  sha256,
+} from './manifest.js';
+import { type OpenArchive, openArchive } from './read-zip.js';
+
+export interface ImportDeps {
+  gallery: Pick<
+    Gallery,
+    'groups' | 'createGroup' | 'person' | 'createPerson' | 'vectors' | 'enrol' | 'remove'
+  >;
+  pack: { id: string; length: number };
+}
+
+/** What became of an archive's parts. */
+export interface ImportReport {
+  groups: Taken;
+  people: Taken;
+  faces: Taken;
+}
+export interface Taken {
+  added: number;
+  /** They were there already. */
+  skipped: number;
+}
+
+/** How an import is done, and for whom. */
+export interface ImportOptions {
+  /** Called with each group before anything is changed; may throw. */
+  requireGroup?: (groupid: string) => void;
+  /** Aborted when whoever sent it has hung up: then it is broken off between two people. */
+  signal?: AbortSignal;
+  /** Told of each group that is made and of each person who got something, when it is done. */
+  report?: (list: 'groups' | 'people', id: string) => void;
+}
+
+/**
+ * Takes over an export. Every entry is read and compared with the manifest before anything is changed; what is there
+ * already is passed over, so that an import that was broken off goes on when it is run again. A person who is there
+ * keeps name and metadata.
+ * @param file the zip's path; only read
+ * @throws KaomonError ARCHIVE_INVALID, OTHER_PACK, CLIENT_GONE, and what `requireGroup` and the gallery throw
+ */
+export async function importGallery(
+  { gallery, pack }: ImportDeps,
+  file: string | number,
+  { requireGroup = () => undefined, signal, report: tell = () => undefined }: ImportOptions = {},
+): Promise<ImportReport> {
+  const archive = await openArchive(file);
+  try {
+    const people = await verify(archive, pack, requireGroup, signal);
+    const groups = readJson(GroupsFileSchema, await archive.read(GROUPS), GROUPS);
+    const report: ImportReport = {
+      groups: await takeGroups(gallery, groups, (groupid) => tell('groups', groupid)),
+      people: { added: 0, skipped: 0 },
+      faces: { added: 0, skipped: 0 },
+    };
+    for (const [faceid, faces] of people) {
+      throwIfGone(signal);
+      const before = report.people.added + report.faces.added;
+      try {
+        await takePerson(gallery, archive, pack.length, faceid, faces, report);
+      } finally {
+        if (report.people.added + report.faces.added > before) tell('people', faceid);
+      }
+    }
+    return report;
+  } finally {
+    archive.close();
+  }
+}
+
+/**
+ * Reads all of an archive once.
+ * @returns faceid -> names of the faces
+ */
+async function verify(
+  archive: OpenArchive,
+  pack: ImportDeps['pack'],
+  requireGroup: (groupid: string) => void,
+  signal: AbortSignal | undefined,
+): Promise<Map<string, string[]>> {
+  const manifest = readJson(ManifestSchema, await archive.read(MANIFEST), MANIFEST);
+  refuseOtherPack(manifest, pack);
+  const sums = new Map(Object.entries(manifest.entries));
+  for (const entry of sums.keys()) if (!archive.entries.has(entry)) refuseArchive(`${entry} is missing`);
+  const people = new Map<string, string[]>();
+  const withoutPerson = new Set<string>();
+  for (const [entry, kind] of archive.entries) {
+    if (kind.kind === 'manifest') continue;
+    throwIfGone(signal);
+    const bytes = await archive.read(entry);
+    if (sums.get(entry) !== sha256(bytes)) refuseArchive(`${entry} is not what the manifest says`);
+    if (kind.kind === 'groups') {
+      for (const { groupid } of readJson(GroupsFileSchema, bytes, entry)) requireGroup(groupid);
+      continue;
+    }
+    const faces = people.get(kind.faceid) ?? [];
+    if (faces.length === 0 && !people.has(kind.faceid)) withoutPerson.add(kind.faceid);
+    people.set(kind.faceid, faces);
+    if (kind.kind === 'person') {
+      const { groupid, userid } = readJson(PersonFileSchema, bytes, entry);
+      if (faceIdOf(groupid, userid) !== kind.faceid) refuseArchive(`${entry} is about somebody else`);
+      requireGroup(groupid);
+      withoutPerson.delete(kind.faceid);
+    } else if (kind.kind === 'vector') {
+      if (!describeFace(kind.faceid, kind.face))
+        refuseArchive(`${entry} is not named like a face of this person`);
+      readVector(bytes, entry, pack.length);
+      faces.push(kind.face);
+    }
+  }
+  for (const faceid of withoutPerson) refuseArchive(`people/${faceid}/person.json is missing`);
+  return people;
+}
+
+function refuseOtherPack(manifest: Manifest, pack: ImportDeps['pack']): void {
+  if (manifest.pack === pack.id && manifest.length === pack.length) return;
+  throw new KaomonError(
+    'OTHER_PACK',
+    `The archive's vectors were made by the pack "${manifest.pack}", this server's by "${pack.id}": they cannot be ` +
+      `compared. Start with MODEL_PACK=${manifest.pack}, or enrol the pictures anew.`,
+    { details: { archive: manifest.pack, server: pack.id } },
+  );
+}
+
+/** @returns unit length, as the gallery's store reads it */
+function readVector(bytes: Buffer, entry: string, length: number): Float32Array {
+  try {
+    return toEmbedding(decodeNpy(bytes), length);
+  } catch (error) {
+    if (!(error instanceof NpyError || error instanceof RangeError)) throw error;
+    refuseArchive(`${entry}: ${error.message}`);
+  }
+}
+
+async function takeGroups(
+  gallery: ImportDeps['gallery'],
+  groups: readonly { groupid: string; groupname: string }[],
+  added: (groupid: string) => void,
+): Promise<Taken> {
+  const taken = { added: 0, skipped: 0 };
+  const known = new Set(gallery.groups().map(({ groupid }) => groupid));
+  for (const group of groups) {
+    if (known.has(group.groupid)) taken.skipped += 1;
+    else {
+      await gallery.createGroup(group);
+      added(group.groupid);
+      taken.added += 1;
+    }
+  }
+  return taken;
+}
+
+async function takePerson(
+  gallery: ImportDeps['gallery'],
+  archive: OpenArchive,
+  length: number,
+  faceid: string,
+  faces: readonly string[],
+  { people, faces: counted }: ImportReport,
+): Promise<void> {
+  const entry = `people/${faceid}/person.json`;
+  const person = readJson(PersonFileSchema, await archive.read(entry), entry);
+  const there = gallery.person(faceid);
+  if (there) people.skipped += 1;
+  else {
+    await gallery.createPerson(person);
+    people.added += 1;
+  }
+  const before = counted.added;
+  try {
+    await takeFaces(gallery, archive, length, { ...person, faceid }, faces, counted);
+  } catch (error) {
+    // A full disk, say: nobody stays behind without a face. The next import begins with this person again.
+    if (!there && counted.added === before)
+      await gallery.remove(person.groupid, person.userid).catch(() => undefined);
+    throw error;
+  }
+}
+
+async function takeFaces(
+  gallery: ImportDeps['gallery'],
+  archive: OpenArchive,
+  length: number,
+  { faceid, groupid, userid }: Pick<Person, 'faceid' | 'groupid' | 'userid'>,
+  faces: readonly string[],
+  counted: Taken,
+): Promise<void> {
+  // The vector itself says whether it is there: names change when a person is moved.
+  const known = new Set((await gallery.vectors(faceid)).map(({ vector }) => print(vector)));
+  for (const face of faces) {
+    const path = `people/${faceid}/${face}`;
+    const vector = readVector(await archive.read(`${path}.npy`), `${path}.npy`, length);
+    const mark = print(vector);
+    if (known.has(mark)) {
+      counted.skipped += 1;
+      continue;
+    }
+    known.add(mark);
+    const crop = archive.entries.has(`${path}.png`) ? await archive.read(`${path}.png`) : undefined;
+    // What other programs know the face by (CompreFace's `image_id` is made of it) stays.
+    await gallery.enrol({ groupid, userid, id: face, ...(crop && { crop }) }, vector);
+    counted.added += 1;
+  }
+}
+
+function print(vector: Float32Array): string {
+  return sha256(new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength));
+}

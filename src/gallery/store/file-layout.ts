@@ -1,0 +1,44 @@
+import path from 'node:path';
+import { SET_ASIDE } from '../../platform/files/set-aside.js';
+
+/** The groups, a file each. */
+export const GROUPS = 'groups';
+/** The log of events (src/events/file-log.ts). */
+export const EVENTS = 'events';
+/** A deleted person's folder between the rename, which is the deletion, and its end. */
+export const REMOVED = '.removed-';
+export const PERSON_FILE = 'person.json';
+
+/** Names in the gallery's folder that are no pack's. */
+export const RESERVED: readonly string[] = [SET_ASIDE, GROUPS, EVENTS];
+
+/** Where things lie in one pack's part of the gallery; docs/gallery.md has the picture. */
+export interface Layout {
+  /** The gallery's folder. */
+  folder: string;
+  pack: string;
+  packFolder: string;
+  personFolder(faceid: string): string;
+  personFile(faceid: string): string;
+  vectorFile(face: { faceid: string; id: string }): string;
+  pictureFile(face: { faceid: string; id: string }): string;
+}
+
+export function createLayout(folder: string, pack: string): Layout {
+  const packFolder = path.join(folder, pack);
+  const personFolder = (faceid: string) => path.join(packFolder, faceid);
+  return {
+    folder,
+    pack,
+    packFolder,
+    personFolder,
+    personFile: (faceid) => path.join(personFolder(faceid), PERSON_FILE),
+    vectorFile: ({ faceid, id }) => path.join(personFolder(faceid), `${id}.npy`),
+    pictureFile: ({ faceid, id }) => path.join(personFolder(faceid), `${id}.png`),
+  };
+}
+
+/** A person is there from the first face or from `person.json`, whichever comes first. @param names of the folder */
+export function isPerson(names: readonly string[]): boolean {
+  return names.some((name) => name === PERSON_FILE || name.endsWith('.npy'));
+}

@@ -1,0 +1,178 @@
+/**
+ * Moving all faces of one person to another. A note in the pack's folder lists the renames before the first is made
+ * and is deleted after the last: what a crash cuts short in between is finished from the note, never undone, and each
+ * face is at every moment in one of the two folders.
+ */
+import { randomBytes, randomUUID } from 'node:crypto';
+import { mkdir, rename, rm, rmdir, stat } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import path from 'node:path';
+import { Type, type Static } from 'typebox';
+import { Value } from 'typebox/value';
+import {
+  hasCode,
+  makeFolder,
+  namesIn,
+  sweepUnfinished,
+  syncFolder,
+  UNFINISHED,
+  unlessMissing,
+  writeDurably,
+} from '../../platform/files/durable.js';
+import { giveToFolder } from '../../platform/files/owner.js';
+import { readSmall, UnfitFile } from '../../platform/files/small-file.js';
+import type { Damage } from '../../platform/files/damage.js';
+import { renameFace } from '../face-name.js';
+import { isPerson, type Layout, PERSON_FILE } from './file-layout.js';
+import { splitFaceId } from '../ids.js';
+import { passOver, setAside } from '../../platform/files/set-aside.js';
+
+const NOTE = '.moving-';
+const PROCESS = randomUUID();
+/** A move takes milliseconds; a note older than this is nobody's, whatever process has its pid now, milliseconds. */
+const NOTE_AGE = 10 * 60_000;
+/** Of a person with ten thousand pictures, bytes. */
+const MOST_NOTE = 10_000_000;
+
+const NoteSchema = Type.Object({
+  from: Type.String(),
+  to: Type.String(),
+  /** Old and new name of every file that goes along. */
+  files: Type.Array(Type.Tuple([Type.String(), Type.String()])),
+  /** The name and metadata of `from` are not wanted any more. */
+  dropProfile: Type.Boolean(),
+  /** Who is at it: a note is only finished for a process that is no more. */
+  host: Type.String(),
+  pid: Type.Integer(),
+  /** In a container every start has the same pid. */
+  process: Type.String(),
+});
+type Note = Static<typeof NoteSchema>;
+
+/** @returns as `EmbeddingStore.movePerson` */
+export async function movePersonFolder(
+  layout: Layout,
+  from: string,
+  to: string,
+): Promise<'moved' | 'missing' | 'exists'> {
+  const names = await namesIn(layout.personFolder(from));
+  if (!isPerson(names)) return 'missing';
+  const target = layout.personFolder(to);
+  try {
+    await mkdir(target);
+    await giveToFolder(target);
+  } catch (error) {
+    if (!hasCode(error, 'EEXIST')) throw error;
+    // An empty folder is what a crash left; nobody.
+    if (isPerson(await namesIn(target))) return 'exists';
+  }
+  const faces = renamed(names, from, to, new Set());
+  const rest = names.filter((name) => name === PERSON_FILE).map((name): [string, string] => [name, name]);
+  await run(layout, { from, to, files: [...faces, ...rest], dropProfile: false });
+  return 'moved';
+}
+
+/** @returns as `EmbeddingStore.mergePerson` */
+export async function mergePersonFolders(layout: Layout, from: string, into: string): Promise<boolean> {
+  const names = await namesIn(layout.personFolder(from));
+  const others = await namesIn(layout.personFolder(into));
+  if (!isPerson(names) || !isPerson(others)) return false;
+  const taken = new Set(others.map((name) => path.parse(name).name));
+  await run(layout, { from, to: into, files: renamed(names, from, into, taken), dropProfile: true });
+  return true;
+}
+
+/** Finishes what processes that are no more had begun. */
+export async function finishMoves(layout: Layout, damage: Damage): Promise<void> {
+  for (const name of await namesIn(layout.packFolder)) {
+    const file = path.join(layout.packFolder, name);
+    if (name.startsWith(UNFINISHED)) await sweepUnfinished(file);
+    if (!name.startsWith(NOTE)) continue;
+    let note: unknown;
+    try {
+      const text = await unlessMissing(readSmall(file, MOST_NOTE));
+      if (text === undefined) continue;
+      note = JSON.parse(text.toString('utf8'));
+    } catch (error) {
+      if (!(error instanceof SyntaxError || error instanceof UnfitFile)) {
+        passOver(error, path.join(layout.pack, name), damage);
+        continue;
+      }
+    }
+    const found = await unlessMissing(stat(file));
+    if (!found) continue;
+    if (!Value.Check(NoteSchema, note) || !isSafe(note)) {
+      const what = path.join(layout.pack, name);
+      await setAside(layout.folder, what, 'it is no note of a move: see whether one was cut short', damage);
+      continue;
+    }
+    if (Date.now() - found.mtimeMs > NOTE_AGE || !isAlive(note)) await finish(layout, note, file);
+  }
+}
+
+/** A face's vector and picture keep one name; the picture goes first, because a face counts by its vector. */
+function renamed(names: string[], from: string, to: string, taken: ReadonlySet<string>): [string, string][] {
+  const there = new Set(names);
+  return names
+    .filter((name) => name.endsWith('.npy') && name.startsWith(from))
+    .flatMap((name) => {
+      const id = path.parse(name).name;
+      const newId = renameFace(id, from, to, taken);
+      const picture: [string, string][] = there.has(`${id}.png`) ? [[`${id}.png`, `${newId}.png`]] : [];
+      return [...picture, [name, `${newId}.npy`] satisfies [string, string]];
+    });
+}
+
+async function run(layout: Layout, move: Omit<Note, 'host' | 'pid' | 'process'>): Promise<void> {
+  const file = path.join(layout.packFolder, `${NOTE}${randomBytes(6).toString('hex')}.json`);
+  const note: Note = { ...move, host: hostname(), pid: process.pid, process: PROCESS };
+  try {
+    await writeDurably(file, JSON.stringify(note));
+  } catch (error) {
+    // Nothing was moved yet: the folder that was made for it is nobody's.
+    await rmdir(layout.personFolder(move.to)).catch(() => undefined);
+    throw error;
+  }
+  await finish(layout, note, file);
+}
+
+/** Safe to run twice, and by two processes at once: a file that is no longer there was renamed by the other. */
+async function finish(
+  layout: Layout,
+  { from, to, files, dropProfile }: Note,
+  noteFile: string,
+): Promise<void> {
+  const source = layout.personFolder(from);
+  const target = layout.personFolder(to);
+  await makeFolder(target);
+  for (const [name, newName] of files) {
+    await unlessMissing(rename(path.join(source, name), path.join(target, newName)));
+  }
+  await syncFolder(target);
+  if (dropProfile) await rm(path.join(source, PERSON_FILE), { force: true });
+  try {
+    // Not empty: somebody was enrolled there meanwhile, who is a new person and stays.
+    await rmdir(source);
+  } catch (error) {
+    if (!hasCode(error, 'ENOENT', 'ENOTEMPTY')) throw error;
+  }
+  await syncFolder(layout.packFolder);
+  await rm(noteFile, { force: true });
+}
+
+/** A note is a list of renames: one that somebody else wrote must not lead out of the two people's folders. */
+function isSafe({ from, to, files }: Note): boolean {
+  const plain = (name: string) => name !== '' && path.basename(name) === name && !name.startsWith('.');
+  return [from, to].every((faceid) => splitFaceId(faceid)) && files.flat().every(plain);
+}
+
+function isAlive(note: Note): boolean {
+  if (note.host !== hostname()) return true;
+  if (note.pid === process.pid) return note.process === PROCESS;
+  try {
+    process.kill(note.pid, 0);
+    return true;
+  } catch (error) {
+    return hasCode(error, 'EPERM');
+  }
+}

@@ -1,0 +1,263 @@
+import { randomBytes } from 'node:crypto';
+import { constants } from 'node:fs';
+import { access, mkdir, readFile, rename, rm, rmdir, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { KaomonError } from '../../platform/errors.js';
+import {
+  createDurably,
+  hasCode,
+  makeFolder,
+  namesIn,
+  type Staged,
+  stage,
+  syncFolder,
+  unlessMissing,
+  writeDurably,
+} from '../../platform/files/durable.js';
+import { obstacleOf } from '../../platform/files/obstacles.js';
+import { giveToFolder } from '../../platform/files/owner.js';
+import { createReserve } from '../../platform/files/reserve.js';
+import { createDamage, type Damage } from '../../platform/files/damage.js';
+import { SET_ASIDE } from '../../platform/files/set-aside.js';
+import { checkEmbedding } from '../embedding.js';
+import { createFileGroups } from './file-groups.js';
+import { createLayout, isPerson, PERSON_FILE, REMOVED, RESERVED } from './file-layout.js';
+import { finishMoves, mergePersonFolders, movePersonFolder } from './file-moves.js';
+import {
+  countOtherPacks,
+  listPeople,
+  otherPacksIn,
+  readEveryone,
+  readPersonFolder,
+  readProfile,
+  removeRemains,
+} from './file-read.js';
+import { encodeNpy } from './npy.js';
+import type { EmbeddingStore, Profile } from './store.js';
+import type { Face } from '../types.js';
+
+/** How often a face is written anew when another process deletes the person's folder meanwhile. */
+const ATTEMPTS = 5;
+
+export interface FileStoreOptions {
+  /** The `embeddings` folder. */
+  folder: string;
+  /** Whose vectors to load and write: `<folder>/<pack>/`. */
+  pack: string;
+  /** Numbers in a vector of this pack. */
+  length: number;
+  /** Told of everything damaged, once: its path, why, and what became of it. */
+  warn: (message: string) => void;
+  /** Where what is damaged is noted; left out: in one of its own. */
+  damage?: Damage;
+}
+
+/**
+ * Keeps every face as `<pack>/<faceid>/<faceid>_<YYYYMMDD_HHMMSS>_<id>.npy`, names and metadata in `person.json`,
+ * groups in `groups/` (docs/gallery.md has the layout and why a crash cannot tear it).
+ * @throws KaomonError SETUP when the pack's name is taken by a folder of the gallery
+ */
+export function createFileStore(options: FileStoreOptions): EmbeddingStore {
+  const { folder, pack, length, warn } = options;
+  if (RESERVED.includes(pack))
+    throw new KaomonError(
+      'SETUP',
+      `A pack cannot be called "${pack}": the gallery keeps something else there.`,
+    );
+  const layout = createLayout(folder, pack);
+  const { damage = createDamage(warn) } = options;
+  const groups = createFileGroups(folder, damage);
+  const reader = { layout, length, damage };
+  const reserve = createReserve(folder);
+
+  async function writeProfile(faceid: string, profile: Profile): Promise<void> {
+    await writeDurably(layout.personFile(faceid), profileText(profile));
+  }
+
+  /** A profile without a name, unless there is one: another process may be writing it at this moment. */
+  async function needProfile(faceid: string, names: readonly string[]): Promise<void> {
+    if (!names.includes(PERSON_FILE))
+      await createDurably(layout.personFile(faceid), profileText({ username: '', metadata: {} }));
+  }
+
+  async function removePerson(faceid: string): Promise<boolean> {
+    if (!isPerson(await namesIn(layout.personFolder(faceid)))) return false;
+    // What could not be read of the person is theirs, too.
+    await rm(path.join(folder, SET_ASIDE, pack, faceid), { recursive: true, force: true });
+    const removed = path.join(layout.packFolder, `${REMOVED}${randomBytes(6).toString('hex')}`);
+    const done = await unlessMissing(rename(layout.personFolder(faceid), removed).then(() => true));
+    if (!done) return false;
+    await syncFolder(layout.packFolder);
+    await removeRemains(removed);
+    return true;
+  }
+
+  async function removeFace(face: Face): Promise<boolean> {
+    const names = await namesIn(layout.personFolder(face.faceid));
+    if (!isPerson(names)) return false;
+    // Enrolled by a program that wrote no profile: the last face would take the person along.
+    await unlessMissing(needProfile(face.faceid, names));
+    const removed = await unlessMissing(rm(layout.vectorFile(face)).then(() => true));
+    if (!removed) return false;
+    await rm(layout.pictureFile(face), { force: true });
+    await unlessMissing(syncFolder(layout.personFolder(face.faceid)));
+    return true;
+  }
+
+  /** All of it or nothing: what there is no room for leaves no picture, and no person without a face. */
+  async function addFace(
+    face: Face,
+    vector: Float32Array,
+    { crop, profile }: { crop?: Uint8Array; profile?: Profile },
+  ): Promise<void> {
+    const personFolder = layout.personFolder(face.faceid);
+    const isNew = (await makeFolder(personFolder)) !== undefined;
+    const isNamed = !isNew && (await namesIn(personFolder)).includes(PERSON_FILE);
+    const text = profileText(profile ?? { username: '', metadata: {} });
+    // The vector last: a face counts from the moment its .npy is there.
+    const files: [file: string, data: Uint8Array | string, unlessThere: boolean][] = [
+      ...(profile || !isNamed
+        ? [[layout.personFile(face.faceid), text, !profile] satisfies [string, string, boolean]]
+        : []),
+      ...(crop ? [[layout.pictureFile(face), crop, false] satisfies [string, Uint8Array, boolean]] : []),
+      [layout.vectorFile(face), encodeNpy(vector), false],
+    ];
+    const staged: Staged[] = [];
+    const placed: string[] = [];
+    try {
+      for (const [file, data, unlessThere] of files) staged.push(await stage(file, data, { unlessThere }));
+      for (const [i, one] of staged.entries()) if (await one.place()) placed.push(files[i][0]);
+      await syncFolder(personFolder);
+    } catch (error) {
+      for (const one of staged) await one.discard();
+      if (isNew) for (const file of placed) await rm(file, { force: true });
+      await removeIfEmpty(personFolder);
+      throw error;
+    }
+  }
+
+  async function createPerson(faceid: string, profile: Profile): Promise<boolean> {
+    const personFolder = layout.personFolder(faceid);
+    try {
+      // Of two processes one makes the folder.
+      await mkdir(personFolder);
+      await giveToFolder(personFolder);
+      await syncFolder(layout.packFolder);
+    } catch (error) {
+      if (!hasCode(error, 'EEXIST')) throw error;
+      // An empty folder is what a crash left; nobody.
+      if (isPerson(await namesIn(personFolder))) return false;
+    }
+    try {
+      await writeProfile(faceid, profile);
+    } catch (error) {
+      await removeIfEmpty(personFolder);
+      throw error;
+    }
+    return true;
+  }
+
+  return {
+    damage,
+
+    async load() {
+      await unlessReadOnly(makeFolder(layout.packFolder));
+      await reserve.keep();
+      await unlessReadOnly(groups.prepare());
+      await unlessReadOnly(finishMoves(layout, damage));
+      const people = await readEveryone(reader);
+      return { groups: await groups.read(), people, otherPacks: await countOtherPacks(layout, damage) };
+    },
+
+    list: () => listPeople(layout, damage),
+
+    readPerson: (faceid, known) => readPersonFolder(reader, faceid, known),
+
+    readGroups: () => groups.read(),
+
+    recover: () => finishMoves(layout, damage),
+
+    async obstacle({ tend = false } = {}) {
+      try {
+        await access((await isFolder(layout.packFolder)) ? layout.packFolder : folder, constants.W_OK);
+      } catch (error) {
+        return obstacleOf(error) ?? 'unreachable';
+      }
+      if (tend) await reserve.keep();
+      return (await reserve.hasRoom()) ? undefined : 'disk full';
+    },
+
+    async profile(faceid) {
+      if (!isPerson(await namesIn(layout.personFolder(faceid)))) return undefined;
+      return await readProfile(reader, faceid);
+    },
+
+    async others() {
+      const packs = await otherPacksIn(layout);
+      return packs.map((other) => createFileStore({ ...options, pack: other, damage }));
+    },
+
+    createPerson,
+    keepPerson: createPerson,
+
+    async savePerson(faceid, profile) {
+      if (!isPerson(await namesIn(layout.personFolder(faceid)))) return false;
+      // A folder that goes away meanwhile is not made again: a deleted person stays deleted.
+      return (await unlessMissing(writeProfile(faceid, profile).then(() => true))) ?? false;
+    },
+
+    removePerson: (faceid) => reserve.spend(() => removePerson(faceid)),
+
+    movePerson: (from, to) => movePersonFolder(layout, from, to),
+
+    mergePerson: (from, into) => mergePersonFolders(layout, from, into),
+
+    async addFace(face, vector, { crop, profile }) {
+      checkEmbedding(vector, length);
+      for (let attempt = 1; ; attempt++) {
+        try {
+          await addFace(face, vector, { ...(crop && { crop }), ...(profile && { profile }) });
+          return;
+        } catch (error) {
+          // The person was deleted by another process meanwhile: this face comes after the deletion.
+          if (!hasCode(error, 'ENOENT') || attempt === ATTEMPTS) throw error;
+        }
+      }
+    },
+
+    removeFace: (face) => reserve.spend(() => removeFace(face)),
+
+    async picture(face) {
+      return unlessMissing(readFile(layout.pictureFile(face)));
+    },
+
+    createGroup: (group) => groups.create(group),
+    saveGroup: (group) => groups.save(group),
+    removeGroup: (groupid) => reserve.spend(() => groups.remove(groupid)),
+
+    close: () => Promise.resolve(),
+  };
+}
+
+async function isFolder(place: string): Promise<boolean> {
+  return stat(place).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+}
+
+/** A gallery that cannot be written can be read all the same: whoever watches it says so. */
+async function unlessReadOnly(work: Promise<unknown>): Promise<void> {
+  await work.catch((error: unknown) => {
+    const obstacle = obstacleOf(error);
+    if (obstacle !== 'read-only' && obstacle !== 'disk full') throw error;
+  });
+}
+
+/** An empty folder is nobody; one with anything in it stays. */
+async function removeIfEmpty(folder: string): Promise<void> {
+  await rmdir(folder).catch(() => undefined);
+}
+
+const profileText = ({ username, metadata }: Profile) =>
+  `${JSON.stringify({ username, metadata }, null, 2)}\n`;

@@ -1,0 +1,139 @@
+import type { FastifyRequest } from 'fastify';
+import { Type, type Static } from 'typebox';
+import type { ReadyPack } from '../../models/types.js';
+import type { AnalysedFace, Analysis, AnalyzeOptions, StageTimes } from '../../vision/types.js';
+import { KaomonError } from '../../platform/errors.js';
+import { QualitySchema, toQuality, UnfitSchema } from '../v1/face-schemas.js';
+import { onBehalfOf } from '../on-behalf.js';
+
+const pixels = Type.Integer({ description: 'Pixels of the posted picture, upright.' });
+const fraction = Type.Number({ minimum: 0, maximum: 1 });
+
+/** What is told of any face. */
+export const FaceSchema = Type.Object({
+  box: Type.Object({ probability: fraction, x_min: pixels, y_min: pixels, x_max: pixels, y_max: pixels }),
+  age: Type.Optional(Type.Object({ low: Type.Integer(), high: Type.Integer() })),
+  gender: Type.Optional(Type.Object({ value: Type.Enum(['male', 'female']), probability: fraction })),
+  pose: Type.Optional(Type.Object({ pitch: Type.Number(), roll: Type.Number(), yaw: Type.Number() })),
+  landmarks: Type.Optional(Type.Array(Type.Array(Type.Integer()))),
+  embedding: Type.Optional(Type.Array(Type.Number())),
+  reason: Type.Optional(UnfitSchema),
+  quality: Type.Optional(QualitySchema),
+  execution_time: Type.Optional(Type.Record(Type.String(), Type.Number({ description: 'Milliseconds.' }))),
+});
+export type FaceAnswer = Static<typeof FaceSchema>;
+
+export const SimilaritySchema = Type.Number({ minimum: 0, maximum: 1 });
+export const VersionsSchema = Type.Optional(Type.Record(Type.String(), Type.String()));
+
+/** The parameters that say what to look for and what to tell. */
+export interface LookQuery {
+  limit?: number;
+  det_prob_threshold?: number;
+  face_plugins?: string;
+  status?: boolean;
+}
+
+/** What a request asks for, in the words of the analyzer. */
+export function toAnalyzeOptions(query: LookQuery, embed: boolean, request: FastifyRequest): AnalyzeOptions {
+  const { limit = 0, det_prob_threshold: minProbability } = query;
+  const plugins = pluginsOf(query);
+  return {
+    ...onBehalfOf(request),
+    embed: embed || plugins.has('calculator'),
+    ...(limit > 0 && { maxFaces: limit }),
+    ...(minProbability !== undefined && { minProbability }),
+    ...(plugins.has('pose') && { quality: true }),
+    ...((plugins.has('age') || plugins.has('gender')) && { ageGender: true }),
+  };
+}
+
+export function pluginsOf({ face_plugins = '' }: LookQuery): ReadonlySet<string> {
+  return new Set(face_plugins.split(',').map((slug) => slug.trim().toLowerCase()));
+}
+
+/** @throws KaomonError NO_FACE: this surface answers no empty lists */
+export function requireFaces({ faces }: Analysis, which = 'the given image'): AnalysedFace[] {
+  if (faces.length > 0) return faces;
+  throw new KaomonError('NO_FACE', `No face is found in ${which}.`);
+}
+
+/** A face as this surface tells it. */
+export function describeFace(face: AnalysedFace, query: LookQuery, times: StageTimes): FaceAnswer {
+  const plugins = pluginsOf(query);
+  const { box, probability, landmarks, embedding, quality, unfit, age, gender } = face;
+  const { pitch, roll, yaw } = quality ?? {};
+  return {
+    box: {
+      probability: rounded(Math.min(1, Math.max(0, probability))),
+      x_min: Math.round(box.x1),
+      y_min: Math.round(box.y1),
+      x_max: Math.round(box.x2),
+      y_max: Math.round(box.y2),
+    },
+    ...(plugins.has('age') && age !== undefined && { age: { low: Math.round(age), high: Math.round(age) } }),
+    ...(plugins.has('gender') &&
+      gender && { gender: { value: gender.value, probability: rounded(gender.probability) } }),
+    ...(plugins.has('pose') &&
+      pitch !== undefined &&
+      roll !== undefined &&
+      yaw !== undefined && { pose: { pitch, roll, yaw } }),
+    ...(plugins.has('landmarks') && landmarks && { landmarks: pairs(landmarks) }),
+    ...(plugins.has('calculator') && embedding && { embedding: [...embedding] }),
+    ...(unfit && { reason: unfit, ...(quality && { quality: toQuality(quality) }) }),
+    ...(query.status && {
+      execution_time: { detector: tenths(times.detect), calculator: tenths(times.embed) },
+    }),
+  };
+}
+
+/** What did the work, where `status` asks for it. */
+export function versionsOf(pack: ReadyPack, query: LookQuery): { plugins_versions?: Record<string, string> } {
+  if (!query.status) return {};
+  const plugins = pluginsOf(query);
+  const optional = ['age', 'gender'].filter((slug) => plugins.has(slug) && pack.ageGender !== undefined);
+  return {
+    plugins_versions: {
+      ...Object.fromEntries(optional.map((slug) => [slug, `faceapi.${slug}`])),
+      detector: `${pack.detector.kind}.detector`,
+      calculator: `${pack.embedder.name}.calculator`,
+    },
+  };
+}
+
+const rounded = (value: number) => Math.round(value * 1e5) / 1e5;
+const tenths = (ms: number) => Math.round(ms * 10) / 10;
+
+function pairs(landmarks: Float32Array): number[][] {
+  return Array.from({ length: landmarks.length / 2 }, (_, i) => [
+    Math.round(landmarks[2 * i]),
+    Math.round(landmarks[2 * i + 1]),
+  ]);
+}
+
+/**
+ * Vectors as JSON gives them, made unit length.
+ * @throws KaomonError FIELD_INVALID naming the field; with `details.length` when a vector is not as long as the pack's
+ */
+export function toVectors(
+  field: string,
+  lists: readonly (readonly number[])[],
+  length: number,
+): Float32Array[] {
+  return lists.map((list) => {
+    if (list.length !== length) {
+      throw new KaomonError(
+        'FIELD_INVALID',
+        `An embedding of the model in use has ${length} numbers; one in "${field}" has ${list.length}.`,
+        { details: { field, length } },
+      );
+    }
+    const norm = Math.hypot(...list);
+    if (norm === 0 || !Number.isFinite(norm)) {
+      throw new KaomonError('FIELD_INVALID', `An embedding in "${field}" has no direction.`, {
+        details: { field },
+      });
+    }
+    return Float32Array.from(list, (value) => value / norm);
+  });
+}

@@ -1,0 +1,236 @@
+import type { FastifyRequest } from 'fastify';
+import { Type } from 'typebox';
+import { KaomonError, throwIfGone } from '../../platform/errors.js';
+import { hashPicture } from '../../gallery/face-name.js';
+import type { Person } from '../../gallery/types.js';
+import { checkQuality, chooseFace } from '../../identity/enrol.js';
+import type { App } from '../app-type.js';
+import { onBehalfOf } from '../on-behalf.js';
+import { BytesSchema } from '../schemas.js';
+import type { Example } from './collections.js';
+import { imageIdOf } from './image-ids.js';
+import { type CompreFaceContext, failures } from './index.js';
+import { checkSubject, type SubjectNames } from './subject-names.js';
+import {
+  bodyLimitOf,
+  collectionOf,
+  ImageIdSchema,
+  LookSchema,
+  mayMakeGroups,
+  readPictures,
+  readQuery,
+  SubjectSchema,
+} from './requests.js';
+
+const PATH = '/api/v1/recognition/faces';
+/** As CompreFace's framework: 20 unless asked for, never more than 2,000. */
+const PAGE = 20;
+const LARGEST_PAGE = 2000;
+
+/** Sent as it is: no serialiser touches bytes. */
+const PictureSchema = Type.Unsafe<Buffer>({ contentMediaType: 'image/png' });
+const ExampleSchema = Type.Object({ image_id: Type.String(), subject: Type.String() });
+const toAnswer = ({ face, subject }: Example) => ({ image_id: imageIdOf(face), subject });
+
+/**
+ * An empty parameter counts as one that was not given; where that would delete everybody it is a program's mistake.
+ * (`delete_all_subject` of CompreFace's JavaScript SDK sends one for an empty name.)
+ */
+function refuseEmptySubject({ query }: FastifyRequest): Promise<void> {
+  const { subject } = query as { subject?: string | string[] };
+  if (![subject].flat().includes('')) return Promise.resolve();
+  throw new KaomonError(
+    'FIELD_INVALID',
+    'The subject is empty: name one, or leave "subject" out to delete the faces of all.',
+    { details: { field: 'subject' } },
+  );
+}
+
+/** One that is there may have been named before names were looked at; a new one is. @throws KaomonError FIELD_INVALID */
+const subjectOf = (names: SubjectNames, subject: string) =>
+  names.find(subject) ? subject : checkSubject(subject);
+
+/** The examples (enrolled faces) of a collection: add, list, delete, download. */
+export function exampleRoutes(app: App, context: CompreFaceContext): void {
+  const { collections, gallery, vision, group, maxUploadBytes, limits, keepFaces } = context;
+
+  app.post(
+    PATH,
+    {
+      config: { access: 'enrol', compreface: true },
+      bodyLimit: bodyLimitOf(1, maxUploadBytes),
+      preValidation: [readQuery, readPictures(['file'], maxUploadBytes)],
+      schema: {
+        consumes: ['multipart/form-data', 'application/json'],
+        querystring: Type.Object({
+          subject: SubjectSchema,
+          det_prob_threshold: LookSchema.det_prob_threshold,
+        }),
+        body: Type.Object({ file: BytesSchema }),
+        response: { 200: ExampleSchema, 201: ExampleSchema, ...failures },
+      },
+    },
+    async (request, reply) => {
+      const groupid = collectionOf(request, group);
+      const { det_prob_threshold: minProbability } = request.query;
+      const subject = subjectOf(collections.namesOf(groupid), request.query.subject);
+      const picture = await hashPicture(request.body.file);
+      // Enrolled before: the example that is there is the answer.
+      const before = collections.findPicture(groupid, subject, picture);
+      if (before) return reply.status(200).send({ image_id: imageIdOf(before), subject });
+      const { faces } = await vision.analyze(request.body.file, {
+        quality: true,
+        crops: keepFaces,
+        ...onBehalfOf(request),
+        views: true,
+        ...(minProbability !== undefined && { minProbability }),
+      });
+      const chosen = chooseFace(faces, limits.minSize);
+      checkQuality(chosen, limits);
+      const { embedding, crop } = chosen;
+      throwIfGone(request.gone);
+      if (!embedding) throw new Error('The vision thread answered a face without its embedding.');
+      const kept = { picture, ...(keepFaces && crop && { crop }) };
+      const mayMake = mayMakeGroups(request);
+      const { face, already } = await collections.addExample(groupid, subject, embedding, kept, mayMake);
+      if (!already) request.audited.did('faces', face.id);
+      return reply.status(already ? 200 : 201).send({ image_id: imageIdOf(face), subject });
+    },
+  );
+
+  app.get(
+    PATH,
+    {
+      config: { access: 'recognise', compreface: true },
+      preValidation: readQuery,
+      schema: {
+        querystring: Type.Object({
+          page: Type.Optional(Type.Integer({ minimum: 0, maximum: 1e9 })),
+          size: Type.Optional(Type.Integer({ minimum: 0, maximum: 1e9 })),
+          subject: Type.Optional(Type.String({ maxLength: 255 })),
+        }),
+        response: {
+          200: Type.Object({
+            faces: Type.Array(ExampleSchema),
+            page_number: Type.Integer(),
+            page_size: Type.Integer(),
+            total_pages: Type.Integer(),
+            total_elements: Type.Integer(),
+          }),
+          ...failures,
+        },
+      },
+    },
+    (request) => {
+      const groupid = collectionOf(request, group);
+      const { page = 0, size = PAGE, subject } = request.query;
+      const pageSize = size < 1 ? PAGE : Math.min(size, LARGEST_PAGE);
+      const whose = subject === undefined ? undefined : collections.namesOf(groupid).find(subject)?.faceid;
+      const all = [...collections.examples(groupid)].filter(
+        ({ person }) => subject === undefined || person.faceid === whose,
+      );
+      return {
+        faces: all.slice(page * pageSize, (page + 1) * pageSize).map(toAnswer),
+        page_number: page,
+        page_size: pageSize,
+        total_pages: Math.ceil(all.length / pageSize),
+        total_elements: all.length,
+      };
+    },
+  );
+
+  async function remove(
+    { audited }: FastifyRequest,
+    example: Example,
+  ): Promise<{ image_id: string; subject: string }> {
+    await gallery.removeFace(example.person.faceid, example.face.id);
+    audited.did('faces', example.face.id);
+    return toAnswer(example);
+  }
+
+  app.delete(
+    `${PATH}/:image_id`,
+    {
+      config: { access: 'enrol', compreface: true },
+      schema: { params: ImageIdSchema, response: { 200: ExampleSchema, ...failures } },
+    },
+    async (request) =>
+      await remove(
+        request,
+        collections.requireExample(collectionOf(request, group), request.params.image_id),
+      ),
+  );
+
+  app.post(
+    `${PATH}/delete`,
+    {
+      config: { access: 'enrol', compreface: true, audit: 'delete' },
+      schema: {
+        body: Type.Array(Type.String({ maxLength: 64 }), { maxItems: 10_000 }),
+        response: { 200: Type.Array(ExampleSchema), ...failures },
+      },
+    },
+    async (request) => {
+      const groupid = collectionOf(request, group);
+      const wanted = new Set(request.body.map((id) => id.toLowerCase()));
+      const examples = [...collections.examples(groupid)].filter(({ face }) => wanted.has(imageIdOf(face)));
+      const removed = [];
+      for (const example of examples) {
+        try {
+          removed.push(await remove(request, example));
+        } catch (error) {
+          // Somebody else was quicker: those that are not there are passed over, as CompreFace does.
+          if (!(error instanceof KaomonError) || error.statusCode !== 404) throw error;
+        }
+      }
+      return removed;
+    },
+  );
+
+  app.delete(
+    PATH,
+    {
+      config: { access: 'enrol', compreface: true },
+      preValidation: [refuseEmptySubject, readQuery],
+      schema: {
+        querystring: Type.Object({ subject: Type.Optional(SubjectSchema) }),
+        response: { 200: Type.Object({ deleted: Type.Integer() }), ...failures },
+      },
+    },
+    async (request) => {
+      const groupid = collectionOf(request, group);
+      const { subject } = request.query;
+      const told = ({ faceid }: Person) => request.audited.did('people', faceid);
+      if (subject === undefined)
+        return { deleted: (await collections.removeAllSubjects(groupid, told)).faces };
+      const faces = collections.namesOf(groupid).find(subject)?.faces.length;
+      if (faces === undefined) return { deleted: 0 };
+      await collections.removeSubject(groupid, subject, told);
+      return { deleted: faces };
+    },
+  );
+
+  app.get(
+    `${PATH}/:image_id/img`,
+    {
+      config: { access: 'enrol', compreface: true },
+      schema: {
+        params: ImageIdSchema,
+        produces: ['image/png'],
+        response: { 200: PictureSchema, ...failures },
+      },
+    },
+    async (request, reply) => {
+      const { params } = request;
+      const { face, person } = collections.requireExample(collectionOf(request, group), params.image_id);
+      const picture = await gallery.picture(person.faceid, face.id);
+      if (!picture) {
+        throw new KaomonError(
+          'NOT_FOUND',
+          'The picture of this example was not kept: KEEP_FACES=true keeps the faces of those added from then on.',
+        );
+      }
+      return reply.type('image/png').send(Buffer.from(picture));
+    },
+  );
+}

@@ -1,0 +1,152 @@
+import { Type } from 'typebox';
+import { inTurns } from '../../platform/turns.js';
+import type { App } from '../app-type.js';
+import { BytesSchema } from '../schemas.js';
+import { tellOf } from '../server-timing.js';
+import {
+  describeFace,
+  FaceSchema,
+  requireFaces,
+  SimilaritySchema,
+  toAnalyzeOptions,
+  toVectors,
+  versionsOf,
+  VersionsSchema,
+} from './answers.js';
+import { type CompreFaceContext, failures } from './index.js';
+import { bodyLimitOf, collectionOf, LookSchema, readPictures, readQuery } from './requests.js';
+
+const predictionCount = Type.Optional(
+  Type.Integer({ minimum: 1, maximum: 1000, description: 'Subjects a face; 1 unless asked for.' }),
+);
+export const EmbeddingSchema = Type.Array(Type.Number(), { minItems: 1, maxItems: 4096 });
+export const EmbeddingsSchema = Type.Array(EmbeddingSchema, { minItems: 1, maxItems: 1000 });
+/** 1,000 embeddings of 4,096 numbers in JSON would be 80 MB; these are 1,000 of 512. */
+export const EMBEDDINGS_BYTES = 12_000_000;
+/** Numbers, and a little. */
+export const EMBEDDINGS_VALUES = 520_000;
+const Subjects = Type.Array(Type.Object({ subject: Type.String(), similarity: SimilaritySchema }));
+
+/** `recognize`, by picture and by embeddings, and the detection service. */
+export function recogniseRoutes(app: App, context: CompreFaceContext): void {
+  const { collections, gallery, vision, pack, group, maxUploadBytes, similarity, sightings, decision } =
+    context;
+  const takesPicture = {
+    bodyLimit: bodyLimitOf(1, maxUploadBytes),
+    preValidation: [readQuery, readPictures(['file'], maxUploadBytes)],
+  };
+
+  /** The nearest subjects of a collection, however far: the caller judges by the similarity. */
+  async function nearestSubjects(groupid: string, vector: Float32Array, count: number) {
+    const names = collections.namesOf(groupid);
+    const groups = new Set([groupid]);
+    const matches = await gallery.nearest(vector, count, { groups });
+    const nearest = matches.at(0);
+    if (nearest && nearest.distance < decision.threshold(groups)) {
+      sightings.announce([{ match: { ...nearest, odds: decision.odds(nearest.distance, groups) } }]);
+    }
+    return matches.map(({ person, distance }) => ({
+      subject: names.nameOf(person),
+      similarity: similarity(distance),
+    }));
+  }
+
+  app.post(
+    '/api/v1/recognition/recognize',
+    {
+      config: { access: 'recognise', compreface: true },
+      ...takesPicture,
+      schema: {
+        consumes: ['multipart/form-data', 'application/json'],
+        querystring: Type.Object({ ...LookSchema, prediction_count: predictionCount }),
+        body: Type.Object({ file: BytesSchema }),
+        response: {
+          200: Type.Object({
+            result: Type.Array(Type.Object({ ...FaceSchema.properties, subjects: Subjects })),
+            plugins_versions: VersionsSchema,
+          }),
+          ...failures,
+        },
+      },
+    },
+    async (request, reply) => {
+      const groupid = collectionOf(request, group);
+      const { query, body } = request;
+      const analysis = await vision.analyze(body.file, toAnalyzeOptions(query, true, request));
+      const faces = requireFaces(analysis);
+      tellOf(reply, analysis);
+      const result = await inTurns(
+        faces,
+        async (face) => ({
+          ...describeFace(face, query, analysis.times),
+          subjects:
+            face.embedding && !face.unfit
+              ? await nearestSubjects(groupid, face.embedding, query.prediction_count ?? 1)
+              : [],
+        }),
+        request.gone,
+      );
+      return { result, ...versionsOf(pack, query) };
+    },
+  );
+
+  app.post(
+    '/api/v1/recognition/embeddings/recognize',
+    {
+      config: { access: 'recognise', compreface: true, jsonValues: EMBEDDINGS_VALUES },
+      bodyLimit: EMBEDDINGS_BYTES,
+      preValidation: readQuery,
+      schema: {
+        querystring: Type.Object({ prediction_count: predictionCount }),
+        body: Type.Object({ embeddings: EmbeddingsSchema }),
+        response: {
+          200: Type.Object({
+            result: Type.Array(Type.Object({ embedding: Type.Array(Type.Number()), similarities: Subjects })),
+          }),
+          ...failures,
+        },
+      },
+    },
+    async (request) => {
+      const groupid = collectionOf(request, group);
+      const { query, body } = request;
+      const vectors = toVectors('embeddings', body.embeddings, pack.embedder.length);
+      const result = await inTurns(
+        vectors,
+        async (vector, i) => ({
+          embedding: body.embeddings[i],
+          similarities: await nearestSubjects(groupid, vector, query.prediction_count ?? 1),
+        }),
+        request.gone,
+      );
+      return { result };
+    },
+  );
+
+  app.post(
+    '/api/v1/detection/detect',
+    {
+      config: { access: 'recognise', compreface: true },
+      ...takesPicture,
+      schema: {
+        consumes: ['multipart/form-data', 'application/json'],
+        querystring: Type.Object(LookSchema),
+        body: Type.Object({ file: BytesSchema }),
+        response: {
+          200: Type.Object({ result: Type.Array(FaceSchema), plugins_versions: VersionsSchema }),
+          ...failures,
+        },
+      },
+    },
+    async (request, reply) => {
+      const { query, body } = request;
+      const analysis = await vision.analyze(body.file, toAnalyzeOptions(query, false, request));
+      const faces = requireFaces(analysis);
+      tellOf(reply, analysis);
+      return {
+        result: faces.map((face) => describeFace(face, query, analysis.times)),
+        ...versionsOf(pack, query),
+      };
+    },
+  );
+}

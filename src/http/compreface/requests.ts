@@ -1,0 +1,117 @@
+import type { FastifyRequest } from 'fastify';
+import { parse } from 'node:querystring';
+import { Type } from 'typebox';
+import { covers } from '../../access/roles.js';
+import { KaomonError } from '../../platform/errors.js';
+import { requireGroupAccess } from '../access.js';
+import { decodeBase64 } from '../intake/base64.js';
+import { readForm } from '../intake/form.js';
+import { MAX_SUBJECT } from './subject-names.js';
+
+/** What a body besides its pictures may take, bytes. */
+const OVERHEAD = 65_536;
+
+/** A query's parameters for everything that looks at a picture. */
+export const LookSchema = {
+  limit: Type.Optional(
+    Type.Integer({ minimum: 0, maximum: 10_000, description: 'Largest faces first; 0: all of them.' }),
+  ),
+  det_prob_threshold: Type.Optional(
+    Type.Number({ minimum: 0, maximum: 1, description: 'Least probability of a detection.' }),
+  ),
+  face_plugins: Type.Optional(
+    Type.String({
+      maxLength: 200,
+      description:
+        'Of `age`, `gender`, `landmarks`, `calculator`, `pose`, separated by commas; others are ignored.',
+    }),
+  ),
+  status: Type.Optional(Type.Boolean({ description: 'Add `execution_time` and `plugins_versions`.' })),
+  detect_faces: Type.Optional(
+    Type.Boolean({ description: 'Taken and ignored: faces are always looked for.' }),
+  ),
+};
+export const SubjectSchema = Type.String({
+  minLength: 1,
+  maxLength: MAX_SUBJECT,
+  pattern: /\S/.source,
+  description: 'Any text.',
+});
+export const ImageIdSchema = Type.Object({ image_id: Type.String({ minLength: 1, maxLength: 64 }) });
+
+/**
+ * A `preValidation` hook that reads the query as CompreFace does: an empty parameter is one that was not given,
+ * `True` is true, and `?` between two parameters stands for `&` (its JavaScript SDK writes so).
+ */
+export function readQuery(request: FastifyRequest): Promise<void> {
+  const { url = '' } = request.raw;
+  const query = url.includes('?') ? url.slice(url.indexOf('?') + 1) : '';
+  const mended = query.replace(
+    /\?(?=(?:limit|det_prob_threshold|prediction_count|face_plugins|status|detect_faces)=)/g,
+    '&',
+  );
+  const given: Record<string, string> = {};
+  for (const [name, value] of Object.entries(parse(mended))) {
+    const text = Array.isArray(value) ? value[0] : (value ?? '');
+    const boolean = name === 'status' || name === 'detect_faces';
+    if (text !== '') given[name] = boolean ? text.toLowerCase() : text;
+  }
+  request.query = given;
+  return Promise.resolve();
+}
+
+/** The largest body of a route that takes so many pictures: base64 takes 4 bytes for 3. */
+export function bodyLimitOf(pictures: number, maxBytes: number): number {
+  return Math.ceil((pictures * maxBytes * 4) / 3) + OVERHEAD;
+}
+
+/**
+ * A `preValidation` hook that turns a form's files, or JSON's base64 texts, into bytes in `request.body`.
+ * @param names of the pictures' fields
+ * @throws (the hook) KaomonError as readForm; IMAGE_UNREADABLE
+ */
+export function readPictures(names: readonly string[], maxBytes: number) {
+  const readFiles = readForm({ file: names, texts: [], maxBytes });
+  return async function readPicturesIntoBody(request: FastifyRequest): Promise<void> {
+    if (request.isMultipart()) {
+      await readFiles(request);
+      return;
+    }
+    const given = (request.body ?? {}) as Record<string, unknown>;
+    const pictures: Record<string, unknown> = {};
+    for (const name of names) {
+      const text = given[name];
+      if (text === undefined || text === null) continue;
+      if (typeof text !== 'string') throw noPicture(name);
+      const bytes = await decodeBase64(text, { maxBytes, field: name, signal: request.gone });
+      if (bytes.length === 0) throw noPicture(name);
+      pictures[name] = bytes;
+    }
+    request.body = pictures;
+  };
+}
+
+function noPicture(field: string): KaomonError {
+  return new KaomonError('IMAGE_UNREADABLE', `The field "${field}" is not a picture as base64.`, {
+    details: { field },
+  });
+}
+
+/**
+ * The group that is the caller's face collection: in CompreFace each key has one of its own, so a key that is tied to
+ * a single group has that one; others have the group of the settings.
+ * @throws KaomonError FORBIDDEN when the key is tied to several groups and that one is not among them
+ */
+export function collectionOf(request: FastifyRequest, configured: string): string {
+  const { groups } = request.caller;
+  const groupid = groups?.size === 1 ? [...groups][0] : configured;
+  // The request itself does not say which one it is.
+  request.audited.note({ groupid });
+  requireGroupAccess(request, groupid);
+  return groupid;
+}
+
+/** Whether the caller's role makes groups, as `POST /api/v1/groups` asks for it. */
+export function mayMakeGroups({ caller }: Pick<FastifyRequest, 'caller'>): boolean {
+  return covers(caller.role, 'admin');
+}

@@ -1,0 +1,91 @@
+import { Type } from 'typebox';
+import type { App } from '../app-type.js';
+import { type CompreFaceContext, failures } from './index.js';
+import { collectionOf, mayMakeGroups, SubjectSchema } from './requests.js';
+import { checkSubject } from './subject-names.js';
+
+const PATH = '/api/v1/recognition/subjects';
+const Subject = Type.Object({ subject: SubjectSchema });
+const Told = Type.Object({ subject: Type.String() });
+
+/** The subjects of a collection: list, add, rename (or merge), delete. */
+export function subjectRoutes(app: App, { collections, group }: CompreFaceContext): void {
+  // The documentation writes the list's address with a slash at its end, the SDKs without.
+  for (const url of [PATH, `${PATH}/`]) {
+    app.get(
+      url,
+      {
+        config: { access: 'recognise', compreface: true },
+        schema: { response: { 200: Type.Object({ subjects: Type.Array(Type.String()) }), ...failures } },
+      },
+      (request) => ({ subjects: collections.namesOf(collectionOf(request, group)).list() }),
+    );
+  }
+
+  app.post(
+    PATH,
+    {
+      config: { access: 'enrol', compreface: true },
+      schema: { body: Subject, response: { 201: Told, ...failures } },
+    },
+    async (request, reply) => {
+      const subject = checkSubject(request.body.subject);
+      const groupid = collectionOf(request, group);
+      const { faceid } = await collections.addSubject(groupid, subject, mayMakeGroups(request));
+      request.audited.did('people', faceid);
+      return reply.status(201).send({ subject });
+    },
+  );
+
+  app.put(
+    `${PATH}/:subject`,
+    {
+      config: { access: 'enrol', compreface: true },
+      schema: {
+        params: Subject,
+        body: Subject,
+        response: { 200: Type.Object({ updated: Type.Boolean() }), ...failures },
+      },
+    },
+    async (request) => {
+      const { params, body } = request;
+      request.audited.note({ to: body.subject });
+      return {
+        updated: await collections.rename(
+          collectionOf(request, group),
+          params.subject,
+          checkSubject(body.subject),
+        ),
+      };
+    },
+  );
+
+  app.delete(
+    `${PATH}/:subject`,
+    {
+      config: { access: 'enrol', compreface: true },
+      schema: { params: Subject, response: { 200: Told, ...failures } },
+    },
+    async (request) => ({
+      subject: await collections.removeSubject(
+        collectionOf(request, group),
+        request.params.subject,
+        ({ faceid }) => request.audited.did('people', faceid),
+      ),
+    }),
+  );
+
+  app.delete(
+    PATH,
+    {
+      config: { access: 'enrol', compreface: true },
+      schema: { response: { 200: Type.Object({ deleted: Type.Integer() }), ...failures } },
+    },
+    async (request) => {
+      const { subjects } = await collections.removeAllSubjects(collectionOf(request, group), ({ faceid }) =>
+        request.audited.did('people', faceid),
+      );
+      return { deleted: subjects };
+    },
+  );
+}

@@ -1,0 +1,82 @@
+import { KaomonError, throwIfGone } from '../../platform/errors.js';
+import { nextTurn } from '../../platform/turns.js';
+
+/** Characters that are decoded in one turn of the event loop: about a millisecond. A multiple of 4. */
+const SLICE = 524_288;
+/** `data:image/jpeg;charset=utf-8;base64,` and what else may stand before the comma, characters. */
+const MAX_PREFIX = 300;
+
+const SPACES = /[\t\n\f\r ]+/g;
+const ALPHABET = /^[A-Za-z0-9+/_-]*$/;
+const PADDING = /^={0,2}$/;
+
+export interface Base64Options {
+  /** Most bytes that are taken. */
+  maxBytes: number;
+  /** The request's field, for the error. */
+  field?: string;
+  /** Aborted when nobody waits for the bytes any more. */
+  signal?: AbortSignal;
+}
+
+/**
+ * The one way from base64 to bytes, for every surface: the usual alphabet and the one for addresses, with padding or
+ * without, with spaces, tabs and line breaks anywhere, behind `data:...,` (in any case) or bare. It takes time in
+ * proportion to the text's length, in slices: nobody else waits for a large one.
+ * @returns bytes that nothing else refers to, in a buffer of their own: they are handed over to a vision thread
+ * @throws KaomonError IMAGE_UNREADABLE, UPLOAD_TOO_LARGE, CLIENT_GONE
+ */
+export async function decodeBase64(text: string, options: Base64Options): Promise<Uint8Array> {
+  const { maxBytes, signal } = options;
+  const from = prefixLength(text, options);
+  const room = Math.min(maxBytes, Math.ceil(((text.length - from) * 3) / 4));
+  // Not from Node's pool.
+  const bytes = Buffer.from(new ArrayBuffer(room));
+  let length = 0;
+  /** Up to three characters that wait for the fourth. */
+  let rest = '';
+  let padding = '';
+  for (let at = from; at < text.length; at += SLICE) {
+    if (at > from) await nextTurn();
+    throwIfGone(signal);
+    const slice = text.slice(at, at + SLICE).replace(SPACES, '');
+    const end = padding === '' ? slice.indexOf('=') : 0;
+    if (end >= 0) padding += slice.slice(end);
+    const coded = rest + (end < 0 ? slice : slice.slice(0, end));
+    if (!ALPHABET.test(coded) || !PADDING.test(padding)) throw unreadable(options);
+    const whole = coded.length - (coded.length % 4);
+    if (length + (whole / 4) * 3 > maxBytes) throw pictureTooLarge(maxBytes);
+    length += bytes.write(coded.slice(0, whole), length, 'base64');
+    rest = coded.slice(whole);
+  }
+  if (rest.length === 1) throw unreadable(options);
+  const last = Math.floor((rest.length * 3) / 4);
+  if (length + last > maxBytes) throw pictureTooLarge(maxBytes);
+  length += bytes.write(rest, length, 'base64');
+  return new Uint8Array(length === room ? bytes.buffer : bytes.buffer.slice(0, length));
+}
+
+/** How many characters stand before the base64 itself. */
+function prefixLength(text: string, options: Base64Options): number {
+  const head = text.slice(0, MAX_PREFIX);
+  if (!head.trimStart().slice(0, 5).toLowerCase().startsWith('data:')) return 0;
+  const comma = head.indexOf(',');
+  if (comma < 0) throw unreadable(options);
+  return comma + 1;
+}
+
+function unreadable({ field }: Base64Options): KaomonError {
+  const what = field === undefined ? 'The picture' : `The picture in "${field}"`;
+  return new KaomonError('IMAGE_UNREADABLE', `${what} is no base64: send it with or without "data:".`, {
+    ...(field !== undefined && { details: { field } }),
+  });
+}
+
+/** The refusal of one picture that is larger than what is taken. */
+export function pictureTooLarge(maxBytes: number): KaomonError {
+  return new KaomonError(
+    'UPLOAD_TOO_LARGE',
+    `The picture is too large: at most ${maxBytes} bytes are taken. Send a smaller one.`,
+    { details: { maxBytes } },
+  );
+}

@@ -1,0 +1,164 @@
+import { lookup as resolve, type LookupAddress } from 'node:dns';
+import { isIP, type LookupFunction } from 'node:net';
+import { Agent, request } from 'undici';
+import { KaomonError } from '../../platform/errors.js';
+import { isPublic } from './public-address.js';
+
+/** The whole of a fetch, redirects and all, milliseconds. */
+const TIMEOUT = 10_000;
+const MAX_REDIRECTS = 3;
+/** Where pictures are served; on other ports stand databases, caches, printers and consoles. */
+const WEB_PORTS: readonly number[] = [80, 443];
+
+export interface PictureFetcherOptions {
+  /** Largest picture, bytes. */
+  maxBytes: number;
+  /** Whether an address may be connected to. Default: {@link isPublic}. For tests. */
+  isAllowed?: (address: string) => boolean;
+  /** Ports that may be connected to. Default: those of http and https. */
+  ports?: readonly number[];
+  timeout?: number;
+}
+
+/** Fetches pictures by address for callers who may not reach into the server's own network by it. */
+export type PictureFetcher = ReturnType<typeof createPictureFetcher>;
+
+export function createPictureFetcher({
+  maxBytes,
+  isAllowed = (address) => isPublic(address),
+  ports = WEB_PORTS,
+  timeout = TIMEOUT,
+}: PictureFetcherOptions) {
+  /** Checked where the connection is made: a name that was public a moment ago may point elsewhere now. */
+  const lookup: LookupFunction = (hostname, options, done) => {
+    resolve(hostname, { ...options, all: true }, (error, addresses) => {
+      const refused = error ? undefined : addresses.find(({ address }) => !isAllowed(address));
+      if (error) done(error, '', 0);
+      else if (refused || addresses.length === 0) done(refusal(), '', 0);
+      else answerLookup(addresses, options.all, done);
+    });
+  };
+  const agent = new Agent({
+    connect: { lookup, timeout },
+    maxResponseSize: maxBytes,
+    headersTimeout: timeout,
+    bodyTimeout: timeout,
+    keepAliveTimeout: 1000,
+  });
+
+  /** @throws KaomonError URL_REFUSED */
+  function check(address: string, base?: URL): URL {
+    const url = URL.canParse(address, base?.href) ? new URL(address, base) : undefined;
+    if (!url || !['http:', 'https:'].includes(url.protocol) || url.username || url.password) {
+      throw new KaomonError('URL_REFUSED', 'A picture is fetched from plain http and https addresses only.');
+    }
+    const port = Number(url.port || (url.protocol === 'http:' ? 80 : 443));
+    if (!ports.includes(port)) {
+      throw new KaomonError(
+        'URL_REFUSED',
+        `A picture is fetched from the ports ${ports.join(' and ')} only, not from ${port} (see FETCH_PORTS).`,
+      );
+    }
+    const host = url.hostname.replace(/^\[|\]$/g, '');
+    // A connection to a bare address asks no resolver.
+    if (isIP(host) && !isAllowed(host)) throw refusal();
+    return url;
+  }
+
+  return {
+    /**
+     * @returns bytes that nothing else refers to
+     * @param gone aborted when nobody waits for the picture any more
+     * @throws KaomonError URL_REFUSED, URL_UNREACHABLE, UPLOAD_TOO_LARGE
+     */
+    async fetch(address: string, gone?: AbortSignal): Promise<Uint8Array> {
+      const signal = AbortSignal.any([AbortSignal.timeout(timeout), ...(gone ? [gone] : [])]);
+      let url = check(address);
+      for (let redirects = 0; ; redirects++) {
+        const answer = await request(url, {
+          dispatcher: agent,
+          signal,
+          headers: { accept: 'image/*' },
+        }).catch(unreachable);
+        const { statusCode, headers, body } = answer;
+        const { location } = headers;
+        if (
+          statusCode >= 300 &&
+          statusCode < 400 &&
+          typeof location === 'string' &&
+          redirects < MAX_REDIRECTS
+        ) {
+          await body.dump({ limit: 65_536 }).catch(unreachable);
+          url = check(location, url);
+          continue;
+        }
+        if (statusCode !== 200) {
+          await body.dump({ limit: 65_536 }).catch(() => undefined);
+          throw new KaomonError('URL_UNREACHABLE', `The address of the picture answers ${statusCode}.`, {
+            details: { status: statusCode },
+          });
+        }
+        return await readBounded(body, maxBytes).catch(unreachable);
+      }
+    },
+    close: () => agent.close(),
+  };
+}
+
+async function readBounded(body: AsyncIterable<Uint8Array>, maxBytes: number): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of body) {
+    length += chunk.length;
+    if (length > maxBytes) throw tooLarge(maxBytes);
+    chunks.push(chunk);
+  }
+  const bytes = new Uint8Array(length);
+  let at = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, at);
+    at += chunk.length;
+  }
+  return bytes;
+}
+
+function tooLarge(maxBytes: number): KaomonError {
+  return new KaomonError(
+    'UPLOAD_TOO_LARGE',
+    `The picture is too large: at most ${maxBytes} bytes are taken.`,
+    {
+      details: { maxBytes },
+    },
+  );
+}
+
+function refusal(): KaomonError {
+  return new KaomonError(
+    'URL_REFUSED',
+    'This address lies in a network of the server’s own, where nothing is fetched.',
+  );
+}
+
+function unreachable(cause: unknown): never {
+  for (let error = cause; error instanceof Error; error = error.cause) {
+    if (error instanceof KaomonError) throw error;
+    if ('code' in error && error.code === 'UND_ERR_RES_EXCEEDED_MAX_SIZE')
+      throw new KaomonError('UPLOAD_TOO_LARGE', 'The picture at the address is too large.', { cause });
+  }
+  throw new KaomonError(
+    'URL_UNREACHABLE',
+    'The picture could not be fetched: see whether its address answers.',
+    {
+      cause,
+    },
+  );
+}
+
+function answerLookup(
+  addresses: LookupAddress[],
+  all: boolean | undefined,
+  done: Parameters<LookupFunction>[2],
+): void {
+  if (all) done(null, addresses);
+  else done(null, addresses[0].address, addresses[0].family);
+}

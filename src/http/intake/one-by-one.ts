@@ -1,0 +1,91 @@
+import type { FastifyRequest } from 'fastify';
+import { Type, type Static, type TSchema } from 'typebox';
+import { KaomonError } from '../../platform/errors.js';
+import { bytesOf, type PictureInput, requirePictures } from './pictures.js';
+import { errorsOf, ErrorSchema } from '../schemas.js';
+
+/** Several pictures in one request keep their order and fail one by one. */
+
+const { code, message, details } = ErrorSchema.properties;
+
+/** The entry of a picture that failed. */
+export const RefusedSchema = Type.Object({
+  status: Type.Literal('refused'),
+  error: Type.Object({ code, message, details }),
+});
+export type Refused = Static<typeof RefusedSchema>;
+
+/** An error body; where no picture of a list could be used, with the entries of all. */
+const ListErrorSchema = Type.Object(
+  { ...ErrorSchema.properties, results: Type.Optional(Type.Array(RefusedSchema)) },
+  { description: 'What went wrong; `results` when a list was sent and no picture of it could be used.' },
+);
+
+/** Refusals of the routes that take pictures. */
+export function pictureRefusals<S extends number>(...statuses: S[]) {
+  return { ...errorsOf(ListErrorSchema, ...PICTURE_STATUSES), ...errorsOf(ListErrorSchema, ...statuses) };
+}
+const PICTURE_STATUSES = [400, 401, 403, 413, 415, 422, 429, 500, 503] as const;
+
+/** The answer to a list of pictures. */
+export function listOf<T extends TSchema>(entry: T, example?: object) {
+  return Type.Object(
+    { results: Type.Array(Type.Union([entry, RefusedSchema])) },
+    example && { examples: [example] },
+  );
+}
+
+/** No picture of a list could be used: the first one's error, with the entries of all. */
+export class AllRefused extends KaomonError {
+  readonly results: Refused[];
+
+  constructor(errors: readonly KaomonError[]) {
+    const [first] = errors;
+    super(first.code, first.message, {
+      ...(first.details && { details: first.details }),
+      ...(first.retryAfter !== undefined && { retryAfter: first.retryAfter }),
+    });
+    this.results = errors.map(toRefused);
+  }
+}
+
+function toRefused({ code, message, details }: KaomonError): Refused {
+  return { status: 'refused', error: { code, message, ...(details && { details }) } };
+}
+
+/**
+ * Does `work` with each picture, one after another where `inTurn` asks for it, else all at once: the vision pool has
+ * the queue.
+ * @returns an entry for each picture, in order
+ * @throws AllRefused; anything that is no KaomonError, a fault of ours, or CLIENT_GONE: it fails the request
+ */
+export async function oneByOne<T>(
+  pictures: readonly PictureInput[],
+  work: (bytes: Uint8Array) => Promise<T>,
+  { inTurn = false } = {},
+): Promise<(T | Refused)[]> {
+  const attempt = async (picture: PictureInput): Promise<T | KaomonError> => {
+    try {
+      return await work(bytesOf(picture));
+    } catch (error) {
+      if (error instanceof KaomonError && (error.statusCode < 499 || error.statusCode === 503)) return error;
+      throw error;
+    }
+  };
+  const settled: (T | KaomonError)[] = [];
+  if (inTurn) for (const picture of pictures) settled.push(await attempt(picture));
+  else settled.push(...(await Promise.all(pictures.map(attempt))));
+  const errors = settled.filter((entry) => entry instanceof KaomonError);
+  if (errors.length === settled.length) throw new AllRefused(errors);
+  return settled.map((entry) => (entry instanceof KaomonError ? toRefused(entry) : entry));
+}
+
+/** One picture's answer, or the list of the answers to several. */
+export async function answerEach<T>(
+  request: FastifyRequest,
+  work: (bytes: Uint8Array) => Promise<T>,
+): Promise<T | { results: (T | Refused)[] }> {
+  const pictures = requirePictures(request);
+  if (!request.picturesInList) return work(bytesOf(pictures[0]));
+  return { results: await oneByOne(pictures, work) };
+}

@@ -1,0 +1,135 @@
+import { Type, type Static } from 'typebox';
+import type { Gallery } from '../../gallery/types.js';
+import type { DetectLog } from '../../identity/detect-log.js';
+import { tellOdds } from '../../identity/odds.js';
+import type { Recogniser, Recognition, RecognisedFace } from '../../identity/recognise.js';
+import type { App } from '../app-type.js';
+import { formLimit, readForm } from '../intake/form.js';
+import { OutcomeSchema } from './format.js';
+import { onBehalfOf } from '../on-behalf.js';
+import { BytesSchema, errorsOf, Nullable, oddsFields } from '../schemas.js';
+import { QualitySchema, toQuality, UnfitSchema } from '../v1/face-schemas.js';
+import { tellOf } from '../server-timing.js';
+
+const pixels = Type.Integer({ minimum: 0, description: 'Pixels of the posted picture, upright.' });
+
+const FoundFaceSchema = Type.Object({
+  result: Type.Literal('detect'),
+  faceid: Type.String({ description: 'Empty for an unknown face.' }),
+  userid: Nullable(Type.String()),
+  username: Nullable(Type.String()),
+  groupid: Nullable(Type.String()),
+  groupname: Nullable(Type.String()),
+  probability: Type.Number({ minimum: 0, maximum: 100, description: 'See `toProbability`.' }),
+  x: pixels,
+  y: pixels,
+  width: pixels,
+  height: pixels,
+  distance: Nullable(
+    Type.Number({
+      minimum: 0,
+      maximum: 4.01,
+      description: 'Ours: squared L2 distance to the nearest person.',
+    }),
+  ),
+  ...oddsFields,
+  reason: Type.Optional(UnfitSchema),
+  quality: Type.Optional(QualitySchema),
+});
+const EXAMPLE = {
+  ...{ result: 'detect', faceid: 'staff-ada', userid: 'ada', username: 'Ada' },
+  ...{ groupid: 'staff', groupname: 'Staff', probability: 91.3, distance: 0.087 },
+  ...{ odds: 38.4, oddsAtMost: false },
+  ...{ x: 212, y: 80, width: 96, height: 122 },
+};
+type FoundFace = Static<typeof FoundFaceSchema>;
+
+export interface FaceRecognizerDeps {
+  recogniser: Recogniser;
+  gallery: Pick<Gallery, 'groups'>;
+  maxUploadBytes: number;
+  /** Told of every named face and the camera that saw it. */
+  detectLog?: Pick<DetectLog, 'record'>;
+}
+
+/** `POST /api/face_recognizer`. */
+export function faceRecognizerRoutes(app: App, deps: FaceRecognizerDeps): void {
+  const { recogniser, gallery, maxUploadBytes, detectLog } = deps;
+  app.post(
+    '/api/face_recognizer',
+    {
+      bodyLimit: formLimit(maxUploadBytes),
+      config: { access: 'recognise', maiface: { failure: 'E9001' } },
+      preValidation: readForm({ file: 'image', texts: ['deviceid'], maxBytes: maxUploadBytes }),
+      schema: {
+        summary: 'Tell who is in a picture',
+        tags: ['maiface'],
+        consumes: ['multipart/form-data'],
+        body: Type.Object(
+          {
+            image: BytesSchema,
+            deviceid: Type.Optional(Type.String({ maxLength: 1000, description: 'May be empty.' })),
+          },
+          { examples: [{ image: '(a file)', deviceid: '' }] },
+        ),
+        response: {
+          200: Type.Array(FoundFaceSchema, { examples: [[EXAMPLE]] }),
+          ...errorsOf(OutcomeSchema, 400, 413, 415, 500, 503),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { groups } = request.caller;
+      const { image, deviceid = '' } = request.body;
+      const options = { ...(groups && { groups }), ...onBehalfOf(request) };
+      const recognition = await recogniser.recognise(image, options);
+      tellOf(reply, recognition);
+      for (const { match } of recognition.faces) {
+        if (match) detectLog?.record(deviceid, match.person.faceid, match.distance);
+      }
+      const groupnames = new Map(gallery.groups().map(({ groupid, groupname }) => [groupid, groupname]));
+      return recognition.faces.map((face) => describe(face, recognition, groupnames));
+    },
+  );
+}
+
+function describe(
+  { face, nearest, match }: RecognisedFace,
+  picture: Pick<Recognition, 'width' | 'height'>,
+  groupnames: ReadonlyMap<string, string>,
+): FoundFace {
+  const person = match?.person;
+  // A detector's box may reach outside the picture; programs cut by these numbers.
+  const left = clamp(face.box.x1, picture.width);
+  const top = clamp(face.box.y1, picture.height);
+  const distance = nearest ? Math.max(0, nearest.distance) : null;
+  return {
+    result: 'detect',
+    faceid: person?.faceid ?? '',
+    userid: person?.userid ?? null,
+    username: person?.username ?? null,
+    groupid: person?.groupid ?? null,
+    groupname: person ? (groupnames.get(person.groupid) ?? person.groupid) : null,
+    probability: distance === null ? 0 : toProbability(distance),
+    x: left,
+    y: top,
+    width: clamp(face.box.x2, picture.width) - left,
+    height: clamp(face.box.y2, picture.height) - top,
+    distance,
+    ...tellOdds(nearest?.odds),
+    ...(face.unfit && { reason: face.unfit, ...(face.quality && { quality: toQuality(face.quality) }) }),
+  };
+}
+
+function clamp(value: number, length: number): number {
+  return Math.max(0, Math.min(length, Math.round(value)));
+}
+
+/**
+ * maiface's `round(1 - distance, 3) * 100`, and 0 from a distance of 1 on.
+ * @param distance squared L2, 0 to 4
+ * @returns 0 to 100 with one decimal
+ */
+export function toProbability(distance: number): number {
+  return distance >= 1 ? 0 : Math.round((1 - distance) * 1000) / 10;
+}

@@ -1,0 +1,33 @@
+import { Type } from 'typebox';
+import { faceIdOf } from '../../gallery/ids.js';
+import type { Gallery } from '../../gallery/types.js';
+import { requireGroupAccess } from '../access.js';
+import type { App } from '../app-type.js';
+import { MESSAGE_IDS, type Outcome, OutcomeSchema } from './format.js';
+import { errorsOf, IdSchema } from '../schemas.js';
+
+/** `DELETE /api/:groupid/:userid`: the person and all pictures. */
+export function personRoutes(app: App, { gallery }: { gallery: Pick<Gallery, 'remove'> }): void {
+  app.delete(
+    '/api/:groupid/:userid',
+    {
+      config: { access: 'enrol', maiface: { failure: 'E1011' } },
+      schema: {
+        summary: 'Delete a person',
+        tags: ['maiface'],
+        params: Type.Object({
+          userid: { ...IdSchema, examples: ['ada'] },
+          groupid: { ...IdSchema, examples: ['staff'] },
+        }),
+        response: { 200: OutcomeSchema, ...errorsOf(OutcomeSchema, 400, 404, 500, 503) },
+      },
+    },
+    async (request): Promise<Outcome> => {
+      const { groupid, userid } = request.params;
+      requireGroupAccess(request, groupid);
+      await gallery.remove(groupid, userid);
+      const faceid = faceIdOf(groupid, userid);
+      return { result: 'SUCCESS', mid: 'S1011', msg: MESSAGE_IDS.S1011, groupid, userid, faceid };
+    },
+  );
+}

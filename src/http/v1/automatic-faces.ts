@@ -1,0 +1,51 @@
+import { Type } from 'typebox';
+import { KaomonError } from '../../platform/errors.js';
+import type { Gallery } from '../../gallery/types.js';
+import { mayUseGroup, requireGroupAccess } from '../access.js';
+import type { App } from '../app-type.js';
+import { IdSchema, refusals } from '../schemas.js';
+
+/** `DELETE /api/v1/faces/automatic`: undoes what automatic enrolment did. */
+export function automaticFaceRoutes(
+  app: App,
+  { gallery }: { gallery: Pick<Gallery, 'people' | 'removeFace'> },
+): void {
+  app.delete(
+    '/api/v1/faces/automatic',
+    {
+      config: { access: 'admin' },
+      schema: {
+        summary: 'Delete every face that automatic enrolment saved',
+        tags: ['people'],
+        querystring: Type.Object({ groupid: Type.Optional(IdSchema) }, { additionalProperties: false }),
+        response: {
+          200: Type.Object(
+            { deleted: Type.Integer({ minimum: 0, description: 'Faces.' }) },
+            { examples: [{ deleted: 3 }] },
+          ),
+          ...refusals(400, 401, 403, 429, 500, 503),
+        },
+      },
+    },
+    async (request) => {
+      const { groupid } = request.query;
+      if (groupid !== undefined) requireGroupAccess(request, groupid);
+      let deleted = 0;
+      for (const person of gallery.people()) {
+        if (groupid === undefined ? !mayUseGroup(request, person.groupid) : person.groupid !== groupid)
+          continue;
+        for (const { id } of person.faces.filter(({ automatic }) => automatic)) {
+          try {
+            await gallery.removeFace(person.faceid, id);
+            request.audited.did('faces', id);
+            deleted += 1;
+          } catch (error) {
+            // Somebody else deleted the face or the person meanwhile.
+            if (!(error instanceof KaomonError) || error.statusCode !== 404) throw error;
+          }
+        }
+      }
+      return { deleted };
+    },
+  );
+}

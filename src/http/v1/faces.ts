@@ -1,0 +1,189 @@
+import { Type, type Static } from 'typebox';
+import { KaomonError } from '../../platform/errors.js';
+import { splitFaceId } from '../../gallery/ids.js';
+import { checkName } from '../../gallery/names.js';
+import type { Face, Gallery } from '../../gallery/types.js';
+import type { Enroller } from '../../identity/enrol.js';
+import { requireGroupAccess } from '../access.js';
+import type { App } from '../app-type.js';
+import { onBehalfOf } from '../on-behalf.js';
+import { listOf, oneByOne, pictureRefusals } from '../intake/one-by-one.js';
+import { pictureBody, pictureBodyLimit, requirePictures } from '../intake/pictures.js';
+import { BytesSchema, FaceidSchema, FaceNameSchema, NameSchema, refusals, TimeSchema } from '../schemas.js';
+import { requirePerson } from './people.js';
+
+const tags = ['people'];
+
+const EXAMPLE = {
+  ...{ id: 'staff-ada_20260131_090000_m0a1b2c3d4e', enrolledAt: '2026-01-31T09:00:00Z' },
+  ...{ automatic: false, picture: false },
+};
+
+const EnrolledSchema = Type.Object(
+  {
+    id: Type.String(),
+    enrolledAt: TimeSchema,
+    automatic: Type.Boolean({ description: 'Enrolled by the server itself, not by a person.' }),
+    picture: Type.Boolean({ description: 'A thumbnail is kept (`KEEP_FACES=true`).' }),
+  },
+  { examples: [EXAMPLE] },
+);
+
+const toEnrolled = ({ id, enrolledAt, automatic, hasPicture }: Face): Static<typeof EnrolledSchema> => ({
+  id,
+  enrolledAt,
+  automatic,
+  picture: hasPicture,
+});
+
+const EnrolledEntrySchema = Type.Object({
+  status: Type.Enum(['enrolled', 'already'], {
+    description: '`already`: the person has this picture, as `face`; nothing was added.',
+  }),
+  face: EnrolledSchema,
+});
+
+const EnrolQuery = Type.Object(
+  {
+    force: Type.Optional(
+      Type.Boolean({ description: 'Enrol a face that is enrolled under another person, too.' }),
+    ),
+    create: Type.Optional(Type.Boolean({ description: 'Create the person when there is none.' })),
+    username: Type.Optional(NameSchema),
+  },
+  { additionalProperties: false },
+);
+
+export interface FaceRouteDeps {
+  gallery: Pick<Gallery, 'person' | 'removeFace' | 'picture'>;
+  enroller: Enroller;
+  maxUploadBytes: number;
+}
+
+/** `/api/v1/people/:faceid/faces`. */
+export function v1FaceRoutes(app: App, { gallery, enroller, maxUploadBytes }: FaceRouteDeps): void {
+  const params = Type.Object({ faceid: FaceidSchema });
+
+  app.get(
+    '/api/v1/people/:faceid/faces',
+    {
+      config: { access: 'recognise' },
+      schema: {
+        summary: "List a person's pictures",
+        tags,
+        params,
+        response: { 200: Type.Array(EnrolledSchema, { examples: [[EXAMPLE]] }), ...refusals(404) },
+      },
+    },
+    (request) => requirePerson(request, request.params.faceid, gallery).faces.map(toEnrolled),
+  );
+
+  app.post(
+    '/api/v1/people/:faceid/faces',
+    {
+      config: { access: 'enrol', pictures: { texts: ['username'] } },
+      bodyLimit: pictureBodyLimit(maxUploadBytes),
+      schema: {
+        summary: 'Enrol pictures of a person',
+        description:
+          'Each picture must show one face that is large, sharp and straight enough (docs/quality.md). One that ' +
+          'cannot be used does not stop the others, and one that the person has already is not enrolled again.',
+        tags,
+        params,
+        querystring: EnrolQuery,
+        body: pictureBody({ username: Type.Optional(NameSchema) }),
+        response: {
+          200: {
+            ...listOf(EnrolledEntrySchema, { results: [{ status: 'already', face: EXAMPLE }] }),
+            description: 'Nothing was added: the person has these pictures already.',
+          },
+          201: listOf(EnrolledEntrySchema, { results: [{ status: 'enrolled', face: EXAMPLE }] }),
+          ...pictureRefusals(404, 409),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { faceid } = request.params;
+      const { force = false, create = false } = request.query;
+      const parts = splitFaceId(faceid);
+      if (!parts) {
+        throw new KaomonError('PERSON_UNKNOWN', 'This is no faceid: it is made of groupid, "-" and userid.', {
+          details: { field: 'faceid' },
+        });
+      }
+      requireGroupAccess(request, parts.groupid);
+      if (!create) requirePerson(request, faceid, gallery);
+      const given = usernameOf(request.body) ?? request.query.username ?? '';
+      const username = checkName(given.trim(), 'username');
+      const person = { ...parts, ...(username && { username }) };
+      // In turn: of two pictures of one stranger the second must find the first enrolled.
+      const results = await oneByOne(
+        requirePictures(request),
+        async (bytes) => {
+          const options = {
+            force,
+            oneOfSeveral: true,
+            groups: request.caller.groups,
+            ...onBehalfOf(request),
+          };
+          const { face, already } = await enroller.enrol(person, bytes, options);
+          if (!already) request.audited.did('faces', face.id);
+          return { status: already ? ('already' as const) : ('enrolled' as const), face: toEnrolled(face) };
+        },
+        { inTurn: true },
+      );
+      const isNew = results.some(({ status }) => status === 'enrolled');
+      return reply.status(isNew ? 201 : 200).send({ results });
+    },
+  );
+
+  const faceParams = Type.Object({ faceid: FaceidSchema, id: FaceNameSchema });
+
+  app.delete(
+    '/api/v1/people/:faceid/faces/:id',
+    {
+      config: { access: 'enrol' },
+      schema: {
+        summary: 'Delete a picture',
+        description: 'The person stays, without pictures if it was the last.',
+        tags,
+        params: faceParams,
+        response: { 204: Type.Null({ description: 'Deleted.' }), ...refusals(404) },
+      },
+    },
+    async (request, reply) => {
+      const { faceid, id } = request.params;
+      requirePerson(request, faceid, gallery);
+      await gallery.removeFace(faceid, id);
+      return reply.status(204).send(null);
+    },
+  );
+
+  app.get(
+    '/api/v1/people/:faceid/faces/:id/picture',
+    {
+      // A face to look at is more than a name to recognise by.
+      config: { access: 'enrol' },
+      schema: {
+        summary: 'Read a picture’s thumbnail',
+        description: 'The aligned face as PNG, kept when `KEEP_FACES=true` at its enrolment.',
+        tags,
+        params: faceParams,
+        produces: ['image/png'],
+        response: { 200: BytesSchema, ...refusals(404) },
+      },
+    },
+    async (request, reply) => {
+      const { faceid, id } = request.params;
+      requirePerson(request, faceid, gallery);
+      const picture = await gallery.picture(faceid, id);
+      if (!picture) throw new KaomonError('FACE_UNKNOWN', 'No thumbnail of this picture was kept.');
+      // The same for ever under this ID, but nobody's business between the two ends.
+      return reply.type('image/png').header('cache-control', 'private, max-age=86400').send(picture);
+    },
+  );
+}
+
+function usernameOf(body: unknown): string | undefined {
+  return (body as { username?: string } | undefined)?.username;
+}

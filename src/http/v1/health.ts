@@ -1,0 +1,128 @@
+import { Type } from 'typebox';
+import type { Audit } from '../../access/audit.js';
+import type { EventState } from '../../gallery/open.js';
+import type { Gallery } from '../../gallery/types.js';
+import type { ReadyPack } from '../../models/types.js';
+import type { Decision } from '../../identity/decision.js';
+import type { VisionPool } from '../../vision/types.js';
+import { VERSION } from '../../platform/version.js';
+import type { App } from '../app-type.js';
+import { ErrorSchema, errorsOf, ThresholdsSchema } from '../schemas.js';
+import { statusOf, troubleOf, TroubleSchema } from '../trouble.js';
+
+const count = Type.Integer({ minimum: 0 });
+
+const HealthSchema = Type.Object({
+  status: Type.Enum(['ok', 'degraded', 'unavailable']),
+  trouble: Type.Optional(TroubleSchema),
+  version: Type.Optional(Type.String()),
+  uptime: Type.Optional(Type.Number({ minimum: 0, description: 'Seconds since this process began.' })),
+  pack: Type.Optional(
+    Type.Object({
+      id: Type.String(),
+      title: Type.String(),
+      licence: Type.String(),
+      detector: Type.String(),
+      embedder: Type.String(),
+      precision: Type.String({ description: 'Numbers that the embedder computes in.' }),
+    }),
+  ),
+  thresholds: Type.Optional(ThresholdsSchema),
+  vision: Type.Optional(
+    Type.Object({
+      threads: count,
+      queued: count,
+      running: count,
+      provider: Type.String(),
+      refusedProviders: Type.Array(Type.Object({ provider: Type.String(), reason: Type.String() })),
+      deaths: Type.Optional(
+        Type.Integer({ minimum: 0, description: 'Threads that died since the start: the log says of what.' }),
+      ),
+      note: Type.Optional(
+        Type.String({ description: 'How the settings were followed, where it is not plain.' }),
+      ),
+    }),
+  ),
+  gallery: Type.Optional(
+    Type.Object({
+      pack: Type.String(),
+      people: count,
+      faces: count,
+      groups: count,
+      otherPacks: Type.Record(Type.String(), count),
+      setAside: Type.Integer({
+        minimum: 0,
+        description: 'Damaged files or keys that were set aside or passed over; the log names them.',
+      }),
+      obstacle: Type.Optional(Type.String({ description: 'What keeps the gallery from being written.' })),
+      index: Type.String(),
+    }),
+  ),
+  events: Type.Optional(
+    Type.Object(
+      {
+        log: Type.Enum(['file', 'redis']),
+        behind: Type.Integer({ minimum: 0, description: 'Events read that are not in the index yet.' }),
+        manager: Type.Enum(['running', 'restarting']),
+        trouble: Type.Union([Type.String(), Type.Null()], {
+          description:
+            'Why the log cannot be followed at the moment: enrolments are refused, recognition goes on.',
+        }),
+      },
+      { description: 'How changes of other workers arrive; absent with `EVENT_LOG=none`.' },
+    ),
+  ),
+});
+
+export interface HealthDeps {
+  vision: Pick<VisionPool, 'info'>;
+  gallery: Pick<Gallery, 'info'>;
+  pack: ReadyPack;
+  decision: Pick<Decision, 'meaning'>;
+  events?: EventState;
+  /** Whether its lines reach the file. */
+  audit?: Pick<Audit, 'obstacle'>;
+}
+
+/**
+ * `GET /api/v1/health`: whether this worker can work (503 when it cannot) and, for callers with a key, what it is made
+ * of.
+ */
+export function healthRoutes(app: App, { vision, gallery, pack, decision, events, audit }: HealthDeps): void {
+  app.get(
+    '/api/v1/health',
+    {
+      config: { access: 'public' },
+      schema: {
+        summary: 'What this server is made of',
+        description: '503 when it cannot see.',
+        tags: ['operation'],
+        response: { 200: HealthSchema, 503: HealthSchema, ...errorsOf(ErrorSchema, 500) },
+      },
+    },
+    ({ caller }, reply) => {
+      const { id, title, licence, detector, embedder } = pack;
+      const state = vision.info();
+      const followed = events?.info();
+      const able = state.threads > 0;
+      reply.status(able ? 200 : 503);
+      const trouble = troubleOf({ gallery, ...(audit && { audit }), ...(events && { events }) });
+      const status = statusOf(able, trouble);
+      if (caller.via === 'nothing') return { status };
+      return {
+        status,
+        ...(trouble.length > 0 && { trouble }),
+        version: VERSION,
+        uptime: Math.round(process.uptime()),
+        pack: {
+          ...{ id, title, licence, detector: detector.kind },
+          ...{ embedder: embedder.name, precision: embedder.precision ?? 'float32' },
+        },
+        thresholds: decision.meaning(caller.groups),
+        vision: state,
+        gallery: gallery.info(caller.groups),
+        ...(followed && { events: followed }),
+      };
+    },
+  );
+}

@@ -1,0 +1,201 @@
+import { Type, type Static } from 'typebox';
+import type { Gallery } from '../../gallery/types.js';
+import type { ReadyPack } from '../../models/types.js';
+import type { Recogniser } from '../../identity/recognise.js';
+import type { VisionPool } from '../../vision/types.js';
+import { groupsToSearch } from '../access.js';
+import type { App } from '../app-type.js';
+import { onBehalfOf } from '../on-behalf.js';
+import { answerEach, listOf, pictureRefusals } from '../intake/one-by-one.js';
+import { pictureBody, pictureBodyLimit } from '../intake/pictures.js';
+import { tellOf } from '../server-timing.js';
+import {
+  EmbeddedFaceSchema,
+  EXAMPLES,
+  FaceSchema,
+  NamedFaceSchema,
+  pictureFields,
+  toFace,
+  toMatches,
+} from './face-schemas.js';
+
+const tags = ['recognition'];
+
+/** How to look at a picture; the same for every route that looks at one. */
+const lookFields = {
+  quality: Type.Optional(Type.Boolean({ description: 'Say how fit each face is for enrolment.' })),
+  minFaceSize: Type.Optional(
+    Type.Integer({
+      minimum: 12,
+      maximum: 4096,
+      description: 'Shorter side of the smallest face to answer, pixels.',
+    }),
+  ),
+  minProbability: Type.Optional(
+    Type.Number({ minimum: 0, maximum: 1, description: 'Leave out less certain faces.' }),
+  ),
+  maxFaces: Type.Optional(
+    Type.Integer({ minimum: 1, maximum: 1000, description: 'Only the largest so many.' }),
+  ),
+};
+const ageGender = Type.Optional(Type.Boolean({ description: 'Estimate age and gender.' }));
+
+const strict = { additionalProperties: false };
+const DetectQuery = Type.Object({ ...lookFields, ageGender }, strict);
+const EmbedQuery = Type.Object(lookFields, strict);
+const RecogniseQuery = Type.Object(
+  {
+    k: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: 100, description: 'At most so many people a face. Default 1.' }),
+    ),
+    threshold: Type.Optional(
+      Type.Number({
+        minimum: 0,
+        maximum: 4,
+        description:
+          'A face is named below this squared L2 distance. Default: the one in force for the groups searched. The odds do not hang on it.',
+      }),
+    ),
+    groups: Type.Optional(
+      Type.String({
+        maxLength: 4000,
+        description: 'Search these groups only: IDs, separated by commas. Default: all of the key.',
+        examples: ['staff'],
+      }),
+    ),
+    ...lookFields,
+    ageGender,
+  },
+  strict,
+);
+
+const DetectionSchema = Type.Object({ ...pictureFields, faces: Type.Array(FaceSchema) });
+const RecognitionSchema = Type.Object({ ...pictureFields, faces: Type.Array(NamedFaceSchema) });
+const EmbeddingsSchema = Type.Object({
+  ...pictureFields,
+  pack: Type.String({ description: "Whose embeddings these are: two packs' are never compared." }),
+  faces: Type.Array(EmbeddedFaceSchema),
+});
+
+export interface RecognitionDeps {
+  vision: Pick<VisionPool, 'analyze'>;
+  recogniser: Recogniser;
+  gallery: Pick<Gallery, 'groups'>;
+  pack: Pick<ReadyPack, 'id'>;
+  maxUploadBytes: number;
+}
+
+/** `POST /api/v1/detect`, `/recognise` and `/embed`: pictures in, faces out. */
+export function v1RecognitionRoutes(
+  app: App,
+  { vision, recogniser, gallery, pack, maxUploadBytes }: RecognitionDeps,
+): void {
+  const bodyLimit = pictureBodyLimit(maxUploadBytes);
+  const config = { access: 'recognise', pictures: {} } as const;
+
+  app.post(
+    '/api/v1/detect',
+    {
+      config,
+      bodyLimit,
+      schema: {
+        summary: 'Find faces',
+        description: 'Boxes, landmarks and quality; age and gender when asked for. Largest face first.',
+        tags,
+        querystring: DetectQuery,
+        body: pictureBody(),
+        response: {
+          200: Type.Union([DetectionSchema, listOf(DetectionSchema)], { examples: [EXAMPLES.detection] }),
+          ...pictureRefusals(),
+        },
+      },
+    },
+    (request, reply) =>
+      answerEach(request, async (bytes): Promise<Static<typeof DetectionSchema>> => {
+        const { query } = request;
+        const options = { quality: true, ...query, embed: false, ...onBehalfOf(request) };
+        const { width, height, faces, leftOut, times } = await vision.analyze(bytes, options);
+        tellOf(reply, { times, ...(leftOut && { leftOut }) });
+        return {
+          width,
+          height,
+          faces: faces.map((face) => toFace(face, options)),
+          ...(leftOut && { leftOut }),
+          times: { ...times },
+        };
+      }),
+  );
+
+  app.post(
+    '/api/v1/recognise',
+    {
+      config,
+      bodyLimit,
+      schema: {
+        summary: 'Tell who is in a picture',
+        description: 'For each face, largest first, the enrolled people who are near enough, nearest first.',
+        tags,
+        querystring: RecogniseQuery,
+        body: pictureBody(),
+        response: {
+          200: Type.Union([RecognitionSchema, listOf(RecognitionSchema)], {
+            examples: [EXAMPLES.recognition],
+          }),
+          ...pictureRefusals(404),
+        },
+      },
+    },
+    (request, reply) => {
+      const { groups: named, ...query } = request.query;
+      const groups = groupsToSearch(request, named, gallery);
+      return answerEach(request, async (bytes): Promise<Static<typeof RecognitionSchema>> => {
+        const options = { ...query, ...(groups && { groups }), ...onBehalfOf(request) };
+        const { width, height, faces, leftOut, times } = await recogniser.recognise(bytes, options);
+        tellOf(reply, { times, ...(leftOut && { leftOut }) });
+        return {
+          width,
+          height,
+          faces: faces.map(({ face, matches }) => ({
+            ...toFace(face, query),
+            matches: toMatches(matches, gallery),
+          })),
+          ...(leftOut && { leftOut }),
+          times: { ...times },
+        };
+      });
+    },
+  );
+
+  app.post(
+    '/api/v1/embed',
+    {
+      config,
+      bodyLimit,
+      schema: {
+        summary: 'Turn faces into embeddings',
+        description: 'One vector of unit length a face, largest face first.',
+        tags,
+        querystring: EmbedQuery,
+        body: pictureBody(),
+        response: {
+          200: Type.Union([EmbeddingsSchema, listOf(EmbeddingsSchema)], { examples: [EXAMPLES.embeddings] }),
+          ...pictureRefusals(),
+        },
+      },
+    },
+    (request, reply) =>
+      answerEach(request, async (bytes): Promise<Static<typeof EmbeddingsSchema>> => {
+        const options = { ...request.query, ...onBehalfOf(request) };
+        const { width, height, faces, leftOut, times } = await vision.analyze(bytes, options);
+        tellOf(reply, { times, ...(leftOut && { leftOut }) });
+        return {
+          width,
+          height,
+          pack: pack.id,
+          faces: faces.map((face) => ({ ...toFace(face, options), embedding: [...(face.embedding ?? [])] })),
+          ...(leftOut && { leftOut }),
+          times: { ...times },
+        };
+      }),
+  );
+}

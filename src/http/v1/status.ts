@@ -1,0 +1,188 @@
+import { Type } from 'typebox';
+import sharp from 'sharp';
+import type { Audit } from '../../access/audit.js';
+import type { Gallery } from '../../gallery/types.js';
+import { type Metrics, STAGES } from '../../metrics/metrics.js';
+import type { ReadyPack } from '../../models/types.js';
+import type { Decision } from '../../identity/decision.js';
+import { VERSION } from '../../platform/version.js';
+import type { VisionPool } from '../../vision/types.js';
+import type { App } from '../app-type.js';
+import { onBehalfOf } from '../on-behalf.js';
+import { ErrorSchema, errorsOf, Nullable, ThresholdsSchema } from '../schemas.js';
+import { statusOf, troubleOf, TroubleSchema } from '../trouble.js';
+
+const tags = ['operation'];
+const count = Type.Integer({ minimum: 0 });
+const ms = Type.Number({ minimum: 0, description: 'Milliseconds.' });
+
+/** Damaged things that are listed. */
+const MOST_NAMED = 100;
+
+const StageSchema = Type.Object({ count, p50: Nullable(ms), p95: Nullable(ms) });
+const StatusSchema = Type.Object({
+  version: Type.String(),
+  uptime: Type.Number({ minimum: 0, description: 'Seconds since this process began.' }),
+  pid: count,
+  workers: Type.Integer({ minimum: 1 }),
+  pack: Type.String(),
+  thresholds: ThresholdsSchema,
+  offer: Type.Optional(
+    Type.Object(
+      { pack: Type.String(), title: Type.String(), command: Type.String() },
+      {
+        description:
+          'A better pack that this machine has, while people are enrolled with another one. The command makes its gallery from the pictures that were kept; whoever has none is enrolled again.',
+      },
+    ),
+  ),
+  provider: Type.String(),
+  refusedProviders: Type.Array(Type.Object({ provider: Type.String(), reason: Type.String() })),
+  vision: Type.Object({
+    threads: count,
+    queued: count,
+    running: count,
+    note: Type.Optional(
+      Type.String({ description: 'How the settings were followed, where it is not plain.' }),
+    ),
+  }),
+  gallery: Type.Record(Type.String(), Type.Unknown(), { description: 'As in /api/v1/health.' }),
+  requests: Type.Object({ total: count, errors: count, perSecond: Type.Number({ minimum: 0 }) }),
+  stages: Type.Object(Object.fromEntries(STAGES.map((stage) => [stage, StageSchema])), {
+    description: 'Of the last five minutes.',
+  }),
+  memory: Type.Object({ rss: count }),
+  eventLoop: Type.Object({ p99: ms }),
+  events: Type.Optional(Type.Object({ behind: count })),
+  trouble: Type.Optional(TroubleSchema),
+  damaged: Type.Optional(
+    Type.Array(Type.Object({ what: Type.String(), reason: Type.String() }), {
+      description:
+        'Files and keys that could not be read and were set aside or passed over; for administrators of all groups, because files are named after people.',
+    }),
+  ),
+});
+
+const WorksSchema = Type.Object({
+  status: Type.Enum(['ok', 'degraded', 'unavailable']),
+  trouble: Type.Optional(TroubleSchema),
+});
+const SelfTestSchema = Type.Object({
+  status: Type.Literal('ok'),
+  width: count,
+  height: count,
+  faces: count,
+  times: Type.Record(Type.String(), ms),
+});
+
+export interface StatusDeps {
+  vision: Pick<VisionPool, 'info' | 'analyze'>;
+  gallery: Pick<Gallery, 'info' | 'damaged'>;
+  decision: Pick<Decision, 'meaning'>;
+  pack: Pick<ReadyPack, 'id' | 'offer'>;
+  metrics: Metrics;
+  workers: number;
+  events?: { info: () => { behind: number; trouble: string | null } };
+  /** Whether its lines reach the file. */
+  audit?: Pick<Audit, 'obstacle'>;
+}
+
+/** `GET /api/v1/live`, `/ready`, `/selftest` and `/status`. */
+export function statusRoutes(app: App, deps: StatusDeps): void {
+  const { vision, gallery, pack, decision, metrics, workers, events, audit } = deps;
+  const trouble = () => troubleOf({ gallery, ...(audit && { audit }), ...(events && { events }) });
+
+  app.get(
+    '/api/v1/live',
+    {
+      config: { access: 'public', rateLimit: false },
+      schema: {
+        summary: 'Whether this process answers',
+        tags,
+        response: { 200: WorksSchema, ...errorsOf(ErrorSchema, 500) },
+      },
+    },
+    () => ({ status: 'ok' as const }),
+  );
+
+  app.get(
+    '/api/v1/ready',
+    {
+      config: { access: 'public', rateLimit: false },
+      schema: {
+        summary: 'Whether this worker can recognise',
+        description:
+          '503 when it cannot. `degraded` (200) when it can, but the disk is full or read-only, say: `trouble` says what.',
+        tags,
+        response: { 200: WorksSchema, 503: WorksSchema, ...errorsOf(ErrorSchema, 500) },
+      },
+    },
+    (_request, reply) => {
+      // The app is built only once the networks have run and the gallery is read: what can go is a thread.
+      const able = vision.info().threads > 0;
+      const found = trouble();
+      reply.status(able ? 200 : 503);
+      return { status: statusOf(able, found), ...(found.length > 0 && { trouble: found }) };
+    },
+  );
+
+  app.get(
+    '/api/v1/selftest',
+    {
+      config: { access: 'recognise', rateLimit: { max: 10, timeWindow: 60_000 } },
+      exposeHeadRoute: false,
+      schema: {
+        summary: 'Run the networks on a made picture',
+        tags,
+        response: { 200: SelfTestSchema, ...errorsOf(ErrorSchema, 500, 503) },
+      },
+    },
+    async (request) => {
+      const noise = { type: 'gaussian', mean: 128, sigma: 40 } as const;
+      const picture = await sharp({
+        create: { width: 320, height: 240, channels: 3, background: '#808080', noise },
+      })
+        .jpeg()
+        .toBuffer();
+      const { width, height, faces, times } = await vision.analyze(picture, onBehalfOf(request));
+      return { status: 'ok' as const, width, height, faces: faces.length, times: { ...times } };
+    },
+  );
+
+  app.get(
+    '/api/v1/status',
+    {
+      config: { access: 'recognise' },
+      schema: {
+        summary: "This worker's figures",
+        tags,
+        response: { 200: StatusSchema, ...errorsOf(ErrorSchema, 500) },
+      },
+    },
+    ({ caller }) => {
+      const { provider, refusedProviders, threads, queued, running, note } = vision.info();
+      const found = trouble();
+      const damaged = caller.role === 'admin' && !caller.groups ? gallery.damaged().slice(0, MOST_NAMED) : [];
+      return {
+        version: VERSION,
+        uptime: Math.round(process.uptime()),
+        pid: process.pid,
+        workers,
+        pack: pack.id,
+        thresholds: decision.meaning(caller.groups),
+        ...(pack.offer && { offer: { ...pack.offer } }),
+        provider,
+        refusedProviders,
+        vision: { threads, queued, running, ...(note && { note }) },
+        gallery: { ...gallery.info(caller.groups) },
+        ...(found.length > 0 && { trouble: found }),
+        ...(damaged.length > 0 && { damaged }),
+        requests: metrics.requests(),
+        stages: metrics.stages(),
+        memory: { rss: process.memoryUsage.rss() },
+        eventLoop: { p99: metrics.eventLoopP99() },
+        ...(events && { events: { behind: events.info().behind } }),
+      };
+    },
+  );
+}

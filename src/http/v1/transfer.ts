@@ -1,0 +1,182 @@
+import { PassThrough, Readable, Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { Type } from 'typebox';
+import { exportGallery } from '../../gallery/archive/export.js';
+import { importGallery } from '../../gallery/archive/import.js';
+import { closeDescriptor, openNameless, sweepArchives, writingTo } from '../../gallery/archive/nameless.js';
+import { KaomonError, throwIfGone } from '../../platform/errors.js';
+import type { Gallery } from '../../gallery/types.js';
+import type { ReadyPack } from '../../models/types.js';
+import { groupsToSearch, requireGroupAccess } from '../access.js';
+import type { App } from '../app-type.js';
+import { BytesSchema, refusals } from '../schemas.js';
+
+const tags = ['transfer'];
+
+const TakenSchema = Type.Object({
+  added: Type.Integer({ minimum: 0 }),
+  skipped: Type.Integer({ minimum: 0, description: 'Were there already.' }),
+});
+const ReportSchema = Type.Object(
+  { groups: TakenSchema, people: TakenSchema, faces: TakenSchema },
+  {
+    examples: [
+      {
+        groups: { added: 1, skipped: 1 },
+        people: { added: 120, skipped: 0 },
+        faces: { added: 240, skipped: 0 },
+      },
+    ],
+  },
+);
+
+export interface TransferDeps {
+  gallery: Gallery;
+  pack: Pick<ReadyPack, 'id' | 'embedder'>;
+  /** Where an archive lies while it is read. */
+  cacheDir: string;
+  /** Largest archive, bytes. */
+  maxImportBytes: number;
+}
+
+/** `GET /api/v1/export` and `POST /api/v1/import`: the gallery as one archive. */
+export function v1TransferRoutes(app: App, deps: TransferDeps): void {
+  const { gallery, cacheDir, maxImportBytes } = deps;
+  const pack = { id: deps.pack.id, length: deps.pack.embedder.length };
+  let importing = false;
+  let exporting = false;
+  app.addHook('onReady', () => sweepArchives(cacheDir));
+
+  app.get(
+    '/api/v1/export',
+    {
+      config: { access: 'admin', audit: 'export' },
+      // A HEAD would read the whole gallery, for nobody.
+      exposeHeadRoute: false,
+      schema: {
+        summary: 'Take the gallery along',
+        description:
+          'A zip of the groups, people, vectors (`.npy`) and kept thumbnails, with a manifest that holds a SHA-256 of ' +
+          'each. It is biometric data: keep it like a key.',
+        tags,
+        querystring: Type.Object(
+          {
+            groups: Type.Optional(
+              Type.String({
+                maxLength: 4000,
+                description: 'These groups only: IDs, separated by commas. Default: all of the key.',
+                examples: ['staff'],
+              }),
+            ),
+          },
+          { additionalProperties: false },
+        ),
+        produces: ['application/zip'],
+        response: { 200: Type.Unsafe<Readable>({ contentMediaType: 'application/zip' }), ...refusals(404) },
+      },
+    },
+    async (request, reply) => {
+      const groups = groupsToSearch(request, request.query.groups, gallery);
+      request.audited.note({ groups: groups ? [...groups] : 'all' });
+      throwIfGone(request.gone);
+      if (exporting) {
+        throw new KaomonError('BUSY', 'Another export is under way: try again when it is done.', {
+          retryAfter: 30,
+        });
+      }
+      exporting = true;
+      const archive = exportGallery({ gallery, pack }, groups);
+      archive.once('close', () => (exporting = false));
+      reply.raw.once('close', () => archive.destroy());
+      const name = `kaomon-${pack.id}-${new Date().toISOString().slice(0, 10)}.zip`;
+      return reply
+        .type('application/zip')
+        .header('content-disposition', `attachment; filename="${name}"`)
+        .header('cache-control', 'no-store')
+        .send(archive);
+    },
+  );
+
+  app.register((scope, _options, done) => {
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser(['application/zip', 'application/octet-stream'], (_request, payload, parsed) =>
+      parsed(null, detached(payload)),
+    );
+    scope.post(
+      '/api/v1/import',
+      {
+        config: { access: 'admin', audit: 'import', streamsBody: true },
+        bodyLimit: maxImportBytes,
+        schema: {
+          summary: 'Take an export over',
+          description:
+            'The whole archive is verified before anything changes. What is there already is passed over: an import ' +
+            'that was broken off goes on when it is sent again.',
+          tags,
+          body: { content: { 'application/zip': { schema: BytesSchema } } },
+          response: { 200: ReportSchema, ...refusals(409, 413, 415) },
+        },
+      },
+      async (request) => {
+        const { body } = request as { body: unknown };
+        if (!(body instanceof Readable)) {
+          throw new KaomonError('ARCHIVE_INVALID', 'There is no archive: send the zip as the body.');
+        }
+        if (importing) {
+          throw new KaomonError('BUSY', 'Another import is under way: try again when it is done.', {
+            retryAfter: 30,
+          });
+        }
+        importing = true;
+        let file: number | undefined;
+        try {
+          file = await openNameless(cacheDir);
+          await pipeline(body, limitTo(maxImportBytes), writingTo(file));
+          const requireGroup = (groupid: string) => requireGroupAccess(request, groupid);
+          const report = (list: 'groups' | 'people', id: string) => request.audited.did(list, id);
+          return await importGallery({ gallery, pack }, file, { requireGroup, signal: request.gone, report });
+        } finally {
+          importing = false;
+          if (file !== undefined) await closeDescriptor(file);
+        }
+      },
+    );
+    done();
+  });
+}
+
+/**
+ * What comes of a body, as a stream that can fail without the connection: the answer, which says why, goes the same way.
+ */
+function detached(payload: Readable): Readable {
+  const copy = new PassThrough();
+  // It may fail before anybody reads it, while the file is made: an error that nobody listens to would end the process.
+  copy.on('error', () => undefined);
+  payload.once('error', (error) => copy.destroy(error));
+  payload.once('close', () => {
+    if (!payload.readableEnded) copy.destroy(new KaomonError('CLIENT_GONE', 'The client has hung up.'));
+  });
+  return payload.pipe(copy);
+}
+
+/** @returns what passes bytes on and fails with UPLOAD_TOO_LARGE */
+function limitTo(maxBytes: number): Transform {
+  let length = 0;
+  return new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      length += chunk.length;
+      if (length <= maxBytes) done(null, chunk);
+      else {
+        done(
+          new KaomonError(
+            'UPLOAD_TOO_LARGE',
+            `The archive is too large: at most ${maxBytes} bytes are taken.`,
+            {
+              details: { maxBytes },
+            },
+          ),
+        );
+      }
+    },
+  });
+}

@@ -1,0 +1,142 @@
+/** When a face is given a name, and how sure that is: the one place that every surface, stream and command asks. */
+import type { Config } from '../settings/config.js';
+import type { Gallery } from '../gallery/types.js';
+import type { ReadyPack } from '../models/types.js';
+import {
+  distanceAt,
+  falseMatchRateFor,
+  falsePositiveRate,
+  leastRate,
+  type Odds,
+  oddsAt,
+  rateAt,
+  toDigits,
+  toldRateAt,
+} from './odds.js';
+
+/**
+ * No threshold is looser than this FMR. With few faces enrolled FALSE_NAMES alone would give each of them a name for
+ * one stranger in a hundred, though faces beyond this rate are hardly ever the right person's (docs/thresholds.md).
+ */
+export const LOOSEST_RATE = 1e-3;
+/** "Sure" is one stranger in 10,000 who would come as near to somebody in the gallery. */
+export const SURE_RATE = 1e-4;
+/** Two faces that are compared with each other alone are the same person's below the distance of this FMR. */
+export const PAIR_RATE = 1e-4;
+
+export interface DecisionDeps {
+  pack: Pick<ReadyPack, 'id' | 'thresholds' | 'curve'>;
+  config: Pick<Config, 'IDENTICAL_DISTANCE' | 'FALSE_NAMES'>;
+  gallery: Pick<Gallery, 'searched'>;
+}
+
+/** The threshold in force and what it means. Distances are squared L2. */
+export interface Meaning {
+  /** A face is named below it. */
+  identical: number;
+  /** Below it the name is sure. */
+  sure: number;
+  /** Two single faces are one person's below it: the default of a verification. */
+  pair: number;
+  /** So many faces are searched: a person with three gives a stranger three chances (docs/accuracy.md). */
+  faces: number;
+  /** What sets `identical`: the faces searched, the loosest rate there may be, IDENTICAL_DISTANCE, or the pack. */
+  by: 'faces' | 'limit' | 'setting' | 'pack';
+  /** The part of strangers who are given a name at most, 0 to 1; null: nobody measured it. */
+  falseNames: number | null;
+  /** The FMR at `identical`: of pairs of two people so many lie nearer, at most. */
+  falseMatchRate: number | null;
+  /** Impostor pairs behind these rates. */
+  pairs: number | null;
+  /** The threshold lies where the pairs cannot tell its rate any more: the rates are what they vouch for. */
+  beyondPairs: boolean;
+  /** All of this for a person. */
+  sentence: string;
+}
+
+/** Who is named, and how sure that is; see {@link createDecision}. */
+export type Decision = ReturnType<typeof createDecision>;
+
+/**
+ * Where the pack has a curve, thresholds follow it and the faces searched, as many as there are at the moment of the
+ * question; IDENTICAL_DISTANCE fixes the one below which a face is named. Without a curve they are the pack's.
+ */
+export function createDecision({ pack, config, gallery }: DecisionDeps) {
+  const { curve, thresholds } = pack;
+  const { IDENTICAL_DISTANCE: setting, FALSE_NAMES } = config;
+  const pair = setting ?? (curve ? distanceAt(curve, PAIR_RATE) : thresholds.identical);
+  const without = setting ?? thresholds.identical;
+  let last = { faces: -1, identical: 0, sure: 0 };
+
+  function thresholdsFor(faces: number): { identical: number; sure: number } {
+    if (!curve) return { identical: without, sure: Math.min(thresholds.sure, without) };
+    // A camera asks for every face, and people come seldom.
+    if (last.faces !== faces) {
+      const rateOf = (part: number) => Math.min(LOOSEST_RATE, falseMatchRateFor(part, Math.max(1, faces)));
+      const identical = setting ?? distanceAt(curve, rateOf(FALSE_NAMES));
+      last = { faces, identical, sure: Math.min(identical, distanceAt(curve, rateOf(SURE_RATE))) };
+    }
+    return last;
+  }
+
+  function setBy(faces: number): Meaning['by'] {
+    if (setting !== undefined) return 'setting';
+    if (!curve) return 'pack';
+    return falseMatchRateFor(FALSE_NAMES, Math.max(1, faces)) > LOOSEST_RATE ? 'limit' : 'faces';
+  }
+
+  return {
+    /** A face is named below this distance to the nearest of those searched. @param groups undefined: everybody */
+    threshold: (groups?: ReadonlySet<string>): number => thresholdsFor(gallery.searched(groups)).identical,
+
+    /** Below this distance the name is sure; never above the threshold. */
+    sure: (groups?: ReadonlySet<string>): number => thresholdsFor(gallery.searched(groups)).sure,
+
+    /** How many strangers would come as near to somebody of those searched; undefined: nobody measured this pack. */
+    odds: (distance: number, groups?: ReadonlySet<string>): Odds | undefined =>
+      curve && oddsAt(curve, distance, Math.max(1, gallery.searched(groups))),
+
+    /** Two single faces are one person's below this distance, whoever is enrolled. */
+    pair: (): number => pair,
+
+    /** The FMR at the distance of two single faces, whoever is enrolled. */
+    pairRate: (distance: number): { rate: number; atMost: boolean } | undefined =>
+      curve && toldRateAt(curve, distance),
+
+    meaning(groups?: ReadonlySet<string>): Meaning {
+      const faces = gallery.searched(groups);
+      const { identical, sure } = thresholdsFor(faces);
+      const told = curve && toldRateAt(curve, identical);
+      const figures = {
+        ...{ faces, by: setBy(faces), pairs: curve?.pairs ?? null },
+        falseNames: told ? toDigits(falsePositiveRate(told.rate, faces), 4) : null,
+        falseMatchRate: told ? toDigits(told.rate, 4) : null,
+        beyondPairs: curve !== undefined && rateAt(curve, identical) < leastRate(curve),
+      };
+      return { identical, sure, pair, ...figures, sentence: explain(figures, pack.id) };
+    },
+  };
+}
+
+const count = (value: number) => value.toLocaleString('en');
+
+/** What the threshold in force means, in a sentence or two for a person. */
+function explain(
+  { faces, by, falseNames, pairs, beyondPairs }: Omit<Meaning, 'identical' | 'sure' | 'pair' | 'sentence'>,
+  pack: string,
+): string {
+  const fixed = by === 'setting' ? 'IDENTICAL_DISTANCE fixes the threshold. ' : '';
+  if (falseNames === null || pairs === null) {
+    return `${fixed || 'The pack fixes the threshold. '}How many strangers it names was not measured for ${pack}.`;
+  }
+  if (faces === 0) return `${fixed}Nobody is enrolled, so nobody is named.`;
+  const enrolled = faces === 1 ? '1 face' : `${count(faces)} faces`;
+  const named =
+    falseNames >= 0.1
+      ? `${Math.ceil(falseNames * 100 - 1e-9)} of 100 strangers are`
+      : `1 of ${count(Math.floor(1 / falseNames + 1e-9))} strangers is`;
+  const limit =
+    by === 'limit' ? ` No threshold is looser than an FMR of 1 in ${count(1 / LOOSEST_RATE)}.` : '';
+  const beyond = beyondPairs ? ` The ${count(pairs)} pairs that were measured cannot tell of fewer.` : '';
+  return `${fixed}With ${enrolled} enrolled at most ${named} given a name.${limit}${beyond}`;
+}

@@ -1,0 +1,180 @@
+import { type ErrorCode, KaomonError } from '../platform/errors.js';
+import type { Gallery, Match } from '../gallery/types.js';
+import type { AnalysedFace, Analysis, AnalyzeOptions, StageTimes, VisionPool } from '../vision/types.js';
+import { squaredDistance } from '../gallery/distance.js';
+import type { Decision } from './decision.js';
+import { chooseFace, refuseUnfit } from './enrol.js';
+import { toDigits } from './odds.js';
+
+/** One of the two that are compared. */
+export type Side =
+  /** An encoded picture with one face; handed over (see VisionPool.analyze). */
+  | { bytes: Uint8Array }
+  /** An embedding, made unit length here, and the pack that made it. */
+  | { vector: readonly number[]; pack: string }
+  /** An enrolled person: the nearest of the person's pictures counts. */
+  | { faceid: string };
+
+/** A side as it was looked at: the face of a picture, or the picture of a person. */
+export interface Seen {
+  width?: number;
+  height?: number;
+  face?: AnalysedFace;
+  match?: Match;
+}
+
+export interface Verification {
+  same: boolean;
+  /** Squared L2. */
+  distance: number;
+  threshold: number;
+  /**
+   * The FMR at the distance: of pairs of two different people such a part lies as near, 0 to 1. Of this one comparison,
+   * whoever is enrolled; undefined: nobody measured this pack.
+   */
+  falseMatchRate: number | undefined;
+  /** It is so much or less: the pack's pairs can tell no more. */
+  falseMatchRateAtMost: boolean;
+  probe: Seen;
+  against: Seen;
+  times: StageTimes & { search: number };
+}
+
+export interface VerifierDeps {
+  vision: Pick<VisionPool, 'analyze'>;
+  gallery: Pick<Gallery, 'nearest'>;
+  decision: Pick<Decision, 'pair' | 'pairRate'>;
+  pack: { id: string; length: number };
+}
+
+type OnBehalf = Pick<AnalyzeOptions, 'caller' | 'signal'>;
+
+export interface VerifyOptions extends OnBehalf {
+  /** Squared L2. Default: the one in force. */
+  threshold?: number;
+}
+
+/** Tells whether two faces are the same person's. */
+export type Verifier = ReturnType<typeof createVerifier>;
+
+export function createVerifier({ vision, gallery, decision, pack }: VerifierDeps) {
+  interface Looked extends Seen {
+    embedding: Float32Array;
+    times: StageTimes;
+  }
+
+  /** @param look `views`: whether it stands for an enrolled picture, and is looked at as one; and for whom */
+  async function look(side: Exclude<Side, { faceid: string }>, asked: AnalyzeOptions): Promise<Looked> {
+    if ('vector' in side) {
+      return { embedding: toEmbedding(side, pack), times: { queue: 0, decode: 0, detect: 0, embed: 0 } };
+    }
+    const { width, height, faces, times }: Analysis = await vision.analyze(side.bytes, asked);
+    const face = chooseFace(faces, 0);
+    refuseUnfit(face);
+    if (!face.embedding) throw new Error('The vision thread answered a face without its embedding.');
+    return { width, height, face, embedding: face.embedding, times };
+  }
+
+  async function nearestOf(embedding: Float32Array, faceid: string): Promise<Match> {
+    const match = (await gallery.nearest(embedding, 1, { faceid })).at(0);
+    if (match) return match;
+    throw new KaomonError('PERSON_UNKNOWN', 'Nobody with a picture is enrolled under this faceid.', {
+      details: { field: 'faceid' },
+    });
+  }
+
+  return {
+    /**
+     * @throws KaomonError NO_FACE, SEVERAL_FACES, FACE_TOO_SMALL, FACE_BLURRED, FACE_TURNED, PERSON_UNKNOWN, OTHER_PACK, FIELD_INVALID and what
+     *   VisionPool.analyze throws
+     */
+    async verify(
+      probe: Exclude<Side, { faceid: string }>,
+      against: Side,
+      { threshold = decision.pair(), ...whose }: VerifyOptions = {},
+    ): Promise<Verification> {
+      const looks = [
+        look(probe, { ...whose, views: false }),
+        ...('faceid' in against ? [] : [look(against, { ...whose, views: true })]),
+      ];
+      const [first, second] = sidesOf(await Promise.allSettled(looks)) as [Looked, Looked?];
+      const started = performance.now();
+      const match = 'faceid' in against ? await nearestOf(first.embedding, against.faceid) : undefined;
+      const distance =
+        match?.distance ?? (second ? squaredDistance(first.embedding, second.embedding) : Infinity);
+      const search = performance.now() - started;
+      const told = decision.pairRate(distance);
+      return {
+        same: distance < threshold,
+        distance,
+        threshold,
+        falseMatchRate: told && toDigits(told.rate, 3),
+        falseMatchRateAtMost: told?.atMost ?? false,
+        probe: first,
+        against: second ?? { ...(match && { match }) },
+        times: { ...addTimes(first.times, second?.times), search },
+      };
+    },
+  };
+}
+
+/** Failures that one picture or vector has, and the other need not have. */
+const OF_A_SIDE = new Set<ErrorCode>([
+  ...(['NO_FACE', 'SEVERAL_FACES', 'FACE_TOO_SMALL', 'FIELD_INVALID', 'OTHER_PACK'] as const),
+  ...(['IMAGE_UNREADABLE', 'IMAGE_FORMAT_UNKNOWN', 'IMAGE_TOO_LARGE'] as const),
+]);
+const SIDES = { probe: 'The probe', against: 'What it is compared with', both: 'Both sides' } as const;
+
+/**
+ * What became of the two sides.
+ * @throws KaomonError what failed, which of them it was in `details.side`: `probe`, `against` or `both`
+ */
+function sidesOf<T>(looks: readonly PromiseSettledResult<T>[]): T[] {
+  const errors: unknown[] = looks.map((look) =>
+    look.status === 'rejected' ? (look.reason as unknown) : undefined,
+  );
+  const at = errors.findIndex((error) => error !== undefined);
+  if (at < 0) return looks.flatMap((look) => (look.status === 'fulfilled' ? [look.value] : []));
+  const error = errors[at];
+  if (!(error instanceof KaomonError) || !OF_A_SIDE.has(error.code)) throw error;
+  const { code, message, details, cause } = error;
+  const isBoth = errors.every((other) => other instanceof KaomonError && other.code === code);
+  const side = isBoth && errors.length > 1 ? 'both' : at === 0 ? 'probe' : 'against';
+  throw new KaomonError(code, `${SIDES[side]}: ${message}`, { details: { ...details, side }, cause });
+}
+
+/**
+ * A caller's numbers as an embedding of this pack.
+ * @throws KaomonError OTHER_PACK when another pack made it, FIELD_INVALID when it has the wrong length or no direction
+ */
+export function toEmbedding(
+  { vector, pack: madeBy }: { vector: readonly number[]; pack: string },
+  pack: { id: string; length: number },
+): Float32Array {
+  if (madeBy !== pack.id) {
+    throw new KaomonError(
+      'OTHER_PACK',
+      `This vector was made by the pack "${madeBy.slice(0, 64)}"; this server compares those of "${pack.id}" only.`,
+      { details: { pack: pack.id } },
+    );
+  }
+  const norm = Math.hypot(...vector);
+  if (vector.length !== pack.length || !Number.isFinite(norm) || norm < 1e-6) {
+    throw new KaomonError(
+      'FIELD_INVALID',
+      `The field "vector" must hold ${pack.length} numbers that are not all 0.`,
+      { details: { field: 'vector', length: pack.length } },
+    );
+  }
+  return Float32Array.from(vector, (value) => value / norm);
+}
+
+function addTimes(a: StageTimes, b: StageTimes | undefined): StageTimes {
+  if (!b) return a;
+  return {
+    queue: a.queue + b.queue,
+    decode: a.decode + b.decode,
+    detect: a.detect + b.detect,
+    embed: a.embed + b.embed,
+  };
+}

@@ -1,0 +1,137 @@
+import type { Component } from '../component.js';
+import {
+  AGE_GENDER,
+  FACE_API_EMBEDDER,
+  FACENET_EMBEDDER,
+  FR_FEATURE_EMBEDDER,
+  MTCNN,
+  SSD,
+} from './components.js';
+import { CURVES } from './curves.js';
+import type { Curve, ReadyDetector, ReadyEmbedder, Thresholds, View } from '../types.js';
+
+/** A detector and an embedder of ours that fit together, as data: nothing of it need be on this machine. */
+export interface Pack {
+  readonly id: string;
+  readonly title: string;
+  readonly detector: ReadyDetector['kind'];
+  readonly embedder: keyof typeof EMBEDDERS;
+  /** How this pack cuts its faces, where that is another way than its embedder's first one. */
+  readonly cut?: Pick<ReadyEmbedder, 'alignment' | 'padding' | 'views'>;
+  /** Those in force where there is no curve. */
+  readonly thresholds: Thresholds;
+  /** Left out: not measured. */
+  readonly curve?: Curve;
+  /** As in ReadyPack. */
+  readonly templates?: boolean;
+}
+
+/** What a detector is built from. */
+export const DETECTORS: Readonly<Record<ReadyDetector['kind'], Component>> = { ssd: SSD, mtcnn: MTCNN };
+
+/** Enrolled faces are looked at so often; why: docs/accuracy.md. */
+const EIGHT_VIEWS: readonly View[] = [
+  {},
+  { mirrored: true },
+  { scale: 0.95 },
+  { scale: 1.05 },
+  { shift: [1.5, 0] },
+  { shift: [-1.5, 0] },
+  { shift: [0, 1.5] },
+  { shift: [0, -1.5] },
+];
+
+/**
+ * dlib's turned chip, as its author cuts faces for the network that face-api's was made from (dlib's
+ * dnn_face_recognition_ex.cpp: padding 0.25), and as is best here, too: docs/models.md.
+ */
+const CHIP: Pack['cut'] = {
+  alignment: 'chip',
+  padding: 0.25,
+  views: [{}, { mirrored: true }, { scale: 0.95 }, { scale: 1.05 }],
+};
+
+/** What an embedder of ours is built from, the file that holds it and how it takes its faces. */
+export const EMBEDDERS = {
+  faceapi: {
+    component: FACE_API_EMBEDDER,
+    network: 'recognition.onnx',
+    input: { length: 128, size: 150, colour: 'rgb', mean: 0, scale: 1, alignment: 'faceapi' },
+  },
+  // 127, not 127.5: as the package's own program does it.
+  fr_feature: {
+    component: FR_FEATURE_EMBEDDER,
+    network: 'embedder.onnx',
+    input: {
+      ...{ length: 512, size: 112, colour: 'rgb', mean: 127, scale: 1 / 128 },
+      ...{ alignment: 'five-points', views: EIGHT_VIEWS },
+    },
+  },
+  facenet: {
+    component: FACENET_EMBEDDER,
+    network: 'embedder.onnx',
+    input: { length: 512, size: 160, colour: 'rgb', mean: 0, scale: 1, alignment: 'box' },
+  },
+} as const satisfies Record<
+  string,
+  { component: Component; network: string; input: Omit<ReadyEmbedder, 'name' | 'network'> }
+>;
+
+/** Goes with every pack of ours whose machine has it. */
+export const AGE_GENDER_COMPONENT = AGE_GENDER;
+
+/**
+ * The packs, best first. How the thresholds were found: docs/thresholds.md. They are squared L2 distances of unit
+ * vectors.
+ */
+export const PACKS: readonly Pack[] = [
+  {
+    id: 'facenet',
+    title: 'MTCNN + InceptionResnetV1, VGGFace2 (512 numbers)',
+    detector: 'mtcnn',
+    embedder: 'facenet',
+    thresholds: { identical: 0.49, sure: 0.35 },
+  },
+  {
+    id: 'mtcnn+fr',
+    title: 'MTCNN + fr_feature (512 numbers)',
+    detector: 'mtcnn',
+    embedder: 'fr_feature',
+    thresholds: { identical: 1.2, sure: 1.05 },
+    curve: CURVES['mtcnn+fr'],
+    templates: true,
+  },
+  {
+    id: 'mtcnn+faceapi-chip',
+    title: 'MTCNN + face-api ResNet, turned faces (128 numbers)',
+    detector: 'mtcnn',
+    embedder: 'faceapi',
+    cut: CHIP,
+    thresholds: { identical: 0.145, sure: 0.1 },
+    curve: CURVES['mtcnn+faceapi-chip'],
+  },
+  {
+    id: 'faceapi-chip',
+    title: 'SSD MobileNet v1 + face-api ResNet, turned faces (128 numbers)',
+    detector: 'ssd',
+    embedder: 'faceapi',
+    cut: CHIP,
+    thresholds: { identical: 0.14, sure: 0.105 },
+    curve: CURVES['faceapi-chip'],
+  },
+  // As they were before there were turned faces: for the people who are enrolled with them.
+  {
+    id: 'mtcnn+faceapi',
+    title: 'MTCNN + face-api ResNet (128 numbers)',
+    detector: 'mtcnn',
+    embedder: 'faceapi',
+    thresholds: { identical: 0.145, sure: 0.1 },
+  },
+  {
+    id: 'faceapi',
+    title: 'SSD MobileNet v1 + face-api ResNet (128 numbers)',
+    detector: 'ssd',
+    embedder: 'faceapi',
+    thresholds: { identical: 0.14, sure: 0.105 },
+  },
+];

@@ -1,0 +1,73 @@
+/** What keeps a gallery from being written, as disks and Redis say it, and as it is said to a person. */
+import { type ErrorCode, KaomonError } from '../errors.js';
+
+export type Obstacle = 'disk full' | 'redis full' | 'read-only' | 'unreachable';
+
+/** Without a path: callers see these. */
+export const OBSTACLES: Readonly<Record<Obstacle, { code: ErrorCode; message: string }>> = {
+  'disk full': {
+    code: 'STORAGE_FULL',
+    message:
+      'The disk that holds the gallery is full: nothing can be added or changed until there is room. Deleting still works.',
+  },
+  'redis full': {
+    code: 'STORAGE_FULL',
+    message:
+      'Redis, which holds the gallery, is at its limit of memory (maxmemory): nothing can be added or changed until there is room. Deleting still works.',
+  },
+  'read-only': {
+    code: 'STORE_UNAVAILABLE',
+    message:
+      'The gallery is read-only for this server: nothing can be added, changed or deleted until it may write there.',
+  },
+  unreachable: {
+    code: 'STORE_UNAVAILABLE',
+    message: 'The gallery cannot be written at the moment: try again in a little while.',
+  },
+};
+
+const OF_SYSTEM: Record<string, Obstacle | undefined> = {
+  ENOSPC: 'disk full',
+  EDQUOT: 'disk full',
+  EROFS: 'read-only',
+  EACCES: 'read-only',
+  EPERM: 'read-only',
+};
+/** A script's error and a transaction's hold Redis's own in the middle. */
+const REDIS_FULL = /\bOOM command not allowed\b/;
+/** Errors within errors, at most. */
+const DEEP = 5;
+
+/** What an error, or one that lies behind it, says about the disk or about Redis; undefined: nothing of this kind. */
+export function obstacleOf(error: unknown, depth = DEEP): Obstacle | undefined {
+  if (!(error instanceof Error) || depth === 0) return undefined;
+  const { code = '', previousErrors = [] } = error as Error & { code?: unknown; previousErrors?: unknown[] };
+  if (REDIS_FULL.test(error.message)) return 'redis full';
+  return (
+    OF_SYSTEM[String(code)] ??
+    obstacleOf(error.cause, depth - 1) ??
+    previousErrors.map((previous) => obstacleOf(previous, depth - 1)).find(Boolean)
+  );
+}
+
+export function isFull(error: unknown): boolean {
+  const obstacle = obstacleOf(error);
+  return obstacle === 'disk full' || obstacle === 'redis full';
+}
+
+/** Seconds until somebody can have made room. */
+const RETRY_AFTER = { STORAGE_FULL: 60, STORE_UNAVAILABLE: 5 };
+
+/** What a caller is answered whose change could not be written. */
+export function refusalOf(obstacle: Obstacle, cause?: unknown): KaomonError {
+  const { code, message } = OBSTACLES[obstacle];
+  const retryAfter = code === 'STORAGE_FULL' ? RETRY_AFTER.STORAGE_FULL : RETRY_AFTER.STORE_UNAVAILABLE;
+  return new KaomonError(code, message, { cause, retryAfter });
+}
+
+/** Whether what failed is the store and not what was asked of it: nobody knows then how far a change came. */
+export function isStoreTrouble(error: unknown): boolean {
+  return (
+    error instanceof KaomonError && (error.code === 'STORE_UNAVAILABLE' || error.code === 'STORAGE_FULL')
+  );
+}

@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+import { ERROR_CODES, KaomonError } from '../../src/platform/errors.js';
+
+it('keeps its error codes and their statuses: programs depend on them', () => {
+  const list = ERROR_CODES.map((code) => `${code} ${new KaomonError(code, '').statusCode}`);
+  assert.deepEqual(list, [
+    'FIELD_MISSING 400',
+    'FIELD_INVALID 400',
+    'BODY_UNREADABLE 400',
+    'USERID_INVALID 400',
+    'GROUPID_INVALID 400',
+    'IMAGE_MISSING 400',
+    'IMAGE_UNREADABLE 400',
+    'URL_REFUSED 400',
+    'ARCHIVE_INVALID 400',
+    'UNAUTHORISED 401',
+    'FORBIDDEN 403',
+    'NOT_FOUND 404',
+    'GROUP_UNKNOWN 404',
+    'PERSON_UNKNOWN 404',
+    'FACE_UNKNOWN 404',
+    'KEY_UNKNOWN 404',
+    'METHOD_NOT_ALLOWED 405',
+    'TOO_SLOW 408',
+    'GROUP_EXISTS 409',
+    'GROUP_NOT_EMPTY 409',
+    'PERSON_EXISTS 409',
+    'KEY_EXISTS 409',
+    'ALREADY_REGISTERED 409',
+    'OTHER_PERSON 409',
+    'OTHER_PACK 409',
+    'UPLOAD_TOO_LARGE 413',
+    'IMAGE_TOO_LARGE 413',
+    'IMAGE_FORMAT_UNKNOWN 415',
+    'MEDIA_TYPE_UNKNOWN 415',
+    'URL_UNREACHABLE 422',
+    'NO_FACE 422',
+    'SEVERAL_FACES 422',
+    'FACE_TOO_SMALL 422',
+    'FACE_BLURRED 422',
+    'FACE_TURNED 422',
+    'TOO_MANY_REQUESTS 429',
+    'CLIENT_GONE 499',
+    'INTERNAL 500',
+    'NO_MODEL 503',
+    'BUSY 503',
+    'CLOSING 503',
+    'STORE_UNAVAILABLE 503',
+    'STORAGE_FULL 503',
+    'SETUP 500',
+  ]);
+});
