@@ -29,7 +29,11 @@ async function check({ settings, script, words }: Called): Promise<void> {
   assert.ok(existsSync(path.join(PROJECT_ROOT, source)), `${source} is there`);
   if (script === 'scripts/kaomon.mjs') await askForHelp(words);
   if (script !== 'scripts/test.mjs') return;
-  for (const word of words) assert.ok(tests.some((file) => file.includes(word)), `a test has "${word}" in its path`);
+  for (const word of words)
+    assert.ok(
+      tests.some((file) => file.includes(word)),
+      `a test has "${word}" in its path`,
+    );
 }
 
 for (const document of DOCUMENTS) {

@@ -58,7 +58,9 @@ export const commandsOf = ({ text }: Pick<Block, 'text'>): string[] =>
 export const commandsInText = ({ text }: Pick<Document, 'text'>): string[] =>
   [...text.replace(/^```.*?^```$/gms, '').matchAll(/`([^`]+)`/g)]
     .map(([, words]) => words.replace(/\s+/g, ' '))
-    .filter((words) => /^(?:[A-Z_]+=\S+ )*(?:timeout \d+ )?(?:npm (?:run|test|start)|npx kaomon|node) ?/.test(words));
+    .filter((words) =>
+      /^(?:[A-Z_]+=\S+ )*(?:timeout \d+ )?(?:npm (?:run|test|start)|npx kaomon|node) ?/.test(words),
+    );
 
 /** What a line of shell calls, by `package.json` where it says `npm`. */
 export interface Called {
@@ -73,9 +75,13 @@ const { scripts: SCRIPTS } = JSON.parse(readFileSync(path.join(PROJECT_ROOT, 'pa
   scripts: Record<string, string | undefined>;
 };
 
-/** @throws Error for a script that there is none of. @returns undefined: it calls another program */
+/** @throws Error for a script that is not there. @returns undefined: it calls another program than Node */
 export function calledBy(line: string): Called | undefined {
-  const words = line.replaceAll('\\\n', ' ').trim().replace(/^timeout \d+ /, '').split(/\s+/);
+  const words = line
+    .replaceAll('\\\n', ' ')
+    .trim()
+    .replace(/^timeout \d+ /, '')
+    .split(/\s+/);
   const settings: Record<string, string> = {};
   for (let [, name, value] = assignment(words[0]); name; [, name, value] = assignment(words[0])) {
     settings[name] = value;
@@ -86,9 +92,12 @@ export function calledBy(line: string): Called | undefined {
   if (program === 'node') return { settings, script: verb, words: rest };
   if (program !== 'npm' || !['run', 'test', 'start'].includes(verb)) return undefined;
   const [name, given] = verb === 'run' ? [rest[0], rest.slice(1)] : [verb, rest];
-  const [node, script, ...more] = SCRIPTS[name]?.split(' ') ?? [];
-  if (node !== 'node') throw new Error(`package.json has no script "${name}" that Node runs`);
-  if (given.length > 0 && given[0] !== '--') throw new Error(`npm keeps "${given[0]}" to itself: "--" is missing`);
+  const known = SCRIPTS[name];
+  if (known === undefined) throw new Error(`package.json has no script "${name}"`);
+  const [node, script, ...more] = known.split(' ');
+  if (node !== 'node') return undefined;
+  if (given.length > 0 && given[0] !== '--')
+    throw new Error(`npm keeps "${given[0]}" to itself: "--" is missing`);
   return { settings, script, words: [...more, ...given.slice(1)] };
 }
 
