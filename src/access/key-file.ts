@@ -4,11 +4,11 @@ import path from 'node:path';
 import { Type, type Static } from 'typebox';
 import { Value } from 'typebox/value';
 import { KaomonError } from '../platform/errors.js';
-import { makeFolder, namesIn, sweepUnfinished, UNFINISHED, writeDurably } from '../platform/files/durable.js';
+import { hasCode, makeFolder, sweepFolder, writeDurably } from '../platform/files/durable.js';
+import { underLock } from '../platform/files/lock.js';
 import { isFull } from '../platform/files/obstacles.js';
 import { createReserve } from '../platform/files/reserve.js';
 import { readSmall } from '../platform/files/small-file.js';
-import { underLock } from './lock.js';
 import { ROLES } from './roles.js';
 
 const KeyRecordSchema = Type.Object({
@@ -48,6 +48,8 @@ export type KeyFile = Static<typeof KeyFileSchema>;
 
 /** Some 20,000 keys and as many ended sessions, bytes. */
 const MOST_BYTES = 32_000_000;
+/** Milliseconds until whoever waits for another's change is told to try again: a change takes milliseconds. */
+const PATIENCE = 15_000;
 
 /** The keys of all workers on this machine, in one file; see {@link createKeyFile}. */
 export type KeyFileAccess = ReturnType<typeof createKeyFile>;
@@ -65,7 +67,7 @@ export function createKeyFile(file: string) {
       const { mtimeNs, ino, size } = await stat(file, { bigint: true });
       return `${mtimeNs} ${ino} ${size}`;
     } catch (error) {
-      if (isMissing(error)) return '';
+      if (hasCode(error, 'ENOENT')) return '';
       throw error;
     }
   }
@@ -100,17 +102,14 @@ export function createKeyFile(file: string) {
     ): Promise<T> {
       const folder = path.dirname(file);
       await makeFolder(folder).catch(refuse('written', file));
-      for (const name of await namesIn(folder)) {
-        if (name.startsWith(UNFINISHED))
-          await sweepUnfinished(path.join(folder, name)).catch(() => undefined);
-      }
-      const work = () =>
-        underLock(`${file}.lock`, async () => {
-          const contents = structuredClone(await load());
-          const result = await change(contents);
-          await writeDurably(file, `${JSON.stringify(contents, null, 2)}\n`);
-          return result;
-        });
+      await sweepFolder(folder);
+      const changeFile = async () => {
+        const contents = structuredClone(await load());
+        const result = await change(contents);
+        await writeDurably(file, `${JSON.stringify(contents, null, 2)}\n`);
+        return result;
+      };
+      const work = () => underLock(`${file}.lock`, changeFile, { patience: PATIENCE });
       const reserve = createReserve(folder);
       const result = await (evenWhenFull ? reserve.spend(work) : work()).catch(refuse('written', file));
       await reserve.keep();
@@ -152,8 +151,4 @@ function refuse(done: string, file: string) {
       { cause },
     );
   };
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
 }

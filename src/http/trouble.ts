@@ -1,5 +1,6 @@
 import { Type, type Static } from 'typebox';
-import { type Obstacle, OBSTACLES } from '../platform/files/obstacles.js';
+import { OBSTACLES } from '../platform/files/obstacles.js';
+import type { Services } from './services.js';
 
 /** What does not work at the moment while recognition does; a person's sentence, without a path: anybody may read it. */
 export const TroubleSchema = Type.Array(
@@ -14,18 +15,16 @@ export type Trouble = Static<typeof TroubleSchema>;
 const AUDIT =
   'The audit file cannot be written: its lines wait in memory and are lost when this process ends.';
 
-export interface TroubleDeps {
-  gallery: { info(): { obstacle?: Obstacle } };
-  audit?: { obstacle(): Obstacle | undefined };
-  events?: { info(): { trouble: string | null } };
-}
-
 /** What does not work at the moment, as it was last looked at: nothing is waited for. */
-export function troubleOf({ gallery, audit, events }: TroubleDeps): Trouble {
+export function troubleOf({
+  gallery,
+  audit,
+  events,
+}: Pick<Services, 'gallery' | 'audit' | 'events'>): Trouble {
   const { obstacle } = gallery.info();
   const trouble: Trouble = [];
   if (obstacle) trouble.push({ what: 'gallery', message: OBSTACLES[obstacle].message });
-  if (audit?.obstacle()) trouble.push({ what: 'audit', message: AUDIT });
+  if (audit.obstacle()) trouble.push({ what: 'audit', message: AUDIT });
   if (events?.info().trouble) {
     trouble.push({
       what: 'events',

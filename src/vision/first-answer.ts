@@ -1,5 +1,6 @@
 import { KaomonError } from '../platform/errors.js';
-import { type Fingerprint, keepFingerprint, knownFingerprint } from '../models/packs/fingerprints.js';
+import { keepFingerprint, knownFingerprint } from '../models/packs/fingerprints.js';
+import type { Fingerprint } from '../models/types.js';
 import type { Network, NetworkInput } from './ort.js';
 import { areSame, fingerprintOf, LEAST_COSINE, nameInput, plainFault, strangeness } from './self-check.js';
 

@@ -1,4 +1,4 @@
-import type { Fingerprint } from '../models/packs/fingerprints.js';
+import type { Fingerprint } from '../models/types.js';
 import { facePlanes } from './align.js';
 
 /** Cosine of an answer to the fingerprint's, at least; other providers and processors give 0.99999 and more. */

@@ -391,10 +391,10 @@ describe('a template', () => {
     set('g-a', [left, right]);
     let change = () => set('g-a', [left, right, unit(1, 0, 0, 0.01)]);
     const search = async (query: Float32Array, k: number) => {
-      const hits = await current.search(query, k);
+      const found = await current.search(query, k);
       change();
       change = () => undefined;
-      return hits;
+      return found;
     };
     const [match] = await findNearest(memory, { ...current, search }, probe, 1, {});
     assert.equal(match.person.faceid, 'g-a');

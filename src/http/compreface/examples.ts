@@ -4,12 +4,14 @@ import { KaomonError, throwIfGone } from '../../platform/errors.js';
 import { hashPicture } from '../../gallery/face-name.js';
 import type { Person } from '../../gallery/types.js';
 import { checkQuality, chooseFace } from '../../identity/enrol.js';
+import { enrolLimits } from '../../settings/config.js';
 import type { App } from '../app-type.js';
 import { onBehalfOf } from '../on-behalf.js';
 import { BytesSchema } from '../schemas.js';
 import type { Example } from './collections.js';
+import type { CompreFaceContext } from './context.js';
 import { imageIdOf } from './image-ids.js';
-import { type CompreFaceContext, failures } from './index.js';
+import { failures } from './format.js';
 import { checkSubject, type SubjectNames } from './subject-names.js';
 import {
   bodyLimitOf,
@@ -52,12 +54,14 @@ const subjectOf = (names: SubjectNames, subject: string) =>
 
 /** The examples (enrolled faces) of a collection: add, list, delete, download. */
 export function exampleRoutes(app: App, context: CompreFaceContext): void {
-  const { collections, gallery, vision, group, maxUploadBytes, limits, keepFaces } = context;
+  const { collections, config, gallery, vision } = context;
+  const { COMPREFACE_GROUP: group, KEEP_FACES: keepFaces, MAX_UPLOAD_BYTES: maxUploadBytes } = config;
+  const limits = enrolLimits(config);
 
   app.post(
     PATH,
     {
-      config: { access: 'enrol', compreface: true },
+      config: { access: 'enrol' },
       bodyLimit: bodyLimitOf(1, maxUploadBytes),
       preValidation: [readQuery, readPictures(['file'], maxUploadBytes)],
       schema: {
@@ -101,7 +105,7 @@ export function exampleRoutes(app: App, context: CompreFaceContext): void {
   app.get(
     PATH,
     {
-      config: { access: 'recognise', compreface: true },
+      config: { access: 'recognise' },
       preValidation: readQuery,
       schema: {
         querystring: Type.Object({
@@ -151,7 +155,7 @@ export function exampleRoutes(app: App, context: CompreFaceContext): void {
   app.delete(
     `${PATH}/:image_id`,
     {
-      config: { access: 'enrol', compreface: true },
+      config: { access: 'enrol' },
       schema: { params: ImageIdSchema, response: { 200: ExampleSchema, ...failures } },
     },
     async (request) =>
@@ -164,7 +168,7 @@ export function exampleRoutes(app: App, context: CompreFaceContext): void {
   app.post(
     `${PATH}/delete`,
     {
-      config: { access: 'enrol', compreface: true, audit: 'delete' },
+      config: { access: 'enrol', audit: 'delete' },
       schema: {
         body: Type.Array(Type.String({ maxLength: 64 }), { maxItems: 10_000 }),
         response: { 200: Type.Array(ExampleSchema), ...failures },
@@ -190,7 +194,7 @@ export function exampleRoutes(app: App, context: CompreFaceContext): void {
   app.delete(
     PATH,
     {
-      config: { access: 'enrol', compreface: true },
+      config: { access: 'enrol' },
       preValidation: [refuseEmptySubject, readQuery],
       schema: {
         querystring: Type.Object({ subject: Type.Optional(SubjectSchema) }),
@@ -213,7 +217,7 @@ export function exampleRoutes(app: App, context: CompreFaceContext): void {
   app.get(
     `${PATH}/:image_id/img`,
     {
-      config: { access: 'enrol', compreface: true },
+      config: { access: 'enrol' },
       schema: {
         params: ImageIdSchema,
         produces: ['image/png'],

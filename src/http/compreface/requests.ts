@@ -5,11 +5,8 @@ import { covers } from '../../access/roles.js';
 import { KaomonError } from '../../platform/errors.js';
 import { requireGroupAccess } from '../access.js';
 import { decodeBase64 } from '../intake/base64.js';
-import { readForm } from '../intake/form.js';
+import { base64Limit, formIntoBody } from '../intake/form.js';
 import { MAX_SUBJECT } from './subject-names.js';
-
-/** What a body besides its pictures may take, bytes. */
-const OVERHEAD = 65_536;
 
 /** A query's parameters for everything that looks at a picture. */
 export const LookSchema = {
@@ -37,6 +34,12 @@ export const SubjectSchema = Type.String({
   pattern: /\S/.source,
   description: 'Any text.',
 });
+export const EmbeddingSchema = Type.Array(Type.Number(), { minItems: 1, maxItems: 4096 });
+export const EmbeddingsSchema = Type.Array(EmbeddingSchema, { minItems: 1, maxItems: 1000 });
+/** 1,000 embeddings of 4,096 numbers in JSON would be 80 MB; these are 1,000 of 512. */
+export const EMBEDDINGS_BYTES = 12_000_000;
+/** Numbers, and a little. */
+export const EMBEDDINGS_VALUES = 520_000;
 export const ImageIdSchema = Type.Object({ image_id: Type.String({ minLength: 1, maxLength: 64 }) });
 
 /**
@@ -60,18 +63,16 @@ export function readQuery(request: FastifyRequest): Promise<void> {
   return Promise.resolve();
 }
 
-/** The largest body of a route that takes so many pictures: base64 takes 4 bytes for 3. */
-export function bodyLimitOf(pictures: number, maxBytes: number): number {
-  return Math.ceil((pictures * maxBytes * 4) / 3) + OVERHEAD;
-}
+/** The largest body of a route that takes so many pictures. */
+export const bodyLimitOf = (pictures: number, maxBytes: number) => base64Limit(pictures * maxBytes);
 
 /**
  * A `preValidation` hook that turns a form's files, or JSON's base64 texts, into bytes in `request.body`.
  * @param names of the pictures' fields
- * @throws (the hook) KaomonError as readForm; IMAGE_UNREADABLE
+ * @throws (the hook) KaomonError as readForm and decodeBase64
  */
 export function readPictures(names: readonly string[], maxBytes: number) {
-  const readFiles = readForm({ file: names, texts: [], maxBytes });
+  const readFiles = formIntoBody({ files: names, texts: [], maxBytes });
   return async function readPicturesIntoBody(request: FastifyRequest): Promise<void> {
     if (request.isMultipart()) {
       await readFiles(request);

@@ -1,4 +1,4 @@
-import { KaomonError, throwIfGone } from '../../platform/errors.js';
+import { KaomonError, throwIfGone, tooLarge } from '../../platform/errors.js';
 import { nextTurn } from '../../platform/turns.js';
 
 /** Characters that are decoded in one turn of the event loop: about a millisecond. A multiple of 4. */
@@ -45,13 +45,13 @@ export async function decodeBase64(text: string, options: Base64Options): Promis
     const coded = rest + (end < 0 ? slice : slice.slice(0, end));
     if (!ALPHABET.test(coded) || !PADDING.test(padding)) throw unreadable(options);
     const whole = coded.length - (coded.length % 4);
-    if (length + (whole / 4) * 3 > maxBytes) throw pictureTooLarge(maxBytes);
+    if (length + (whole / 4) * 3 > maxBytes) throw tooLarge('The picture is', maxBytes);
     length += bytes.write(coded.slice(0, whole), length, 'base64');
     rest = coded.slice(whole);
   }
   if (rest.length === 1) throw unreadable(options);
   const last = Math.floor((rest.length * 3) / 4);
-  if (length + last > maxBytes) throw pictureTooLarge(maxBytes);
+  if (length + last > maxBytes) throw tooLarge('The picture is', maxBytes);
   length += bytes.write(rest, length, 'base64');
   return new Uint8Array(length === room ? bytes.buffer : bytes.buffer.slice(0, length));
 }
@@ -67,16 +67,7 @@ function prefixLength(text: string, options: Base64Options): number {
 
 function unreadable({ field }: Base64Options): KaomonError {
   const what = field === undefined ? 'The picture' : `The picture in "${field}"`;
-  return new KaomonError('IMAGE_UNREADABLE', `${what} is no base64: send it with or without "data:".`, {
-    ...(field !== undefined && { details: { field } }),
+  return new KaomonError('IMAGE_UNREADABLE', `${what} is not base64: send it with or without "data:".`, {
+    details: field === undefined ? undefined : { field },
   });
-}
-
-/** The refusal of one picture that is larger than what is taken. */
-export function pictureTooLarge(maxBytes: number): KaomonError {
-  return new KaomonError(
-    'UPLOAD_TOO_LARGE',
-    `The picture is too large: at most ${maxBytes} bytes are taken. Send a smaller one.`,
-    { details: { maxBytes } },
-  );
 }

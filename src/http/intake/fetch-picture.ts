@@ -1,7 +1,7 @@
 import { lookup as resolve, type LookupAddress } from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
 import { Agent, request } from 'undici';
-import { KaomonError } from '../../platform/errors.js';
+import { KaomonError, tooLarge } from '../../platform/errors.js';
 import { isPublic } from './public-address.js';
 
 /** The whole of a fetch, redirects and all, milliseconds. */
@@ -40,7 +40,6 @@ export function createPictureFetcher({
   };
   const agent = new Agent({
     connect: { lookup, timeout },
-    maxResponseSize: maxBytes,
     headersTimeout: timeout,
     bodyTimeout: timeout,
     keepAliveTimeout: 1000,
@@ -110,7 +109,7 @@ async function readBounded(body: AsyncIterable<Uint8Array>, maxBytes: number): P
   let length = 0;
   for await (const chunk of body) {
     length += chunk.length;
-    if (length > maxBytes) throw tooLarge(maxBytes);
+    if (length > maxBytes) throw tooLarge('The picture is', maxBytes);
     chunks.push(chunk);
   }
   const bytes = new Uint8Array(length);
@@ -120,16 +119,6 @@ async function readBounded(body: AsyncIterable<Uint8Array>, maxBytes: number): P
     at += chunk.length;
   }
   return bytes;
-}
-
-function tooLarge(maxBytes: number): KaomonError {
-  return new KaomonError(
-    'UPLOAD_TOO_LARGE',
-    `The picture is too large: at most ${maxBytes} bytes are taken.`,
-    {
-      details: { maxBytes },
-    },
-  );
 }
 
 function refusal(): KaomonError {
@@ -142,15 +131,11 @@ function refusal(): KaomonError {
 function unreachable(cause: unknown): never {
   for (let error = cause; error instanceof Error; error = error.cause) {
     if (error instanceof KaomonError) throw error;
-    if ('code' in error && error.code === 'UND_ERR_RES_EXCEEDED_MAX_SIZE')
-      throw new KaomonError('UPLOAD_TOO_LARGE', 'The picture at the address is too large.', { cause });
   }
   throw new KaomonError(
     'URL_UNREACHABLE',
     'The picture could not be fetched: see whether its address answers.',
-    {
-      cause,
-    },
+    { cause },
   );
 }
 

@@ -75,7 +75,11 @@ export const OutcomeSchema = Type.Object(
   {
     examples: [
       {
-        ...{ result: 'SUCCESS', mid: 'S1001', msg: 'Registered', groupid: 'staff', userid: 'grace' },
+        result: 'SUCCESS',
+        mid: 'S1001',
+        msg: 'Registered',
+        groupid: 'staff',
+        userid: 'grace',
         faceid: 'staff-grace',
       },
     ],
@@ -85,23 +89,26 @@ export type Outcome = Static<typeof OutcomeSchema>;
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** Set on the routes of the maiface surface: what is answered when nothing more particular is known. */
-    maiface?: { failure: MessageId };
+    /** What a route of the maiface surface answers when nothing more particular is known. */
+    failure?: MessageId;
   }
 }
 
 /** An error as this surface answers it. */
-export function maifaceBody(
+export function maifaceError(
   error: KaomonError,
   message: string,
-  failure: MessageId,
-  { body, params }: Pick<FastifyRequest, 'body' | 'params'>,
-): Outcome {
+  { body, params, routeOptions }: Pick<FastifyRequest, 'body' | 'params' | 'routeOptions'>,
+): { statusCode: number; body: Outcome } {
   const given = { ...(params as object | null), ...(body as object | null) } as Record<string, unknown>;
-  const ids = { groupid: fit(given.groupid), userid: fit(given.userid) };
-  const mid = hasForbiddenCharacter(error, given) ? 'E2003' : (MID_OF[wrongId(error)] ?? failure);
-  const faceid = ids.groupid && ids.userid && faceIdOf(ids.groupid, ids.userid);
-  return { result: 'ERROR', mid, msg: message, ...ids, faceid };
+  const [groupid, userid] = [fit(given.groupid), fit(given.userid)];
+  const known = hasForbiddenCharacter(error, given) ? 'E2003' : MID_OF[wrongId(error)];
+  const mid = known ?? routeOptions.config.failure ?? 'E9001';
+  const faceid = groupid && userid && faceIdOf(groupid, userid);
+  return {
+    statusCode: error.statusCode,
+    body: { result: 'ERROR', mid, msg: message, groupid, userid, faceid },
+  };
 }
 
 /** An ID that is fit to be repeated in an answer, or ''. */

@@ -2,10 +2,12 @@ import { setMaxListeners } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { clientGone, KaomonError } from '../../platform/errors.js';
+import { clientGone, KaomonError, tooLarge } from '../../platform/errors.js';
 import { createShares, type Hold, holdOf, type Shares } from '../../platform/shares.js';
 import type { App } from '../app-type.js';
+import { cut } from '../cut.js';
 import { addressOf, callerId } from '../on-behalf.js';
+import { createPace, type Pace } from '../pace.js';
 
 /** JSON is held as bytes, as text and as what it says, all at once for a moment. */
 export const JSON_WEIGHT = 3;
@@ -55,8 +57,7 @@ interface Flight {
   /** The body has come to its end, or there is none. */
   isWhole: boolean;
   isGivenUp: boolean;
-  /** When the body's rate was looked at last, and how much of it was there. */
-  pace: { since: number; arrived: number };
+  pace: Pace;
   /** When something of the answer was read last, and how much. */
   read: { since: number; bytes: number };
 }
@@ -90,10 +91,16 @@ export function registerInFlight(app: App, options: InFlightOptions): void {
     const length = request.headers['content-length'];
     const now = performance.now();
     const flight: Flight = {
-      ...{ request, reply, socket: raw.socket, hold: undefined },
+      request,
+      reply,
+      socket: raw.socket,
+      hold: undefined,
       declared: length === undefined ? undefined : Number(length),
-      ...{ arrived: 0, isWhole: !hasBody(request), isGivenUp: false },
-      ...{ pace: { since: now, arrived: 0 }, read: { since: now, bytes: 0 } },
+      arrived: 0,
+      isWhole: !hasBody(request),
+      isGivenUp: false,
+      pace: createPace(minRate, window),
+      read: { since: now, bytes: 0 },
     };
     flights.set(request, flight);
     reply.raw.once('close', () => end(flight));
@@ -117,14 +124,13 @@ export function registerInFlight(app: App, options: InFlightOptions): void {
 
   function count(flight: Flight, more: number): void {
     flight.arrived += more;
+    flight.pace.add(more);
     const { hold, request, declared, arrived, isGivenUp } = flight;
     // Before the preParsing hook nobody reads it; what says its length has been asked for whole.
     if (!hold || declared !== undefined || isGivenUp) return;
     try {
       if (arrived > request.routeOptions.bodyLimit) {
-        throw new KaomonError('UPLOAD_TOO_LARGE', 'The request body is too large.', {
-          details: { maxBytes: request.routeOptions.bodyLimit },
-        });
+        throw tooLarge('The request body is', request.routeOptions.bodyLimit);
       }
       hold.set(weigh(flight, arrived));
     } catch (error) {
@@ -136,7 +142,7 @@ export function registerInFlight(app: App, options: InFlightOptions): void {
   function giveUp(flight: Flight, error: unknown): void {
     const { request, reply } = flight;
     flight.isGivenUp = true;
-    if (reply.sent) cut(flight);
+    if (reply.sent) cut(request, reply);
     // One listener is ours.
     else if (request.raw.listenerCount('error') > 1) request.raw.emit('error', error);
     else reply.send(error);
@@ -153,26 +159,23 @@ export function registerInFlight(app: App, options: InFlightOptions): void {
   }
 
   function lookAtBody(flight: Flight, now: number): void {
-    const { pace, arrived, isWhole, isGivenUp, request, reply } = flight;
-    if (minRate === 0 || isWhole || isGivenUp || reply.sent || now - pace.since < window) return;
+    const { pace, isWhole, isGivenUp, request, reply } = flight;
+    if (isWhole || isGivenUp || reply.sent) return;
     const { readableLength, readableHighWaterMark } = request.raw;
     // What we do not take cannot come.
-    const isOurs = readableLength >= readableHighWaterMark;
-    if (isOurs || arrived - pace.arrived >= (minRate * window) / 1000) {
-      flight.pace = { since: now, arrived };
-      return;
-    }
+    if (readableLength >= readableHighWaterMark) pace.begin(now);
+    if (!pace.isTooSlow(now)) return;
     reply.header('connection', 'close');
-    const sentence = `The body comes too slowly: at least ${minRate} bytes a second are waited for.`;
+    const sentence = `The body comes too slowly: send at least ${minRate} bytes a second.`;
     giveUp(flight, new KaomonError('TOO_SLOW', sentence, { details: { minRate } }));
   }
 
   function lookAtAnswer(flight: Flight, now: number): void {
-    const { read, reply, socket } = flight;
+    const { read, request, reply, socket } = flight;
     const waiting = reply.raw.writableLength + (socket.writableLength || 0);
     const bytes = (socket.bytesWritten || 0) - (socket.writableLength || 0);
     if (waiting === 0 || bytes !== read.bytes) flight.read = { since: now, bytes };
-    else if (now - read.since > UNREAD) cut(flight);
+    else if (now - read.since > UNREAD) cut(request, reply);
   }
 
   function lookAtAll(): void {
@@ -216,7 +219,7 @@ export function registerInFlight(app: App, options: InFlightOptions): void {
     else if (!flight || flight.isWhole) done(null, payload);
     else {
       flight.hold = holdOf(bytes, callerId(request));
-      flight.pace = { since: performance.now(), arrived: flight.arrived };
+      flight.pace.begin();
       try {
         const { declared = flight.arrived } = flight;
         // What is larger than the route takes is refused by whoever reads it, with the limit in the sentence.
@@ -256,13 +259,6 @@ function goneSignal(answer: ServerResponse | undefined): AbortSignal {
 
 function hasBody({ headers }: FastifyRequest): boolean {
   return Number(headers['content-length'] ?? 0) > 0 || headers['transfer-encoding'] !== undefined;
-}
-
-/** Ends a connection without another word. */
-function cut({ socket, reply }: Flight): void {
-  // Calls that a test injects have none.
-  if (socket instanceof Socket) socket.destroy();
-  else reply.raw.destroy();
 }
 
 /** What a body of so many bytes takes of the budget. */

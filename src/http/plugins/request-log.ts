@@ -4,6 +4,7 @@ import type { App } from '../app-type.js';
 import { addressOf } from '../on-behalf.js';
 import { shortPath } from '../paths.js';
 import { createRepeats, type Repeats } from '../repeats.js';
+import { surfaceOf } from '../surface.js';
 
 const REQUEST_ID = /^[0-9A-Za-z_-]{1,64}$/;
 
@@ -39,9 +40,8 @@ export function registerRequestLog(app: App): void {
   app.addHook('onResponse', (request, reply, done) => {
     const { method } = request;
     const status = reply.statusCode;
-    // A subject's name is a part of CompreFace's addresses.
-    const { url, config } = request.routeOptions;
-    const path = config.compreface ? url : shortPath(request);
+    const { url } = request.routeOptions;
+    const path = surfaceOf(request).namesInPath ? url : shortPath(request);
     const line = { method, path, status, ms: Math.round(reply.elapsedTime) };
     if (status < 400) request.log.debug(line, 'Answered');
     else {

@@ -1,7 +1,6 @@
 import type { RouteOptions } from 'fastify';
 import type { TSchema } from 'typebox';
 import type { App } from '../app-type.js';
-import { OutcomeSchema } from '../maiface/format.js';
 import { ErrorSchema } from '../schemas.js';
 
 /** Statuses that the hooks in front of a handler answer: the host is one of ours, a key is asked for, limits are kept. */
@@ -19,7 +18,7 @@ export function registerRouteAccess(app: App, onRoute?: (route: RouteOptions) =>
     onRoute?.(route);
     const response = route.schema?.response as Record<string, TSchema | undefined> | undefined;
     if (!response) return;
-    const body = route.config?.maiface ? OutcomeSchema : (response[500] ?? ErrorSchema);
+    const body = response[500] ?? ErrorSchema;
     const statuses = route.config?.access === 'public' ? OF_ALL : [...OF_CLOSED, ...OF_ALL];
     for (const status of statuses) response[status] ??= body;
   });

@@ -3,13 +3,13 @@ import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { throwIfGone } from '../../platform/errors.js';
 import { splitFaceId } from '../../gallery/ids.js';
-import type { ChangeKind, Gallery, GalleryChange } from '../../gallery/types.js';
-import type { Sightings } from '../../identity/sightings.js';
+import type { ChangeKind, GalleryChange } from '../../gallery/types.js';
 import { mayUseGroup } from '../access.js';
 import { createShares } from '../../platform/shares.js';
 import type { App } from '../app-type.js';
 import { callerId } from '../on-behalf.js';
 import { refusals } from '../schemas.js';
+import type { Services } from '../services.js';
 
 /** A comment is sent so often, milliseconds: proxies end a connection that is silent for a minute. */
 const HEARTBEAT = 15_000;
@@ -30,19 +30,13 @@ const EVENT_OF: Record<ChangeKind, string> = {
   'group-removed': 'group-deleted',
 };
 
-export interface EventsDeps {
-  gallery: Pick<Gallery, 'subscribe'>;
-  sightings: Sightings;
-  /** Listeners at a time, of this worker, and the part of them that one caller may have, 0 to 1. */
-  maxListeners: number;
-  share: number;
-}
-
 /** `GET /api/v1/events`: server-sent events, as they happen; what was missed is not sent again. */
-export function v1EventRoutes(app: App, { gallery, sightings, maxListeners, share }: EventsDeps): void {
+export function eventRoutes(app: App, { config, gallery, sightings, share }: Services): void {
   const open = new Set<Readable>();
   const listeners = createShares({
-    ...{ total: maxListeners, share, retryAfter: 30 },
+    total: config.MAX_EVENT_LISTENERS,
+    share,
+    retryAfter: 30,
     full: 'Too many programs follow the events',
     mine: 'Too many programs of this caller follow the events',
   });

@@ -2,21 +2,23 @@ import { Type, type Static } from 'typebox';
 import { KaomonError } from '../../platform/errors.js';
 import { splitFaceId } from '../../gallery/ids.js';
 import { checkName } from '../../gallery/names.js';
-import type { Face, Gallery } from '../../gallery/types.js';
-import type { Enroller } from '../../identity/enrol.js';
+import type { Face } from '../../gallery/types.js';
 import { requireGroupAccess } from '../access.js';
 import type { App } from '../app-type.js';
 import { onBehalfOf } from '../on-behalf.js';
 import { listOf, oneByOne, pictureRefusals } from '../intake/one-by-one.js';
-import { pictureBody, pictureBodyLimit, requirePictures } from '../intake/pictures.js';
+import { pictureBody, pictureBodyLimit } from '../intake/pictures.js';
 import { BytesSchema, FaceidSchema, FaceNameSchema, NameSchema, refusals, TimeSchema } from '../schemas.js';
+import type { Services } from '../services.js';
 import { requirePerson } from './people.js';
 
 const tags = ['people'];
 
 const EXAMPLE = {
-  ...{ id: 'staff-ada_20260131_090000_m0a1b2c3d4e', enrolledAt: '2026-01-31T09:00:00Z' },
-  ...{ automatic: false, picture: false },
+  id: 'staff-ada_20260131_090000_m0a1b2c3d4e',
+  enrolledAt: '2026-01-31T09:00:00Z',
+  automatic: false,
+  picture: false,
 };
 
 const EnrolledSchema = Type.Object(
@@ -54,14 +56,8 @@ const EnrolQuery = Type.Object(
   { additionalProperties: false },
 );
 
-export interface FaceRouteDeps {
-  gallery: Pick<Gallery, 'person' | 'removeFace' | 'picture'>;
-  enroller: Enroller;
-  maxUploadBytes: number;
-}
-
 /** `/api/v1/people/:faceid/faces`. */
-export function v1FaceRoutes(app: App, { gallery, enroller, maxUploadBytes }: FaceRouteDeps): void {
+export function faceRoutes(app: App, { config, gallery, enroller }: Services): void {
   const params = Type.Object({ faceid: FaceidSchema });
 
   app.get(
@@ -82,7 +78,7 @@ export function v1FaceRoutes(app: App, { gallery, enroller, maxUploadBytes }: Fa
     '/api/v1/people/:faceid/faces',
     {
       config: { access: 'enrol', pictures: { texts: ['username'] } },
-      bodyLimit: pictureBodyLimit(maxUploadBytes),
+      bodyLimit: pictureBodyLimit(config.MAX_UPLOAD_BYTES),
       schema: {
         summary: 'Enrol pictures of a person',
         description:
@@ -118,7 +114,7 @@ export function v1FaceRoutes(app: App, { gallery, enroller, maxUploadBytes }: Fa
       const person = { ...parts, ...(username && { username }) };
       // In turn: of two pictures of one stranger the second must find the first enrolled.
       const results = await oneByOne(
-        requirePictures(request),
+        request,
         async (bytes) => {
           const options = {
             force,

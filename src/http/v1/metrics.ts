@@ -1,11 +1,11 @@
 import { Type } from 'typebox';
-import type { Metrics } from '../../metrics/metrics.js';
 import { requireAllGroups } from '../access.js';
 import type { App } from '../app-type.js';
 import { ErrorSchema, errorsOf } from '../schemas.js';
+import type { Services } from '../services.js';
 
 /** `GET /metrics` for Prometheus, by an admin key or `METRICS_TOKEN`. */
-export function metricsRoutes(app: App, { metrics }: { metrics: Metrics }): void {
+export function metricsRoutes(app: App, { metrics }: Services): void {
   app.get(
     '/metrics',
     {

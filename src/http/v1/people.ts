@@ -8,6 +8,7 @@ import type { Gallery, Person } from '../../gallery/types.js';
 import { groupsToSearch, requireGroupAccess } from '../access.js';
 import type { App } from '../app-type.js';
 import { FaceidSchema, IdSchema, NameSchema, Nullable, refusals, TimeSchema } from '../schemas.js';
+import type { Services } from '../services.js';
 
 const tags = ['people'];
 /** People in one answer, where the caller says nothing. */
@@ -26,8 +27,13 @@ const MetadataSchema = Type.Record(
 );
 
 const EXAMPLE = {
-  ...{ faceid: 'staff-ada', groupid: 'staff', userid: 'ada', username: 'Ada', metadata: { room: 12 } },
-  ...{ faces: 2, enrolledAt: '2026-01-31T09:00:00Z' },
+  faceid: 'staff-ada',
+  groupid: 'staff',
+  userid: 'ada',
+  username: 'Ada',
+  metadata: { room: 12 },
+  faces: 2,
+  enrolledAt: '2026-01-31T09:00:00Z',
 };
 
 const PersonSchema = Type.Object(
@@ -116,12 +122,8 @@ export function requirePerson(
   });
 }
 
-export interface PeopleDeps {
-  gallery: Gallery;
-}
-
 /** `/api/v1/people`. */
-export function v1PeopleRoutes(app: App, { gallery }: PeopleDeps): void {
+export function peopleRoutes(app: App, { gallery }: Services): void {
   const params = Type.Object({ faceid: FaceidSchema });
 
   app.get(

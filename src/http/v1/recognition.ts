@@ -1,14 +1,11 @@
 import { Type, type Static } from 'typebox';
-import type { Gallery } from '../../gallery/types.js';
-import type { ReadyPack } from '../../models/types.js';
-import type { Recogniser } from '../../identity/recognise.js';
-import type { VisionPool } from '../../vision/types.js';
 import { groupsToSearch } from '../access.js';
 import type { App } from '../app-type.js';
 import { onBehalfOf } from '../on-behalf.js';
 import { answerEach, listOf, pictureRefusals } from '../intake/one-by-one.js';
 import { pictureBody, pictureBodyLimit } from '../intake/pictures.js';
 import { tellOf } from '../server-timing.js';
+import type { Services } from '../services.js';
 import {
   EmbeddedFaceSchema,
   EXAMPLES,
@@ -77,20 +74,10 @@ const EmbeddingsSchema = Type.Object({
   faces: Type.Array(EmbeddedFaceSchema),
 });
 
-export interface RecognitionDeps {
-  vision: Pick<VisionPool, 'analyze'>;
-  recogniser: Recogniser;
-  gallery: Pick<Gallery, 'groups'>;
-  pack: Pick<ReadyPack, 'id'>;
-  maxUploadBytes: number;
-}
-
 /** `POST /api/v1/detect`, `/recognise` and `/embed`: pictures in, faces out. */
-export function v1RecognitionRoutes(
-  app: App,
-  { vision, recogniser, gallery, pack, maxUploadBytes }: RecognitionDeps,
-): void {
-  const bodyLimit = pictureBodyLimit(maxUploadBytes);
+export function recognitionRoutes(app: App, services: Services): void {
+  const { vision, recogniser, gallery, pack } = services;
+  const bodyLimit = pictureBodyLimit(services.config.MAX_UPLOAD_BYTES);
   const config = { access: 'recognise', pictures: {} } as const;
 
   app.post(

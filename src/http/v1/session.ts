@@ -2,12 +2,12 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type, type Static } from 'typebox';
 import { ROLES } from '../../access/roles.js';
 import type { KeyRecord } from '../../access/keys.js';
-import type { Sessions } from '../../access/sessions.js';
 import { KaomonError } from '../../platform/errors.js';
 import type { Caller } from '../access.js';
 import type { App } from '../app-type.js';
-import { type Authentication, callerOf, cookieName } from '../plugins/authentication.js';
+import { callerOf, cookieName } from '../plugins/authentication.js';
 import { ErrorSchema, errorsOf, Nullable } from '../schemas.js';
+import type { Services } from '../services.js';
 
 const tags = ['access'];
 
@@ -45,14 +45,10 @@ const SignInSchema = Type.Object(
   { additionalProperties: false, examples: [{ key: 'kao_0a1b2c3d4e_...' }] },
 );
 
-export interface SessionDeps {
-  auth: 'key' | 'none';
-  authentication: Authentication;
-  sessions: Sessions;
-}
-
 /** `GET`, `POST` and `DELETE /api/v1/session`: who is signed in, sign in by a key, sign out. */
-export function sessionRoutes(app: App, { auth, authentication, sessions }: SessionDeps): void {
+export function sessionRoutes(app: App, { config, sessions }: Services): void {
+  const { authentication } = app;
+  const { AUTH: auth } = config;
   const setCookie = (request: FastifyRequest, reply: FastifyReply, value: string, maxAge: number) =>
     reply.setCookie(cookieName(request), value, {
       path: '/',

@@ -4,12 +4,11 @@ import { Type } from 'typebox';
 import { exportGallery } from '../../gallery/archive/export.js';
 import { importGallery } from '../../gallery/archive/import.js';
 import { closeDescriptor, openNameless, sweepArchives, writingTo } from '../../gallery/archive/nameless.js';
-import { KaomonError, throwIfGone } from '../../platform/errors.js';
-import type { Gallery } from '../../gallery/types.js';
-import type { ReadyPack } from '../../models/types.js';
+import { clientGone, KaomonError, throwIfGone, tooLarge } from '../../platform/errors.js';
 import { groupsToSearch, requireGroupAccess } from '../access.js';
 import type { App } from '../app-type.js';
 import { BytesSchema, refusals } from '../schemas.js';
+import type { Services } from '../services.js';
 
 const tags = ['transfer'];
 
@@ -30,19 +29,10 @@ const ReportSchema = Type.Object(
   },
 );
 
-export interface TransferDeps {
-  gallery: Gallery;
-  pack: Pick<ReadyPack, 'id' | 'embedder'>;
-  /** Where an archive lies while it is read. */
-  cacheDir: string;
-  /** Largest archive, bytes. */
-  maxImportBytes: number;
-}
-
 /** `GET /api/v1/export` and `POST /api/v1/import`: the gallery as one archive. */
-export function v1TransferRoutes(app: App, deps: TransferDeps): void {
-  const { gallery, cacheDir, maxImportBytes } = deps;
-  const pack = { id: deps.pack.id, length: deps.pack.embedder.length };
+export function transferRoutes(app: App, { config, gallery, pack: { id, embedder } }: Services): void {
+  const { CACHE_DIR: cacheDir, MAX_IMPORT_BYTES: maxImportBytes } = config;
+  const pack = { id, length: embedder.length };
   let importing = false;
   let exporting = false;
   app.addHook('onReady', () => sweepArchives(cacheDir));
@@ -154,7 +144,7 @@ function detached(payload: Readable): Readable {
   copy.on('error', () => undefined);
   payload.once('error', (error) => copy.destroy(error));
   payload.once('close', () => {
-    if (!payload.readableEnded) copy.destroy(new KaomonError('CLIENT_GONE', 'The client has hung up.'));
+    if (!payload.readableEnded) copy.destroy(clientGone());
   });
   return payload.pipe(copy);
 }
@@ -166,17 +156,7 @@ function limitTo(maxBytes: number): Transform {
     transform(chunk: Buffer, _encoding, done) {
       length += chunk.length;
       if (length <= maxBytes) done(null, chunk);
-      else {
-        done(
-          new KaomonError(
-            'UPLOAD_TOO_LARGE',
-            `The archive is too large: at most ${maxBytes} bytes are taken.`,
-            {
-              details: { maxBytes },
-            },
-          ),
-        );
-      }
+      else done(tooLarge('The archive is', maxBytes));
     },
   });
 }

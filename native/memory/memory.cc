@@ -1,5 +1,5 @@
-// What Node lacks to keep a process of many threads small. Compiled by scripts/native.mjs; src/process-memory.ts wraps
-// it. Unlike faiss-node's binary it may be loaded by any number of threads.
+// What Node lacks to keep a process of many threads small; src/platform/process-memory.ts wraps it. Any number of threads
+// may load it.
 //
 // - map: a file's bytes as they lie in the disk's cache, at one address for every thread: worker threads share nothing
 //   but SharedArrayBuffers otherwise, which ONNX Runtime does not take.
@@ -16,6 +16,8 @@
 #include <map>
 #include <mutex>
 #include <tuple>
+
+#include "arguments.h"
 
 namespace {
 
@@ -38,8 +40,9 @@ Napi::Error failure(const Napi::Env &env, const char *what, const std::string &p
 // as the process lives. Writes would go to pages of the process's own and never to the file.
 Napi::Value map(const Napi::CallbackInfo &info) {
   const Napi::Env env = info.Env();
-  const std::string path = info[0].As<Napi::String>();
-  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  const std::string path = kaomon::Arguments(info).text(0);
+  // Not blocking: a pipe would be waited for.
+  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (file < 0) throw failure(env, "cannot open", path);
   struct stat found;
   const bool known = fstat(file, &found) == 0 && S_ISREG(found.st_mode) && found.st_size > 0;
@@ -64,10 +67,13 @@ Napi::Value map(const Napi::CallbackInfo &info) {
   return Napi::ArrayBuffer::New(env, mapping->second.start, mapping->second.length);
 }
 
-// limitArenas(count): glibc keeps a heap for each thread otherwise, eight for each core, and gives little of them back.
+// limitArenas(count), 1 to 1,024: glibc keeps a heap for each thread otherwise, eight for each core, and gives little of them back.
 void limitArenas(const Napi::CallbackInfo &info) {
+  const int count = static_cast<int>(kaomon::Arguments(info).whole(0, 1, 1024));
 #ifdef M_ARENA_MAX
-  mallopt(M_ARENA_MAX, info[0].As<Napi::Number>().Int32Value());
+  mallopt(M_ARENA_MAX, count);
+#else
+  static_cast<void>(count);
 #endif
 }
 
