@@ -2,7 +2,6 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { makeFolder, syncFolder } from '../platform/files/durable.js';
 import { giveIfNew } from '../platform/files/owner.js';
 import type { Reserve } from '../platform/files/reserve.js';
-import { encodeEvent } from './event-text.js';
 import type { GalleryEvent } from './event.js';
 import type { AppendOptions } from './log.js';
 import { listSegments, readLines, sealLine, segmentFile } from './segments.js';
@@ -38,7 +37,8 @@ export function createFileWriter(folder: string, segmentBytes: number, reserve: 
   }
 
   async function append(event: GalleryEvent): Promise<void> {
-    const text = encodeEvent(event);
+    // One line: JSON escapes line breaks.
+    const text = JSON.stringify(event);
     let { handle, segment, checked } = current ?? (await openLast(1));
     for (;;) {
       await write(handle, `\n${text}\n`);
@@ -58,7 +58,7 @@ export function createFileWriter(folder: string, segmentBytes: number, reserve: 
 
   return {
     /** One after another. @throws when the entry is not in the log for good */
-    append(event: GalleryEvent, { evenWhenFull = false }: AppendOptions = {}): Promise<void> {
+    append: (event: GalleryEvent, { evenWhenFull = false }: AppendOptions = {}): Promise<void> => {
       const mine = tail.then(() => (evenWhenFull ? reserve.spend(() => append(event)) : append(event)));
       tail = mine.catch(() => undefined);
       return mine;

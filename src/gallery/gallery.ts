@@ -2,8 +2,8 @@ import {
   type GalleryChange,
   type GalleryEvent,
   faceidsOf,
-  type Journal,
-  NO_JOURNAL,
+  NO_PUBLISHER,
+  type Publisher,
 } from '../events/event.js';
 import { isStoreTrouble } from '../platform/files/obstacles.js';
 import { announce, requireRoom } from './announce.js';
@@ -27,7 +27,7 @@ export interface GalleryDeps {
   store: EmbeddingStore;
   index: VectorIndex;
   /** Where changes are announced to other processes; left out: there are none. */
-  journal?: Journal;
+  publisher?: Publisher;
   /** Told when the store cannot be written any more. */
   warn?: (message: string) => void;
 }
@@ -145,7 +145,7 @@ export async function createGallery(deps: GalleryDeps): Promise<LiveGallery> {
 const REMEMBERED = 4096;
 const GROUPS_KEY = ' groups';
 
-function createCore({ store, index, journal = NO_JOURNAL, templates = false }: GalleryDeps) {
+function createCore({ store, index, publisher = NO_PUBLISHER, templates = false }: GalleryDeps) {
   const memory = createMemory(index, templates);
   const serialiser = createSerialiser();
   const listeners = new Set<(change: GalleryChange) => void>();
@@ -215,7 +215,7 @@ function createCore({ store, index, journal = NO_JOURNAL, templates = false }: G
         await check();
         try {
           await requireRoom(store, planned);
-          const show = await announce(journal, planned, write, () => look(faceids).catch(() => undefined));
+          const show = await announce(publisher, planned, write, () => look(faceids).catch(() => undefined));
           const shown = show();
           tell(planned);
           return shown;

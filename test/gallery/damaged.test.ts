@@ -203,7 +203,7 @@ describe('a Redis at its limit of memory', { skip: REDIS_MISSING }, () => {
     const { settings } = await startRedis(t);
     const redis = await connect(t, settings);
     const { openLog } = await import('../../src/events/open-log.js');
-    const { createJournal } = await import('../../src/events/journal.js');
+    const { createPublisher } = await import('../../src/events/publisher.js');
     const log = await openLog({ kind: 'redis', redis: settings }, () => undefined);
     t.after(() => log.close());
     await log.start();
@@ -213,8 +213,8 @@ describe('a Redis at its limit of memory', { skip: REDIS_MISSING }, () => {
       length: TINY,
       warn: () => undefined,
     });
-    const journal = createJournal(log, 'w', 'tiny');
-    const gallery = await createGallery({ pack: 'tiny', store, index: createExactIndex(TINY), journal });
+    const publisher = createPublisher(log, 'w', 'tiny');
+    const gallery = await createGallery({ pack: 'tiny', store, index: createExactIndex(TINY), publisher });
     t.after(() => gallery.close());
     await gallery.createGroup({ groupid: 'staff', groupname: 'Staff' });
     for (const userid of ['a', 'b', 'c']) await gallery.enrol({ groupid: 'default', userid }, vector());

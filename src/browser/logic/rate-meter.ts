@@ -1,5 +1,5 @@
-/** Counts how often something happens. */
-export function createRate(span = 2000) {
+/** Measures how often something happens. @param span milliseconds that are looked back */
+export function createRateMeter(span = 2000) {
   let times: number[] = [];
   return {
     /** @param now milliseconds */

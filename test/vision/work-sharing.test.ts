@@ -5,38 +5,38 @@ import { describe, it, type TestContext } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import { composeFrame } from '../../src/bench/frames.js';
 import { createVisionPool } from '../../src/vision/pool.js';
-import { BUSY, IDLE, joinTeam, sharedInts } from '../../src/vision/team.js';
+import { BUSY, IDLE, joinWorkSharing, sharedInts } from '../../src/vision/work-sharing.js';
 import type { VisionPool } from '../../src/vision/types.js';
 import { benchPack, FACE_PACKS } from '../support/bench-pack.js';
-import { BEGUN, ENDED, type TeamJob, teamPart } from '../support/team-worker.js';
+import { BEGUN, ENDED, type SharedJob, sharedPart } from '../support/sharing-worker.js';
 
 const PARTS = 20;
 
 /** This thread, which has a picture, and another one that may help. */
-async function twoSeats(t: TestContext, { helper }: { helper: typeof IDLE | typeof BUSY }) {
-  const place = { channel: randomUUID(), board: sharedInts(2) };
-  const team = joinTeam({ ...place, seat: 0 });
-  const worker = new Worker(new URL('../support/team-worker.js', import.meta.url), {
-    workerData: { ...place, seat: 1 },
+async function twoThreads(t: TestContext, { helper }: { helper: typeof IDLE | typeof BUSY }) {
+  const place = { channel: randomUUID(), states: sharedInts(2) };
+  const sharing = joinWorkSharing({ ...place, slot: 0 });
+  const worker = new Worker(new URL('../support/sharing-worker.js', import.meta.url), {
+    workerData: { ...place, slot: 1 },
   });
   await once(worker, 'message');
-  place.board[1] = helper;
+  place.states[1] = helper;
   t.after(async () => {
-    team.close();
+    sharing.close();
     worker.postMessage('end');
     await once(worker, 'exit');
   });
-  const share = team.work(
-    teamPart(
+  const share = sharing.loop(
+    sharedPart(
       0,
       () => true,
       () => helper === IDLE,
     ),
   );
-  const job = (what: Partial<TeamJob> = {}): TeamJob => ({
+  const job = (what: Partial<SharedJob> = {}): SharedJob => ({
     ...{ doneBy: sharedInts(PARTS), signals: sharedInts(3), helper: 'does it', owner: 'does it', ...what },
   });
-  return { team, share, job };
+  return { sharing, share, job };
 }
 
 /** Each part was done once, and some by the helper; on a busy machine it may have been all. */
@@ -48,10 +48,10 @@ function assertShared(doneBy: Int32Array): void {
   assert.ok(doneBy.includes(2), String(doneBy));
 }
 
-describe('a team of threads', () => {
+describe('threads that share work', () => {
   it('does every part of a job once, those without a picture help', async (t) => {
-    const { team, share, job } = await twoSeats(t, { helper: IDLE });
-    assert.equal(team.idle(), 1);
+    const { sharing, share, job } = await twoThreads(t, { helper: IDLE });
+    assert.equal(sharing.idle(), 1);
     for (let i = 0; i < 20; i++) {
       const { doneBy, ...rest } = job();
       await share({ doneBy, ...rest }, PARTS);
@@ -60,15 +60,15 @@ describe('a team of threads', () => {
   });
 
   it('leaves a thread alone that has a picture', async (t) => {
-    const { team, share, job } = await twoSeats(t, { helper: BUSY });
-    assert.equal(team.idle(), 0);
+    const { sharing, share, job } = await twoThreads(t, { helper: BUSY });
+    assert.equal(sharing.idle(), 0);
     const { doneBy, ...rest } = job();
     await share({ doneBy, ...rest }, PARTS);
     assert.deepEqual(new Set(doneBy), new Set([1]));
   });
 
   it('does again what failed elsewhere', async (t) => {
-    const { share, job } = await twoSeats(t, { helper: IDLE });
+    const { share, job } = await twoThreads(t, { helper: IDLE });
     const { doneBy, ...rest } = job({ helper: 'fails' });
     await share({ doneBy, ...rest }, PARTS);
     assert.deepEqual(new Set(doneBy), new Set([1]));
@@ -76,7 +76,7 @@ describe('a team of threads', () => {
   });
 
   it('answers an error of its own only when nobody is at the job any more', async (t) => {
-    const { share, job } = await twoSeats(t, { helper: IDLE });
+    const { share, job } = await twoThreads(t, { helper: IDLE });
     const failing = job({ owner: 'fails', helper: 'waits for go' });
     await assert.rejects(share(failing, PARTS), { message: 'The owner failed.' });
     assert.ok(failing.signals[BEGUN] > 0);

@@ -19,11 +19,11 @@ async function noisyCamera(page: Page): Promise<void> {
   });
 }
 
-describe('the registration page', { skip: CHROMIUM_MISSING }, () => {
+describe('the enrolment page', { skip: CHROMIUM_MISSING }, () => {
   const visit = browserForSuite();
 
   for (const [size, options] of Object.entries(SIZES)) {
-    it(`register on a ${size}: three good pictures taken by themselves`, async (t) => {
+    it(`enrols on a ${size}: three good pictures taken by themselves`, async (t) => {
       const { page, site, faults } = await visit(t, '/add', options, noisyCamera);
       site.found = [STRANGER];
       await page.locator('#userid').fill('hana');
@@ -31,7 +31,7 @@ describe('the registration page', { skip: CHROMIUM_MISSING }, () => {
       await page.locator('#pictures li').nth(2).waitFor();
       assert.equal(await page.locator('#guide li[data-state="good"]').count(), 6);
       assert.equal(await fits(page), true);
-      await page.locator('#register').click();
+      await page.locator('#enrol').click();
       await page.locator('.outcome.good').waitFor();
       assert.match((await page.locator('#outcome').textContent()) ?? '', /Hana Abe.*3 pictures/);
       assert.equal(await page.locator('#pictures li[data-state="stored"]').count(), 3);
@@ -59,13 +59,13 @@ describe('the registration page', { skip: CHROMIUM_MISSING }, () => {
     await page.locator('#group').selectOption('*new');
     await page.locator('#new-groupid').fill('guests');
     await page.locator('#userid').fill('other');
-    await page.locator('#register').click();
+    await page.locator('#enrol').click();
     const question = page.locator('dialog.question');
     await question.waitFor();
     assert.match((await question.textContent()) ?? '', /Ken Mori/);
     await question.getByRole('button', { name: 'Cancel' }).click();
     assert.equal(site.gallery.person('guests-other'), undefined);
-    await page.locator('#register').click();
+    await page.locator('#enrol').click();
     await question.getByRole('button', { name: 'Enrol anyway' }).click();
     await page.locator('.outcome.good').waitFor();
     assert.equal(site.gallery.person('guests-other')?.faces.length, 1);
@@ -79,7 +79,7 @@ describe('the registration page', { skip: CHROMIUM_MISSING }, () => {
     const bad = { name: 'b.png', mimeType: 'image/png', buffer: Buffer.from('no picture') };
     await page.locator('#files').setInputFiles([bad, good]);
     await page.locator('#userid').fill('hana');
-    await page.locator('#register').click();
+    await page.locator('#enrol').click();
     await page.locator('.outcome.good').waitFor();
     assert.equal(await page.locator('#pictures li[data-state="refused"]').count(), 1);
     assert.equal(site.gallery.person('default-hana')?.faces.length, 1);

@@ -1,4 +1,4 @@
-import { sentenceOf } from '../lib/api.js';
+import { messageOf } from '../lib/api.js';
 import { createCameraMenu } from '../lib/camera-menu.js';
 import { element, make, recall, remember } from '../lib/dom.js';
 import { enrolPicture } from '../lib/enrol.js';
@@ -10,10 +10,10 @@ import { openPage } from '../lib/shell.js';
 import { CHECKS, createAutoCapture, firstFault, judge, type Judgement } from '../logic/guide.js';
 
 const JPEG_QUALITY = 0.92;
-/** So many views of a face make it known well. */
+/** Pictures that make a person easy to recognise. */
 const ENOUGH = 3;
 
-openPage(words.registrationTitle);
+openPage(words.enrolmentTitle);
 
 const stage = createFaceStage(element('stage', HTMLElement), {
   onAnswer({ faces, width, height }) {
@@ -33,13 +33,13 @@ const advice = element('advice', HTMLElement);
 const auto = element('auto', HTMLInputElement);
 const files = element('files', HTMLInputElement);
 const drop = element('drop', HTMLElement);
-const register = element('register', HTMLButtonElement);
+const enrol = element('enrol', HTMLButtonElement);
 const next = element('next', HTMLButtonElement);
 const outcome = element('outcome', HTMLElement);
 const tray = createPictureTray(element('pictures', HTMLUListElement), writeCount);
 const wantsPicture = createAutoCapture();
 const marks = new Map(CHECKS.map((check) => [check, make('li', { data: { check } }, words.checks[check])]));
-/** The person is registered: no more pictures are taken until the next one. */
+/** The person is enrolled: no more pictures are taken until the next person. */
 let finished = false;
 
 function say(text: string, kind: 'good' | 'bad' | '' = ''): void {
@@ -61,7 +61,7 @@ function showGuide(judgement: Judgement | undefined): void {
 }
 
 function writeCount(): void {
-  const taken = tray.of('waiting').length + tray.of('stored').length;
+  const taken = tray.inState('waiting').length + tray.inState('stored').length;
   element('count', HTMLElement).textContent = words.takenOf(taken, ENOUGH);
 }
 
@@ -77,38 +77,39 @@ function addFiles(chosen: Iterable<File>): void {
   for (const picture of pictures) tray.add(picture);
 }
 
-/** Sends the pictures one by one: each shows what became of it, and one that is refused stops no other. */
+/** Sends the pictures one by one. Each shows what became of it; one that is refused does not stop the others. */
 async function send(): Promise<void> {
-  const waiting = tray.of('waiting');
+  const waiting = tray.inState('waiting');
   if (waiting.length === 0) {
     say(words.needsPicture, 'bad');
     return;
   }
-  const person = await fields.take();
+  const person = await fields.read();
   let forced = false;
-  let known = 0;
+  let already = 0;
   for (const picture of waiting) {
     tray.mark(picture, 'sending');
     try {
       const enrolled = await enrolPicture(person, picture.blob, forced);
       if (!enrolled) {
-        for (const rest of [...tray.of('sending'), ...tray.of('waiting')]) tray.mark(rest, 'waiting');
+        for (const rest of [...tray.inState('sending'), ...tray.inState('waiting')])
+          tray.mark(rest, 'waiting');
         say(words.nothingStored);
         return;
       }
       forced = enrolled.forced;
-      if (enrolled.already) known += 1;
+      if (enrolled.already) already += 1;
       tray.mark(picture, 'stored', enrolled.already ? words.pictureAlready : undefined);
     } catch (error) {
-      tray.mark(picture, 'refused', sentenceOf(error));
+      tray.mark(picture, 'refused', messageOf(error));
     }
   }
-  const stored = tray.of('stored').length;
+  const stored = tray.inState('stored').length;
   const name = person.username || person.userid;
   finished = stored > 0;
   next.hidden = !finished;
-  if (finished && known === stored) say(words.enrolledAlready(name), 'good');
-  else if (finished) say(words.registered(name, stored - known), 'good');
+  if (finished && already === stored) say(words.enrolledAlready(name), 'good');
+  else if (finished) say(words.enrolledWith(name, stored - already), 'good');
   else say(words.nothingStored, 'bad');
 }
 
@@ -121,12 +122,12 @@ function startAnew(): void {
   fields.userid.focus();
 }
 
-/** `/add?group=...&userid=...&username=...` asks for more pictures of somebody. */
+/** `/add?group=...&userid=...&username=...` is the link for adding pictures of somebody. */
 async function fillIn(): Promise<void> {
-  const asked = new URLSearchParams(location.search);
-  fields.userid.value = asked.get('userid') ?? '';
-  fields.username.value = asked.get('username') ?? '';
-  await fields.fill(asked.get('group') ?? recall('group'));
+  const query = new URLSearchParams(location.search);
+  fields.userid.value = query.get('userid') ?? '';
+  fields.username.value = query.get('username') ?? '';
+  await fields.fill(query.get('group') ?? recall('group'));
 }
 
 form.prepend(make('h2', {}, words.person), fields.root);
@@ -157,14 +158,14 @@ document.addEventListener('drop', (event) => {
 });
 form.addEventListener('submit', (event) => {
   event.preventDefault();
-  register.disabled = true;
-  say(words.registering);
+  enrol.disabled = true;
+  say(words.enrolling);
   send()
-    .catch((error: unknown) => say(sentenceOf(error), 'bad'))
-    .finally(() => (register.disabled = false));
+    .catch((error: unknown) => say(messageOf(error), 'bad'))
+    .finally(() => (enrol.disabled = false));
 });
 
-fillIn().catch((error: unknown) => say(sentenceOf(error), 'bad'));
+fillIn().catch((error: unknown) => say(messageOf(error), 'bad'));
 void menu.fill(undefined);
-stage.ask({ quality: true });
+stage.setOptions({ quality: true });
 stage.open();

@@ -16,24 +16,26 @@ const BACK_OFF = { first: 100, longest: 10_000 };
 const HEALTHY = 30_000;
 /** Before an event that could not be applied is tried again, milliseconds. */
 const RETRY = 300;
-/** When a change that was begun and not closed is looked after, milliseconds; the later time for a slow one. */
-const LOOK_AFTER = [10_000, 60_000];
-/** So much of what a manager says on its standard error is kept, characters: a fault is told at its end. */
-const MOST_SAID = 4_000;
-/** And so much of it is logged. */
-const MOST_TOLD = 300;
+/** When a change that was begun and not closed is settled, milliseconds; the later time for a slow one. */
+const SETTLE_AFTER = [10_000, 60_000];
+/** Of a manager's standard error so much is kept, characters: a fault stands at its end. */
+const STDERR_KEPT = 4_000;
+/** And so much of the fault is logged. */
+const FAULT_LOGGED = 300;
 /** How long a manager may take to end, milliseconds. */
 const FAREWELL = 3_000;
 
-/** The gallery's part in it. */
-export interface Follower {
+/** What this worker has in memory of what all workers share: its gallery. */
+export interface Replica {
+  /** Takes over another worker's change. */
   apply(event: GalleryEvent): Promise<void>;
-  /** Nobody will say what became of a change: look. */
-  settle(event: GalleryEvent): Promise<void>;
+  /** Looks into the store what became of a change that was begun and not closed. */
+  settle(begun: GalleryEvent): Promise<void>;
+  /** Compares everything with the store. */
   reload(): Promise<void>;
 }
 
-export interface LinkState {
+export interface SubscriberState {
   log: 'file' | 'redis';
   /** Events that were read and are not yet in this worker's index. */
   behind: number;
@@ -44,36 +46,37 @@ export interface LinkState {
   pid: number | undefined;
 }
 
-export interface LinkOptions {
+export interface SubscriberOptions {
   settings: LogSettings;
-  /** This worker's own name: its changes are in its index already. */
+  /** This worker's own name: its changes are not handed to it. */
   worker: string;
   /** As `EventLog.start` gave it before the store was loaded; empty: unknown. */
   position: string;
   limits: TrimLimits;
-  gallery: Follower;
+  gallery: Replica;
   warn: (message: string) => void;
-  lookAfter?: readonly number[];
+  /** When a change that was begun and not closed is settled, milliseconds; for tests. */
+  settleAfter?: readonly number[];
   /** Starts a manager; for tests. */
   launch?: () => ChildProcess;
   /** Told of what the log finds damaged. */
   damage?: Pick<Damage, 'report'>;
 }
 
-/** A worker's end of its event manager; see {@link startLink}. */
-export type Link = ReturnType<typeof startLink>;
+/** A worker's subscription to the log of events; see {@link startSubscriber}. */
+export type Subscriber = ReturnType<typeof startSubscriber>;
 
 /**
  * Keeps an event manager running and applies what it hands over, in order. When it dies the next one goes on after the
  * last event that was applied.
  */
-export function startLink(options: LinkOptions) {
-  const { settings, worker, limits, gallery, warn, lookAfter = LOOK_AFTER, launch = forkManager } = options;
-  const { damage } = options;
+export function startSubscriber(options: SubscriberOptions) {
+  const { settings, worker, limits, gallery, warn, damage, launch = forkManager } = options;
+  const { settleAfter = SETTLE_AFTER } = options;
   let { position } = options;
   let child: ChildProcess | undefined;
   let backOff = BACK_OFF.first;
-  /** What was handed over last. A manager's end takes it away, though what is under way is still applied. */
+  /** The last batch. It is forgotten when its manager ends, though what has begun is still applied. */
   let batch: { left: number } | undefined;
   let trouble: string | null = null;
   /** What the last manager died of. */
@@ -82,23 +85,6 @@ export function startLink(options: LinkOptions) {
   let stuck: string | null = null;
   let closing = false;
   const isClosing = () => closing;
-  const open = new Map<string, NodeJS.Timeout[]>();
-
-  function watchOver(event: GalleryEvent): void {
-    const timers = lookAfter.map((after, i) =>
-      setTimeout(() => {
-        if (i === lookAfter.length - 1) open.delete(event.uid);
-        void persist(() => gallery.settle(event));
-      }, after),
-    );
-    for (const timer of timers) timer.unref();
-    open.set(event.uid, timers);
-  }
-
-  function close(uid: string): void {
-    for (const timer of open.get(uid) ?? []) clearTimeout(timer);
-    open.delete(uid);
-  }
 
   /** A store that does not answer is asked until it does. */
   async function persist(work: () => Promise<void>): Promise<void> {
@@ -108,7 +94,7 @@ export function startLink(options: LinkOptions) {
         stuck = null;
         return;
       } catch (error) {
-        // A fault of ours or a damaged thing that nobody has thought of: asking again would only ask for ever.
+        // A fault of ours, or damage that nobody has thought of: another try would fail in the same way, for ever.
         if (error instanceof SyntaxError || error instanceof TypeError || error instanceof RangeError) {
           warn(`An event could not be applied and is passed over: ${quietText(error)}`);
           return;
@@ -120,49 +106,53 @@ export function startLink(options: LinkOptions) {
     }
   }
 
-  async function apply(event: GalleryEvent, of: { left: number }): Promise<void> {
-    if (event.of !== undefined) close(event.of);
-    if (event.kind === 'begun') watchOver(event);
-    // A change of our own showed in memory before it was acknowledged.
-    else if (event.worker !== worker) await persist(() => gallery.apply(event));
-    of.left -= 1;
-  }
-
-  async function take(message: ToWorker, from: ChildProcess): Promise<void> {
-    if (message.type === 'trouble') {
-      if (message.reason !== null && trouble === null)
-        warn(`The log of events is not followed: ${message.reason}`);
-      trouble = message.reason;
-      return;
-    }
-    if (message.type === 'damaged') {
-      damage?.report(message.what, message.reason);
-      return;
-    }
-    if (message.type === 'notice') {
-      warn(message.reason);
-      return;
-    }
-    if (message.type === 'reload') {
-      warn('Events were missed: the gallery is compared with the store.');
-      await persist(() => gallery.reload());
-    } else {
-      const taken = { left: message.events.length };
-      batch = taken;
-      // Those of one person wait for each other in the gallery.
-      await Promise.all(message.events.map((event) => apply(event, taken)));
+  async function receive(message: ToWorker, from: ChildProcess): Promise<void> {
+    switch (message.type) {
+      case 'events': {
+        const taken = { left: message.events.length };
+        batch = taken;
+        // Those of one person wait for each other in the gallery.
+        await Promise.all(
+          message.events.map(async (event) => {
+            await persist(() => gallery.apply(event));
+            taken.left -= 1;
+          }),
+        );
+        break;
+      }
+      case 'reload':
+        warn('Events were missed: the gallery is compared with the store.');
+        await persist(() => gallery.reload());
+        break;
+      case 'position':
+        if (from === child) ({ position } = message);
+        return;
+      case 'settle':
+        await persist(() => gallery.settle(message.begun));
+        return;
+      case 'trouble':
+        if (message.reason !== null && trouble === null)
+          warn(`The log of events is not followed: ${message.reason}`);
+        trouble = message.reason;
+        return;
+      case 'damaged':
+        damage?.report(message.what, message.reason);
+        return;
+      case 'notice':
+        warn(message.reason);
+        return;
     }
     if (isClosing() || from !== child) return;
     ({ position } = message);
-    tell(from, { type: 'applied', position });
+    tell(from, { type: 'applied' });
   }
 
   function tell(to: ChildProcess, message: ToManager): void {
     if (to.connected) to.send(message);
   }
 
-  /** A manager is no more, or never was; the next one begins after a while. */
-  function lose(cause: string, lived: number): void {
+  /** A manager has ended, or could not be started; the next one starts after a while. */
+  function restartLater(cause: string, lived: number): void {
     batch = undefined;
     trouble = null;
     if (isClosing()) return;
@@ -182,40 +172,39 @@ export function startLink(options: LinkOptions) {
     try {
       manager = launch();
     } catch (error) {
-      lose(cannot(error), 0);
+      restartLater(cannot(error), 0);
       return;
     }
     child = manager;
-    let said = '';
+    let stderr = '';
     let ended = false;
     const end = (cause: string) => {
       if (ended) return;
       ended = true;
       if (child === manager) child = undefined;
-      lose(cause, performance.now() - started);
+      restartLater(cause, performance.now() - started);
     };
     manager.stderr
       ?.setEncoding('utf8')
-      .on('data', (text: string) => (said = (said + text).slice(-MOST_SAID)));
-    manager.on('message', (message: ToWorker) => void take(message, manager));
+      .on('data', (text: string) => (stderr = (stderr + text).slice(-STDERR_KEPT)));
+    manager.on('message', (message: ToWorker) => void receive(message, manager));
     manager.on('error', (error) => {
       // A process that was never made does not exit.
       if (manager.pid === undefined) end(cannot(error));
       else warn(`The event manager: ${quietMessage(error)}`);
     });
-    // Not at its exit: what it said last comes after that.
+    // Not 'exit': the last of its standard error comes after that.
     manager.on('close', (code, signal) => {
-      end(
-        `The event manager ended (${[signal ?? `exit code ${code ?? 'unknown'}`, faultIn(said)].filter(Boolean).join('; ')}).`,
-      );
+      const cause = [signal ?? `exit code ${code ?? 'unknown'}`, faultIn(stderr)].filter(Boolean).join('; ');
+      end(`The event manager ended (${cause}).`);
     });
-    tell(manager, { type: 'follow', settings, worker, position, limits });
+    tell(manager, { type: 'follow', settings, worker, position, limits, settleAfter });
   }
 
   start();
 
   return {
-    state: (): LinkState => ({
+    state: (): SubscriberState => ({
       log: settings.kind,
       behind: batch?.left ?? 0,
       manager: child ? 'running' : 'restarting',
@@ -224,10 +213,9 @@ export function startLink(options: LinkOptions) {
     }),
     async close(): Promise<void> {
       closing = true;
-      for (const uid of [...open.keys()]) close(uid);
       const manager = child;
       if (!manager) return;
-      // One that could not be made says so in a moment, and never exits.
+      // One that could not be started emits 'error' in a moment, and never 'exit'.
       const exited = once(manager, manager.pid === undefined ? 'error' : 'exit').catch(() => undefined);
       const timer = setTimeout(() => manager.kill('SIGKILL'), FAREWELL);
       if (manager.connected) manager.disconnect();
@@ -246,8 +234,8 @@ function forkManager(): ChildProcess {
 }
 
 /** What a process died of, as Node or V8 writes it: the line that names the error. */
-function faultIn(said: string): string | undefined {
-  const line = said.split('\n').find((text) => /^(?:[A-Za-z]*Error\b|FATAL ERROR)/.test(text));
-  // What cannot be parsed stands in the message, and may be a name.
-  return line?.startsWith('SyntaxError') ? 'SyntaxError' : line?.slice(0, MOST_TOLD);
+function faultIn(stderr: string): string | undefined {
+  const line = stderr.split('\n').find((text) => /^(?:[A-Za-z]*Error\b|FATAL ERROR)/.test(text));
+  // The message of a SyntaxError quotes what cannot be parsed, which may be a name.
+  return line?.startsWith('SyntaxError') ? 'SyntaxError' : line?.slice(0, FAULT_LOGGED);
 }

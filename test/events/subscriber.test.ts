@@ -6,7 +6,7 @@ import { describe, it, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { GalleryEvent } from '../../src/events/event.js';
 import { createFileLog } from '../../src/events/file-log.js';
-import { type LinkOptions, startLink } from '../../src/events/link.js';
+import { startSubscriber, type SubscriberOptions } from '../../src/events/subscriber.js';
 import { temporaryFolder } from '../support/temporary.js';
 import { until } from '../support/until.js';
 
@@ -19,14 +19,14 @@ const event = (uid: string): GalleryEvent => ({
   ...{ groupid: 'default', faceid: `default-${uid}` },
 });
 
-/** A link that follows a log of the test's own. */
-async function open(t: TestContext, options: Partial<LinkOptions> = {}) {
+/** A subscriber that follows a log of the test's own. */
+async function open(t: TestContext, options: Partial<SubscriberOptions> = {}) {
   const folder = await temporaryFolder(t);
   const log = createFileLog({ folder });
   const position = await log.start();
   const warnings: string[] = [];
   const applied: string[] = [];
-  const link = startLink({
+  const subscriber = startSubscriber({
     ...{
       settings: { kind: 'file', folder },
       worker: 'this',
@@ -45,13 +45,13 @@ async function open(t: TestContext, options: Partial<LinkOptions> = {}) {
     ...options,
   });
   t.after(async () => {
-    await link.close();
+    await subscriber.close();
     await log.close();
   });
-  return { log, link, warnings, applied };
+  return { log, subscriber, warnings, applied };
 }
 
-describe('a link to an event manager', () => {
+describe('a subscriber of the log of events', () => {
   it('tries again when none can be made, names it, and follows once one can', async (t) => {
     const tries: (() => ChildProcess)[] = [
       () => manager(MANAGER, '/nowhere/node'),
@@ -59,11 +59,13 @@ describe('a link to an event manager', () => {
         throw new Error('spawn ENOMEM');
       },
     ];
-    const { log, link, warnings, applied } = await open(t, { launch: () => (tries.shift() ?? manager)() });
-    await until(() => link.state().manager === 'restarting');
-    assert.match(link.state().trouble ?? '', /^The event manager cannot be started: .*ENOENT/);
-    await until(() => link.state().manager === 'running');
-    assert.equal(link.state().trouble, null);
+    const { log, subscriber, warnings, applied } = await open(t, {
+      launch: () => (tries.shift() ?? manager)(),
+    });
+    await until(() => subscriber.state().manager === 'restarting');
+    assert.match(subscriber.state().trouble ?? '', /^The event manager cannot be started: .*ENOENT/);
+    await until(() => subscriber.state().manager === 'running');
+    assert.equal(subscriber.state().trouble, null);
     assert.equal(warnings.length, 2);
     assert.match(warnings[1], /ENOMEM/);
     await log.append(event('ken'));
@@ -71,19 +73,19 @@ describe('a link to an event manager', () => {
   });
 
   it('ends though none was ever made', async (t) => {
-    const { link } = await open(t, { launch: () => manager(MANAGER, '/nowhere/node') });
-    await link.close();
+    const { subscriber } = await open(t, { launch: () => manager(MANAGER, '/nowhere/node') });
+    await subscriber.close();
   });
 
   it('says what one died of', async (t) => {
     const broken = path.join(await temporaryFolder(t), 'broken.mjs');
     await writeFile(broken, "process.on('message', () => { throw new TypeError('It broke.'); });");
     const tries = [() => manager(broken)];
-    const { link, warnings } = await open(t, { launch: () => (tries.shift() ?? manager)() });
+    const { subscriber, warnings } = await open(t, { launch: () => (tries.shift() ?? manager)() });
     await until(() => warnings.length === 1);
     assert.match(warnings[0], /ended \(exit code 1; TypeError: It broke\.\)/);
-    await until(() => link.state().manager === 'running');
-    process.kill(link.state().pid ?? 0, 'SIGKILL');
+    await until(() => subscriber.state().manager === 'running');
+    process.kill(subscriber.state().pid ?? 0, 'SIGKILL');
     await until(() => warnings.length === 2);
     assert.match(warnings[1], /ended \(SIGKILL\)/);
   });
@@ -93,7 +95,7 @@ describe('a link to an event manager', () => {
     const held = new Promise<void>((resolve) => (go = resolve));
     let begun = 0;
     let done = 0;
-    const { log, link } = await open(t, {
+    const { log, subscriber } = await open(t, {
       gallery: {
         async apply() {
           begun += 1;
@@ -105,19 +107,19 @@ describe('a link to an event manager', () => {
       },
     });
     for (const uid of ['ken', 'ada']) await log.append(event(uid));
-    await until(() => begun > 0 && link.state().behind > 0);
+    await until(() => begun > 0 && subscriber.state().behind > 0);
     const first = begun;
-    process.kill(link.state().pid ?? 0, 'SIGKILL');
-    await until(() => link.state().manager === 'restarting');
-    assert.equal(link.state().behind, 0);
+    process.kill(subscriber.state().pid ?? 0, 'SIGKILL');
+    await until(() => subscriber.state().manager === 'restarting');
+    assert.equal(subscriber.state().behind, 0);
     go();
     await until(() => done >= first);
     const seen = new Set<number>();
     await until(() => {
-      seen.add(link.state().behind);
-      return link.state().manager === 'running' && done >= first + 1;
+      seen.add(subscriber.state().behind);
+      return subscriber.state().manager === 'running' && done >= first + 1;
     });
     assert.ok(Math.min(...seen) >= 0, [...seen].join());
-    await until(() => link.state().behind === 0);
+    await until(() => subscriber.state().behind === 0);
   });
 });

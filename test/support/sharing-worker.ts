@@ -1,9 +1,9 @@
-/** A member of a team for the tests of src/vision/team.ts. */
+/** A thread that shares work, for the tests of src/vision/work-sharing.ts. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { joinTeam, type Seat } from '../../src/vision/team.js';
+import { joinWorkSharing, type SharingSlot } from '../../src/vision/work-sharing.js';
 
-export interface TeamJob {
-  /** Which seat did each part, plus 1. */
+export interface SharedJob {
+  /** Which slot did each part, plus 1. */
   doneBy: Int32Array;
   /** Signals: see {@link BEGUN}, {@link GO}, {@link ENDED}. */
   signals: Int32Array;
@@ -22,8 +22,8 @@ export const ENDED = 2;
 const PATIENCE = 10_000;
 
 /** A part that says who did it; the owner's first one waits until a helper has begun one, if `mustBeHelped`. */
-export function teamPart(seat: number, owns: () => boolean, mustBeHelped: () => boolean) {
-  return async ({ doneBy, signals, helper, owner }: TeamJob, index: number): Promise<void> => {
+export function sharedPart(slot: number, owns: () => boolean, mustBeHelped: () => boolean) {
+  return async ({ doneBy, signals, helper, owner }: SharedJob, index: number): Promise<void> => {
     await Promise.resolve();
     if (owns()) {
       if (mustBeHelped() && Atomics.wait(signals, BEGUN, 0, PATIENCE) === 'timed-out')
@@ -36,22 +36,22 @@ export function teamPart(seat: number, owns: () => boolean, mustBeHelped: () => 
       Atomics.add(signals, ENDED, 1);
       if (helper === 'fails') throw new Error('The helper failed.');
     }
-    Atomics.add(doneBy, index, seat + 1);
+    Atomics.add(doneBy, index, slot + 1);
   };
 }
 
 if (parentPort) {
-  const seat = workerData as Seat;
-  const team = joinTeam(seat);
-  team.work(
-    teamPart(
-      seat.seat,
+  const place = workerData as SharingSlot;
+  const sharing = joinWorkSharing(place);
+  sharing.loop(
+    sharedPart(
+      place.slot,
       () => false,
       () => false,
     ),
   );
   parentPort.once('message', () => {
-    team.close();
+    sharing.close();
     parentPort?.close();
   });
   parentPort.postMessage('ready');

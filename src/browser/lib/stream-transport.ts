@@ -2,12 +2,12 @@ import { type Identity, identityOf, type Quality, type SeenFace, type Thresholds
 import { ApiError } from './api.js';
 import {
   type Frame,
-  type FrameLink,
   type FrameOptions,
-  type LinkEvents,
+  type FrameTransport,
   MAX_IN_FLIGHT,
-} from './frame-link.js';
-import type { ServerFacts } from './server-link.js';
+  type ServerInfo,
+  type TransportEvents,
+} from './frame-transport.js';
 
 interface StreamFace extends Omit<Identity, 'probability'> {
   track: number;
@@ -20,52 +20,47 @@ interface StreamFace extends Omit<Identity, 'probability'> {
 }
 
 type Message =
-  | ({ type: 'hello' } & ServerFacts)
+  | ({ type: 'hello' } & ServerInfo)
   | { type: 'thresholds'; thresholds: Thresholds }
   | { type: 'frame'; frame: number; width: number; height: number; faces: StreamFace[] }
   | { type: 'skipped'; frame: number }
   | { type: 'error'; frame?: number; code: string; message: string; retryAfter?: number }
   | { type: 'bye'; reason: string };
 
-/** The server says hello within this time or the stream is taken for not to be had, milliseconds. */
+/** Without a hello from the server within this time, milliseconds, there is no stream. */
 const HELLO_WITHIN = 8000;
-/** A frame that is not answered by then: the server or the network is gone, milliseconds. */
+/** A frame without an answer for this long, milliseconds, means that the server or the network is gone. */
 const ANSWER_WITHIN = 15_000;
 const BUSY_CODES = new Set(['BUSY', 'TOO_MANY_REQUESTS', 'NO_MODEL']);
 
-interface UnderWay {
-  at: number;
-  frame: Frame;
-}
-
 /**
  * Opens the WebSocket `/api/v1/stream`.
- * @returns undefined where it is not to be had: an older server, a proxy that does not let it through
+ * @returns undefined where that fails: with an older server, or behind a proxy that does not let WebSockets through
  */
-export function openStreamLink(
-  events: LinkEvents,
-  onFacts: (facts: ServerFacts) => void,
-): Promise<FrameLink | undefined> {
+export function openStreamTransport(
+  events: TransportEvents,
+  onServerInfo: (info: ServerInfo) => void,
+): Promise<FrameTransport | undefined> {
   return new Promise((resolve) => {
     const socket = new WebSocket(
       `${location.protocol.replace('http', 'ws')}//${location.host}/api/v1/stream`,
     );
-    const underWay = new Map<number, UnderWay>();
+    /** When each frame that has no answer yet was sent. */
+    const inFlight = new Map<number, number>();
     let sent = 0;
     let notBefore = 0;
-    let said = false;
-    let facts: ServerFacts | undefined;
+    let info: ServerInfo | undefined;
     let closed = false;
 
-    const link: FrameLink = {
-      way: 'stream',
+    const transport: FrameTransport = {
+      kind: 'stream',
       ready: () =>
-        said &&
+        info !== undefined &&
         socket.readyState === WebSocket.OPEN &&
-        underWay.size < MAX_IN_FLIGHT &&
+        inFlight.size < MAX_IN_FLIGHT &&
         performance.now() >= notBefore,
-      send(frame) {
-        underWay.set(sent++, { at: performance.now(), frame });
+      send(frame: Frame) {
+        inFlight.set(sent++, performance.now());
         socket.send(frame.blob);
       },
       setOptions({ landmarks, quality }: FrameOptions) {
@@ -75,46 +70,46 @@ export function openStreamLink(
       close: end,
     };
 
-    const timer = window.setTimeout(() => {
-      if (!said) fail();
+    const helloTimer = window.setTimeout(() => {
+      if (!info) fail();
     }, HELLO_WITHIN);
-    const watch = window.setInterval(() => {
-      const oldest = underWay.values().next().value;
-      if (oldest && performance.now() - oldest.at > ANSWER_WITHIN) fail();
+    const answerTimer = window.setInterval(() => {
+      const oldest = inFlight.values().next().value;
+      if (oldest !== undefined && performance.now() - oldest > ANSWER_WITHIN) fail();
     }, 1000);
 
     function end(): void {
       closed = true;
-      window.clearTimeout(timer);
-      window.clearInterval(watch);
+      window.clearTimeout(helloTimer);
+      window.clearInterval(answerTimer);
       socket.close();
     }
 
     function fail(): void {
       if (closed) return;
       end();
-      if (said) events.onLost();
+      if (info) events.onLost();
       else resolve(undefined);
     }
 
     function take(message: Message): void {
       if (message.type === 'hello') {
-        said = true;
-        facts = { pack: message.pack, thresholds: message.thresholds };
-        onFacts(facts);
-        resolve(link);
+        info = { pack: message.pack, thresholds: message.thresholds };
+        onServerInfo(info);
+        resolve(transport);
       } else if (message.type === 'thresholds') {
-        if (facts) onFacts({ ...facts, thresholds: message.thresholds });
+        if (info) onServerInfo({ ...info, thresholds: message.thresholds });
       } else if (message.type === 'frame') {
-        const asked = underWay.get(message.frame);
-        underWay.delete(message.frame);
+        const sentAt = inFlight.get(message.frame);
+        inFlight.delete(message.frame);
         const { width, height } = message;
-        const faces = message.faces.map((face) => toSeen(face, width, height));
-        if (asked) events.onAnswer({ faces, roundTrip: performance.now() - asked.at, width, height });
+        const faces = message.faces.map((face) => toSeenFace(face, width, height));
+        if (sentAt !== undefined)
+          events.onAnswer({ faces, roundTrip: performance.now() - sentAt, width, height });
       } else if (message.type === 'skipped') {
-        underWay.delete(message.frame);
+        inFlight.delete(message.frame);
       } else if (message.type === 'error') {
-        if (message.frame !== undefined) underWay.delete(message.frame);
+        if (message.frame !== undefined) inFlight.delete(message.frame);
         notBefore = performance.now() + (message.retryAfter ?? 1) * 1000;
         if (BUSY_CODES.has(message.code)) events.onBusy();
         else events.onRefused(new ApiError(400, message.code, message.message));
@@ -128,13 +123,12 @@ export function openStreamLink(
   });
 }
 
-function toSeen(face: StreamFace, width: number, height: number): SeenFace {
-  const { track, landmarks, quality } = face;
+function toSeenFace(face: StreamFace, width: number, height: number): SeenFace {
   return {
-    track,
+    track: face.track,
     box: { x: face.x / width, y: face.y / height, width: face.width / width, height: face.height / height },
     identity: identityOf(face),
-    ...(landmarks && { landmarks: landmarks.map((value, i) => value / (i % 2 === 0 ? width : height)) }),
-    ...(quality && { quality }),
+    landmarks: face.landmarks?.map((value, i) => value / (i % 2 === 0 ? width : height)),
+    quality: face.quality,
   };
 }
