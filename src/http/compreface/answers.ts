@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import { Type, type Static } from 'typebox';
 import type { ReadyPack } from '../../models/types.js';
-import type { AnalysedFace, Analysis, AnalyzeOptions, StageTimes } from '../../vision/types.js';
+import type { AnalysedFace, Analysis, AnalyzeOptions, Quality, StageTimes } from '../../vision/types.js';
 import { KaomonError } from '../../platform/errors.js';
 import { QualitySchema, toQuality, UnfitSchema } from '../v1/face-schemas.js';
 import { onBehalfOf } from '../on-behalf.js';
@@ -41,10 +41,10 @@ export function toAnalyzeOptions(query: LookQuery, embed: boolean, request: Fast
   return {
     ...onBehalfOf(request),
     embed: embed || plugins.has('calculator'),
-    ...(limit > 0 && { maxFaces: limit }),
-    ...(minProbability !== undefined && { minProbability }),
-    ...(plugins.has('pose') && { quality: true }),
-    ...((plugins.has('age') || plugins.has('gender')) && { ageGender: true }),
+    maxFaces: limit > 0 ? limit : undefined,
+    minProbability,
+    quality: plugins.has('pose'),
+    ageGender: plugins.has('age') || plugins.has('gender'),
   };
 }
 
@@ -62,7 +62,6 @@ export function requireFaces({ faces }: Analysis, which = 'the given image'): An
 export function describeFace(face: AnalysedFace, query: LookQuery, times: StageTimes): FaceAnswer {
   const plugins = pluginsOf(query);
   const { box, probability, landmarks, embedding, quality, unfit, age, gender } = face;
-  const { pitch, roll, yaw } = quality ?? {};
   return {
     box: {
       probability: rounded(Math.min(1, Math.max(0, probability))),
@@ -71,20 +70,26 @@ export function describeFace(face: AnalysedFace, query: LookQuery, times: StageT
       x_max: Math.round(box.x2),
       y_max: Math.round(box.y2),
     },
-    ...(plugins.has('age') && age !== undefined && { age: { low: Math.round(age), high: Math.round(age) } }),
-    ...(plugins.has('gender') &&
-      gender && { gender: { value: gender.value, probability: rounded(gender.probability) } }),
-    ...(plugins.has('pose') &&
-      pitch !== undefined &&
-      roll !== undefined &&
-      yaw !== undefined && { pose: { pitch, roll, yaw } }),
-    ...(plugins.has('landmarks') && landmarks && { landmarks: pairs(landmarks) }),
-    ...(plugins.has('calculator') && embedding && { embedding: [...embedding] }),
-    ...(unfit && { reason: unfit, ...(quality && { quality: toQuality(quality) }) }),
-    ...(query.status && {
-      execution_time: { detector: tenths(times.detect), calculator: tenths(times.embed) },
-    }),
+    age:
+      plugins.has('age') && age !== undefined ? { low: Math.round(age), high: Math.round(age) } : undefined,
+    gender:
+      plugins.has('gender') && gender
+        ? { value: gender.value, probability: rounded(gender.probability) }
+        : undefined,
+    pose: plugins.has('pose') ? poseOf(quality) : undefined,
+    landmarks: plugins.has('landmarks') && landmarks ? pairs(landmarks) : undefined,
+    embedding: plugins.has('calculator') && embedding ? [...embedding] : undefined,
+    reason: unfit,
+    quality: unfit && quality && toQuality(quality),
+    execution_time: query.status
+      ? { detector: tenths(times.detect), calculator: tenths(times.embed) }
+      : undefined,
   };
+}
+
+function poseOf({ pitch, roll, yaw }: Partial<Quality> = {}): FaceAnswer['pose'] {
+  if (pitch === undefined || roll === undefined || yaw === undefined) return undefined;
+  return { pitch, roll, yaw };
 }
 
 /** What did the work, where `status` asks for it. */

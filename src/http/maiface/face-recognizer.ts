@@ -86,8 +86,7 @@ export function faceRecognizerRoutes(app: App, services: Services): void {
     async (request, reply) => {
       const { groups } = request.caller;
       const { image, deviceid = '' } = request.body;
-      const options = { ...(groups && { groups }), ...onBehalfOf(request) };
-      const recognition = await recogniser.recognise(image, options);
+      const recognition = await recogniser.recognise(image, { groups, ...onBehalfOf(request) });
       tellOf(reply, recognition);
       for (const { match } of recognition.faces) {
         if (match) detectLog?.record(deviceid, match.person.faceid, match.distance);
@@ -122,7 +121,8 @@ function describe(
     height: clamp(face.box.y2, picture.height) - top,
     distance,
     ...tellOdds(nearest?.odds),
-    ...(face.unfit && { reason: face.unfit, ...(face.quality && { quality: toQuality(face.quality) }) }),
+    reason: face.unfit,
+    quality: face.unfit && face.quality && toQuality(face.quality),
   };
 }
 

@@ -125,7 +125,7 @@ function entryOf(
     action,
     whom: { ...idsOf(request), ...notes?.ids, ...notes?.lists },
     outcome: status === undefined ? 'begun' : outcomeOf(status),
-    ...(status !== undefined && { status }),
+    status,
     route: `${request.method} ${routeOptions.url ?? '*'}`,
     requestId: request.id,
   };

@@ -74,8 +74,15 @@ const exampleFace = {
   probability: 0.9981,
 };
 const exampleMatch = {
-  ...{ faceid: 'staff-ada', groupid: 'staff', userid: 'ada', username: 'Ada', groupname: 'Staff' },
-  ...{ distance: 0.0871, odds: 38.4, oddsAtMost: false, face: 'staff-ada_20260131_090000_m0a1b2c3d4e' },
+  faceid: 'staff-ada',
+  groupid: 'staff',
+  userid: 'ada',
+  username: 'Ada',
+  groupname: 'Staff',
+  distance: 0.0871,
+  odds: 38.4,
+  oddsAtMost: false,
+  face: 'staff-ada_20260131_090000_m0a1b2c3d4e',
 };
 const quality = { size: 96.2, sharpness: 44.1, brightness: 121.3, yaw: -2.4, pitch: 6.3, roll: -0.5 };
 const times = { queue: 0.1, decode: 4.2, detect: 38.5, embed: 41.9 };
@@ -84,19 +91,28 @@ const times = { queue: 0.1, decode: 4.2, detect: 38.5, embed: 41.9 };
 export const EXAMPLES = {
   detection: { width: 640, height: 480, faces: [{ ...exampleFace, quality }], times },
   recognition: {
-    ...{ width: 640, height: 480, times: { ...times, search: 0.2 } },
+    width: 640,
+    height: 480,
     faces: [{ ...exampleFace, matches: [exampleMatch] }],
+    times: { ...times, search: 0.2 },
   },
   embeddings: {
-    ...{ width: 640, height: 480, pack: 'facenet', times },
+    width: 640,
+    height: 480,
+    pack: 'facenet',
     faces: [{ ...exampleFace, embedding: [0.0312, -0.0551, 0.0107] }],
+    times,
   },
   verification: {
-    ...{ same: true, distance: 0.0871, threshold: 0.49, falseMatchRate: 3.1e-6, falseMatchRateAtMost: false },
-    ...{ times: { ...times, search: 0.1 } },
+    same: true,
+    distance: 0.0871,
+    threshold: 0.49,
+    falseMatchRate: 3.1e-6,
+    falseMatchRateAtMost: false,
     probe: { width: 640, height: 480, face: exampleFace },
     against: null,
     person: { faceid: 'staff-ada', username: 'Ada', face: exampleMatch.face },
+    times: { ...times, search: 0.1 },
   },
 };
 
@@ -141,17 +157,16 @@ export function toFace(
       height: round(box.y2 - box.y1, 1),
     },
     probability: round(probability, 4),
-    ...(landmarks && {
-      landmarks: Array.from({ length: 5 }, (_, i) => [
-        round(landmarks[2 * i], 1),
-        round(landmarks[2 * i + 1], 1),
-      ]),
-    }),
-    ...(quality && (isRated || unfit) && { quality: toQuality(quality) }),
-    ...(unfit && { reason: unfit }),
-    ...(ageGender && { age: age === undefined ? null : round(age, 1), gender: gender ?? null }),
+    landmarks: landmarks && toPoints(landmarks),
+    quality: quality && (isRated || unfit) ? toQuality(quality) : undefined,
+    reason: unfit,
+    age: ageGender ? (age === undefined ? null : round(age, 1)) : undefined,
+    gender: ageGender ? (gender ?? null) : undefined,
   };
 }
+
+const toPoints = (landmarks: Float32Array) =>
+  Array.from({ length: 5 }, (_, i) => [round(landmarks[2 * i], 1), round(landmarks[2 * i + 1], 1)]);
 
 /** Matches as they are answered. */
 export function toMatches(matches: readonly RatedMatch[], gallery: Pick<Gallery, 'groups'>) {

@@ -111,7 +111,7 @@ export function faceRoutes(app: App, { config, gallery, enroller }: Services): v
       if (!create) requirePerson(request, faceid, gallery);
       const given = usernameOf(request.body) ?? request.query.username ?? '';
       const username = checkName(given.trim(), 'username');
-      const person = { ...parts, ...(username && { username }) };
+      const person = { ...parts, username: username || undefined };
       // In turn: of two pictures of one stranger the second must find the first enrolled.
       const results = await oneByOne(
         request,

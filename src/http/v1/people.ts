@@ -222,10 +222,9 @@ export function peopleRoutes(app: App, { gallery }: Services): void {
         request.audited.note({ to: person.faceid });
       }
       if (username !== undefined || metadata) {
-        const change = {
-          ...(username !== undefined && { username: checkName(username.trim(), 'username') }),
-          ...(metadata && { metadata }),
-        };
+        const change: Parameters<typeof gallery.updatePerson>[1] = {};
+        if (username !== undefined) change.username = checkName(username.trim(), 'username');
+        if (metadata) change.metadata = metadata;
         person = await gallery.updatePerson(person.faceid, change);
       }
       return toPerson(person);

@@ -102,12 +102,12 @@ export function recognitionRoutes(app: App, services: Services): void {
         const { query } = request;
         const options = { quality: true, ...query, embed: false, ...onBehalfOf(request) };
         const { width, height, faces, leftOut, times } = await vision.analyze(bytes, options);
-        tellOf(reply, { times, ...(leftOut && { leftOut }) });
+        tellOf(reply, { times, leftOut });
         return {
           width,
           height,
           faces: faces.map((face) => toFace(face, options)),
-          ...(leftOut && { leftOut }),
+          leftOut,
           times: { ...times },
         };
       }),
@@ -136,9 +136,9 @@ export function recognitionRoutes(app: App, services: Services): void {
       const { groups: named, ...query } = request.query;
       const groups = groupsToSearch(request, named, gallery);
       return answerEach(request, async (bytes): Promise<Static<typeof RecognitionSchema>> => {
-        const options = { ...query, ...(groups && { groups }), ...onBehalfOf(request) };
+        const options = { ...query, groups, ...onBehalfOf(request) };
         const { width, height, faces, leftOut, times } = await recogniser.recognise(bytes, options);
-        tellOf(reply, { times, ...(leftOut && { leftOut }) });
+        tellOf(reply, { times, leftOut });
         return {
           width,
           height,
@@ -146,7 +146,7 @@ export function recognitionRoutes(app: App, services: Services): void {
             ...toFace(face, query),
             matches: toMatches(matches, gallery),
           })),
-          ...(leftOut && { leftOut }),
+          leftOut,
           times: { ...times },
         };
       });
@@ -174,13 +174,13 @@ export function recognitionRoutes(app: App, services: Services): void {
       answerEach(request, async (bytes): Promise<Static<typeof EmbeddingsSchema>> => {
         const options = { ...request.query, ...onBehalfOf(request) };
         const { width, height, faces, leftOut, times } = await vision.analyze(bytes, options);
-        tellOf(reply, { times, ...(leftOut && { leftOut }) });
+        tellOf(reply, { times, leftOut });
         return {
           width,
           height,
           pack: pack.id,
           faces: faces.map((face) => ({ ...toFace(face, options), embedding: [...(face.embedding ?? [])] })),
-          ...(leftOut && { leftOut }),
+          leftOut,
           times: { ...times },
         };
       }),

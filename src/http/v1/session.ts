@@ -58,16 +58,10 @@ export function sessionRoutes(app: App, { config, sessions }: Services): void {
       maxAge,
     });
 
-  const describe = (caller: Caller, csrf?: string): SessionBody => ({
-    auth,
-    signedIn: caller.via !== 'nothing',
-    ...(caller.via !== 'nothing' && {
-      name: caller.name,
-      role: caller.role,
-      groups: caller.groups ? [...caller.groups] : null,
-    }),
-    ...(csrf !== undefined && { csrf }),
-  });
+  function describe({ via, name, role, groups }: Caller, csrf?: string): SessionBody {
+    if (via === 'nothing') return { auth, signedIn: false };
+    return { auth, signedIn: true, name, role, groups: groups ? [...groups] : null, csrf };
+  }
 
   /** @throws KaomonError FIELD_MISSING, UNAUTHORISED, TOO_MANY_REQUESTS */
   async function recordOf(
