@@ -52,7 +52,7 @@ import { createAutoEnroller } from './identity/auto-enrol.js';
 import { createDecision } from './identity/decision.js';
 import type { DetectLog } from './identity/detect-log.js';
 import { createEnroller } from './identity/enrol.js';
-import { createRecogniser } from './identity/recognise.js';
+import { createIdentifier } from './identity/identify.js';
 import { createSightings } from './identity/sightings.js';
 import { createVerifier } from './identity/verify.js';
 import { createShares } from './platform/shares.js';
@@ -94,7 +94,7 @@ export interface AppDeps {
  * does, after `app.close()`.
  */
 export async function buildApp(deps: AppDeps): Promise<App> {
-  const { config, pack, events, logger, detectLog, https } = deps;
+  const { config, gallery, pack, events, logger, detectLog, https } = deps;
   const metrics = createMetrics({
     ...deps,
     ...(config.WORKERS > 1 && {
@@ -105,7 +105,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     }),
   });
   // From here on all that is asked of them is measured.
-  const { vision, gallery } = metrics;
+  const { vision, nearest } = metrics;
   const { keys = createKeys({ file: config.KEYS_FILE }) } = deps;
   const options: FastifyServerOptions = {
     ...(logger && { loggerInstance: logger }),
@@ -209,16 +209,13 @@ export async function buildApp(deps: AppDeps): Promise<App> {
       })
     : undefined;
   const sightings = createSightings();
-  const recogniser = createRecogniser({
-    ...{ vision, gallery, decision },
-    onRecognised(faces) {
-      sightings.announce(faces);
-      for (const { face, nearest } of faces) if (nearest) autoEnroller?.consider(face, nearest);
-    },
+  const identifier = createIdentifier({
+    ...{ vision, gallery, nearest, decision, sightings, autoEnroller, detectLog },
   });
   const enroller = createEnroller({
     vision,
     gallery,
+    nearest,
     limits: enrolLimits(config),
     decision,
     doubleSeconds: config.DOUBLE_REGISTRATION_SECONDS,
@@ -227,27 +224,26 @@ export async function buildApp(deps: AppDeps): Promise<App> {
 
   const verifier = createVerifier({
     vision,
-    gallery,
+    nearest,
     decision,
     pack: { id: pack.id, length: pack.embedder.length },
   });
 
   pageRoutes(app);
   maifaceRoutes(app, {
-    ...{ gallery, recogniser, enroller },
+    ...{ gallery, identifier, enroller },
     maxUploadBytes: config.MAX_UPLOAD_BYTES,
-    ...(detectLog && { detectLog }),
   });
   healthRoutes(app, { vision, gallery, pack, decision, audit, ...(events && { events }) });
   v1Routes(app, {
-    ...{ vision, gallery, pack, recogniser, verifier, enroller, sightings },
+    ...{ vision, gallery, pack, identifier, verifier, enroller, sightings },
     ...{ cacheDir: config.CACHE_DIR, maxImportBytes: config.MAX_IMPORT_BYTES },
     ...(config.FETCH_URLS && { fetchUrls: { ports: config.FETCH_PORTS.split(',').map(Number) } }),
     ...{ maxListeners: config.MAX_EVENT_LISTENERS, share },
     maxUploadBytes: config.MAX_UPLOAD_BYTES,
   });
   streamRoutes(app, {
-    ...{ vision, gallery, sightings, pack, decision, ...(autoEnroller && { autoEnroller }) },
+    ...{ vision, identifier, gallery, pack, decision },
     maxUploadBytes: config.MAX_UPLOAD_BYTES,
     minFaceSize: config.STREAM_MIN_FACE_SIZE,
     ...{ maxStreams: config.MAX_STREAMS, share, bytes, minRate: config.MIN_BODY_RATE },
@@ -255,7 +251,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     inForce,
   });
   compreFaceRoutes(app, {
-    ...{ vision, gallery, pack, sightings, decision },
+    ...{ vision, gallery, identifier, pack },
     group: config.COMPREFACE_GROUP,
     maxUploadBytes: config.MAX_UPLOAD_BYTES,
     limits: enrolLimits(config),

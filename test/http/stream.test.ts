@@ -7,6 +7,7 @@ import { KaomonError } from '../../src/platform/errors.js';
 import type { App } from '../../src/http/app-type.js';
 import { registerWebsocket } from '../../src/http/plugins/websocket.js';
 import { createDecision } from '../../src/identity/decision.js';
+import { createIdentifier } from '../../src/identity/identify.js';
 import { createSightings } from '../../src/identity/sightings.js';
 import { streamRoutes } from '../../src/http/v1/stream.js';
 import { createShares } from '../../src/platform/shares.js';
@@ -299,13 +300,17 @@ describe('the stream', () => {
         via: 'none' as const,
       }),
     });
+    const decision = createDecision({ pack: PACK, config, gallery });
     streamRoutes(app, {
       ...{
         vision,
         gallery,
-        sightings: createSightings(),
+        identifier: createIdentifier({
+          ...{ vision, gallery, decision, sightings: createSightings() },
+          nearest: gallery.nearest,
+        }),
         pack: PACK,
-        decision: createDecision({ pack: PACK, config, gallery }),
+        decision,
         maxUploadBytes: 1_000_000,
         minFaceSize: 40,
       },

@@ -1,8 +1,7 @@
 import type { Gallery } from '../../gallery/types.js';
 import type { EnrolLimits } from '../../identity/enrol.js';
 import type { ReadyPack } from '../../models/types.js';
-import type { Decision } from '../../identity/decision.js';
-import type { Sightings } from '../../identity/sightings.js';
+import type { Identifier } from '../../identity/identify.js';
 import type { VisionPool } from '../../vision/types.js';
 import type { App } from '../app-type.js';
 import { registerJson } from '../intake/json.js';
@@ -19,10 +18,7 @@ export interface CompreFaceDeps {
   vision: Pick<VisionPool, 'analyze'>;
   gallery: Gallery;
   pack: ReadyPack;
-  /** Told of who was recognised. */
-  sightings: Pick<Sightings, 'announce'>;
-  /** Says whether a subject counts as recognised; what callers are answered does not depend on it. */
-  decision: Pick<Decision, 'threshold' | 'odds'>;
+  identifier: Pick<Identifier, 'identify' | 'identifyPicture'>;
   /** The collection of callers whose key is not tied to one group. */
   group: string;
   /** Of one picture, bytes. */

@@ -1,8 +1,7 @@
 import { Type, type Static } from 'typebox';
 import type { Gallery } from '../../gallery/types.js';
-import type { DetectLog } from '../../identity/detect-log.js';
 import { tellOdds } from '../../identity/odds.js';
-import type { Recogniser, Recognition, RecognisedFace } from '../../identity/recognise.js';
+import type { Identification, IdentifiedFace, Identifier } from '../../identity/identify.js';
 import type { App } from '../app-type.js';
 import { formLimit, readForm } from '../intake/form.js';
 import { OutcomeSchema } from './format.js';
@@ -45,16 +44,14 @@ const EXAMPLE = {
 type FoundFace = Static<typeof FoundFaceSchema>;
 
 export interface FaceRecognizerDeps {
-  recogniser: Recogniser;
+  identifier: Pick<Identifier, 'identifyPicture'>;
   gallery: Pick<Gallery, 'groups'>;
   maxUploadBytes: number;
-  /** Told of every named face and the camera that saw it. */
-  detectLog?: Pick<DetectLog, 'record'>;
 }
 
 /** `POST /api/face_recognizer`. */
 export function faceRecognizerRoutes(app: App, deps: FaceRecognizerDeps): void {
-  const { recogniser, gallery, maxUploadBytes, detectLog } = deps;
+  const { identifier, gallery, maxUploadBytes } = deps;
   app.post(
     '/api/face_recognizer',
     {
@@ -81,27 +78,24 @@ export function faceRecognizerRoutes(app: App, deps: FaceRecognizerDeps): void {
     async (request, reply) => {
       const { groups } = request.caller;
       const { image, deviceid = '' } = request.body;
-      const options = { ...(groups && { groups }), ...onBehalfOf(request) };
-      const recognition = await recogniser.recognise(image, options);
-      tellOf(reply, recognition);
-      for (const { match } of recognition.faces) {
-        if (match) detectLog?.record(deviceid, match.person.faceid, match.distance);
-      }
+      const found = await identifier.identifyPicture(image, onBehalfOf(request), { groups, deviceid });
+      tellOf(reply, found);
       const groupnames = new Map(gallery.groups().map(({ groupid, groupname }) => [groupid, groupname]));
-      return recognition.faces.map((face) => describe(face, recognition, groupnames));
+      return found.faces.map((face) => describe(face, found, groupnames));
     },
   );
 }
 
 function describe(
-  { face, nearest, match }: RecognisedFace,
-  picture: Pick<Recognition, 'width' | 'height'>,
+  { face, candidates, match }: IdentifiedFace,
+  picture: Pick<Identification, 'width' | 'height'>,
   groupnames: ReadonlyMap<string, string>,
 ): FoundFace {
   const person = match?.person;
   // A detector's box may reach outside the picture; programs cut by these numbers.
   const left = clamp(face.box.x1, picture.width);
   const top = clamp(face.box.y1, picture.height);
+  const nearest = candidates.at(0);
   const distance = nearest ? Math.max(0, nearest.distance) : null;
   return {
     result: 'detect',

@@ -1,7 +1,7 @@
 import { Type, type Static } from 'typebox';
 import type { Gallery } from '../../gallery/types.js';
 import type { ReadyPack } from '../../models/types.js';
-import type { Recogniser } from '../../identity/recognise.js';
+import type { Identifier } from '../../identity/identify.js';
 import type { VisionPool } from '../../vision/types.js';
 import { groupsToSearch } from '../access.js';
 import type { App } from '../app-type.js';
@@ -79,7 +79,7 @@ const EmbeddingsSchema = Type.Object({
 
 export interface RecognitionDeps {
   vision: Pick<VisionPool, 'analyze'>;
-  recogniser: Recogniser;
+  identifier: Pick<Identifier, 'identifyPicture'>;
   gallery: Pick<Gallery, 'groups'>;
   pack: Pick<ReadyPack, 'id'>;
   maxUploadBytes: number;
@@ -88,7 +88,7 @@ export interface RecognitionDeps {
 /** `POST /api/v1/detect`, `/recognise` and `/embed`: pictures in, faces out. */
 export function v1RecognitionRoutes(
   app: App,
-  { vision, recogniser, gallery, pack, maxUploadBytes }: RecognitionDeps,
+  { vision, identifier, gallery, pack, maxUploadBytes }: RecognitionDeps,
 ): void {
   const bodyLimit = pictureBodyLimit(maxUploadBytes);
   const config = { access: 'recognise', pictures: {} } as const;
@@ -146,21 +146,22 @@ export function v1RecognitionRoutes(
       },
     },
     (request, reply) => {
-      const { groups: named, ...query } = request.query;
+      const { groups: named, k, threshold, ...look } = request.query;
       const groups = groupsToSearch(request, named, gallery);
       return answerEach(request, async (bytes): Promise<Static<typeof RecognitionSchema>> => {
-        const options = { ...query, ...(groups && { groups }), ...onBehalfOf(request) };
-        const { width, height, faces, leftOut, times } = await recogniser.recognise(bytes, options);
-        tellOf(reply, { times, ...(leftOut && { leftOut }) });
+        const found = await identifier.identifyPicture(
+          bytes,
+          { ...look, ...onBehalfOf(request) },
+          { k, threshold, groups },
+        );
+        tellOf(reply, found);
         return {
-          width,
-          height,
-          faces: faces.map(({ face, matches }) => ({
-            ...toFace(face, query),
+          ...found,
+          faces: found.faces.map(({ face, matches }) => ({
+            ...toFace(face, look),
             matches: toMatches(matches, gallery),
           })),
-          ...(leftOut && { leftOut }),
-          times: { ...times },
+          times: { ...found.times },
         };
       });
     },

@@ -3,9 +3,8 @@ import type { WebSocket } from '@fastify/websocket';
 import { KaomonError } from '../../platform/errors.js';
 import type { Gallery } from '../../gallery/types.js';
 import type { ReadyPack } from '../../models/types.js';
-import type { AutoEnroller } from '../../identity/auto-enrol.js';
 import type { Decision } from '../../identity/decision.js';
-import type { Sightings } from '../../identity/sightings.js';
+import type { Identifier } from '../../identity/identify.js';
 import { MAX_IN_FLIGHT, MAX_TEXT_BYTES, PROTOCOL, type ServerMessage } from '../../stream/protocol.js';
 import { createStreamSession } from '../../stream/session.js';
 import { createShares, holdOf, type Shares } from '../../platform/shares.js';
@@ -32,8 +31,8 @@ const GOODBYE = 2000;
 
 export interface StreamDeps {
   vision: Pick<VisionPool, 'analyze'>;
-  gallery: Pick<Gallery, 'nearest' | 'groups' | 'current'>;
-  sightings: Pick<Sightings, 'announce'>;
+  identifier: Pick<Identifier, 'identify'>;
+  gallery: Pick<Gallery, 'groups' | 'current'>;
   pack: ReadyPack;
   decision: Decision;
   maxUploadBytes: number;
@@ -47,7 +46,6 @@ export interface StreamDeps {
   minRate: number;
   /** Origins besides the server's own whose pages may connect. */
   origins: readonly string[];
-  autoEnroller?: Pick<AutoEnroller, 'consider'>;
   /** Says when the key or the session of a stream has ended. */
   inForce?: Pick<InForce, 'watch'>;
   /** Milliseconds, for tests. */
@@ -111,14 +109,15 @@ export function streamRoutes(app: App, deps: StreamDeps): void {
     }
 
     const session = createStreamSession({
-      ...{ vision: deps.vision, gallery: deps.gallery, decision },
+      vision: deps.vision,
+      identifier: deps.identifier,
+      gallery: deps.gallery,
+      decision,
       maxFrameBytes: deps.maxUploadBytes,
       minFaceSize: deps.minFaceSize,
       groups: request.caller.groups,
       caller: callerId(request),
       send,
-      ...(deps.autoEnroller && { autoEnroller: deps.autoEnroller }),
-      onRecognised: (faces) => deps.sightings.announce(faces),
       onFault: (err) =>
         request.server.repeats.tell(
           'frame',
