@@ -47,7 +47,7 @@ async function write(file, text) {
 function toModule(printed) {
   // A point a line.
   const json = printed.replace(/\[\s+([\d.e-]+),\s+([\d.e-]+)\s+\]/g, '[$1, $2]');
-  return `import type { Curve } from './types.js';
+  return `import type { Curve } from '../types.js';
 
 /** The measured curves of our packs, by their names. Written by \`node scripts/accuracy-doc.mjs curves\`: see docs/accuracy.md. */
 export const CURVES: Readonly<Record<string, Curve>> = ${json};

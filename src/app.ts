@@ -20,6 +20,7 @@ import type { App } from './http/app-type.js';
 import { answerError, answerNotFound } from './http/error-handler.js';
 import { registerJson, validatorCompiler } from './http/intake/json.js';
 import { registerInForce } from './http/plugins/in-force.js';
+import { registerKnownAddresses } from './http/plugins/known-addresses.js';
 import { registerAddresses } from './http/plugins/addresses.js';
 import { registerAudit } from './http/plugins/audit.js';
 import { registerAuthentication } from './http/plugins/authentication.js';
@@ -144,6 +145,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   limitConnections(app, { most: config.MAX_CONNECTIONS, share: config.TRUST_PROXY ? 1 : share });
 
   registerAddresses(app);
+  registerKnownAddresses(app);
   // First: an upgrade that another plugin refuses must be known as one, or its connection stays. The limit is
   // twice a frame: one that is a little too large gets an answer, one that is far too large is not read at all.
   await registerWebsocket(app, config.MAX_UPLOAD_BYTES * 2);

@@ -65,6 +65,7 @@ export async function runBatch(items: readonly BatchItem[], deps: BatchDeps): Pr
   const { journal, onResult, dryRun = false, again = false, stopped = () => false } = deps;
   const results: BatchResult[] = [];
   const tell = createTeller(deps);
+  const nameAnew = createNamer(deps);
   const enrol = createPictureEnroller(deps);
   const queue = items.values();
   let failure: Error | undefined;
@@ -89,10 +90,20 @@ export async function runBatch(items: readonly BatchItem[], deps: BatchDeps): Pr
     const hash = hashOf(bytes);
     const before = journal?.find(item, hash);
     const redo = again && before?.outcome === 'refused';
-    if (before && !redo && stillTrue(before, item, deps.gallery)) return fromJournal(item, before);
     try {
+      if (before && !redo && stillTrue(before, item, deps.gallery)) {
+        const { username } = item;
+        // Of a row that was taken before its name may be another now; what somebody renamed since then stays.
+        const isRenamed =
+          before.outcome !== 'refused' && username !== undefined && username !== before.username;
+        if (isRenamed && !dryRun) {
+          await nameAnew(item);
+          journal?.add(item, hash, { ...before, username });
+        }
+        return fromJournal(item, before);
+      }
       const entry = await enrol(item, bytes, hash);
-      journal?.add(item, hash, entry);
+      journal?.add(item, hash, { ...entry, ...(item.username !== undefined && { username: item.username }) });
       return { item, outcome: entry.outcome, ...(entry.turned !== undefined && { turned: entry.turned }) };
     } catch (error) {
       if (!(error instanceof KaomonError)) throw error;
@@ -143,12 +154,26 @@ function createTeller({ audit }: Pick<BatchDeps, 'audit'>) {
   };
 }
 
+/** Takes over the name that a row gives a person who is there. */
+function createNamer(deps: Pick<BatchDeps, 'gallery' | 'audit'>) {
+  const { gallery } = deps;
+  const tell = createTeller(deps);
+  return async (item: BatchItem): Promise<void> => {
+    const { groupid, userid, username } = item;
+    const person = gallery.person(faceIdOf(groupid, userid));
+    if (!username || !person || person.username === username) return;
+    await gallery.updatePerson(person.faceid, { username });
+    await tell(item, { action: 'change', outcome: 'done' });
+  };
+}
+
 type EnrolledEntry = Extract<JournalEntry, { face: string }>;
 
 /** Takes one picture from bytes to the gallery. */
 function createPictureEnroller(deps: BatchDeps) {
   const { vision, gallery, limits, keepFaces, maxPixels, refuseOtherPerson, dryRun = false } = deps;
   const tell = createTeller(deps);
+  const nameAnew = createNamer(deps);
   /**
    * A picture is compared with those that are stored, the person's own and everybody's, so they are stored one after
    * another: of two people who come with one face at once the second is refused.
@@ -171,14 +196,6 @@ function createPictureEnroller(deps: BatchDeps) {
     return best.faces.length > 0 ? best : { faces: asItIs };
   }
 
-  async function nameAnew(faceid: string, item: BatchItem): Promise<void> {
-    const { username } = item;
-    const person = gallery.person(faceid);
-    if (!username || !person || person.username === username) return;
-    await gallery.updatePerson(faceid, { username });
-    await tell(item, { action: 'change', outcome: 'done' });
-  }
-
   /** @param picture what its bytes are known by */
   return async function enrolPicture(
     item: BatchItem,
@@ -188,7 +205,7 @@ function createPictureEnroller(deps: BatchDeps) {
     const { groupid, userid, username } = item;
     const before = findByPicture(gallery.person(faceIdOf(groupid, userid))?.faces ?? [], picture);
     if (before) {
-      if (!dryRun) await nameAnew(before.faceid, item);
+      if (!dryRun) await nameAnew(item);
       return { outcome: 'known', face: before.id };
     }
     const { faces, turned } = await lookAround(bytes);
@@ -202,7 +219,7 @@ function createPictureEnroller(deps: BatchDeps) {
       const stored = gallery.person(faceid) ? await gallery.vectors(faceid) : [];
       const same = stored.find(({ vector }) => isSameEmbedding(vector, embedding));
       if (same) {
-        if (!dryRun) await nameAnew(faceid, item);
+        if (!dryRun) await nameAnew(item);
         return { outcome: 'known', face: same.face.id, ...mark };
       }
       await refuseOtherPerson?.(faceid, embedding);

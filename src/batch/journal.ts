@@ -9,7 +9,7 @@ import type { BatchItem } from './list.js';
 
 /** What became of a picture, as it is written down. */
 export type JournalEntry =
-  | { outcome: 'enrolled' | 'known'; face: string; turned?: number }
+  | { outcome: 'enrolled' | 'known'; face: string; turned?: number; username?: string }
   | { outcome: 'refused'; code: ErrorCode; message: string };
 
 export type Journal = Awaited<ReturnType<typeof openJournal>>;

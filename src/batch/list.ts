@@ -3,8 +3,8 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { parse } from 'csv-parse/sync';
 import { KaomonError } from '../platform/errors.js';
-import { checkGroupId, checkUserId } from '../gallery/ids.js';
-import { checkName } from '../gallery/names.js';
+import { checkGroupId, checkUserId, deriveId, isId } from '../gallery/ids.js';
+import { checkName, normaliseName } from '../gallery/names.js';
 import { PICTURE_NAME } from '../vision/picture-names.js';
 import { decodeText } from './text.js';
 
@@ -12,7 +12,7 @@ import { decodeText } from './text.js';
 export interface BatchItem {
   groupid: string;
   userid: string;
-  /** From a CSV's column. */
+  /** From a CSV's column, or the name of a folder that cannot be an ID. */
   username?: string;
   /** As the report names it: relative to the folder, or as the CSV has it. */
   name: string;
@@ -41,6 +41,8 @@ export interface BatchList {
 const DELIMITERS = [',', ';', '\t'] as const;
 /** So much of a line that is not understood is shown. */
 const SHOWN = 100;
+/** Of a person's name, characters. */
+const MAX_NAME = 200;
 /** Deep enough for anybody's folders, an end to a loop of mounts. */
 const MAX_DEPTH = 12;
 
@@ -95,13 +97,20 @@ async function listFolder(root: string, groupid: string): Promise<BatchList> {
   const list: BatchList = { items: [], refused: [], otherFiles };
   for (const parts of pictures) {
     const name = parts.join('/');
-    const ids = deep ? { groupid: parts[0], userid: parts[1] } : { groupid, userid: parts[0] };
+    const ids = deep ? { groupid: parts[0], ...personOf(parts[1]) } : { groupid, ...personOf(parts[0]) };
     if (parts.length === 1) {
       const message = 'The picture lies in no folder of a person.';
       refuse(list, { name, groupid, userid: '' }, new KaomonError('FIELD_MISSING', message));
     } else take(list, { ...ids, name, file: path.join(root, ...parts) });
   }
   return list;
+}
+
+/** A folder's name is the user ID, or else the person's name, of which an ID is made as CompreFace's addresses make one. */
+function personOf(folder: string): Pick<BatchItem, 'userid' | 'username'> {
+  if (isId(folder)) return { userid: folder };
+  const username = normaliseName(folder);
+  return { userid: deriveId(username), username: username.slice(0, MAX_NAME) };
 }
 
 async function isFile(entry: Dirent, file: string): Promise<boolean> {
@@ -158,7 +167,7 @@ async function listCsv(file: string, groupid: string, asked: string | undefined)
     }
     take(list, {
       ...ids,
-      ...(username && { username: username.slice(0, 200) }),
+      ...(username && { username: username.slice(0, MAX_NAME) }),
       name,
       file: path.resolve(folder, name),
     });

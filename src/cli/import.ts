@@ -18,7 +18,8 @@ const USAGE = `Usage: npm run import -- DIR [--pack ID] [--dry-run]
   ID    the pack that made the vectors (default: facenet, the network maiface uses)
 Takes the vectors over, makes their groups, and says what it left out and why. The folder is only read; what is here
 already stays and is not taken twice. A server that is running with this pack sees them without a restart (but not with
-EVENT_LOG=none): run it with the server's settings.`;
+EVENT_LOG=none): run it with the server's settings. Exit status: 0 all were taken, 2 some were left out, 1 it could not
+run.`;
 
 /** What became of a folder of vectors. */
 export interface ImportReport {
@@ -120,7 +121,7 @@ async function readVector(
 /**
  * `npm run import`: takes over maiface's vectors.
  * @param words the command line after the command
- * @returns the exit status: 0 all were taken, 2 some were left out
+ * @returns the exit status: 0 all were taken, 2 some were left out, 1 it could not run
  */
 export function main(words: string[]): Promise<number> {
   return runCommand(async () => {

@@ -15,7 +15,8 @@ const USAGE = `Usage: kaomon keys list                     lists the keys
        kaomon keys link [NAME_OR_ID]       prints an address that signs in as that key (else an administrator's),
                                            once, within ${LINK_MINUTES} minutes
 
-Roles: ${ROLES.join(' < ')}. A running server takes changes up at once.`;
+Roles: ${ROLES.join(' < ')}. A running server takes changes up at once. Give the command the server's settings
+(KEYS_FILE, EMBEDDINGS_DIR): the keys are written to the file that they name.`;
 
 /** One key as a line of a table. */
 export function describeKey({ id, name, role, groups, createdAt }: KeyInfo): string {
@@ -54,21 +55,23 @@ export function main(words: string[]): Promise<number> {
       };
       if (verb === 'list' && positionals.length === 1) {
         const all = await keys.list();
-        console.log(all.length > 0 ? all.map(describeKey).join('\n') : 'There is no key yet.');
+        console.log(
+          all.length > 0 ? all.map(describeKey).join('\n') : `There is no key yet in ${KEYS_FILE}.`,
+        );
         return 0;
       }
       if (verb === 'add' && name && more.length === 0) {
         const groups = values.groups === undefined ? undefined : listOf(values.groups);
         const { key, info } = await keys.add({ name, role: roleOf(values.role), ...(groups && { groups }) });
         await record('key added', info);
-        console.error('The key is shown this once:');
+        console.error(`Added to ${KEYS_FILE}, which the server must read, too. The key is shown this once:`);
         console.log(key);
         return 0;
       }
       if (verb === 'revoke' && name && more.length === 0) {
         const info = await keys.revoke(name);
         await record('key revoked', info);
-        console.log(`Revoked: ${info.name} (${info.id}).`);
+        console.log(`Revoked in ${KEYS_FILE}: ${info.name} (${info.id}).`);
         return 0;
       }
       if (verb === 'link' && more.length === 0) {
@@ -77,7 +80,9 @@ export function main(words: string[]): Promise<number> {
         console.error(
           `Signs in as ${key.name}, once, within ${LINK_MINUTES} minutes (behind a proxy: at its address):`,
         );
-        console.log(signInUrl(urlsOf(HOST, PORT, TLS)[0], token));
+        const [here, elsewhere] = urlsOf(HOST, PORT, TLS);
+        console.log(signInUrl(here, token));
+        if (elsewhere) console.error(`On a phone or another machine: ${signInUrl(elsewhere, token)}`);
         return 0;
       }
       throw new KaomonError('SETUP', USAGE);

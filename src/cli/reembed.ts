@@ -27,7 +27,8 @@ const USAGE = `Usage: npm run reembed -- --from ID [--to ID]
 Looks for the face in each kept picture anew and embeds it; one that is not found is embedded as it was cut. The old
 gallery stays as it is. People of whom no picture was kept are listed in the new one without any: enrol them again. It may be stopped and run
 again: it goes on where it was. A server that is running with the pack --to already sees each face without a restart
-(but not with EVENT_LOG=none); one that runs with another pack must be restarted with MODEL_PACK set to it.`;
+(but not with EVENT_LOG=none); one that runs with another pack must be restarted with MODEL_PACK set to it.
+Exit status: 0 every face is there, 2 some are not, 1 it could not run, 130 it was stopped.`;
 
 /** What became of a gallery. */
 export interface ReembedReport {
@@ -170,7 +171,7 @@ function isDescribed(person: ReadPerson | undefined): boolean {
 /**
  * `npm run reembed`: makes a gallery for another pack.
  * @param words the command line after the command
- * @returns the exit status: 0 every face is there, 2 some are not, 130 it was stopped
+ * @returns the exit status: 0 every face is there, 2 some are not, 1 it could not run, 130 it was stopped
  */
 export function main(words: string[]): Promise<number> {
   return runCommand(async () => {

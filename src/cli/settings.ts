@@ -5,19 +5,22 @@ interface Property {
   description?: string;
   minimum?: number;
   maximum?: number;
+  /** Of a union: its literals. */
+  anyOf?: { const: string }[];
 }
 
 /** Defaults that are another on every machine: their sentence says which. */
-const BY_MACHINE = new Set(['VISION_THREADS']);
+const BY_MACHINE = new Set(['VISION_THREADS', 'NETWORK_THREADS']);
 
 /** Every setting as a row of a Markdown table; docs/settings.md holds it, and a test holds the two together. */
 export function settingsTable(): string {
   const rows = Object.entries(SettingsSchema.properties as Record<string, Property>).map(
     ([name, property]) => {
-      const { default: value, description = '', minimum, maximum } = property;
+      const { default: value, description = '', minimum, maximum, anyOf = [] } = property;
       const shown = value === undefined || value === '' || BY_MACHINE.has(name) ? '' : `\`${String(value)}\``;
       const upTo = maximum === undefined ? 'or more' : `to ${maximum}`;
-      const bounds = minimum === undefined ? '' : `${minimum} ${upTo}`;
+      const range = minimum === undefined ? '' : `${minimum} ${upTo}`;
+      const bounds = range || anyOf.map((literal) => `\`${literal.const}\``).join(', ');
       return `| \`${name}\` | ${shown} | ${bounds} | ${description.replaceAll('|', '\\|')} |`;
     },
   );

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { KaomonError } from '../platform/errors.js';
 
 /**
@@ -40,4 +41,23 @@ export function splitFaceId(faceid: string): { groupid: string; userid: string }
   if (parts.length !== 2 || !parts.every((part) => ID.test(part))) return undefined;
   const [groupid, userid] = parts;
   return { groupid, userid };
+}
+
+/** Letters of a name that a derived ID shows. */
+const READABLE = 40;
+
+/**
+ * An ID for somebody whose name cannot be one: readable where the name has Latin letters, and told apart by its hash. The
+ * same name gives the same ID, whichever way it comes in.
+ * @param name in Unicode's composed form (NFC)
+ */
+export function deriveId(name: string): string {
+  const readable = name
+    .normalize('NFKD')
+    .replace(/\p{M}/gu, '')
+    .replace(/[^0-9A-Za-z]+/g, '_')
+    .replace(/^_|_$/g, '')
+    .slice(0, READABLE);
+  const hash = createHash('sha256').update(name).digest('hex').slice(0, 10);
+  return `${readable || 'subject'}_${hash}`;
 }

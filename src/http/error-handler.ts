@@ -5,20 +5,17 @@ import { isFull } from '../platform/files/obstacles.js';
 import { compreFaceError } from './compreface/format.js';
 import { maifaceBody } from './maiface/format.js';
 import { AllRefused } from './intake/one-by-one.js';
-import { shortPath } from './paths.js';
 import type { ErrorBody } from './schemas.js';
 
 /** Seconds to wait where the one who threw did not say. */
 const RETRY_AFTER = 5;
 
-/** Fields whose absence or fault has a code of its own. A map: a caller may name a field `__proto__`. */
-const CODE_OF_FIELD = new Map<string, ErrorCode>(
-  Object.entries({
-    userid: 'USERID_INVALID',
-    groupid: 'GROUPID_INVALID',
-    image: 'IMAGE_MISSING',
-  }),
-);
+/** Fields with codes of their own: where they are missing, and where they do not fit. A map: a caller may name a field `__proto__`. */
+const CODES_OF_FIELD = new Map<string, [missing: ErrorCode, wrong: ErrorCode]>([
+  ['userid', ['FIELD_MISSING', 'USERID_INVALID']],
+  ['groupid', ['FIELD_MISSING', 'GROUPID_INVALID']],
+  ['image', ['IMAGE_MISSING', 'IMAGE_MISSING']],
+]);
 
 const OF_FASTIFY: Record<string, [ErrorCode, string]> = {
   FST_ERR_CTP_INVALID_MEDIA_TYPE: [
@@ -46,7 +43,10 @@ export function answerError(error: unknown, request: FastifyRequest, reply: Fast
     statusCode === 500
       ? `The server failed. Its log has the reason, request ID ${request.id}.`
       : known.message;
-  const { maiface, compreface } = request.routeOptions.config;
+  if (known.code === 'METHOD_NOT_ALLOWED') reply.header('allow', String(known.details?.allowed));
+  const { maiface, compreface } = request.is404
+    ? request.server.knownAddresses.surfaceOf(request)
+    : request.routeOptions.config;
   reply.type('application/json; charset=utf-8');
   if (compreface) {
     const answer = compreFaceError(known, message, request);
@@ -58,13 +58,9 @@ export function answerError(error: unknown, request: FastifyRequest, reply: Fast
     .send(maiface ? maifaceBody(known, message, maiface.failure, request) : plainBody(known, message));
 }
 
-/** For addresses that no route has. */
+/** For requests that no route takes. */
 export function answerNotFound(request: FastifyRequest): never {
-  throw notFound(request);
-}
-
-export function notFound(request: Pick<FastifyRequest, 'method' | 'url'>): KaomonError {
-  return new KaomonError('NOT_FOUND', `There is nothing at ${request.method} ${shortPath(request)}.`);
+  throw request.server.knownAddresses.refusal(request);
 }
 
 function plainBody(error: KaomonError, message: string): ErrorBody {
@@ -123,11 +119,13 @@ function fieldError({
 }: NonNullable<FastifyError['validation']>[number]): KaomonError {
   const required = params.requiredProperties;
   const missing: unknown = Array.isArray(required) ? required[0] : undefined;
+  const isMissing = typeof missing === 'string';
   const inside = instancePath.split('/').filter(Boolean);
-  const field = typeof missing === 'string' ? [...inside, missing].join('.') : inside.join('.') || 'body';
+  const field = isMissing ? [...inside, missing].join('.') : inside.join('.') || 'body';
   // TypeBox answers `additionalProperties: false` as "schema is false" at the field itself.
   const wrong = keyword === 'boolean' ? 'is not known here' : message;
-  const sentence = `The field "${field}" ${typeof missing === 'string' ? 'is missing' : wrong}.`;
-  const code = CODE_OF_FIELD.get(field) ?? (typeof missing === 'string' ? 'FIELD_MISSING' : 'FIELD_INVALID');
+  const sentence = `The field "${field}" ${isMissing ? 'is missing' : wrong}.`;
+  const [ofMissing, ofWrong] = CODES_OF_FIELD.get(field) ?? ['FIELD_MISSING', 'FIELD_INVALID'];
+  const code = isMissing ? ofMissing : ofWrong;
   return new KaomonError(code, sentence, { details: { field } });
 }

@@ -31,7 +31,8 @@ export const SettingsSchema = Type.Object({
   ),
   TLS_CERT: Type.String({
     default: '',
-    description: 'Certificate file (PEM). Empty: a self-signed one is made.',
+    description:
+      'Certificate file (PEM). Empty: a self-signed one is made, in `CACHE_DIR/tls` (docs/access.md).',
   }),
   TLS_KEY: Type.String({ default: '', description: 'Key of `TLS_CERT` (PEM).' }),
   MODELS_DIR: folder('models', 'Folder of the networks.'),
@@ -92,7 +93,7 @@ export const SettingsSchema = Type.Object({
     minimum: 0,
     maximum: 3600,
     description:
-      'A second picture of one person within so many seconds is refused as a double click; 0: never.',
+      "With maiface's `/api/face_register`: a second picture of one person within so many seconds is refused as a double click; 0: never. The other ways in take several pictures of a person, one after another.",
   }),
   ...CALLER_SETTINGS,
   FETCH_URLS: flag(
@@ -302,6 +303,6 @@ export const SettingsSchema = Type.Object({
     (['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const).map((level) =>
       Type.Literal(level),
     ),
-    { default: 'info', description: 'How much is logged.' },
+    { default: 'info', description: 'How much is logged: lines of this level and of those before it.' },
   ),
 });

@@ -3,8 +3,8 @@
  * own format. A program of its own: what it takes, several times the network's size, goes when it ends.
  */
 import { InferenceSession } from 'onnxruntime-node';
-import { sessionOptions } from './session-options.js';
+import { sessionOptions } from '../platform/onnx-runtime.js';
 
 const [, , network, saved] = process.argv;
-const options = sessionOptions({ provider: 'cpu', threads: 1 }, { save_model_format: 'ORT' });
+const options = sessionOptions({ provider: 'cpu', threads: 1 }, { settings: { save_model_format: 'ORT' } });
 await InferenceSession.create(network, { ...options, optimizedModelFilePath: saved });

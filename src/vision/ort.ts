@@ -2,10 +2,10 @@ import path from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { KaomonError } from '../platform/errors.js';
 import { mappedFile } from '../platform/process-memory.js';
-import { inTurn, type WebgpuTurns, webgpuTurns } from '../platform/webgpu-turns.js';
+import { onProvider, sessionOptions, type SessionPlace } from '../platform/onnx-runtime.js';
+import { type WebgpuTurns, webgpuTurns } from '../platform/webgpu-turns.js';
 import { faultOfFirst, type Held, wrongNetwork } from './first-answer.js';
 import { forgetOptimised, optimisedNetwork } from './optimised.js';
-import { sessionOptions, type SessionPlace } from './session-options.js';
 
 /** The execution providers that are known here; ONNX Runtime drops a name it does not know in silence. */
 const PROVIDERS = new Set(['cpu', 'cuda', 'webgpu']);
@@ -196,20 +196,19 @@ export class Runtime {
   /** @param asWritten nothing of it optimised */
   async #openFile(file: string, place: SessionPlace, asWritten = false): Promise<Network> {
     const { createSession } = this.#options;
-    const options = sessionOptions(place);
-    if (asWritten) options.graphOptimizationLevel = 'disabled';
+    const options = sessionOptions(place, { optimised: !asWritten });
     const create = () => createSession?.(file, options) ?? InferenceSession.create(file, options);
-    return this.#toNetwork(await this.#inTurn(place, create), place);
+    return this.#toNetwork(await this.#on(place, create), place);
   }
 
   /** Opens an optimised network on the very bytes of its file: no session has weights of its own. */
   async #openCached(file: string, place: SessionPlace): Promise<Network> {
     const bytes = await mappedFile(file);
-    const ownBytes = { use_ort_model_bytes_directly: '1', use_ort_model_bytes_for_initializers: '1' };
-    const session = await InferenceSession.create(bytes, {
-      ...sessionOptions(place, ownBytes),
-      graphOptimizationLevel: 'disabled',
-    });
+    const settings = { use_ort_model_bytes_directly: '1', use_ort_model_bytes_for_initializers: '1' };
+    const session = await InferenceSession.create(
+      bytes,
+      sessionOptions(place, { optimised: false, settings }),
+    );
     this.#bytes.push(bytes);
     return this.#toNetwork(session, place);
   }
@@ -223,22 +222,21 @@ export class Runtime {
         for (const [name, { data, shape }] of Object.entries(inputs)) {
           feeds[name] = new Tensor('float32', data, shape);
         }
-        const results = await this.#inTurn(place, () => session.run(feeds));
+        const results = await this.#on(place, () => session.run(feeds));
         return Object.fromEntries(
           Object.entries(results).map(([name, value]) => [name, value.data as Float32Array]),
         );
       },
       release: async () => {
-        if (this.#open.delete(network)) await this.#inTurn(place, () => session.release());
+        if (this.#open.delete(network)) await this.#on(place, () => session.release());
       },
     };
     this.#open.add(network);
     return network;
   }
 
-  /** WebGPU is for one thread of a process at a time. */
-  #inTurn<T>({ provider }: SessionPlace, work: () => Promise<T>): Promise<T> {
-    return provider === 'webgpu' ? inTurn(this.#options.turns ?? webgpuTurns, work) : work();
+  #on<T>({ provider }: SessionPlace, work: () => Promise<T>): Promise<T> {
+    return onProvider(provider, this.#options.turns ?? webgpuTurns, work);
   }
 }
 

@@ -246,6 +246,33 @@ describe('A batch enrolment', () => {
     );
   });
 
+  it('takes over the name of a row whose name alone has changed, once, and says so in the audit', async (t) => {
+    const folder = await temporaryFolder(t);
+    await writePicture(path.join(folder, '1.png'), 'face', 1);
+    const list = path.join(folder, 'list.csv');
+    const [embeddings, journals] = [await temporaryFolder(t), await temporaryFolder(t)];
+    const file = path.join(embeddings, 'audit.jsonl');
+    const deps = { audit: createAudit({ file }), journal: await openJournal(journals, ['a']) };
+    const enrol = async (username: string, more: Partial<BatchDeps> = {}) => {
+      await writeFile(list, `userid,file,username\nann,1.png,${username}\n`);
+      const { outcomes, content } = await run(list, embeddings, { ...deps, ...more });
+      return [...Object.values(outcomes), ...Object.keys(content)];
+    };
+    assert.deepEqual(await enrol('Ann'), ['enrolled', 'default-ann (Ann)']);
+    assert.deepEqual(await enrol('Ann Lee', { dryRun: true }), ['known', 'default-ann (Ann)']);
+    assert.deepEqual(await enrol('Ann Lee'), ['known', 'default-ann (Ann Lee)']);
+    // Somebody gives her another name on the page: the row, which is as it was, does not take it back.
+    const gallery = await madeGallery(embeddings);
+    await gallery.updatePerson('default-ann', { username: 'Dr Lee' });
+    await gallery.close();
+    assert.deepEqual(await enrol('Ann Lee'), ['known', 'default-ann (Dr Lee)']);
+    assert.deepEqual(await enrol('Ann Lee', { again: true }), ['known', 'default-ann (Dr Lee)']);
+    assert.deepEqual(await enrol('Ann Li', { again: true }), ['known', 'default-ann (Ann Li)']);
+    const lines = (await readFile(file, 'utf8')).trimEnd().split('\n');
+    const actions = lines.map((line) => (JSON.parse(line) as { action: string }).action);
+    assert.deepEqual(actions, ['enrol', 'change', 'change']);
+  });
+
   it('knows a picture again by its bytes, whatever the network makes of it now and whoever enrolled it', async (t) => {
     const folder = await madeFolder(t, 1, 2);
     const gallery = await madeGallery(await temporaryFolder(t));

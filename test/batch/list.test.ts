@@ -61,11 +61,33 @@ describe('The list of a batch', () => {
     await assert.rejects(listPictures(folder, 'default'), setup(/a\/1\.jpg.*b\/2024\/1\.jpg/));
   });
 
-  it('refuses names that are no IDs one by one', async (t) => {
-    const folder = await folderOf(t, 'Ann Lee/1.jpg', 'bob/1.jpg');
+  it('makes an ID of a person’s name that cannot be one, and keeps the name', async (t) => {
+    // As a Mac writes it: two characters.
+    const folder = await folderOf(
+      t,
+      'Jose\u0301/1.jpg',
+      'José/2.jpg',
+      '雪/1.jpg',
+      'Jean Luc/1.jpg',
+      'bob/1.jpg',
+    );
+    const { items, refused } = await listPictures(folder, 'default');
+    assert.deepEqual(refused, []);
+    const people = items.map(({ name, userid, username }) => [name.normalize('NFC'), userid, username]);
+    assert.deepEqual(people.sort(), [
+      ['Jean Luc/1.jpg', 'Jean_Luc_b60773a128', 'Jean Luc'],
+      ['José/1.jpg', 'Jose_24c2ab65b7', 'José'],
+      ['José/2.jpg', 'Jose_24c2ab65b7', 'José'],
+      ['bob/1.jpg', 'bob', undefined],
+      ['雪/1.jpg', 'subject_53058fe2e0', '雪'],
+    ]);
+  });
+
+  it('refuses a name that nobody could read, and a group’s that is no ID', async (t) => {
+    const folder = await folderOf(t, 'Büro/ann/1.jpg', 'staff/a\u202eb/1.jpg', 'staff/bob/1.jpg');
     const { items, refused } = await listed(folder);
-    assert.deepEqual(items, ['default bob  bob/1.jpg']);
-    assert.deepEqual(refused, ['Ann Lee/1.jpg USERID_INVALID']);
+    assert.deepEqual(items, ['staff bob  staff/bob/1.jpg']);
+    assert.deepEqual(refused, ['Büro/ann/1.jpg GROUPID_INVALID', 'staff/a\u202eb/1.jpg FIELD_INVALID']);
   });
 
   it('takes a CSV, its files beside it, with a byte order mark and empty columns', async (t) => {

@@ -13,6 +13,17 @@ it('kaomon keys says what lies behind a file that it cannot use', async (t) => {
   assert.match(text, /^kaomon: .+ \(it is a folder\)$/m);
 });
 
+it('kaomon keys says which file it wrote: a server with other settings reads another', async (t) => {
+  const folder = await temporaryFolder(t);
+  const run = (...words: string[]) => runKaomon(['keys', ...words], { EMBEDDINGS_DIR: folder });
+  const file = path.join(folder, 'keys.json');
+  const says = async (...words: string[]) =>
+    assert.ok((await run(...words)).text.includes(file), words.join(' '));
+  await says('list');
+  await says('add', 'office');
+  await says('revoke', 'office');
+});
+
 it('kaomon keys makes no key to all groups of a list without one', async (t) => {
   const file = path.join(await temporaryFolder(t), 'keys.json');
   const env = { KEYS_FILE: file, AUDIT_FILE: `${file}.audit` };

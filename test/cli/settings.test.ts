@@ -12,3 +12,10 @@ it('docs/settings.md has every setting, its default and its bounds as they are',
     'write the table anew: node scripts/kaomon.mjs settings, into docs/settings.md',
   );
 });
+
+it('prints no default that is another on every machine', () => {
+  const rows = settingsTable().split('\n');
+  const byMachine = rows.filter((row) => row.includes('Default: the cores'));
+  assert.ok(byMachine.length > 1);
+  for (const row of byMachine) assert.match(row, /^\| `[A-Z_]+` \| {2}\|/, row);
+});

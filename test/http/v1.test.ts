@@ -73,7 +73,7 @@ describe('/api/v1/groups', () => {
   });
 
   const refused: [title: string, payload: unknown, status: number, code: string, says: RegExp][] = [
-    ['no groupid', {}, 400, 'GROUPID_INVALID', /"groupid" is missing/],
+    ['no groupid', {}, 400, 'FIELD_MISSING', /"groupid" is missing/],
     ['a number for an ID', { groupid: 5 }, 400, 'GROUPID_INVALID', /"groupid"/],
     ['../ in the ID', { groupid: '../x' }, 400, 'GROUPID_INVALID', /group ID/],
     [

@@ -5,7 +5,7 @@
  * process and converted by another, past the checksum, which only the published file has.
  */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { performance } from 'node:perf_hooks';
@@ -39,7 +39,12 @@ async function convert(file) {
 const [step = '', file = ''] = process.argv.slice(2);
 if (step === 'write') await write(file);
 else if (step === 'convert') await convert(file);
-else {
+else if (!existsSync(SPECS)) {
+  console.error(
+    `The names and shapes of the weights are not here (${fileURLToPath(SPECS)}): they come with the reference data, which lies beside the checkout where this was measured.`,
+  );
+  process.exitCode = 1;
+} else {
   const folder = mkdtempSync(path.join(tmpdir(), 'kaomon-test-'));
   try {
     for (const next of ['write', 'convert']) {

@@ -17,6 +17,7 @@ export interface Operation {
 export async function readDocument({ app }: Pick<TestApp, 'app'>) {
   const document = (await app.inject('/docs/json')).json<{
     openapi: string;
+    tags: { name: string; description: string }[];
     paths: Record<string, Record<string, Omit<Operation, 'method' | 'path'>>>;
   }>();
   const operations = Object.entries(document.paths).flatMap(([path, methods]) =>

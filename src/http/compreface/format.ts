@@ -66,6 +66,9 @@ const CODE_OF_FIELD: Record<string, CodeName> = {
   targets: 'ARGUMENT_INVALID',
 };
 
+/** Where this surface's addresses lie, and those that it does not have. */
+export const COMPREFACE_ADDRESS = /^\/api\/v1\/(?:recognition|detection|verification)(?:\/|$)/;
+
 export const CompreFaceErrorSchema = Type.Object(
   {
     message: Type.String({ description: 'One sentence that says what to do.' }),
@@ -85,9 +88,11 @@ declare module 'fastify' {
 export function compreFaceError(
   error: KaomonError,
   message: string,
-  { headers }: Pick<FastifyRequest, 'headers'>,
+  { headers, is404 }: Pick<FastifyRequest, 'headers' | 'is404'>,
 ): { statusCode: number; body: Static<typeof CompreFaceErrorSchema> } {
-  const [name, statusCode = error.statusCode] = ANSWER_OF[error.code] ?? ['UNDEFINED'];
+  // Its code for what is not there means a picture, not an address.
+  const known = is404 ? undefined : ANSWER_OF[error.code];
+  const [name, statusCode = error.statusCode] = known ?? ['UNDEFINED'];
   return { statusCode, body: { message, code: COMPREFACE_CODES[refine(error, name, headers)] } };
 }
 

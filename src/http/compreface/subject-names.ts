@@ -1,6 +1,5 @@
-import { createHash } from 'node:crypto';
 import { KaomonError } from '../../platform/errors.js';
-import { faceIdOf, splitFaceId } from '../../gallery/ids.js';
+import { deriveId, faceIdOf, splitFaceId } from '../../gallery/ids.js';
 import { checkName, normaliseName } from '../../gallery/names.js';
 import type { Gallery, Person } from '../../gallery/types.js';
 
@@ -87,15 +86,8 @@ export class SubjectNames {
   }
 }
 
-/** Readable where the subject has Latin letters, and unique by its hash. At most 64 characters. */
+/** At most 64 characters. */
 function deriveIds(subject: string): string[] {
-  const readable = subject
-    .normalize('NFKD')
-    .replace(/\p{M}/gu, '')
-    .replace(/[^0-9A-Za-z]+/g, '_')
-    .replace(/^_|_$/g, '')
-    .slice(0, 40);
-  const hash = createHash('sha256').update(subject).digest('hex').slice(0, 10);
-  const id = readable ? `${readable}_${hash}` : `subject_${hash}`;
+  const id = deriveId(subject);
   return [id, ...Array.from({ length: 99 }, (_, i) => `${id}_${i + 2}`)];
 }

@@ -99,7 +99,7 @@ export function maifaceBody(
 ): Outcome {
   const given = { ...(params as object | null), ...(body as object | null) } as Record<string, unknown>;
   const ids = { groupid: fit(given.groupid), userid: fit(given.userid) };
-  const mid = hasForbiddenCharacter(error, given) ? 'E2003' : (MID_OF[error.code] ?? failure);
+  const mid = hasForbiddenCharacter(error, given) ? 'E2003' : (MID_OF[wrongId(error)] ?? failure);
   const faceid = ids.groupid && ids.userid && faceIdOf(ids.groupid, ids.userid);
   return { result: 'ERROR', mid, msg: message, ...ids, faceid };
 }
@@ -107,6 +107,13 @@ export function maifaceBody(
 /** An ID that is fit to be repeated in an answer, or ''. */
 function fit(id: unknown): string {
   return typeof id === 'string' && splitFaceId(faceIdOf(id, id)) ? id : '';
+}
+
+/** This surface has one word for an ID that is missing and one that does not fit. */
+function wrongId({ code, details }: KaomonError): ErrorCode {
+  if (code !== 'FIELD_MISSING') return code;
+  if (details?.field === 'userid') return 'USERID_INVALID';
+  return details?.field === 'groupid' ? 'GROUPID_INVALID' : code;
 }
 
 function hasForbiddenCharacter({ code }: KaomonError, given: Record<string, unknown>): boolean {

@@ -5,7 +5,6 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { clientGone, KaomonError } from '../../platform/errors.js';
 import { createShares, type Hold, holdOf, type Shares } from '../../platform/shares.js';
 import type { App } from '../app-type.js';
-import { notFound } from '../error-handler.js';
 import { addressOf, callerId } from '../on-behalf.js';
 
 /** JSON is held as bytes, as text and as what it says, all at once for a moment. */
@@ -211,7 +210,7 @@ export function registerInFlight(app: App, options: InFlightOptions): void {
   app.addHook('preParsing', (request, _reply, payload, done) => {
     const flight = flights.get(request);
     // Nobody has been asked for a key, and nobody wants the body.
-    if (request.is404) done(notFound(request));
+    if (request.is404) done(request.server.knownAddresses.refusal(request));
     // It went with its connection: whoever read it would wait for ever, and nobody would hear of the call.
     else if (request.raw.destroyed && hasBody(request)) done(clientGone());
     else if (!flight || flight.isWhole) done(null, payload);

@@ -3,6 +3,7 @@ import swaggerUi from '@fastify/swagger-ui';
 import { VERSION } from '../../platform/version.js';
 import type { TSchema } from 'typebox';
 import type { App } from '../app-type.js';
+import { COMPREFACE_ADDRESS } from '../compreface/format.js';
 
 /** The groups of addresses, in the order in which a reader needs them. */
 const TAGS = [
@@ -19,7 +20,6 @@ const TAGS = [
 
 /** Methods whose body nobody looks at. */
 const READS = new Set(['GET', 'HEAD', 'OPTIONS']);
-const COMPREFACE = /^\/api\/v1\/(recognition|detection|verification)\//;
 
 /**
  * The OpenAPI 3.1 document, made of the routes' own schemas, at `/docs/json`, and a page to read and try it at
@@ -60,7 +60,7 @@ export async function registerOpenApi(app: App): Promise<void> {
   });
   // CompreFace's own documents describe its surface; here it is listed.
   app.addHook('onRoute', (route) => {
-    if (!COMPREFACE.test(route.url) || !route.schema) return;
+    if (!COMPREFACE_ADDRESS.test(route.url) || !route.schema) return;
     const name = `${[route.method].flat().join()} ${route.url.slice('/api/v1'.length)}`;
     route.schema.summary ??= `As CompreFace: ${name}`;
     route.schema.tags ??= ['compreface'];

@@ -5,15 +5,25 @@ import { ROLES } from '../../access/roles.js';
 import { KaomonError } from '../../platform/errors.js';
 import { requireAllGroups } from '../access.js';
 import type { App } from '../app-type.js';
-import { ErrorSchema, errorsOf, IdSchema, Nullable } from '../schemas.js';
+import { IdSchema, Nullable, refusals, TimeSchema } from '../schemas.js';
 
-const KeySchema = Type.Object({
-  id: Type.String(),
-  name: Type.String(),
-  role: Type.Enum([...ROLES]),
-  groups: Nullable(Type.Array(Type.String(), { description: 'The groups it is tied to; null: all.' })),
-  createdAt: Type.String({ description: 'ISO 8601.' }),
-});
+const tags = ['access'];
+
+const EXAMPLE = {
+  ...{ id: '0a1b2c3d4e', name: 'door-3', role: 'recognise', groups: ['staff'] },
+  createdAt: '2026-01-31T09:00:00Z',
+};
+
+const KeySchema = Type.Object(
+  {
+    id: Type.String({ description: 'Ten hexadecimal digits; the key is revoked by it.' }),
+    name: Type.String(),
+    role: Type.Enum([...ROLES]),
+    groups: Nullable(Type.Array(Type.String(), { description: 'The groups it is tied to; null: all.' })),
+    createdAt: TimeSchema,
+  },
+  { examples: [EXAMPLE] },
+);
 
 const NewKeySchema = Type.Object(
   {
@@ -27,7 +37,7 @@ const NewKeySchema = Type.Object(
       }),
     ),
   },
-  { additionalProperties: false },
+  { additionalProperties: false, examples: [{ name: 'door-3', role: 'recognise', groups: ['staff'] }] },
 );
 
 /** `GET` and `POST /api/v1/keys`, `DELETE /api/v1/keys/:id`. */
@@ -36,7 +46,12 @@ export function keyRoutes(app: App, { keys }: { keys: Pick<Keys, 'list' | 'add' 
     '/api/v1/keys',
     {
       config: { access: 'admin' },
-      schema: { response: { 200: Type.Array(KeySchema), ...errorsOf(ErrorSchema, 500, 503) } },
+      schema: {
+        summary: 'List keys',
+        description: 'Without the keys themselves, which are kept nowhere.',
+        tags,
+        response: { 200: Type.Array(KeySchema, { examples: [[EXAMPLE]] }), ...refusals() },
+      },
     },
     async (request) => {
       requireUntied(request);
@@ -49,13 +64,18 @@ export function keyRoutes(app: App, { keys }: { keys: Pick<Keys, 'list' | 'add' 
     {
       config: { access: 'admin', audit: 'key added' },
       schema: {
+        summary: 'Make a key',
+        tags,
         body: NewKeySchema,
         response: {
-          201: Type.Object({
-            ...KeySchema.properties,
-            key: Type.String({ description: 'The key itself: shown this once, kept nowhere.' }),
-          }),
-          ...errorsOf(ErrorSchema, 400, 409, 413, 415, 500, 503),
+          201: Type.Object(
+            {
+              ...KeySchema.properties,
+              key: Type.String({ description: 'The key itself: shown this once, kept nowhere.' }),
+            },
+            { examples: [{ ...EXAMPLE, key: 'kao_0a1b2c3d4e_...' }] },
+          ),
+          ...refusals(409, 413, 415),
         },
       },
     },
@@ -75,10 +95,17 @@ export function keyRoutes(app: App, { keys }: { keys: Pick<Keys, 'list' | 'add' 
     {
       config: { access: 'admin', audit: 'key revoked' },
       schema: {
+        summary: 'Revoke a key',
+        description: 'By its ID, as the list answers it. Whoever is signed in with it is signed out.',
+        tags,
         params: Type.Object({
-          id: Type.String({ pattern: /^[0-9a-f]{10}$/.source, description: "The key's ID." }),
+          id: Type.String({
+            pattern: /^[0-9a-f]{10}$/.source,
+            description: "The key's ID, not its name.",
+            examples: [EXAMPLE.id],
+          }),
         }),
-        response: { 200: KeySchema, ...errorsOf(ErrorSchema, 400, 404, 409, 500, 503) },
+        response: { 200: KeySchema, ...refusals(404, 409) },
       },
     },
     async (request) => {

@@ -12,7 +12,7 @@ export function metricsRoutes(app: App, { metrics }: { metrics: Metrics }): void
       config: { access: 'admin', metricsToken: true },
       schema: {
         summary: 'Figures for Prometheus',
-        tags: ['server'],
+        tags: ['operation'],
         response: { 200: Type.String(), ...errorsOf(ErrorSchema, 500) },
       },
     },

@@ -9,16 +9,25 @@ import type { App } from '../app-type.js';
 import { type Authentication, callerOf, cookieName } from '../plugins/authentication.js';
 import { ErrorSchema, errorsOf, Nullable } from '../schemas.js';
 
-const SessionSchema = Type.Object({
-  auth: Type.Enum(['none', 'key'], { description: '`none`: this server asks nobody for a key.' }),
-  signedIn: Type.Boolean(),
-  name: Type.Optional(Type.String({ description: "The key's name." })),
-  role: Type.Optional(Type.Enum([...ROLES])),
-  groups: Type.Optional(Nullable(Type.Array(Type.String(), { description: 'null: all.' }))),
-  csrf: Type.Optional(
-    Type.String({ description: 'To be sent as `x-csrf-token` with everything but GET, beside the cookie.' }),
-  ),
-});
+const tags = ['access'];
+
+const SessionSchema = Type.Object(
+  {
+    auth: Type.Enum(['none', 'key'], { description: '`none`: this server asks nobody for a key.' }),
+    signedIn: Type.Boolean(),
+    name: Type.Optional(Type.String({ description: "The key's name." })),
+    role: Type.Optional(Type.Enum([...ROLES])),
+    groups: Type.Optional(Nullable(Type.Array(Type.String(), { description: 'null: all.' }))),
+    csrf: Type.Optional(
+      Type.String({
+        description: 'To be sent as `x-csrf-token` with everything but GET, beside the cookie.',
+      }),
+    ),
+  },
+  {
+    examples: [{ auth: 'key', signedIn: true, name: 'office', role: 'admin', groups: null, csrf: 'Zm9v...' }],
+  },
+);
 type SessionBody = Static<typeof SessionSchema>;
 
 /** The largest body of a sign-in. */
@@ -33,7 +42,7 @@ const SignInSchema = Type.Object(
       Type.String({ minLength: 1, maxLength: 200, description: 'Or what a sign-in link holds; used up.' }),
     ),
   },
-  { additionalProperties: false },
+  { additionalProperties: false, examples: [{ key: 'kao_0a1b2c3d4e_...' }] },
 );
 
 export interface SessionDeps {
@@ -88,7 +97,12 @@ export function sessionRoutes(app: App, { auth, authentication, sessions }: Sess
     '/api/v1/session',
     {
       config: { access: 'public' },
-      schema: { response: { 200: SessionSchema, ...errorsOf(ErrorSchema, 500) } },
+      schema: {
+        summary: 'Tell who is signed in',
+        description: 'By the cookie, or by the key that the request carries.',
+        tags,
+        response: { 200: SessionSchema, ...errorsOf(ErrorSchema, 500) },
+      },
     },
     (request, reply) => {
       reply.header('cache-control', 'no-store');
@@ -103,6 +117,9 @@ export function sessionRoutes(app: App, { auth, authentication, sessions }: Sess
       bodyLimit: SIGN_IN_BYTES,
       config: { access: 'public', audit: 'sign in' },
       schema: {
+        summary: 'Sign in',
+        description: 'Sets a cookie for pages; programs send their key with each request instead.',
+        tags,
         body: SignInSchema,
         response: { 200: SessionSchema, ...errorsOf(ErrorSchema, 400, 401, 403, 413, 415, 500) },
       },
@@ -128,7 +145,12 @@ export function sessionRoutes(app: App, { auth, authentication, sessions }: Sess
     '/api/v1/session',
     {
       config: { access: 'recognise', audit: 'sign out' },
-      schema: { response: { 200: SessionSchema, ...errorsOf(ErrorSchema, 500) } },
+      schema: {
+        summary: 'Sign out',
+        description: 'Ends the session in all workers.',
+        tags,
+        response: { 200: SessionSchema, ...errorsOf(ErrorSchema, 500) },
+      },
     },
     async (request, reply) => {
       const session = authentication.sessionOf(request);

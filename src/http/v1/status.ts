@@ -12,7 +12,7 @@ import { onBehalfOf } from '../on-behalf.js';
 import { ErrorSchema, errorsOf, Nullable, ThresholdsSchema } from '../schemas.js';
 import { statusOf, troubleOf, TroubleSchema } from '../trouble.js';
 
-const tags = ['server'];
+const tags = ['operation'];
 const count = Type.Integer({ minimum: 0 });
 const ms = Type.Number({ minimum: 0, description: 'Milliseconds.' });
 

@@ -22,7 +22,7 @@ describe('the feed of events', () => {
     const key = await stand.key('recognise');
     for (let n = 0; n < 10; n++) {
       const answer = await stand.app.inject({ method: 'HEAD', url: '/api/v1/events', headers: header(key) });
-      assert.equal(answer.statusCode, 404);
+      assert.equal(answer.statusCode, 405);
     }
     assert.equal((await follow(stand, key)).status, 200);
   });
@@ -122,7 +122,7 @@ describe('an export', () => {
     const { app, key, gallery } = await stand(t);
     const read = t.mock.method(gallery, 'picture');
     const answer = await app.inject({ method: 'HEAD', url: '/api/v1/export', headers: header(key) });
-    assert.equal(answer.statusCode, 404);
+    assert.equal(answer.statusCode, 405);
     assert.equal(read.mock.callCount(), 0);
   });
 });

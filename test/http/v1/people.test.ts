@@ -105,7 +105,7 @@ describe('/api/v1/people', () => {
       ['POST', '/people', { groupid: 'staff', userid: 'ada' }, 409, 'PERSON_EXISTS'],
       ['POST', '/people', { groupid: 'none', userid: 'ada' }, 404, 'GROUP_UNKNOWN'],
       ['POST', '/people', { groupid: 'staff', userid: 'a-b' }, 400, 'USERID_INVALID'],
-      ['POST', '/people', { groupid: 'staff' }, 400, 'USERID_INVALID'],
+      ['POST', '/people', { groupid: 'staff' }, 400, 'FIELD_MISSING'],
       ['POST', '/people', { groupid: 'staff', userid: 'x', metadata: { a: { b: 1 } } }, 400, 'FIELD_INVALID'],
       ['POST', '/people', { groupid: 'staff', userid: 'x', admin: true }, 400, 'FIELD_INVALID'],
       ['PATCH', '/people/staff-ada', {}, 400, 'FIELD_INVALID'],

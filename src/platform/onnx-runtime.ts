@@ -1,0 +1,47 @@
+import type { InferenceSession } from 'onnxruntime-node';
+import { inTurn, type WebgpuTurns } from './webgpu-turns.js';
+
+/** Where a session of ONNX Runtime runs. */
+export interface SessionPlace {
+  /** One execution provider: a list whose first provider is missing makes ONNX Runtime throw instead of fall back. */
+  provider: string;
+  /** Threads inside a run. */
+  threads: number;
+  /** Which GPU, where one is used: 0 is the first. */
+  gpuDevice?: number;
+}
+
+/** How a session differs from the others. */
+export interface SessionExtras {
+  /** False: the network is run as it is written. Default true. */
+  optimised?: boolean;
+  /** More of ONNX Runtime's `session.*` settings. */
+  settings?: Readonly<Record<string, string>>;
+}
+
+/** The options of every session of ONNX Runtime, of the vision threads and of the index. */
+export function sessionOptions(
+  { provider, threads, gpuDevice = 0 }: SessionPlace,
+  { optimised = true, settings = {} }: SessionExtras = {},
+): InferenceSession.SessionOptions {
+  return {
+    executionProviders: [provider === 'cuda' ? { name: 'cuda', deviceId: gpuDevice } : provider],
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    executionMode: 'sequential',
+    // ONNX Runtime keeps a memory plan for every input shape it has seen: 25 MB for those of a pyramid, and no faster.
+    enableMemPattern: false,
+    graphOptimizationLevel: optimised ? 'all' : 'disabled',
+    logSeverityLevel: 3,
+    // Spinning threads of one session make every other session in the process three to seven times slower.
+    extra: { session: { intra_op: { allow_spinning: '0' }, ...settings } },
+  };
+}
+
+/**
+ * Creates, runs or releases a session: on WebGPU when it is this thread's turn, elsewhere at once.
+ * @param turns shared by all threads of the process
+ */
+export function onProvider<T>(provider: string, turns: WebgpuTurns, work: () => Promise<T>): Promise<T> {
+  return provider === 'webgpu' ? inTurn(turns, work) : work();
+}
