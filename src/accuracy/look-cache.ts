@@ -7,7 +7,17 @@ import { deserialize, serialize } from 'node:v8';
 import { makeFolder } from '../platform/files/durable.js';
 import { sha256OfFile } from '../models/files.js';
 import type { ReadyPack } from '../models/types.js';
-import type { Seen } from './looks.js';
+import type { Box } from '../vision/types.js';
+
+/** All that a look at a picture saw; this is what is kept. */
+export interface Seen {
+  width: number;
+  height: number;
+  /** Largest first. */
+  faces: { box: Box; eyes?: number; embedding?: Float32Array }[];
+  /** Why the picture could not be looked at. */
+  problem?: string;
+}
 
 export interface LookCache {
   /** @returns undefined when there is none, or it cannot be read */

@@ -1,21 +1,11 @@
 /** Every picture looked at as the product looks at it: once as a probe, and once as it would be enrolled. */
 import { readFile } from 'node:fs/promises';
 import { KaomonError } from '../platform/errors.js';
-import type { AnalyzeOptions, Box, VisionPool } from '../vision/types.js';
-import type { LookCache } from './look-cache.js';
+import type { AnalyzeOptions, VisionPool } from '../vision/types.js';
+import type { LookCache, Seen } from './look-cache.js';
 
 /** Which face of a picture is the one that its folder names. */
 export type WhichFace = 'largest' | 'centre';
-
-/** All that a look at a picture saw; this is what is kept. */
-export interface Seen {
-  width: number;
-  height: number;
-  /** Largest first. */
-  faces: { box: Box; eyes?: number; embedding?: Float32Array }[];
-  /** Why the picture could not be looked at. */
-  problem?: string;
-}
 
 /** What a look at a picture gave of the one person that it is of. */
 export interface Look {

@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import { Type, type Static } from 'typebox';
 import type { ReadyPack } from '../../models/types.js';
-import type { AnalysedFace, Analysis, AnalyzeOptions, Quality, StageTimes } from '../../vision/types.js';
+import type { AnalysedFace, AnalyzeOptions, Quality, StageTimes } from '../../vision/types.js';
 import { KaomonError } from '../../platform/errors.js';
 import { QualitySchema, toQuality, UnfitSchema } from '../v1/face-schemas.js';
 import { onBehalfOf } from '../on-behalf.js';
@@ -53,7 +53,7 @@ export function pluginsOf({ face_plugins = '' }: LookQuery): ReadonlySet<string>
 }
 
 /** @throws KaomonError NO_FACE: this surface answers no empty lists */
-export function requireFaces({ faces }: Analysis, which = 'the given image'): AnalysedFace[] {
+export function requireFaces<F>({ faces }: { faces: F[] }, which = 'the given image'): F[] {
   if (faces.length > 0) return faces;
   throw new KaomonError('NO_FACE', `No face is found in ${which}.`);
 }

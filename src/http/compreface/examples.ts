@@ -29,7 +29,7 @@ const PATH = '/api/v1/recognition/faces';
 const PAGE = 20;
 const LARGEST_PAGE = 2000;
 
-/** Sent as it is: no serialiser touches bytes. */
+/** Sent as it is: bytes are not serialised. */
 const PictureSchema = Type.Unsafe<Buffer>({ contentMediaType: 'image/png' });
 const ExampleSchema = Type.Object({ image_id: Type.String(), subject: Type.String() });
 const toAnswer = ({ face, subject }: Example) => ({ image_id: imageIdOf(face), subject });

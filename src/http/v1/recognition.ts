@@ -76,7 +76,7 @@ const EmbeddingsSchema = Type.Object({
 
 /** `POST /api/v1/detect`, `/recognise` and `/embed`: pictures in, faces out. */
 export function recognitionRoutes(app: App, services: Services): void {
-  const { vision, recogniser, gallery, pack } = services;
+  const { vision, identifier, gallery, pack } = services;
   const bodyLimit = pictureBodyLimit(services.config.MAX_UPLOAD_BYTES);
   const config = { access: 'recognise', pictures: {} } as const;
 
@@ -133,21 +133,22 @@ export function recognitionRoutes(app: App, services: Services): void {
       },
     },
     (request, reply) => {
-      const { groups: named, ...query } = request.query;
+      const { groups: named, k, threshold, ...look } = request.query;
       const groups = groupsToSearch(request, named, gallery);
       return answerEach(request, async (bytes): Promise<Static<typeof RecognitionSchema>> => {
-        const options = { ...query, groups, ...onBehalfOf(request) };
-        const { width, height, faces, leftOut, times } = await recogniser.recognise(bytes, options);
-        tellOf(reply, { times, leftOut });
+        const found = await identifier.identifyPicture(
+          bytes,
+          { ...look, ...onBehalfOf(request) },
+          { k, threshold, groups },
+        );
+        tellOf(reply, found);
         return {
-          width,
-          height,
-          faces: faces.map(({ face, matches }) => ({
-            ...toFace(face, query),
+          ...found,
+          faces: found.faces.map(({ face, matches }) => ({
+            ...toFace(face, look),
             matches: toMatches(matches, gallery),
           })),
-          leftOut,
-          times: { ...times },
+          times: { ...found.times },
         };
       });
     },

@@ -27,7 +27,7 @@ const GOODBYE = 2000;
 
 type StreamServices = Pick<
   Services,
-  'config' | 'vision' | 'gallery' | 'pack' | 'decision' | 'sightings' | 'autoEnroller' | 'bytes' | 'share'
+  'config' | 'vision' | 'identifier' | 'gallery' | 'pack' | 'decision' | 'bytes' | 'share'
 >;
 
 /**
@@ -35,7 +35,7 @@ type StreamServices = Pick<
  * @param silence milliseconds, for tests
  */
 export function streamRoutes(app: App, services: StreamServices, silence = SILENCE): void {
-  const { config, pack, decision, sightings } = services;
+  const { config, pack, decision } = services;
   const streams = createShares({
     total: config.MAX_STREAMS,
     share: services.share,
@@ -90,6 +90,7 @@ export function streamRoutes(app: App, services: StreamServices, silence = SILEN
 
     const session = createStreamSession({
       vision: services.vision,
+      identifier: services.identifier,
       gallery: services.gallery,
       decision,
       maxFrameBytes: config.MAX_UPLOAD_BYTES,
@@ -97,8 +98,6 @@ export function streamRoutes(app: App, services: StreamServices, silence = SILEN
       groups: request.caller.groups,
       caller: callerId(request),
       send,
-      autoEnroller: services.autoEnroller,
-      onRecognised: (faces) => sightings.announce(faces),
       onFault: (err) =>
         request.server.repeats.tell(
           'frame',
