@@ -9,7 +9,7 @@ import { onBehalfOf } from '../on-behalf.js';
 const pixels = Type.Integer({ description: 'Pixels of the posted picture, upright.' });
 const fraction = Type.Number({ minimum: 0, maximum: 1 });
 
-/** What is told of any face. */
+/** What an answer says about any face. */
 export const FaceSchema = Type.Object({
   box: Type.Object({ probability: fraction, x_min: pixels, y_min: pixels, x_max: pixels, y_max: pixels }),
   age: Type.Optional(Type.Object({ low: Type.Integer(), high: Type.Integer() })),
@@ -26,7 +26,7 @@ export type FaceAnswer = Static<typeof FaceSchema>;
 export const SimilaritySchema = Type.Number({ minimum: 0, maximum: 1 });
 export const VersionsSchema = Type.Optional(Type.Record(Type.String(), Type.String()));
 
-/** The parameters that say what to look for and what to tell. */
+/** The parameters that say what to look for and what to answer. */
 export interface LookQuery {
   limit?: number;
   det_prob_threshold?: number;
@@ -34,7 +34,7 @@ export interface LookQuery {
   status?: boolean;
 }
 
-/** What a request asks for, in the words of the analyzer. */
+/** What a request asks for, as options of the analysis. */
 export function toAnalyzeOptions(query: LookQuery, embed: boolean, request: FastifyRequest): AnalyzeOptions {
   const { limit = 0, det_prob_threshold: minProbability } = query;
   const plugins = pluginsOf(query);
@@ -52,13 +52,13 @@ export function pluginsOf({ face_plugins = '' }: LookQuery): ReadonlySet<string>
   return new Set(face_plugins.split(',').map((slug) => slug.trim().toLowerCase()));
 }
 
-/** @throws KaomonError NO_FACE: this surface answers no empty lists */
+/** @throws KaomonError NO_FACE: this surface never answers an empty list */
 export function requireFaces<F>({ faces }: { faces: F[] }, which = 'the given image'): F[] {
   if (faces.length > 0) return faces;
   throw new KaomonError('NO_FACE', `No face is found in ${which}.`);
 }
 
-/** A face as this surface tells it. */
+/** A face as this surface answers it. */
 export function describeFace(face: AnalysedFace, query: LookQuery, times: StageTimes): FaceAnswer {
   const plugins = pluginsOf(query);
   const { box, probability, landmarks, embedding, quality, unfit, age, gender } = face;
@@ -92,7 +92,7 @@ function poseOf({ pitch, roll, yaw }: Partial<Quality> = {}): FaceAnswer['pose']
   return { pitch, roll, yaw };
 }
 
-/** What did the work, where `status` asks for it. */
+/** The networks that did the work, if `status` asks for them. */
 export function versionsOf(pack: ReadyPack, query: LookQuery): { plugins_versions?: Record<string, string> } {
   if (!query.status) return {};
   const plugins = pluginsOf(query);

@@ -19,7 +19,7 @@ export const QualitySchema = Type.Object({
   roll: Type.Optional(angle),
 });
 
-/** Why a face is nobody's. */
+/** Why a face is given no name. */
 export const UnfitSchema = Type.Enum(['turned', 'too_small', 'too_blurred'], {
   description:
     'Only of a face that nobody can be told apart by: it lies on its side, or is too small or too blurred. It is nobody’s, and `quality` goes with it (docs/quality.md).',
@@ -87,7 +87,7 @@ const exampleMatch = {
 const quality = { size: 96.2, sharpness: 44.1, brightness: 121.3, yaw: -2.4, pitch: 6.3, roll: -0.5 };
 const times = { queue: 0.1, decode: 4.2, detect: 38.5, embed: 41.9 };
 
-/** The documents' answers. */
+/** Examples of answers. */
 export const EXAMPLES = {
   detection: { width: 640, height: 480, faces: [{ ...exampleFace, quality }], times },
   recognition: {
@@ -116,7 +116,7 @@ export const EXAMPLES = {
   },
 };
 
-/** What is answered of a picture, around its faces. */
+/** What an answer says about a picture, besides its faces. */
 export const pictureFields = {
   width: Type.Integer({ minimum: 1, description: 'Of the upright picture, pixels.' }),
   height: Type.Integer({ minimum: 1 }),
@@ -133,7 +133,7 @@ export const pictureFields = {
 
 const round = (value: number, digits: number) => Math.round(value * 10 ** digits) / 10 ** digits;
 
-/** Quality as it is answered. */
+/** Quality as an answer gives it. */
 export function toQuality(quality: Quality): Static<typeof QualitySchema> {
   return Object.fromEntries(
     Object.entries(quality).map(([name, value]: [string, number]) => [name, round(value, 1)]),
@@ -141,8 +141,8 @@ export function toQuality(quality: Quality): Static<typeof QualitySchema> {
 }
 
 /**
- * @param ageGender whether they were asked for: null where no network gives them
- * @param isRated whether its quality was asked for; that of a face by which nobody is recognised is told anyhow
+ * @param options `ageGender`: they were asked for, and are null where no network estimates them; `quality`: it was asked
+ *   for (that of an unfit face is always given)
  */
 export function toFace(
   face: AnalysedFace,
@@ -168,7 +168,7 @@ export function toFace(
 const toPoints = (landmarks: Float32Array) =>
   Array.from({ length: 5 }, (_, i) => [round(landmarks[2 * i], 1), round(landmarks[2 * i + 1], 1)]);
 
-/** Matches as they are answered. */
+/** Matches as an answer gives them. */
 export function toMatches(matches: readonly RatedMatch[], gallery: Pick<Gallery, 'groups'>) {
   if (matches.length === 0) return [];
   const names = new Map(gallery.groups().map(({ groupid, groupname }) => [groupid, groupname]));

@@ -18,7 +18,7 @@ import {
 
 const tags = ['recognition'];
 
-/** How to look at a picture; the same for every route that looks at one. */
+/** Parameters of every route that analyses pictures. */
 const lookFields = {
   quality: Type.Optional(Type.Boolean({ description: 'Say how fit each face is for enrolment.' })),
   minFaceSize: Type.Optional(
