@@ -1,10 +1,10 @@
 /** Looks that were taken before, on disk: another question to the same pictures need not take minutes. */
 import { createHash } from 'node:crypto';
-import { readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { deserialize, serialize } from 'node:v8';
-import { makeFolder } from '../platform/files/durable.js';
+import { makeFolder, replaceFile } from '../platform/files/durable.js';
 import { sha256OfFile } from '../models/files.js';
 import type { ReadyPack } from '../models/types.js';
 import type { Box } from '../vision/types.js';
@@ -61,9 +61,7 @@ export function openLookCache(folder: string, print: string, warn: (message: str
       const place = placeOf(key);
       try {
         await makeFolder(place.folder);
-        const own = `${place.file}.${process.pid}`;
-        await writeFile(own, serialize(seen));
-        await rename(own, place.file);
+        await replaceFile(place.file, serialize(seen));
       } catch (error) {
         isBroken = true;
         warn(`Looks cannot be kept in ${folder}: ${(error as Error).message}.`);

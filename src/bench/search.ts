@@ -29,7 +29,7 @@ function fill(index: VectorIndex, size: number, probes: number) {
 
 async function nearestIds(index: VectorIndex, probes: readonly Float32Array[]): Promise<string[]> {
   const ids: string[] = [];
-  for (const probe of probes) ids.push((await index.search(probe, 1))[0].id);
+  for (const probe of probes) ids.push((await index.search(probe, 1)).hits[0].id);
   return ids;
 }
 

@@ -229,15 +229,13 @@ export const SettingsSchema = Type.Object({
       Type.Literal('ivfflat'),
       Type.Literal('onnx'),
       Type.Literal('exact'),
-      Type.Literal('faiss'),
     ],
     {
       default: 'auto',
       description:
-        '`flat` (faiss, exact), `ivfflat` (faiss, lists from 10,000 faces on), `onnx` (exact, by ONNX Runtime on `EXECUTION_PROVIDERS`), `exact` (our own, on the main thread: for small galleries) or `auto`: `flat`, from 300,000 faces on `ivfflat`, `onnx` where faiss was not compiled. `faiss` is an older name of `flat`.',
+        '`flat` (faiss, exact), `ivfflat` (faiss, lists from 10,000 faces on), `onnx` (exact, by ONNX Runtime on `EXECUTION_PROVIDERS`), `exact` (our own, on the main thread: for small galleries) or `auto`: `flat`, from 300,000 faces on `ivfflat`, `onnx` where faiss was not compiled.',
     },
   ),
-  IVFFLAT: flag(false, 'With `INDEX=auto`: `ivfflat` from 10,000 faces on.'),
   AUTH: Type.Union([Type.Literal('key'), Type.Literal('none')], {
     default: 'key',
     description:

@@ -1,5 +1,5 @@
 import { pixelLoops } from './pixels.js';
-import { sharedInts } from './team.js';
+import { sharedInts } from './work-sharing.js';
 import type { Picture } from './types.js';
 
 /** A table in memory that other threads read as well. */

@@ -1,11 +1,12 @@
 import { KaomonError } from '../platform/errors.js';
 import type { ReadyEmbedder } from '../models/types.js';
 import { facesInput } from './faces-input.js';
-import type { Network, Runtime, ValueInfo } from './ort.js';
+import type { Network, ValueInfo } from './network.js';
+import type { Runtime } from './ort.js';
 import { LEAST_COSINE, madeFace } from './self-check.js';
-import { refuseNonsense } from './sound.js';
+import { refuseInvalidOutput } from './valid-output.js';
 import { type Stop, throwIfStopped } from './stop.js';
-import { ALONE, sharedFloats, type Team } from './team.js';
+import { SERIAL, sharedFloats, type WorkSharing } from './work-sharing.js';
 
 /** Faces a run: on a CPU more at once gain nothing, and 50 MB of working memory are grown for four. */
 const BATCH = { cpu: 1, gpu: 8 };
@@ -35,14 +36,14 @@ export interface Embedder {
 
 /**
  * Opens the network of a pack; a user's own is held to what its manifest says.
- * @param team threads that embed some of the faces while they have no picture of their own
+ * @param sharing with threads that embed some of the faces while they have no picture of their own
  * @throws KaomonError NO_MODEL when it cannot be run, or takes or answers something else than its pack says: the
  *   message names what
  */
 export async function createEmbedder(
   runtime: Runtime,
   spec: ReadyEmbedder,
-  team: Team = ALONE,
+  sharing: WorkSharing = SERIAL,
 ): Promise<Embedder> {
   const { size, length } = spec;
   const face = 3 * size * size;
@@ -74,7 +75,7 @@ export async function createEmbedder(
     return crops.map((_, i) => unitLength(rows.subarray(i * length, (i + 1) * length)));
   }
 
-  const embedTogether = team.work(async ({ crops, embeddings, stop }: EmbedJob, index) => {
+  const embedTogether = sharing.loop(async ({ crops, embeddings, stop }: EmbedJob, index) => {
     throwIfStopped(stop);
     const [embedding] = await run([crops.subarray(index * face, (index + 1) * face)]);
     embeddings.set(embedding, index * length);
@@ -93,7 +94,7 @@ export async function createEmbedder(
 
   return {
     async embed(crops, stop) {
-      if (crops.length > 1 && team.idle() > 0) return await embedWithOthers(crops, stop);
+      if (crops.length > 1 && sharing.idle() > 0) return await embedWithOthers(crops, stop);
       const embeddings: Float32Array[] = [];
       for (let from = 0; from < crops.length; from += mostFaces) {
         throwIfStopped(stop);
@@ -113,7 +114,7 @@ export async function createEmbedder(
 function unitLength(vector: Float32Array): Float32Array {
   let sum = 0;
   for (const value of vector) sum += value * value;
-  if (!(sum > 0 && sum < Infinity)) refuseNonsense('embedder');
+  if (!(sum > 0 && sum < Infinity)) refuseInvalidOutput('embedder');
   const scale = 1 / Math.sqrt(sum);
   for (let i = 0; i < vector.length; i++) vector[i] *= scale;
   return vector;

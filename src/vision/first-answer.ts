@@ -1,6 +1,7 @@
 import { KaomonError } from '../platform/errors.js';
-import { type Fingerprint, keepFingerprint, knownFingerprint } from '../models/packs/fingerprints.js';
-import type { Network, NetworkInput } from './ort.js';
+import { keepFingerprint, knownFingerprint } from '../models/packs/fingerprints.js';
+import type { Fingerprint } from '../models/types.js';
+import type { Network, NetworkInput } from './network.js';
 import { areSame, fingerprintOf, LEAST_COSINE, nameInput, plainFault, strangeness } from './self-check.js';
 
 /** What is asked of the first answer of a network. */

@@ -5,6 +5,7 @@ import { mappedFile } from '../platform/process-memory.js';
 import { onProvider, sessionOptions, type SessionPlace } from '../platform/onnx-runtime.js';
 import { type WebgpuTurns, webgpuTurns } from '../platform/webgpu-turns.js';
 import { faultOfFirst, type Held, wrongNetwork } from './first-answer.js';
+import type { Network, NetworkInput, ValueInfo } from './network.js';
 import { forgetOptimised, optimisedNetwork } from './optimised.js';
 
 /** The execution providers that are known here; ONNX Runtime drops a name it does not know in silence. */
@@ -30,30 +31,6 @@ export interface SessionOptions {
 export interface RefusedProvider {
   provider: string;
   reason: string;
-}
-
-/** A network ready to run. Runs block the thread that calls them: only vision threads do. */
-export interface Network {
-  readonly inputs: readonly ValueInfo[];
-  readonly outputs: readonly ValueInfo[];
-  /** Runs on float32 inputs by name; results are views valid until the next run. */
-  run(inputs: Record<string, NetworkInput>): Promise<Record<string, Float32Array>>;
-  release(): Promise<void>;
-}
-
-/** An input or output as the network declares it. */
-export interface ValueInfo {
-  readonly name: string;
-  /** `float32`, `uint8`, ... */
-  readonly type: string;
-  /** A name, or nothing, stands where any size will do. */
-  readonly shape: readonly (number | string)[];
-}
-
-export interface NetworkInput {
-  /** Not copied; only read during the run. */
-  data: Float32Array;
-  shape: readonly number[];
 }
 
 /** How a network is opened: see {@link Runtime.open}. */

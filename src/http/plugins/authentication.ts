@@ -86,13 +86,13 @@ export async function registerAuthentication(
     const address = addressOf(request);
     const record = await keys.verify(key, (work) => attempts.costly(address, work));
     // Only a key that is known to be wrong counts.
-    if (!record) attempts.wrong(address);
+    if (!record) attempts.countWrong(address);
     return record;
   }
 
   async function checkLink(request: FastifyRequest, token: string): Promise<KeyRecord | undefined> {
     const record = await links.redeem(token);
-    if (!record) attempts.wrong(addressOf(request));
+    if (!record) attempts.countWrong(addressOf(request));
     return record;
   }
 

@@ -126,7 +126,7 @@ export function sessionRoutes(app: App, { config, sessions }: Services): void {
         request.audited.note({ instead: before.record.name });
         await sessions.end(before);
       }
-      setCookie(request, reply, token, sessions.lasts);
+      setCookie(request, reply, token, sessions.lifetime);
       return describe(callerOf(record, 'session'), csrf);
     },
   );
