@@ -148,6 +148,7 @@ async function enrolAll(source: string, list: BatchList, opened: Opened): Promis
   const enroller = createEnroller({
     vision,
     gallery,
+    nearest: gallery.nearest,
     limits,
     keepFaces: KEEP_FACES,
     doubleSeconds: 0,
