@@ -16,7 +16,8 @@ async function main() {
   if (command === undefined || !/^[a-z]+$/.test(command) || !existsSync(file)) {
     const known = readdirSync(folder).filter((name) => name.endsWith('.js'));
     const names = ['start', ...known.map((name) => path.basename(name, '.js'))].sort().join(', ');
-    throw new SetupError(`${command ? `there is no command "${command}"` : 'name a command'}: ${names}.`);
+    const wrong = command ? `there is no command "${command}"; the commands are:` : 'name a command:';
+    throw new SetupError(`${wrong} ${names}.`);
   }
   process.setSourceMapsEnabled(true);
   const { main: run } = await import(pathToFileURL(file).href);

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { it } from 'node:test';
+import { startKaomon } from '../support/command.js';
 import { startServer } from '../support/server.js';
 import { temporaryFolder } from '../support/temporary.js';
 
@@ -25,4 +26,11 @@ it('a server leaves nothing of ONNX Runtime’s telemetry behind, in the home fo
   await server.end();
   assert.deepEqual(await readdir(HOME), []);
   assert.equal(existsSync(`/tmp/mat-debug-${pid}.log`), false);
+});
+
+it('a command that a test starts leaves nothing of it in the temporary folder', async () => {
+  // Its module loads ONNX Runtime before it says what it misses.
+  const { child, ended } = startKaomon(['accuracy'], {});
+  assert.equal((await ended).code, 1);
+  assert.equal(existsSync(`/tmp/mat-debug-${child.pid}.log`), false);
 });

@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { type Dimension, GraphBuilder } from '../../src/models/onnx/graph.js';
+import type { Dimension } from '../../src/models/onnx/attributes.js';
+import { GraphBuilder } from '../../src/models/onnx/graph.js';
 
 export interface TinyNetwork {
   /** Side of its input, pixels. */

@@ -2,6 +2,7 @@
  * `node webgpu-child.js WHAT`: does something on WebGPU and prints what came out as one line of JSON. A process of its
  * own, because the environment that Vulkan needs is read when a process begins, and because what goes wrong ends it.
  */
+import '../../src/platform/no-telemetry.js';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';

@@ -1,40 +1,28 @@
 import { KaomonError } from '../../platform/errors.js';
 import type { Tensor } from '../weights/tensor.js';
 import {
-  ATTRIBUTE_TYPE,
-  type AttributeMessage,
-  ELEMENT_TYPE,
-  encodeModel,
-  type GraphMessage,
-  type TensorMessage,
-  type ValueMessage,
-} from './schema.js';
+  type Attribute,
+  describe,
+  type Dimension,
+  encodeAttribute,
+  type Padding,
+  paddingAttributes,
+  poolAttributes,
+  type PoolOptions,
+} from './attributes.js';
+import { ELEMENT_TYPE, encodeModel, type GraphMessage, type TensorMessage } from './schema.js';
 
 /** The name of a value that flows through the graph: an input, an initializer or a node's output. */
 export type Value = string & { readonly brand?: 'onnx value' };
-
-/** A whole number becomes an INT attribute; wrap what must be a FLOAT. */
-export type Attribute = number | readonly number[] | string | { readonly float: number };
-
-/** A dimension: its size, or a name where any size will do. */
-export type Dimension = number | string;
 
 export interface ConvOptions {
   bias?: Float32Array;
   /** Both directions; default 1. */
   stride?: number;
-  /** `valid` (default), `same` as TensorFlow pads (more at the end), or pixels on each side. */
-  padding?: 'valid' | 'same' | number;
+  /** Default `valid`. */
+  padding?: Padding;
   /** Default 1; the number of channels for a depthwise convolution. */
   groups?: number;
-}
-
-export interface PoolOptions {
-  size: number;
-  stride: number;
-  padding?: 'valid' | 'same' | number;
-  /** Count a last window that reaches over the edge (PyTorch's ceil_mode). */
-  ceil?: boolean;
 }
 
 /**
@@ -254,48 +242,6 @@ export class GraphBuilder {
   }
 }
 
-/** The parameters of a batch normalisation at inference; one number a channel each. */
-export interface BatchNorm {
-  gamma: Float32Array;
-  beta: Float32Array;
-  mean: Float32Array;
-  variance: Float32Array;
-  epsilon: number;
-}
-
-/**
- * A convolution and the batch normalisation behind it as one convolution: y = gamma * (w x + b - mean) /
- * sqrt(variance + epsilon) + beta.
- * @param weight [out, ...]; a new array is returned, this one stays as it is
- * @throws KaomonError SETUP when a part has not one number a channel
- */
-export function foldBatchNorm(
-  weight: Tensor,
-  norm: BatchNorm,
-  bias?: Float32Array,
-): { weight: Tensor; bias: Float32Array } {
-  const [out] = weight.shape;
-  const { gamma, beta, mean, variance } = norm;
-  for (const [part, numbers] of Object.entries({ gamma, beta, mean, variance, bias })) {
-    if (numbers && numbers.length !== out) {
-      throw new KaomonError(
-        'SETUP',
-        `A batch norm's ${part} has ${numbers.length} numbers for ${out} channels.`,
-      );
-    }
-  }
-  const perChannel = weight.data.length / out;
-  const data = new Float32Array(weight.data.length);
-  const folded = new Float32Array(out);
-  for (let channel = 0; channel < out; channel++) {
-    const scale = norm.gamma[channel] / Math.sqrt(norm.variance[channel] + norm.epsilon);
-    const start = channel * perChannel;
-    for (let i = start; i < start + perChannel; i++) data[i] = weight.data[i] * scale;
-    folded[channel] = ((bias?.[channel] ?? 0) - norm.mean[channel]) * scale + norm.beta[channel];
-  }
-  return { weight: { shape: weight.shape, data }, bias: folded };
-}
-
 /** Operators whose output has as many channels as their first input. */
 const KEEPS_CHANNELS = new Set([
   ...['Relu', 'PRelu', 'Clip', 'Sigmoid', 'Exp', 'Add', 'Sub', 'Mul'],
@@ -304,40 +250,4 @@ const KEEPS_CHANNELS = new Set([
 
 function misfitBias(bias: Float32Array | undefined, out: number): string | undefined {
   return bias && bias.length !== out ? `its bias has ${bias.length} numbers for ${out} channels` : undefined;
-}
-
-function paddingAttributes(padding: 'valid' | 'same' | number): Record<string, Attribute> {
-  if (padding === 'valid') return {};
-  if (padding === 'same') return { auto_pad: 'SAME_UPPER' };
-  return { pads: [padding, padding, padding, padding] };
-}
-
-function poolAttributes({
-  size,
-  stride,
-  padding = 'valid',
-  ceil = false,
-}: PoolOptions): Record<string, Attribute> {
-  return {
-    kernel_shape: [size, size],
-    strides: [stride, stride],
-    ...(ceil && { ceil_mode: 1 }),
-    ...paddingAttributes(padding),
-  };
-}
-
-function encodeAttribute(name: string, value: Attribute): AttributeMessage {
-  if (typeof value === 'number') {
-    if (!Number.isSafeInteger(value)) throw new TypeError(`${name}: wrap ${value} as { float: ${value} }`);
-    return { name, type: ATTRIBUTE_TYPE.int, i: value };
-  }
-  if (typeof value === 'string')
-    return { name, type: ATTRIBUTE_TYPE.string, s: new TextEncoder().encode(value) };
-  if ('float' in value) return { name, type: ATTRIBUTE_TYPE.float, f: value.float };
-  return { name, type: ATTRIBUTE_TYPE.ints, ints: [...value] };
-}
-
-function describe(name: string, shape: readonly Dimension[]): ValueMessage {
-  const dim = shape.map((size) => (typeof size === 'number' ? { dimValue: size } : { dimParam: size }));
-  return { name, type: { tensorType: { elemType: ELEMENT_TYPE.float32, shape: { dim } } } };
 }

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { KaomonError } from '../../../src/platform/errors.js';
-import { foldBatchNorm, GraphBuilder, type Value } from '../../../src/models/onnx/graph.js';
+import { foldBatchNorm } from '../../../src/models/onnx/batch-norm.js';
+import { GraphBuilder, type Value } from '../../../src/models/onnx/graph.js';
 
 const floats = (...numbers: number[]) => Float32Array.from(numbers);
 const range = (count: number, start = 0) => Float32Array.from({ length: count }, (_, i) => i + start);

@@ -144,7 +144,7 @@ describe('an embedder in int8', () => {
     const env = { MODELS_DIR: modelsDir, MODEL_PACK: 'faceapi' };
     const few = await runKaomon(['models', '--int8', path.join(pictures, '0')], env);
     assert.equal(few.code, 1);
-    assert.match(few.text, /has \d+ faces; 20 are the least/);
+    assert.match(few.text, /have \d+ faces: at least 20 are needed/);
     const made = await runKaomon(['models', '--int8', pictures], env);
     assert.equal(made.code, 0, made.text);
     const [, least] = /, (0\.\d+) at the least/.exec(made.text) ?? [];

@@ -1,4 +1,5 @@
-import { foldBatchNorm, GraphBuilder, type Value } from '../graph.js';
+import { foldBatchNorm } from '../batch-norm.js';
+import { GraphBuilder, type Value } from '../graph.js';
 import type { Tensor } from '../../weights/tensor.js';
 import type { NamedTensors } from '../../weights/torch-state.js';
 

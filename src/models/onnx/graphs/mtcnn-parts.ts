@@ -1,4 +1,5 @@
-import type { GraphBuilder, PoolOptions, Value } from '../graph.js';
+import type { PoolOptions } from '../attributes.js';
+import type { GraphBuilder, Value } from '../graph.js';
 import type { Tensor } from '../../weights/tensor.js';
 import type { NamedTensors } from '../../weights/torch-state.js';
 

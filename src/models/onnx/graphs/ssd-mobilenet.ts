@@ -1,4 +1,5 @@
-import { foldBatchNorm, GraphBuilder, type Value } from '../graph.js';
+import { foldBatchNorm } from '../batch-norm.js';
+import { GraphBuilder, type Value } from '../graph.js';
 import type { TfjsWeights } from '../../weights/tfjs-weights.js';
 
 /** Side of the square input, pixels. */
