@@ -194,15 +194,24 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   app.setNotFoundHandler(answerNotFound);
 
   const decision = createDecision({ pack, config, gallery });
+  const enroller = createEnroller({
+    vision,
+    gallery,
+    nearest,
+    limits: enrolLimits(config),
+    decision,
+    doubleSeconds: config.DOUBLE_REGISTRATION_SECONDS,
+    keepFaces: config.KEEP_FACES,
+  });
   const autoEnroller = config.AUTO_ENROL
     ? createAutoEnroller({
         gallery,
+        enroller,
         // Nobody is saved who is not named, in the whole gallery, wherever was searched.
         distance: () => Math.min(config.SAVE_DISTANCE ?? decision.sure(), decision.threshold()),
         interval: config.SAVE_INTERVAL,
         minimum: config.SAVE_MINIMUM,
         maximum: config.SAVE_MAXIMUM,
-        minSize: config.MIN_ENROL_SIZE,
         log: app.log,
         onSaved: ({ faceid, id }) => {
           const whom = { ...splitFaceId(faceid), faces: [id] };
@@ -214,16 +223,6 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   const identifier = createIdentifier({
     ...{ vision, gallery, nearest, decision, sightings, autoEnroller, detectLog },
   });
-  const enroller = createEnroller({
-    vision,
-    gallery,
-    nearest,
-    limits: enrolLimits(config),
-    decision,
-    doubleSeconds: config.DOUBLE_REGISTRATION_SECONDS,
-    keepFaces: config.KEEP_FACES,
-  });
-
   const verifier = createVerifier({
     vision,
     nearest,
@@ -253,11 +252,9 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     inForce,
   });
   compreFaceRoutes(app, {
-    ...{ vision, gallery, identifier, pack },
+    ...{ vision, gallery, identifier, enroller, pack },
     group: config.COMPREFACE_GROUP,
     maxUploadBytes: config.MAX_UPLOAD_BYTES,
-    limits: enrolLimits(config),
-    keepFaces: config.KEEP_FACES,
   });
   sessionRoutes(app, { auth, authentication, sessions });
   keyRoutes(app, { keys });

@@ -1,5 +1,5 @@
 import type { Gallery } from '../../gallery/types.js';
-import type { EnrolLimits } from '../../identity/enrol.js';
+import type { Enroller } from '../../identity/enrol.js';
 import type { ReadyPack } from '../../models/types.js';
 import type { Identifier } from '../../identity/identify.js';
 import type { VisionPool } from '../../vision/types.js';
@@ -18,15 +18,12 @@ export interface CompreFaceDeps {
   vision: Pick<VisionPool, 'analyze'>;
   gallery: Gallery;
   pack: ReadyPack;
+  enroller: Pick<Enroller, 'enrol'>;
   identifier: Pick<Identifier, 'identify' | 'identifyPicture'>;
   /** The collection of callers whose key is not tied to one group. */
   group: string;
   /** Of one picture, bytes. */
   maxUploadBytes: number;
-  /** What a face must reach to become an example. */
-  limits: EnrolLimits;
-  /** Keep the aligned face beside its vector. */
-  keepFaces: boolean;
 }
 
 /** What the surface's routes share. */

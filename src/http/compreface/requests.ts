@@ -11,6 +11,9 @@ import { MAX_SUBJECT } from './subject-names.js';
 /** What a body besides its pictures may take, bytes. */
 const OVERHEAD = 65_536;
 
+/** Parameters that are true or false, in any case of letters. */
+const BOOLEANS = new Set(['status', 'detect_faces', 'force']);
+
 /** A query's parameters for everything that looks at a picture. */
 export const LookSchema = {
   limit: Type.Optional(
@@ -53,7 +56,7 @@ export function readQuery(request: FastifyRequest): Promise<void> {
   const given: Record<string, string> = {};
   for (const [name, value] of Object.entries(parse(mended))) {
     const text = Array.isArray(value) ? value[0] : (value ?? '');
-    const boolean = name === 'status' || name === 'detect_faces';
+    const boolean = BOOLEANS.has(name);
     if (text !== '') given[name] = boolean ? text.toLowerCase() : text;
   }
   request.query = given;

@@ -115,13 +115,14 @@ export function v1FaceRoutes(app: App, { gallery, enroller, maxUploadBytes }: Fa
       if (!create) requirePerson(request, faceid, gallery);
       const given = usernameOf(request.body) ?? request.query.username ?? '';
       const username = checkName(given.trim(), 'username');
-      const person = { ...parts, ...(username && { username }) };
+      const person = { ...parts, username: username || undefined };
       // In turn: of two pictures of one stranger the second must find the first enrolled.
       const results = await oneByOne(
         requirePictures(request),
         async (bytes) => {
           const options = {
             force,
+            // The pages send a person's pictures one after another.
             oneOfSeveral: true,
             groups: request.caller.groups,
             ...onBehalfOf(request),

@@ -2,10 +2,11 @@ import { PassThrough, Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { Type } from 'typebox';
 import { exportGallery } from '../../gallery/archive/export.js';
-import { importGallery } from '../../gallery/archive/import.js';
+import { type ImportDeps, importGallery } from '../../gallery/archive/import.js';
 import { closeDescriptor, openNameless, sweepArchives, writingTo } from '../../gallery/archive/nameless.js';
 import { KaomonError, throwIfGone } from '../../platform/errors.js';
 import type { Gallery } from '../../gallery/types.js';
+import type { Enroller } from '../../identity/enrol.js';
 import type { ReadyPack } from '../../models/types.js';
 import { groupsToSearch, requireGroupAccess } from '../access.js';
 import type { App } from '../app-type.js';
@@ -32,6 +33,7 @@ const ReportSchema = Type.Object(
 
 export interface TransferDeps {
   gallery: Gallery;
+  enroller: Pick<Enroller, 'enrolFace'>;
   pack: Pick<ReadyPack, 'id' | 'embedder'>;
   /** Where an archive lies while it is read. */
   cacheDir: string;
@@ -41,7 +43,7 @@ export interface TransferDeps {
 
 /** `GET /api/v1/export` and `POST /api/v1/import`: the gallery as one archive. */
 export function v1TransferRoutes(app: App, deps: TransferDeps): void {
-  const { gallery, cacheDir, maxImportBytes } = deps;
+  const { gallery, enroller, cacheDir, maxImportBytes } = deps;
   const pack = { id: deps.pack.id, length: deps.pack.embedder.length };
   let importing = false;
   let exporting = false;
@@ -134,7 +136,14 @@ export function v1TransferRoutes(app: App, deps: TransferDeps): void {
           await pipeline(body, limitTo(maxImportBytes), writingTo(file));
           const requireGroup = (groupid: string) => requireGroupAccess(request, groupid);
           const report = (list: 'groups' | 'people', id: string) => request.audited.did(list, id);
-          return await importGallery({ gallery, pack }, file, { requireGroup, signal: request.gone, report });
+          // It comes back as it was: also faces that two people share, and those that stricter settings would refuse.
+          const enrol: ImportDeps['enrol'] = (...what) =>
+            enroller.enrolFace(...what, { force: true, isNew: true });
+          return await importGallery({ gallery, pack, enrol }, file, {
+            requireGroup,
+            signal: request.gone,
+            report,
+          });
         } finally {
           importing = false;
           if (file !== undefined) await closeDescriptor(file);
