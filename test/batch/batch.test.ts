@@ -13,7 +13,15 @@ import { listPictures } from '../../src/batch/list.js';
 import { reportOf } from '../../src/batch/report.js';
 import { KaomonError } from '../../src/platform/errors.js';
 import { hashPicture } from '../../src/gallery/face-name.js';
-import { contentOf, KINDS, LIMITS, SETTINGS, madeGallery, madeVision, writePicture } from '../support/batch.js';
+import {
+  contentOf,
+  KINDS,
+  LIMITS,
+  SETTINGS,
+  madeGallery,
+  madeVision,
+  writePicture,
+} from '../support/batch.js';
 import { temporaryFolder } from '../support/temporary.js';
 import { seededRandom } from '../support/vectors.js';
 
