@@ -27,7 +27,7 @@ export default tseslint.config(
   js.configs.recommended,
   {
     // One request must not hold the event loop: what meets input takes time in proportion to its length.
-    files: ['src/**/*.ts', 'scripts/**/*.mjs'],
+    files: ['src/**/*.ts', '{scripts,native}/**/*.mjs'],
     plugins: { regexp },
     rules: {
       'regexp/no-super-linear-backtracking': ['error', { report: 'potential' }],

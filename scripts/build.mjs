@@ -45,7 +45,9 @@ export function buildIsStale() {
 /** Builds everything; throws when a file does not parse. */
 export async function build() {
   const { build: esbuild } = await import('esbuild');
-  rmSync(path.join(PROJECT_ROOT, 'dist'), { recursive: true, force: true });
+  // But for the addons, which native/build.mjs puts there.
+  for (const folder of ['src', 'test', 'packages'])
+    rmSync(path.join(PROJECT_ROOT, 'dist', folder), { recursive: true, force: true });
   const typescript = (/** @type {string} */ folder) =>
     filesBelow(folder).filter((file) => /\.ts$/.test(file) && !/\.d\.ts$/.test(file));
   const browser = path.join(PROJECT_ROOT, 'src', 'browser') + path.sep;

@@ -72,9 +72,8 @@ export async function setUp(options = {}) {
   checkNode();
   const withDev = options.forTests ?? false;
   if (!packagesAreThere(withDev)) await installPackages(withDev);
-  const { setUpFaiss } = await import('./native.mjs');
-  const refused = await setUpFaiss();
-  if (refused) console.error(`kaomon: ${refused}`);
+  const { setUpNative } = await import('../native/build.mjs');
+  for (const refused of await setUpNative({ strict: withDev })) console.error(`kaomon: ${refused}`);
   if (options.testPrograms) await installTestPrograms();
   const { build, buildIsStale } = await import('./build.mjs');
   if (buildIsStale()) await step('Building', build);

@@ -58,8 +58,8 @@ export async function step(title, work) {
 /**
  * Runs a program to its end without blocking the ticking line.
  * @param {string} command @param {string[]} args
- * @param {{cwd?: string, env?: NodeJS.ProcessEnv, log?: string}} [options] log: file that gets what it prints
- * @returns {Promise<{code: number, output: string}>}
+ * @param {{cwd?: string, env?: NodeJS.ProcessEnv}} [options]
+ * @returns {Promise<{code: number, output: string}>} output: the last 64 KiB of what it printed; code 127: it cannot be started
  */
 export async function runProgram(command, args, options = {}) {
   const { spawn } = await import('node:child_process');

@@ -1,4 +1,4 @@
-/** The entry: reads the settings, opens every part, listens, and ends in order. */
+/** The entry point: reads the settings, opens every part, listens, and shuts down in order. */
 import './platform/no-telemetry.js';
 import type { AddressInfo } from 'node:net';
 import { createAudit, FIRST_START } from './access/audit.js';
@@ -38,17 +38,17 @@ async function main(): Promise<void> {
     try {
       await starting;
     } catch (error) {
-      complain(error, log);
+      reportFailure(error, log);
       await shutdown.end(1);
     }
   } catch (error) {
-    complain(error, log);
+    reportFailure(error, log);
     await leave(1);
   }
 }
 
-/** What a person can mend is one line; anything else is a fault of ours, logged whole. */
-function complain(error: unknown, log: Logger): void {
+/** What a person can put right is one line; anything else is a fault of ours, logged whole. */
+function reportFailure(error: unknown, log: Logger): void {
   if (error instanceof KaomonError) process.stderr.write(`kaomon: ${error.message}\n`);
   else log.fatal({ err: error }, 'The server could not start');
 }
@@ -66,7 +66,7 @@ async function start(config: Config, log: Logger, shutdown: Shutdown): Promise<v
     config.TLS ? loadCredentials(config) : Promise.resolve(undefined),
   );
   if (shutdown.asked()) return;
-  // The server's modules are loaded here and not above: meanwhile the vision threads load their networks.
+  // The server's modules are loaded only here, while the vision threads load their networks.
   const parts = together(
     openVision(config, pack, log).then((opened) => {
       for (const { provider, reason } of opened.info().refusedProviders) {
@@ -86,12 +86,7 @@ async function start(config: Config, log: Logger, shutdown: Shutdown): Promise<v
   if (shutdown.asked()) return;
   const keys = createKeys({ file: config.KEYS_FILE });
   const detectLog = await openDetectLog(config, log, shutdown);
-  const app = await buildApp({
-    ...{ config, vision, gallery, pack, keys, logger: log },
-    ...(events && { events }),
-    ...(detectLog && { detectLog }),
-    ...(https && { https }),
-  });
+  const app = await buildApp({ config, vision, gallery, pack, events, keys, detectLog, https, logger: log });
   shutdown.add({
     name: 'HTTP server',
     close: () => app.close(),
@@ -107,29 +102,37 @@ async function start(config: Config, log: Logger, shutdown: Shutdown): Promise<v
   const firstLink = config.AUTH === 'key' ? await openFirstLink(links, urls[0], config, log) : undefined;
   if (process.getuid?.() === 0) {
     log.warn(
-      'The server runs as root: give it a user of its own (docs/production.md), it needs no right of root',
+      'The server runs as root, which it does not need: give it a user of its own (docs/production.md)',
     );
   }
-  if (config.AUTH === 'none') log.warn('AUTH=none: whoever reaches this server may enrol and delete people');
+  if (config.AUTH === 'none')
+    log.warn('AUTH=none: anybody who can reach this server may enrol and delete people');
   log.info({ urls, pack: pack.id, ms: Math.round(process.uptime() * 1000) }, 'Ready');
   if (firstLink && !process.stdout.isTTY) {
-    // A log is kept for years and read by many: where the link is, not what it is.
+    // Logs are kept for years and read by many: they say where the link is, not what it is.
     const where = { file: links.linkFile, minutes: LINK_MINUTES };
     log.warn(where, 'First start: this file holds an address that signs in as administrator, once');
   }
   if (process.stdout.isTTY) {
     const { banner } = await import('./banner.js');
-    // The terminal's link and the phone's are two: each works once.
+    // The phone gets a link of its own: each works once.
     const phone = firstLink && (await links.make(firstLink.link.key.id));
-    const facts = { pack, gallery: gallery.info(), urls, selfSigned: config.TLS && !config.TLS_CERT };
-    const signIn = { asksForKey: config.AUTH === 'key', link: firstLink?.url, phoneToken: phone?.token };
-    process.stdout.write(await banner({ ...facts, ...signIn }));
+    const text = await banner({
+      pack,
+      gallery: gallery.info(),
+      urls,
+      selfSigned: config.TLS && !config.TLS_CERT,
+      asksForKey: config.AUTH === 'key',
+      link: firstLink?.url,
+      phoneToken: phone?.token,
+    });
+    process.stdout.write(text);
   }
   // pm2's wait_ready: only now may the worker that this one replaces end.
   if (process.connected) process.send?.('ready');
 }
 
-/** Nobody could sign in to make the first key. @returns undefined when somebody can */
+/** The link of a first start, when there is no key yet to sign in with. @returns undefined when there is one */
 async function openFirstLink(links: Links, url: string, config: Config, log: Logger) {
   const { KEYS_FILE, AUDIT_FILE: file } = config;
   const first = await links
@@ -160,7 +163,7 @@ function openVision(config: Config, pack: ReadyPack, log: Logger): Promise<Visio
   return createVisionPool({
     pack,
     providers: config.EXECUTION_PROVIDERS.split(','),
-    // Without spinning, several threads a run halve a single frame's time and cost a full machine nothing.
+    // As they do not spin, several threads per run halve a single frame's time and cost a busy machine nothing.
     threads: config.NETWORK_THREADS,
     gpuDevice: config.GPU_DEVICE_ID,
     cacheDir: config.CACHE_DIR,
@@ -171,7 +174,7 @@ function openVision(config: Config, pack: ReadyPack, log: Logger): Promise<Visio
     callerShare: config.CALLER_SHARE / 100,
     maxFaces: config.MAX_FACES,
     onDeath: (err, left) => log.error({ err, left }, 'A vision thread died'),
-    ...(config.VISION_BATCH > 0 && { atOnce: config.VISION_BATCH }),
+    atOnce: config.VISION_BATCH > 0 ? config.VISION_BATCH : undefined,
   });
 }
 
@@ -187,7 +190,7 @@ function openSharedGallery(
   return openGallery(config, { pack, index, warn, follow: true });
 }
 
-// What most starts do not need is loaded by those that do.
+// What most starts do not need is loaded only when it is needed.
 
 function openFetchers(config: Config): Fetchers {
   const load = async () => {
@@ -215,7 +218,7 @@ async function openDetectLog(
   return detectLog;
 }
 
-/** A line when a step begins and at every tenth of it. */
+/** Logs a line when a step begins and at every tenth of it. */
 function progressLines(log: Logger): (progress: Progress) => void {
   let last = '';
   return ({ message, fraction }) => {
@@ -229,10 +232,10 @@ function progressLines(log: Logger): (progress: Progress) => void {
 function refuseAddress(error: unknown, { HOST, PORT }: Config): never {
   const { code = '' } = error as NodeJS.ErrnoException;
   const sentences: Record<string, string> = {
-    EADDRINUSE: `Port ${PORT} is taken: end the program that uses it, or choose another, as in PORT=${PORT + 1} npm start.`,
-    EACCES: `Port ${PORT} is not for this user: choose one above 1023, as in PORT=8443 npm start.`,
-    EADDRNOTAVAIL: `HOST=${HOST} is no address of this machine: leave it unset to listen on all of them.`,
-    ENOTFOUND: `HOST=${HOST} is no address: leave it unset to listen on all of this machine's.`,
+    EADDRINUSE: `Port ${PORT} is in use: stop the program that uses it, or choose another port, as in PORT=${PORT + 1} npm start.`,
+    EACCES: `This user may not listen on port ${PORT}: choose one above 1023, as in PORT=8443 npm start.`,
+    EADDRNOTAVAIL: `HOST=${HOST} is not an address of this machine: leave it unset to listen on all of its addresses.`,
+    ENOTFOUND: `HOST=${HOST} cannot be resolved: leave it unset to listen on all of this machine's addresses.`,
   };
   throw code in sentences ? new KaomonError('SETUP', sentences[code], { cause: error }) : error;
 }

@@ -1,40 +1,40 @@
 import { KaomonError } from '../platform/errors.js';
 
-/** Wrong keys are forgotten after this time, milliseconds. */
+/** How long wrong keys count, milliseconds. */
 const WINDOW = 15 * 60_000;
-/** Addresses that are remembered; the one that came first is forgotten first. */
+/** How many addresses are remembered; the oldest is forgotten first. */
 const ADDRESSES = 10_000;
-/** Keys whose hashes are computed at once: libuv has four threads, and files need the others. */
+/** How many hashes are computed at once: libuv has four threads, and files need the others. */
 const HASHES = 2;
-/** Keys that wait for that: of everybody, of one address, and of one that has tried too many wrong ones. */
+/** How many keys may wait to be hashed: in all, from one address, and from one that has sent too many wrong keys. */
 const WAITING = { all: 500, address: 100, suspect: 2 };
 
-interface Tries {
-  wrong: number;
-  /** When they are forgotten; milliseconds as `now` gives them. */
+interface WrongKeys {
+  count: number;
+  /** When they are forgotten, milliseconds on the clock `now`. */
   until: number;
 }
 
-/** How often who tried wrong keys; see {@link createAttempts}. */
+/** Limits the checking of wrong keys; see {@link createAttempts}. */
 export type Attempts = ReturnType<typeof createAttempts>;
 
 /**
- * Slows down whoever tries wrong keys. A right key is never refused for the wrong ones that came from its address: a
- * company sits behind one, and who guesses at 256 random bits gains nothing by it. What is limited is what guessing
- * costs the server: answers (429 instead of another look), and hashes that are computed for it.
- * @param max wrong keys of an address within 15 minutes that are answered as such
+ * Limits what guessing keys can cost the server: after `max` wrong keys an address gets 429 instead of 401, and few of its
+ * keys are hashed at a time. A right key is never refused because of wrong ones from the same address: a whole company
+ * may share that address, and guessing at 256 random bits gains nothing.
+ * @param max wrong keys from one address within 15 minutes before it gets 429
  */
 export function createAttempts(max: number, now: () => number = () => performance.now()) {
-  const byAddress = new Map<string, Tries>();
-  /** Keys in the line for a hash, by address. */
-  const inLine = new Map<string, number>();
-  const line: (() => void)[] = [];
-  let waiting = 0;
+  const byAddress = new Map<string, WrongKeys>();
+  /** Keys that wait to be hashed or are being hashed, by address. */
+  const pending = new Map<string, number>();
+  const queue: (() => void)[] = [];
+  let pendingInAll = 0;
   let running = 0;
 
-  function triesOf(address: string): Tries | undefined {
-    const tries = byAddress.get(address);
-    if (!tries || tries.until > now()) return tries;
+  function wrongKeysOf(address: string): WrongKeys | undefined {
+    const wrongKeys = byAddress.get(address);
+    if (!wrongKeys || wrongKeys.until > now()) return wrongKeys;
     byAddress.delete(address);
     return undefined;
   }
@@ -46,51 +46,50 @@ export function createAttempts(max: number, now: () => number = () => performanc
   }
 
   async function hash<T>(work: () => Promise<T>): Promise<T> {
-    if (running >= HASHES) await new Promise<void>((resolve) => line.push(resolve));
+    if (running >= HASHES) await new Promise<void>((resolve) => queue.push(resolve));
     running += 1;
     try {
       return await work();
     } finally {
       running -= 1;
-      line.shift()?.();
+      queue.shift()?.();
     }
   }
 
   return {
     /**
      * Counts a wrong key.
-     * @throws KaomonError TOO_MANY_REQUESTS when it is one too many
+     * @throws KaomonError TOO_MANY_REQUESTS when the address has sent too many
      */
-    wrong(address: string): void {
-      const tries = triesOf(address) ?? { wrong: 0, until: now() + WINDOW };
-      if (tries.wrong >= max) {
-        refuse(Math.ceil((tries.until - now()) / 1000), 'Too many keys from this address were wrong');
+    countWrong(address: string): void {
+      const wrongKeys = wrongKeysOf(address) ?? { count: 0, until: now() + WINDOW };
+      if (wrongKeys.count >= max) {
+        refuse(Math.ceil((wrongKeys.until - now()) / 1000), 'Too many wrong keys came from this address');
       }
-      tries.wrong += 1;
-      byAddress.set(address, tries);
+      wrongKeys.count += 1;
+      byAddress.set(address, wrongKeys);
       const oldest = byAddress.keys().next();
       if (byAddress.size > ADDRESSES && !oldest.done) byAddress.delete(oldest.value);
     },
 
     /**
-     * Does work that costs tens of milliseconds of a core, a few at once; the others wait in a line of bounded length.
-     * @throws KaomonError TOO_MANY_REQUESTS when it is too long
+     * Does work that costs tens of milliseconds of a core, two at a time; the others wait in a bounded queue.
+     * @throws KaomonError TOO_MANY_REQUESTS when the queue is full
      */
     async costly<T>(address: string, work: () => Promise<T>): Promise<T> {
-      const mine = inLine.get(address) ?? 0;
-      const isSuspect = (triesOf(address)?.wrong ?? 0) >= max;
-      if (waiting >= WAITING.all || mine >= (isSuspect ? WAITING.suspect : WAITING.address)) {
-        refuse(1, 'Too many keys wait to be checked');
-      }
-      waiting += 1;
-      inLine.set(address, mine + 1);
+      const ofAddress = pending.get(address) ?? 0;
+      const isSuspect = (wrongKeysOf(address)?.count ?? 0) >= max;
+      const limit = isSuspect ? WAITING.suspect : WAITING.address;
+      if (pendingInAll >= WAITING.all || ofAddress >= limit) refuse(1, 'Too many keys wait to be checked');
+      pendingInAll += 1;
+      pending.set(address, ofAddress + 1);
       try {
         return await hash(work);
       } finally {
-        waiting -= 1;
-        const left = (inLine.get(address) ?? 1) - 1;
-        if (left > 0) inLine.set(address, left);
-        else inLine.delete(address);
+        pendingInAll -= 1;
+        const left = (pending.get(address) ?? 1) - 1;
+        if (left > 0) pending.set(address, left);
+        else pending.delete(address);
       }
     },
   };

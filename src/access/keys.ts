@@ -8,48 +8,48 @@ import type { Role } from './roles.js';
 export type { KeyRecord } from './key-file.js';
 
 const derive = promisify<string, Buffer, number, { N: number; r: number; p: number }, Buffer>(scrypt);
-/** scrypt's cost: 16 MiB and some 50 ms a guess. */
+/** scrypt's cost: 16 MiB and about 50 ms for each guess. */
 const COST = { N: 16_384, r: 8, p: 1 };
 const HASH_BYTES = 32;
 const CHECK_BYTES = 8;
-/** `kao_<id>_<secret>`: the ID finds the record, so that one scrypt is enough; 32 random bytes are the secret. */
+/** `kao_<id>_<secret>`: the ID finds the record, so that one scrypt is enough; the secret is 32 random bytes. */
 const KEY = /^kao_([0-9a-f]{10})_([0-9A-Za-z_-]{43})$/;
 const NAME = /^[0-9A-Za-z][0-9A-Za-z _.@-]{0,63}$/;
-/** Verified keys that are remembered, the one used longest ago forgotten first. */
+/** How many verified keys are remembered; the least recently used one is forgotten first. */
 const REMEMBERED = 1000;
-/** Sessions that were ended before their time and are remembered as such. */
+/** How many ended sessions are remembered, so that nobody can go on using them. */
 const ENDED_SESSIONS = 10_000;
-/** So many of the newest whatever the time is: a clock that was ahead for a while must not revive them. */
+/** The newest ones are kept whatever the time is: a clock that ran ahead for a while must not revive them. */
 const ENDED_ALWAYS = 1000;
 
-/** What ends something must work on a full disk. */
+/** Revoking must work on a full disk. */
 const EVEN_WHEN_FULL = { evenWhenFull: true };
 
-/** What is told about a key: all but its hash. */
+/** What callers may see of a key: not its hash. */
 export type KeyInfo = Omit<KeyRecord, 'salt' | 'hash' | 'check' | 'unclaimed'>;
 
 export interface NewKey {
-  /** Unique; for lists and the audit log. */
+  /** Unique; shown in lists and in the audit log. */
   name: string;
   role: Role;
-  /** The groups it is tied to, one or more; left out: it is tied to none. */
-  groups?: readonly string[];
+  /** The groups that the key is limited to, at least one; left out: it may use all. */
+  groups?: readonly string[] | undefined;
 }
 
-/** Who may call: made by {@link createKeys}. */
+/** The keys; see {@link createKeys}. */
 export type Keys = ReturnType<typeof createKeys>;
 
 /**
- * The keys in a file that all workers of this machine share. Nothing is opened: the file is read when it is asked
- * for, and again when it has changed.
+ * The keys, in a file that all workers of this machine share. The file is read when it is needed, and again when it has
+ * changed; nothing stays open.
  */
 export function createKeys({ file }: { file: string }) {
   const access = createKeyFile(file);
-  /** SHA-256 of a verified key -> the hash it was verified against: a camera page pays scrypt once, not each frame. */
+  /** SHA-256 of a verified key -> the hash it was verified against: a camera page pays for scrypt once, not per frame. */
   const verified = new Map<string, string>();
-  /** Verifications under way, so that ten frames at once cost one scrypt. */
-  const underWay = new Map<string, Promise<boolean>>();
-  /** Hash -> check of verified keys whose record has none. */
+  /** Verifications in progress, so that ten frames at once cost one scrypt. */
+  const inProgress = new Map<string, Promise<boolean>>();
+  /** Hash -> check, for verified keys whose record has no check. */
   const checks = new Map<string, string>();
 
   function remember(digest: string, hash: string): void {
@@ -71,9 +71,9 @@ export function createKeys({ file }: { file: string }) {
     file,
 
     /**
-     * The record of a key that is in force, else undefined. Compared in constant time. What is no key, or has the ID
-     * of one and another secret, costs a SHA-256; scrypt is for what is all but certain to be right.
-     * @param costly runs the scrypt, when it is its turn; however many wait for one key, it is computed once
+     * The record of a valid key, else undefined. Compares in constant time. A wrong key costs at most a SHA-256: scrypt runs
+     * only for a key that is almost certainly right.
+     * @param costly runs the scrypt when its turn has come; it is computed once, however many callers wait for the same key
      * @throws KaomonError STORE_UNAVAILABLE, and what `costly` throws
      */
     async verify(
@@ -90,10 +90,10 @@ export function createKeys({ file }: { file: string }) {
       }
       const check = record.check ?? checks.get(record.hash);
       if (check !== undefined && !sameBytes(check, checkOf(secret, record.salt))) return undefined;
-      let checking = underWay.get(digest);
+      let checking = inProgress.get(digest);
       if (!checking) {
-        checking = costly(() => matches(secret, record)).finally(() => underWay.delete(digest));
-        underWay.set(digest, checking);
+        checking = costly(() => matches(secret, record)).finally(() => inProgress.delete(digest));
+        inProgress.set(digest, checking);
       }
       if (!(await checking)) return undefined;
       remember(digest, record.hash);
@@ -104,7 +104,7 @@ export function createKeys({ file }: { file: string }) {
       return record;
     },
 
-    /** The record of an ID, when the key is in force. */
+    /** The record of the key with this ID, if it has not been revoked. */
     async byId(id: string): Promise<KeyRecord | undefined> {
       return (await access.current()).keys.find((known) => known.id === id);
     },
@@ -115,7 +115,7 @@ export function createKeys({ file }: { file: string }) {
     },
 
     /**
-     * Makes a key. Its text is in the answer and nowhere else.
+     * Adds a key. Only this answer has its secret.
      * @throws KaomonError FIELD_INVALID, GROUPID_INVALID, KEY_EXISTS, STORE_UNAVAILABLE
      */
     async add(wanted: NewKey): Promise<{ key: string; info: KeyInfo }> {
@@ -125,7 +125,7 @@ export function createKeys({ file }: { file: string }) {
     },
 
     /**
-     * Ends a key and, with it, its sessions.
+     * Revokes a key, which ends its sessions too.
      * @param idOrName the key's ID or its name
      * @throws KaomonError KEY_UNKNOWN, STORE_UNAVAILABLE
      */
@@ -138,14 +138,14 @@ export function createKeys({ file }: { file: string }) {
     },
 
     /**
-     * What signs sessions. Before the file is there, something that signs none of them.
+     * The secret that signs sessions. As long as there is no file, it is a random one under which no token is valid.
      * @returns 32 bytes, the same in all workers
      */
     async sessionSecret(): Promise<Buffer> {
       return Buffer.from((await access.current()).secret, 'base64');
     },
 
-    /** Remembers, for all workers, that a session was ended. @param until seconds since 1970 */
+    /** Ends a session in all workers. @param until when it would have expired, seconds since 1970 */
     async endSession(nonce: string, until: number): Promise<void> {
       await access.change((contents) => {
         const now = Math.floor(Date.now() / 1000);
@@ -163,7 +163,7 @@ export function createKeys({ file }: { file: string }) {
 
 function insert(contents: KeyFile, record: KeyRecord): void {
   if (contents.keys.some(({ name }) => name === record.name)) {
-    throw new KaomonError('KEY_EXISTS', `There is a key named "${record.name}" already.`, {
+    throw new KaomonError('KEY_EXISTS', `A key named "${record.name}" already exists.`, {
       details: { field: 'name' },
     });
   }
@@ -174,15 +174,15 @@ async function makeKey({ name, role, groups }: NewKey): Promise<{ key: string; r
   if (!NAME.test(name)) {
     throw new KaomonError(
       'FIELD_INVALID',
-      'A key\'s name is 1 to 64 letters, digits, spaces or "_.@-", a letter or digit first.',
+      'A key\'s name has 1 to 64 letters, digits, spaces or "_.@-" and starts with a letter or digit.',
       { details: { field: 'name' } },
     );
   }
-  // Whoever lists groups and lists none, by a variable that is not set, does not mean all of them.
+  // An empty list comes from a variable that is not set, say, and does not mean all groups.
   if (groups?.length === 0) {
     throw new KaomonError(
       'FIELD_INVALID',
-      'The list of groups is empty: name one group or more, or leave it out for a key to all groups.',
+      'The list of groups is empty: name at least one group, or leave the list out for a key to all groups.',
       { details: { field: 'groups' } },
     );
   }
@@ -191,9 +191,9 @@ async function makeKey({ name, role, groups }: NewKey): Promise<{ key: string; r
   const secret = randomBytes(32).toString('base64url');
   const salt = randomBytes(16).toString('base64');
   const hash = (await hashOf(secret, salt)).toString('base64');
-  const tied = groups ? [...new Set(groups)] : null;
+  const allowed = groups ? [...new Set(groups)] : null;
   const check = checkOf(secret, salt);
-  const record = { id, name, role, groups: tied, createdAt: new Date().toISOString(), salt, hash, check };
+  const record = { id, name, role, groups: allowed, createdAt: new Date().toISOString(), salt, hash, check };
   return { key: `kao_${id}_${secret}`, record };
 }
 
@@ -218,7 +218,7 @@ function checkOf(secret: string, salt: string): string {
     .toString('base64');
 }
 
-/** Compares what two base64 texts stand for, in a time that tells nothing of where they differ. */
+/** Compares the bytes of two base64 texts in constant time. */
 function sameBytes(expected: string, given: string): boolean {
   const [a, b] = [expected, given].map((text) => Buffer.from(text, 'base64'));
   return a.length === b.length && timingSafeEqual(a, b);

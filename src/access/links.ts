@@ -5,35 +5,35 @@ import { makeFolder, unlessMissing, writeDurably } from '../platform/files/durab
 import { KaomonError } from '../platform/errors.js';
 import { createKeyFile, type KeyFile, type KeyRecord } from './key-file.js';
 
-/** Minutes that a sign-in link works, when nobody uses it before. */
+/** How long a sign-in link works if nobody uses it, minutes. */
 export const LINK_MINUTES = 15;
-/** A start shows the link of the last one while it works for so long at least, seconds. */
+/** A start shows the previous start's link again if that works for at least this long, seconds. */
 const STILL_GOOD = (LINK_MINUTES * 60) / 2;
-/** Links that wait to be used; of more the oldest end. */
-const LINKS = 20;
+/** Links that may wait to be used; when there are more, the oldest are dropped. */
+const MAX_LINKS = 20;
 /** 32 random bytes. */
 const TOKEN = /^[0-9A-Za-z_-]{43}$/;
 
 /** A link that signs in as a key, once. */
 export interface Link {
-  /** Stands behind `/signin#token=`, and nowhere else. */
+  /** The part after `/signin#token=`; only its hash is stored. */
   token: string;
-  /** As whom it signs in. */
+  /** The key that it signs in as. */
   key: Pick<KeyRecord, 'id' | 'name'>;
 }
 
 /** Sign-in links; see {@link createLinks}. */
 export type Links = ReturnType<typeof createLinks>;
 
-export interface LinksOptions {
+interface LinksOptions {
   /** The file of keys, which holds hashes of the links' tokens. */
   file: string;
   now?: () => number;
 }
 
 /**
- * Links that sign a page in once and within minutes, as a key whose text nobody needs: what stands in a terminal, a file
- * or a chat is worth nothing afterwards. Every worker of this machine takes each, and only one does.
+ * Links that sign a page in once, within minutes, as a key whose secret nobody needs to see: what is left in a terminal, a
+ * file or a chat is worthless afterwards. Every worker of this machine knows every link, and only one can redeem it.
  */
 export function createLinks({ file, now = Date.now }: LinksOptions) {
   const access = createKeyFile(file);
@@ -44,13 +44,13 @@ export function createLinks({ file, now = Date.now }: LinksOptions) {
     const token = randomBytes(32).toString('base64url');
     const live = Object.entries(contents.links ?? {}).filter(([, { until }]) => until > seconds());
     contents.links = Object.fromEntries([
-      ...live.slice(1 - LINKS),
+      ...live.slice(1 - MAX_LINKS),
       [sha256(token), { id, until: seconds() + LINK_MINUTES * 60 }],
     ]);
     return { token, key: { id, name } };
   }
 
-  /** The link of the last start, as it stands in its file, when it will do. */
+  /** The link of the previous start, read from its file, if it still works for a while. */
   async function lastLink(contents: KeyFile): Promise<{ url: string; link: Link } | undefined> {
     const url = (await unlessMissing(readFile(linkFile, 'utf8')))?.trim() ?? '';
     const token = /#token=(\S+)$/.exec(url)?.[1] ?? '';
@@ -61,14 +61,14 @@ export function createLinks({ file, now = Date.now }: LinksOptions) {
   }
 
   return {
-    /** Where the first start's link is, for its owner alone, until somebody uses it. */
+    /** Holds the first start's link, readable by its owner only, until somebody uses it. */
     linkFile,
 
     /**
-     * While nobody can sign in as administrator, a link that does, in {@link linkFile} too: one among all workers that
-     * start together. The key that it signs in as has no text; there is nothing of it to be kept or lost.
-     * @param urlOf the address that opens a token
-     * @returns undefined when somebody can; `isNew`: it was made now; `madeKey`: so was the key
+     * Makes a link for the first administrator, as long as nobody can sign in as one, and writes it to {@link linkFile}.
+     * Workers that start together share one. Its key has no secret, so there is none to be kept or lost.
+     * @param urlOf makes the URL for a token
+     * @returns undefined when there is an administrator already; `isNew`: the link was made now; `madeKey`: the key too
      * @throws KaomonError STORE_UNAVAILABLE
      */
     async first(
@@ -80,7 +80,7 @@ export function createLinks({ file, now = Date.now }: LinksOptions) {
         const last = await lastLink(contents);
         if (last) return { ...last, isNew: false, madeKey: false };
         const known = contents.keys.find(({ unclaimed }) => unclaimed);
-        const record = known ?? addTextless(contents);
+        const record = known ?? addKeyWithoutSecret(contents);
         const link = add(contents, record);
         const url = urlOf(link.token);
         await makeFolder(path.dirname(linkFile));
@@ -90,15 +90,15 @@ export function createLinks({ file, now = Date.now }: LinksOptions) {
     },
 
     /**
-     * A link that signs in as a key.
-     * @param idOrName left out: as the oldest that may do everything; where there is none, as one that is made for it
+     * Makes a link that signs in as a key.
+     * @param idOrName left out: the oldest key that may do everything, or a new one if there is none
      * @throws KaomonError KEY_UNKNOWN, STORE_UNAVAILABLE
      */
     async make(idOrName?: string): Promise<Link> {
       return await access.change((contents) => {
         const record =
           idOrName === undefined
-            ? (contents.keys.find(mayAll) ?? addTextless(contents))
+            ? (contents.keys.find(mayDoAll) ?? addKeyWithoutSecret(contents))
             : contents.keys.find(({ id, name }) => id === idOrName || name === idOrName);
         if (!record) throw new KaomonError('KEY_UNKNOWN', 'There is no such key.');
         return add(contents, record);
@@ -106,18 +106,18 @@ export function createLinks({ file, now = Date.now }: LinksOptions) {
     },
 
     /**
-     * Uses a link up.
-     * @returns the key that it signs in as, or undefined when it was used, has ended or never was
+     * Redeems a link, which then no longer works.
+     * @returns the key that it signs in as; undefined when it was used already, has expired or never existed
      * @throws KaomonError STORE_UNAVAILABLE
      */
     async redeem(token: string): Promise<KeyRecord | undefined> {
       const digest = sha256(token);
       const isLive = ({ links = {} }: KeyFile) =>
         Object.hasOwn(links, digest) && links[digest].until > seconds();
-      // Whoever guesses costs no lock and no writing.
+      // A guess costs neither the lock nor a write.
       if (!TOKEN.test(token) || !isLive(await access.current())) return undefined;
       const record = await access.change((contents) => {
-        // Another worker was quicker.
+        // Another worker was faster.
         if (!isLive(contents)) return undefined;
         const { [digest]: link, ...others } = contents.links ?? {};
         contents.links = others;
@@ -132,19 +132,25 @@ export function createLinks({ file, now = Date.now }: LinksOptions) {
   };
 }
 
-const mayAll = ({ role, groups }: KeyRecord) => role === 'admin' && !groups;
-/** Whether somebody has a key that may do everything, or has signed in by a link. */
-const hasAdmin = ({ keys }: KeyFile) => keys.some((key) => mayAll(key) && !key.unclaimed);
+const mayDoAll = ({ role, groups }: KeyRecord) => role === 'admin' && !groups;
+/** Whether there is a key that may do everything, other than one whose link nobody has used yet. */
+const hasAdmin = ({ keys }: KeyFile) => keys.some((key) => mayDoAll(key) && !key.unclaimed);
 
-/** A key for links alone: its hash is no text's. */
-function addTextless(contents: KeyFile): KeyRecord {
+/** A key that only links sign in as: its hash is random, so no secret matches it. */
+function addKeyWithoutSecret(contents: KeyFile): KeyRecord {
   const isFree = (name: string) => contents.keys.every((key) => key.name !== name);
   let name = 'first';
   for (let n = 2; !isFree(name); n += 1) name = `first ${n}`;
   const random = (bytes: number) => randomBytes(bytes).toString('base64');
   const record: KeyRecord = {
-    ...{ id: randomBytes(5).toString('hex'), name, role: 'admin', groups: null },
-    ...{ createdAt: new Date().toISOString(), salt: random(16), hash: random(32), check: random(8) },
+    id: randomBytes(5).toString('hex'),
+    name,
+    role: 'admin',
+    groups: null,
+    createdAt: new Date().toISOString(),
+    salt: random(16),
+    hash: random(32),
+    check: random(8),
     unclaimed: true,
   };
   contents.keys.push(record);

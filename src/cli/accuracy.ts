@@ -1,8 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { NO_CACHE, openLookCache, packPrint } from '../accuracy/look-cache.js';
-import type { WhichFace } from '../accuracy/looks.js';
+import { NO_CACHE, openAnalysisCache, packPrint } from '../accuracy/analysis-cache.js';
+import type { WhichFace } from '../accuracy/analyses.js';
 import { measurePack, type PackReport } from '../accuracy/measure.js';
 import { drawReports } from '../accuracy/plots.js';
 import { compareReports, reportPack } from '../accuracy/report.js';
@@ -16,27 +16,28 @@ import { note, openPack, openVision, runCommand } from './shared/parts.js';
 const USAGE = `Usage: kaomon accuracy PEOPLE.. [--strangers DIR].. [--pack ID].. [--except END]..
                       [--face largest|centre] [--quick] [--no-cache]
                       [--summary | --json | --curve] [--svg DIR]
-  PEOPLE       a folder with one folder a person, two or more pictures in each
+  PEOPLE       a folder with one folder per person, each with two or more pictures
   --strangers  a folder of people who are not in PEOPLE: one folder each, or pictures of anybody
-  --pack       a pack to measure, once or several times; left out, the setting MODEL_PACK
-  --except     leave out a picture or folder whose path ends so
-  --face       which face of a picture with several is the one that its folder names: the largest (as the product
-               takes it), or the one nearest to the centre
-  --quick      leave out the pictures that are made worse (shrunk, blurred)
-  --no-cache   keep nothing in CACHE_DIR, and take nothing from there
-  --summary    one line a pack
-  --json       everything, for programs
-  --curve      the packs' curves alone: what goes into a manifest as "curve"
+  --pack       a pack to measure, once or several times (default: the setting MODEL_PACK)
+  --except     leave out pictures and folders whose path ends with this
+  --face       which face counts in a picture of several: the largest one (as in the server), or the one nearest to the
+               centre
+  --quick      leave out the degraded pictures (shrunk, blurred)
+  --no-cache   do not use the results stored in CACHE_DIR, and store none there
+  --summary    print one line per pack
+  --json       print everything, for programs
+  --curve      print only the packs' curves: what goes into a manifest as "curve"
   --svg        draw DET curves into this folder
-Measures error rates on pictures whose people are known: one to one, one to many, from farther away. Nothing is enrolled.`;
+Measures error rates on pictures of known people: verification (1:1), identification (1:N), and both from farther away.
+Nothing is enrolled.`;
 
-/** Pictures handed to the vision threads besides those they work on: none waits for a file to be read. */
+/** Pictures read ahead for the vision threads, so that none waits for a file. */
 const AHEAD = 1;
-/** A line of progress so often, in milliseconds. */
+/** Between two lines of progress, milliseconds. */
 const EVERY = 5_000;
 
 /**
- * `kaomon accuracy`: error rates of packs, from pictures of one's own.
+ * `kaomon accuracy`: measures the error rates of packs on one's own pictures.
  * @param words the command line after the command
  * @returns the exit status
  */
@@ -67,7 +68,9 @@ export function main(words: string[]): Promise<number> {
     const which = checkFace(values.face);
     const config = loadConfig();
     const list = await listSamples({
-      ...{ people: positionals, strangers: values.strangers, except: values.except },
+      people: positionals,
+      strangers: values.strangers,
+      except: values.except,
     });
     list.notes.forEach(note);
     const reports: PackReport[] = [];
@@ -96,7 +99,7 @@ export function main(words: string[]): Promise<number> {
 
 function checkFace(face: string): WhichFace {
   if (face === 'largest' || face === 'centre') return face;
-  throw new KaomonError('SETUP', `--face ${face}: largest or centre.`);
+  throw new KaomonError('SETUP', `--face must be largest or centre, not "${face}".`);
 }
 
 interface MeasureOptions {
@@ -112,7 +115,7 @@ async function measure(id: string, { samples }: SampleList, options: MeasureOpti
   const pack = await openPack(id, config);
   const { MIN_FACE_SIZE, MAX_PIXELS } = config;
   const cache = options.cache
-    ? openLookCache(
+    ? openAnalysisCache(
         path.join(config.CACHE_DIR, 'accuracy'),
         await packPrint(pack, { VERSION, MIN_FACE_SIZE, MAX_PIXELS }),
         note,
@@ -121,12 +124,15 @@ async function measure(id: string, { samples }: SampleList, options: MeasureOpti
   const vision = await openVision(pack, config);
   try {
     return await measurePack(samples, {
-      ...{ pack, config, source, conditions },
-      looks: { vision, cache, which, atOnce: config.VISION_THREADS + AHEAD },
+      pack,
+      config,
+      source,
+      conditions,
+      analysis: { vision, cache, which, atOnce: config.VISION_THREADS + AHEAD },
       onProgress: createTicker(pack.id),
     });
   } finally {
-    // ONNX Runtime aborts the process when it ends in mid-run.
+    // ONNX Runtime aborts the process if it exits while a network is running.
     await vision.close();
   }
 }
@@ -140,7 +146,7 @@ function createTicker(pack: string): (what: string, done: number, of: number) =>
   };
 }
 
-/** What a curve says of where it comes from; a manifest takes 500 signs. */
+/** A curve's `source`: what it was measured on. A manifest allows 500 characters. */
 function describeSource({ samples }: SampleList, words: readonly string[]): string {
   const people = new Set(samples.filter(({ isPerson }) => isPerson).map(({ label }) => label)).size;
   const strangers = new Set(samples.filter(({ isPerson }) => !isPerson).map(({ unit }) => unit)).size;

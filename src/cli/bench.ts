@@ -11,12 +11,12 @@ import { runCommand } from './shared/parts.js';
 
 const DEFAULT_MARGIN = 0.3;
 const USAGE = `Usage: npm run bench                                measures everything (some 20 minutes, 6 GB of memory)
-       npm run bench -- --quick                     less of everything (2 minutes)
-       npm run bench -- --only search --only http   parts: ${SECTION_NAMES.join(', ')}
-       npm run bench -- --sizes 1000,100000         galleries of these sizes in the part "search"
+       npm run bench -- --quick                     measures less of everything (2 minutes)
+       npm run bench -- --only search --only http   measures some sections: ${SECTION_NAMES.join(', ')}
+       npm run bench -- --sizes 1000,100000         the gallery sizes of the section "search"
        npm run bench -- --to DIR                    saves there instead of in cache/bench
-       npm run bench -- --compare A.json B.json     what got worse from A to B: exit status 1 when anything did
-                        [--margin ${DEFAULT_MARGIN}]               by more than this share`;
+       npm run bench -- --compare A.json B.json     lists what got worse from A to B; exit status 1 when anything did
+                        [--margin ${DEFAULT_MARGIN}]               by more than this fraction`;
 
 /**
  * `npm run bench`: measures, prints and saves; or compares two saved runs.
@@ -44,18 +44,21 @@ export function main(words: string[]): Promise<number> {
     }
     if (values.compare) return await compare(positionals, Number(values.margin));
     if (positionals.length > 0)
-      throw new KaomonError('SETUP', `"${positionals[0]}" is one word too many.\n${USAGE}`);
+      throw new KaomonError('SETUP', `Unexpected argument "${positionals[0]}".\n${USAGE}`);
     const sections = values.only?.flatMap((names) => names.split(',')) ?? USUAL_SECTIONS;
     const unknown = sections.find((name) => !SECTION_NAMES.includes(name));
     if (unknown !== undefined) {
-      throw new KaomonError('SETUP', `There is no part "${unknown}": known are ${SECTION_NAMES.join(', ')}.`);
+      throw new KaomonError(
+        'SETUP',
+        `There is no section "${unknown}": the sections are ${SECTION_NAMES.join(', ')}.`,
+      );
     }
     const effort = values.quick ? QUICK : FULL;
     const sizes = values.sizes?.split(',').map(Number) ?? effort.sizes;
     if (!sizes.every((size) => Number.isInteger(size) && size > 0))
       throw new KaomonError(
         'SETUP',
-        `--sizes takes numbers of faces with commas between, not "${values.sizes}".`,
+        `--sizes must be numbers of faces, separated by commas, not "${values.sizes}".`,
       );
     const config = loadConfig();
     const { report, files } = await runBench({

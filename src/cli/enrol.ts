@@ -21,26 +21,26 @@ import { openAudit, openPack, runCommand } from './shared/parts.js';
 const USAGE = `Usage: kaomon enrol DIR|CSV [options]     (npm run enrol -- DIR|CSV [options])
 
   DIR   a folder per person: DIR/<userid>/*.jpg, or DIR/<groupid>/<userid>/*.jpg
-  CSV   a file with the columns userid and file, and where wanted groupid and username
+  CSV   a file with the columns userid and file, and optionally groupid and username
 
-  --group ID      group of people whose group nothing names (default: default)
-  --make-groups   make the groups that are not there yet
+  --group ID      the group of people for whom no group is given (default: default)
+  --make-groups   create the groups that do not exist yet
   --dry-run       look at every picture and report, but enrol nobody
   --report FILE   write the report there, as CSV or (FILE.json) as JSON
-  --again         look again at pictures that earlier runs refused
-  --encoding NAME what the CSV is written in, where it cannot be told: utf-8, shift_jis, windows-1252, ...
+  --again         try pictures again that earlier runs refused
+  --encoding NAME the CSV's encoding, where it is not recognised: utf-8, shift_jis, windows-1252, ...
   --force         enrol also faces that are enrolled under another person
 
-Run it again after a break: it goes on where it stopped. Exit status: 0 every picture is enrolled, 2 some were not
-used (see the report), 1 it could not run or read no picture, 130 it was stopped.`;
+If it was interrupted, run it again: it continues where it stopped. Exit status: 0 every picture is enrolled, 2 some were
+not used (see the report), 1 it could not run or read no picture, 130 it was stopped.`;
 
 /** Pictures read ahead of each vision thread, so that none waits for the disk. */
 const AHEAD = 2;
 /** Lines of the report that are printed; --report writes all. */
-const PRINTED = 200;
+const MAX_PRINTED = 200;
 
 /**
- * `npm run enrol`: enrols a folder of pictures, or a CSV's.
+ * `npm run enrol`: enrols the pictures in a folder, or those that a CSV lists.
  * @param words the command line after the command
  * @returns the exit status
  */
@@ -64,12 +64,12 @@ export function main(words: string[]): Promise<number> {
       console.log(USAGE);
       return 0;
     }
-    const [place] = positionals;
+    const [source] = positionals;
     if (positionals.length !== 1) {
       throw new KaomonError('SETUP', `Name one folder or CSV file.\n${USAGE}`);
     }
     checkGroupId(values.group);
-    return await enrolPlace(path.resolve(place), {
+    return await enrolFrom(path.resolve(source), {
       group: values.group,
       makeGroups: values['make-groups'],
       dryRun: values['dry-run'],
@@ -91,9 +91,9 @@ interface EnrolOptions {
   report: string | undefined;
 }
 
-async function enrolPlace(place: string, options: EnrolOptions): Promise<number> {
+async function enrolFrom(source: string, options: EnrolOptions): Promise<number> {
   const config = loadConfig();
-  const list = await listPictures(place, options.group, options.encoding);
+  const list = await listPictures(source, options.group, options.encoding);
   if (list.encoding !== undefined) console.error(`The list is read as ${list.encoding}.`);
   console.error(
     `${list.items.length} pictures${list.otherFiles > 0 ? `, ${list.otherFiles} other files` : ''}.`,
@@ -101,18 +101,18 @@ async function enrolPlace(place: string, options: EnrolOptions): Promise<number>
   if (list.items.length + list.refused.length === 0) {
     throw new KaomonError(
       'SETUP',
-      `There is no picture in ${place}: nothing was read (docs/batch.md says what is).`,
+      `There is no picture in ${source}: nothing was read (docs/batch.md says which files are).`,
     );
   }
   const pack = await openPack(config.MODEL_PACK, config, {
     fetches: true,
     tell: ({ kind, message }) => kind === 'note' && console.error(message),
   });
-  const gallery = await openEnrolled(config, pack);
+  const gallery = await openGalleryToFill(config, pack);
   const audit = openAudit(config);
   try {
     await requireGroups(list, gallery, audit, options);
-    return await enrolAll(place, list, { config, pack, gallery, audit, options });
+    return await enrolAll(source, list, { config, pack, gallery, audit, options });
   } finally {
     await audit.flush();
     await gallery.close();
@@ -127,14 +127,14 @@ interface Opened {
   options: EnrolOptions;
 }
 
-async function enrolAll(place: string, list: BatchList, opened: Opened): Promise<number> {
+async function enrolAll(source: string, list: BatchList, opened: Opened): Promise<number> {
   const { config, pack, gallery, audit, options } = opened;
   const threads = availableParallelism();
   const vision = await createVisionPool({
     pack,
     providers: config.EXECUTION_PROVIDERS.split(','),
     gpuDevice: config.GPU_DEVICE_ID,
-    // One frame a thread on every core: sessions with several threads each fight for the cores.
+    // One vision thread per core, each running its networks on one core: more would compete for the cores.
     threads: 1,
     maxPixels: config.MAX_PIXELS,
     minFaceSize: config.MIN_FACE_SIZE,
@@ -144,7 +144,7 @@ async function enrolAll(place: string, list: BatchList, opened: Opened): Promise
   const stop = stopOnSignal();
   const { MIN_FACE_SIZE, MAX_PIXELS, EMBEDDINGS_DIR, KEEP_FACES } = config;
   const limits = enrolLimits(config);
-  const key = [place, EMBEDDINGS_DIR, pack.id, MIN_FACE_SIZE, MAX_PIXELS, ...Object.values(limits)];
+  const key = [source, EMBEDDINGS_DIR, pack.id, MIN_FACE_SIZE, MAX_PIXELS, ...Object.values(limits)];
   const journal = options.dryRun ? undefined : await openJournal(path.join(config.CACHE_DIR, 'batch'), key);
   const progress = createProgress(list.items.length, process.stderr);
   const started = performance.now();
@@ -170,9 +170,9 @@ async function enrolAll(place: string, list: BatchList, opened: Opened): Promise
     const seconds = (performance.now() - started) / 1000;
     const lines = reportOf(results, list.refused);
     if (options.report !== undefined) await writeReport(path.resolve(options.report), lines);
-    for (const line of lines.slice(0, PRINTED)) console.log(describeLine(line));
-    if (lines.length > PRINTED)
-      console.log(`... and ${lines.length - PRINTED} more: --report FILE has them all.`);
+    for (const line of lines.slice(0, MAX_PRINTED)) console.log(describeLine(line));
+    if (lines.length > MAX_PRINTED)
+      console.log(`... and ${lines.length - MAX_PRINTED} more: --report FILE writes all of them.`);
     const count = (outcome: string) => results.filter((result) => result.outcome === outcome).length;
     const unused = count('refused') + list.refused.length;
     console.log(
@@ -189,12 +189,12 @@ async function enrolAll(place: string, list: BatchList, opened: Opened): Promise
     progress.end();
     journal?.close();
     stop.end();
-    // ONNX Runtime aborts the process when it ends in mid-run.
+    // ONNX Runtime aborts the process if it exits while a network is running.
     await vision.close();
   }
 }
 
-/** A folder's name that is no group might be a person's: nobody is put into a group that nobody made. */
+/** Refuses unknown groups unless --make-groups is given: a folder that is taken for a group may be a person's. */
 async function requireGroups(
   list: BatchList,
   gallery: Gallery,
@@ -207,8 +207,8 @@ async function requireGroups(
   if (!options.makeGroups) {
     throw new KaomonError(
       'SETUP',
-      `These groups are not there: ${missing.slice(0, 10).join(', ')}${missing.length > 10 ? ', ...' : ''}. ` +
-        'If they are groups, not people, run it again with --make-groups.',
+      `These groups do not exist: ${missing.slice(0, 10).join(', ')}${missing.length > 10 ? ', ...' : ''}. ` +
+        'If they are groups and not people, run it again with --make-groups.',
     );
   }
   if (options.dryRun) return;
@@ -218,20 +218,20 @@ async function requireGroups(
   }
 }
 
-/** Running workers learn of each enrolment by the log of events. */
-async function openEnrolled(config: Config, pack: ReadyPack): Promise<Gallery> {
+/** Running workers learn of each enrolment through the event log. */
+async function openGalleryToFill(config: Config, pack: ReadyPack): Promise<Gallery> {
   const warn = (message: string) => console.error(message);
-  // Searched once a picture, whether somebody else has its face: no native part, and nothing to train.
+  // It is searched once per picture, for the other-person check: the exact index needs no addon and no training.
   const index = createExactIndex(pack.embedder.length);
   return (await openGallery(config, { pack, index, warn, follow: false })).gallery;
 }
 
-/** The first signal lets the pictures under way finish; a second one ends the process as signals do. */
+/** The first signal lets the pictures in progress finish; a second one ends the process at once. */
 function stopOnSignal() {
   let asked = false;
   const ask = () => {
     asked = true;
-    console.error('\nStopping after the pictures under way.');
+    console.error('\nStopping after the pictures in progress.');
   };
   process.once('SIGINT', ask);
   process.once('SIGTERM', ask);

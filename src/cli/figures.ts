@@ -11,10 +11,10 @@ import { PROJECT_ROOT } from '../platform/root.js';
 import { runCommand } from './shared/parts.js';
 
 const USAGE = `Usage: kaomon figures [--write]
-Prints the tables of docs/thresholds.md and docs/compreface.md that follow from the code: packs, their curves, defaults.
-  --write   put them into the documents, between their marks`;
+Prints the tables of docs/thresholds.md and docs/compreface.md that are computed from the code: packs, curves, defaults.
+  --write   write them into the documents, between their markers`;
 
-/** What a table is worked out from. */
+/** What the tables are computed from. */
 interface Given {
   packs: readonly Pick<Pack, 'id' | 'embedder' | 'thresholds' | 'curve'>[];
   /** The default of FALSE_NAMES. */
@@ -25,12 +25,12 @@ type Cells = string[];
 const SIZES = [10, 100, 1000, 10_000, 100_000];
 const RATES = [1e-2, 1e-3, 1e-4, 1e-5, 1e-6];
 const SIMILARITIES = [0.5, 0.9, 0.95, 0.97, 0.99];
-/** People of a collection in the example of docs/compreface.md. */
+/** Subjects in the example collection of docs/compreface.md. */
 const COLLECTION = 100;
 
 const count = (value: number) => value.toLocaleString('en');
 const places = (value: number, digits = 3) => value.toFixed(digits);
-/** `1 in 2,600`: two digits, rounded down. */
+/** `1 in 2,600`: rounded down to two significant digits. */
 const oneIn = (rate: number) => {
   const times = 1 / rate + 1e-6;
   const unit = 10 ** Math.max(0, Math.floor(Math.log10(times)) - 1);
@@ -38,7 +38,7 @@ const oneIn = (rate: number) => {
 };
 const percent = (part: number) => `${Number((100 * part).toPrecision(2))} %`;
 
-/** Each table by the name that its marks carry. */
+/** The tables, by the name in their markers. */
 const TABLES: Record<string, { document: string; rows: (given: Given) => Cells[] }> = {
   thresholds: {
     document: 'thresholds.md',
@@ -136,12 +136,12 @@ const TABLES: Record<string, { document: string; rows: (given: Given) => Cells[]
   },
 };
 
-/** The documents that hold tables, below docs/. */
+/** The documents in docs/ that hold tables. */
 export const DOCUMENTS = [...new Set(Object.values(TABLES).map(({ document }) => document))];
 
 const inForce = (): Given => ({ packs: PACKS, falseNames: loadConfig({}).FALSE_NAMES });
 
-/** A table as Prettier writes it: columns as wide as their widest cell. */
+/** A table as Prettier formats it: each column is as wide as its widest cell. */
 function toMarkdown(rows: readonly Cells[]): string {
   const widths = rows[0].map((_, column) => Math.max(3, ...rows.map((cells) => cells[column].length)));
   const line = (cells: readonly string[]) =>
@@ -151,16 +151,16 @@ function toMarkdown(rows: readonly Cells[]): string {
 }
 
 /**
- * Puts the tables of a document between their marks.
- * @returns the text as it should be
- * @throws KaomonError SETUP when a mark is missing
+ * Puts the tables of a document between their markers.
+ * @returns the document with the tables as they should be
+ * @throws KaomonError SETUP when a marker is missing
  */
 export function fillIn(document: string, text: string, given: Given = inForce()): string {
   let filled = text;
   for (const [name, table] of Object.entries(TABLES)) {
     if (table.document !== document) continue;
     const marks = new RegExp(`(<!-- figures: ${name} -->\n)[^]*?(<!-- end of ${name} -->)`);
-    if (!marks.test(filled)) throw new KaomonError('SETUP', `docs/${document} has no marks for "${name}".`);
+    if (!marks.test(filled)) throw new KaomonError('SETUP', `docs/${document} has no markers for "${name}".`);
     const rows = toMarkdown(table.rows(given));
     filled = filled.replace(marks, (_, begin: string, end: string) => `${begin}\n${rows}\n\n${end}`);
   }
@@ -168,7 +168,7 @@ export function fillIn(document: string, text: string, given: Given = inForce())
 }
 
 /**
- * `kaomon figures`: tables of the documents that follow from the code.
+ * `kaomon figures`: the tables of the documents that are computed from the code.
  * @param words the command line after the command
  * @returns the exit status
  */

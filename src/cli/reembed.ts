@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import pMap from 'p-map';
 import sharp from 'sharp';
 import { loadConfig } from '../settings/config.js';
 import { KaomonError } from '../platform/errors.js';
@@ -11,51 +12,43 @@ import { EMBEDDERS, PACKS } from '../models/packs/packs.js';
 import { readOwnPack } from '../models/packs/own-pack.js';
 import type { ReadyEmbedder } from '../models/types.js';
 import type { KeptCut, VisionPool } from '../vision/types.js';
-import {
-  describeReach,
-  inParallel,
-  note,
-  openAuditedStore,
-  openPack,
-  openVision,
-  runCommand,
-} from './shared/parts.js';
+import { describeReach, note, openAuditedStore, openPack, openVision, runCommand } from './shared/parts.js';
 
 const USAGE = `Usage: npm run reembed -- --from ID [--to ID]
-  --from ID   the pack whose gallery has the face pictures (enrolled with KEEP_FACES=true)
-  --to ID     the pack to make a gallery for; left out, the setting MODEL_PACK
-Looks for the face in each kept picture anew and embeds it; one that is not found is embedded as it was cut. The old
-gallery stays as it is. People of whom no picture was kept are listed in the new one without any: enrol them again. It may be stopped and run
-again: it goes on where it was. A server that is running with the pack --to already sees each face without a restart
-(but not with EVENT_LOG=none); one that runs with another pack must be restarted with MODEL_PACK set to it.
+  --from ID   the pack whose gallery has face pictures (enrolled with KEEP_FACES=true)
+  --to ID     the pack to make a gallery for (default: the setting MODEL_PACK)
+Detects the face in each kept picture again and embeds it; where none is detected, the picture is embedded as it is. The
+old gallery stays as it is. People without a kept picture are listed in the new gallery without a face: enrol them again.
+If it was stopped, run it again: it continues where it was. A server that is running with the pack --to sees each face
+without a restart (but not with EVENT_LOG=none); one that runs with another pack must be restarted with MODEL_PACK set.
 Exit status: 0 every face is there, 2 some are not, 1 it could not run, 130 it was stopped.`;
 
 /** What became of a gallery. */
-export interface ReembedReport {
+interface ReembedReport {
   /** Faces embedded now. */
   embedded: number;
   /** Faces that an earlier run embedded. */
   present: number;
   /** Faces without a kept picture. */
   pictureless: number;
-  /** Of those embedded, the ones in whose picture no face was found: they were taken as they had been cut. */
+  /** Of those embedded, the ones that were not detected again: their pictures were embedded as they were cropped. */
   asCut: number;
-  /** Kept pictures that cannot be read any more: their ids. */
+  /** IDs of faces whose kept picture cannot be read any more. */
   damaged: string[];
-  /** People who have no face in the new gallery, and are listed there all the same: to be enrolled again. */
+  /** People who are listed in the new gallery without a face: to be enrolled again. */
   toEnrol: string[];
   stopped: boolean;
 }
 
-export interface ReembedDeps {
+interface ReembedDeps {
   from: Pick<EmbeddingStore, 'list' | 'readPerson' | 'picture'>;
   to: Pick<FillableStore, 'readPerson' | 'keepPerson' | 'addFace'>;
   vision: Pick<VisionPool, 'analyze'>;
-  /** How the old pack cut its pictures. */
+  /** How the old pack cropped its pictures. */
   cut: KeptCut;
-  /** Undoes what the old pack's cut did to a face: see {@link unstretch}. Left out: nothing. */
-  restore?: (picture: Uint8Array) => Promise<Uint8Array>;
-  /** Pictures looked at at a time. */
+  /** Undoes the distortion of the old pack's crops (see {@link unstretch}); left out: there is none. */
+  restore?: ((picture: Uint8Array) => Promise<Uint8Array>) | undefined;
+  /** Pictures analysed at a time. */
   atOnce: number;
   /** Asked before each picture. */
   stopped?: () => boolean;
@@ -63,10 +56,10 @@ export interface ReembedDeps {
 }
 
 /**
- * Fills the gallery of a pack from another's kept face pictures. Each face keeps its id, which is how a second run
- * knows what is done. The kept picture was cut for the old pack's embedder; the new pack's detector looks for the face in
- * it and cuts it as its own embedder wants it, and where it finds none the face lies where the cut has put it. Nobody is
- * lost: who has no face in the end is there without one.
+ * Fills the gallery of a pack from another pack's kept face pictures. Each face keeps its ID, by which a second run knows
+ * what is done. A kept picture was cropped for the old pack's embedder; the new pack's detector looks for the face in it
+ * again, so that it is aligned for the new embedder. Where it finds none, the face is where the old crop has put it. Nobody
+ * is lost: people who end up without a face are listed without one.
  */
 export async function reembed({
   from,
@@ -79,51 +72,55 @@ export async function reembed({
   onProgress = () => undefined,
 }: ReembedDeps): Promise<ReembedReport> {
   const report: ReembedReport = {
-    ...{ embedded: 0, present: 0, pictureless: 0, asCut: 0 },
-    ...{ damaged: [], toEnrol: [], stopped: false },
+    embedded: 0,
+    present: 0,
+    pictureless: 0,
+    asCut: 0,
+    damaged: [],
+    toEnrol: [],
+    stopped: false,
   };
   let done = 0;
 
-  /** @returns the picture as it is kept now, and the embedding of the face in it */
-  async function look(kept: Uint8Array): Promise<{ picture: Uint8Array; embedding: Float32Array }> {
+  /** @returns the picture to keep in the new gallery, and the embedding of the face in it */
+  async function embed(kept: Uint8Array): Promise<{ picture: Uint8Array; embedding: Float32Array }> {
     const picture = await restore(kept);
-    // The pool takes the buffer over; the picture is kept in the new gallery, too.
-    const asked = { kept: cut, maxFaces: 1, views: true };
-    const { faces } = await vision.analyze(Uint8Array.from(picture), asked);
+    // The pool takes ownership of its buffer, and the picture is still needed.
+    const { faces } = await vision.analyze(Uint8Array.from(picture), { kept: cut, maxFaces: 1, views: true });
     const [{ embedding, probability }] = faces;
     if (!embedding) throw new Error('The vision thread answered a face without its embedding.');
     if (probability === 0) report.asCut += 1;
     return { picture, embedding };
   }
 
-  /** @returns whether it is in the new gallery now */
+  /** @returns whether the face is in the new gallery now */
   async function embedFace(face: Face, profile: Profile | undefined): Promise<boolean> {
     const kept = await from.picture(face);
     if (!kept) {
       report.pictureless += 1;
       return false;
     }
-    const seen = await look(kept).catch((error: unknown) => {
-      // A full disk or a hand may have damaged it; a server that is busy is no answer.
+    const embedded = await embed(kept).catch((error: unknown) => {
+      // Only a damaged picture is skipped.
       if (error instanceof KaomonError && error.code.startsWith('IMAGE_')) return undefined;
       throw error;
     });
-    if (!seen) {
+    if (!embedded) {
       report.damaged.push(face.id);
       return false;
     }
-    const { picture, embedding } = seen;
+    const { picture, embedding } = embedded;
     await to.addFace(face, embedding, { crop: picture, ...(profile && { profile }) });
     report.embedded += 1;
     return true;
   }
 
-  await inParallel(await from.list(), atOnce, async (faceid) => {
+  const embedPerson = async (faceid: string): Promise<void> => {
     const person = await from.readPerson(faceid, new Set());
     if (!person || !splitFaceId(faceid)) return;
     const there = await to.readPerson(faceid, new Set());
     const present = new Set(there?.faces.map(({ id }) => id));
-    // A server may be running on the new gallery: a name that it was given stays.
+    // A server may be running on the new gallery: a name given there stays.
     const before: Profile = { username: person.username, metadata: person.metadata };
     let profile = isDescribed(there) ? undefined : before;
     let faces = present.size;
@@ -141,15 +138,16 @@ export async function reembed({
     if (faces > 0) return;
     if (person.faces.length > 0) report.toEnrol.push(faceid);
     await to.keepPerson(faceid, before);
-  });
+  };
+  await pMap(await from.list(), embedPerson, { concurrency: atOnce });
   report.damaged.sort();
   report.toEnrol.sort();
   return report;
 }
 
 /**
- * The pictures of a pack that cuts MTCNN's boxes are its boxes made square. In Labeled Faces in the Wild nine of ten are
- * 1.21 to 1.41 times as high as wide: with four thirds the face has its proportions again, nearly.
+ * Undoes, nearly, the distortion of a pack that crops MTCNN's boxes and makes them square. In Labeled Faces in the Wild nine
+ * boxes of ten are 1.21 to 1.41 times as high as wide, so the picture is made four thirds as high.
  * @throws KaomonError IMAGE_UNREADABLE
  */
 export async function unstretch(picture: Uint8Array): Promise<Uint8Array> {
@@ -194,8 +192,8 @@ export function main(words: string[]): Promise<number> {
     const config = loadConfig();
     const pack = await openPack(values.to ?? config.MODEL_PACK, config);
     if (pack.id === fromId) {
-      const hint = values.to === undefined ? ' Name the pack to make with --to.' : '';
-      throw new KaomonError('SETUP', `The gallery of ${fromId} is there already.${hint}`);
+      const hint = values.to === undefined ? ' Name the new pack with --to.' : '';
+      throw new KaomonError('SETUP', `The gallery of ${fromId} exists already.${hint}`);
     }
     const before = await cutOf(fromId, config.MODELS_DIR);
     const from = await openStore(config, fromId, before.length, note);
@@ -211,27 +209,30 @@ export function main(words: string[]): Promise<number> {
     process.once('SIGINT', stop).once('SIGTERM', stop);
     let vision: VisionPool | undefined;
     try {
-      // Opening the new one makes its folders and finishes what a crash left.
+      // Creates the new gallery's folders, and finishes what a crash interrupted.
       await to.load();
       vision = await openVision(pack, config);
       const report = await reembed({
-        ...{ from, to, vision, atOnce: config.VISION_THREADS },
+        from,
+        to,
+        vision,
+        atOnce: config.VISION_THREADS,
         cut: {
           alignment: before.alignment,
           ...(before.padding !== undefined && { padding: before.padding }),
         },
-        ...(before.alignment === 'box' && before.detector === 'mtcnn' && { restore: unstretch }),
+        restore: before.alignment === 'box' && before.detector === 'mtcnn' ? unstretch : undefined,
         stopped: () => asked,
         onProgress: (done) => done % 25 === 0 && note(`${done} faces`),
       });
       for (const id of report.damaged) console.log(`the picture of ${id} cannot be read`);
       for (const faceid of report.toEnrol) console.log(`to be enrolled again: ${faceid}`);
       console.log(
-        `${pack.id}: ${report.embedded} faces embedded (${report.asCut} as they were cut, without being found anew), ${report.present} were there already, ${report.pictureless} have no kept picture, ${report.damaged.length} a damaged one; ${report.toEnrol.length} people are listed without a face.`,
+        `${pack.id}: ${report.embedded} faces embedded (${report.asCut} without being detected again), ${report.present} were already there, ${report.pictureless} have no kept picture, ${report.damaged.length} a damaged one; ${report.toEnrol.length} people are listed without a face.`,
       );
       if (report.embedded > 0) {
         console.log(
-          `A kept picture is the face as it was cut for ${fromId}, ${before.size} pixels wide: what is enrolled from it is a little less than from the whole picture. Enrol people anew as they come by.`,
+          `A kept picture is the face as it was cropped for ${fromId}, ${before.size} pixels wide, and its embedding is a little worse than one from the whole picture. Enrol people again as they come by.`,
         );
         console.log(describeReach(pack.id, config));
       }
@@ -250,7 +251,7 @@ export function main(words: string[]): Promise<number> {
   });
 }
 
-/** How a pack that need not be installed cuts its faces, and the numbers in its vectors. @throws KaomonError SETUP */
+/** How a pack crops its faces, and the length of its embeddings; it need not be installed. @throws KaomonError SETUP */
 async function cutOf(id: string, modelsDir: string) {
   const ours = PACKS.find((pack) => pack.id === id);
   if (ours) {

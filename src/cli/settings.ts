@@ -9,10 +9,10 @@ interface Property {
   anyOf?: { const: string }[];
 }
 
-/** Defaults that are another on every machine: their sentence says which. */
+/** Settings whose default depends on the machine: their descriptions say how. */
 const BY_MACHINE = new Set(['VISION_THREADS', 'NETWORK_THREADS']);
 
-/** Every setting as a row of a Markdown table; docs/settings.md holds it, and a test holds the two together. */
+/** Every setting as a row of a Markdown table; a test checks that docs/settings.md has this table. */
 export function settingsTable(): string {
   const rows = Object.entries(SettingsSchema.properties as Record<string, Property>).map(
     ([name, property]) => {

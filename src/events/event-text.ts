@@ -18,16 +18,11 @@ const EventSchema = Type.Object({
   of: Type.Optional(Type.String()),
 });
 
-/** One line without a line break. */
-export function encodeEvent(event: GalleryEvent): string {
-  return JSON.stringify(event);
-}
-
 /**
- * Whether a text is neither an event nor the beginning of one, which is what a crash leaves and nobody was promised: what
- * it said is lost. One of another version is not meant.
+ * Whether a text is neither an event, of whatever version, nor the beginning of one. The beginning of an event is what a
+ * crash leaves: nobody was told that it was written. Of anything else, what it said is lost.
  */
-export function isRotten(text: string): boolean {
+export function isCorrupt(text: string): boolean {
   try {
     JSON.parse(text);
     return false;
@@ -38,8 +33,10 @@ export function isRotten(text: string): boolean {
   }
 }
 
-/** The event, or undefined when the text is torn or of another version. */
+/** The event of a line; undefined when the line is empty, torn or of another version. */
 export function decodeEvent(text: string): GalleryEvent | undefined {
+  // Every other line of the file log is empty.
+  if (text === '') return undefined;
   let value: unknown;
   try {
     value = JSON.parse(text);

@@ -54,19 +54,23 @@ export function makesRoom({ kind }: Pick<GalleryChange, 'kind'>): boolean {
   return MAKE_ROOM.has(kind);
 }
 
-/** Where a gallery announces its changes; see {@link GalleryEvent}. */
-export interface Journal {
-  /** Says what is about to change. @returns a name for {@link done} and {@link giveUp} @throws when it cannot be said */
+/** Publishes a gallery's changes to the other workers; see {@link GalleryEvent}. */
+export interface Publisher {
+  /**
+   * Publishes what is about to change.
+   * @returns the uid of the entry, for {@link commit} and {@link abort}
+   * @throws when the log cannot be written
+   */
   begin(change: GalleryChange): Promise<string>;
-  /** Tells the others; resolves when the log has it for good. @throws when it cannot be said */
-  done(begun: string, change: GalleryChange): Promise<void>;
-  /** Nothing came of it. Never throws: the others would look into the store and find nothing. */
-  giveUp(begun: string, change: GalleryChange): Promise<void>;
+  /** Publishes the change; resolves when the log has it durably. @throws when the log cannot be written */
+  commit(begun: string, change: GalleryChange): Promise<void>;
+  /** Closes a change that did not come about. Never throws: without it the others look into the store and find nothing. */
+  abort(begun: string, change: GalleryChange): Promise<void>;
 }
 
 /** For a process that shares its gallery with nobody. */
-export const NO_JOURNAL: Journal = {
+export const NO_PUBLISHER: Publisher = {
   begin: () => Promise.resolve(''),
-  done: () => Promise.resolve(),
-  giveUp: () => Promise.resolve(),
+  commit: () => Promise.resolve(),
+  abort: () => Promise.resolve(),
 };

@@ -13,11 +13,11 @@ import { giveIfNew } from '../platform/files/owner.js';
 import { createReserve } from '../platform/files/reserve.js';
 import { setAside } from '../platform/files/set-aside.js';
 import { readSmall, UnfitFile } from '../platform/files/small-file.js';
+import { decodeEvent } from './event-text.js';
 import { followFile } from './file-reader.js';
 import { createFileWriter } from './file-writer.js';
 import { type EventLog, type LoggedEvent, startOf } from './log.js';
 import {
-  eventIn,
   formatPlace,
   isSegment,
   listSegments,
@@ -26,7 +26,7 @@ import {
   readLines,
   segmentFile,
 } from './segments.js';
-import { parseWord } from './worker-word.js';
+import { parseWorkerPosition } from './worker-position.js';
 
 const SEGMENT_BYTES = 1 << 20;
 
@@ -69,7 +69,7 @@ export function createFileLog({
         if (line.seal !== undefined) return { entries, end: formatPlace({ segment: line.seal, offset: 0 }) };
         const before = end;
         end = formatPlace({ segment, offset: line.end });
-        const event = eventIn(line);
+        const event = decodeEvent(line.text);
         if (event) entries.push({ id: end, before, event });
       }
     } finally {
@@ -80,7 +80,7 @@ export function createFileLog({
 
   async function endOfLog(): Promise<string> {
     await unlessUnwritable(makeFolder(folder));
-    await setAsideStrangers();
+    await setAsideForeign();
     const last = (await listSegments(folder)).at(-1);
     // Nothing was ever written: make the first segment, so that the position is a real place.
     if (last === undefined) await unlessUnwritable(makeSegment(segmentFile(folder, 1)));
@@ -100,19 +100,19 @@ export function createFileLog({
       const text = await readWorker(file);
       if (text === undefined) continue;
       const now = Date.now();
-      const word = parseWord(text, now);
-      const place = word && parsePlace(word.position);
-      if (!word || !place) {
+      const known = parseWorkerPosition(text, now);
+      const place = known && parsePlace(known.position);
+      if (!known || !place) {
         await aside(file, 'it does not say how far a worker has read');
         continue;
       }
-      if (word.expires < now) await rm(file, { force: true });
+      if (known.expires < now) await rm(file, { force: true });
       else furthest = Math.min(furthest, place.segment);
     }
     return furthest;
   }
 
-  /** What a worker's file holds, nothing where it is no file that can be; undefined: it is gone. */
+  /** What a worker's file holds; '' where it cannot be one of ours; undefined: it is gone. */
   async function readWorker(file: string): Promise<string | undefined> {
     try {
       return (await unlessMissing(readSmall(file, MOST_BYTES)))?.toString('utf8');
@@ -122,8 +122,8 @@ export function createFileLog({
     }
   }
 
-  /** What has a segment's name and is none (a folder, a pipe) would stop every reader and writer. */
-  async function setAsideStrangers(): Promise<void> {
+  /** What has a segment's name and is no file (a folder, a pipe) would stop every reader and writer. */
+  async function setAsideForeign(): Promise<void> {
     const entries = (await unlessMissing(readdir(folder, { withFileTypes: true }))) ?? [];
     for (const entry of entries) {
       if (isSegment(entry.name) && !entry.isFile())
@@ -143,7 +143,7 @@ export function createFileLog({
   return {
     kind: 'file',
 
-    append: (event, options) => writer.append(event, options),
+    append: writer.append,
 
     async start() {
       const end = await endOfLog();
@@ -169,7 +169,7 @@ export function createFileLog({
     },
 
     async trim({ maxAge, maxLength }) {
-      // The last one is being written.
+      // The last one is still written to.
       const segments = (await listSegments(folder)).slice(0, -1);
       const furthest = await furthestBehind();
       const counts = await Promise.all(segments.map(lengthOf));

@@ -4,11 +4,10 @@ import type { FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import type { Damage } from '../platform/files/damage.js';
 import { makeFolder } from '../platform/files/durable.js';
-import { createBell } from './bell.js';
-import { isRotten } from './event-text.js';
+import { createNotifier } from './notifier.js';
+import { decodeEvent, isCorrupt } from './event-text.js';
 import type { Following, LoggedEvent, LogListener } from './log.js';
 import {
-  eventIn,
   formatPlace,
   type Line,
   listSegments,
@@ -39,14 +38,14 @@ export interface FollowOptions {
 
 /** Follows the segments of a folder; see `EventLog.follow`. */
 export function followFile({ folder, position, listener, end, damage }: FollowOptions): Following {
-  const bell = createBell();
+  const notifier = createNotifier();
   let stopped = false;
   let watcher: FSWatcher | undefined;
   let open: { handle: FileHandle; segment: number } | undefined;
 
   function startWatching(): void {
     try {
-      watcher = watch(folder, () => bell.ring());
+      watcher = watch(folder, () => notifier.notify());
       watcher.on('error', () => {
         watcher?.close();
         watcher = undefined;
@@ -104,9 +103,9 @@ export function followFile({ folder, position, listener, end, damage }: FollowOp
         break;
       }
       next = { segment: place.segment, offset: line.end };
-      const event = eventIn(line);
+      const event = decodeEvent(line.text);
       if (event) batch.push({ id: formatPlace(next), before, event });
-      else if (line.text !== '' && isRotten(line.text)) isDamaged = true;
+      else if (isCorrupt(line.text)) isDamaged = true;
     }
     if (batch.length > 0) await listener.events(batch);
     if (isDamaged) {
@@ -115,7 +114,7 @@ export function followFile({ folder, position, listener, end, damage }: FollowOp
       // Whatever they said can be seen in the store.
       await listener.lost(formatPlace(next));
     }
-    if (lines.length === 0) await bell.wait(watcher ? POLL : POLL_WITHOUT_WATCH);
+    if (lines.length === 0) await notifier.wait(watcher ? POLL : POLL_WITHOUT_WATCH);
     return next;
   }
 
@@ -134,7 +133,7 @@ export function followFile({ folder, position, listener, end, damage }: FollowOp
       } catch (error) {
         failing = true;
         listener.trouble(quietMessage(error));
-        await bell.wait(POLL);
+        await notifier.wait(POLL);
       }
     }
     watcher?.close();
@@ -145,7 +144,7 @@ export function followFile({ folder, position, listener, end, damage }: FollowOp
   return {
     async close() {
       stopped = true;
-      bell.ring();
+      notifier.notify();
       await running;
     },
   };

@@ -3,7 +3,6 @@ import { makeFolder, syncFolder } from '../platform/files/durable.js';
 import { giveIfNew } from '../platform/files/owner.js';
 import { createKeyedMutex } from '../platform/keyed-mutex.js';
 import type { Reserve } from '../platform/files/reserve.js';
-import { encodeEvent } from './event-text.js';
 import type { GalleryEvent } from './event.js';
 import type { AppendOptions } from './log.js';
 import { listSegments, readLines, sealLine, segmentFile } from './segments.js';
@@ -39,7 +38,8 @@ export function createFileWriter(folder: string, segmentBytes: number, reserve: 
   }
 
   async function append(event: GalleryEvent): Promise<void> {
-    const text = encodeEvent(event);
+    // One line: JSON escapes line breaks.
+    const text = JSON.stringify(event);
     let { handle, segment, checked } = current ?? (await openLast(1));
     for (;;) {
       await write(handle, `\n${text}\n`);

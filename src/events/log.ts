@@ -59,7 +59,7 @@ export interface EventLog {
   close(): Promise<void>;
 }
 
-/** How long a begun change may take, milliseconds: after that the one who began it is gone or its entry is. */
+/** How long a change may stay open, milliseconds: after that its worker has died, or has lost the log. */
 export const LONGEST_CHANGE = 60_000;
 
 /**

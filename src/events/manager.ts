@@ -1,25 +1,24 @@
 /**
- * The event manager: a child of one worker, which follows the log and hands its worker the events, batch by batch. It
- * says how far the worker is, and trims the log. It ends with its worker, whatever ends that.
+ * The event manager: a child of one worker, which follows the log and hands its worker what other workers did, batch by
+ * batch. It watches over changes that were begun and not closed, writes down how far the worker is, and trims the log.
+ * It ends with its worker, whatever ends that.
  */
 import { createDamage } from '../platform/files/damage.js';
 import { quietText } from '../platform/quiet-error.js';
 import type { ToManager, ToWorker } from './messages.js';
+import { createOpenChanges } from './open-changes.js';
 import { openLog } from './open-log.js';
 
 /** How often the worker's position is written down, and how long it holds without that, milliseconds. */
 const REGISTER = { every: 5_000, ttl: 60_000 };
 const TRIM_EVERY = 60_000;
-/** How long the worker's position may take to be struck off at the end, milliseconds. */
+/** How long removing the worker's position may take at the end, milliseconds. */
 const FAREWELL = 1_000;
 
 // A terminal's Ctrl-C and pm2 signal the whole group; the worker has requests to finish and says when to end.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => undefined);
 
-/**
- * The worker may be gone already; then this process is about to follow it. It may also be gone without this process
- * having heard of it: a failure that nobody takes would end the manager before it has struck the worker off.
- */
+/** The worker may have ended, and this process may not have heard of it yet: a message that cannot be sent is dropped. */
 const send = (message: ToWorker) => {
   if (process.connected) process.send?.(message, undefined, undefined, () => undefined);
 };
@@ -29,12 +28,12 @@ for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
     process.exit(1);
   });
 }
-let applied: ((position: string) => void) | undefined;
-/** What is to be done before this process follows its worker; set once it follows the log. */
-let strikeOff: (() => Promise<void>) | undefined;
+let applied: (() => void) | undefined;
+/** Removes the worker's position from the log; set once this process follows it. */
+let unregister: (() => Promise<void>) | undefined;
 
-/** Sends and waits until the worker has it. */
-function handOver(message: ToWorker): Promise<string> {
+/** Sends and waits until the worker has applied it. */
+function handOver(message: ToWorker): Promise<void> {
   return new Promise((resolve) => {
     applied = resolve;
     send(message);
@@ -42,39 +41,51 @@ function handOver(message: ToWorker): Promise<string> {
 }
 
 async function follow(message: Extract<ToManager, { type: 'follow' }>): Promise<void> {
-  const { settings, worker, limits } = message;
+  const { settings, worker, limits, settleAfter } = message;
+  /** Where a next manager has to go on: the worker has applied everything before it. */
   let { position } = message;
   const trouble = (reason: string | undefined) => send({ type: 'trouble', reason: reason ?? null });
   const damage = createDamage((_message, damaged) => send({ type: 'damaged', ...damaged }));
   const log = await openLog(settings, trouble, damage);
-  strikeOff = () => log.unregister(worker);
+  const openChanges = createOpenChanges(settleAfter, (begun) => send({ type: 'settle', begun }));
+  unregister = () => log.unregister(worker);
 
   log.follow(position, {
     async events(batch) {
-      const last = batch[batch.length - 1].id;
-      position = await handOver({ type: 'events', events: batch.map(({ event }) => event), position: last });
+      for (const logged of batch) openChanges.note(logged);
+      // The worker's own changes are not sent: they are in its index before they are acknowledged.
+      const events = batch
+        .map(({ event }) => event)
+        .filter((event) => event.kind !== 'begun' && event.worker !== worker);
+      // A next manager must learn of the changes that are open now.
+      const next = openChanges.start() ?? batch[batch.length - 1].id;
+      if (events.length > 0) await handOver({ type: 'events', events, position: next });
+      position = next;
     },
     async lost(next) {
-      position = await handOver({ type: 'reload', position: next });
+      openChanges.moveTo(next);
+      await handOver({ type: 'reload', position: next });
+      position = next;
     },
     trouble,
   });
 
-  const register = () =>
-    telling(
-      'write down how far a worker is',
-      position === '' ? undefined : log.register(worker, position, REGISTER.ttl),
-    );
+  function register(): void {
+    if (position === '') return;
+    // The worker first: what stands behind its own position must not be trimmed.
+    send({ type: 'position', position });
+    reportFailure('write down how far a worker is', log.register(worker, position, REGISTER.ttl));
+  }
   register();
   setInterval(register, REGISTER.every);
-  setInterval(() => telling('be trimmed', log.trim(limits)), TRIM_EVERY);
+  setInterval(() => reportFailure('be trimmed', log.trim(limits)), TRIM_EVERY);
 }
 
 const failing = new Set<string>();
 
-/** What fails here is tried again; that it fails is told once, until it works again. */
-function telling(what: string, work: Promise<void> | undefined): void {
-  void work?.then(
+/** What fails here is tried again; its failure is reported once, until it works again. */
+function reportFailure(what: string, work: Promise<void>): void {
+  work.then(
     () => failing.delete(what),
     (error: unknown) => {
       if (!failing.has(what))
@@ -84,16 +95,16 @@ function telling(what: string, work: Promise<void> | undefined): void {
   );
 }
 
-function farewell(): void {
+function end(): void {
   setTimeout(() => process.exit(0), FAREWELL);
-  void (strikeOff?.() ?? Promise.resolve()).catch(() => undefined).finally(() => process.exit(0));
+  void (unregister?.() ?? Promise.resolve()).catch(() => undefined).finally(() => process.exit(0));
 }
 
-// Heard from the first moment on: a worker may die while its log is still being opened, and nobody says it twice.
-process.on('disconnect', farewell);
+// Listened to from the first moment on: a worker may die while its log is still being opened, and `disconnect` comes once.
+process.on('disconnect', end);
 process.on('message', (message: ToManager) => {
-  if (message.type === 'applied') applied?.(message.position);
+  if (message.type === 'applied') applied?.();
   else void follow(message);
 });
-// It died before this file was loaded, and that was said to nobody.
-if (!process.connected) farewell();
+// The worker died before this file was loaded: `disconnect` has been missed.
+if (!process.connected) end();

@@ -5,14 +5,29 @@ import type { LogSettings } from './open-log.js';
 
 /** From a worker to its event manager. */
 export type ToManager =
-  | { type: 'follow'; settings: LogSettings; worker: string; position: string; limits: TrimLimits }
-  /** The worker's index has everything up to here; the next batch may come. */
-  | { type: 'applied'; position: string };
+  | {
+      type: 'follow';
+      settings: LogSettings;
+      worker: string;
+      position: string;
+      limits: TrimLimits;
+      settleAfter: readonly number[];
+    }
+  /** The worker's index has the last batch, or is what the store says; the next one may come. */
+  | { type: 'applied' };
 
-/** From an event manager to its worker. Each batch or reload is answered by `applied` before the next is sent. */
+/**
+ * From an event manager to its worker. `position` is where the next manager goes on if this one dies. Each `events` and
+ * `reload` is answered by `applied` before the next is sent.
+ */
 export type ToWorker =
+  /** What other workers did, in the order of the log. */
   | { type: 'events'; events: GalleryEvent[]; position: string }
   | { type: 'reload'; position: string }
+  /** Nothing for this worker stood in the log up to here. */
+  | { type: 'position'; position: string }
+  /** A change that was begun is still open: look into the store what became of it. */
+  | { type: 'settle'; begun: GalleryEvent }
   | { type: 'trouble'; reason: string | null }
   /** Something of the log is damaged, and was passed over. */
   | ({ type: 'damaged' } & Damaged)

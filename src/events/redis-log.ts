@@ -7,11 +7,10 @@ import {
   untilReady,
 } from '../platform/redis.js';
 import { createDamage, type Damage } from '../platform/files/damage.js';
-import { encodeEvent } from './event-text.js';
 import { type EventLog, LONGEST_CHANGE, startOf } from './log.js';
 import { compareIds, formatStreamPlace, idOr, parseStreamPlace } from './redis-position.js';
 import { followStream, type StreamKeys, toLogged } from './redis-reader.js';
-import { parseWord } from './worker-word.js';
+import { parseWorkerPosition } from './worker-position.js';
 
 /** Entries of the last minute that are looked through for open changes. */
 const RECENT = 10_000;
@@ -58,7 +57,7 @@ export function createRedisLog(
   }
 
   /** What stands where the log keeps something of another kind is renamed, so that the log can begin anew. */
-  async function setStrangersAside(): Promise<void> {
+  async function setAsideForeign(): Promise<void> {
     for (const [key, kind] of [
       [keys.stream, 'stream'],
       [keys.state, 'hash'],
@@ -79,7 +78,7 @@ export function createRedisLog(
 
   async function start(): Promise<string> {
     await untilReady(redis, REDIS_PATIENCE);
-    await setStrangersAside();
+    await setAsideForeign();
     const current = await generationOf();
     const now = await redisTime();
     // The end first: what is appended while the entries are read is then followed.
@@ -94,7 +93,7 @@ export function createRedisLog(
     kind: 'redis',
 
     async append(event, { evenWhenFull = false } = {}) {
-      const text = encodeEvent(event);
+      const text = JSON.stringify(event);
       if (!evenWhenFull) await redis.xadd(keys.stream, '*', 'event', text);
       else await runEvenWhenFull(redis, keys.stream, ['XADD', keys.stream, '*', 'event', text]);
     },
@@ -117,15 +116,15 @@ export function createRedisLog(
       let until = await bound(maxAge, maxLength);
       const now = await redisTime();
       for (const [worker, text] of Object.entries(await redis.hgetall(keys.workers))) {
-        const word = parseWord(text, now);
-        const place = word && parseStreamPlace(word.position);
-        if (!word || !place) {
+        const known = parseWorkerPosition(text, now);
+        const place = known && parseStreamPlace(known.position);
+        if (!known || !place) {
           const reason = 'it does not say how far a worker has read; it was removed';
           damage.report(`${keys.workers} ${worker}`, reason);
           await redis.hdel(keys.workers, worker);
           continue;
         }
-        if (word.expires < now) await redis.hdel(keys.workers, worker);
+        if (known.expires < now) await redis.hdel(keys.workers, worker);
         else if (compareIds(place.id, until) < 0) until = place.id;
       }
       const last = (await redis.xrevrange(keys.stream, `(${until}`, '-', 'COUNT', 1)).at(0);

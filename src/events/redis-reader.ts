@@ -7,9 +7,9 @@ import {
   type RedisSettings,
   untilReady,
 } from '../platform/redis.js';
-import { createBell } from './bell.js';
+import { createNotifier } from './notifier.js';
 import type { Damage } from '../platform/files/damage.js';
-import { decodeEvent, isRotten } from './event-text.js';
+import { decodeEvent, isCorrupt } from './event-text.js';
 import type { Following, LoggedEvent, LogListener } from './log.js';
 import {
   compareIds,
@@ -68,7 +68,7 @@ export function followStream({
   start,
   damage,
 }: FollowOptions): Following {
-  const bell = createBell();
+  const notifier = createNotifier();
   const stopping = new AbortController();
   const isStopped = () => stopping.signal.aborted;
   const redis = openRedis(settings, 'blocking', (reason) => {
@@ -110,9 +110,9 @@ export function followStream({
     if (!last) return;
     const batch = toLogged(entries, place.generation);
     if (batch.length > 0) await listener.events(batch);
-    const rotten = entries.find(([, [, text = '']]) => isRotten(text));
-    if (rotten) {
-      damage.report(`${keys.stream} ${rotten[0]}`, 'it is no event; it is passed over');
+    const corrupt = entries.find(([, [, text = '']]) => isCorrupt(text));
+    if (corrupt) {
+      damage.report(`${keys.stream} ${corrupt[0]}`, 'it is no event; it is passed over');
       // Whatever it said can be seen in the store.
       await listener.lost(formatStreamPlace({ ...place, id: last[0] }));
     }
@@ -128,7 +128,7 @@ export function followStream({
         listener.trouble(quietMessage(error));
         // The stream, or what is known of it, was replaced by something else: `start` begins anew.
         if (String(error).includes('WRONGTYPE')) place = undefined;
-        await bell.wait(PAUSE);
+        await notifier.wait(PAUSE);
         if (redis.status === 'ready') listener.trouble(undefined);
       }
     }
@@ -138,7 +138,7 @@ export function followStream({
   return {
     async close() {
       stopping.abort();
-      bell.ring();
+      notifier.notify();
       redis.disconnect();
       await running;
     },

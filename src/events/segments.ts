@@ -6,8 +6,6 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import path from 'node:path';
 import { namesIn, unlessMissing } from '../platform/files/durable.js';
-import type { GalleryEvent } from './event.js';
-import { decodeEvent } from './event-text.js';
 
 const NAME = /^(\d{10})\.jsonl$/;
 const SEAL = /^\{"seal":(\d+)\}$/;
@@ -47,7 +45,9 @@ export function sealLine(next: number): string {
 
 /** A whole line of a segment. */
 export interface Line {
+  /** Its first byte in the segment. */
   start: number;
+  /** The byte after its line break. */
   end: number;
   text: string;
   /** Present when the line is a seal: the next segment's number. */
@@ -67,12 +67,9 @@ export async function readLines(handle: FileHandle, offset: number, most = Infin
     if (newline < 0) return lines;
     const text = buffer.toString('utf8', start, newline);
     const seal = SEAL.exec(text)?.[1];
-    lines.push({
-      start: offset + start,
-      end: offset + newline + 1,
-      text,
-      ...(seal !== undefined && { seal: Number(seal) }),
-    });
+    const line: Line = { start: offset + start, end: offset + newline + 1, text };
+    if (seal !== undefined) line.seal = Number(seal);
+    lines.push(line);
     start = newline + 1;
   }
 }
@@ -85,9 +82,4 @@ export function openSegment(folder: string, segment: number): Promise<FileHandle
 /** Whether a name in the log's folder is a segment's. */
 export function isSegment(name: string): boolean {
   return NAME.test(name);
-}
-
-/** The event in a line; undefined for an empty or torn one. */
-export function eventIn({ text }: Line): GalleryEvent | undefined {
-  return text === '' ? undefined : decodeEvent(text);
 }

@@ -1,4 +1,4 @@
-import { type GalleryChange, type Journal, makesRoom } from '../events/event.js';
+import { type GalleryChange, makesRoom, type Publisher } from '../events/event.js';
 import { KaomonError } from '../platform/errors.js';
 import { isFull, isStoreTrouble, obstacleOf, refusalOf } from '../platform/files/obstacles.js';
 import { splitFaceId } from './ids.js';
@@ -21,28 +21,28 @@ export async function kept<T>(work: Promise<T>): Promise<T> {
  * @param failed what to do first when it fails after it was announced: nobody knows then how far it came
  */
 export async function announce<T>(
-  journal: Journal,
+  publisher: Publisher,
   change: GalleryChange,
   write: () => Promise<T>,
   failed: () => Promise<void> = () => Promise.resolve(),
 ): Promise<T> {
-  const begun = await kept(makesRoom(change) ? beginAnyway(journal, change) : journal.begin(change));
+  const begun = await kept(makesRoom(change) ? beginAnyway(publisher, change) : publisher.begin(change));
   try {
     const result = await kept(write());
-    await kept(journal.done(begun, change));
+    await kept(publisher.commit(begun, change));
     return result;
   } catch (error) {
     await failed();
     // Open changes are looked after by whoever saw them begin.
-    if (!isStoreTrouble(error)) await journal.giveUp(begun, change);
+    if (!isStoreTrouble(error)) await publisher.abort(begun, change);
     throw error;
   }
 }
 
 /** Somebody is deleted also where there is no room to say so before: there is when it is done. */
-async function beginAnyway(journal: Journal, change: GalleryChange): Promise<string> {
+async function beginAnyway(publisher: Publisher, change: GalleryChange): Promise<string> {
   try {
-    return await journal.begin(change);
+    return await publisher.begin(change);
   } catch (error) {
     if (!isFull(error)) throw error;
     return '';
@@ -69,7 +69,7 @@ export type FillableStore = Pick<
 >;
 
 /** A store whose additions running workers learn of, for commands that fill it without a gallery in memory. */
-export function announceAdditions(store: EmbeddingStore, journal: Journal): FillableStore {
+export function announceAdditions(store: EmbeddingStore, publisher: Publisher): FillableStore {
   const at = () => new Date().toISOString();
   return {
     load: () => store.load(),
@@ -80,18 +80,18 @@ export function announceAdditions(store: EmbeddingStore, journal: Journal): Fill
       const groupid = splitFaceId(faceid)?.groupid ?? '';
       const change: GalleryChange = { kind: 'enrolled', groupid, faceid, face: id, at: at() };
       await requireRoom(store, change);
-      return announce(journal, change, () => store.addFace(face, vector, extras));
+      return announce(publisher, change, () => store.addFace(face, vector, extras));
     },
     async keepPerson(faceid, profile) {
       const groupid = splitFaceId(faceid)?.groupid ?? '';
       const change: GalleryChange = { kind: 'created', groupid, faceid, at: at() };
       await requireRoom(store, change);
-      return announce(journal, change, () => store.keepPerson(faceid, profile));
+      return announce(publisher, change, () => store.keepPerson(faceid, profile));
     },
     async createGroup(group) {
       const change: GalleryChange = { kind: 'group-created', groupid: group.groupid, at: at() };
       await requireRoom(store, change);
-      return announce(journal, change, () => store.createGroup(group));
+      return announce(publisher, change, () => store.createGroup(group));
     },
     close: () => store.close(),
   };

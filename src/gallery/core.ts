@@ -1,4 +1,4 @@
-import { type GalleryChange, faceidsOf, type Journal, NO_JOURNAL } from '../events/event.js';
+import { type GalleryChange, faceidsOf, NO_PUBLISHER, type Publisher } from '../events/event.js';
 import { isStoreTrouble } from '../platform/files/obstacles.js';
 import { createKeyedMutex } from '../platform/keyed-mutex.js';
 import { announce, requireRoom } from './announce.js';
@@ -16,7 +16,7 @@ export interface GalleryDeps {
   store: EmbeddingStore;
   index: VectorIndex;
   /** Where changes are announced to other processes; left out: there are none. */
-  journal?: Journal;
+  publisher?: Publisher;
   /** Told when the store cannot be written any more. */
   warn?: (message: string) => void;
 }
@@ -26,7 +26,7 @@ const GROUPS_KEY = ' groups';
 /** What the operations share: memory, the store, and how a change goes through both. */
 export type Core = ReturnType<typeof createCore>;
 
-export function createCore({ store, index, journal = NO_JOURNAL, templates = false }: GalleryDeps) {
+export function createCore({ store, index, publisher = NO_PUBLISHER, templates = false }: GalleryDeps) {
   const memory = createMemory(index, templates);
   const mutex = createKeyedMutex();
   const listeners = new Set<(change: GalleryChange) => void>();
@@ -95,7 +95,7 @@ export function createCore({ store, index, journal = NO_JOURNAL, templates = fal
         await check();
         try {
           await requireRoom(store, planned);
-          const show = await announce(journal, planned, write, () => look(faceids).catch(() => undefined));
+          const show = await announce(publisher, planned, write, () => look(faceids).catch(() => undefined));
           const shown = show();
           tell(planned);
           return shown;

@@ -6,10 +6,10 @@ import path from 'node:path';
 import type { Config } from '../settings/config.js';
 import { createDamage } from '../platform/files/damage.js';
 import { KaomonError } from '../platform/errors.js';
-import { NO_JOURNAL } from '../events/event.js';
-import { createJournal } from '../events/journal.js';
-import { type Link, type LinkState, startLink } from '../events/link.js';
+import { NO_PUBLISHER } from '../events/event.js';
 import { type LogSettings, openLog } from '../events/open-log.js';
+import { createPublisher } from '../events/publisher.js';
+import { startSubscriber, type Subscriber, type SubscriberState } from '../events/subscriber.js';
 import { quietMessage } from '../platform/quiet-error.js';
 import type { RedisSettings } from '../platform/redis.js';
 import { acrossPacks } from './store/across-packs.js';
@@ -35,7 +35,7 @@ export interface OpenGalleryOptions {
 
 /** How other workers' changes arrive. */
 export interface EventState {
-  info(): LinkState;
+  info(): SubscriberState;
 }
 
 export interface OpenedGallery {
@@ -75,7 +75,7 @@ export async function openGallery(config: Config, options: OpenGalleryOptions): 
       store,
       index,
       warn,
-      ...(log && { journal: createJournal(log, worker, pack.id) }),
+      ...(log && { publisher: createPublisher(log, worker, pack.id) }),
     }).catch(async (error: unknown) => {
       await store.close();
       throw error;
@@ -87,18 +87,19 @@ export async function openGallery(config: Config, options: OpenGalleryOptions): 
     warn(
       `${bare} people have no picture that the pack ${pack.id} can compare: enrol them again, or npm run reembed (docs/models.md).`,
     );
-  let link: Link | undefined;
+  let subscriber: Subscriber | undefined;
   if (settings && follow) {
     const limits = { maxAge: config.EVENT_MAX_AGE * 1000, maxLength: config.EVENT_MAX_LENGTH };
     const from = { settings, worker, position: position ?? '', limits };
-    link = startLink({ ...from, gallery, warn, damage: store.damage, ...(lookAfter && { lookAfter }) });
+    const { damage } = store;
+    subscriber = startSubscriber({ ...from, gallery, warn, damage, settleAfter: lookAfter });
   }
   const close = async () => {
     await gallery.close();
-    await link?.close();
+    await subscriber?.close();
     await log?.close();
   };
-  return { gallery: { ...gallery, close }, events: link && { info: link.state } };
+  return { gallery: { ...gallery, close }, events: subscriber && { info: subscriber.state } };
 }
 
 /**
@@ -120,7 +121,7 @@ export async function openFillableStore(
       });
     });
     const store = await openStore(config, pack, length, warn);
-    const filled = announceAdditions(store, log ? createJournal(log, nameWorker(), pack) : NO_JOURNAL);
+    const filled = announceAdditions(store, log ? createPublisher(log, nameWorker(), pack) : NO_PUBLISHER);
     const close = async () => {
       await store.close();
       await log?.close();

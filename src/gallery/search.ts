@@ -4,8 +4,8 @@ import type { Face, Match, SearchOptions } from './types.js';
 
 /**
  * The nearest people, each once, of those that may be found, each at the nearest of the faces and the template. The
- * index knows vectors only: several of one person, or of people who may not be found, can be nearest, so it is asked
- * for more until `k` people are found or every vector was seen.
+ * index knows vectors only: several of one person, of people who may not be found, or that were just removed can be
+ * nearest, so it is searched deeper until `k` people are found or every vector was seen.
  * @param k 1 or more
  */
 export async function findNearest(
@@ -17,7 +17,7 @@ export async function findNearest(
 ): Promise<Match[]> {
   const enough = faceid === undefined ? k : 1;
   for (let depth = firstDepth(memory, index, k, { groups, faceid }); ;) {
-    const hits = await index.search(embedding, depth);
+    const { hits, isAll } = await index.search(embedding, depth);
     const found = new Map<string, Omit<Match, 'face'> & { face: Face | undefined }>();
     let changed = false;
     for (const { id, distance } of hits) {
@@ -33,7 +33,7 @@ export async function findNearest(
     if (changed) continue;
     const matches = [...found.values()].slice(0, enough);
     const isWhole = matches.length === enough && (faceid === undefined || matches.every(({ face }) => face));
-    if (isWhole || hits.length < depth)
+    if (isWhole || isAll)
       return matches.map((match) => ({ ...match, face: match.face ?? match.person.faces[0] }));
     depth *= 4;
   }

@@ -1,61 +1,55 @@
-import { STATUS_CODES } from 'node:http';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
-import { type ErrorCode, KaomonError } from '../platform/errors.js';
+import { type ErrorCode, KaomonError, tooLarge } from '../platform/errors.js';
 import { isFull } from '../platform/files/obstacles.js';
-import { compreFaceError } from './compreface/format.js';
-import { maifaceBody } from './maiface/format.js';
-import { AllRefused } from './intake/one-by-one.js';
-import type { ErrorBody } from './schemas.js';
+import type { App } from './app-type.js';
+import { type Surface, surfaceOf } from './surface.js';
 
-/** Seconds to wait where the one who threw did not say. */
+/** Seconds to wait where the error does not say. */
 const RETRY_AFTER = 5;
 
-/** Fields with codes of their own: where they are missing, and where they do not fit. A map: a caller may name a field `__proto__`. */
-const CODES_OF_FIELD = new Map<string, [missing: ErrorCode, wrong: ErrorCode]>([
-  ['userid', ['FIELD_MISSING', 'USERID_INVALID']],
-  ['groupid', ['FIELD_MISSING', 'GROUPID_INVALID']],
-  ['image', ['IMAGE_MISSING', 'IMAGE_MISSING']],
+/** Fields with codes of their own. A map: a caller may name a field `__proto__`. */
+const CODES_OF_FIELD = new Map<string, { missing: ErrorCode; wrong: ErrorCode }>([
+  ['userid', { missing: 'FIELD_MISSING', wrong: 'USERID_INVALID' }],
+  ['groupid', { missing: 'FIELD_MISSING', wrong: 'GROUPID_INVALID' }],
+  ['image', { missing: 'IMAGE_MISSING', wrong: 'IMAGE_MISSING' }],
 ]);
 
 const OF_FASTIFY: Record<string, [ErrorCode, string]> = {
   FST_ERR_CTP_INVALID_MEDIA_TYPE: [
     'MEDIA_TYPE_UNKNOWN',
-    'This kind of body is not read here: see docs/api.md for what to send.',
+    'This kind of body is not taken here: see docs/api.md for what to send.',
   ],
-  FST_ERR_CTP_BODY_TOO_LARGE: ['UPLOAD_TOO_LARGE', 'The request body is too large.'],
   FST_ERR_CTP_EMPTY_JSON_BODY: ['BODY_UNREADABLE', 'The request says it holds JSON, but its body is empty.'],
   FST_ERR_CTP_INVALID_JSON_BODY: ['BODY_UNREADABLE', 'The request body is not valid JSON.'],
-  FST_ERR_CTP_INVALID_CONTENT_LENGTH: ['BODY_UNREADABLE', 'The body is not as long as its header says.'],
-  FST_ERR_BAD_URL: ['FIELD_INVALID', 'The address holds a "%" that does not begin a coded character.'],
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: [
+    'BODY_UNREADABLE',
+    'The body is not as long as its content-length says.',
+  ],
+  FST_ERR_BAD_URL: ['FIELD_INVALID', 'The address has a "%" that does not begin an encoded character.'],
   FST_ERR_MAX_PARAM_LENGTH: ['NOT_FOUND', 'There is nothing at this address: a part of it is too long.'],
 };
 
+/** Makes an instance a surface: what is registered on it, and inside of it, answers errors in the surface's format. */
+export function answerErrors(app: App, surface: Surface): void {
+  app.surface = surface;
+  app.setErrorHandler(answerError);
+}
+
 /** The one place where an error becomes an answer. */
 export function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
-  const known = toKaomonError(error);
-  const { statusCode } = known;
+  const known = toKaomonError(error, request);
   logError(error, known, request);
-  if (statusCode === 503 || statusCode === 429 || known.retryAfter !== undefined) {
+  if (known.statusCode === 503 || known.statusCode === 429 || known.retryAfter !== undefined) {
     reply.header('retry-after', String(known.retryAfter ?? RETRY_AFTER));
   }
-  // What went wrong inside is for the log alone; a 503's sentence was written for the caller.
+  // What went wrong inside is for the log alone; a 503's message was written for the caller.
   const message =
-    statusCode === 500
+    known.statusCode === 500
       ? `The server failed. Its log has the reason, request ID ${request.id}.`
       : known.message;
   if (known.code === 'METHOD_NOT_ALLOWED') reply.header('allow', String(known.details?.allowed));
-  const { maiface, compreface } = request.is404
-    ? request.server.knownAddresses.surfaceOf(request)
-    : request.routeOptions.config;
-  reply.type('application/json; charset=utf-8');
-  if (compreface) {
-    const answer = compreFaceError(known, message, request);
-    reply.status(answer.statusCode).send(answer.body);
-    return;
-  }
-  reply
-    .status(statusCode)
-    .send(maiface ? maifaceBody(known, message, maiface.failure, request) : plainBody(known, message));
+  const { statusCode, body } = surfaceOf(request).errorFormat(known, message, request);
+  reply.type('application/json; charset=utf-8').status(statusCode).send(body);
 }
 
 /** For requests that no route takes. */
@@ -63,17 +57,10 @@ export function answerNotFound(request: FastifyRequest): never {
   throw request.server.knownAddresses.refusal(request);
 }
 
-function plainBody(error: KaomonError, message: string): ErrorBody {
-  const { statusCode, code, details } = error;
-  const results = error instanceof AllRefused ? { results: error.results } : {};
-  const body = { statusCode, code, error: STATUS_CODES[statusCode] ?? '', message, ...results };
-  return details && statusCode !== 500 ? { ...body, details } : body;
-}
-
 function logError(error: unknown, { statusCode, code, message }: KaomonError, request: FastifyRequest): void {
   const { log, server, routeOptions } = request;
   if (statusCode !== 500 && statusCode !== 503) {
-    // Without its sentence, which may name somebody.
+    // Without its message, which may name somebody.
     log.debug({ code }, 'A request was refused');
     return;
   }
@@ -92,15 +79,17 @@ function causeOf(error: unknown): { err?: unknown } {
   return error instanceof Error && error.cause !== undefined ? { err: error.cause } : {};
 }
 
-/** Names any error by one of our codes. */
-function toKaomonError(error: unknown): KaomonError {
+/** Turns any error into one with a code of ours. */
+function toKaomonError(error: unknown, { routeOptions }: FastifyRequest): KaomonError {
   if (error instanceof KaomonError) return error;
   const { code = '', validation, statusCode = 500 } = error as Partial<FastifyError>;
   if (validation) return fieldError(validation[0]);
+  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return tooLarge('The request body is', routeOptions.bodyLimit);
   if (Object.hasOwn(OF_FASTIFY, code)) return new KaomonError(...OF_FASTIFY[code]);
   if (isFull(error)) {
     return new KaomonError('STORAGE_FULL', 'A disk of this server is full: try again when there is room.', {
-      ...{ cause: error, retryAfter: 60 },
+      cause: error,
+      retryAfter: 60,
     });
   }
   if (statusCode < 500)
@@ -110,7 +99,7 @@ function toKaomonError(error: unknown): KaomonError {
   });
 }
 
-/** The first thing that a schema found wrong, with the field's name. */
+/** The first thing that a schema found wrong. */
 function fieldError({
   keyword,
   instancePath,
@@ -125,7 +114,10 @@ function fieldError({
   // TypeBox answers `additionalProperties: false` as "schema is false" at the field itself.
   const wrong = keyword === 'boolean' ? 'is not known here' : message;
   const sentence = `The field "${field}" ${isMissing ? 'is missing' : wrong}.`;
-  const [ofMissing, ofWrong] = CODES_OF_FIELD.get(field) ?? ['FIELD_MISSING', 'FIELD_INVALID'];
+  const { missing: ofMissing, wrong: ofWrong } = CODES_OF_FIELD.get(field) ?? {
+    missing: 'FIELD_MISSING',
+    wrong: 'FIELD_INVALID',
+  };
   const code = isMissing ? ofMissing : ofWrong;
   return new KaomonError(code, sentence, { details: { field } });
 }

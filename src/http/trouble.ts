@@ -1,7 +1,8 @@
 import { Type, type Static } from 'typebox';
-import { type Obstacle, OBSTACLES } from '../platform/files/obstacles.js';
+import { OBSTACLES } from '../platform/files/obstacles.js';
+import type { Services } from './services.js';
 
-/** What does not work at the moment while recognition does; a person's sentence, without a path: anybody may read it. */
+/** What does not work at the moment while recognition does. The sentences name no paths: anybody may read them. */
 export const TroubleSchema = Type.Array(
   Type.Object({
     what: Type.Enum(['gallery', 'audit', 'events']),
@@ -11,32 +12,29 @@ export const TroubleSchema = Type.Array(
 );
 export type Trouble = Static<typeof TroubleSchema>;
 
-const AUDIT =
-  'The audit file cannot be written: its lines wait in memory and are lost when this process ends.';
+const AUDIT = 'The audit file cannot be written: its lines wait in memory and are lost if this process ends.';
 
-export interface TroubleDeps {
-  gallery: { info(): { obstacle?: Obstacle } };
-  audit?: { obstacle(): Obstacle | undefined };
-  events?: { info(): { trouble: string | null } };
-}
-
-/** What does not work at the moment, as it was last looked at: nothing is waited for. */
-export function troubleOf({ gallery, audit, events }: TroubleDeps): Trouble {
+/** As it was when last checked: nothing is waited for. */
+export function troubleOf({
+  gallery,
+  audit,
+  events,
+}: Pick<Services, 'gallery' | 'audit' | 'events'>): Trouble {
   const { obstacle } = gallery.info();
   const trouble: Trouble = [];
   if (obstacle) trouble.push({ what: 'gallery', message: OBSTACLES[obstacle].message });
-  if (audit?.obstacle()) trouble.push({ what: 'audit', message: AUDIT });
+  if (audit.obstacle()) trouble.push({ what: 'audit', message: AUDIT });
   if (events?.info().trouble) {
     trouble.push({
       what: 'events',
       message:
-        "The log of events is not followed: what other workers change is not seen. This worker's log says why.",
+        "The event log is not being followed: changes by other workers are not seen. This worker's log says why.",
     });
   }
   return trouble;
 }
 
-/** The word for readiness: a load balancer must not take away a worker that recognises because its disk is full. */
+/** Readiness: a load balancer must not drop a worker that still recognises only because its disk is full. */
 export function statusOf(able: boolean, trouble: Trouble): 'ok' | 'degraded' | 'unavailable' {
   if (!able) return 'unavailable';
   return trouble.length > 0 ? 'degraded' : 'ok';

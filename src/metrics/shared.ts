@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { readFile, rename, rm, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import path from 'node:path';
 import { AggregatorRegistry } from 'prom-client';
@@ -9,6 +9,7 @@ import {
   hasCode,
   makeFolder,
   namesIn,
+  replaceFile,
   sweepUnfinished,
   UNFINISHED,
   unlessMissing,
@@ -127,9 +128,7 @@ export function createSharedFigures({ folder, collect, warn }: SharedFiguresOpti
 
   async function save(): Promise<void> {
     await makeFolder(folder);
-    const unfinished = path.join(folder, `${UNFINISHED}${own.id}`);
-    await writeFile(unfinished, JSON.stringify(own), { mode: 0o600 });
-    await rename(unfinished, file);
+    await replaceFile(file, JSON.stringify(own));
   }
 
   /** A folder that cannot be read or written must not keep this worker from serving. */

@@ -127,3 +127,11 @@ export interface ReadyPack {
   /** There where `auto` stays with the pack that people are enrolled with. */
   readonly offer?: PackOffer;
 }
+
+/** What a network answers when it is shown a made picture: so much of it that the network is known again. */
+export interface Fingerprint {
+  /** Names what it was shown. */
+  readonly input: string;
+  /** By the output's name: how many numbers it answers, and a sketch of them (vision/self-check.ts). */
+  readonly outputs: Readonly<Record<string, { readonly length: number; readonly sketch: readonly number[] }>>;
+}

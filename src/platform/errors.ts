@@ -100,6 +100,12 @@ export class KaomonError extends Error {
 
 export const clientGone = () => new KaomonError('CLIENT_GONE', 'The client has hung up.');
 
+/** The one refusal of what is larger than is taken. @param what with its verb: `The picture is` */
+export const tooLarge = (what: string, maxBytes: number) =>
+  new KaomonError('UPLOAD_TOO_LARGE', `${what} too large: at most ${maxBytes} bytes are taken.`, {
+    details: { maxBytes },
+  });
+
 /** Nothing is computed for whoever has hung up. @throws KaomonError CLIENT_GONE */
 export function throwIfGone(signal: AbortSignal | undefined): void {
   if (signal?.aborted) throw clientGone();

@@ -1,11 +1,9 @@
-import { createPrivateKey, randomBytes, X509Certificate } from 'node:crypto';
-import { open, rename, rm } from 'node:fs/promises';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import path from 'node:path';
 import { ownNames } from './addresses.js';
-import { makeFolder } from './files/durable.js';
+import { makeFolder, writeDurably } from './files/durable.js';
 import { KaomonError } from './errors.js';
-import { giveTo, ownerOf } from './files/owner.js';
 import { readSmall } from './files/small-file.js';
 
 const DAY = 86_400_000;
@@ -115,8 +113,8 @@ export async function ensureSelfSigned(options: SelfSignedOptions): Promise<Cred
     ],
   });
   await makeFolder(folder, 0o700);
-  await replaceFile(file, `${made.private.trim()}\n${made.cert.trim()}\n`, 0o600);
-  await replaceFile(path.join(folder, 'certificate.pem'), `${made.cert.trim()}\n`, 0o644);
+  await writeDurably(file, `${made.private.trim()}\n${made.cert.trim()}\n`);
+  await writeDurably(path.join(folder, 'certificate.pem'), `${made.cert.trim()}\n`, { mode: 0o644 });
   return { key: made.private, cert: made.cert };
 }
 
@@ -137,22 +135,4 @@ function fits(certificate: X509Certificate, { names, addresses }: SelfSignedOpti
     names.every((name) => certificate.checkHost(name)) &&
     addresses.every((address) => isIP(address) === 0 || certificate.checkIP(address))
   );
-}
-
-async function replaceFile(file: string, text: string, mode: number): Promise<void> {
-  const temporary = `${file}.${randomBytes(6).toString('hex')}`;
-  try {
-    const owner = await ownerOf(file);
-    const handle = await open(temporary, 'wx', mode);
-    try {
-      await giveTo(handle, owner);
-      await handle.writeFile(text);
-    } finally {
-      await handle.close();
-    }
-    await rename(temporary, file);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
 }

@@ -27,8 +27,8 @@ export interface Track {
   /** Names it in the answers. */
   id: number;
   face: AnalysedFace;
-  /** Its look when it was embedded last. */
-  look: Float32Array | undefined;
+  /** From when it was embedded last. */
+  thumbnail: Float32Array | undefined;
   embedding: Float32Array | undefined;
   embeddedAt: number;
   /** Frames since it was embedded. */
@@ -109,10 +109,10 @@ export class Tracks {
       )
       .sort((a, b) => Number(b.isDoubted) - Number(a.isDoubted) || a.embeddedAt - b.embeddedAt)
       .slice(0, RENEWALS_A_FRAME);
-    const faces = tracks.map(({ face, look }, i): KnownFace => {
+    const faces = tracks.map(({ face, thumbnail }, i): KnownFace => {
       const { box, probability, landmarks } = face;
       const embed = !follow || due.includes(tracks[i]);
-      return { box, probability, landmarks, embed, ...(look && { look }) };
+      return { box, probability, landmarks, embed, thumbnail };
     });
     const search = !follow || this.#searchIsDue(now);
     const closeUps = search && (!follow || now - this.#closeUpAt >= CLOSE_UP_EVERY);
@@ -185,7 +185,14 @@ export class Tracks {
 
   #begin(face: AnalysedFace): Track {
     return {
-      ...{ id: this.#next++, face, look: undefined, embedding: undefined, embeddedAt: -Infinity, frames: 0 },
+      ...{
+        id: this.#next++,
+        face,
+        thumbnail: undefined,
+        embedding: undefined,
+        embeddedAt: -Infinity,
+        frames: 0,
+      },
       ...{ match: undefined, nearest: undefined, matchedAt: -Infinity, isDoubted: false, lostAt: -Infinity },
       unfit: undefined,
     };
@@ -211,7 +218,7 @@ export class Tracks {
   #pass(track: Track, { now }: Moment): void {
     track.frames = 0;
     track.embeddedAt = now;
-    track.look = track.face.look;
+    track.thumbnail = track.face.thumbnail;
     track.nearest = undefined;
     if (now - track.matchedAt >= HOLD) track.match = undefined;
   }
@@ -229,7 +236,7 @@ export class Tracks {
     const isSamePerson = match?.person.faceid === track.match?.person.faceid;
     track.frames = 0;
     track.embeddedAt = now;
-    track.look = track.face.look;
+    track.thumbnail = track.face.thumbnail;
 
     if (isFirst || (!isFar && track.match === undefined)) {
       this.#settle(track, embedding, nearest, match, now);

@@ -1,10 +1,10 @@
 import type { Alignment, ReadyEmbedder, View } from '../models/types.js';
 import { clampToPicture } from './boxes.js';
-import { type Resampler, toPlanes } from './resample.js';
+import type { Resampler } from './resample.js';
 import { arcfaceToPicture, chipToPicture } from './templates.js';
 import { asRead } from './turn.js';
-import type { Detection, Landmarks, Picture } from './types.js';
-import { mirror, type Similarity, throughView, warpPicture } from './warp.js';
+import type { Detection, Landmarks, Picture, Similarity } from './types.js';
+import { mirror, throughView, warpPicture } from './warp.js';
 
 /** face-api's square: the eyes lie so much of its side from the mouth, the centre of the three lies at (x, y) of it. */
 const FACEAPI_SCALE = 0.45;
@@ -22,23 +22,10 @@ export type CutSettings = Pick<ReadyEmbedder, 'alignment' | 'size' | 'padding'>;
 /**
  * Cuts a face out for an embedder.
  * @param out RGB, interleaved, `size * size * 3` bytes; written whole
- * @returns false when the face lies outside the picture, or its box or landmarks are no places: `out` is then black
+ * @param view the crop moved, scaled or mirrored. The alignments `box` and `faceapi`, whose crops are equal to the
+ *   reference's to the bit, are mirrored and no more
+ * @returns false when the face lies outside the picture, or its box or landmarks are not finite: `out` is then black
  *   (grey with `faceapi`)
- */
-export function alignFace(
-  alignment: Alignment,
-  picture: Picture,
-  detection: Detection,
-  size: number,
-  resampler: Resampler,
-  out: Uint8Array,
-): boolean {
-  return cutFace({ alignment, size }, picture, detection, resampler, out);
-}
-
-/**
- * As {@link alignFace}, through a view. Of the alignments that cut upright squares and boxes (`box`, `faceapi`), whose
- * results are held to others' to the bit, a view's scale and shift are passed over: they are mirrored and no more.
  */
 export function cutFace(
   { alignment, size, padding }: CutSettings,
@@ -160,9 +147,4 @@ function cutSquare(
     out.set(cut.subarray(row * width * 3, (row + 1) * width * 3), ((top + row) * size + left) * 3);
   }
   return true;
-}
-
-/** Copies an aligned face into an embedder's batch. */
-export function facePlanes(pixels: Uint8Array, size: number, out: Float32Array, index: number): void {
-  toPlanes(pixels, size, size, out, { side: size, start: index * 3 * size * size });
 }

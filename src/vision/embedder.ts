@@ -1,19 +1,20 @@
 import { KaomonError } from '../platform/errors.js';
 import type { ReadyEmbedder } from '../models/types.js';
 import { facesInput } from './faces-input.js';
-import type { Network, Runtime, ValueInfo } from './ort.js';
+import type { Network, ValueInfo } from './network.js';
+import type { Runtime } from './ort.js';
 import { LEAST_COSINE, madeFace } from './self-check.js';
-import { refuseNonsense } from './sound.js';
+import { refuseInvalidOutput } from './valid-output.js';
 import { type Stop, throwIfStopped } from './stop.js';
-import { ALONE, sharedFloats, type Team } from './team.js';
+import { SERIAL, sharedFloats, type WorkSharing } from './work-sharing.js';
 
-/** Faces a run: on a CPU more at once gain nothing, and 50 MB of working memory are grown for four. */
+/** Faces in one run. On a CPU a batch is no faster, and one of four takes 50 MB more of working memory. */
 const BATCH = { cpu: 1, gpu: 8 };
 
-/** Cosine of the first answer to the fingerprint's: in whole numbers, other processors round otherwise. */
+/** Least cosine of the first answer to the fingerprint's: int8 is rounded differently on other processors. */
 const LEAST = { float32: LEAST_COSINE, float16: LEAST_COSINE, int8: 0.99 };
 
-/** Faces in shared memory, for whoever embeds them. */
+/** Faces in shared memory, for the threads that embed them. */
 interface EmbedJob {
   stop: Stop | undefined;
   crops: Uint8Array;
@@ -26,23 +27,22 @@ export interface Embedder {
    * @param crops RGB, interleaved, `size * size * 3` bytes each; only read
    * @param stop looked at between faces
    * @returns one unit vector a crop, of the embedder's length; the caller's own
-   * @throws KaomonError CLIENT_GONE by `stop`; INTERNAL when the network answers what is no direction: zeros, or no
-   *   numbers
+   * @throws KaomonError CLIENT_GONE by `stop`; INTERNAL when the network answers zeros or NaN, which have no direction
    */
   embed(crops: readonly Uint8Array[], stop?: Stop): Promise<Float32Array[]>;
   release(): Promise<void>;
 }
 
 /**
- * Opens the network of a pack; a user's own is held to what its manifest says.
- * @param team threads that embed some of the faces while they have no picture of their own
+ * Opens the network of a pack; a user's own must be what its manifest says.
+ * @param sharing with threads that embed some of the faces while they have no picture of their own
  * @throws KaomonError NO_MODEL when it cannot be run, or takes or answers something else than its pack says: the
  *   message names what
  */
 export async function createEmbedder(
   runtime: Runtime,
   spec: ReadyEmbedder,
-  team: Team = ALONE,
+  sharing: WorkSharing = SERIAL,
 ): Promise<Embedder> {
   const { size, length } = spec;
   const face = 3 * size * size;
@@ -62,7 +62,7 @@ export async function createEmbedder(
   const mostFaces = takesMany ? BATCH[runtime.provider === 'cpu' ? 'cpu' : 'gpu'] : 1;
   const faces = facesInput(spec, mostFaces);
 
-  /** @returns views that hold until the next run */
+  /** @returns views, valid until the next run */
   async function run(crops: readonly Uint8Array[]): Promise<Float32Array[]> {
     crops.forEach((crop, i) => faces.fill(crop, i));
     const data = faces.data.subarray(0, crops.length * face);
@@ -74,7 +74,7 @@ export async function createEmbedder(
     return crops.map((_, i) => unitLength(rows.subarray(i * length, (i + 1) * length)));
   }
 
-  const embedTogether = team.work(async ({ crops, embeddings, stop }: EmbedJob, index) => {
+  const embedTogether = sharing.loop(async ({ crops, embeddings, stop }: EmbedJob, index) => {
     throwIfStopped(stop);
     const [embedding] = await run([crops.subarray(index * face, (index + 1) * face)]);
     embeddings.set(embedding, index * length);
@@ -93,7 +93,7 @@ export async function createEmbedder(
 
   return {
     async embed(crops, stop) {
-      if (crops.length > 1 && team.idle() > 0) return await embedWithOthers(crops, stop);
+      if (crops.length > 1 && sharing.idle() > 0) return await embedWithOthers(crops, stop);
       const embeddings: Float32Array[] = [];
       for (let from = 0; from < crops.length; from += mostFaces) {
         throwIfStopped(stop);
@@ -113,7 +113,7 @@ export async function createEmbedder(
 function unitLength(vector: Float32Array): Float32Array {
   let sum = 0;
   for (const value of vector) sum += value * value;
-  if (!(sum > 0 && sum < Infinity)) refuseNonsense('embedder');
+  if (!(sum > 0 && sum < Infinity)) refuseInvalidOutput('embedder');
   const scale = 1 / Math.sqrt(sum);
   for (let i = 0; i < vector.length; i++) vector[i] *= scale;
   return vector;

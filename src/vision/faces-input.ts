@@ -1,5 +1,5 @@
 import type { ReadyEmbedder } from '../models/types.js';
-import { facePlanes } from './align.js';
+import { toPlanes } from './resample.js';
 
 /** The numbers that an embedder's network reads, and how faces come into them. */
 export interface FacesInput {
@@ -20,8 +20,8 @@ export function facesInput(
   return {
     data,
     fill(crop, index) {
-      facePlanes(crop, size, data, index);
       const start = index * face;
+      toPlanes(crop, size, size, data, { side: size, start });
       if (colour === 'bgr') {
         const red = data.slice(start, start + plane);
         data.copyWithin(start, start + 2 * plane, start + face);

@@ -2,14 +2,11 @@ import type { PlainError } from '../platform/errors.js';
 import type { WebgpuTurns } from '../platform/webgpu-turns.js';
 import type { AnalyzerSettings, AskedPicture } from './analyzer.js';
 import type { RefusedProvider } from './ort.js';
-import type { Seat } from './team.js';
-import type { Analysis, AnalyzeOptions } from './types.js';
+import type { SharingSlot } from './work-sharing.js';
+import type { Analysis } from './types.js';
 
 /** What a vision thread is started with. */
-export type ThreadSettings = AnalyzerSettings & { seat: Seat; turns: WebgpuTurns };
-
-/** What of the options a thread is told: a signal is no message, `AskedPicture.stop` stands for it. */
-export type ThreadOptions = Omit<AnalyzeOptions, 'caller' | 'signal'>;
+export type ThreadSettings = AnalyzerSettings & { sharing: SharingSlot; turns: WebgpuTurns };
 
 /** From the pool to a vision thread. */
 export type ToThread = { kind: 'analyze'; pictures: AskedPicture[] } | { kind: 'close' };

@@ -1,7 +1,7 @@
-import { createRequire } from 'node:module';
+import { loadAddon } from '../platform/addon.js';
 
 /**
- * The loops over all pixels of a frame. They are compiled (scripts/native/pixels.cc) where `npm run setup` could, three
+ * The loops over all pixels of a frame. They are compiled (native/pixels) where `npm run setup` could, three
  * times as fast, and stand here as well, as their definition and for everybody else. Arguments are plain numbers and
  * arrays: they cross into native code.
  */
@@ -241,18 +241,8 @@ const filtered: Sample = (data, width, height, x, y, weights, taps, out, to) => 
   return fromX < toX && fromY < toY;
 };
 
-/** Compiled; undefined where `npm run setup` could not. Arrays that are too short are a RangeError. */
-export const nativeLoops = openNative();
+/** Compiled; undefined where `npm run setup` could not. Arguments that do not fit are a RangeError. */
+export const nativeLoops = loadAddon('pixels') as PixelLoops | undefined;
 
 /** The faster ones of this machine. */
 export const pixelLoops = nativeLoops ?? scriptedLoops;
-
-function openNative(): PixelLoops | undefined {
-  try {
-    const compiled: unknown = createRequire(import.meta.url)('faiss-node/build/Release/pixels.node');
-    // One that was compiled before a loop was added serves with those it has.
-    return { ...scriptedLoops, ...(compiled as Partial<PixelLoops>) };
-  } catch {
-    return undefined;
-  }
-}

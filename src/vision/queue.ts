@@ -1,9 +1,25 @@
+import type { Stop } from './stop.js';
+import type { Analysis, ThreadOptions } from './types.js';
+
 /** What waits for a vision thread. */
 export interface Waiting {
   /** By whom it is asked. */
   caller: string;
   /** It must not be looked at together with others. */
   alone: boolean;
+}
+
+/** A picture that waits for a vision thread, or is worked on. */
+export interface PictureTask extends Waiting {
+  bytes: Uint8Array;
+  options: ThreadOptions;
+  /** By `performance.now()`. */
+  queuedAt: number;
+  stop: Stop;
+  /** Called once it is answered, however. */
+  settled: () => void;
+  resolve: (analysis: Analysis) => void;
+  reject: (error: unknown) => void;
 }
 
 /** A caller whose pictures take so many times as long as somebody else's is a slow one beside that. */

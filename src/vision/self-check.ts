@@ -1,5 +1,5 @@
-import type { Fingerprint } from '../models/packs/fingerprints.js';
-import { facePlanes } from './align.js';
+import type { Fingerprint } from '../models/types.js';
+import { toPlanes } from './resample.js';
 
 /** Cosine of an answer to the fingerprint's, at least; other providers and processors give 0.99999 and more. */
 export const LEAST_COSINE = 0.999;
@@ -71,8 +71,10 @@ function noise(number: number): number {
 
 /** Made faces as a network of ours is fed: [count, 3, side, side], 0 to 255. */
 export function madeFaces(side: number, count = 1): { data: Float32Array; shape: readonly number[] } {
-  const data = new Float32Array(count * 3 * side * side);
-  for (let index = 0; index < count; index++) facePlanes(madeFace(side, index), side, data, index);
+  const face = 3 * side * side;
+  const data = new Float32Array(count * face);
+  for (let index = 0; index < count; index++)
+    toPlanes(madeFace(side, index), side, side, data, { side, start: index * face });
   return { data, shape: [count, 3, side, side] };
 }
 

@@ -1,7 +1,7 @@
 import { fiveOf68 } from './five-of-68.js';
-import { fitTemplate, type Similarity } from './warp.js';
+import { fitTemplate } from './warp.js';
 import type { Alignment } from '../models/types.js';
-import type { Detection, Landmarks } from './types.js';
+import type { Detection, Landmarks, Similarity } from './types.js';
 
 /** Where ArcFace models expect eyes, nose and mouth corners in their 112x112 input (InsightFace's template). */
 const ARCFACE = [38.2946, 51.6963, 73.5318, 51.5014, 56.0252, 71.7366, 41.5493, 92.3655, 70.7299, 92.2041];

@@ -8,7 +8,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { toPlainError } from '../platform/errors.js';
 import { type Analyzer, type AskedPicture, createAnalyzer } from './analyzer.js';
 import type { FromThread, PictureResult, ThreadSettings, ToThread } from './messages.js';
-import { joinTeam, type Team } from './team.js';
+import { joinWorkSharing, type WorkSharing } from './work-sharing.js';
 
 const port = parentPort;
 if (!port) throw new Error('thread.ts runs in a worker thread only: see pool.ts.');
@@ -47,7 +47,7 @@ async function analyze(analyzer: Analyzer, pictures: readonly AskedPicture[]): P
   return ends;
 }
 
-async function serve(analyzer: Analyzer, team: Team): Promise<void> {
+async function serve(analyzer: Analyzer, sharing: WorkSharing): Promise<void> {
   // Messages wait in the port while a picture is worked on; 'close' therefore comes after the last one.
   let last: Promise<void> = Promise.resolve();
   await new Promise<void>((resolve) => {
@@ -55,7 +55,7 @@ async function serve(analyzer: Analyzer, team: Team): Promise<void> {
       if (message.kind === 'close') resolve();
       else
         last = last
-          .then(() => team.quiet())
+          .then(() => sharing.settled())
           .then(() => analyze(analyzer, message.pictures))
           .then((ends) => {
             dropPicture();
@@ -69,15 +69,15 @@ async function serve(analyzer: Analyzer, team: Team): Promise<void> {
     });
   });
   await last;
-  team.close();
-  await team.quiet();
+  sharing.close();
+  await sharing.settled();
   await analyzer.release();
 }
 
 try {
-  const { seat, ...settings } = workerData as ThreadSettings;
-  const team = joinTeam(seat);
-  await serve(await createAnalyzer(settings, team), team);
+  const { sharing: slot, ...settings } = workerData as ThreadSettings;
+  const sharing = joinWorkSharing(slot);
+  await serve(await createAnalyzer(settings, sharing), sharing);
 } catch (error) {
   answer({ kind: 'failed', error: toPlainError(error) });
 }

@@ -1,8 +1,8 @@
 import { clampToPicture, iou } from './boxes.js';
 import type { Detection, KnownFace, Picture } from './types.js';
 
-/** Cells of a look along each side, and the pixels that are read of a cell along each side. */
-const LOOK_SIDE = 16;
+/** Cells of a thumbnail along each side, and the pixels that are read of a cell along each side. */
+const THUMBNAIL_SIDE = 16;
 const SAMPLES = 3;
 /** Cells of a scene, across and down. */
 export const SCENE = { columns: 32, rows: 18 } as const;
@@ -12,33 +12,33 @@ const MIN_OVERLAP = 0.3;
 const SAME_FACE = 0.5;
 
 /**
- * What a face looks like, coarsely: 16 x 16 grey levels of its box, less their mean, scaled to unit length. Cheap
- * enough for every frame; told apart by {@link likeness}.
+ * A face in 16 x 16 grey levels of its box, less their mean, scaled to unit length. Cheap enough for every frame;
+ * compared by {@link correlation}.
  */
-export function lookOf(picture: Picture, { box }: Pick<Detection, 'box'>): Float32Array {
-  const look = new Float32Array(LOOK_SIDE * LOOK_SIDE);
+export function thumbnailOf(picture: Picture, { box }: Pick<Detection, 'box'>): Float32Array {
+  const thumbnail = new Float32Array(THUMBNAIL_SIDE * THUMBNAIL_SIDE);
   const rect = clampToPicture(box, picture);
-  if (!rect) return look;
+  if (!rect) return thumbnail;
   const { data, width: stride } = picture;
-  const step = LOOK_SIDE * SAMPLES;
+  const step = THUMBNAIL_SIDE * SAMPLES;
   for (let y = 0; y < step; y++) {
     const row = (rect.y + Math.floor(((y + 0.5) * rect.height) / step)) * stride;
-    const cells = Math.floor(y / SAMPLES) * LOOK_SIDE;
+    const cells = Math.floor(y / SAMPLES) * THUMBNAIL_SIDE;
     for (let x = 0; x < step; x++) {
       const at = (row + rect.x + Math.floor(((x + 0.5) * rect.width) / step)) * 3;
-      look[cells + Math.floor(x / SAMPLES)] += data[at] + 2 * data[at + 1] + data[at + 2];
+      thumbnail[cells + Math.floor(x / SAMPLES)] += data[at] + 2 * data[at + 1] + data[at + 2];
     }
   }
-  const mean = look.reduce((sum, value) => sum + value, 0) / look.length;
+  const mean = thumbnail.reduce((sum, value) => sum + value, 0) / thumbnail.length;
   let squares = 0;
-  for (let i = 0; i < look.length; i++) squares += (look[i] -= mean) ** 2;
+  for (let i = 0; i < thumbnail.length; i++) squares += (thumbnail[i] -= mean) ** 2;
   const scale = 1 / Math.sqrt(squares || 1);
-  for (let i = 0; i < look.length; i++) look[i] *= scale;
-  return look;
+  for (let i = 0; i < thumbnail.length; i++) thumbnail[i] *= scale;
+  return thumbnail;
 }
 
-/** Correlation of two looks, -1 to 1. */
-export function likeness(a: Float32Array, b: Float32Array): number {
+/** Of two thumbnails, -1 to 1. */
+export function correlation(a: Float32Array, b: Float32Array): number {
   let sum = 0;
   for (let i = 0; i < a.length; i++) sum += a[i] * b[i];
   return sum;

@@ -1,5 +1,5 @@
-import type { Box, Detection, Landmarks, Picture, TurnedLook } from './types.js';
-import { type Similarity, warpPicture } from './warp.js';
+import type { Box, Detection, Landmarks, Picture, TurnedFace, TurnedSquare } from './types.js';
+import { warpPicture } from './warp.js';
 
 const RADIANS = Math.PI / 180;
 /** A square that a face is cut from has at most so many pixels along its side. */
@@ -8,16 +8,6 @@ const LARGEST_SQUARE = 640;
 /** Slope of the line between the eyes, degrees clockwise, -180 to 180. */
 export function rollOf([leftX, leftY, rightX, rightY]: Landmarks): number {
   return Math.atan2(rightY - leftY, rightX - leftX) / RADIANS;
-}
-
-/** A square about a face, turned with it so that the face stands upright in it. */
-export interface TurnedSquare {
-  /** Degrees clockwise. */
-  degrees: number;
-  /** Pixels along its side. */
-  side: number;
-  /** Where its pixels lie in the picture. */
-  toPicture: Similarity;
 }
 
 /** @param times the square's side, of the box's longer one. @param pixels of the box's longer side in it, at most */
@@ -69,10 +59,7 @@ function movePoints({ landmarks, landmarks68 }: Detection, place: Place) {
     for (let i = 0; i < from.length; i += 2) [to[i], to[i + 1]] = place(from[i], from[i + 1]);
     return to;
   };
-  return {
-    landmarks: landmarks && points(landmarks),
-    ...(landmarks68 && { landmarks68: points(landmarks68) }),
-  };
+  return { landmarks: landmarks && points(landmarks), landmarks68: landmarks68 && points(landmarks68) };
 }
 
 /** What is cut upright, as others cut it, is only cut otherwise where a face lies on its side or stands on its head. */
@@ -88,7 +75,7 @@ export function asRead(picture: Picture, face: Detection): { picture: Picture; f
   return isLying ? readIn(picture, turned) : { picture, face };
 }
 
-function readIn(picture: Picture, { square, face }: TurnedLook): { picture: Picture; face: Detection } {
+function readIn(picture: Picture, { square, face }: TurnedFace): { picture: Picture; face: Detection } {
   const { a, b, x, y } = square.toPicture;
   const finer = Math.max(1, Math.min(Math.hypot(a, b), LARGEST_SQUARE / square.side));
   const side = Math.round(square.side * finer);

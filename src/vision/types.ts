@@ -1,5 +1,4 @@
 import type { Alignment } from '../models/types.js';
-import type { TurnedSquare } from './turn.js';
 
 /** A decoded picture, upright (EXIF orientation applied). */
 export interface Picture {
@@ -7,8 +6,10 @@ export interface Picture {
   readonly data: Uint8Array;
   readonly width: number;
   readonly height: number;
-  /** Of a JPEG: step between two values of its lowest frequencies, grey levels, 1 to some 200 (jpeg.ts). */
-  readonly grain?: number;
+  /** Of a JPEG: the step by which its lowest frequencies are quantised, grey levels, 1 to some 200 (jpeg.ts). */
+  readonly quantisation?: number | undefined;
+  /** Which decoded picture of its thread it is, so that what was made of its pixels is known again; none: a drawing. */
+  readonly number?: number;
 }
 
 /** Corners in pixels of the upright picture; may reach outside it. */
@@ -29,18 +30,36 @@ export interface Detection {
   probability: number;
   landmarks: Landmarks | undefined;
   /** The 68 points `[x, y] * 68` in pixels, where the detector's landmark network gives them. */
-  landmarks68?: Float32Array;
+  landmarks68?: Float32Array | undefined;
   /** How it was read, where it is not the right way up: in a square turned with it (detectors/turned.ts). */
-  turned?: TurnedLook;
+  turned?: TurnedFace;
   /** Nothing says which way up it is: its landmarks are invented. */
   isUnread?: boolean;
+}
+
+/** picture = [a -b; b a] crop + (x, y), in pixels; whole coordinates are the middles of pixels, in both. */
+export interface Similarity {
+  a: number;
+  b: number;
+  x: number;
+  y: number;
+}
+
+/** A square about a face, turned with it so that the face stands upright in it. */
+export interface TurnedSquare {
+  /** Degrees clockwise. */
+  degrees: number;
+  /** Pixels along its side. */
+  side: number;
+  /** Where its pixels lie in the picture. */
+  toPicture: Similarity;
 }
 
 /** Why nobody is recognised by a face (fitness.ts, docs/quality.md). */
 export type Unfit = 'turned' | 'too_small' | 'too_blurred';
 
 /** A face that stands upright in a turned square; `face` is in pixels of that square. */
-export interface TurnedLook {
+export interface TurnedFace {
   square: TurnedSquare;
   face: Detection;
 }
@@ -76,8 +95,8 @@ export interface AnalysedFace {
   crop?: Uint8Array;
   /** Which of `track.faces` it is; undefined for a new face. */
   known?: number;
-  /** What it looks like, coarsely, to be handed back as a {@link KnownFace}'s; with `track` only. */
-  look?: Float32Array;
+  /** To be handed back as a {@link KnownFace}'s; with `track` only (track.ts). */
+  thumbnail?: Float32Array;
 }
 
 /** A face of an earlier frame, as a call that tracks is told of it. */
@@ -88,8 +107,8 @@ export interface KnownFace {
   landmarks: Landmarks | undefined;
   /** Embed it anew. */
   embed: boolean;
-  /** Its look when it was embedded last: a face that has come to look otherwise is embedded anew, too. */
-  look?: Float32Array;
+  /** From when it was embedded last: a face that has changed since is embedded anew, too. */
+  thumbnail?: Float32Array | undefined;
 }
 
 /** Where a frame's time went, milliseconds. */
@@ -126,7 +145,7 @@ export interface KeptCut {
 export interface AnalyzeOptions {
   /** Compute embeddings. Default true. */
   embed?: boolean;
-  /** For enrolment: each embedding is the mean over the pack's views (ReadyEmbedder.views). Default: one look. */
+  /** For enrolment: each embedding is the mean over the pack's views (ReadyEmbedder.views). Default: of the plain crop. */
   views?: boolean;
   /** Only the largest so many are embedded and answered. Default: all. */
   maxFaces?: number;
@@ -146,11 +165,14 @@ export interface AnalyzeOptions {
   /**
    * The picture is a frame of a camera, and these faces were in the one before. They are looked for near where they
    * were, which costs a fraction of a search; with `search` the whole frame is searched as well, for new faces. Only
-   * new faces, those that say so and those that look otherwise are embedded. Nothing is kept between calls. A search
-   * that finds nobody looks once more, for a face that fills the frame, unless `closeUps` is false.
+   * new faces, those that say so and those that have changed are embedded. Nothing is kept between calls. A search that
+   * finds nobody makes a second pass, for a face that fills the frame, unless `closeUps` is false.
    */
   track?: { faces: readonly KnownFace[]; search: boolean; closeUps?: boolean };
 }
+
+/** The options as a vision thread gets them: a signal cannot cross, `AskedPicture.stop` stands for it. */
+export type ThreadOptions = Omit<AnalyzeOptions, 'caller' | 'signal'>;
 
 /** The main thread's view of the vision threads. Made by `createVisionPool`. */
 export interface VisionPool {

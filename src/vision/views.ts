@@ -1,6 +1,6 @@
 import type { View } from '../models/types.js';
 
-/** The one look of a recognition. */
+/** The one view of a recognition. */
 export const PLAIN: readonly View[] = [{}];
 
 /** Whether a view is the crop as it is. */
@@ -17,7 +17,7 @@ export function meanEmbedding(embeddings: readonly Float32Array[]): Float32Array
   const mean = new Float64Array(first.length);
   for (const embedding of embeddings) for (let i = 0; i < mean.length; i++) mean[i] += embedding[i];
   const length = Math.hypot(...mean);
-  // Looks that point to all sides say nothing together: then the first one speaks.
+  // Views that point in all directions have no mean worth the name: the first one stands for them.
   if (!(length > 1e-3 * embeddings.length)) return first.slice();
   return Float32Array.from(mean, (value) => value / length);
 }

@@ -1,13 +1,5 @@
 import { PHASES, pixelLoops, WARP_PRECISION } from './pixels.js';
-import type { Landmarks, Picture } from './types.js';
-
-/** picture = [a -b; b a] crop + (x, y), in pixels; whole coordinates are the middles of pixels, in both. */
-export interface Similarity {
-  a: number;
-  b: number;
-  x: number;
-  y: number;
-}
+import type { Landmarks, Picture, Similarity } from './types.js';
 
 /** Nothing is shrunk by more: a picture of 25 megapixels that one face fills is by 30. */
 const MAX_REACH = 256;

@@ -16,11 +16,11 @@ describe('attempts', () => {
   it('answer so many wrong keys of an address as such, and no more until 15 minutes are over', () => {
     let now = 0;
     const attempts = createAttempts(3, () => now);
-    for (let n = 0; n < 3; n += 1) attempts.wrong('a');
-    assert.throws(() => attempts.wrong('a'), TOO_MANY(900));
-    attempts.wrong('b');
+    for (let n = 0; n < 3; n += 1) attempts.countWrong('a');
+    assert.throws(() => attempts.countWrong('a'), TOO_MANY(900));
+    attempts.countWrong('b');
     now = 15 * 60_000;
-    attempts.wrong('a');
+    attempts.countWrong('a');
   });
 
   it('let few hashes be computed at once, in a line that an address cannot fill', async () => {
@@ -31,7 +31,7 @@ describe('attempts', () => {
     assert.equal(begun(), 2);
     const others = Array.from({ length: 99 }, () => attempts.costly('a', begin));
     await assert.rejects(attempts.costly('a', begin), TOO_MANY(1));
-    attempts.wrong('e');
+    attempts.countWrong('e');
     others.push(attempts.costly('e', begin), attempts.costly('e', begin));
     await assert.rejects(attempts.costly('e', begin), TOO_MANY(1), 'who guesses gets two places');
     end();

@@ -93,7 +93,7 @@ async function enrolsThroughAdd(t: TestContext, page: Page, site: Site): Promise
   await pictures.first().locator('.cross').click();
   await page.locator('#capture').click();
   await pictures.first().waitFor();
-  await page.locator('#register').click();
+  await page.locator('#enrol').click();
   await page.locator('.outcome.good').waitFor({ timeout: PATIENCE });
   assert.match((await page.locator('#outcome').textContent()) ?? '', /Rose R\./);
   const infos = (await site.server.get('/api/faceid_infos')).body as { faceid: string; numfiles: number }[];

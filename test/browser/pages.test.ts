@@ -38,7 +38,7 @@ describe('the pages', { skip: CHROMIUM_MISSING }, () => {
     assert.equal(await fact('Pictures').textContent(), '2');
     await page.waitForFunction(() => {
       const facts = [...document.querySelectorAll('#facts div')].map(({ textContent }) => textContent);
-      return facts.some((text) => /^Requests\D*[1-9]/.test(text));
+      return facts.some((text) => /^Total requests\D*[1-9]/.test(text));
     });
     assert.deepEqual(faults, []);
   });
@@ -84,11 +84,11 @@ describe('the pages', { skip: CHROMIUM_MISSING }, () => {
     isSignedIn = true;
     await page.goto(`${site.url}/signin?next=%2Fpeople#token=another-s`);
     await page.getByText(/You are signed in as office\./).waitFor();
-    await page.getByRole('button', { name: 'Stay signed in as I am' }).click();
+    await page.getByRole('button', { name: 'Stay signed in' }).click();
     await page.waitForURL(`${site.url}/people`);
     assert.equal(sent.length, 2);
     await page.goto(`${site.url}/signin?next=%2Fpeople#token=another-s`);
-    await page.getByRole('button', { name: 'Sign in by the address' }).click();
+    await page.getByRole('button', { name: 'Sign in with the link' }).click();
     await page.waitForURL(`${site.url}/people`);
     assert.deepEqual(JSON.parse(sent[2]), { token: 'another-s' });
   });

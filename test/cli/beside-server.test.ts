@@ -70,7 +70,7 @@ describe('npm run import beside a running server', () => {
 
       const { code, text } = await runKaomon(['import', folder], env);
       assert.equal(code, 0, text);
-      assert.match(text, /2 people; 3 faces taken over/);
+      assert.match(text, /2 people; 3 faces imported/);
       assert.match(text, /A running server with the pack facenet sees them already/);
       for (const worker of workers) {
         await until(async () => (await worker.ask('snapshot')).faces === 3);
@@ -100,7 +100,7 @@ describe('npm run import beside a running server', () => {
     const env = await sharing(t, 'file', 'file');
     const { folder } = await maifaceFolder(t);
     const dry = await runKaomon(['import', folder, '--dry-run'], env);
-    assert.match(dry.text, /3 faces to take over/);
+    assert.match(dry.text, /3 faces to import/);
     const { faces, groups } = await (await running(t, { ...env, ...FACENET })).ask('snapshot');
     assert.deepEqual([faces, groups.map(({ groupid }) => groupid)], [0, ['default']]);
 
@@ -131,7 +131,7 @@ describe('npm run import beside a running server', () => {
     const { folder } = await maifaceFolder(t);
     const { code, text } = await runKaomon(['import', folder], { ...env, EVENT_LOG: 'none' });
     assert.equal(code, 0, text);
-    assert.match(text, /EVENT_LOG=none nobody is told: a running server must be restarted/);
+    assert.match(text, /EVENT_LOG=none no server is told: restart a running one/);
 
     const lost = await sharing(t, 'file', 'file');
     const nowhere = { ...lost, EVENT_LOG: 'redis', REDIS_URL: `redis://127.0.0.1:${await freePort()}` };
@@ -210,7 +210,7 @@ describe('npm run reembed beside a running server', () => {
     const { code, text } = await runKaomon(words, { ...env, CACHE_DIR: await temporaryFolder(t) });
     assert.equal(code, 0, text);
     assert.match(text, /A running server with the pack faceapi sees them already/);
-    assert.match(text, /one with another pack .* start it anew with MODEL_PACK=faceapi/);
+    assert.match(text, /one with another pack .* restart it with MODEL_PACK=faceapi/);
     await until(async () => (await worker.ask('snapshot')).faces === 1);
     // Its own change comes after those of the command: by then it has passed over them.
     await other.ask('enrol', 'default', 'aya', [1, 0, 0, 0, 0, 0, 0, 0]);

@@ -19,9 +19,8 @@ describe('the setting INDEX', () => {
     assert.equal(kindOf(t, { INDEX: 'onnx' }), 'onnx');
   });
 
-  it('takes faiss when it was compiled, by its older name too', { skip: refusal ?? false }, (t) => {
-    for (const INDEX of ['auto', 'flat', 'faiss', 'ivfflat']) assert.equal(kindOf(t, { INDEX }), 'flat');
-    assert.equal(kindOf(t, { IVFFLAT: 'true' }), 'flat');
+  it('takes faiss when it was compiled', { skip: refusal ?? false }, (t) => {
+    for (const INDEX of ['auto', 'flat', 'ivfflat']) assert.equal(kindOf(t, { INDEX }), 'flat');
   });
 
   it(

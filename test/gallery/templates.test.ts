@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { createJournal } from '../../src/events/journal.js';
+import { createPublisher } from '../../src/events/publisher.js';
 import { createFileStore } from '../../src/gallery/store/file-store.js';
 import { createGallery, type LiveGallery } from '../../src/gallery/gallery.js';
 import { createCurrentIndex } from '../../src/gallery/index/current-index.js';
@@ -150,8 +150,8 @@ async function openTwo(folder: string, onRead: () => void = () => undefined): Pr
         return person;
       },
     };
-    const journal = createJournal(log, name, 'tiny');
-    workers.push(await createGallery({ ...settings, store, index: createExactIndex(TINY), journal }));
+    const publisher = createPublisher(log, name, 'tiny');
+    workers.push(await createGallery({ ...settings, store, index: createExactIndex(TINY), publisher }));
   }
   return workers;
 }
@@ -391,10 +391,10 @@ describe('a template', () => {
     set('g-a', [left, right]);
     let change = () => set('g-a', [left, right, unit(1, 0, 0, 0.01)]);
     const search = async (query: Float32Array, k: number) => {
-      const hits = await current.search(query, k);
+      const found = await current.search(query, k);
       change();
       change = () => undefined;
-      return hits;
+      return found;
     };
     const [match] = await findNearest(memory, { ...current, search }, probe, 1, {});
     assert.equal(match.person.faceid, 'g-a');

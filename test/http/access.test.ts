@@ -103,11 +103,11 @@ describe('every route', () => {
         assert.match(String(answer.headers['www-authenticate']), /Bearer/);
         if (method === 'HEAD') continue;
         const body = answer.json<Body>();
-        const { maiface, compreface } =
-          routes.find(({ url: known }) => pattern.endsWith(` ${known}`))?.config ?? {};
         // Each surface says it in its own words.
-        if (compreface) assert.ok([10, 20].includes(Number(body.code)), pattern);
-        else assert.equal(maiface ? body.mid : body.code, maiface ? 'E9003' : 'UNAUTHORISED', pattern);
+        if (/ \/api\/v1\/(recognition|detection|verification)\//.test(pattern))
+          assert.ok([10, 20].includes(Number(body.code)), pattern);
+        else if (/ \/api\/(?!v1\/)/.test(pattern)) assert.equal(body.mid, 'E9003', pattern);
+        else assert.equal(body.code, 'UNAUTHORISED', pattern);
       }
     }
     assert.equal(vision.asked.length, 0);

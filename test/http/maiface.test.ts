@@ -399,7 +399,7 @@ describe('failures of the server', () => {
       ['/api/nowhere/ken', 404, 'E2005'],
       ['/api/default/..%2F..%2Fetc', 400, 'E2003'],
       [`/api/default/${'a'.repeat(65)}`, 400, 'E2001'],
-      [`/api/default/${'a'.repeat(2301)}`, 404, 'E1011'],
+      [`/api/default/${'a'.repeat(2301)}`, 404, 'E9001'],
     ] as const) {
       const answer = await app.inject({ method: 'DELETE', url });
       assert.equal(answer.statusCode, status, url);

@@ -2,15 +2,14 @@ import assert from 'node:assert/strict';
 import type { AddressInfo } from 'node:net';
 import { before, describe, it, type TestContext } from 'node:test';
 import fastify from 'fastify';
+import { createKeys } from '../../src/access/keys.js';
 import type { Config } from '../../src/settings/config.js';
 import { KaomonError } from '../../src/platform/errors.js';
 import type { App } from '../../src/http/app-type.js';
 import { registerWebsocket } from '../../src/http/plugins/websocket.js';
 import { createDecision } from '../../src/identity/decision.js';
-import { createIdentifier } from '../../src/identity/identify.js';
-import { createSightings } from '../../src/identity/sightings.js';
+import { createServices } from '../../src/http/services.js';
 import { streamRoutes } from '../../src/http/v1/stream.js';
-import { createShares } from '../../src/platform/shares.js';
 import { face, PACK, type TestApp, testApp, unitVector } from '../support/app.js';
 import { greyJpeg } from '../support/pictures.js';
 import { openStream, type StreamClient } from '../support/stream-client.js';
@@ -242,6 +241,26 @@ describe('the stream', () => {
     }
   });
 
+  it('knows its own pages behind a proxy, whatever the proxy calls this server, and only where it is trusted', async (t) => {
+    const headers = { host: 'backend.internal', 'x-forwarded-host': 'kaomon.test' };
+    const options = { origin: 'https://kaomon.test', headers: { ...headers, 'x-forwarded-proto': 'https' } };
+    const ALLOWED_HOSTS = 'backend.internal,kaomon.test';
+    const trusted = await stand(t, { TRUST_PROXY: 'loopback', ALLOWED_HOSTS });
+    const client = await trusted.connect(options);
+    await client.told('hello');
+    const alone = await stand(t, { ALLOWED_HOSTS });
+    await assert.rejects(alone.connect(options), (error) => status(error) === 403);
+  });
+
+  it('asks whoever shows a key for no origin, which a page cannot do; to others CORS_ORIGINS opens nothing', async (t) => {
+    const { connect, config } = await stand(t, { AUTH: 'key', CORS_ORIGINS: 'https://a.test' });
+    const { key } = await createKeys({ file: config.KEYS_FILE }).add({ name: 'app', role: 'recognise' });
+    const client = await connect({ origin: 'https://a.test', headers: { 'x-api-key': key } });
+    await client.told('hello');
+    const open = await stand(t, { CORS_ORIGINS: 'https://a.test' });
+    await assert.rejects(open.connect({ origin: 'https://a.test' }), (error) => status(error) === 403);
+  });
+
   it('opens no more connections than the setting allows, and takes a new one when one has gone', async (t) => {
     const { connect } = await stand(t, { MAX_STREAMS: 2 });
     const first = await connect();
@@ -300,23 +319,10 @@ describe('the stream', () => {
         via: 'none' as const,
       }),
     });
-    const decision = createDecision({ pack: PACK, config, gallery });
-    streamRoutes(app, {
-      ...{
-        vision,
-        gallery,
-        identifier: createIdentifier({
-          ...{ vision, gallery, decision, sightings: createSightings() },
-          nearest: gallery.nearest,
-        }),
-        pack: PACK,
-        decision,
-        maxUploadBytes: 1_000_000,
-        minFaceSize: 40,
-      },
-      ...{ maxStreams: 2, share: 1, minRate: 1000, origins: [], silence: 600 },
-      bytes: createShares({ total: 1e9, share: 1, full: '', mine: '', retryAfter: 1 }),
-    });
+    app.decorate('endWithKey', () => () => undefined);
+    const services = createServices({ config, vision, gallery, pack: PACK, log: app.log });
+    t.after(() => services.metrics.close());
+    streamRoutes(app, services, 600);
     await app.listen({ host: '127.0.0.1', port: 0 });
     const url = `ws://127.0.0.1:${(app.server.address() as AddressInfo).port}/api/v1/stream`;
     const gone = await openStream(url, { autoPong: false });

@@ -8,7 +8,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { KaomonError } from '../../src/platform/errors.js';
 import { sha256OfFile } from '../../src/models/files.js';
-import type { Fingerprint } from '../../src/models/packs/fingerprints.js';
+import type { Fingerprint } from '../../src/models/types.js';
 import { PACKS } from '../../src/models/packs/packs.js';
 import { preparePack } from '../../src/models/packs/prepare.js';
 import type { ReadyPack } from '../../src/models/types.js';

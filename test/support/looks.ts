@@ -4,7 +4,7 @@ import { loadConfig } from '../../src/settings/config.js';
 import { preparePack } from '../../src/models/packs/prepare.js';
 import type { ReadyPack } from '../../src/models/types.js';
 import { type Analyzer, createAnalyzer } from '../../src/vision/analyzer.js';
-import type { ThreadOptions } from '../../src/vision/messages.js';
+import type { ThreadOptions } from '../../src/vision/types.js';
 import type { Analysis } from '../../src/vision/types.js';
 
 /** A pack that this machine has, or the reason why it has not; nothing is fetched. */

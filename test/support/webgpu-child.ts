@@ -109,7 +109,7 @@ async function compareIndex(embedder: Embedder, face: Uint8Array) {
   const searches = Array.from({ length: 6 }, async () => {
     const query = vectors();
     const [found, expected] = await Promise.all([index.search(query, 3), exact.search(query, 3)]);
-    if (found.every(({ id }, i) => id === expected[i].id)) same += 1;
+    if (found.hits.every(({ id }, i) => id === expected.hits[i].id)) same += 1;
   });
   await Promise.all([...searches, embedder.embed([face])]);
   const { kind } = index;

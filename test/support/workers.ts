@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import type { LinkState } from '../../src/events/link.js';
+import type { SubscriberState } from '../../src/events/subscriber.js';
 import type { Face } from '../../src/gallery/types.js';
 
 const SCRIPT = fileURLToPath(new URL('./gallery-worker.js', import.meta.url));
@@ -32,7 +32,7 @@ interface Answers {
   threshold: number;
   changes: { kind: string; faceid?: string; face?: string }[];
   seen: number | null;
-  state: LinkState | null;
+  state: SubscriberState | null;
 }
 
 /** A worker process (gallery-worker.ts) and its event manager. */

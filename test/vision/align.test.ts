@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { alignFace } from '../../src/vision/align.js';
+import { cutFace } from '../../src/vision/align.js';
 import { Resampler } from '../../src/vision/resample.js';
 import type { Picture } from '../../src/vision/types.js';
 
@@ -49,7 +49,7 @@ function align(picture: Picture, points: readonly Point[], size: number) {
   const out = new Uint8Array(size * size * 3).fill(99);
   const box = { x1: 0, y1: 0, x2: picture.width, y2: picture.height };
   const detection = { box, probability: 1, landmarks: Float32Array.from(points.flat()) };
-  const inside = alignFace('five-points', picture, detection, size, new Resampler(), out);
+  const inside = cutFace({ alignment: 'five-points', size }, picture, detection, new Resampler(), out);
   return { inside, out, at: (x: number, y: number) => [...out.subarray((y * size + x) * 3).subarray(0, 3)] };
 }
 

@@ -3,7 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, it } from 'node:test';
 import sharp from 'sharp';
-import { alignFace } from '../../src/vision/align.js';
+import { cutFace } from '../../src/vision/align.js';
 import { decodeImage } from '../../src/vision/image.js';
 import { Resampler } from '../../src/vision/resample.js';
 import type { Detection } from '../../src/vision/types.js';
@@ -28,7 +28,7 @@ describe('face crops by box', { skip: SHARED_MISSING }, () => {
       const [x1, y1, x2, y2] = box;
       const detection: Detection = { box: { x1, y1, x2, y2 }, probability, landmarks: undefined };
       const picture = await decodeImage(await readFile(shared(file)), { maxPixels: 25_000_000 });
-      assert.ok(alignFace('box', picture, detection, SIZE, resampler, crop));
+      assert.ok(cutFace({ alignment: 'box', size: SIZE }, picture, detection, resampler, crop));
       const expected = await sharp(shared('golden/crops', name), { ignoreIcc: true })
         .removeAlpha()
         .raw()

@@ -15,7 +15,7 @@ import { createAnalyzer } from '../../src/vision/analyzer.js';
 import { createEmbedder } from '../../src/vision/embedder.js';
 import { Runtime } from '../../src/vision/ort.js';
 import { madeFaces, strangeness } from '../../src/vision/self-check.js';
-import { onlySound } from '../../src/vision/sound.js';
+import { onlyValid } from '../../src/vision/valid-output.js';
 import { benchPack } from '../support/bench-pack.js';
 import { brokenMachine, type Spoil, SPOILS } from '../support/broken-provider.js';
 import { measureFingerprints, packsAtHand } from '../support/fingerprints.js';
@@ -351,12 +351,12 @@ describe('while it runs', () => {
         landmarks: new Float32Array(10).fill(landmark),
       },
     });
-    const kept = onlySound([at(-10, -10), at(90, 40), at(100, 0), at(0, 50), at(-20, 0)], picture);
+    const kept = onlyValid([at(-10, -10), at(90, 40), at(100, 0), at(0, 50), at(-20, 0)], picture);
     assert.deepEqual(
       kept.map(({ detection }) => detection.box.x1),
       [-10, 90],
     );
     for (const broken of [at(NaN, 0), at(0, Infinity), at(0, 0, NaN), at(0, 0, 1, NaN)])
-      assert.throws(() => onlySound([at(0, 0), broken], picture), { code: 'INTERNAL' });
+      assert.throws(() => onlyValid([at(0, 0), broken], picture), { code: 'INTERNAL' });
   });
 });

@@ -1,6 +1,6 @@
 import { words } from './i18n.js';
 
-/** What the server refused, or that it did not answer (status 0, code `GONE`). */
+/** The server refused, or it did not answer (status 0, code `GONE`). */
 export class ApiError extends Error {
   override readonly name = 'ApiError';
 
@@ -16,11 +16,11 @@ export class ApiError extends Error {
   }
 }
 
-/** A sentence for a person, in the page's language where the code is known. */
-export function sentenceOf(error: unknown): string {
+/** An error's message, in the page's language where its code is known. */
+export function messageOf(error: unknown): string {
   if (!(error instanceof ApiError)) return error instanceof Error ? error.message : String(error);
-  const known = (words.errors as Record<string, string | undefined>)[error.code];
-  return known ?? error.message;
+  const translated = (words.errors as Record<string, string | undefined>)[error.code];
+  return translated ?? error.message;
 }
 
 export interface Session {
@@ -32,19 +32,19 @@ export interface Session {
   csrf?: string;
 }
 
-export interface CallOptions {
+interface CallOptions {
   json?: unknown;
   body?: FormData | Blob;
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
   /** Lets the request outlive the page. */
   keepalive?: boolean;
-  /** A 401 is thrown, not answered by going to the sign-in page. */
+  /** On a 401, throw instead of going to the sign-in page. */
   stayHere?: boolean;
 }
 
 let session: Promise<Session> | undefined;
 
-/** Who is signed in; asked once a page. A server without sign-in answers as one that asks for no key. */
+/** Who is signed in; asked once per page. A server without this route counts as one that asks for no key. */
 export function currentSession(): Promise<Session> {
   session ??= request('GET', '/api/v1/session', { stayHere: true }).then(
     async (response) => (await response.json()) as Session,
@@ -57,19 +57,19 @@ export function currentSession(): Promise<Session> {
   return session;
 }
 
-/** Asks anew next time: after signing in or out. */
+/** The next `currentSession` asks again: for after signing in or out. */
 export function forgetSession(): void {
   session = undefined;
 }
 
-/** Goes to the sign-in page, which comes back to this one. */
+/** Goes to the sign-in page, which leads back to this one. */
 export function goToSignIn(): void {
   location.assign(`/signin?next=${encodeURIComponent(location.pathname + location.search)}`);
 }
 
 /**
- * Asks the server.
- * @returns the JSON answer, taken as what the route's schema says; undefined for an empty one
+ * Calls a route of the server.
+ * @returns the JSON answer, trusted to follow the route's schema; undefined for an empty one
  * @throws ApiError
  */
 export async function call<T = unknown>(
@@ -101,10 +101,9 @@ async function request(
       method,
       headers,
       credentials: 'same-origin',
-      ...(json !== undefined && { body: JSON.stringify(json) }),
-      ...(body && { body }),
-      ...(signal && { signal }),
-      ...(keepalive !== undefined && { keepalive }),
+      body: json === undefined ? body : JSON.stringify(json),
+      signal,
+      keepalive,
     });
   } catch (error) {
     if (signal?.aborted) throw error;
@@ -121,7 +120,7 @@ async function readRefusal(response: Response): Promise<ApiError> {
   try {
     body = (await response.json()) as Record<string, unknown>;
   } catch {
-    // A proxy's own error page.
+    // Not JSON: a proxy's own error page.
   }
   const text = (...names: string[]) =>
     names.map((name) => body[name]).find((value) => typeof value === 'string');

@@ -2,13 +2,13 @@ import { listCameras, type OpenCamera, rememberedChoice } from './camera.js';
 import { make } from './dom.js';
 import { words } from './i18n.js';
 
-/** Lets the reader choose among front, back and every camera there is. */
+/** The menu of cameras: front, back and each one by name. */
 export function createCameraMenu(select: HTMLSelectElement, choose: (choice: string) => void) {
   select.setAttribute('aria-label', words.camera);
   select.addEventListener('change', () => choose(select.value));
 
   return {
-    /** Fills the menu; names are known once a camera is open. */
+    /** Fills the menu; browsers tell the names once a camera is open. */
     async fill(open: OpenCamera | undefined): Promise<void> {
       const cameras = await listCameras();
       const choice = rememberedChoice();

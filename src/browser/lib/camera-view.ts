@@ -1,10 +1,10 @@
 import { contextOf, toJpeg } from './dom.js';
 import { type CameraChoice, CameraError, type CameraTrouble, openCamera, type OpenCamera } from './camera.js';
 
-export interface CameraViewDeps {
-  /** Plays the camera, unseen. */
+interface CameraViewDeps {
+  /** Plays the camera's stream, hidden. */
   video: HTMLVideoElement;
-  /** Shows it; gets the class `mirrored` when it is. */
+  /** Shows its frames. */
   canvas: HTMLCanvasElement;
   /** A new frame is on the canvas. */
   onFrame: () => void;
@@ -12,17 +12,16 @@ export interface CameraViewDeps {
 }
 
 /** The camera on a canvas, frame by frame. Whoever made it closes it. */
-export type CameraView = ReturnType<typeof createCameraView>;
-
 export function createCameraView({ video, canvas, onFrame, onTrouble }: CameraViewDeps) {
   const context = contextOf(canvas);
   const scaled = document.createElement('canvas');
   let open: OpenCamera | undefined;
   let frozen = false;
-  let turn = 0;
+  /** Grows with each camera that is opened or closed, so that callbacks of an earlier one do nothing. */
+  let generation = 0;
 
   function draw(mine: number): void {
-    if (mine !== turn) return;
+    if (mine !== generation) return;
     if (!frozen && video.videoWidth > 0) {
       if (canvas.width !== video.videoWidth || canvas.height !== video.videoHeight) {
         canvas.width = video.videoWidth;
@@ -34,7 +33,7 @@ export function createCameraView({ video, canvas, onFrame, onTrouble }: CameraVi
     awaitFrame(mine);
   }
 
-  /** The next frame of the camera; browsers that cannot tell are asked at the display's rate. */
+  /** Waits for the camera's next frame, or for the display's in browsers that do not tell. */
   function awaitFrame(mine: number): void {
     const next = () => draw(mine);
     if ('requestVideoFrameCallback' in video) video.requestVideoFrameCallback(next);
@@ -42,20 +41,20 @@ export function createCameraView({ video, canvas, onFrame, onTrouble }: CameraVi
   }
 
   function close(): void {
-    turn += 1;
+    generation += 1;
     for (const track of open?.stream.getTracks() ?? []) track.stop();
     open = undefined;
     video.srcObject = null;
   }
 
   return {
-    /** Opens a camera in place of the one that is open. Trouble is told, not thrown. */
+    /** Opens a camera in place of the one that is open. Trouble goes to `onTrouble` and is not thrown. */
     async start(choice: CameraChoice): Promise<OpenCamera | undefined> {
       close();
-      const mine = ++turn;
+      const mine = ++generation;
       try {
         const opened = await openCamera(choice);
-        if (mine !== turn) {
+        if (mine !== generation) {
           for (const track of opened.stream.getTracks()) track.stop();
           return undefined;
         }
@@ -64,7 +63,7 @@ export function createCameraView({ video, canvas, onFrame, onTrouble }: CameraVi
           .getVideoTracks()
           .at(0)
           ?.addEventListener('ended', () => {
-            if (mine === turn) onTrouble('ended');
+            if (mine === generation) onTrouble('ended');
           });
         video.srcObject = opened.stream;
         await video.play();
@@ -72,7 +71,7 @@ export function createCameraView({ video, canvas, onFrame, onTrouble }: CameraVi
         draw(mine);
         return opened;
       } catch (error) {
-        if (mine === turn) onTrouble(error instanceof CameraError ? error.trouble : 'busy');
+        if (mine === generation) onTrouble(error instanceof CameraError ? error.trouble : 'busy');
         return undefined;
       }
     },

@@ -6,7 +6,7 @@ export type CameraTrouble = 'refused' | 'busy' | 'missing' | 'insecure' | 'ended
 export class CameraError extends Error {
   override readonly name = 'CameraError';
   constructor(readonly trouble: CameraTrouble) {
-    super(`The camera is not to be had: ${trouble}.`);
+    super(`The camera cannot be used: ${trouble}.`);
   }
 }
 
@@ -15,7 +15,7 @@ export type CameraChoice = string;
 
 export interface OpenCamera {
   stream: MediaStream;
-  /** Shown as in a mirror: it looks at who looks at the page. */
+  /** Shown as in a mirror: it faces the person in front of the screen. */
   mirrored: boolean;
   deviceId: string;
 }
@@ -29,32 +29,32 @@ export function rememberChoice(choice: CameraChoice): void {
   remember('camera', choice);
 }
 
-/** The cameras there are; their names are empty until one was opened. */
+/** All cameras; their names are empty until one has been opened. */
 export async function listCameras(): Promise<MediaDeviceInfo[]> {
   if (!hasCameras()) return [];
   const devices = await navigator.mediaDevices.enumerateDevices();
   return devices.filter(({ kind, deviceId }) => kind === 'videoinput' && deviceId !== '');
 }
 
-/** Browsers leave `mediaDevices` out on pages that are not secure. */
+/** Browsers have no `mediaDevices` on pages that are not secure. */
 function hasCameras(): boolean {
   return 'mediaDevices' in navigator;
 }
 
 /**
- * Opens a camera; a remembered device that is gone gives way to any other.
+ * Opens a camera; the front one in place of a remembered device that is gone.
  * @throws CameraError
  */
 export async function openCamera(choice: CameraChoice): Promise<OpenCamera> {
   if (!hasCameras()) throw new CameraError('insecure');
-  const wish: MediaTrackConstraints =
+  const which: MediaTrackConstraints =
     choice === 'front' || choice === 'back'
       ? { facingMode: choice === 'front' ? 'user' : 'environment' }
       : { deviceId: { exact: choice } };
   const size = { width: { ideal: 1280 }, height: { ideal: 720 } };
   let stream: MediaStream;
   try {
-    stream = await navigator.mediaDevices.getUserMedia({ video: { ...wish, ...size }, audio: false });
+    stream = await navigator.mediaDevices.getUserMedia({ video: { ...which, ...size }, audio: false });
   } catch (error) {
     const name = error instanceof Error ? error.name : '';
     const isGone = name === 'OverconstrainedError' || name === 'NotFoundError';

@@ -13,7 +13,7 @@ function line(className: string): SVGPathElement {
   return path;
 }
 
-/** A small live chart with its newest figure in large: one line, or a second, paler one above it. */
+/** A small live chart with its newest figure in large type: one line, and perhaps a second, paler one above it. */
 export function createChart(title: string, unit: string, length: number) {
   const first = createSeries(length);
   const second = createSeries(length);
@@ -36,7 +36,7 @@ export function createChart(title: string, unit: string, length: number) {
 
   return {
     root,
-    /** @param above drawn paler; told in the note as `label figure` */
+    /** @param above the second line's value, which the note shows as `label figure` */
     push(value: number | undefined, above?: { value: number | undefined; label: string }): void {
       first.push(value);
       second.push(above?.value);

@@ -8,7 +8,7 @@ export interface OpenDialog {
 }
 
 /**
- * Opens a dialog over the page; Escape, the cross and a click beside it close it.
+ * Opens a dialog over the page; Escape, its close button and a click outside close it.
  * @param onClosed called once, however it was closed
  */
 export function openDialog(
@@ -18,13 +18,13 @@ export function openDialog(
 ): OpenDialog {
   const heading = make('h2', { id: 'dialog-title' }, title);
   const close = () => root.close();
-  const cross = make(
+  const closeButton = make(
     'button',
     { type: 'button', className: 'quiet cross', ariaLabel: words.close, onclick: close },
     '×',
   );
   const body = make('div', { className: 'dialog-body' }, ...content);
-  const root = make('dialog', {}, make('header', {}, heading, cross), body);
+  const root = make('dialog', {}, make('header', {}, heading, closeButton), body);
   root.setAttribute('aria-labelledby', heading.id);
   root.addEventListener('click', ({ target }) => {
     if (target === root) close();
@@ -38,7 +38,7 @@ export function openDialog(
   return { root, body, close };
 }
 
-/** Asks once. @returns whether it was agreed to */
+/** Asks a yes-or-no question. @returns true for yes; false for cancel or a closed dialog */
 export function confirmWith(
   title: string,
   text: string,

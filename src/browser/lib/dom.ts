@@ -1,6 +1,6 @@
 /**
- * The element that a page's own HTML holds under an ID.
- * @throws Error when it is not there, or is of another kind: page and script do not belong together
+ * An element of the page's own HTML, by its ID.
+ * @throws Error when there is none of that kind: page and script do not belong together
  */
 export function element<T extends HTMLElement>(id: string, kind: new () => T): T {
   const found = document.getElementById(id);
@@ -27,11 +27,11 @@ export function make<K extends keyof HTMLElementTagNameMap>(
   return made;
 }
 
-/** The drawing context of a canvas. @throws Error where the browser has none to give */
+/** The drawing context of a canvas. @throws Error where the browser has none left */
 export function contextOf(canvas: HTMLCanvasElement): CanvasRenderingContext2D {
   const context = canvas.getContext('2d');
   if (context) return context;
-  throw new Error('This browser gives no canvas to draw on.');
+  throw new Error('This browser cannot draw on a canvas.');
 }
 
 /** Encodes a canvas as JPEG. @throws Error when it holds no pixels */
@@ -48,7 +48,7 @@ export function toJpeg(canvas: HTMLCanvasElement, quality: number): Promise<Blob
   });
 }
 
-/** What was remembered in this browser; null when nothing was or it remembers nothing. */
+/** A choice that this browser remembers; null when there is none, or when the browser stores nothing. */
 export function recall(name: string): string | null {
   try {
     return localStorage.getItem(`kaomon.${name}`);
@@ -57,11 +57,11 @@ export function recall(name: string): string | null {
   }
 }
 
-/** Remembers a choice in this browser, where it lets us. */
+/** Remembers a choice in this browser, if it allows that. */
 export function remember(name: string, value: string): void {
   try {
     localStorage.setItem(`kaomon.${name}`, value);
   } catch {
-    // A browser that remembers nothing still shows the page.
+    // The page works without it.
   }
 }

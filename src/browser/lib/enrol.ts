@@ -3,33 +3,25 @@ import { confirmWith } from './dialog.js';
 import { words } from './i18n.js';
 import type { NewPerson } from './person-fields.js';
 
-export interface EnrolledFace {
-  id: string;
-  enrolledAt: string;
-}
-
 /**
- * Enrols one picture; the person is made when there is none. A face that is enrolled under another person is asked
- * about first.
- * @param force do not ask again: it was agreed to for this person
- * @returns the stored face, whether it was forced, and whether the person had this picture before; undefined when the reader thought better of it
+ * Enrols one picture, and creates the person when there is none. For a face that is enrolled under another person it asks
+ * first.
+ * @param force do not ask: the user has agreed to it for this person
+ * @returns whether the user agreed to it, and whether the person had this picture before; undefined when the user declined
  * @throws ApiError
  */
 export async function enrolPicture(
   person: NewPerson,
   picture: Blob,
   force = false,
-): Promise<{ face: EnrolledFace; forced: boolean; already: boolean } | undefined> {
+): Promise<{ forced: boolean; already: boolean } | undefined> {
   const body = new FormData();
   if (person.username !== '') body.append('username', person.username);
   body.append('image', picture, 'picture.jpg');
   const path = `/api/v1/people/${person.groupid}-${person.userid}/faces?create=true${force ? '&force=true' : ''}`;
   try {
-    const { results } = await call<{ results: { status: string; face: EnrolledFace }[] }>('POST', path, {
-      body,
-    });
-    const [{ face, status }] = results;
-    return { face, forced: force, already: status === 'already' };
+    const { results } = await call<{ results: { status: string }[] }>('POST', path, { body });
+    return { forced: force, already: results[0].status === 'already' };
   } catch (error) {
     if (!(error instanceof ApiError) || error.code !== 'OTHER_PERSON' || force) throw error;
     const other = typeof error.details?.faceid === 'string' ? error.details.faceid : undefined;

@@ -1,7 +1,7 @@
 import { certaintyOf, nameOf, type Thresholds } from '../logic/faces.js';
 import { explainOdds } from '../logic/odds.js';
-import type { ShownFace } from '../logic/tracks.js';
-import { call, sentenceOf } from './api.js';
+import type { ShownFace } from '../logic/box-motion.js';
+import { call, messageOf } from './api.js';
 import { type OpenDialog, openDialog } from './dialog.js';
 import { make } from './dom.js';
 import { enrolPicture } from './enrol.js';
@@ -14,14 +14,14 @@ interface PersonFacts {
   enrolledAt: string | null;
 }
 
-/** Rows of a description list. */
-export function rows(...entries: [term: string, description: Node | string][]): HTMLDListElement {
+/** A description list. */
+function rows(...entries: [term: string, description: Node | string][]): HTMLDListElement {
   const list = make('dl', { className: 'rows' });
   for (const [term, description] of entries) list.append(make('dt', {}, term), make('dd', {}, description));
   return list;
 }
 
-/** Who a face is: when enrolled, by how many pictures, how near. */
+/** Shows who a face is: since when enrolled, with how many pictures, how near. */
 export function openKnownFace(
   { identity }: ShownFace,
   thresholds: Thresholds | undefined,
@@ -32,6 +32,7 @@ export function openKnownFace(
   const pictures = make('span', {}, words.reading);
   const { distance } = identity;
   const odds = explainOdds(identity, words, language);
+  const meter = make('meter', { min: 0, max: 1, value: part, ariaLabel: words[level] });
   const measured = make(
     'details',
     {},
@@ -45,7 +46,7 @@ export function openKnownFace(
   const dialog = openDialog(
     nameOf(identity),
     [
-      make('p', { className: 'certainty', data: { level } }, words[level], meterOf(part, words[level])),
+      make('p', { className: 'certainty', data: { level } }, words[level], meter),
       ...(odds === undefined ? [] : [make('p', { className: 'odds' }, odds)]),
       rows(
         [words.group, identity.groupname ?? identity.groupid ?? ''],
@@ -65,25 +66,21 @@ export function openKnownFace(
     },
     (error: unknown) => {
       since.textContent = '–';
-      pictures.textContent = sentenceOf(error);
+      pictures.textContent = messageOf(error);
     },
   );
 }
 
-export function meterOf(part: number, label: string): HTMLMeterElement {
-  return make('meter', { min: 0, max: 1, value: part, ariaLabel: label });
-}
-
 /**
- * Enrols an unknown face from where it stands.
- * @param picture the face with a little around it, as it was when it was tapped
+ * Offers to enrol an unknown face right where it was seen.
+ * @param picture the face with a margin around it, as it was when it was tapped
  */
 export function openUnknownFace(picture: Blob, onClosed: () => void): void {
   const address = URL.createObjectURL(picture);
   const fields = createPersonFields();
-  const say = make('p', { className: 'outcome', role: 'status' });
-  const send = make('button', { type: 'submit', className: 'primary large', id: 'enrol' }, words.enrolHere);
-  const form = make('form', {}, fields.root, send, say);
+  const outcome = make('p', { className: 'outcome', role: 'status' });
+  const submit = make('button', { type: 'submit', className: 'primary large', id: 'enrol' }, words.enrolHere);
+  const form = make('form', {}, fields.root, submit, outcome);
   const preview = make('img', { src: address, alt: words.unknownFace, className: 'preview' });
   const dialog = openDialog(
     words.whoIsThis,
@@ -96,18 +93,18 @@ export function openUnknownFace(picture: Blob, onClosed: () => void): void {
   dialog.root.classList.add('who');
   form.addEventListener('submit', (event) => {
     event.preventDefault();
-    send.disabled = true;
-    say.className = 'outcome';
-    say.textContent = words.registering;
+    submit.disabled = true;
+    outcome.className = 'outcome';
+    outcome.textContent = words.enrolling;
     enrolFrom(fields, picture, dialog)
       .catch((error: unknown) => {
-        say.className = 'outcome bad';
-        say.textContent = sentenceOf(error);
+        outcome.className = 'outcome bad';
+        outcome.textContent = messageOf(error);
       })
-      .finally(() => (send.disabled = false));
+      .finally(() => (submit.disabled = false));
   });
   fields.userid.focus();
-  fields.fill().catch((error: unknown) => (say.textContent = sentenceOf(error)));
+  fields.fill().catch((error: unknown) => (outcome.textContent = messageOf(error)));
 }
 
 async function enrolFrom(
@@ -115,7 +112,7 @@ async function enrolFrom(
   picture: Blob,
   dialog: OpenDialog,
 ): Promise<void> {
-  const person = await fields.take();
+  const person = await fields.read();
   const enrolled = await enrolPicture(person, picture);
   if (!enrolled) {
     dialog.body.querySelector('.outcome')?.replaceChildren();

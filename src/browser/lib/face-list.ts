@@ -1,12 +1,12 @@
 import { certaintyOf, nameOf, type SeenFace, type Thresholds } from '../logic/faces.js';
-import { sayOdds } from '../logic/odds.js';
+import { describeOdds } from '../logic/odds.js';
 import { make } from './dom.js';
 import { language, words } from './i18n.js';
 
 /** Between two announcements, so that a screen reader can finish a sentence, milliseconds. */
 const PAUSE = 2000;
 
-/** The faces as a list of buttons, for keyboards and screen readers, and the live region that tells who came and went. */
+/** The faces as a list of buttons, for keyboards and screen readers, and the live region that announces who is there. */
 export function createFaceList(list: HTMLElement, live: HTMLElement, onChosen: (track: number) => void) {
   const rows = new Map<number, HTMLButtonElement>();
   const empty = make('li', { className: 'empty' }, words.nobodyHere);
@@ -18,14 +18,14 @@ export function createFaceList(list: HTMLElement, live: HTMLElement, onChosen: (
   function announce(text: string): void {
     waiting = text;
     if (timer !== undefined) return;
-    const say = () => {
+    const announceNow = () => {
       timer = undefined;
       if (waiting === undefined || waiting === announced) return;
       announced = waiting;
       live.textContent = waiting;
-      timer = window.setTimeout(say, PAUSE);
+      timer = window.setTimeout(announceNow, PAUSE);
     };
-    say();
+    announceNow();
   }
 
   function row(track: number): HTMLButtonElement {
@@ -63,8 +63,8 @@ function fill(button: HTMLButtonElement, { identity }: SeenFace, thresholds: Thr
   const [strong, where, meter] = button.children;
   setText(strong, name === '' ? words.unknownFace : name);
   const group = identity.groupname ?? identity.groupid ?? '';
-  const odds = sayOdds(identity, words, language);
-  const known = [group, words[level], ...(odds === undefined ? [] : [odds])].join(' · ');
+  const odds = describeOdds(identity, words, language);
+  const known = [group, words[level], odds].filter((part) => part !== undefined).join(' · ');
   const unknown = identity.reason ? words.unfit[identity.reason] : words.enrolHere;
   setText(where, name === '' ? unknown : known);
   if (!(meter instanceof HTMLMeterElement)) return;
@@ -73,7 +73,7 @@ function fill(button: HTMLButtonElement, { identity }: SeenFace, thresholds: Thr
   if (Math.abs(meter.value - part) > 0.01) meter.value = part;
 }
 
-/** Leaves a text that is there already alone: screen readers and layout are not disturbed ten times a second. */
+/** Writes a text only when it differs, so that screen readers and layout are not disturbed ten times a second. */
 function setText(found: Element, text: string): void {
   if (found.textContent !== text) found.textContent = text;
 }

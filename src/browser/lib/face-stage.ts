@@ -1,33 +1,33 @@
+import { createBoxMotion, type ShownFace } from '../logic/box-motion.js';
 import type { Answer, Thresholds } from '../logic/faces.js';
 import { createFrameSize } from '../logic/frame-size.js';
-import { createRate } from '../logic/rate.js';
-import { createTracks, type ShownFace } from '../logic/tracks.js';
+import { createRateMeter } from '../logic/rate-meter.js';
 import type { ApiError } from './api.js';
 import { type CameraChoice, type OpenCamera, rememberChoice, rememberedChoice } from './camera.js';
 import { createCameraView } from './camera-view.js';
 import { make } from './dom.js';
-import type { FrameLink, FrameOptions } from './frame-link.js';
+import type { FrameOptions, FrameTransport, ServerInfo } from './frame-transport.js';
 import { words } from './i18n.js';
 import { cameraTrouble, createNotice, serverTrouble, type Trouble } from './notice.js';
 import { createOverlay } from './overlay.js';
-import { createServerLink, type LinkState, type ServerFacts } from './server-link.js';
+import { type ConnectionState, createServerConnection } from './server-connection.js';
 import { toast } from './toast.js';
 
 const JPEG_QUALITY = 0.82;
 
-export interface StageEvents {
+interface StageEvents {
   onAnswer?: (answer: Answer) => void;
-  /** There are no answers any more: what was seen last does not hold. */
+  /** There are no answers any more, so the faces of the last one are out of date. */
   onNobody?: () => void;
-  onFacts?: (facts: ServerFacts) => void;
+  onServerInfo?: (info: ServerInfo) => void;
   onCamera?: (camera: OpenCamera) => void;
-  onLink?: (state: LinkState, way: FrameLink['way'] | undefined) => void;
+  onConnection?: (state: ConnectionState, kind: FrameTransport['kind'] | undefined) => void;
   onRefused?: (error: ApiError) => void;
   /** A face was tapped. */
   onChosen?: (track: number) => void;
 }
 
-export interface StageFigures {
+interface StageFigures {
   answersPerSecond: number;
   drawsPerSecond: number;
   /** Milliseconds, of the last answer. */
@@ -36,9 +36,7 @@ export interface StageFigures {
   frame: { width: number; height: number } | undefined;
 }
 
-/** The camera's picture with the faces that the server finds in it drawn over it. */
-export type FaceStage = ReturnType<typeof createFaceStage>;
-
+/** The camera's picture, with the faces that the server finds drawn over it. */
 export function createFaceStage(root: HTMLElement, events: StageEvents = {}) {
   const video = make('video', { className: 'unseen', muted: true, playsInline: true, ariaHidden: 'true' });
   video.tabIndex = -1;
@@ -51,20 +49,20 @@ export function createFaceStage(root: HTMLElement, events: StageEvents = {}) {
 
   const overlay = createOverlay(overlayCanvas);
   const still = window.matchMedia('(prefers-reduced-motion: reduce)').matches;
-  const tracks = createTracks({ still });
+  const motion = createBoxMotion({ still });
   const frameSize = createFrameSize();
-  const answers = createRate();
-  const draws = createRate();
+  const answers = createRateMeter();
+  const draws = createRateMeter();
   const options: FrameOptions = { landmarks: false, quality: false };
   let camera: OpenCamera | undefined;
   let mirrored = false;
   let thresholds: Thresholds | undefined;
   let chosen: number | undefined;
   let last: Answer | undefined;
-  let trouble: Trouble | undefined;
+  let ofCamera: Trouble | undefined;
   let encoding = false;
   let shown: ShownFace[] = [];
-  let drawTurn = 0;
+  let drawing = false;
   let wasGone = false;
 
   const view = createCameraView({
@@ -73,21 +71,21 @@ export function createFaceStage(root: HTMLElement, events: StageEvents = {}) {
     onFrame: sendFrame,
     onTrouble(kind) {
       camera = undefined;
-      tracks.clear();
+      motion.clear();
       events.onNobody?.();
-      tell(cameraTrouble(kind, () => void start(rememberedChoice())));
+      setCameraTrouble(cameraTrouble(kind, () => void start(rememberedChoice())));
     },
   });
 
-  const link = createServerLink({
+  const connection = createServerConnection({
     onAnswer(answer) {
       last = answer;
       answers.mark(performance.now());
       frameSize.answered(answer.roundTrip);
-      if (!view.frozen) tracks.answer(answer.faces, performance.now());
+      if (!view.frozen) motion.answer(answer.faces, performance.now());
       events.onAnswer?.(answer);
     },
-    onState(state, way) {
+    onState(state, kind) {
       root.dataset.server = state;
       if (state === 'gone') wasGone = true;
       if (state === 'open' && wasGone) {
@@ -95,48 +93,52 @@ export function createFaceStage(root: HTMLElement, events: StageEvents = {}) {
         toast(words.serverBack, { kind: 'good' });
       }
       if (state === 'gone' || state === 'connecting') {
-        tracks.answer([], performance.now());
+        motion.answer([], performance.now());
         last = undefined;
         events.onNobody?.();
       }
-      tell(trouble);
-      events.onLink?.(state, way);
+      showTrouble();
+      events.onConnection?.(state, kind);
     },
-    onFacts(facts) {
-      thresholds = facts.thresholds;
-      events.onFacts?.(facts);
+    onServerInfo(info) {
+      thresholds = info.thresholds;
+      events.onServerInfo?.(info);
     },
     onRefused: (error) => events.onRefused?.(error),
   });
 
-  /** Camera trouble comes before the server's: without a picture there is nothing to send. */
-  function tell(ofCamera: Trouble | undefined): void {
-    trouble = ofCamera;
-    notice.show(trouble ?? serverTrouble(link.state));
+  function setCameraTrouble(trouble: Trouble | undefined): void {
+    ofCamera = trouble;
+    showTrouble();
+  }
+
+  /** The camera's trouble comes before the server's: without a picture there is nothing to send. */
+  function showTrouble(): void {
+    notice.show(ofCamera ?? serverTrouble(connection.state));
   }
 
   function sendFrame(): void {
     root.style.setProperty('--ratio', String(picture.width / picture.height));
-    if (encoding || document.hidden || !link.ready()) return;
+    if (encoding || document.hidden || !connection.ready()) return;
     encoding = true;
     view
       .jpeg(frameSize.width(picture.width), JPEG_QUALITY)
       .then(
-        (frame) => link.send(frame),
-        // The camera was closed in the middle of it.
+        (frame) => connection.send(frame),
+        // The camera was closed meanwhile.
         () => undefined,
       )
       .finally(() => (encoding = false));
   }
 
-  function draw(mine: number): void {
-    if (mine !== drawTurn) return;
+  function draw(): void {
+    if (!drawing) return;
     const now = performance.now();
-    shown = tracks.shown(now);
+    shown = motion.shown(now);
     const { width, height } = picture;
     overlay.draw(shown, { width, height, mirrored, thresholds, landmarks: options.landmarks, chosen });
     draws.mark(now);
-    requestAnimationFrame(() => draw(mine));
+    requestAnimationFrame(draw);
   }
 
   overlayCanvas.addEventListener('click', ({ offsetX, offsetY }) => {
@@ -150,7 +152,7 @@ export function createFaceStage(root: HTMLElement, events: StageEvents = {}) {
   }
 
   async function start(choice: CameraChoice): Promise<void> {
-    tell(undefined);
+    setCameraTrouble(undefined);
     root.dataset.camera = 'starting';
     const opened = await view.start(choice);
     if (!opened) {
@@ -160,7 +162,7 @@ export function createFaceStage(root: HTMLElement, events: StageEvents = {}) {
     camera = opened;
     root.dataset.camera = 'live';
     setMirrored(opened.mirrored);
-    tracks.clear();
+    motion.clear();
     events.onCamera?.(opened);
   }
 
@@ -168,29 +170,30 @@ export function createFaceStage(root: HTMLElement, events: StageEvents = {}) {
     picture,
     overlay: overlayCanvas,
     view,
-    /** Opens the camera that was chosen last, finds the server and begins to draw. */
+    /** Opens the camera that was chosen last, connects to the server and starts to draw. */
     open(): void {
-      link.start();
-      draw(++drawTurn);
+      connection.start();
+      drawing = true;
+      draw();
       void start(rememberedChoice());
     },
     choose(choice: CameraChoice): void {
       rememberChoice(choice);
       void start(choice);
     },
-    ask(next: Partial<FrameOptions>): void {
+    setOptions(next: Partial<FrameOptions>): void {
       Object.assign(options, next);
-      link.setOptions({ ...options });
+      connection.setOptions({ ...options });
     },
     setMirrored,
     freeze(on: boolean): void {
       view.freeze(on);
     },
-    /** A blink of the picture: it was taken. */
+    /** Lets the picture flash: it was taken. */
     flash(): void {
       if (!still) picture.animate([{ filter: 'brightness(1.8)' }, { filter: 'none' }], 250);
     },
-    mark(track: number | undefined): void {
+    highlight(track: number | undefined): void {
       chosen = track;
     },
     get mirrored(): boolean {
@@ -216,9 +219,9 @@ export function createFaceStage(root: HTMLElement, events: StageEvents = {}) {
       };
     },
     close(): void {
-      drawTurn += 1;
+      drawing = false;
       view.close();
-      link.close();
+      connection.close();
     },
   };
 }

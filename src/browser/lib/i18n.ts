@@ -4,11 +4,11 @@ import { recall, remember } from './dom.js';
 /** The language of this page. */
 export const language: Language = chooseLanguage(recall('language'), navigator.languages);
 
-/** Its words. */
+/** The page's texts in that language. */
 export const words = wordsOf(language);
 
 /**
- * Fills in the text of a page's HTML: `data-t` names an element's text, `data-t-label` its accessible name,
+ * Fills in the texts of a page's HTML: `data-t` names an element's text, `data-t-label` its accessible name and
  * `data-t-placeholder` its placeholder.
  */
 export function translate(root: ParentNode = document): void {
@@ -20,19 +20,15 @@ export function translate(root: ParentNode = document): void {
   };
   each('data-t', (found, text) => (found.textContent = text));
   each('data-t-label', (found, text) => found.setAttribute('aria-label', text));
-  each('data-t-title', (found, text) => {
-    found.setAttribute('aria-label', text);
-    found.title = text;
-  });
   each('data-t-placeholder', (found, text) => found.setAttribute('placeholder', text));
 }
 
-/** The next language of the switch. */
+/** The language that the switch offers. */
 export function otherLanguage(): Language {
   return LANGUAGES[(LANGUAGES.indexOf(language) + 1) % LANGUAGES.length];
 }
 
-/** Remembers a language and shows the page anew in it. */
+/** Remembers a language and reloads the page in it. */
 export function switchLanguage(to: Language): void {
   remember('language', to);
   location.reload();

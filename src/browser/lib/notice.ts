@@ -1,9 +1,9 @@
 import type { CameraTrouble } from './camera.js';
 import { make } from './dom.js';
 import { words } from './i18n.js';
-import type { LinkState } from './server-link.js';
+import type { ConnectionState } from './server-connection.js';
 
-/** What keeps the page from working, for a person who must do something about it. */
+/** Why the page does not work, for the person who can do something about it. */
 export interface Trouble {
   /** For tests and styles. */
   kind: string;
@@ -14,24 +14,27 @@ export interface Trouble {
 }
 
 export function cameraTrouble(trouble: CameraTrouble, retry: () => void): Trouble {
-  const known: Record<CameraTrouble, [title: string, text: string]> = {
-    refused: [words.cameraRefusedTitle, words.cameraRefused],
-    busy: [words.cameraBusyTitle, words.cameraBusy],
-    missing: [words.cameraMissingTitle, words.cameraMissing],
-    insecure: [words.notSecureTitle, words.notSecure],
-    ended: [words.cameraEndedTitle, words.cameraEnded],
+  const texts: Record<CameraTrouble, { title: string; text: string }> = {
+    refused: { title: words.cameraRefusedTitle, text: words.cameraRefused },
+    busy: { title: words.cameraBusyTitle, text: words.cameraBusy },
+    missing: { title: words.cameraMissingTitle, text: words.cameraMissing },
+    insecure: { title: words.notSecureTitle, text: words.notSecure },
+    ended: { title: words.cameraEndedTitle, text: words.cameraEnded },
   };
-  const [title, text] = known[trouble];
-  return { kind: `camera-${trouble}`, title, text, ...(trouble !== 'insecure' && { retry }) };
+  return {
+    kind: `camera-${trouble}`,
+    ...texts[trouble],
+    retry: trouble === 'insecure' ? undefined : retry,
+  };
 }
 
-export function serverTrouble(state: LinkState): Trouble | undefined {
+export function serverTrouble(state: ConnectionState): Trouble | undefined {
   if (state === 'busy') return { kind: 'server-busy', title: words.serverBusyTitle, text: words.serverBusy };
   if (state === 'gone') return { kind: 'server-gone', title: words.serverGoneTitle, text: words.serverGone };
   return undefined;
 }
 
-/** The place over the camera's picture where trouble is told. */
+/** The message over the camera's picture that says what is wrong. */
 export function createNotice() {
   const root = make('div', { className: 'notice', hidden: true, role: 'alert' });
   return {

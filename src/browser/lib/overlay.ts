@@ -1,40 +1,35 @@
 import { certaintyOf, nameOf, type Thresholds } from '../logic/faces.js';
 import { type Box, fitInside, toStage } from '../logic/geometry.js';
-import type { ShownFace } from '../logic/tracks.js';
+import type { ShownFace } from '../logic/box-motion.js';
 import { contextOf } from './dom.js';
 import { words } from './i18n.js';
 
-/** Fixed, in the light and in the dark: what lies beneath is the camera's picture. */
+/** The same in the light and the dark theme: behind them is the camera's picture. */
 const COLOURS = { sure: '#3ddc97', likely: '#ffc857', unknown: '#f4f6fb', plate: 'rgba(12, 15, 22, 0.86)' };
 const FONT = 'system-ui, "Hiragino Sans", "Noto Sans JP", "Yu Gothic UI", sans-serif';
 
-export interface OverlayPicture {
+interface OverlayPicture {
   /** The camera's pixels. */
   width: number;
   height: number;
   mirrored: boolean;
   thresholds: Thresholds | undefined;
   landmarks: boolean;
-  /** The track that is asked about or has the keyboard's focus. */
+  /** The track whose dialog is open. */
   chosen: number | undefined;
 }
 
 /** Draws boxes and labels over the camera's picture. */
-export type Overlay = ReturnType<typeof createOverlay>;
-
 export function createOverlay(canvas: HTMLCanvasElement) {
   const context = contextOf(canvas);
   let boxes: { track: number; box: Box }[] = [];
 
-  /** Keeps the canvas at the screen's own pixels. */
+  /** Gives the canvas as many pixels as the screen has there. */
   function fitToScreen(): { width: number; height: number; ratio: number } {
     const { clientWidth: width, clientHeight: height } = canvas;
     const ratio = Math.min(3, window.devicePixelRatio || 1);
-    const [w, h] = [Math.round(width * ratio), Math.round(height * ratio)];
-    if (canvas.width !== w || canvas.height !== h) {
-      canvas.width = w;
-      canvas.height = h;
-    }
+    const pixels = { width: Math.round(width * ratio), height: Math.round(height * ratio) };
+    if (canvas.width !== pixels.width || canvas.height !== pixels.height) Object.assign(canvas, pixels);
     return { width, height, ratio };
   }
 
@@ -48,16 +43,16 @@ export function createOverlay(canvas: HTMLCanvasElement) {
       faces.forEach((face, i) => drawFace(context, face, boxes[i].box, area, picture));
       context.globalAlpha = 1;
     },
-    /** The face under a point of the canvas, CSS pixels; the smaller one where two lie upon each other. */
+    /** The face under a point of the canvas, in CSS pixels; the smaller one where two overlap. */
     hit(x: number, y: number): number | undefined {
-      const near = 8;
+      const tolerance = 8;
       return boxes
         .filter(
           ({ box }) =>
-            x >= box.x - near &&
-            x <= box.x + box.width + near &&
-            y >= box.y - near &&
-            y <= box.y + box.height + near,
+            x >= box.x - tolerance &&
+            x <= box.x + box.width + tolerance &&
+            y >= box.y - tolerance &&
+            y <= box.y + box.height + tolerance,
         )
         .sort((a, b) => a.box.width - b.box.width)
         .at(0)?.track;
@@ -78,11 +73,11 @@ function drawFace(
   context.globalAlpha = face.opacity;
   context.lineJoin = 'round';
   context.setLineDash(level === 'unknown' ? [stroke * 4, stroke * 3] : []);
-  // A dark line beneath keeps the box in sight on a bright picture.
-  for (const [style, width] of [
-    ['rgba(12, 15, 22, 0.6)', stroke + 2.5],
-    [colour, face.track === picture.chosen ? stroke * 1.8 : stroke],
-  ] as const) {
+  // A dark line beneath keeps the box visible on a bright picture.
+  for (const { style, width } of [
+    { style: 'rgba(12, 15, 22, 0.6)', width: stroke + 2.5 },
+    { style: colour, width: face.track === picture.chosen ? stroke * 1.8 : stroke },
+  ]) {
     context.strokeStyle = style;
     context.lineWidth = width;
     context.beginPath();
@@ -128,13 +123,13 @@ function drawLabel(
   const unknown = identity.reason ? words.unfit[identity.reason] : words.unknown;
   const name = known ? nameOf(identity) : unknown;
   const group = known ? (identity.groupname ?? identity.groupid ?? '') : '';
-  const mostWide = Math.max(area.width * 0.6, box.width);
+  const maxWidth = Math.max(area.width * 0.6, box.width);
 
   context.font = `700 ${size}px ${FONT}`;
-  const shownName = shorten(context, name, mostWide);
+  const shownName = shorten(context, name, maxWidth);
   const nameWidth = context.measureText(shownName).width;
   context.font = `500 ${small}px ${FONT}`;
-  const shownGroup = shorten(context, group, mostWide);
+  const shownGroup = shorten(context, group, maxWidth);
   const width = Math.max(nameWidth, context.measureText(shownGroup).width, known ? size * 3 : 0) + pad * 2;
   const height = known ? size * 1.25 + small * 1.3 + pad * 1.5 : size * 1.25 + pad;
 
@@ -167,10 +162,11 @@ function drawLabel(
   context.fill();
 }
 
-/** Cuts a text to a width by an ellipsis. */
+/** Cuts a text to a width, with an ellipsis. */
 function shorten(context: CanvasRenderingContext2D, text: string, width: number): string {
   if (context.measureText(text).width <= width) return text;
-  const signs = Array.from(text);
-  while (signs.length > 1 && context.measureText(`${signs.join('')}…`).width > width) signs.pop();
-  return `${signs.join('')}…`;
+  const characters = Array.from(text);
+  while (characters.length > 1 && context.measureText(`${characters.join('')}…`).width > width)
+    characters.pop();
+  return `${characters.join('')}…`;
 }

@@ -14,11 +14,11 @@ export interface PersonPicture {
   id: string;
   enrolledAt: string;
   automatic: boolean;
-  /** The picture itself was kept. */
+  /** Whether the picture itself was kept, beside its embedding. */
   picture?: boolean;
 }
 
-export interface PeopleQuery {
+interface PeopleQuery {
   group: string;
   search: string;
   /** `none`: only people without a picture; empty: all. */
@@ -27,7 +27,7 @@ export interface PeopleQuery {
   limit: number;
 }
 
-const at = (faceid: string) => `/api/v1/people/${encodeURIComponent(faceid)}`;
+const pathOf = (faceid: string) => `/api/v1/people/${encodeURIComponent(faceid)}`;
 
 export function listPeople(
   { group, search, pictures = '', offset, limit }: PeopleQuery,
@@ -37,12 +37,10 @@ export function listPeople(
   if (group !== '') query.set('group', group);
   if (search !== '') query.set('search', search);
   if (pictures !== '') query.set('pictures', pictures);
-  return call<{ total: number; people: Person[] }>('GET', `/api/v1/people?${query}`, {
-    ...(signal && { signal }),
-  });
+  return call<{ total: number; people: Person[] }>('GET', `/api/v1/people?${query}`, { signal });
 }
 
-/** Everyone who fits, page by page. */
+/** Everyone who matches, fetched page by page. */
 export async function everyone(query: Pick<PeopleQuery, 'group' | 'search' | 'pictures'>): Promise<Person[]> {
   const all: Person[] = [];
   for (;;) {
@@ -52,33 +50,33 @@ export async function everyone(query: Pick<PeopleQuery, 'group' | 'search' | 'pi
   }
 }
 
-/** Renames, or moves to another group or ID, which gives another faceid. */
+/** Renames a person, or moves them to another group or ID, which changes their faceid. */
 export function changePerson(
   faceid: string,
   change: Partial<Pick<Person, 'username' | 'groupid' | 'userid'>>,
 ): Promise<Person> {
-  return call<Person>('PATCH', at(faceid), { json: change });
+  return call<Person>('PATCH', pathOf(faceid), { json: change });
 }
 
-/** Puts all pictures of `from` under `into`; `from` is gone then. */
+/** Moves all pictures of `from` to `into` and deletes `from`. */
 export function mergePeople(into: string, from: string): Promise<Person> {
-  return call<Person>('POST', `${at(into)}/merge`, { json: { from } });
+  return call<Person>('POST', `${pathOf(into)}/merge`, { json: { from } });
 }
 
-/** @param leaving the page is being left: the request outlives it */
+/** @param leaving the page is being left, and the request must outlive it */
 export function removePerson(faceid: string, leaving: boolean): Promise<void> {
-  return call('DELETE', at(faceid), { keepalive: leaving });
+  return call('DELETE', pathOf(faceid), { keepalive: leaving });
 }
 
 export function listPictures(faceid: string): Promise<PersonPicture[]> {
-  return call<PersonPicture[]>('GET', `${at(faceid)}/faces`);
+  return call<PersonPicture[]>('GET', `${pathOf(faceid)}/faces`);
 }
 
 export function removePicture(faceid: string, id: string, leaving: boolean): Promise<void> {
-  return call('DELETE', `${at(faceid)}/faces/${encodeURIComponent(id)}`, { keepalive: leaving });
+  return call('DELETE', `${pathOf(faceid)}/faces/${encodeURIComponent(id)}`, { keepalive: leaving });
 }
 
-/** The address of a kept picture. */
-export function pictureAddress(faceid: string, id: string): string {
-  return `${at(faceid)}/faces/${encodeURIComponent(id)}/picture`;
+/** The URL of a picture that was kept. */
+export function pictureUrl(faceid: string, id: string): string {
+  return `${pathOf(faceid)}/faces/${encodeURIComponent(id)}/picture`;
 }

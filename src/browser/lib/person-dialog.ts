@@ -1,4 +1,4 @@
-import { call, sentenceOf } from './api.js';
+import { call, messageOf } from './api.js';
 import { confirmWith, openDialog } from './dialog.js';
 import { make } from './dom.js';
 import { formatDate, words } from './i18n.js';
@@ -8,20 +8,20 @@ import {
   listPictures,
   mergePeople,
   type Person,
-  pictureAddress,
   type PersonPicture,
+  pictureUrl,
   removePicture,
 } from './people-api.js';
 import { field, type Group } from './person-fields.js';
 import { toast } from './toast.js';
 import { doUnlessUndone } from './undo.js';
 
-export interface PersonDialogDeps {
+interface PersonDialogDeps {
   groups: readonly Group[];
   mayEdit: boolean;
-  /** Something changed: the list shows it. */
+  /** Something changed, so the list must be loaded again. */
   onChange: () => void;
-  /** The reader wants the person gone. */
+  /** The user has agreed to delete the person. */
   onRemove: (person: Person) => void;
 }
 
@@ -31,7 +31,7 @@ export function openPerson(person: Person, deps: PersonDialogDeps): void {
   const content: Node[] = [facts(person, deps.groups), make('h3', {}, words.pictures), pictures];
   const dialog = openDialog(person.username, content);
   dialog.root.classList.add('wide', 'person');
-  showPictures(person, pictures, deps).catch((error: unknown) => pictures.append(sentenceOf(error)));
+  showPictures(person, pictures, deps).catch((error: unknown) => pictures.append(messageOf(error)));
   if (!deps.mayEdit) return;
 
   const done = (text: string) => {
@@ -91,21 +91,21 @@ function pictureRow(
   const when = formatDate(picture.enrolledAt);
   const row = make('li', { data: { id: picture.id } });
   row.append(
-    // The server shows them to whoever may change them.
+    // The server shows pictures only to those who may change them.
     picture.picture === true && deps.mayEdit
-      ? make('img', { src: pictureAddress(person.faceid, picture.id), alt: when, loading: 'lazy' })
+      ? make('img', { src: pictureUrl(person.faceid, picture.id), alt: when, loading: 'lazy' })
       : make('div', { className: 'no-picture', ariaHidden: 'true' }, '◡'),
     make('p', {}, picture.automatic ? `${when} · ${words.automatic}` : when),
   );
   if (!deps.mayEdit) return row;
-  const cross = make('button', {
+  const removeButton = make('button', {
     type: 'button',
     className: 'cross',
     ariaLabel: words.removePicture(when),
     title: words.removePicture(when),
   });
-  cross.textContent = '×';
-  cross.addEventListener('click', () => {
+  removeButton.textContent = '×';
+  removeButton.addEventListener('click', () => {
     row.hidden = true;
     const run = (leaving: boolean) => removePicture(person.faceid, picture.id, leaving);
     doUnlessUndone(words.pictureRemoved, run, () => {
@@ -114,30 +114,30 @@ function pictureRow(
       if (list.isConnected) void showPictures(person, list, deps);
     });
   });
-  row.append(cross);
+  row.append(removeButton);
   return row;
 }
 
-/** A form of one field; what it does may be refused, which is said beneath it. */
+/** A form of one or two fields, which shows below its button when the server refuses. */
 function smallForm(
   title: string,
   controls: readonly Node[],
   label: string,
   run: () => Promise<void>,
 ): HTMLFormElement {
-  const say = make('p', { className: 'outcome', role: 'status' });
-  const send = make('button', { type: 'submit' }, label);
-  const form = make('form', { className: 'small-form' }, make('h3', {}, title), ...controls, send, say);
+  const outcome = make('p', { className: 'outcome', role: 'status' });
+  const submit = make('button', { type: 'submit' }, label);
+  const form = make('form', { className: 'small-form' }, make('h3', {}, title), ...controls, submit, outcome);
   form.addEventListener('submit', (event) => {
     event.preventDefault();
-    send.disabled = true;
-    say.textContent = '';
+    submit.disabled = true;
+    outcome.textContent = '';
     run()
       .catch((error: unknown) => {
-        say.className = 'outcome bad';
-        say.textContent = sentenceOf(error);
+        outcome.className = 'outcome bad';
+        outcome.textContent = messageOf(error);
       })
-      .finally(() => (send.disabled = false));
+      .finally(() => (submit.disabled = false));
   });
   return form;
 }
@@ -165,18 +165,18 @@ function moveForm(person: Person, groups: readonly Group[], done: (text: string)
 function mergeForm(person: Person, done: (text: string) => void): HTMLFormElement {
   const search = make('input', { id: 'merge-search', type: 'search', autocomplete: 'off' });
   const found = make('select', { id: 'merge-with', required: true });
-  let turn = 0;
-  const look = async () => {
-    const mine = ++turn;
+  let searches = 0;
+  const searchOthers = async () => {
+    const mine = ++searches;
     const { people } = await listPeople({ group: '', search: search.value.trim(), offset: 0, limit: 50 });
-    if (mine !== turn) return;
+    if (mine !== searches) return;
     const others = people.filter(({ faceid }) => faceid !== person.faceid);
     found.replaceChildren(
       ...others.map(({ faceid, username }) => make('option', { value: faceid }, `${username} (${faceid})`)),
     );
   };
-  search.addEventListener('input', () => void look().catch(() => undefined));
-  void look().catch(() => undefined);
+  search.addEventListener('input', () => void searchOthers().catch(() => undefined));
+  void searchOthers().catch(() => undefined);
   const controls = [
     make('p', {}, words.mergeExplained(person.username)),
     field(words.search, search),
@@ -191,7 +191,7 @@ function mergeForm(person: Person, done: (text: string) => void): HTMLFormElemen
   });
 }
 
-/** Asks for a new name of a group, or for its end. */
+/** Lets a group be renamed or deleted. */
 export function openGroup(group: Group, onChange: () => void): void {
   const name = make('input', { id: 'group-name', value: group.groupname, maxLength: 200, required: true });
   const done = (text: string) => {
@@ -215,7 +215,7 @@ export function openGroup(group: Group, onChange: () => void): void {
   const dialog = openDialog(group.groupname, [rename, remove]);
 }
 
-/** Makes a group. */
+/** Lets a group be created. */
 export function openNewGroup(onChange: (groupid: string) => void): void {
   const id = make('input', {
     id: 'new-groupid',

@@ -7,15 +7,15 @@ export interface Group {
   groupname: string;
 }
 
-/** Whom pictures are enrolled under. */
+/** The person whom pictures are enrolled for. */
 export interface NewPerson {
   groupid: string;
   userid: string;
-  /** '' leaves the name as it is. */
+  /** '' keeps the name that the person has. */
   username: string;
 }
 
-/** The option that makes a group. */
+/** The option that creates a group. */
 const NEW = '*new';
 const ID_PATTERN = '[0-9A-Za-z_][0-9A-Za-z_.]{0,63}';
 
@@ -23,7 +23,7 @@ export function listGroups(): Promise<Group[]> {
   return call<Group[]>('GET', '/api/v1/groups');
 }
 
-/** A field with its label and a hint. */
+/** A form control with its label and perhaps a hint. */
 export function field(label: string, control: HTMLElement, hint?: string): HTMLLabelElement {
   const made = make('label', {}, make('span', {}, label), control);
   if (hint !== undefined) made.append(make('small', {}, hint));
@@ -41,7 +41,7 @@ const idInput = (id: string) =>
   });
 const nameInput = (id: string) => make('input', { id, maxLength: 200, autocomplete: 'off' });
 
-/** The fields for a person: a group of the list or a new one, the ID, the name. */
+/** The fields for a person: a group from the list or a new one, the ID, the name. */
 export function createPersonFields() {
   const group = make('select', { id: 'group' });
   const newId = idInput('new-groupid');
@@ -89,10 +89,10 @@ export function createPersonFields() {
     username,
     fill,
     /**
-     * What was filled in; a new group is made first.
+     * What was filled in; a new group is created first.
      * @throws ApiError
      */
-    async take(): Promise<NewPerson> {
+    async read(): Promise<NewPerson> {
       if (group.value === NEW) {
         const made = { groupid: newId.value.trim(), groupname: newName.value.trim() || newId.value.trim() };
         await call('POST', '/api/v1/groups', { json: made });
@@ -103,7 +103,7 @@ export function createPersonFields() {
       remember('group', group.value);
       return { groupid: group.value, userid: userid.value.trim(), username: username.value.trim() };
     },
-    /** Empties what belongs to one person; the group stays. */
+    /** Empties the fields for the next person; the group stays. */
     clear(): void {
       userid.value = '';
       username.value = '';

@@ -1,27 +1,17 @@
-import { type Box, cutAround } from '../logic/geometry.js';
+import { type Box, cropAround } from '../logic/geometry.js';
 import { contextOf, make, toJpeg } from './dom.js';
 
 const JPEG_QUALITY = 0.92;
 
-/** A face of the camera's picture with a little around it. @param box parts of the picture */
-export function cutFace(picture: HTMLCanvasElement, box: Box): Promise<Blob> {
-  const part = cutAround(box, picture);
-  const canvas = make('canvas', { width: part.width, height: part.height });
-  contextOf(canvas).drawImage(
-    picture,
-    part.x,
-    part.y,
-    part.width,
-    part.height,
-    0,
-    0,
-    part.width,
-    part.height,
-  );
+/** Crops a face with a margin from the camera's picture. @param box in fractions of the picture, 0 to 1 */
+export function cropFace(picture: HTMLCanvasElement, box: Box): Promise<Blob> {
+  const { x, y, width, height } = cropAround(box, picture);
+  const canvas = make('canvas', { width, height });
+  contextOf(canvas).drawImage(picture, x, y, width, height, 0, 0, width, height);
   return toJpeg(canvas, JPEG_QUALITY);
 }
 
-/** What is seen: the picture, in the mirror where it is shown so, with boxes and names. */
+/** The picture as the page shows it, mirrored or not, with boxes and names. */
 export function composePicture(
   picture: HTMLCanvasElement,
   overlay: HTMLCanvasElement,
@@ -37,15 +27,15 @@ export function composePicture(
   return toJpeg(canvas, JPEG_QUALITY);
 }
 
-/** Gives a file to the reader. */
+/** Lets the browser save a file. */
 export function download(content: Blob, name: string): void {
-  const address = URL.createObjectURL(content);
-  make('a', { href: address, download: name }).click();
-  // The browser has taken it over once the click is done; a moment more costs nothing.
-  window.setTimeout(() => URL.revokeObjectURL(address), 10_000);
+  const url = URL.createObjectURL(content);
+  make('a', { href: url, download: name }).click();
+  // The click starts the download; the URL is kept a little longer to be safe.
+  window.setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }
 
-/** `kaomon-2026-01-31-120000`, of the reader's own clock. */
+/** `kaomon-2026-01-31-120000`, in local time. */
 export function nameByTime(now = new Date()): string {
   const two = (value: number) => String(value).padStart(2, '0');
   const day = `${now.getFullYear()}-${two(now.getMonth() + 1)}-${two(now.getDate())}`;

@@ -1,7 +1,8 @@
 import type { Box } from './geometry.js';
 import { type Odds, SURE_ODDS } from './odds.js';
+import type { Words } from './words/en.js';
 
-/** Who a face is; empty and null for an unknown one. */
+/** Who a face is; the fields are empty or null for an unknown one. */
 export interface Identity extends Odds {
   /** `groupid-userid`, or '' for an unknown face. */
   faceid: string;
@@ -9,24 +10,20 @@ export interface Identity extends Odds {
   username: string | null;
   groupid: string | null;
   groupname: string | null;
-  /** Squared L2 distance to the nearest person; null when nobody is enrolled or it was not told. */
+  /** Squared L2 distance to the nearest person; null when nobody is enrolled or the server did not tell it. */
   distance: number | null;
-  /** Why it is nobody's: nobody can be told apart by it. */
-  reason?: Unfit;
+  /** Why nobody can be recognised by this face. */
+  reason?: keyof Words['unfit'];
 }
 
-/** Why nobody is recognised by a face; words.unfit says it. */
-export type Unfit = 'turned' | 'too_small' | 'too_blurred';
-
-/** Who it is, out of an answer that says more; an older server tells no odds. */
+/** Picks the identity out of an answer; an older server tells no odds. */
 export function identityOf(face: Omit<Identity, keyof Odds> & Partial<Odds>): Identity {
   const { faceid, userid, username, groupid, groupname, distance, reason } = face;
   const { odds = null, oddsAtMost = false } = face;
-  const who = { faceid, userid, username, groupid, groupname, distance, odds, oddsAtMost };
-  return reason ? { ...who, reason } : who;
+  return { faceid, userid, username, groupid, groupname, distance, reason, odds, oddsAtMost };
 }
 
-/** How fit a face is for enrolment, as the server measures it. */
+/** How suitable a face is for enrolment, as the server measures it. */
 export interface Quality {
   /** Shorter side of the box, pixels of the sent frame. */
   size: number;
@@ -42,15 +39,15 @@ export interface Quality {
 export interface SeenFace {
   /** The same number from answer to answer while it is the same face. */
   track: number;
-  /** Parts of the frame, 0 to 1. */
+  /** Fractions of the frame, 0 to 1. */
   box: Box;
-  /** `[x0, y0, ... x4, y4]`, parts of the frame. */
-  landmarks?: readonly number[];
-  quality?: Quality;
+  /** `[x0, y0, ... x4, y4]`, fractions of the frame. */
+  landmarks?: readonly number[] | undefined;
+  quality?: Quality | undefined;
   identity: Identity;
 }
 
-/** What the server answered to one frame. */
+/** The server's answer to one frame. */
 export interface Answer {
   faces: SeenFace[];
   /** Milliseconds from sending the frame to its answer. */
@@ -63,24 +60,22 @@ export interface Answer {
 export interface Thresholds {
   /** Squared L2 distance below which a face is named. */
   identical: number;
-  /** Below this one there is no doubt. */
+  /** Squared L2 distance below which there is no doubt. */
   sure: number;
 }
 
 /** How sure the server is, in a word, and how far the bar is filled, 0 to 1. */
-export interface Certainty {
+interface Certainty {
   level: 'sure' | 'likely' | 'unknown';
   part: number;
 }
 
-/** The bar is full at distance 0 and a fifth full at the threshold, so that a named face never shows an empty one. */
+/** The bar is full at distance 0 and a fifth full at the threshold, so that it is never empty for a face with a name. */
 const PART_AT_THRESHOLD = 0.2;
 
-type Nearness = Pick<Identity, 'faceid' | 'distance' | 'odds' | 'oddsAtMost'>;
-
-/** @param thresholds undefined while they are not known yet */
+/** @param thresholds undefined until they are known */
 export function certaintyOf(
-  { faceid, distance, ...odds }: Nearness,
+  { faceid, distance, ...odds }: Pick<Identity, 'faceid' | 'distance' | 'odds' | 'oddsAtMost'>,
   thresholds: Thresholds | undefined,
 ): Certainty {
   if (faceid === '') return { level: 'unknown', part: 0 };
@@ -93,7 +88,7 @@ export function certaintyOf(
   };
 }
 
-/** The odds are of the moment of the answer; the distance tells where they cannot: not measured, or too few pairs. */
+/** By the odds, which the server works out for each answer; by the distance where the pack's curve cannot tell them. */
 function isSure(distance: number, { odds, oddsAtMost }: Odds, thresholds: Thresholds): boolean {
   if (odds !== null && odds <= SURE_ODDS) return true;
   return (odds === null || oddsAtMost) && distance < thresholds.sure;

@@ -1,4 +1,4 @@
-/** A rectangle in parts of a frame (0 to 1) or in pixels of the stage; who uses it says which. */
+/** A rectangle, in fractions of a frame (0 to 1) or in pixels of the stage: each use says which. */
 export interface Box {
   x: number;
   y: number;
@@ -11,7 +11,7 @@ export interface Size {
   height: number;
 }
 
-/** How a picture lies in the stage: its rectangle in the stage's pixels. */
+/** Fits a picture into the stage without cropping. @returns its rectangle, in pixels of the stage */
 export function fitInside(picture: Size, stage: Size): Box {
   if (picture.width <= 0 || picture.height <= 0) return { x: 0, y: 0, ...stage };
   const scale = Math.min(stage.width / picture.width, stage.height / picture.height);
@@ -21,8 +21,8 @@ export function fitInside(picture: Size, stage: Size): Box {
 }
 
 /**
- * Where something in the frame is drawn.
- * @param box parts of the frame, 0 to 1
+ * Where to draw something that is in the frame.
+ * @param box fractions of the frame, 0 to 1
  * @param picture the frame's rectangle in the stage, pixels (see `fitInside`)
  * @param mirrored whether the frame is shown as in a mirror
  * @returns pixels of the stage
@@ -38,7 +38,7 @@ export function toStage(box: Box, picture: Box, mirrored: boolean): Box {
 }
 
 /** Intersection over union, 0 to 1. */
-export function overlap(a: Box, b: Box): number {
+export function intersectionOverUnion(a: Box, b: Box): number {
   const width = Math.min(a.x + a.width, b.x + b.width) - Math.max(a.x, b.x);
   const height = Math.min(a.y + a.height, b.y + b.height) - Math.max(a.y, b.y);
   if (width <= 0 || height <= 0) return 0;
@@ -46,18 +46,14 @@ export function overlap(a: Box, b: Box): number {
   return both / (a.width * a.height + b.width * b.height - both);
 }
 
-export function contains(box: Box, x: number, y: number): boolean {
-  return x >= box.x && x <= box.x + box.width && y >= box.y && y <= box.y + box.height;
-}
-
 /**
- * The part of a picture to keep of a face: the box with half its size around it, so that a detector finds the face
- * again and nothing of its neighbours is taken along that need not be.
- * @param box parts of the frame
+ * The crop that shows a face: its box and a margin of half its size, which a detector needs to find the face again, and
+ * which leaves out most of the neighbours.
+ * @param box fractions of the frame
  * @param frame pixels
  * @returns whole pixels inside the frame
  */
-export function cutAround(box: Box, frame: Size, margin = 0.5): Box {
+export function cropAround(box: Box, frame: Size, margin = 0.5): Box {
   const side = Math.max(box.width * frame.width, box.height * frame.height);
   const reach = side * (0.5 + margin);
   const centreX = (box.x + box.width / 2) * frame.width;

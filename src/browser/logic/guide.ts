@@ -1,15 +1,15 @@
 import type { SeenFace } from './faces.js';
 
-/** What a good picture needs, in the order in which it is asked for. */
+/** What a good picture needs, in the order in which the guide asks for it. */
 export const CHECKS = ['found', 'one', 'large', 'light', 'sharp', 'straight'] as const;
 export type Check = (typeof CHECKS)[number];
 
-/** Whether each holds; undefined: not known, because the server did not measure it. */
+/** Whether each check passes; undefined where the server did not measure it. */
 export type Judgement = Record<Check, boolean | undefined>;
 
-/** Stricter than the server's own limits, so that what the guide lets pass is stored. */
+/** Stricter than the server's own limits, so that the server accepts what the guide lets pass. */
 const LIMITS = {
-  /** Shorter side in the camera's picture, pixels: twice the server's least. */
+  /** Shorter side in the camera's picture, pixels: twice the server's minimum. */
   size: 80,
   sharpness: 20,
   brightness: { least: 45, most: 225 },
@@ -18,7 +18,7 @@ const LIMITS = {
   roll: 20,
 };
 
-/** A face under this part of the largest one's side is somebody in the background, as the server sees it. */
+/** A face smaller than this fraction of the largest one is in the background, as it is for the server. */
 const BACKGROUND = 0.5;
 
 /**
@@ -57,24 +57,24 @@ export function judge(
   };
 }
 
-/** Whether nothing speaks against a picture now. */
+/** Whether the picture may be taken: a face was found and no check fails. */
 export function isGood(judgement: Judgement): boolean {
   return CHECKS.every((check) => judgement[check] !== false) && judgement.found === true;
 }
 
-/** The first thing to be mended; undefined when all is well. */
+/** The first check that fails; undefined when none does. */
 export function firstFault(judgement: Judgement): Check | undefined {
   return CHECKS.find((check) => judgement[check] === false);
 }
 
-export interface AutoCaptureOptions {
-  /** All must have been well for so long, milliseconds: a face that comes to rest. */
+interface AutoCaptureOptions {
+  /** How long the picture must have been good, milliseconds: until then the face may still be moving. */
   hold?: number;
-  /** Between two pictures, milliseconds: three of one moment tell no more than one. */
+  /** Between two pictures, milliseconds: three of the same moment are worth no more than one. */
   pause?: number;
 }
 
-/** Says when a picture is to be taken. */
+/** Decides when to take a picture. */
 export function createAutoCapture({ hold = 600, pause = 1300 }: AutoCaptureOptions = {}) {
   let since: number | undefined;
   let last = -Infinity;

@@ -11,8 +11,8 @@ export function wordsOf(language: Language): Words {
 }
 
 /**
- * The language of the pages: the one that was chosen by the switch, else the browser's first that there is.
- * @param chosen what was remembered, if anything
+ * The language of the pages: the one chosen with the switch, else the first of the browser's that we have, else English.
+ * @param chosen what this browser remembers, if anything
  * @param wanted the browser's languages in order of preference
  */
 export function chooseLanguage(chosen: string | null, wanted: readonly string[]): Language {
@@ -20,10 +20,7 @@ export function chooseLanguage(chosen: string | null, wanted: readonly string[])
   return known(chosen ?? '') ?? wanted.map(known).find((language) => language !== undefined) ?? 'en';
 }
 
-/** The keys whose words are plain text, which a page's HTML may name in `data-t`. */
-export type TextKey = { [K in keyof Words]: Words[K] extends string ? K : never }[keyof Words];
-
-/** @returns the text of a key, or undefined when there is none or it needs more to be said */
+/** The text that a page's HTML names in `data-t`; undefined when there is none, or it is not a plain text. */
 export function textOf(words: Words, key: string): string | undefined {
   const text = (words as unknown as Record<string, unknown>)[key];
   return typeof text === 'string' ? text : undefined;

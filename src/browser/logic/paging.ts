@@ -1,12 +1,12 @@
 /** A page of a long list. */
-export interface Paging {
+interface Paging {
   offset: number;
   limit: number;
   total: number;
 }
 
-/** The place to go to: whole pages, inside the list. */
-export function turn({ offset, limit, total }: Paging, by: number): number {
+/** The offset some pages further on, or back; never outside the list. */
+export function turnPage({ offset, limit, total }: Paging, by: number): number {
   const last = Math.max(0, Math.ceil(total / limit) - 1);
   return Math.max(0, Math.min(last, Math.floor(offset / limit) + by)) * limit;
 }
@@ -17,7 +17,7 @@ export function shownOf({ offset, limit, total }: Paging): { first: number; last
   return { first: offset + 1, last: Math.min(total, offset + limit) };
 }
 
-/** Up to two letters to stand for a face of which no picture is kept. */
+/** Up to two letters, shown in place of a picture. */
 export function initialsOf(name: string): string {
   const parts = name
     .trim()

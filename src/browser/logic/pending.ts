@@ -1,25 +1,21 @@
-/** Something that is done after a while, unless it is called off before. */
-export interface Pending {
-  /** Calls it off. */
-  undo: () => void;
-}
-
-export interface PendingDeps {
+interface UndoQueueDeps {
+  /** Runs something after `delay` milliseconds. @returns cancels it */
   schedule: (run: () => void, delay: number) => () => void;
 }
 
-/** Milliseconds in which a deletion can be undone. */
+/** How long a deletion can be undone, milliseconds. */
 export const UNDO_WITHIN = 10_000;
 
-/** Deletions that wait, so that they can be undone without the server knowing of them. */
-export function createPendings({ schedule }: PendingDeps) {
+/** Deletions wait here before the server is told, so that they can be undone. */
+export function createUndoQueue({ schedule }: UndoQueueDeps) {
   const waiting = new Map<symbol, (leaving: boolean) => void>();
   return {
     /**
-     * @param run does it; told whether the page is being left, when there is no time to wait for the answer
-     * @param undone after it was called off
+     * @param run does it; told whether the page is being left, so that there is no time to wait for the answer
+     * @param undone called when it was undone
+     * @returns `undo` takes it back, if it has not been done yet
      */
-    add(run: (leaving: boolean) => void, undone: () => void, delay = UNDO_WITHIN): Pending {
+    add(run: (leaving: boolean) => void, undone: () => void, delay = UNDO_WITHIN): { undo: () => void } {
       const key = Symbol('pending');
       const cancel = schedule(() => settle(false), delay);
       function settle(leaving: boolean): void {
@@ -36,7 +32,7 @@ export function createPendings({ schedule }: PendingDeps) {
         },
       };
     },
-    /** The page is left: all that waits is done now. */
+    /** Does everything now, because the page is being left. */
     flush(): void {
       for (const settle of [...waiting.values()]) settle(true);
     },

@@ -1,14 +1,11 @@
-/** The last so many figures of something that is looked at again and again. */
+/** The latest values of a figure, at most `length` of them. */
 export function createSeries(length: number) {
   const values: (number | undefined)[] = [];
   return {
-    /** @param value undefined: there was none this time */
+    /** @param value undefined where there was none */
     push(value: number | undefined): void {
       values.push(value);
       if (values.length > length) values.shift();
-    },
-    get last(): number | undefined {
-      return values.at(-1);
     },
     get values(): readonly (number | undefined)[] {
       return values;
@@ -16,7 +13,7 @@ export function createSeries(length: number) {
   };
 }
 
-/** The next of 1, 2, 5, 10, 20, ... that is not under a value: the top of a chart's scale. */
+/** The top of a chart's scale: the smallest of 1, 2, 5, 10, 20, ... that is not below a value. */
 export function niceTop(value: number): number {
   if (!(value > 0)) return 1;
   const power = 10 ** Math.floor(Math.log10(value));
@@ -25,7 +22,7 @@ export function niceTop(value: number): number {
 }
 
 /**
- * Lines of a chart, newest value at the right edge.
+ * The line of a chart, with the newest value at the right edge.
  * @param length how many values fill the width
  * @returns an SVG path; a gap where there was no value
  */
@@ -49,7 +46,7 @@ export function linePath(
   return parts.join('');
 }
 
-/** `3 d 4 h`, `4 h 5 min`, `5 min`, `12 s`: the two largest units that tell something. */
+/** `3 d 4 h`, `4 h 5 min`, `5 min`, `12 s`: the largest unit, and the next one where it matters. */
 export function formatDuration(
   seconds: number,
   units: { days: string; hours: string; minutes: string; seconds: string },

@@ -1,19 +1,20 @@
 /**
- * Where to go after signing in: an address of this server only, so that a link cannot lead elsewhere.
- * @param next what the sign-in page was told
+ * Where to go after signing in: a page of this server only, so that a link cannot lead anywhere else.
+ * @param next the page that the sign-in page was asked to return to
  */
 export function safeNext(next: string | null): string {
   if (next === null || !/^\/(?![/\\])/.test(next) || /[\\\s]/.test(next)) return '/';
   return next.startsWith('/signin') ? '/' : next;
 }
 
-/** What somebody signs in by: a link's token, which is used up by it, or a key. */
+/** What a user signs in with: a link's token, which works once, or a key. */
 export type Credential = { token: string } | { key: string };
 
-/** What an address holds behind its `#`, as `#token=...` or `#key=...`; undefined when it holds neither. */
+/** The credential in a URL's fragment, `#token=...` or `#key=...`; undefined when it has neither. */
 export function credentialOf(hash: string): Credential | undefined {
-  const given = new URLSearchParams(hash.replace(/^#/, ''));
-  const [token, key] = ['token', 'key'].map((name) => given.get(name)?.trim() ?? '');
-  if (token !== '') return { token };
-  return key === '' ? undefined : { key };
+  const parameters = new URLSearchParams(hash.replace(/^#/, ''));
+  const token = parameters.get('token')?.trim();
+  if (token) return { token };
+  const key = parameters.get('key')?.trim();
+  return key ? { key } : undefined;
 }

@@ -1,4 +1,4 @@
-import { call, currentSession, sentenceOf } from '../lib/api.js';
+import { call, currentSession, messageOf } from '../lib/api.js';
 import { element, make } from '../lib/dom.js';
 import { formatDate, words } from '../lib/i18n.js';
 import { everyone, listPeople, type Person, removePerson } from '../lib/people-api.js';
@@ -9,10 +9,10 @@ import { openPage } from '../lib/shell.js';
 import { toast } from '../lib/toast.js';
 import { doUnlessUndone } from '../lib/undo.js';
 import { toCsv } from '../logic/csv.js';
-import { initialsOf, shownOf, turn } from '../logic/paging.js';
+import { initialsOf, shownOf, turnPage } from '../logic/paging.js';
 
 const PAGE = 24;
-/** After the last key, before the server is asked, milliseconds. */
+/** From the last keystroke to the search, milliseconds. */
 const TYPING = 200;
 
 openPage(words.people);
@@ -28,28 +28,27 @@ const forth = element('forth', HTMLButtonElement);
 const editGroup = element('edit-group', HTMLButtonElement);
 const file = element('import-file', HTMLInputElement);
 
-/** Deleted here, not yet at the server. */
+/** People deleted here whom the server still has. */
 const hidden = new Set<string>();
 let groups: Group[] = [];
 let paging = { offset: 0, limit: PAGE, total: 0 };
 let mayEdit = false;
 let mayManage = false;
-let asking: AbortController | undefined;
+let request: AbortController | undefined;
 
-const asked = () => ({
+const filters = () => ({
   group: groupFilter.value,
   search: search.value.trim(),
   pictures: pictureFilter.value,
 });
 
 async function show(offset = paging.offset): Promise<void> {
-  asking?.abort();
-  asking = new AbortController();
-  const { signal } = asking;
-  const query = { ...asked(), offset, limit: PAGE };
-  const { total, people } = await listPeople(query, signal);
+  request?.abort();
+  request = new AbortController();
+  const query = { ...filters(), offset, limit: PAGE };
+  const { total, people } = await listPeople(query, request.signal);
   paging = { offset, limit: PAGE, total };
-  if (people.length === 0 && offset > 0) return show(turn(paging, 0));
+  if (people.length === 0 && offset > 0) return show(turnPage(paging, 0));
   list.replaceChildren(...people.filter(({ faceid }) => !hidden.has(faceid)).map(card));
   const { first, last } = shownOf(paging);
   count.textContent = total === 0 ? words.noPeople : words.shownOf(first, last, total);
@@ -78,28 +77,28 @@ function card(person: Person): HTMLLIElement {
     ),
   );
   button.addEventListener('click', () => {
-    openPerson(person, { groups, mayEdit, onChange: refresh, onRemove: remove });
+    openPerson(person, { groups, mayEdit, onChange: reload, onRemove: remove });
   });
   return make('li', {}, button);
 }
 
 function remove(person: Person): void {
   hidden.add(person.faceid);
-  refresh();
+  reload();
   const run = (leaving: boolean) => removePerson(person.faceid, leaving);
   doUnlessUndone(words.personRemoved(person.username), run, () => {
     hidden.delete(person.faceid);
-    refresh();
+    reload();
   });
 }
 
-function refresh(): void {
-  show().catch(tell);
+function reload(): void {
+  show().catch(showError);
 }
 
-function tell(error: unknown): void {
+function showError(error: unknown): void {
   if (error instanceof DOMException && error.name === 'AbortError') return;
-  say.textContent = sentenceOf(error);
+  say.textContent = messageOf(error);
 }
 
 async function fillGroups(choice = groupFilter.value): Promise<void> {
@@ -113,19 +112,22 @@ async function fillGroups(choice = groupFilter.value): Promise<void> {
 }
 
 async function saveCsv(): Promise<void> {
-  const people = await everyone(asked());
+  const people = await everyone(filters());
   const head = ['faceid', 'groupid', 'userid', 'username', 'pictures', 'enrolledAt'];
-  const rows = people.map(({ faceid, groupid, userid, username, faces, enrolledAt }) => [
-    ...[faceid, groupid, userid, username],
-    faces,
-    enrolledAt,
+  const rows = people.map((each) => [
+    each.faceid,
+    each.groupid,
+    each.userid,
+    each.username,
+    each.faces,
+    each.enrolledAt,
   ]);
   download(new Blob([toCsv([head, ...rows])], { type: 'text/csv' }), `${nameByTime()}.csv`);
 }
 
 async function importArchive(archive: File): Promise<void> {
   toast(words.importing);
-  // The route reads the zip as it comes; the browser may not know the file's type, or call it otherwise.
+  // The route wants a zip's type; the browser may not know the file's, or give it another.
   await call('POST', '/api/v1/import', { body: new Blob([archive], { type: 'application/zip' }) });
   toast(words.imported, { kind: 'good' });
   await fillGroups();
@@ -135,30 +137,30 @@ async function importArchive(archive: File): Promise<void> {
 let typing: number | undefined;
 search.addEventListener('input', () => {
   window.clearTimeout(typing);
-  typing = window.setTimeout(() => show(0).catch(tell), TYPING);
+  typing = window.setTimeout(() => show(0).catch(showError), TYPING);
 });
 groupFilter.addEventListener('change', () => {
   editGroup.hidden = !mayManage || groupFilter.value === '';
-  show(0).catch(tell);
+  show(0).catch(showError);
 });
-pictureFilter.addEventListener('change', () => void show(0).catch(tell));
-back.addEventListener('click', () => void show(turn(paging, -1)).catch(tell));
-forth.addEventListener('click', () => void show(turn(paging, 1)).catch(tell));
+pictureFilter.addEventListener('change', () => void show(0).catch(showError));
+back.addEventListener('click', () => void show(turnPage(paging, -1)).catch(showError));
+forth.addEventListener('click', () => void show(turnPage(paging, 1)).catch(showError));
 element('csv', HTMLButtonElement).addEventListener('click', () => {
-  saveCsv().catch((error: unknown) => toast(sentenceOf(error), { kind: 'bad' }));
+  saveCsv().catch((error: unknown) => toast(messageOf(error), { kind: 'bad' }));
 });
 element('new-group', HTMLButtonElement).addEventListener('click', () => {
-  openNewGroup((groupid) => void fillGroups(groupid).then(() => show(0), tell));
+  openNewGroup((groupid) => void fillGroups(groupid).then(() => show(0), showError));
 });
 editGroup.addEventListener('click', () => {
   const group = groups.find(({ groupid }) => groupid === groupFilter.value);
-  if (group) openGroup(group, () => void fillGroups().then(() => show(0), tell));
+  if (group) openGroup(group, () => void fillGroups().then(() => show(0), showError));
 });
 element('import', HTMLButtonElement).addEventListener('click', () => file.click());
 file.addEventListener('change', () => {
   const chosen = file.files?.item(0);
   file.value = '';
-  if (chosen) importArchive(chosen).catch((error: unknown) => toast(sentenceOf(error), { kind: 'bad' }));
+  if (chosen) importArchive(chosen).catch((error: unknown) => toast(messageOf(error), { kind: 'bad' }));
 });
 
 async function open(): Promise<void> {
@@ -169,4 +171,4 @@ async function open(): Promise<void> {
   await fillGroups(new URLSearchParams(location.search).get('group') ?? '');
   await show(0);
 }
-open().catch(tell);
+open().catch(showError);

@@ -1,15 +1,15 @@
-import { sentenceOf } from '../lib/api.js';
+import { messageOf } from '../lib/api.js';
 import { createCameraMenu } from '../lib/camera-menu.js';
 import { element } from '../lib/dom.js';
 import { openKnownFace, openUnknownFace } from '../lib/face-dialog.js';
 import { createFaceList } from '../lib/face-list.js';
 import { createFaceStage } from '../lib/face-stage.js';
 import { formatNumber, words } from '../lib/i18n.js';
-import { composePicture, cutFace, download, nameByTime } from '../lib/picture.js';
+import { composePicture, cropFace, download, nameByTime } from '../lib/picture.js';
 import { openPage } from '../lib/shell.js';
 import { toast } from '../lib/toast.js';
 
-/** How often the figures are written, milliseconds. */
+/** Between two updates of the figures, milliseconds. */
 const FIGURES_EVERY = 500;
 
 openPage(words.recognitionTitle);
@@ -30,46 +30,46 @@ const stage = createFaceStage(element('stage', HTMLElement), {
     if (!isPressed(freeze)) list.show(faces, stage.thresholds);
   },
   onNobody: () => list.show([], stage.thresholds),
-  onFacts: ({ pack }) => write('pack', pack.title),
+  onServerInfo: ({ pack }) => write('pack', pack.title),
   onCamera(camera) {
-    hold(false);
+    setFrozen(false);
     press(mirror, camera.mirrored);
     void menu.fill(camera);
   },
-  onLink: (_state, way) =>
-    write('way', way === 'stream' ? words.wayStream : way === 'post' ? words.wayPost : '–'),
-  onRefused: (error) => toast(sentenceOf(error), { kind: 'bad' }),
+  onConnection: (_state, kind) =>
+    write('way', kind === 'stream' ? words.wayStream : kind === 'post' ? words.wayPost : '–'),
+  onRefused: (error) => toast(messageOf(error), { kind: 'bad' }),
   onChosen: choose,
 });
 const menu = createCameraMenu(element('camera', HTMLSelectElement), (choice) => stage.choose(choice));
 
-/** Shows who a face is, or lets an unknown one be enrolled. */
+/** Shows who a face is, or offers to enrol an unknown one. */
 function choose(track: number): void {
   const face = stage.shown.find((shown) => shown.track === track);
   if (!face) return;
-  stage.mark(track);
-  const leave = () => stage.mark(undefined);
+  stage.highlight(track);
+  const leave = () => stage.highlight(undefined);
   if (face.identity.faceid !== '') {
     openKnownFace(face, stage.thresholds, leave);
     return;
   }
-  cutFace(stage.picture, face.box).then(
+  cropFace(stage.picture, face.box).then(
     (picture) => openUnknownFace(picture, leave),
-    (error: unknown) => toast(sentenceOf(error), { kind: 'bad' }),
+    (error: unknown) => toast(messageOf(error), { kind: 'bad' }),
   );
 }
 
-function hold(on: boolean): void {
+function setFrozen(on: boolean): void {
   press(freeze, on);
   stage.freeze(on);
   const label = freeze.querySelector('span');
-  if (label) label.textContent = on ? words.goOn : words.freeze;
+  if (label) label.textContent = on ? words.unfreeze : words.freeze;
 }
 
-freeze.addEventListener('click', () => hold(!isPressed(freeze)));
+freeze.addEventListener('click', () => setFrozen(!isPressed(freeze)));
 landmarks.addEventListener('click', () => {
   press(landmarks, !isPressed(landmarks));
-  stage.ask({ landmarks: isPressed(landmarks) });
+  stage.setOptions({ landmarks: isPressed(landmarks) });
 });
 mirror.addEventListener('click', () => {
   press(mirror, !isPressed(mirror));
@@ -78,7 +78,7 @@ mirror.addEventListener('click', () => {
 button('save').addEventListener('click', () => {
   composePicture(stage.picture, stage.overlay, stage.mirrored).then(
     (picture) => download(picture, `${nameByTime()}.jpg`),
-    (error: unknown) => toast(sentenceOf(error), { kind: 'bad' }),
+    (error: unknown) => toast(messageOf(error), { kind: 'bad' }),
   );
 });
 
@@ -93,7 +93,7 @@ document.addEventListener('fullscreenchange', () => {
   if (label) label.textContent = on ? words.leaveFullScreen : words.fullScreen;
 });
 
-/** One letter each, where nothing is being typed. */
+/** One letter each; they count only while nothing is being typed. */
 const KEYS: Partial<Record<string, HTMLButtonElement>> = {
   f: freeze,
   l: landmarks,

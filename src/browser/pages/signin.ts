@@ -1,4 +1,4 @@
-import { call, currentSession, forgetSession, sentenceOf, type Session } from '../lib/api.js';
+import { call, currentSession, forgetSession, messageOf, type Session } from '../lib/api.js';
 import { element } from '../lib/dom.js';
 import { words } from '../lib/i18n.js';
 import { openPage } from '../lib/shell.js';
@@ -16,7 +16,7 @@ const question = element('question', HTMLElement);
 const replace = element('replace', HTMLButtonElement);
 const stay = element('stay', HTMLButtonElement);
 
-function goOn(): void {
+function leavePage(): void {
   location.replace(safeNext(new URLSearchParams(location.search).get('next')));
 }
 
@@ -26,10 +26,10 @@ async function signIn(credential: Credential): Promise<void> {
   say.textContent = words.signingIn;
   try {
     await call<Session>('POST', '/api/v1/session', { json: credential, stayHere: true });
-    goOn();
+    leavePage();
   } catch (error) {
     say.className = 'outcome bad';
-    say.textContent = sentenceOf(error);
+    say.textContent = messageOf(error);
     key.select();
   } finally {
     send.disabled = false;
@@ -40,7 +40,7 @@ function showSession({ auth, signedIn, name = '' }: Session): void {
   const inside = auth === 'none' || signedIn;
   if (inside) say.textContent = auth === 'none' ? words.noKeyNeeded : words.signedInAs(name);
   leave.hidden = auth === 'none' || !signedIn;
-  // A server that asks for no key must not say that it does.
+  // On a server that asks for no key, the page must not ask for one.
   for (const part of form.querySelectorAll<HTMLElement>('p:not(#say), label, #send'))
     part.hidden = auth === 'none';
 }
@@ -55,18 +55,18 @@ leave.addEventListener('click', () => {
       forgetSession();
       location.reload();
     },
-    (error: unknown) => (say.textContent = sentenceOf(error)),
+    (error: unknown) => (say.textContent = messageOf(error)),
   );
 });
 
 /**
- * Signs in by what an address holds. Anybody can make somebody open an address: who is signed in is asked first, or would
- * go on as somebody else without noticing.
+ * Signs in with the credential from a link. Anybody can get somebody to open a link, so a user who is signed in is asked
+ * first: otherwise they would carry on as somebody else without noticing.
  */
-async function signInBy(credential: Credential): Promise<void> {
+async function signInWith(credential: Credential): Promise<void> {
   forgetSession();
   const { auth, signedIn, name = '' } = await currentSession();
-  if (auth === 'none') goOn();
+  if (auth === 'none') leavePage();
   else if (!signedIn) await signIn(credential);
   else {
     question.textContent = words.signInInstead(name);
@@ -81,20 +81,20 @@ async function signInBy(credential: Credential): Promise<void> {
   }
 }
 
-/** Signs in by the address, if it holds something to do it by. @returns whether it did */
-function signInByAddress(): boolean {
-  const given = credentialOf(location.hash);
-  if (given === undefined) return false;
-  // Out of the address bar and the history before anything else: it stands for the reader.
+/** Signs in with the credential in the URL. @returns whether there is one */
+function signInWithUrl(): boolean {
+  const credential = credentialOf(location.hash);
+  if (credential === undefined) return false;
+  // First of all it leaves the address bar and the history: whoever has it can sign in.
   history.replaceState(null, '', location.pathname + location.search);
-  signInBy(given).catch((error: unknown) => (say.textContent = sentenceOf(error)));
+  signInWith(credential).catch((error: unknown) => (say.textContent = messageOf(error)));
   return true;
 }
-stay.addEventListener('click', goOn);
+stay.addEventListener('click', leavePage);
 
-// The link may be opened where this page is open already: then only the part behind the # changes.
-window.addEventListener('hashchange', signInByAddress);
-if (!signInByAddress()) {
-  currentSession().then(showSession, (error: unknown) => (say.textContent = sentenceOf(error)));
+// The link may be opened in a tab that already shows this page: then only the part after the # changes.
+window.addEventListener('hashchange', signInWithUrl);
+if (!signInWithUrl()) {
+  currentSession().then(showSession, (error: unknown) => (say.textContent = messageOf(error)));
   key.focus();
 }

@@ -1,4 +1,4 @@
-import { ApiError, call, sentenceOf } from '../lib/api.js';
+import { ApiError, call, messageOf } from '../lib/api.js';
 import { createChart } from '../lib/chart.js';
 import { element, make } from '../lib/dom.js';
 import { formatNumber, language, words } from '../lib/i18n.js';
@@ -6,12 +6,12 @@ import { openPage } from '../lib/shell.js';
 import { explainThreshold, type ThresholdMeaning } from '../logic/odds.js';
 import { formatDuration } from '../logic/series.js';
 
-/** Between two looks, milliseconds. */
+/** Between two requests, milliseconds. */
 const EVERY = 2000;
-/** Two minutes of them. */
+/** Points of a chart: two minutes. */
 const LENGTH = 60;
-/** Damaged files that are named. */
-const MOST_NAMED = 10;
+/** How many damaged files are named. */
+const MAX_NAMED = 10;
 const STAGES = ['queue', 'decode', 'detect', 'embed', 'search'] as const;
 
 interface Status {
@@ -49,42 +49,36 @@ function show(status: Status): void {
   const { vision, gallery, thresholds } = status;
   const title = typeof status.pack === 'string' ? status.pack : (status.pack.title ?? status.pack.id);
   const provider = status.provider ?? vision.provider ?? '–';
-  const refused = status.refusedProviders ?? [];
-  const entries: [string, string][] = [
-    [words.model, title],
-    ...(status.offer
-      ? [[words.betterModel, words.changeOver(status.offer.title, status.offer.command)] as [string, string]]
-      : []),
-    [words.provider, provider === 'cpu' ? 'CPU' : provider.toUpperCase()],
-    ...refused.map(({ provider: name, reason }): [string, string] => [words.refusedProvider(name), reason]),
-    [words.workers, words.workersAndThreads(status.workers ?? 1, vision.threads)],
-    ...(vision.note ? [[words.visionNote, vision.note] satisfies [string, string]] : []),
-    [words.people, formatNumber(gallery.people)],
-    [words.pictures, formatNumber(gallery.faces)],
-    [words.groups, formatNumber(gallery.groups)],
-    [words.index, gallery.index],
-    ...(thresholds
-      ? ([
-          [words.namedBelow, formatNumber(thresholds.identical, 3)],
-          [words.certainBelow, formatNumber(thresholds.sure, 3)],
-        ] as [string, string][])
-      : []),
-    [words.requestsInAll, formatNumber(status.requests?.total ?? 0)],
-    [words.failures, formatNumber(status.requests?.errors ?? 0)],
-    [words.memory, status.memory ? `${formatNumber(status.memory.rss / 1e6)} MB` : '–'],
-    [words.uptime, formatDuration(status.uptime, words.units)],
-    [words.version, status.version],
-  ];
-  const fact = (term: string, text: string, className = '') =>
-    make('div', { className }, make('dt', {}, term), make('dd', {}, text));
-  const { trouble = [], damaged = [] } = status;
-  const named = damaged.slice(0, MOST_NAMED).map(({ what, reason }) => `${what}: ${reason}`);
-  facts.replaceChildren(
-    ...trouble.map(({ what, message }) => fact(words.troubled, words.troubleOf(what, message), 'wide bad')),
-    ...(damaged.length > 0 ? [fact(words.damaged(damaged.length), named.join('; '), 'wide')] : []),
-    ...(thresholds ? [fact(words.threshold, explainThreshold(thresholds, words, language), 'wide')] : []),
-    ...entries.map(([term, text]) => fact(term, text)),
-  );
+  facts.replaceChildren();
+  const add = (term: string, text: string, className = '') =>
+    facts.append(make('div', { className }, make('dt', {}, term), make('dd', {}, text)));
+  const { trouble = [], damaged = [], offer } = status;
+  for (const { what, message } of trouble) add(words.troubled, words.troubleOf(what, message), 'wide bad');
+  if (damaged.length > 0) {
+    const named = damaged.slice(0, MAX_NAMED).map(({ what, reason }) => `${what}: ${reason}`);
+    add(words.damaged(damaged.length), named.join('; '), 'wide');
+  }
+  if (thresholds) add(words.threshold, explainThreshold(thresholds, words, language), 'wide');
+  add(words.model, title);
+  if (offer) add(words.betterModel, words.switchModel(offer.title, offer.command));
+  add(words.provider, provider === 'cpu' ? 'CPU' : provider.toUpperCase());
+  for (const { provider: name, reason } of status.refusedProviders ?? [])
+    add(words.refusedProvider(name), reason);
+  add(words.workers, words.workersAndThreads(status.workers ?? 1, vision.threads));
+  if (vision.note) add(words.visionNote, vision.note);
+  add(words.people, formatNumber(gallery.people));
+  add(words.pictures, formatNumber(gallery.faces));
+  add(words.groups, formatNumber(gallery.groups));
+  add(words.index, gallery.index);
+  if (thresholds) {
+    add(words.namedBelow, formatNumber(thresholds.identical, 3));
+    add(words.certainBelow, formatNumber(thresholds.sure, 3));
+  }
+  add(words.requestsInAll, formatNumber(status.requests?.total ?? 0));
+  add(words.failures, formatNumber(status.requests?.errors ?? 0));
+  add(words.memory, status.memory ? `${formatNumber(status.memory.rss / 1e6)} MB` : '–');
+  add(words.uptime, formatDuration(status.uptime, words.units));
+  add(words.version, status.version);
   requests.push(status.requests?.perSecond);
   queue.push(vision.queued, { value: vision.running, label: words.running });
   for (const [stage, chart] of stages) {
@@ -94,16 +88,16 @@ function show(status: Status): void {
   say.textContent = '';
 }
 
-async function look(): Promise<void> {
+async function refresh(): Promise<void> {
   if (document.hidden) return;
   try {
     show(await call<Status>('GET', '/api/v1/status'));
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    say.textContent = sentenceOf(error);
+    say.textContent = messageOf(error);
   }
 }
 
-window.setInterval(() => void look(), EVERY);
-document.addEventListener('visibilitychange', () => void look());
-void look();
+window.setInterval(() => void refresh(), EVERY);
+document.addEventListener('visibilitychange', () => void refresh());
+void refresh();

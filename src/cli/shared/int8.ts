@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import pMap from 'p-map';
 import type { Config } from '../../settings/config.js';
 import { KaomonError } from '../../platform/errors.js';
 import { encodeModel, type GraphMessage } from '../../models/onnx/schema.js';
@@ -11,24 +12,24 @@ import { createEmbedder } from '../../vision/embedder.js';
 import { decodeImage } from '../../vision/image.js';
 import { facesInput } from '../../vision/faces-input.js';
 import { Runtime } from '../../vision/ort.js';
-import { inParallel, note, openPack, openVision, picturesBelow } from './parts.js';
+import { note, openPack, openVision, picturesBelow } from './parts.js';
 
-/** Faces that the ranges are measured on, and as many again to hold the result to. */
+/** Faces to measure the ranges on, and as many again to compare the result on. */
 const ENOUGH = 64;
-const LEAST = 10;
-/** An embedding further from the float one than this is another embedding. */
-const LEAST_COSINE = 0.99;
+const MINIMUM = 10;
+/** Cosine that an int8 embedding must have with the float32 one. */
+const MIN_COSINE = 0.99;
 
-/** Where an int8 network is at home; without a cache: what is tried here is not kept. */
+/** On the CPU, where int8 pays; without a cache, because these networks are temporary. */
 const openRuntime = () => new Runtime({ providers: ['cpu'], threads: 2 });
 
 /**
- * Makes the int8 form of a pack's embedder, and holds it to the float network.
+ * Makes the int8 form of a pack's embedder, and compares it with the float32 network.
  * @param folder with pictures of any people, in any folders
  * @param id of a pack
- * @returns how like it is
- * @throws KaomonError SETUP when int8 does not suit the network, there are too few faces, or the result is too unlike:
- *   then nothing is changed
+ * @returns how close its embeddings come to the float32 ones
+ * @throws KaomonError SETUP when int8 does not suit the network, there are too few faces, or the embeddings differ too
+ *   much; nothing is changed then
  */
 export async function makeInt8(folder: string, id: string, config: Config): Promise<Likeness> {
   const pack = await openPack(id, { ...config, EMBEDDER_PRECISION: 'float32' });
@@ -36,17 +37,17 @@ export async function makeInt8(folder: string, id: string, config: Config): Prom
   const graph = await readNetwork(embedder);
   refuseUnsuited(embedder, graph);
   const crops = await cropsOf(folder, pack, config);
-  if (crops.length < 2 * LEAST) {
+  if (crops.length < 2 * MINIMUM) {
     throw new KaomonError(
       'SETUP',
-      `${folder} has ${crops.length} faces; ${2 * LEAST} are the least, ${2 * ENOUGH} enough.`,
+      `The pictures in ${folder} have ${crops.length} faces: at least ${2 * MINIMUM} are needed, ${2 * ENOUGH} are best.`,
     );
   }
   const { whole, likeness } = await int8On(crops, graph, embedder);
-  if (likeness.least < LEAST_COSINE) {
+  if (likeness.least < MIN_COSINE) {
     throw new KaomonError(
       'SETUP',
-      `The int8 form of ${embedder.name} is too unlike: a face's embedding has a cosine of ${likeness.least.toFixed(4)} to the float one, ${LEAST_COSINE} is asked for. Take more, and more different, pictures.`,
+      `The int8 form of ${embedder.name} is not accurate enough: the embedding of one face has a cosine of ${likeness.least.toFixed(4)} with the float32 one, and ${MIN_COSINE} is required. Use more pictures, and more varied ones.`,
     );
   }
   await writeVariant('int8', embedder, config.MODELS_DIR, whole, likeness);
@@ -54,8 +55,8 @@ export async function makeInt8(folder: string, id: string, config: Config): Prom
 }
 
 /**
- * The int8 form of an embedder's graph, its ranges measured on every second face, and how like it is on the others.
- * @param crops as `Embedder.embed` takes them; two or more
+ * The int8 form of an embedder's graph, with ranges measured on every second face, compared on the others.
+ * @param crops as `Embedder.embed` takes them; at least two
  */
 export async function int8On(
   crops: readonly Uint8Array[],
@@ -75,16 +76,16 @@ export async function int8On(
   }
 }
 
-/** Faces as the pack's embedder takes them, of as many pictures as it needs. */
+/** Face crops for the pack's embedder, from as many pictures as are needed. */
 async function cropsOf(folder: string, pack: ReadyPack, config: Config): Promise<Uint8Array[]> {
   const crops: Uint8Array[] = [];
   const all = await picturesBelow(folder);
-  // Spread over everybody, where there are more than are needed.
+  // Where there are more than needed, they are taken from the whole list, so that they show many people.
   const step = Math.max(1, Math.floor(all.length / (2 * ENOUGH)));
   const files = all.filter((_, i) => i % step === 0);
   const vision = await openVision(pack, config);
   try {
-    await inParallel(files, config.VISION_THREADS, async (file) => {
+    const cropsFrom = async (file: string) => {
       if (crops.length >= 2 * ENOUGH) return;
       const { faces } = await vision.analyze(await readFile(file), {
         embed: false,
@@ -94,7 +95,8 @@ async function cropsOf(folder: string, pack: ReadyPack, config: Config): Promise
       for (const { crop } of faces) {
         if (crop) crops.push((await decodeImage(crop, { maxPixels: config.MAX_PIXELS })).data);
       }
-    });
+    };
+    await pMap(files, cropsFrom, { concurrency: config.VISION_THREADS });
   } finally {
     await vision.close();
   }
@@ -112,9 +114,7 @@ async function measureRanges(
   const input = facesInput(embedder, 1);
   const shape = [1, 3, embedder.size, embedder.size];
   const name = graph.input[0].name;
-  const network = await openRuntime().open(file, {
-    [name]: { data: input.data, shape },
-  });
+  const network = await openRuntime().open(file, { [name]: { data: input.data, shape } });
   const ranges = new Map<string, [number, number]>();
   const widen = (value: string, numbers: Float32Array) => {
     let [low, high] = ranges.get(value) ?? [0, 0];
@@ -143,10 +143,7 @@ async function compare(
   const file = path.join(work, 'int8.onnx');
   await writeFile(file, encodeModel(graph));
   const embed = async (network: string) => {
-    const opened = await createEmbedder(openRuntime(), {
-      ...embedder,
-      network,
-    });
+    const opened = await createEmbedder(openRuntime(), { ...embedder, network });
     const embeddings = await opened.embed(crops);
     await opened.release();
     return embeddings;

@@ -1,4 +1,4 @@
-/** What the commands share: the parts of the server, opened by the same settings, without the server. */
+/** What several commands need: parts of the server, opened with the same settings, but without the server. */
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { type Audit, COMMAND_LINE, createAudit } from '../../access/audit.js';
@@ -7,9 +7,7 @@ import { KaomonError } from '../../platform/errors.js';
 import type { FillableStore } from '../../gallery/announce.js';
 import { enrolledPacks } from '../../gallery/enrolled.js';
 import { splitFaceId } from '../../gallery/ids.js';
-import { openFillableStore, openGallery as openSharedGallery } from '../../gallery/open.js';
-import { createExactIndex } from '../../gallery/index/exact-index.js';
-import type { Gallery } from '../../gallery/types.js';
+import { openFillableStore } from '../../gallery/open.js';
 import { quietMessage, quietText } from '../../platform/quiet-error.js';
 import { preparePack, type Progress } from '../../models/packs/prepare.js';
 import type { ReadyPack } from '../../models/types.js';
@@ -17,12 +15,13 @@ import { READABLE_NAME } from '../../vision/picture-names.js';
 import { createVisionPool } from '../../vision/pool.js';
 import type { VisionPool } from '../../vision/types.js';
 
-/** A line of progress or warning; results go to standard output. */
+/** Prints a line of progress, or a warning, to standard error; results go to standard output. */
 export const note = (message: string): void => void process.stderr.write(`  ${message}\n`);
 
 /**
- * The pack of a name, built where need be; `auto` is what it is for the server: the pack that people are enrolled with.
- * @param fetches fetches what is missing, as a start of the server does; left out, nothing is fetched
+ * Opens a pack by its ID, and builds it where necessary; `auto` is, as for the server, the pack that people are enrolled
+ * with.
+ * @param fetches whether to fetch what is missing, as the server does when it starts
  * @throws KaomonError SETUP
  */
 export async function openPack(
@@ -59,16 +58,7 @@ export function openVision(pack: ReadyPack, config: Config): Promise<VisionPool>
   });
 }
 
-/**
- * A gallery to write into; the caller closes it. Running workers learn of what is written by the log of events. A
- * command searches too little to want more than the exact index.
- */
-export async function openGallery(pack: ReadyPack, config: Config): Promise<Gallery> {
-  const index = createExactIndex(pack.embedder.length);
-  return (await openSharedGallery(config, { pack, index, warn: note, follow: false })).gallery;
-}
-
-/** Files with a picture's name in a folder and those below it, in order. @throws KaomonError SETUP */
+/** Picture files in a folder and in the folders below it, sorted. @throws KaomonError SETUP */
 export async function picturesBelow(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch((cause: unknown) => {
     throw new KaomonError('SETUP', `The folder ${folder} cannot be read.`, { cause });
@@ -79,39 +69,39 @@ export async function picturesBelow(folder: string): Promise<string[]> {
     .sort();
 }
 
-/** The server's own audit: who looks for how somebody came into the gallery looks there. */
+/** The server's own audit log, so that it tells how everybody came into the gallery. */
 export function openAudit({ AUDIT_FILE: file }: Pick<Config, 'AUDIT_FILE'>): Audit {
-  let told = false;
+  let warned = false;
   const error = () => {
-    if (!told) note(`The audit file ${file} cannot be written.`);
-    told = true;
+    if (!warned) note(`The audit file ${file} cannot be written.`);
+    warned = true;
   };
   return createAudit({ file, log: { info: () => undefined, error } });
 }
 
-/** A store to fill whose additions stand in the audit, as every other enrolment does; see `openFillableStore`. */
+/** A store to fill (see `openFillableStore`) that records each addition in the audit log, as every enrolment does. */
 export async function openAuditedStore(
   config: Config,
   options: Parameters<typeof openFillableStore>[1],
 ): Promise<FillableStore> {
   const store = await openFillableStore(config, options);
   const audit = openAudit(config);
-  const tell = (whom: Record<string, unknown>) =>
+  const record = (whom: Record<string, unknown>) =>
     void audit.record({ ...COMMAND_LINE, action: 'enrol', whom, outcome: 'done' });
   return {
     ...store,
     async addFace(face, vector, extras) {
       await store.addFace(face, vector, extras);
-      tell({ ...splitFaceId(face.faceid), id: face.id });
+      record({ ...splitFaceId(face.faceid), id: face.id });
     },
     async keepPerson(faceid, profile) {
       const isNew = await store.keepPerson(faceid, profile);
-      if (isNew) tell({ ...splitFaceId(faceid) });
+      if (isNew) record({ ...splitFaceId(faceid) });
       return isNew;
     },
     async createGroup(group) {
       const isNew = await store.createGroup(group);
-      if (isNew) tell({ groupid: group.groupid });
+      if (isNew) record({ groupid: group.groupid });
       return isNew;
     },
     async close() {
@@ -121,16 +111,16 @@ export async function openAuditedStore(
   };
 }
 
-/** What somebody with a running server must know who added to the gallery of a pack beside it. */
+/** Says whether a running server sees what a command has added to the gallery of a pack. */
 export function describeReach(pack: string, { EVENT_LOG }: Config): string {
   return EVENT_LOG === 'none'
-    ? 'With EVENT_LOG=none nobody is told: a running server must be restarted to see them.'
-    : `A running server with the pack ${pack} sees them already; one with another pack does not use them: start it anew with MODEL_PACK=${pack}.`;
+    ? 'With EVENT_LOG=none no server is told: restart a running one to let it see them.'
+    : `A running server with the pack ${pack} sees them already; one with another pack does not use them: restart it with MODEL_PACK=${pack}.`;
 }
 
 /**
- * Runs a command and turns what a person can mend into one line.
- * @param tellsCause adds what lay behind it, where the sentence alone does not say
+ * Runs a command. An error that the user can fix is printed as one line.
+ * @param tellsCause adds the error's cause, for errors whose message alone does not say what is wrong
  * @returns its exit status
  */
 export async function runCommand(
@@ -140,32 +130,19 @@ export async function runCommand(
   try {
     return await work();
   } catch (error) {
-    // parseArgs throws a TypeError with a code for an option that is not known.
+    // parseArgs throws a TypeError with a code for an unknown option.
     if (error instanceof KaomonError || (error instanceof TypeError && 'code' in error)) {
       const cause = tellsCause && error.cause instanceof Error ? ` (${quietMessage(error.cause)})` : '';
       console.error(`kaomon: ${error.message}${cause}`);
       return 1;
     }
-    // A full disk, a place where nothing can be made: what the system says names the file.
+    // A full disk or a folder that cannot be written: the system's message names the file.
     if (error instanceof Error && 'syscall' in error && 'path' in error) {
       console.error(`kaomon: ${error.message}.`);
       return 1;
     }
-    // Printed by Node it would have all that a library hung onto it.
+    // Node would also print whatever a library has attached to the error.
     console.error(quietText(error));
     return 1;
   }
-}
-
-/** Works through a list, so many at a time, in order of the list. */
-export async function inParallel<T>(
-  items: readonly T[],
-  atOnce: number,
-  work: (item: T) => Promise<void>,
-): Promise<void> {
-  const queue = items.values();
-  const worker = async () => {
-    for (const item of queue) await work(item);
-  };
-  await Promise.all(Array.from({ length: atOnce }, worker));
 }

@@ -1,5 +1,5 @@
 import { nearestRows } from './rows.js';
-import type { Hit, VectorIndex } from './vector-index.js';
+import type { Found, VectorIndex } from './vector-index.js';
 
 interface Addition {
   id: string;
@@ -30,15 +30,15 @@ export function createCurrentIndex(index: VectorIndex): VectorIndex {
   }
 
   async function finish(
-    searching: Promise<Hit[]>,
+    searching: Promise<Found>,
     search: { began: number },
     query: Float32Array,
     k: number,
   ) {
     try {
-      const hits = await searching;
+      const found = await searching;
       const since = additions.slice(search.began - dropped).filter(({ id }) => id !== '');
-      return since.length === 0 ? hits : merge(hits, since, query, k);
+      return since.length === 0 ? found : merge(found, since, query, k);
     } finally {
       end(search);
     }
@@ -78,10 +78,11 @@ export function createCurrentIndex(index: VectorIndex): VectorIndex {
 }
 
 /** The nearest of both, each once. */
-function merge(hits: readonly Hit[], since: readonly Addition[], query: Float32Array, k: number): Hit[] {
-  const known = new Set(hits.map(({ id }) => id));
+function merge(found: Found, since: readonly Addition[], query: Float32Array, k: number): Found {
+  const known = new Set(found.hits.map(({ id }) => id));
   const others = since
     .filter(({ id }) => !known.has(id))
     .map(({ id, vector }) => ({ id, distance: nearestRows(vector, 1, query, 1).distances[0] }));
-  return [...hits, ...others].sort((a, b) => a.distance - b.distance).slice(0, k);
+  const hits = [...found.hits, ...others].sort((a, b) => a.distance - b.distance);
+  return { hits: hits.slice(0, k), isAll: found.isAll && hits.length <= k };
 }

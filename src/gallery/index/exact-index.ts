@@ -1,5 +1,5 @@
 import { nearestRows } from './rows.js';
-import { checkCount, checkVector, type Hit, type VectorIndex } from './vector-index.js';
+import { checkCount, checkVector, type VectorIndex } from './vector-index.js';
 
 const FIRST_CAPACITY = 256;
 
@@ -51,7 +51,8 @@ export function createExactIndex(length: number): VectorIndex {
       // Read when the answer is given: what was removed by then takes nobody's place.
       return Promise.resolve().then(() => {
         const { rows, distances } = nearestRows(vectors, ids.length, copy, k);
-        return rows.map((row, i): Hit => ({ id: ids[row], distance: distances[i] }));
+        const hits = rows.map((row, i) => ({ id: ids[row], distance: distances[i] }));
+        return { hits, isAll: hits.length < k };
       });
     },
 

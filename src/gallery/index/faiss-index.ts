@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { openFaissVectors } from './faiss-addon.js';
-import { createLabels, searchPastRemoved } from './labels.js';
+import { createLabels } from './labels.js';
 import { checkCount, checkVector, type VectorIndex } from './vector-index.js';
 
 /** Full blocks (1,024 vectors each) that wait outside the lists before they are put into them. */
@@ -113,15 +113,9 @@ export function createFaissIndex(length: number, options: FaissIndexOptions = {}
     search(query, k) {
       checkVector(query, length);
       checkCount(k);
-      const copy = query.slice();
-      return searchPastRemoved(
-        k,
-        () => labels.size,
-        async (depth) => {
-          const found = await vectors.search(copy, depth);
-          return { hits: labels.hits(found), answered: found.labels.length };
-        },
-      );
+      return vectors
+        .search(query, k)
+        .then((found) => ({ hits: labels.hits(found), isAll: found.labels.length < k }));
     },
 
     async settled() {

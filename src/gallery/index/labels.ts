@@ -40,19 +40,3 @@ export function createLabels() {
     },
   };
 }
-
-/**
- * The `k` nearest that live, of an engine whose answers may hold removed ones: it is asked for more until enough of
- * them live or it has no more.
- * @param size how many live, asked each time
- */
-export async function searchPastRemoved(
-  k: number,
-  size: () => number,
-  search: (depth: number) => Promise<{ hits: Hit[]; answered: number }>,
-): Promise<Hit[]> {
-  for (let depth = k; ; depth *= 4) {
-    const { hits, answered } = await search(depth);
-    if (hits.length >= Math.min(k, size()) || answered < depth) return hits.slice(0, k);
-  }
-}

@@ -1,6 +1,6 @@
-import { createLabels, searchPastRemoved } from './labels.js';
+import { createLabels } from './labels.js';
 import { GrowingSegment, type OpenedSegment, openOnnxSegment, type Segment } from './onnx-segment.js';
-import { checkCount, checkVector, type VectorIndex } from './vector-index.js';
+import { checkCount, checkVector, type Found, type VectorIndex } from './vector-index.js';
 
 /** Vectors of 512 that are read on the calling thread, half a millisecond's work, before they become a segment. */
 const GROWING_LIMIT = 1000;
@@ -109,7 +109,7 @@ export function createOnnxIndex(length: number, options: OnnxIndexOptions): Vect
     });
   }
 
-  async function searchAll(query: Float32Array, k: number) {
+  async function searchAll(query: Float32Array, k: number): Promise<Found> {
     const found = await Promise.all(
       all().map(async (segment) => {
         const { rows, distances } = await segment.search(query, k);
@@ -122,7 +122,7 @@ export function createOnnxIndex(length: number, options: OnnxIndexOptions): Vect
       labels: nearest.map(({ label }) => label),
       distances: nearest.map(({ distance }) => distance),
     });
-    return { hits, answered: nearest.length };
+    return { hits, isAll: nearest.length < k };
   }
 
   return {
@@ -156,12 +156,7 @@ export function createOnnxIndex(length: number, options: OnnxIndexOptions): Vect
     search(query, k) {
       checkVector(query, length);
       checkCount(k);
-      const copy = query.slice();
-      return searchPastRemoved(
-        k,
-        () => labels.size,
-        (depth) => searchAll(copy, depth),
-      );
+      return searchAll(query.slice(), k);
     },
 
     async settled() {

@@ -4,7 +4,8 @@
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import { inTurn, type WebgpuTurns } from '../../platform/webgpu-turns.js';
+import { onProvider, sessionOptions } from '../../platform/onnx-runtime.js';
+import type { WebgpuTurns } from '../../platform/webgpu-turns.js';
 import { encodeNearest } from './onnx-graph.js';
 import type { Rows } from './rows.js';
 
@@ -61,10 +62,6 @@ interface Opened {
   provider: string;
 }
 
-/** WebGPU is for one thread of a process at a time. */
-const inItsTurn = <T>(provider: string, work: () => Promise<T>): Promise<T> =>
-  provider === 'webgpu' ? inTurn(turns, work) : work();
-
 async function search({ session, provider }: Opened, query: Float32Array, k: number): Promise<Rows> {
   const feeds = {
     query: new Tensor(
@@ -75,7 +72,7 @@ async function search({ session, provider }: Opened, query: Float32Array, k: num
     offsets: new Tensor('float32', offsets, [1, count]),
     k: new Tensor('int64', BigInt64Array.of(BigInt(Math.min(k, count))), [1]),
   };
-  const { distances, places } = await inItsTurn(provider, () => session.run(feeds));
+  const { distances, places } = await onProvider(provider, turns, () => session.run(feeds));
   const found: { row: number; distance: number }[] = [];
   for (const [i, score] of (distances.data as Float32Array).entries()) {
     if (score === Infinity) break;
@@ -109,22 +106,18 @@ async function open(): Promise<Opened & { refused: { provider: string; reason: s
   for (const provider of new Set([...providers, 'cpu'])) {
     let session: InferenceSession | undefined;
     try {
-      const options: InferenceSession.SessionOptions = {
-        executionProviders: [provider === 'cuda' ? { name: 'cuda', deviceId: gpuDevice } : provider],
-        intraOpNumThreads: 1,
-        interOpNumThreads: 1,
-        // Two nodes: nothing to optimise, and looking at the constants takes seconds.
-        graphOptimizationLevel: 'disabled',
-        logSeverityLevel: 3,
-        // Repacking the vectors would take their memory once more.
-        extra: { session: { disable_prepacking: '1', intra_op: { allow_spinning: '0' } } },
-      };
-      session = await inItsTurn(provider, () => InferenceSession.create(model, options));
+      const options = sessionOptions(
+        { provider, threads: 1, gpuDevice },
+        // Two nodes: nothing to optimise, and looking at the constants takes seconds. Repacking the vectors would take
+        // their memory once more.
+        { optimised: false, settings: { disable_prepacking: '1' } },
+      );
+      session = await onProvider(provider, turns, () => InferenceSession.create(model, options));
       await check({ session, provider });
       return { session, provider, refused };
     } catch (error) {
       const unused = session;
-      if (unused) await inItsTurn(provider, () => unused.release());
+      if (unused) await onProvider(provider, turns, () => unused.release());
       if (provider === 'cpu') throw error;
       refused.push({ provider, reason: error instanceof Error ? error.message : String(error) });
     }
@@ -139,7 +132,7 @@ async function answer(opened: Opened, message: ToSegment): Promise<void> {
     const { number, query, k } = message;
     say({ kind: 'found', number, ...(await search(opened, query, k)) });
   } else {
-    await inItsTurn(opened.provider, () => opened.session.release());
+    await onProvider(opened.provider, turns, () => opened.session.release());
     port?.close();
   }
 }

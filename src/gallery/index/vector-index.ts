@@ -5,6 +5,14 @@ export interface Hit {
   distance: number;
 }
 
+/** What a search found. */
+export interface Found {
+  /** Nearest first. */
+  hits: Hit[];
+  /** Whether there is nothing beyond them: to search deeper would be in vain. */
+  isAll: boolean;
+}
+
 /** Finds the nearest of many vectors. Ids are ours; the engine behind it may number as it likes. */
 export interface VectorIndex {
   /** `flat`, `ivfflat`, `onnx` or `exact`, for health and logs: the way that searches go at the moment. */
@@ -22,11 +30,12 @@ export interface VectorIndex {
    */
   remove(id: string): boolean;
   /**
-   * The `k` nearest, nearest first; all when there are fewer.
+   * Looks at the `k` nearest and answers those of them that were not removed: removed vectors may lie in an engine for a
+   * while and take places. Who needs more searches deeper, unless these are all.
    * @param query copied
    * @throws RangeError as `add`, or when k is not a whole number of 1 or more
    */
-  search(query: Float32Array, k: number): Promise<Hit[]>;
+  search(query: Float32Array, k: number): Promise<Found>;
   /** Resolves when no training or rebuilding is under way or due: for tests and measurements. */
   settled(): Promise<void>;
   /** Ends what goes on behind it (a training, a thread) and frees it; nothing may be called afterwards. */

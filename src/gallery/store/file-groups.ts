@@ -1,5 +1,5 @@
 /** The groups, a file each (`groups/<groupid>.json`), so that two workers never write the same file for two groups. */
-import { readdir, rename, rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { Type } from 'typebox';
 import { Value } from 'typebox/value';
@@ -7,9 +7,8 @@ import {
   createDurably,
   makeFolder,
   namesIn,
-  sweepUnfinished,
+  sweepFolder,
   syncFolder,
-  UNFINISHED,
   unlessMissing,
   writeDurably,
 } from '../../platform/files/durable.js';
@@ -21,13 +20,9 @@ import { passOver, setAside } from '../../platform/files/set-aside.js';
 import type { Group } from '../types.js';
 
 const FIRST_GROUP: Group = { groupid: 'default', groupname: 'Default' };
-/** The one file that held all groups before; taken in and renamed where it turns up. */
-const OLD_FILE = 'groups.json';
 const MOST_BYTES = 10_000_000;
-const MISSING = Symbol('missing');
 
-const GroupFileSchema = Type.Object({ groupname: Type.String(), made: Type.Optional(Type.String()) });
-const OldFileSchema = Type.Array(Type.Object({ groupid: Type.String(), groupname: Type.String() }));
+const GroupFileSchema = Type.Object({ groupname: Type.String(), made: Type.String() });
 
 /** Groups below the gallery's folder. */
 export function createFileGroups(gallery: string, damage: Damage) {
@@ -38,42 +33,18 @@ export function createFileGroups(gallery: string, damage: Damage) {
 
   async function readOne(groupid: string): Promise<(Group & { made: string }) | undefined> {
     const what = path.join(GROUPS, `${groupid}.json`);
-    const value = await readJson(fileOf(groupid), what);
-    if (value === MISSING) return undefined;
-    if (Value.Check(GroupFileSchema, value))
-      return { groupid, groupname: value.groupname, made: value.made ?? '' };
-    damage.report(what, 'the group is shown by its ID until a name is given again');
-    return { groupid, groupname: groupid, made: '' };
-  }
-
-  /** What a file holds; undefined when that cannot be read. */
-  async function readJson(file: string, what: string): Promise<unknown> {
     try {
-      const text = await unlessMissing(readSmall(file, MOST_BYTES));
-      return text === undefined ? MISSING : JSON.parse(text.toString('utf8'));
+      const text = await unlessMissing(readSmall(fileOf(groupid), MOST_BYTES));
+      if (text === undefined) return undefined;
+      const value: unknown = JSON.parse(text.toString('utf8'));
+      if (Value.Check(GroupFileSchema, value))
+        return { groupid, groupname: value.groupname, made: value.made };
     } catch (error) {
       if (error instanceof UnfitFile) await setAside(gallery, what, error.message, damage);
       else if (!(error instanceof SyntaxError)) passOver(error, what, damage);
-      return undefined;
     }
-  }
-
-  async function takeInOldFile(): Promise<boolean> {
-    const file = path.join(gallery, OLD_FILE);
-    const value = await readJson(file, OLD_FILE);
-    if (value === MISSING) return false;
-    if (!Value.Check(OldFileSchema, value)) {
-      await setAside(gallery, OLD_FILE, 'it holds no groups that can be read', damage);
-      return false;
-    }
-    const started = Date.now();
-    for (const [i, group] of value.entries()) {
-      if (isId(group.groupid)) {
-        await createDurably(fileOf(group.groupid), textOf(group, new Date(started + i).toISOString()));
-      }
-    }
-    await unlessMissing(rename(file, `${file}.taken-in`));
-    return true;
+    damage.report(what, 'the group is shown by its ID until a name is given again');
+    return { groupid, groupname: groupid, made: '' };
   }
 
   return {
@@ -93,9 +64,8 @@ export function createFileGroups(gallery: string, damage: Damage) {
     async prepare(): Promise<void> {
       const isNew = (await unlessMissing(readdir(folder))) === undefined;
       await makeFolder(folder);
-      for (const name of await namesIn(folder))
-        if (name.startsWith(UNFINISHED)) await sweepUnfinished(path.join(folder, name));
-      if (!(await takeInOldFile()) && isNew) await this.create(FIRST_GROUP);
+      await sweepFolder(folder);
+      if (isNew) await this.create(FIRST_GROUP);
     },
 
     create: (group: Group): Promise<boolean> =>

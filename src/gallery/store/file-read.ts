@@ -201,9 +201,7 @@ export async function readProfile(
   try {
     const text = await unlessMissing(readSmall(layout.personFile(faceid), MOST_JSON));
     if (text === undefined) return { username: '', metadata: {} };
-    const value: unknown = JSON.parse(text.toString('utf8'));
-    // Older files hold the name alone.
-    const profile = typeof value === 'object' && value !== null ? { metadata: {}, ...value } : value;
+    const profile: unknown = JSON.parse(text.toString('utf8'));
     if (isProfile(profile)) return { username: profile.username, metadata: profile.metadata };
   } catch (error) {
     if (error instanceof UnfitFile) await setAside(layout.folder, what, error.message, damage);

@@ -5,7 +5,7 @@ import type { EnrolPerson } from '../../identity/enrol.js';
 import { imageIdOf } from './image-ids.js';
 import { SubjectNames } from './subject-names.js';
 
-/** A face of a collection with whose it is. */
+/** A face of a collection, and whose it is. */
 export interface Example {
   face: Face;
   person: Person;

@@ -6,8 +6,9 @@ import type { App } from '../app-type.js';
 import { onBehalfOf } from '../on-behalf.js';
 import { BytesSchema } from '../schemas.js';
 import type { Example } from './collections.js';
+import type { CompreFaceContext } from './context.js';
 import { imageIdOf } from './image-ids.js';
-import { type CompreFaceContext, failures } from './index.js';
+import { failures } from './format.js';
 import { checkSubject, type SubjectNames } from './subject-names.js';
 import {
   bodyLimitOf,
@@ -50,12 +51,13 @@ const subjectOf = (names: SubjectNames, subject: string) =>
 
 /** The examples (enrolled faces) of a collection: add, list, delete, download. */
 export function exampleRoutes(app: App, context: CompreFaceContext): void {
-  const { collections, gallery, enroller, group, maxUploadBytes } = context;
+  const { collections, config, enroller, gallery } = context;
+  const { COMPREFACE_GROUP: group, MAX_UPLOAD_BYTES: maxUploadBytes } = config;
 
   app.post(
     PATH,
     {
-      config: { access: 'enrol', compreface: true },
+      config: { access: 'enrol' },
       bodyLimit: bodyLimitOf(1, maxUploadBytes),
       preValidation: [readQuery, readPictures(['file'], maxUploadBytes)],
       schema: {
@@ -97,7 +99,7 @@ export function exampleRoutes(app: App, context: CompreFaceContext): void {
   app.get(
     PATH,
     {
-      config: { access: 'recognise', compreface: true },
+      config: { access: 'recognise' },
       preValidation: readQuery,
       schema: {
         querystring: Type.Object({
@@ -147,7 +149,7 @@ export function exampleRoutes(app: App, context: CompreFaceContext): void {
   app.delete(
     `${PATH}/:image_id`,
     {
-      config: { access: 'enrol', compreface: true },
+      config: { access: 'enrol' },
       schema: { params: ImageIdSchema, response: { 200: ExampleSchema, ...failures } },
     },
     async (request) =>
@@ -160,7 +162,7 @@ export function exampleRoutes(app: App, context: CompreFaceContext): void {
   app.post(
     `${PATH}/delete`,
     {
-      config: { access: 'enrol', compreface: true, audit: 'delete' },
+      config: { access: 'enrol', audit: 'delete' },
       schema: {
         body: Type.Array(Type.String({ maxLength: 64 }), { maxItems: 10_000 }),
         response: { 200: Type.Array(ExampleSchema), ...failures },
@@ -186,7 +188,7 @@ export function exampleRoutes(app: App, context: CompreFaceContext): void {
   app.delete(
     PATH,
     {
-      config: { access: 'enrol', compreface: true },
+      config: { access: 'enrol' },
       preValidation: [refuseEmptySubject, readQuery],
       schema: {
         querystring: Type.Object({ subject: Type.Optional(SubjectSchema) }),
@@ -209,7 +211,7 @@ export function exampleRoutes(app: App, context: CompreFaceContext): void {
   app.get(
     `${PATH}/:image_id/img`,
     {
-      config: { access: 'enrol', compreface: true },
+      config: { access: 'enrol' },
       schema: {
         params: ImageIdSchema,
         produces: ['image/png'],

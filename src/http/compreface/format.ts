@@ -1,10 +1,11 @@
 import type { FastifyRequest } from 'fastify';
 import { Type, type Static } from 'typebox';
 import type { ErrorCode, KaomonError } from '../../platform/errors.js';
+import { errorsOf } from '../schemas.js';
 
 /**
- * The error codes that CompreFace documents and its programs look at. The statuses are its own, too, where it has
- * one for the case; what it has no code for keeps our status and answers `UNDEFINED`.
+ * The error codes that CompreFace documents and its clients check. Where it has one, the status is CompreFace's as well;
+ * what it has no code for keeps our status and is `UNDEFINED`.
  */
 export const COMPREFACE_CODES = {
   UNDEFINED: 0,
@@ -28,34 +29,34 @@ export const COMPREFACE_CODES = {
 } as const;
 type CodeName = keyof typeof COMPREFACE_CODES;
 
-/** Code, and its status where it is not that of the {@link KaomonError}. */
-const ANSWER_OF: Partial<Record<ErrorCode, [code: CodeName, status?: number]>> = {
-  NO_FACE: ['NO_FACE', 400],
-  SEVERAL_FACES: ['TOO_MANY_FACES', 400],
-  FACE_TOO_SMALL: ['CONSTRAINT', 400],
-  FACE_BLURRED: ['CONSTRAINT', 400],
-  FACE_TURNED: ['CONSTRAINT', 400],
-  IMAGE_MISSING: ['PART_MISSING'],
-  IMAGE_UNREADABLE: ['FILE_UNREADABLE'],
-  IMAGE_FORMAT_UNKNOWN: ['FILE_UNREADABLE', 400],
-  IMAGE_TOO_LARGE: ['CONSTRAINT'],
-  UPLOAD_TOO_LARGE: ['CONSTRAINT'],
-  FIELD_MISSING: ['PARAMETER_MISSING'],
-  FIELD_INVALID: ['CONSTRAINT'],
-  PERSON_UNKNOWN: ['SUBJECT_UNKNOWN'],
-  PERSON_EXISTS: ['SUBJECT_EXISTS', 400],
-  FACE_UNKNOWN: ['FACE_UNKNOWN'],
-  NOT_FOUND: ['IMAGE_UNKNOWN'],
-  FORBIDDEN: ['ACCESS_DENIED'],
-  INTERNAL: ['SERVICE_FAILED'],
-  NO_MODEL: ['SERVICE_FAILED'],
-  BUSY: ['SERVICE_FAILED'],
-  CLOSING: ['SERVICE_FAILED'],
-  STORE_UNAVAILABLE: ['SERVICE_FAILED'],
-  STORAGE_FULL: ['SERVICE_FAILED'],
+/** The code, and the status where it differs from that of the {@link KaomonError}. */
+const ANSWER_OF: Partial<Record<ErrorCode, { name: CodeName; statusCode?: number }>> = {
+  NO_FACE: { name: 'NO_FACE', statusCode: 400 },
+  SEVERAL_FACES: { name: 'TOO_MANY_FACES', statusCode: 400 },
+  FACE_TOO_SMALL: { name: 'CONSTRAINT', statusCode: 400 },
+  FACE_BLURRED: { name: 'CONSTRAINT', statusCode: 400 },
+  FACE_TURNED: { name: 'CONSTRAINT', statusCode: 400 },
+  IMAGE_MISSING: { name: 'PART_MISSING' },
+  IMAGE_UNREADABLE: { name: 'FILE_UNREADABLE' },
+  IMAGE_FORMAT_UNKNOWN: { name: 'FILE_UNREADABLE', statusCode: 400 },
+  IMAGE_TOO_LARGE: { name: 'CONSTRAINT' },
+  UPLOAD_TOO_LARGE: { name: 'CONSTRAINT' },
+  FIELD_MISSING: { name: 'PARAMETER_MISSING' },
+  FIELD_INVALID: { name: 'CONSTRAINT' },
+  PERSON_UNKNOWN: { name: 'SUBJECT_UNKNOWN' },
+  PERSON_EXISTS: { name: 'SUBJECT_EXISTS', statusCode: 400 },
+  FACE_UNKNOWN: { name: 'FACE_UNKNOWN' },
+  NOT_FOUND: { name: 'IMAGE_UNKNOWN' },
+  FORBIDDEN: { name: 'ACCESS_DENIED' },
+  INTERNAL: { name: 'SERVICE_FAILED' },
+  NO_MODEL: { name: 'SERVICE_FAILED' },
+  BUSY: { name: 'SERVICE_FAILED' },
+  CLOSING: { name: 'SERVICE_FAILED' },
+  STORE_UNAVAILABLE: { name: 'SERVICE_FAILED' },
+  STORAGE_FULL: { name: 'SERVICE_FAILED' },
 };
 
-/** Fields whose fault has a code of its own. */
+/** Fields whose errors have a code of their own. */
 const CODE_OF_FIELD: Record<string, CodeName> = {
   prediction_count: 'PREDICTION_COUNT_INVALID',
   file: 'PART_MISSING',
@@ -66,7 +67,7 @@ const CODE_OF_FIELD: Record<string, CodeName> = {
   targets: 'ARGUMENT_INVALID',
 };
 
-/** Where this surface's addresses lie, and those that it does not have. */
+/** How this surface's addresses begin. */
 export const COMPREFACE_ADDRESS = /^\/api\/v1\/(?:recognition|detection|verification)(?:\/|$)/;
 
 export const CompreFaceErrorSchema = Type.Object(
@@ -77,12 +78,11 @@ export const CompreFaceErrorSchema = Type.Object(
   { description: 'What went wrong, as CompreFace says it.' },
 );
 
-declare module 'fastify' {
-  interface FastifyContextConfig {
-    /** Set on the routes of the CompreFace surface: errors are answered in its shape. */
-    compreface?: true;
-  }
-}
+/** Every status that any route of this surface can answer when it fails. */
+export const failures = errorsOf(
+  CompreFaceErrorSchema,
+  ...([400, 401, 403, 404, 409, 413, 415, 429, 500, 503] as const),
+);
 
 /** An error as this surface answers it. */
 export function compreFaceError(
@@ -90,10 +90,10 @@ export function compreFaceError(
   message: string,
   { headers, is404 }: Pick<FastifyRequest, 'headers' | 'is404'>,
 ): { statusCode: number; body: Static<typeof CompreFaceErrorSchema> } {
-  // Its code for what is not there means a picture, not an address.
-  const known = is404 ? undefined : ANSWER_OF[error.code];
-  const [name, statusCode = error.statusCode] = known ?? ['UNDEFINED'];
-  return { statusCode, body: { message, code: COMPREFACE_CODES[refine(error, name, headers)] } };
+  const { name, statusCode = error.statusCode } = ANSWER_OF[error.code] ?? { name: 'UNDEFINED' };
+  // CompreFace's code for what is not there is about a picture, not about an address.
+  const code = is404 ? 'UNDEFINED' : refine(error, name, headers);
+  return { statusCode, body: { message, code: COMPREFACE_CODES[code] } };
 }
 
 function refine(

@@ -13,23 +13,28 @@ import {
   versionsOf,
   VersionsSchema,
 } from './answers.js';
-import { type CompreFaceContext, failures } from './index.js';
-import { bodyLimitOf, collectionOf, LookSchema, readPictures, readQuery } from './requests.js';
+import type { CompreFaceContext } from './context.js';
+import { failures } from './format.js';
+import {
+  bodyLimitOf,
+  collectionOf,
+  EMBEDDINGS_BYTES,
+  EMBEDDINGS_VALUES,
+  EmbeddingsSchema,
+  LookSchema,
+  readPictures,
+  readQuery,
+} from './requests.js';
 
 const predictionCount = Type.Optional(
   Type.Integer({ minimum: 1, maximum: 1000, description: 'Subjects a face; 1 unless asked for.' }),
 );
-export const EmbeddingSchema = Type.Array(Type.Number(), { minItems: 1, maxItems: 4096 });
-export const EmbeddingsSchema = Type.Array(EmbeddingSchema, { minItems: 1, maxItems: 1000 });
-/** 1,000 embeddings of 4,096 numbers in JSON would be 80 MB; these are 1,000 of 512. */
-export const EMBEDDINGS_BYTES = 12_000_000;
-/** Numbers, and a little. */
-export const EMBEDDINGS_VALUES = 520_000;
 const Subjects = Type.Array(Type.Object({ subject: Type.String(), similarity: SimilaritySchema }));
 
 /** `recognize`, by picture and by embeddings, and the detection service. */
 export function recogniseRoutes(app: App, context: CompreFaceContext): void {
-  const { collections, vision, identifier, pack, group, maxUploadBytes, similarity } = context;
+  const { collections, config, vision, identifier, pack, similarity } = context;
+  const { COMPREFACE_GROUP: group, MAX_UPLOAD_BYTES: maxUploadBytes } = config;
   const takesPicture = {
     bodyLimit: bodyLimitOf(1, maxUploadBytes),
     preValidation: [readQuery, readPictures(['file'], maxUploadBytes)],
@@ -47,7 +52,7 @@ export function recogniseRoutes(app: App, context: CompreFaceContext): void {
   app.post(
     '/api/v1/recognition/recognize',
     {
-      config: { access: 'recognise', compreface: true },
+      config: { access: 'recognise' },
       ...takesPicture,
       schema: {
         consumes: ['multipart/form-data', 'application/json'],
@@ -81,7 +86,7 @@ export function recogniseRoutes(app: App, context: CompreFaceContext): void {
   app.post(
     '/api/v1/recognition/embeddings/recognize',
     {
-      config: { access: 'recognise', compreface: true, jsonValues: EMBEDDINGS_VALUES },
+      config: { access: 'recognise', jsonValues: EMBEDDINGS_VALUES },
       bodyLimit: EMBEDDINGS_BYTES,
       preValidation: readQuery,
       schema: {
@@ -114,7 +119,7 @@ export function recogniseRoutes(app: App, context: CompreFaceContext): void {
   app.post(
     '/api/v1/detection/detect',
     {
-      config: { access: 'recognise', compreface: true },
+      config: { access: 'recognise' },
       ...takesPicture,
       schema: {
         consumes: ['multipart/form-data', 'application/json'],

@@ -1,6 +1,7 @@
 import { Type } from 'typebox';
 import type { App } from '../app-type.js';
-import { type CompreFaceContext, failures } from './index.js';
+import type { CompreFaceContext } from './context.js';
+import { failures } from './format.js';
 import { collectionOf, mayMakeGroups, SubjectSchema } from './requests.js';
 import { checkSubject } from './subject-names.js';
 
@@ -9,13 +10,14 @@ const Subject = Type.Object({ subject: SubjectSchema });
 const Told = Type.Object({ subject: Type.String() });
 
 /** The subjects of a collection: list, add, rename (or merge), delete. */
-export function subjectRoutes(app: App, { collections, group }: CompreFaceContext): void {
+export function subjectRoutes(app: App, { collections, config }: CompreFaceContext): void {
+  const { COMPREFACE_GROUP: group } = config;
   // The documentation writes the list's address with a slash at its end, the SDKs without.
   for (const url of [PATH, `${PATH}/`]) {
     app.get(
       url,
       {
-        config: { access: 'recognise', compreface: true },
+        config: { access: 'recognise' },
         schema: { response: { 200: Type.Object({ subjects: Type.Array(Type.String()) }), ...failures } },
       },
       (request) => ({ subjects: collections.namesOf(collectionOf(request, group)).list() }),
@@ -25,7 +27,7 @@ export function subjectRoutes(app: App, { collections, group }: CompreFaceContex
   app.post(
     PATH,
     {
-      config: { access: 'enrol', compreface: true },
+      config: { access: 'enrol' },
       schema: { body: Subject, response: { 201: Told, ...failures } },
     },
     async (request, reply) => {
@@ -40,7 +42,7 @@ export function subjectRoutes(app: App, { collections, group }: CompreFaceContex
   app.put(
     `${PATH}/:subject`,
     {
-      config: { access: 'enrol', compreface: true },
+      config: { access: 'enrol' },
       schema: {
         params: Subject,
         body: Subject,
@@ -63,7 +65,7 @@ export function subjectRoutes(app: App, { collections, group }: CompreFaceContex
   app.delete(
     `${PATH}/:subject`,
     {
-      config: { access: 'enrol', compreface: true },
+      config: { access: 'enrol' },
       schema: { params: Subject, response: { 200: Told, ...failures } },
     },
     async (request) => ({
@@ -78,7 +80,7 @@ export function subjectRoutes(app: App, { collections, group }: CompreFaceContex
   app.delete(
     PATH,
     {
-      config: { access: 'enrol', compreface: true },
+      config: { access: 'enrol' },
       schema: { response: { 200: Type.Object({ deleted: Type.Integer() }), ...failures } },
     },
     async (request) => {

@@ -14,9 +14,20 @@ import {
   versionsOf,
   VersionsSchema,
 } from './answers.js';
-import { type CompreFaceContext, failures } from './index.js';
-import { EMBEDDINGS_BYTES, EMBEDDINGS_VALUES, EmbeddingSchema, EmbeddingsSchema } from './recognise.js';
-import { bodyLimitOf, collectionOf, ImageIdSchema, LookSchema, readPictures, readQuery } from './requests.js';
+import type { CompreFaceContext } from './context.js';
+import { failures } from './format.js';
+import {
+  bodyLimitOf,
+  collectionOf,
+  EMBEDDINGS_BYTES,
+  EMBEDDINGS_VALUES,
+  EmbeddingSchema,
+  EmbeddingsSchema,
+  ImageIdSchema,
+  LookSchema,
+  readPictures,
+  readQuery,
+} from './requests.js';
 
 const ComparedFaceSchema = Type.Object({ ...FaceSchema.properties, similarity: SimilaritySchema });
 const ComparedVectorsSchema = Type.Object({
@@ -26,7 +37,8 @@ const BothPictures = ['source_image', 'target_image'] as const;
 
 /** Faces against one example of a collection, and the verification service: two pictures against each other. */
 export function verifyRoutes(app: App, context: CompreFaceContext): void {
-  const { collections, gallery, vision, pack, group, maxUploadBytes, similarity } = context;
+  const { collections, config, gallery, vision, pack, similarity } = context;
+  const { COMPREFACE_GROUP: group, MAX_UPLOAD_BYTES: maxUploadBytes } = config;
 
   const compare = (vector: Float32Array | undefined, other: Float32Array | undefined) =>
     vector && other ? similarity(squaredDistance(vector, other)) : 0;
@@ -42,7 +54,7 @@ export function verifyRoutes(app: App, context: CompreFaceContext): void {
   app.post(
     '/api/v1/recognition/faces/:image_id/verify',
     {
-      config: { access: 'recognise', compreface: true },
+      config: { access: 'recognise' },
       bodyLimit: bodyLimitOf(1, maxUploadBytes),
       preValidation: [readQuery, readPictures(['file'], maxUploadBytes)],
       schema: {
@@ -76,7 +88,7 @@ export function verifyRoutes(app: App, context: CompreFaceContext): void {
   app.post(
     '/api/v1/recognition/embeddings/faces/:image_id/verify',
     {
-      config: { access: 'recognise', compreface: true, jsonValues: EMBEDDINGS_VALUES },
+      config: { access: 'recognise', jsonValues: EMBEDDINGS_VALUES },
       bodyLimit: EMBEDDINGS_BYTES,
       schema: {
         params: ImageIdSchema,
@@ -97,7 +109,7 @@ export function verifyRoutes(app: App, context: CompreFaceContext): void {
   app.post(
     '/api/v1/verification/verify',
     {
-      config: { access: 'recognise', compreface: true },
+      config: { access: 'recognise' },
       bodyLimit: bodyLimitOf(2, maxUploadBytes),
       preValidation: [readQuery, readPictures(BothPictures, maxUploadBytes)],
       schema: {
@@ -145,7 +157,7 @@ export function verifyRoutes(app: App, context: CompreFaceContext): void {
   app.post(
     '/api/v1/verification/embeddings/verify',
     {
-      config: { access: 'recognise', compreface: true, jsonValues: EMBEDDINGS_VALUES },
+      config: { access: 'recognise', jsonValues: EMBEDDINGS_VALUES },
       bodyLimit: EMBEDDINGS_BYTES,
       schema: {
         body: Type.Object({ source: EmbeddingSchema, targets: EmbeddingsSchema }),

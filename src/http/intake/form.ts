@@ -1,89 +1,129 @@
 import type { Multipart } from '@fastify/multipart';
 import type { FastifyRequest } from 'fastify';
-import { KaomonError } from '../../platform/errors.js';
+import { KaomonError, tooLarge } from '../../platform/errors.js';
 
-/** What a form besides its picture may take, bytes: texts, headers, boundaries. */
-const FORM_OVERHEAD = 65_536;
+/** What a body besides its pictures may take, bytes: texts, headers, boundaries. */
+const OVERHEAD = 65_536;
 
-/** The largest form with so many files, bytes. */
-export function formLimit(maxBytes: number, files = 1): number {
-  return files * maxBytes + FORM_OVERHEAD;
-}
+/** The largest form with so many bytes of pictures. */
+export const formLimit = (pictures: number) => pictures + OVERHEAD;
 
-export interface FormOptions {
-  /** The field that holds a file, or several such fields; in memory afterwards. */
-  file: string | readonly string[];
-  /** The fields that are text. Others are ignored. */
+/** The largest body where they may come as base64 in JSON, too: 4 bytes for 3. */
+export const base64Limit = (pictures: number) => Math.ceil((pictures * 4) / 3) + OVERHEAD;
+
+/** A picture's bytes, which nothing else refers to, or why it cannot be taken. */
+export type PictureInput = Uint8Array | KaomonError;
+
+export interface FormFields {
+  /** The fields that hold a picture. */
+  files: readonly string[];
+  /** The fields that hold text. All others are ignored. */
   texts: readonly string[];
-  /** Largest file, bytes. */
+  /** Largest picture, bytes. */
   maxBytes: number;
+  /** How many pictures may come under one name. Default 1. */
+  several?: number;
+  /** All pictures together, bytes. Default: a largest one for each field. */
+  together?: number;
 }
 
-/** A form as the routes' schemas see it: texts, and the file as bytes that nothing else refers to. */
-type Form = Record<string, string | Uint8Array>;
+interface FormPicture {
+  field: string;
+  picture: PictureInput;
+}
 
 /**
- * Makes a `preValidation` hook that reads a multipart form, its fields in any order, into `request.body`, where the
- * route's schema checks it; without a form the body is empty. The form is read to its end even when it is refused: an
- * answer in mid-upload would be lost with the connection.
- * @throws (the hook) KaomonError UPLOAD_TOO_LARGE, BODY_UNREADABLE, FIELD_INVALID
+ * Reads a multipart form, its fields in any order: the texts into `request.body`, where the route's schema checks them.
+ * Without a form the body is empty. The form is read to its end even when it is refused: an answer in mid-upload would be
+ * lost with the connection.
+ * @returns the pictures, in the order in which they came; one that is too large is an error in its place
+ * @throws KaomonError UPLOAD_TOO_LARGE for all together, BODY_UNREADABLE, FIELD_INVALID
  */
-export function readForm({ file, texts, maxBytes }: FormOptions) {
-  const files = typeof file === 'string' ? [file] : file;
-  return async function readFormIntoBody(request: FastifyRequest): Promise<void> {
-    const tooLarge = () =>
-      new KaomonError(
-        'UPLOAD_TOO_LARGE',
-        `The upload is too large: at most ${maxBytes} bytes are taken. Send a smaller picture.`,
-        { details: { maxBytes } },
-      );
-    // Refused before a byte is read; a body that does not say its length is stopped by the limit on the file.
-    const declared = Number(request.headers['content-length'] ?? 0);
-    if (declared > formLimit(maxBytes, files.length)) throw tooLarge();
-    const form: Form = {};
-    request.body = form;
-    if (!request.isMultipart()) return;
+export async function readForm(request: FastifyRequest, fields: FormFields): Promise<FormPicture[]> {
+  const { files, texts, maxBytes, several = 1, together = files.length * maxBytes } = fields;
+  const allTooLarge = () =>
+    tooLarge(files.length * several > 1 ? 'The pictures together are' : 'The picture is', together);
+  // Refused before a byte is read; a body that does not say its length is stopped by the limit on each file.
+  if (Number(request.headers['content-length'] ?? 0) > formLimit(together)) throw allTooLarge();
+  const body: Record<string, string> = {};
+  request.body = body;
+  const pictures: FormPicture[] = [];
+  if (!request.isMultipart()) return pictures;
 
-    let refusal: KaomonError | undefined;
-    try {
-      for await (const part of request.parts()) {
-        const name = part.fieldname;
-        const expected = files.includes(name) || texts.includes(name);
-        if (expected) refusal ??= refusePart(part, form, files);
-        if (!expected || refusal) {
-          if (part.type === 'file') part.file.resume();
-        } else if (part.type === 'file') {
-          const bytes = await part.toBuffer();
-          // A browser sends an empty file for an input that nobody filled.
-          if (bytes.length > 0) form[name] = bytes;
-          if (part.file.truncated) refusal = tooLarge();
-        } else {
-          form[name] = part.value as string;
-        }
-      }
-    } catch (cause) {
-      if (cause instanceof KaomonError) throw cause;
-      refusal ??= new KaomonError(
-        'BODY_UNREADABLE',
-        'The form is malformed or cut off: send it again as multipart/form-data.',
-        { cause },
-      );
+  let refusal: KaomonError | undefined;
+  let length = 0;
+  const refuse = (field: string, what: string) =>
+    (refusal ??= new KaomonError('FIELD_INVALID', `The field "${field}" ${what}.`, { details: { field } }));
+
+  async function takeFile(part: Extract<Multipart, { type: 'file' }>): Promise<void> {
+    const { fieldname: field, file } = part;
+    if (texts.includes(field)) refuse(field, 'must be text, not a file');
+    else if (files.includes(field) && several === 1 && pictures.some((one) => one.field === field))
+      refuse(field, 'may be given once only');
+    if (refusal || !files.includes(field)) {
+      file.resume();
+      return;
     }
-    if (refusal) throw refusal;
+    const bytes = await part.toBuffer();
+    length += bytes.length;
+    if (length > together) refusal = allTooLarge();
+    // A browser sends an empty file for an input that nobody filled.
+    else if (bytes.length > 0)
+      pictures.push({ field, picture: file.truncated ? tooLarge('The picture is', maxBytes) : bytes });
+  }
+
+  function takeText({
+    fieldname: field,
+    value,
+    valueTruncated,
+  }: Extract<Multipart, { type: 'field' }>): void {
+    if (files.includes(field)) refuse(field, 'must be sent as a file');
+    else if (!texts.includes(field)) return;
+    else if (Object.hasOwn(body, field)) refuse(field, 'may be given once only');
+    else if (valueTruncated) refuse(field, 'is too long');
+    else if (typeof value !== 'string') refuse(field, 'must be text');
+    else body[field] = value;
+  }
+
+  const limits = several > 1 ? { files: several, parts: several + 20 } : {};
+  try {
+    for await (const part of request.parts({ limits })) {
+      if (part.type === 'file') await takeFile(part);
+      else takeText(part);
+    }
+  } catch (cause) {
+    if (cause instanceof KaomonError) throw cause;
+    refusal ??= unreadable(cause, several);
+  }
+  if (refusal) throw refusal;
+  return pictures;
+}
+
+/**
+ * Makes a `preValidation` hook that reads a form as {@link readForm} does, its pictures into `request.body` as well.
+ * @throws (the hook) KaomonError as readForm
+ */
+export function formIntoBody(fields: FormFields) {
+  return async function readFormIntoBody(request: FastifyRequest): Promise<void> {
+    const pictures = await readForm(request, fields);
+    const body = request.body as Record<string, string | Uint8Array>;
+    for (const { field, picture } of pictures) {
+      if (picture instanceof KaomonError) throw picture;
+      body[field] = picture;
+    }
   };
 }
 
-/** Why a part cannot be taken, or undefined. */
-function refusePart(part: Multipart, form: Form, files: readonly string[]): KaomonError | undefined {
-  const refuse = (what: string) =>
-    new KaomonError('FIELD_INVALID', `The field "${part.fieldname}" ${what}.`, {
-      details: { field: part.fieldname },
+function unreadable(cause: unknown, most: number): KaomonError {
+  const { code } = cause as { code?: string };
+  if (most > 1 && (code === 'FST_FILES_LIMIT' || code === 'FST_PARTS_LIMIT')) {
+    return new KaomonError('FIELD_INVALID', `A request may bring at most ${most} pictures.`, {
+      details: { field: 'image', maximum: most },
     });
-  if (part.fieldname in form) return refuse('may be given once only');
-  if (files.includes(part.fieldname)) {
-    return part.type === 'file' ? undefined : refuse('must be sent as a file');
   }
-  if (part.type === 'file' || typeof part.value !== 'string') return refuse('must be text, not a file');
-  if (part.valueTruncated) return refuse('is too long');
-  return undefined;
+  return new KaomonError(
+    'BODY_UNREADABLE',
+    'The form is malformed or cut off: send it again as multipart/form-data.',
+    { cause },
+  );
 }

@@ -1,21 +1,22 @@
 import type { FastifyRequest } from 'fastify';
 import { Type, type Static, type TSchema } from 'typebox';
 import { KaomonError } from '../../platform/errors.js';
-import { bytesOf, type PictureInput, requirePictures } from './pictures.js';
+import type { PictureInput } from './form.js';
+import { noPicture, requirePictures } from './pictures.js';
 import { errorsOf, ErrorSchema } from '../schemas.js';
 
-/** Several pictures in one request keep their order and fail one by one. */
+/** Several pictures in one request: the answers keep their order, and each picture can fail on its own. */
 
 const { code, message, details } = ErrorSchema.properties;
 
-/** The entry of a picture that failed. */
+/** The entry of a picture that was refused. */
 export const RefusedSchema = Type.Object({
   status: Type.Literal('refused'),
   error: Type.Object({ code, message, details }),
 });
 export type Refused = Static<typeof RefusedSchema>;
 
-/** An error body; where no picture of a list could be used, with the entries of all. */
+/** An error body; with an entry for each picture when a list was sent and none could be used. */
 const ListErrorSchema = Type.Object(
   { ...ErrorSchema.properties, results: Type.Optional(Type.Array(RefusedSchema)) },
   { description: 'What went wrong; `results` when a list was sent and no picture of it could be used.' },
@@ -35,38 +36,36 @@ export function listOf<T extends TSchema>(entry: T, example?: object) {
   );
 }
 
-/** No picture of a list could be used: the first one's error, with the entries of all. */
+/** No picture of a list could be used: the error of the first, with an entry for each. */
 export class AllRefused extends KaomonError {
   readonly results: Refused[];
 
   constructor(errors: readonly KaomonError[]) {
     const [first] = errors;
-    super(first.code, first.message, {
-      ...(first.details && { details: first.details }),
-      ...(first.retryAfter !== undefined && { retryAfter: first.retryAfter }),
-    });
+    super(first.code, first.message, { details: first.details, retryAfter: first.retryAfter });
     this.results = errors.map(toRefused);
   }
 }
 
 function toRefused({ code, message, details }: KaomonError): Refused {
-  return { status: 'refused', error: { code, message, ...(details && { details }) } };
+  return { status: 'refused', error: { code, message, details } };
 }
 
 /**
- * Does `work` with each picture, one after another where `inTurn` asks for it, else all at once: the vision pool has
- * the queue.
+ * Does `work` with each picture: one after another if `inTurn`, else all at once, because the vision pool has a queue.
  * @returns an entry for each picture, in order
- * @throws AllRefused; anything that is no KaomonError, a fault of ours, or CLIENT_GONE: it fails the request
+ * @throws KaomonError IMAGE_MISSING, AllRefused; CLIENT_GONE and faults of ours, which fail the request
  */
 export async function oneByOne<T>(
-  pictures: readonly PictureInput[],
+  { pictures }: Pick<FastifyRequest, 'pictures'>,
   work: (bytes: Uint8Array) => Promise<T>,
   { inTurn = false } = {},
 ): Promise<(T | Refused)[]> {
+  if (pictures.length === 0) throw noPicture();
   const attempt = async (picture: PictureInput): Promise<T | KaomonError> => {
+    if (picture instanceof KaomonError) return picture;
     try {
-      return await work(bytesOf(picture));
+      return await work(picture);
     } catch (error) {
       if (error instanceof KaomonError && (error.statusCode < 499 || error.statusCode === 503)) return error;
       throw error;
@@ -85,7 +84,6 @@ export async function answerEach<T>(
   request: FastifyRequest,
   work: (bytes: Uint8Array) => Promise<T>,
 ): Promise<T | { results: (T | Refused)[] }> {
-  const pictures = requirePictures(request);
-  if (!request.picturesInList) return work(bytesOf(pictures[0]));
-  return { results: await oneByOne(pictures, work) };
+  if (!request.picturesInList) return work(requirePictures(request)[0]);
+  return { results: await oneByOne(request, work) };
 }

@@ -1,14 +1,14 @@
 import { Type, type Static } from 'typebox';
-import type { Gallery } from '../../gallery/types.js';
+import type { Identification, IdentifiedFace } from '../../identity/identify.js';
 import { tellOdds } from '../../identity/odds.js';
-import type { Identification, IdentifiedFace, Identifier } from '../../identity/identify.js';
 import type { App } from '../app-type.js';
-import { formLimit, readForm } from '../intake/form.js';
+import { formIntoBody, formLimit } from '../intake/form.js';
 import { OutcomeSchema } from './format.js';
 import { onBehalfOf } from '../on-behalf.js';
 import { BytesSchema, errorsOf, Nullable, oddsFields } from '../schemas.js';
 import { QualitySchema, toQuality, UnfitSchema } from '../v1/face-schemas.js';
 import { tellOf } from '../server-timing.js';
+import type { Services } from '../services.js';
 
 const pixels = Type.Integer({ minimum: 0, description: 'Pixels of the posted picture, upright.' });
 
@@ -36,28 +36,36 @@ const FoundFaceSchema = Type.Object({
   quality: Type.Optional(QualitySchema),
 });
 const EXAMPLE = {
-  ...{ result: 'detect', faceid: 'staff-ada', userid: 'ada', username: 'Ada' },
-  ...{ groupid: 'staff', groupname: 'Staff', probability: 91.3, distance: 0.087 },
-  ...{ odds: 38.4, oddsAtMost: false },
-  ...{ x: 212, y: 80, width: 96, height: 122 },
+  result: 'detect',
+  faceid: 'staff-ada',
+  userid: 'ada',
+  username: 'Ada',
+  groupid: 'staff',
+  groupname: 'Staff',
+  probability: 91.3,
+  x: 212,
+  y: 80,
+  width: 96,
+  height: 122,
+  distance: 0.087,
+  odds: 38.4,
+  oddsAtMost: false,
 };
 type FoundFace = Static<typeof FoundFaceSchema>;
 
-export interface FaceRecognizerDeps {
-  identifier: Pick<Identifier, 'identifyPicture'>;
-  gallery: Pick<Gallery, 'groups'>;
-  maxUploadBytes: number;
-}
-
 /** `POST /api/face_recognizer`. */
-export function faceRecognizerRoutes(app: App, deps: FaceRecognizerDeps): void {
-  const { identifier, gallery, maxUploadBytes } = deps;
+export function faceRecognizerRoutes(app: App, services: Services): void {
+  const { config, identifier, gallery } = services;
   app.post(
     '/api/face_recognizer',
     {
-      bodyLimit: formLimit(maxUploadBytes),
-      config: { access: 'recognise', maiface: { failure: 'E9001' } },
-      preValidation: readForm({ file: 'image', texts: ['deviceid'], maxBytes: maxUploadBytes }),
+      bodyLimit: formLimit(config.MAX_UPLOAD_BYTES),
+      config: { access: 'recognise' },
+      preValidation: formIntoBody({
+        files: ['image'],
+        texts: ['deviceid'],
+        maxBytes: config.MAX_UPLOAD_BYTES,
+      }),
       schema: {
         summary: 'Tell who is in a picture',
         tags: ['maiface'],
@@ -111,7 +119,8 @@ function describe(
     height: clamp(face.box.y2, picture.height) - top,
     distance,
     ...tellOdds(nearest?.odds),
-    ...(face.unfit && { reason: face.unfit, ...(face.quality && { quality: toQuality(face.quality) }) }),
+    reason: face.unfit,
+    quality: face.unfit && face.quality && toQuality(face.quality),
   };
 }
 

@@ -1,25 +1,25 @@
 import { Type } from 'typebox';
 import { checkName } from '../../gallery/names.js';
-import type { Enroller } from '../../identity/enrol.js';
 import { requireGroupAccess } from '../access.js';
 import type { App } from '../app-type.js';
-import { formLimit, readForm } from '../intake/form.js';
+import { formIntoBody, formLimit } from '../intake/form.js';
 import { MESSAGE_IDS, type Outcome, OutcomeSchema } from './format.js';
 import { onBehalfOf } from '../on-behalf.js';
 import { BytesSchema, errorsOf, IdSchema } from '../schemas.js';
 import { serverTiming } from '../server-timing.js';
+import type { Services } from '../services.js';
 
 /** `POST /api/face_register`. */
-export function faceRegisterRoutes(app: App, { enroller, maxUploadBytes }: FaceRegisterDeps): void {
+export function faceRegisterRoutes(app: App, { config, enroller }: Services): void {
   app.post(
     '/api/face_register',
     {
-      bodyLimit: formLimit(maxUploadBytes),
-      config: { access: 'enrol', maiface: { failure: 'E1001' } },
-      preValidation: readForm({
-        file: 'image',
+      bodyLimit: formLimit(config.MAX_UPLOAD_BYTES),
+      config: { access: 'enrol', failure: 'E1001' },
+      preValidation: formIntoBody({
+        files: ['image'],
         texts: ['userid', 'groupid', 'username', 'force'],
-        maxBytes: maxUploadBytes,
+        maxBytes: config.MAX_UPLOAD_BYTES,
       }),
       schema: {
         summary: 'Enrol a picture of a person',
@@ -66,9 +66,4 @@ export function faceRegisterRoutes(app: App, { enroller, maxUploadBytes }: FaceR
       };
     },
   );
-}
-
-export interface FaceRegisterDeps {
-  enroller: Enroller;
-  maxUploadBytes: number;
 }

@@ -1,11 +1,12 @@
 import { Type } from 'typebox';
 import { KaomonError } from '../../platform/errors.js';
 import { splitFaceId } from '../../gallery/ids.js';
-import type { Gallery, Person } from '../../gallery/types.js';
+import type { Person } from '../../gallery/types.js';
 import { mayUseGroup, requireGroupAccess } from '../access.js';
 import type { App } from '../app-type.js';
 import { OutcomeSchema } from './format.js';
 import { errorsOf, FaceidSchema } from '../schemas.js';
+import type { Services } from '../services.js';
 
 const EXAMPLE = { faceid: 'staff-ada', groupid: 'staff', userid: 'ada', numfiles: 2 };
 
@@ -26,13 +27,10 @@ const toInfo = ({ faceid, groupid, userid, faces }: Person) => ({
   numfiles: faces.length,
 });
 
-const config = { access: 'recognise', maiface: { failure: 'E9001' } } as const;
+const config = { access: 'recognise' } as const;
 
 /** `GET /api/faceid_infos` and `GET /api/faceid_info/:faceid`. */
-export function faceidInfoRoutes(
-  app: App,
-  { gallery }: { gallery: Pick<Gallery, 'people' | 'person'> },
-): void {
+export function faceidInfoRoutes(app: App, { gallery }: Services): void {
   app.get(
     '/api/faceid_infos',
     {

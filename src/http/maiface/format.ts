@@ -4,8 +4,8 @@ import type { ErrorCode, KaomonError } from '../../platform/errors.js';
 import { faceIdOf, splitFaceId } from '../../gallery/ids.js';
 
 /**
- * The message ids of the system whose surface this is (docs/api.md). Those up to E2004 are its own and keep their
- * meaning; the others are ours.
+ * The message IDs of the system whose API this is (docs/api.md). Those up to E2004 are its own and keep their meaning;
+ * the others are ours.
  */
 export const MESSAGE_IDS = {
   S1001: 'Registered',
@@ -59,7 +59,7 @@ const MID_OF: Partial<Record<ErrorCode, MessageId>> = {
   FORBIDDEN: 'E9004',
 };
 
-/** The answer to a registration or deletion, and to everything that fails on this surface. */
+/** The answer to a registration, a deletion and everything that fails on this surface. */
 export const OutcomeSchema = Type.Object(
   {
     result: Type.Enum(['SUCCESS', 'ERROR']),
@@ -75,7 +75,11 @@ export const OutcomeSchema = Type.Object(
   {
     examples: [
       {
-        ...{ result: 'SUCCESS', mid: 'S1001', msg: 'Registered', groupid: 'staff', userid: 'grace' },
+        result: 'SUCCESS',
+        mid: 'S1001',
+        msg: 'Registered',
+        groupid: 'staff',
+        userid: 'grace',
         faceid: 'staff-grace',
       },
     ],
@@ -85,31 +89,34 @@ export type Outcome = Static<typeof OutcomeSchema>;
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** Set on the routes of the maiface surface: what is answered when nothing more particular is known. */
-    maiface?: { failure: MessageId };
+    /** The message ID of a maiface route's failures that have none of their own. Default: E9001. */
+    failure?: MessageId;
   }
 }
 
 /** An error as this surface answers it. */
-export function maifaceBody(
+export function maifaceError(
   error: KaomonError,
   message: string,
-  failure: MessageId,
-  { body, params }: Pick<FastifyRequest, 'body' | 'params'>,
-): Outcome {
+  { body, params, routeOptions }: Pick<FastifyRequest, 'body' | 'params' | 'routeOptions'>,
+): { statusCode: number; body: Outcome } {
   const given = { ...(params as object | null), ...(body as object | null) } as Record<string, unknown>;
-  const ids = { groupid: fit(given.groupid), userid: fit(given.userid) };
-  const mid = hasForbiddenCharacter(error, given) ? 'E2003' : (MID_OF[wrongId(error)] ?? failure);
-  const faceid = ids.groupid && ids.userid && faceIdOf(ids.groupid, ids.userid);
-  return { result: 'ERROR', mid, msg: message, ...ids, faceid };
+  const [groupid, userid] = [fit(given.groupid), fit(given.userid)];
+  const known = hasForbiddenCharacter(error, given) ? 'E2003' : MID_OF[wrongId(error)];
+  const mid = known ?? routeOptions.config.failure ?? 'E9001';
+  const faceid = groupid && userid && faceIdOf(groupid, userid);
+  return {
+    statusCode: error.statusCode,
+    body: { result: 'ERROR', mid, msg: message, groupid, userid, faceid },
+  };
 }
 
-/** An ID that is fit to be repeated in an answer, or ''. */
+/** An ID if it is valid, so that an answer may repeat it, else ''. */
 function fit(id: unknown): string {
   return typeof id === 'string' && splitFaceId(faceIdOf(id, id)) ? id : '';
 }
 
-/** This surface has one word for an ID that is missing and one that does not fit. */
+/** This surface has one message ID for an ID that is missing and one that is invalid. */
 function wrongId({ code, details }: KaomonError): ErrorCode {
   if (code !== 'FIELD_MISSING') return code;
   if (details?.field === 'userid') return 'USERID_INVALID';

@@ -1,20 +1,20 @@
 import { Type } from 'typebox';
-import type { Gallery } from '../../gallery/types.js';
 import { mayUseGroup } from '../access.js';
 import type { App } from '../app-type.js';
 import { OutcomeSchema } from './format.js';
 import { errorsOf } from '../schemas.js';
+import type { Services } from '../services.js';
 
 const GroupsSchema = Type.Array(Type.Object({ groupid: Type.String(), groupname: Type.String() }), {
   examples: [[{ groupid: 'staff', groupname: 'Staff' }]],
 });
 
 /** `GET /api/groups`. */
-export function groupRoutes(app: App, { gallery }: { gallery: Pick<Gallery, 'groups'> }): void {
+export function groupRoutes(app: App, { gallery }: Services): void {
   app.get(
     '/api/groups',
     {
-      config: { access: 'recognise', maiface: { failure: 'E9001' } },
+      config: { access: 'recognise' },
       schema: {
         summary: 'List groups',
         tags: ['maiface'],

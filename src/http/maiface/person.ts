@@ -1,17 +1,17 @@
 import { Type } from 'typebox';
 import { faceIdOf } from '../../gallery/ids.js';
-import type { Gallery } from '../../gallery/types.js';
 import { requireGroupAccess } from '../access.js';
 import type { App } from '../app-type.js';
 import { MESSAGE_IDS, type Outcome, OutcomeSchema } from './format.js';
 import { errorsOf, IdSchema } from '../schemas.js';
+import type { Services } from '../services.js';
 
 /** `DELETE /api/:groupid/:userid`: the person and all pictures. */
-export function personRoutes(app: App, { gallery }: { gallery: Pick<Gallery, 'remove'> }): void {
+export function personRoutes(app: App, { gallery }: Services): void {
   app.delete(
     '/api/:groupid/:userid',
     {
-      config: { access: 'enrol', maiface: { failure: 'E1011' } },
+      config: { access: 'enrol', failure: 'E1011' },
       schema: {
         summary: 'Delete a person',
         tags: ['maiface'],

@@ -1,14 +1,15 @@
 import cookie from '@fastify/cookie';
 import type { FastifyRequest } from 'fastify';
-import type { Attempts } from '../../access/attempts.js';
-import type { Keys, KeyRecord } from '../../access/keys.js';
-import type { Links } from '../../access/links.js';
+import { createAttempts } from '../../access/attempts.js';
+import type { KeyRecord } from '../../access/keys.js';
+import { createLinks } from '../../access/links.js';
 import { covers } from '../../access/roles.js';
-import { sameText, type Session, type Sessions } from '../../access/sessions.js';
+import { sameText, type Session } from '../../access/sessions.js';
 import { KaomonError } from '../../platform/errors.js';
 import type { Caller } from '../access.js';
 import type { App } from '../app-type.js';
 import { addressOf } from '../on-behalf.js';
+import type { Services } from '../services.js';
 
 /** The caller where no key is asked for. */
 const NOBODY: Caller = { name: 'nobody', keyId: '', role: 'admin', groups: undefined, via: 'none' };
@@ -23,38 +24,56 @@ declare module 'fastify' {
     /** The route may be called with `METRICS_TOKEN` as well. */
     metricsToken?: true;
   }
+  interface FastifyInstance {
+    authentication: Authentication;
+  }
 }
 
-export interface AuthenticationDeps {
-  /** `none`: nobody is asked for a key. */
-  auth: 'key' | 'none';
-  keys: Pick<Keys, 'verify' | 'byId'>;
-  links: Pick<Links, 'redeem'>;
-  sessions: Pick<Sessions, 'check'>;
-  attempts: Attempts;
-  /** '' for none. */
-  metricsToken: string;
-  /** Origins besides the server's own whose pages may call. */
-  origins: readonly string[];
-  /** Origins whose pages may open a WebSocket as well. */
-  streamOrigins: readonly string[];
+/** Origins besides the server's own whose pages may call. */
+export interface Origins {
+  /** Calls that change something. */
+  calls: readonly string[];
+  /** WebSockets. */
+  streams: readonly string[];
 }
 
-/** Finds out who calls; see {@link registerAuthentication}. */
-export type Authentication = Awaited<ReturnType<typeof registerAuthentication>>;
+/** Answers questions about keys, links and sessions; see {@link registerAuthentication}. */
+export interface Authentication {
+  /**
+   * The record of a key; undefined: there is no such key.
+   * @throws KaomonError TOO_MANY_REQUESTS
+   */
+  checkKey(request: FastifyRequest, key: string): Promise<KeyRecord | undefined>;
+  /**
+   * The same for the token of a sign-in link, which is used up.
+   * @throws KaomonError TOO_MANY_REQUESTS
+   */
+  checkLink(request: FastifyRequest, token: string): Promise<KeyRecord | undefined>;
+  /**
+   * Whether a request that was let in still would be: for requests that go on for long.
+   * @throws KaomonError STORE_UNAVAILABLE
+   */
+  isInForce(request: FastifyRequest): Promise<boolean>;
+  /** The page's session, when the request came with one. */
+  sessionOf(request: FastifyRequest): Session | undefined;
+}
 
 /**
- * Finds out who calls, before a body is read, and refuses whom the route's `access` does not let in. WebSocket
- * upgrades are requests like any other here.
+ * Finds out who is calling before the body is read, and refuses those whom the route's `access` does not let in.
+ * WebSocket upgrades are requests like any other here.
  */
-export async function registerAuthentication(app: App, deps: AuthenticationDeps) {
-  const { auth, keys, links, sessions, attempts, metricsToken, origins, streamOrigins } = deps;
+export async function registerAuthentication(
+  app: App,
+  { config, keys, sessions }: Pick<Services, 'config' | 'keys' | 'sessions'>,
+  origins: Origins,
+): Promise<void> {
+  const { AUTH: auth, METRICS_TOKEN: metricsToken } = config;
+  const attempts = createAttempts(config.AUTH_FAILURES);
+  const links = createLinks({ file: keys.file });
   const callers = new WeakMap<FastifyRequest, Caller>();
   const signedIn = new WeakMap<FastifyRequest, Session>();
   /** What let a request in. */
   const shown = new WeakMap<FastifyRequest, { record: KeyRecord } | { token: string }>();
-  const foreign = (request: FastifyRequest) =>
-    isForeign(request, isUpgrade(request) ? [...origins, ...streamOrigins] : origins);
 
   await app.register(cookie);
   app.decorateRequest('caller', {
@@ -63,25 +82,17 @@ export async function registerAuthentication(app: App, deps: AuthenticationDeps)
     },
   });
 
-  /**
-   * The record of a key that somebody shows; undefined: it is wrong.
-   * @throws KaomonError TOO_MANY_REQUESTS
-   */
   async function checkKey(request: FastifyRequest, key: string): Promise<KeyRecord | undefined> {
     const address = addressOf(request);
     const record = await keys.verify(key, (work) => attempts.costly(address, work));
-    // Not yet verified is not wrong: only what is known to be wrong counts.
-    if (!record) attempts.wrong(address);
+    // Only a key that is known to be wrong counts.
+    if (!record) attempts.countWrong(address);
     return record;
   }
 
-  /**
-   * As {@link checkKey}, for the token of a sign-in link, which is used up.
-   * @throws KaomonError TOO_MANY_REQUESTS
-   */
   async function checkLink(request: FastifyRequest, token: string): Promise<KeyRecord | undefined> {
     const record = await links.redeem(token);
-    if (!record) attempts.wrong(addressOf(request));
+    if (!record) attempts.countWrong(addressOf(request));
     return record;
   }
 
@@ -101,7 +112,7 @@ export async function registerAuthentication(app: App, deps: AuthenticationDeps)
         if (access !== 'public') throw error;
       }
       if (access === 'public') return STRANGER;
-      throw new KaomonError('UNAUTHORISED', 'This key is not valid, or not any more.');
+      throw new KaomonError('UNAUTHORISED', 'This key is not valid, or no longer.');
     }
     const token = request.cookies[cookieName(request)];
     const session = token === undefined ? undefined : await sessions.check(token);
@@ -120,11 +131,9 @@ export async function registerAuthentication(app: App, deps: AuthenticationDeps)
     callers.set(request, caller);
     const { access = 'admin' } = request.routeOptions.config;
     const changes = !SAFE_METHODS.has(request.method);
-    // What a browser adds by itself must not be usable by another site's page, nor by it through a server without keys.
+    // Another site's page must not use what a browser adds by itself, nor a server that asks for no key.
     const ambient = caller.via !== 'key' && caller.via !== 'token';
-    if (ambient && (changes || isUpgrade(request)) && foreign(request)) {
-      throw new KaomonError('FORBIDDEN', "Another site's page may not do this (see CORS_ORIGINS).");
-    }
+    if (ambient && (changes || isUpgrade(request))) refuseForeign(request, origins);
     if (access === 'public') return;
     if (caller.via === 'nothing') {
       askForKey(reply);
@@ -139,30 +148,25 @@ export async function registerAuthentication(app: App, deps: AuthenticationDeps)
     }
   });
 
-  return {
+  app.decorate('authentication', {
     checkKey,
     checkLink,
-    /**
-     * Whether a request that was let in still would be: for what lasts.
-     * @throws KaomonError STORE_UNAVAILABLE
-     */
-    async isInForce(request: FastifyRequest): Promise<boolean> {
+    async isInForce(request) {
       const what = shown.get(request);
       if (!what) return true;
       if ('token' in what) return (await sessions.check(what.token)) !== undefined;
       const { id, hash } = what.record;
       return (await keys.byId(id))?.hash === hash;
     },
-    /** The page's session, when the request came with one. */
-    sessionOf: (request: FastifyRequest) => signedIn.get(request),
-  };
+    sessionOf: (request) => signedIn.get(request),
+  });
 }
 
 export function callerOf({ id, name, role, groups }: KeyRecord, via: 'key' | 'session'): Caller {
   return { name, keyId: id, role, groups: groups ? new Set(groups) : undefined, via };
 }
 
-/** Over HTTPS a name that only this very host can set. */
+/** Over HTTPS with a prefix that lets only this very host set it. */
 export function cookieName(request: FastifyRequest): string {
   return request.protocol === 'https' ? '__Host-kaomon' : 'kaomon';
 }
@@ -186,13 +190,26 @@ function isUpgrade({ headers }: FastifyRequest): boolean {
   return headers.upgrade !== undefined;
 }
 
-/** Whether a browser says that the request comes from another site's page. Programs send no Origin. */
-function isForeign(request: FastifyRequest, origins: readonly string[]): boolean {
+/**
+ * A browser says in `Origin` which page asks, and lets any page open a WebSocket anywhere. Own pages are those of the
+ * host that the request is for, as the proxy that is trusted names it, whatever port is the usual one.
+ * @throws KaomonError FORBIDDEN when it is another site's page
+ */
+function refuseForeign(request: FastifyRequest, { calls, streams }: Origins): void {
   const { origin } = request.headers;
-  if (origin === undefined || origins.includes(origin)) return false;
-  const host = URL.canParse(origin) ? new URL(origin).host : '';
-  const own = URL.canParse(`${request.protocol}://${request.host}`)
-    ? new URL(`${request.protocol}://${request.host}`).host
-    : '';
-  return host === '' || host !== own;
+  const upgrade = isUpgrade(request);
+  if (origin === undefined || (upgrade ? streams : calls).includes(origin)) return;
+  const host = hostOf(origin);
+  if (host !== '' && host === hostOf(`${request.protocol}://${request.host}`)) return;
+  throw new KaomonError(
+    'FORBIDDEN',
+    upgrade
+      ? "Another site's page may not connect: the setting STREAM_ORIGINS lists those that may."
+      : "Another site's page may not do this: the setting CORS_ORIGINS lists those that may.",
+  );
+}
+
+/** Without the port where it is the scheme's own; '' where it is no address. */
+function hostOf(address: string): string {
+  return URL.canParse(address) ? new URL(address).host : '';
 }

@@ -1,25 +1,27 @@
-import { Socket } from 'node:net';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyRequest } from 'fastify';
 import type { App } from '../app-type.js';
+import { cut } from '../cut.js';
 
-/** How often whatever lasts is looked at, milliseconds: event feeds, streams, exports, uploads. */
-export const HEARTBEAT = 15_000;
+/** How often long requests are checked, milliseconds: event feeds, streams, exports, uploads. */
+const HEARTBEAT = 15_000;
 
-export interface InForceOptions {
-  /** Whether the key or the session that let a request in still would. May throw: then nobody knows. */
-  isInForce: (request: FastifyRequest) => Promise<boolean>;
-  /** Milliseconds, for tests. */
-  every?: number;
+declare module 'fastify' {
+  interface FastifyInstance {
+    /**
+     * Ends something when the key or session that let a request in is no longer in force.
+     * @param end called at most once
+     * @returns to be called when it has ended by itself
+     */
+    endWithKey: (request: FastifyRequest, end: () => void) => () => void;
+  }
 }
 
-/** Ends what lasts; see {@link registerInForce}. */
-export type InForce = ReturnType<typeof registerInForce>;
-
 /**
- * A key is asked for when a request comes in, and some requests last for days. Each that is under way at a heartbeat is
- * asked about again: one whose key was revoked, or whose session has ended, in this process or in any other, is ended.
+ * A key is checked when a request comes in, and some requests last for days. Each that is under way is checked again at
+ * every heartbeat: when its key was revoked or its session has ended, in this process or any other, it is cut off.
+ * @param every milliseconds
  */
-export function registerInForce(app: App, { isInForce, every = HEARTBEAT }: InForceOptions) {
+export function registerInForce(app: App, every = HEARTBEAT): void {
   const watched = new Map<FastifyRequest, () => void>();
   let isLooking = false;
 
@@ -27,22 +29,23 @@ export function registerInForce(app: App, { isInForce, every = HEARTBEAT }: InFo
     if (isLooking) return;
     isLooking = true;
     for (const [request, end] of [...watched]) {
-      // A file of keys that cannot be read says nothing of any key; whoever comes anew is refused meanwhile.
-      if (await isInForce(request).catch(() => true)) continue;
+      // A file of keys that cannot be read says nothing about this key; new requests are refused meanwhile.
+      if (await app.authentication.isInForce(request).catch(() => true)) continue;
       watched.delete(request);
       request.log.info(
         { route: request.routeOptions.url },
-        'Ended: its key or session is not in force any more',
+        'Ended: its key or session is no longer in force',
       );
       end();
     }
     isLooking = false;
   }
 
-  function watch(request: FastifyRequest, end: () => void): () => void {
+  function endWithKey(request: FastifyRequest, end: () => void): () => void {
     watched.set(request, end);
     return () => watched.delete(request);
   }
+  app.decorate('endWithKey', endWithKey);
 
   const timer = setInterval(() => void lookAtAll(), every).unref();
   app.addHook('onClose', (_app, done) => {
@@ -53,28 +56,11 @@ export function registerInForce(app: App, { isInForce, every = HEARTBEAT }: InFo
     const { via } = request.caller;
     // A WebSocket says goodbye in its own way.
     if (!request.ws && (via === 'key' || via === 'session')) {
-      // An export's end is waited for by a dozen, Fastify's and Node's own among them: that is no leak.
+      // A dozen listeners wait for an export's end, Fastify's and Node's own among them: that is no leak.
       reply.raw.setMaxListeners(20);
-      reply.raw.once(
-        'close',
-        watch(request, () => cut(request, reply)),
-      );
+      const forget = endWithKey(request, () => cut(request, reply));
+      reply.raw.once('close', forget);
     }
     done();
   });
-
-  return {
-    /**
-     * Has something ended when the request's key or session is.
-     * @param end called once at most
-     * @returns what to call when it has ended by itself
-     */
-    watch,
-  };
-}
-
-function cut({ raw }: FastifyRequest, reply: FastifyReply): void {
-  // Calls that a test injects have no connection.
-  if (raw.socket instanceof Socket) raw.socket.destroy();
-  else reply.raw.destroy();
 }

@@ -1,8 +1,8 @@
-import type { FastifyContextConfig, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { KaomonError } from '../../platform/errors.js';
 import type { App } from '../app-type.js';
-import { COMPREFACE_ADDRESS } from '../compreface/format.js';
 import { pathOf, shortPath } from '../paths.js';
+import type { Surface } from '../surface.js';
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -12,20 +12,22 @@ declare module 'fastify' {
 }
 
 type Unmatched = Pick<FastifyRequest, 'method' | 'url'>;
-type Surface = Pick<FastifyContextConfig, 'maiface' | 'compreface'>;
 
 export interface KnownAddresses {
   /** Why no route took a request: METHOD_NOT_ALLOWED where the address has other methods, else NOT_FOUND. */
   refusal: (request: Unmatched) => KaomonError;
-  /** The surface that the address belongs to: the answer has its form. */
-  surfaceOf: (request: Pick<Unmatched, 'url'>) => Surface;
+  /** The surface that an address belongs to: the answer has its form. */
+  surfaceOf: (url: string) => Surface;
+  /** Has a surface answer for every address that begins so, whether there is anything or not. */
+  claim: (beginning: RegExp, surface: Surface) => void;
 }
 
 /** A pattern of an address with all of its methods. */
 interface Known {
   segments: string[];
   methods: Set<string>;
-  surface: Surface;
+  /** Where it was registered. */
+  instance: FastifyInstance;
 }
 
 /** Below it nothing is a person of maiface's `/api/:groupid/:userid`. */
@@ -38,14 +40,15 @@ const V1 = '/api/v1/';
 export function registerKnownAddresses(app: App): void {
   const known = new Map<string, Known>();
 
-  app.addHook('onRoute', ({ url, method, config }) => {
+  const claims: { beginning: RegExp; surface: Surface }[] = [];
+
+  app.addHook('onRoute', function remember({ url, method }) {
     // Files and preflights: whatever the address, there may be nothing there.
     if (url.includes('*')) return;
-    const { maiface, compreface } = config ?? {};
     const address = known.get(url) ?? {
       segments: url.split('/'),
       methods: new Set(),
-      surface: { ...(maiface && { maiface }), ...(compreface && { compreface }) },
+      instance: this,
     };
     for (const word of [method].flat()) address.methods.add(word);
     // Of a prefix's second address (`/docs/`) Fastify tells only the HEAD that it adds to the GET.
@@ -79,13 +82,15 @@ export function registerKnownAddresses(app: App): void {
       );
     },
 
-    surfaceOf({ url }) {
+    surfaceOf(url) {
       const path = pathOf(url);
       // The fewer parameters, the nearer: `/api/groups` is no person.
       const literal = ({ segments }: Known) => segments.filter((segment) => !segment.startsWith(':')).length;
       const [nearest] = find(path).sort((a, b) => literal(b) - literal(a));
-      if (nearest as Known | undefined) return nearest.surface;
-      return COMPREFACE_ADDRESS.test(path) ? { compreface: true } : {};
+      if (nearest as Known | undefined) return nearest.instance.surface;
+      return claims.find(({ beginning }) => beginning.test(path))?.surface ?? app.surface;
     },
+
+    claim: (beginning, surface) => claims.push({ beginning, surface }),
   });
 }

@@ -4,26 +4,26 @@ import type { App } from '../app-type.js';
 import { addressOf } from '../on-behalf.js';
 import { shortPath } from '../paths.js';
 import { createRepeats, type Repeats } from '../repeats.js';
+import { surfaceOf } from '../surface.js';
 
 const REQUEST_ID = /^[0-9A-Za-z_-]{1,64}$/;
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** For lines that callers bring about. */
+    /** For log lines that callers can cause. */
     repeats: Repeats;
   }
 }
 
-/** The request's ID: the proxy's when it is fit for a log line, else a new one. */
+/** The request's ID: the one that a proxy gave it, if it may stand in a log line, else a new one. */
 export function nameRequest({ headers }: Pick<IncomingMessage, 'headers'>): string {
   const given = headers['x-request-id'];
   return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID();
 }
 
 /**
- * One line a request at `debug` when all is well (a camera page sends several frames a second); at `info` when the
- * caller was refused, the first time, and then how often it happened again, once a minute. Faults are logged whole by
- * the error handler.
+ * A line for each request, at `debug` when all is well (a camera page sends several frames a second). A refusal is logged
+ * at `info` the first time; once a minute a line says how often it happened again. The error handler logs faults.
  */
 export function registerRequestLog(app: App): void {
   const repeats = createRepeats();
@@ -39,9 +39,8 @@ export function registerRequestLog(app: App): void {
   app.addHook('onResponse', (request, reply, done) => {
     const { method } = request;
     const status = reply.statusCode;
-    // A subject's name is a part of CompreFace's addresses.
-    const { url, config } = request.routeOptions;
-    const path = config.compreface ? url : shortPath(request);
+    const { url } = request.routeOptions;
+    const path = surfaceOf(request).namesInPath ? url : shortPath(request);
     const line = { method, path, status, ms: Math.round(reply.elapsedTime) };
     if (status < 400) request.log.debug(line, 'Answered');
     else {

@@ -1,15 +1,12 @@
 import { Type } from 'typebox';
 import { KaomonError } from '../../platform/errors.js';
-import type { Gallery } from '../../gallery/types.js';
 import { mayUseGroup, requireGroupAccess } from '../access.js';
 import type { App } from '../app-type.js';
 import { IdSchema, refusals } from '../schemas.js';
+import type { Services } from '../services.js';
 
 /** `DELETE /api/v1/faces/automatic`: undoes what automatic enrolment did. */
-export function automaticFaceRoutes(
-  app: App,
-  { gallery }: { gallery: Pick<Gallery, 'people' | 'removeFace'> },
-): void {
+export function automaticFaceRoutes(app: App, { gallery }: Services): void {
   app.delete(
     '/api/v1/faces/automatic',
     {
@@ -23,7 +20,7 @@ export function automaticFaceRoutes(
             { deleted: Type.Integer({ minimum: 0, description: 'Faces.' }) },
             { examples: [{ deleted: 3 }] },
           ),
-          ...refusals(400, 401, 403, 429, 500, 503),
+          ...refusals(),
         },
       },
     },
@@ -40,7 +37,7 @@ export function automaticFaceRoutes(
             request.audited.did('faces', id);
             deleted += 1;
           } catch (error) {
-            // Somebody else deleted the face or the person meanwhile.
+            // The face or the person has been deleted meanwhile.
             if (!(error instanceof KaomonError) || error.statusCode !== 404) throw error;
           }
         }

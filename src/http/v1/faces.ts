@@ -2,21 +2,23 @@ import { Type, type Static } from 'typebox';
 import { KaomonError } from '../../platform/errors.js';
 import { splitFaceId } from '../../gallery/ids.js';
 import { checkName } from '../../gallery/names.js';
-import type { Face, Gallery } from '../../gallery/types.js';
-import type { Enroller } from '../../identity/enrol.js';
+import type { Face } from '../../gallery/types.js';
 import { requireGroupAccess } from '../access.js';
 import type { App } from '../app-type.js';
 import { onBehalfOf } from '../on-behalf.js';
 import { listOf, oneByOne, pictureRefusals } from '../intake/one-by-one.js';
-import { pictureBody, pictureBodyLimit, requirePictures } from '../intake/pictures.js';
+import { pictureBody, pictureBodyLimit } from '../intake/pictures.js';
 import { BytesSchema, FaceidSchema, FaceNameSchema, NameSchema, refusals, TimeSchema } from '../schemas.js';
+import type { Services } from '../services.js';
 import { requirePerson } from './people.js';
 
 const tags = ['people'];
 
 const EXAMPLE = {
-  ...{ id: 'staff-ada_20260131_090000_m0a1b2c3d4e', enrolledAt: '2026-01-31T09:00:00Z' },
-  ...{ automatic: false, picture: false },
+  id: 'staff-ada_20260131_090000_m0a1b2c3d4e',
+  enrolledAt: '2026-01-31T09:00:00Z',
+  automatic: false,
+  picture: false,
 };
 
 const EnrolledSchema = Type.Object(
@@ -54,14 +56,8 @@ const EnrolQuery = Type.Object(
   { additionalProperties: false },
 );
 
-export interface FaceRouteDeps {
-  gallery: Pick<Gallery, 'person' | 'removeFace' | 'picture'>;
-  enroller: Enroller;
-  maxUploadBytes: number;
-}
-
 /** `/api/v1/people/:faceid/faces`. */
-export function v1FaceRoutes(app: App, { gallery, enroller, maxUploadBytes }: FaceRouteDeps): void {
+export function faceRoutes(app: App, { config, gallery, enroller }: Services): void {
   const params = Type.Object({ faceid: FaceidSchema });
 
   app.get(
@@ -82,7 +78,7 @@ export function v1FaceRoutes(app: App, { gallery, enroller, maxUploadBytes }: Fa
     '/api/v1/people/:faceid/faces',
     {
       config: { access: 'enrol', pictures: { texts: ['username'] } },
-      bodyLimit: pictureBodyLimit(maxUploadBytes),
+      bodyLimit: pictureBodyLimit(config.MAX_UPLOAD_BYTES),
       schema: {
         summary: 'Enrol pictures of a person',
         description:
@@ -107,18 +103,22 @@ export function v1FaceRoutes(app: App, { gallery, enroller, maxUploadBytes }: Fa
       const { force = false, create = false } = request.query;
       const parts = splitFaceId(faceid);
       if (!parts) {
-        throw new KaomonError('PERSON_UNKNOWN', 'This is no faceid: it is made of groupid, "-" and userid.', {
-          details: { field: 'faceid' },
-        });
+        throw new KaomonError(
+          'PERSON_UNKNOWN',
+          'This is not a faceid, which consists of groupid, "-" and userid.',
+          {
+            details: { field: 'faceid' },
+          },
+        );
       }
       requireGroupAccess(request, parts.groupid);
       if (!create) requirePerson(request, faceid, gallery);
       const given = usernameOf(request.body) ?? request.query.username ?? '';
       const username = checkName(given.trim(), 'username');
       const person = { ...parts, username: username || undefined };
-      // In turn: of two pictures of one stranger the second must find the first enrolled.
+      // In turn: the second of two pictures of a stranger must find the first enrolled.
       const results = await oneByOne(
-        requirePictures(request),
+        request,
         async (bytes) => {
           const options = {
             force,
@@ -163,7 +163,7 @@ export function v1FaceRoutes(app: App, { gallery, enroller, maxUploadBytes }: Fa
   app.get(
     '/api/v1/people/:faceid/faces/:id/picture',
     {
-      // A face to look at is more than a name to recognise by.
+      // Seeing a face needs a higher role than recognising it.
       config: { access: 'enrol' },
       schema: {
         summary: 'Read a picture’s thumbnail',
@@ -179,7 +179,7 @@ export function v1FaceRoutes(app: App, { gallery, enroller, maxUploadBytes }: Fa
       requirePerson(request, faceid, gallery);
       const picture = await gallery.picture(faceid, id);
       if (!picture) throw new KaomonError('FACE_UNKNOWN', 'No thumbnail of this picture was kept.');
-      // The same for ever under this ID, but nobody's business between the two ends.
+      // It never changes under this ID, but no cache in between may keep it.
       return reply.type('image/png').header('cache-control', 'private, max-age=86400').send(picture);
     },
   );

@@ -1,9 +1,9 @@
 import { Type } from 'typebox';
 import { checkName } from '../../gallery/names.js';
-import type { Gallery } from '../../gallery/types.js';
 import { mayUseGroup, requireGroupAccess } from '../access.js';
 import type { App } from '../app-type.js';
 import { IdSchema, NameSchema, refusals } from '../schemas.js';
+import type { Services } from '../services.js';
 
 const tags = ['groups'];
 const strict = { additionalProperties: false };
@@ -22,14 +22,7 @@ const NewGroupSchema = Type.Object(
 );
 
 /** `/api/v1/groups`. */
-export function v1GroupRoutes(
-  app: App,
-  {
-    gallery,
-  }: {
-    gallery: Pick<Gallery, 'groups' | 'createGroup' | 'updateGroup' | 'removeGroup' | 'people' | 'person'>;
-  },
-): void {
+export function groupRoutes(app: App, { gallery }: Services): void {
   const params = Type.Object({ groupid: { ...IdSchema, examples: ['staff'] } });
 
   app.get(
@@ -113,7 +106,7 @@ export function v1GroupRoutes(
       try {
         await gallery.removeGroup(groupid, { withPeople: request.query.people === 'delete' });
       } finally {
-        // Some of them may be gone when it fails.
+        // Some of them may be gone even when it fails.
         for (const { faceid } of people) if (!gallery.person(faceid)) request.audited.did('people', faceid);
       }
       return reply.status(204).send(null);

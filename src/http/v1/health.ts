@@ -1,13 +1,8 @@
 import { Type } from 'typebox';
-import type { Audit } from '../../access/audit.js';
-import type { EventState } from '../../gallery/open.js';
-import type { Gallery } from '../../gallery/types.js';
-import type { ReadyPack } from '../../models/types.js';
-import type { Decision } from '../../identity/decision.js';
-import type { VisionPool } from '../../vision/types.js';
 import { VERSION } from '../../platform/version.js';
 import type { App } from '../app-type.js';
 import { ErrorSchema, errorsOf, ThresholdsSchema } from '../schemas.js';
+import type { Services } from '../services.js';
 import { statusOf, troubleOf, TroubleSchema } from '../trouble.js';
 
 const count = Type.Integer({ minimum: 0 });
@@ -36,7 +31,7 @@ const HealthSchema = Type.Object({
       provider: Type.String(),
       refusedProviders: Type.Array(Type.Object({ provider: Type.String(), reason: Type.String() })),
       deaths: Type.Optional(
-        Type.Integer({ minimum: 0, description: 'Threads that died since the start: the log says of what.' }),
+        Type.Integer({ minimum: 0, description: 'Threads that died since the start; the log says why.' }),
       ),
       note: Type.Optional(
         Type.String({ description: 'How the settings were followed, where it is not plain.' }),
@@ -74,21 +69,12 @@ const HealthSchema = Type.Object({
   ),
 });
 
-export interface HealthDeps {
-  vision: Pick<VisionPool, 'info'>;
-  gallery: Pick<Gallery, 'info'>;
-  pack: ReadyPack;
-  decision: Pick<Decision, 'meaning'>;
-  events?: EventState;
-  /** Whether its lines reach the file. */
-  audit?: Pick<Audit, 'obstacle'>;
-}
-
 /**
- * `GET /api/v1/health`: whether this worker can work (503 when it cannot) and, for callers with a key, what it is made
+ * `GET /api/v1/health`: whether this worker can work (503 when it cannot) and, for callers with a key, what it consists
  * of.
  */
-export function healthRoutes(app: App, { vision, gallery, pack, decision, events, audit }: HealthDeps): void {
+export function healthRoutes(app: App, services: Services): void {
+  const { vision, gallery, pack, decision, events } = services;
   app.get(
     '/api/v1/health',
     {
@@ -103,25 +89,28 @@ export function healthRoutes(app: App, { vision, gallery, pack, decision, events
     ({ caller }, reply) => {
       const { id, title, licence, detector, embedder } = pack;
       const state = vision.info();
-      const followed = events?.info();
       const able = state.threads > 0;
       reply.status(able ? 200 : 503);
-      const trouble = troubleOf({ gallery, ...(audit && { audit }), ...(events && { events }) });
+      const trouble = troubleOf(services);
       const status = statusOf(able, trouble);
       if (caller.via === 'nothing') return { status };
       return {
         status,
-        ...(trouble.length > 0 && { trouble }),
+        trouble: trouble.length > 0 ? trouble : undefined,
         version: VERSION,
         uptime: Math.round(process.uptime()),
         pack: {
-          ...{ id, title, licence, detector: detector.kind },
-          ...{ embedder: embedder.name, precision: embedder.precision ?? 'float32' },
+          id,
+          title,
+          licence,
+          detector: detector.kind,
+          embedder: embedder.name,
+          precision: embedder.precision ?? 'float32',
         },
         thresholds: decision.meaning(caller.groups),
         vision: state,
         gallery: gallery.info(caller.groups),
-        ...(followed && { events: followed }),
+        events: events?.info(),
       };
     },
   );

@@ -1,34 +1,42 @@
-import type { Gallery } from '../../gallery/types.js';
 import type { App } from '../app-type.js';
+import { answerErrors } from '../error-handler.js';
 import { registerPictures } from '../intake/pictures.js';
+import type { Services } from '../services.js';
 import { automaticFaceRoutes } from './automatic-faces.js';
-import { type EventsDeps, v1EventRoutes } from './events.js';
-import { type FaceRouteDeps, v1FaceRoutes } from './faces.js';
-import { v1GroupRoutes } from './groups.js';
-import { v1PeopleRoutes } from './people.js';
-import { type RecognitionDeps, v1RecognitionRoutes } from './recognition.js';
-import { type TransferDeps, v1TransferRoutes } from './transfer.js';
-import { type VerifyDeps, v1VerifyRoutes } from './verify.js';
+import { eventRoutes } from './events.js';
+import { faceRoutes } from './faces.js';
+import { v1 } from './format.js';
+import { groupRoutes } from './groups.js';
+import { healthRoutes } from './health.js';
+import { keyRoutes } from './keys.js';
+import { metricsRoutes } from './metrics.js';
+import { peopleRoutes } from './people.js';
+import { recognitionRoutes } from './recognition.js';
+import { sessionRoutes } from './session.js';
+import { statusRoutes } from './status.js';
+import { streamRoutes } from './stream.js';
+import { transferRoutes } from './transfer.js';
+import { verifyRoutes } from './verify.js';
 
 /** The resources that other programs build on; docs/api.md. */
-export function v1Routes(
-  app: App,
-  deps: RecognitionDeps &
-    VerifyDeps &
-    FaceRouteDeps &
-    EventsDeps &
-    TransferDeps & { fetchUrls?: { ports: readonly number[] } } & { gallery: Gallery },
-): void {
+export function v1Surface(app: App, services: Services): void {
   app.register((surface, _options, done) => {
-    registerPictures(surface, deps.maxUploadBytes, deps.fetchUrls);
-    v1RecognitionRoutes(surface, deps);
-    v1VerifyRoutes(surface, deps);
-    v1PeopleRoutes(surface, deps);
-    v1FaceRoutes(surface, deps);
-    v1GroupRoutes(surface, deps);
-    v1EventRoutes(surface, deps);
-    v1TransferRoutes(surface, deps);
-    automaticFaceRoutes(surface, deps);
+    answerErrors(surface, v1);
+    registerPictures(surface, services.config);
+    recognitionRoutes(surface, services);
+    verifyRoutes(surface, services);
+    streamRoutes(surface, services);
+    peopleRoutes(surface, services);
+    faceRoutes(surface, services);
+    automaticFaceRoutes(surface, services);
+    groupRoutes(surface, services);
+    eventRoutes(surface, services);
+    transferRoutes(surface, services);
+    sessionRoutes(surface, services);
+    keyRoutes(surface, services);
+    healthRoutes(surface, services);
+    statusRoutes(surface, services);
+    metricsRoutes(surface, services);
     done();
   });
 }

@@ -1,16 +1,19 @@
 import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
-import type { Keys } from '../../access/keys.js';
 import { ROLES } from '../../access/roles.js';
 import { KaomonError } from '../../platform/errors.js';
 import { requireAllGroups } from '../access.js';
 import type { App } from '../app-type.js';
 import { IdSchema, Nullable, refusals, TimeSchema } from '../schemas.js';
+import type { Services } from '../services.js';
 
 const tags = ['access'];
 
 const EXAMPLE = {
-  ...{ id: '0a1b2c3d4e', name: 'door-3', role: 'recognise', groups: ['staff'] },
+  id: '0a1b2c3d4e',
+  name: 'door-3',
+  role: 'recognise',
+  groups: ['staff'],
   createdAt: '2026-01-31T09:00:00Z',
 };
 
@@ -41,7 +44,7 @@ const NewKeySchema = Type.Object(
 );
 
 /** `GET` and `POST /api/v1/keys`, `DELETE /api/v1/keys/:id`. */
-export function keyRoutes(app: App, { keys }: { keys: Pick<Keys, 'list' | 'add' | 'revoke'> }): void {
+export function keyRoutes(app: App, { keys }: Services): void {
   app.get(
     '/api/v1/keys',
     {
@@ -124,5 +127,5 @@ export function keyRoutes(app: App, { keys }: { keys: Pick<Keys, 'list' | 'add' 
   );
 }
 
-/** A key that is tied to groups could otherwise make itself one that is not. */
+/** Otherwise a key that is tied to groups could make one that is not. */
 const requireUntied = (request: Pick<FastifyRequest, 'caller'>) => requireAllGroups(request, 'manage keys');

@@ -1,11 +1,11 @@
 import { Type } from 'typebox';
-import type { Metrics } from '../../metrics/metrics.js';
 import { requireAllGroups } from '../access.js';
 import type { App } from '../app-type.js';
 import { ErrorSchema, errorsOf } from '../schemas.js';
+import type { Services } from '../services.js';
 
 /** `GET /metrics` for Prometheus, by an admin key or `METRICS_TOKEN`. */
-export function metricsRoutes(app: App, { metrics }: { metrics: Metrics }): void {
+export function metricsRoutes(app: App, { metrics }: Services): void {
   app.get(
     '/metrics',
     {
@@ -17,8 +17,8 @@ export function metricsRoutes(app: App, { metrics }: { metrics: Metrics }): void
       },
     },
     async (request, reply) => {
-      // They count everybody. Whoever has the token may read just that.
-      if (request.caller.via !== 'token') requireAllGroups(request, 'read the figures of all');
+      // They cover all groups. The token lets its owner read nothing else.
+      if (request.caller.via !== 'token') requireAllGroups(request, 'read the metrics of all groups');
       const text = await metrics.text();
       return reply.type(metrics.contentType).send(text);
     },

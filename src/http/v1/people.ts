@@ -8,9 +8,10 @@ import type { Gallery, Person } from '../../gallery/types.js';
 import { groupsToSearch, requireGroupAccess } from '../access.js';
 import type { App } from '../app-type.js';
 import { FaceidSchema, IdSchema, NameSchema, Nullable, refusals, TimeSchema } from '../schemas.js';
+import type { Services } from '../services.js';
 
 const tags = ['people'];
-/** People in one answer, where the caller says nothing. */
+/** People on a page, unless the caller says otherwise. */
 const PAGE = 100;
 const strict = { additionalProperties: false };
 
@@ -26,8 +27,13 @@ const MetadataSchema = Type.Record(
 );
 
 const EXAMPLE = {
-  ...{ faceid: 'staff-ada', groupid: 'staff', userid: 'ada', username: 'Ada', metadata: { room: 12 } },
-  ...{ faces: 2, enrolledAt: '2026-01-31T09:00:00Z' },
+  faceid: 'staff-ada',
+  groupid: 'staff',
+  userid: 'ada',
+  username: 'Ada',
+  metadata: { room: 12 },
+  faces: 2,
+  enrolledAt: '2026-01-31T09:00:00Z',
 };
 
 const PersonSchema = Type.Object(
@@ -99,7 +105,7 @@ function toPerson(person: Person): Static<typeof PersonSchema> {
 }
 
 /**
- * The person of a path, whom the caller may see.
+ * The person that a path names, if the caller may see that person.
  * @throws KaomonError PERSON_UNKNOWN, FORBIDDEN
  */
 export function requirePerson(
@@ -116,12 +122,8 @@ export function requirePerson(
   });
 }
 
-export interface PeopleDeps {
-  gallery: Gallery;
-}
-
 /** `/api/v1/people`. */
-export function v1PeopleRoutes(app: App, { gallery }: PeopleDeps): void {
+export function peopleRoutes(app: App, { gallery }: Services): void {
   const params = Type.Object({ faceid: FaceidSchema });
 
   app.get(
@@ -214,16 +216,15 @@ export function v1PeopleRoutes(app: App, { gallery }: PeopleDeps): void {
       const { username, metadata, ...to } = request.body;
       const target = { groupid: to.groupid ?? person.groupid, userid: to.userid ?? person.userid };
       requireGroupAccess(request, target.groupid);
-      // The move first: it is the part that can be refused.
+      // The move first: it is the part that may be refused.
       if (target.groupid !== person.groupid || target.userid !== person.userid) {
         person = await gallery.movePerson(person.faceid, target);
         request.audited.note({ to: person.faceid });
       }
       if (username !== undefined || metadata) {
-        const change = {
-          ...(username !== undefined && { username: checkName(username.trim(), 'username') }),
-          ...(metadata && { metadata }),
-        };
+        const change: Parameters<typeof gallery.updatePerson>[1] = {};
+        if (username !== undefined) change.username = checkName(username.trim(), 'username');
+        if (metadata) change.metadata = metadata;
         person = await gallery.updatePerson(person.faceid, change);
       }
       return toPerson(person);

@@ -1,14 +1,11 @@
 import { Type, type Static } from 'typebox';
-import type { Gallery } from '../../gallery/types.js';
-import type { ReadyPack } from '../../models/types.js';
-import type { Identifier } from '../../identity/identify.js';
-import type { VisionPool } from '../../vision/types.js';
 import { groupsToSearch } from '../access.js';
 import type { App } from '../app-type.js';
 import { onBehalfOf } from '../on-behalf.js';
 import { answerEach, listOf, pictureRefusals } from '../intake/one-by-one.js';
 import { pictureBody, pictureBodyLimit } from '../intake/pictures.js';
 import { tellOf } from '../server-timing.js';
+import type { Services } from '../services.js';
 import {
   EmbeddedFaceSchema,
   EXAMPLES,
@@ -21,7 +18,7 @@ import {
 
 const tags = ['recognition'];
 
-/** How to look at a picture; the same for every route that looks at one. */
+/** Parameters of every route that analyses pictures. */
 const lookFields = {
   quality: Type.Optional(Type.Boolean({ description: 'Say how fit each face is for enrolment.' })),
   minFaceSize: Type.Optional(
@@ -77,20 +74,10 @@ const EmbeddingsSchema = Type.Object({
   faces: Type.Array(EmbeddedFaceSchema),
 });
 
-export interface RecognitionDeps {
-  vision: Pick<VisionPool, 'analyze'>;
-  identifier: Pick<Identifier, 'identifyPicture'>;
-  gallery: Pick<Gallery, 'groups'>;
-  pack: Pick<ReadyPack, 'id'>;
-  maxUploadBytes: number;
-}
-
 /** `POST /api/v1/detect`, `/recognise` and `/embed`: pictures in, faces out. */
-export function v1RecognitionRoutes(
-  app: App,
-  { vision, identifier, gallery, pack, maxUploadBytes }: RecognitionDeps,
-): void {
-  const bodyLimit = pictureBodyLimit(maxUploadBytes);
+export function recognitionRoutes(app: App, services: Services): void {
+  const { vision, identifier, gallery, pack } = services;
+  const bodyLimit = pictureBodyLimit(services.config.MAX_UPLOAD_BYTES);
   const config = { access: 'recognise', pictures: {} } as const;
 
   app.post(
@@ -115,12 +102,12 @@ export function v1RecognitionRoutes(
         const { query } = request;
         const options = { quality: true, ...query, embed: false, ...onBehalfOf(request) };
         const { width, height, faces, leftOut, times } = await vision.analyze(bytes, options);
-        tellOf(reply, { times, ...(leftOut && { leftOut }) });
+        tellOf(reply, { times, leftOut });
         return {
           width,
           height,
           faces: faces.map((face) => toFace(face, options)),
-          ...(leftOut && { leftOut }),
+          leftOut,
           times: { ...times },
         };
       }),
@@ -188,13 +175,13 @@ export function v1RecognitionRoutes(
       answerEach(request, async (bytes): Promise<Static<typeof EmbeddingsSchema>> => {
         const options = { ...request.query, ...onBehalfOf(request) };
         const { width, height, faces, leftOut, times } = await vision.analyze(bytes, options);
-        tellOf(reply, { times, ...(leftOut && { leftOut }) });
+        tellOf(reply, { times, leftOut });
         return {
           width,
           height,
           pack: pack.id,
           faces: faces.map((face) => ({ ...toFace(face, options), embedding: [...(face.embedding ?? [])] })),
-          ...(leftOut && { leftOut }),
+          leftOut,
           times: { ...times },
         };
       }),

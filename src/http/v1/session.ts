@@ -2,12 +2,12 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type, type Static } from 'typebox';
 import { ROLES } from '../../access/roles.js';
 import type { KeyRecord } from '../../access/keys.js';
-import type { Sessions } from '../../access/sessions.js';
 import { KaomonError } from '../../platform/errors.js';
 import type { Caller } from '../access.js';
 import type { App } from '../app-type.js';
-import { type Authentication, callerOf, cookieName } from '../plugins/authentication.js';
+import { callerOf, cookieName } from '../plugins/authentication.js';
 import { ErrorSchema, errorsOf, Nullable } from '../schemas.js';
+import type { Services } from '../services.js';
 
 const tags = ['access'];
 
@@ -30,7 +30,7 @@ const SessionSchema = Type.Object(
 );
 type SessionBody = Static<typeof SessionSchema>;
 
-/** The largest body of a sign-in. */
+/** Largest body of a sign-in, bytes. */
 const SIGN_IN_BYTES = 2048;
 
 const SignInSchema = Type.Object(
@@ -45,14 +45,10 @@ const SignInSchema = Type.Object(
   { additionalProperties: false, examples: [{ key: 'kao_0a1b2c3d4e_...' }] },
 );
 
-export interface SessionDeps {
-  auth: 'key' | 'none';
-  authentication: Authentication;
-  sessions: Sessions;
-}
-
 /** `GET`, `POST` and `DELETE /api/v1/session`: who is signed in, sign in by a key, sign out. */
-export function sessionRoutes(app: App, { auth, authentication, sessions }: SessionDeps): void {
+export function sessionRoutes(app: App, { config, sessions }: Services): void {
+  const { authentication } = app;
+  const { AUTH: auth } = config;
   const setCookie = (request: FastifyRequest, reply: FastifyReply, value: string, maxAge: number) =>
     reply.setCookie(cookieName(request), value, {
       path: '/',
@@ -62,16 +58,10 @@ export function sessionRoutes(app: App, { auth, authentication, sessions }: Sess
       maxAge,
     });
 
-  const describe = (caller: Caller, csrf?: string): SessionBody => ({
-    auth,
-    signedIn: caller.via !== 'nothing',
-    ...(caller.via !== 'nothing' && {
-      name: caller.name,
-      role: caller.role,
-      groups: caller.groups ? [...caller.groups] : null,
-    }),
-    ...(csrf !== undefined && { csrf }),
-  });
+  function describe({ via, name, role, groups }: Caller, csrf?: string): SessionBody {
+    if (via === 'nothing') return { auth, signedIn: false };
+    return { auth, signedIn: true, name, role, groups: groups ? [...groups] : null, csrf };
+  }
 
   /** @throws KaomonError FIELD_MISSING, UNAUTHORISED, TOO_MANY_REQUESTS */
   async function recordOf(
@@ -85,12 +75,12 @@ export function sessionRoutes(app: App, { auth, authentication, sessions }: Sess
       request.audited.note({ via: 'link' });
       const record = await authentication.checkLink(request, token.trim());
       if (record) return record;
-      const sentence = 'This link has been used, or its time is over: `kaomon keys link` makes another.';
+      const sentence = 'This link has been used or has expired: `kaomon keys link` makes another.';
       throw new KaomonError('UNAUTHORISED', sentence);
     }
     const record = await authentication.checkKey(request, (key ?? '').trim());
     if (record) return record;
-    throw new KaomonError('UNAUTHORISED', 'This key is not valid, or not any more.');
+    throw new KaomonError('UNAUTHORISED', 'This key is not valid, or no longer.');
   }
 
   app.get(
@@ -113,7 +103,7 @@ export function sessionRoutes(app: App, { auth, authentication, sessions }: Sess
   app.post(
     '/api/v1/session',
     {
-      // Of whoever is not known yet nothing more is held.
+      // Not more of a caller who is not known yet.
       bodyLimit: SIGN_IN_BYTES,
       config: { access: 'public', audit: 'sign in' },
       schema: {
@@ -130,13 +120,13 @@ export function sessionRoutes(app: App, { auth, authentication, sessions }: Sess
       const record = await recordOf(request, request.body);
       request.audited.by(record.name);
       const { token, csrf } = await sessions.begin(record);
-      // Nobody has two: what a page was signed in as before ends for whoever else has its cookie, too.
+      // A page has one session: the one before ends, even for others who have its cookie.
       const before = authentication.sessionOf(request);
       if (before) {
         request.audited.note({ instead: before.record.name });
         await sessions.end(before);
       }
-      setCookie(request, reply, token, sessions.lasts);
+      setCookie(request, reply, token, sessions.lifetime);
       return describe(callerOf(record, 'session'), csrf);
     },
   );

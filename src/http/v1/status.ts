@@ -1,22 +1,18 @@
 import { Type } from 'typebox';
 import sharp from 'sharp';
-import type { Audit } from '../../access/audit.js';
-import type { Gallery } from '../../gallery/types.js';
-import { type Metrics, STAGES } from '../../metrics/metrics.js';
-import type { ReadyPack } from '../../models/types.js';
-import type { Decision } from '../../identity/decision.js';
+import { STAGES } from '../../metrics/metrics.js';
 import { VERSION } from '../../platform/version.js';
-import type { VisionPool } from '../../vision/types.js';
 import type { App } from '../app-type.js';
 import { onBehalfOf } from '../on-behalf.js';
 import { ErrorSchema, errorsOf, Nullable, ThresholdsSchema } from '../schemas.js';
+import type { Services } from '../services.js';
 import { statusOf, troubleOf, TroubleSchema } from '../trouble.js';
 
 const tags = ['operation'];
 const count = Type.Integer({ minimum: 0 });
 const ms = Type.Number({ minimum: 0, description: 'Milliseconds.' });
 
-/** Damaged things that are listed. */
+/** Most damaged files and keys that are listed. */
 const MOST_NAMED = 100;
 
 const StageSchema = Type.Object({ count, p50: Nullable(ms), p95: Nullable(ms) });
@@ -75,22 +71,9 @@ const SelfTestSchema = Type.Object({
   times: Type.Record(Type.String(), ms),
 });
 
-export interface StatusDeps {
-  vision: Pick<VisionPool, 'info' | 'analyze'>;
-  gallery: Pick<Gallery, 'info' | 'damaged'>;
-  decision: Pick<Decision, 'meaning'>;
-  pack: Pick<ReadyPack, 'id' | 'offer'>;
-  metrics: Metrics;
-  workers: number;
-  events?: { info: () => { behind: number; trouble: string | null } };
-  /** Whether its lines reach the file. */
-  audit?: Pick<Audit, 'obstacle'>;
-}
-
 /** `GET /api/v1/live`, `/ready`, `/selftest` and `/status`. */
-export function statusRoutes(app: App, deps: StatusDeps): void {
-  const { vision, gallery, pack, decision, metrics, workers, events, audit } = deps;
-  const trouble = () => troubleOf({ gallery, ...(audit && { audit }), ...(events && { events }) });
+export function statusRoutes(app: App, services: Services): void {
+  const { config, vision, gallery, pack, decision, metrics, events } = services;
 
   app.get(
     '/api/v1/live',
@@ -118,11 +101,11 @@ export function statusRoutes(app: App, deps: StatusDeps): void {
       },
     },
     (_request, reply) => {
-      // The app is built only once the networks have run and the gallery is read: what can go is a thread.
+      // The app is built once the networks have run and the gallery is read; after that only a thread can fail.
       const able = vision.info().threads > 0;
-      const found = trouble();
+      const trouble = troubleOf(services);
       reply.status(able ? 200 : 503);
-      return { status: statusOf(able, found), ...(found.length > 0 && { trouble: found }) };
+      return { status: statusOf(able, trouble), trouble: trouble.length > 0 ? trouble : undefined };
     },
   );
 
@@ -161,27 +144,27 @@ export function statusRoutes(app: App, deps: StatusDeps): void {
     },
     ({ caller }) => {
       const { provider, refusedProviders, threads, queued, running, note } = vision.info();
-      const found = trouble();
+      const trouble = troubleOf(services);
       const damaged = caller.role === 'admin' && !caller.groups ? gallery.damaged().slice(0, MOST_NAMED) : [];
       return {
         version: VERSION,
         uptime: Math.round(process.uptime()),
         pid: process.pid,
-        workers,
+        workers: config.WORKERS,
         pack: pack.id,
         thresholds: decision.meaning(caller.groups),
-        ...(pack.offer && { offer: { ...pack.offer } }),
+        offer: pack.offer,
         provider,
         refusedProviders,
-        vision: { threads, queued, running, ...(note && { note }) },
+        vision: { threads, queued, running, note },
         gallery: { ...gallery.info(caller.groups) },
-        ...(found.length > 0 && { trouble: found }),
-        ...(damaged.length > 0 && { damaged }),
+        trouble: trouble.length > 0 ? trouble : undefined,
+        damaged: damaged.length > 0 ? damaged : undefined,
         requests: metrics.requests(),
         stages: metrics.stages(),
         memory: { rss: process.memoryUsage.rss() },
         eventLoop: { p99: metrics.eventLoopP99() },
-        ...(events && { events: { behind: events.info().behind } }),
+        events: events && { behind: events.info().behind },
       };
     },
   );

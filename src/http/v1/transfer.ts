@@ -4,13 +4,11 @@ import { Type } from 'typebox';
 import { exportGallery } from '../../gallery/archive/export.js';
 import { type ImportDeps, importGallery } from '../../gallery/archive/import.js';
 import { closeDescriptor, openNameless, sweepArchives, writingTo } from '../../gallery/archive/nameless.js';
-import { KaomonError, throwIfGone } from '../../platform/errors.js';
-import type { Gallery } from '../../gallery/types.js';
-import type { Enroller } from '../../identity/enrol.js';
-import type { ReadyPack } from '../../models/types.js';
+import { clientGone, KaomonError, throwIfGone, tooLarge } from '../../platform/errors.js';
 import { groupsToSearch, requireGroupAccess } from '../access.js';
 import type { App } from '../app-type.js';
 import { BytesSchema, refusals } from '../schemas.js';
+import type { Services } from '../services.js';
 
 const tags = ['transfer'];
 
@@ -31,20 +29,11 @@ const ReportSchema = Type.Object(
   },
 );
 
-export interface TransferDeps {
-  gallery: Gallery;
-  enroller: Pick<Enroller, 'enrolFace'>;
-  pack: Pick<ReadyPack, 'id' | 'embedder'>;
-  /** Where an archive lies while it is read. */
-  cacheDir: string;
-  /** Largest archive, bytes. */
-  maxImportBytes: number;
-}
-
 /** `GET /api/v1/export` and `POST /api/v1/import`: the gallery as one archive. */
-export function v1TransferRoutes(app: App, deps: TransferDeps): void {
-  const { gallery, enroller, cacheDir, maxImportBytes } = deps;
-  const pack = { id: deps.pack.id, length: deps.pack.embedder.length };
+export function transferRoutes(app: App, services: Services): void {
+  const { config, gallery, enroller } = services;
+  const { CACHE_DIR: cacheDir, MAX_IMPORT_BYTES: maxImportBytes } = config;
+  const pack = { id: services.pack.id, length: services.pack.embedder.length };
   let importing = false;
   let exporting = false;
   app.addHook('onReady', () => sweepArchives(cacheDir));
@@ -82,7 +71,7 @@ export function v1TransferRoutes(app: App, deps: TransferDeps): void {
       request.audited.note({ groups: groups ? [...groups] : 'all' });
       throwIfGone(request.gone);
       if (exporting) {
-        throw new KaomonError('BUSY', 'Another export is under way: try again when it is done.', {
+        throw new KaomonError('BUSY', 'Another export is in progress: try again when it is done.', {
           retryAfter: 30,
         });
       }
@@ -122,10 +111,10 @@ export function v1TransferRoutes(app: App, deps: TransferDeps): void {
       async (request) => {
         const { body } = request as { body: unknown };
         if (!(body instanceof Readable)) {
-          throw new KaomonError('ARCHIVE_INVALID', 'There is no archive: send the zip as the body.');
+          throw new KaomonError('ARCHIVE_INVALID', 'There is no archive: send the zip file as the body.');
         }
         if (importing) {
-          throw new KaomonError('BUSY', 'Another import is under way: try again when it is done.', {
+          throw new KaomonError('BUSY', 'Another import is in progress: try again when it is done.', {
             retryAfter: 30,
           });
         }
@@ -155,37 +144,27 @@ export function v1TransferRoutes(app: App, deps: TransferDeps): void {
 }
 
 /**
- * What comes of a body, as a stream that can fail without the connection: the answer, which says why, goes the same way.
+ * A body as a stream that can fail without the connection, over which the answer says why.
  */
 function detached(payload: Readable): Readable {
   const copy = new PassThrough();
-  // It may fail before anybody reads it, while the file is made: an error that nobody listens to would end the process.
+  // It may fail before anybody reads it, while the file is made: an error without a listener would end the process.
   copy.on('error', () => undefined);
   payload.once('error', (error) => copy.destroy(error));
   payload.once('close', () => {
-    if (!payload.readableEnded) copy.destroy(new KaomonError('CLIENT_GONE', 'The client has hung up.'));
+    if (!payload.readableEnded) copy.destroy(clientGone());
   });
   return payload.pipe(copy);
 }
 
-/** @returns what passes bytes on and fails with UPLOAD_TOO_LARGE */
+/** @returns a stream that passes bytes on, and fails with UPLOAD_TOO_LARGE */
 function limitTo(maxBytes: number): Transform {
   let length = 0;
   return new Transform({
     transform(chunk: Buffer, _encoding, done) {
       length += chunk.length;
       if (length <= maxBytes) done(null, chunk);
-      else {
-        done(
-          new KaomonError(
-            'UPLOAD_TOO_LARGE',
-            `The archive is too large: at most ${maxBytes} bytes are taken.`,
-            {
-              details: { maxBytes },
-            },
-          ),
-        );
-      }
+      else done(tooLarge('The archive is', maxBytes));
     },
   });
 }

@@ -2,14 +2,16 @@ import type { FastifyRequest } from 'fastify';
 import { Type, type Static } from 'typebox';
 import { KaomonError } from '../../platform/errors.js';
 import { splitFaceId } from '../../gallery/ids.js';
-import type { Seen, Side, Verifier } from '../../identity/verify.js';
+import type { Seen, Side } from '../../identity/verify.js';
 import { requireGroupAccess } from '../access.js';
 import type { App } from '../app-type.js';
 import { onBehalfOf } from '../on-behalf.js';
 import { pictureRefusals } from '../intake/one-by-one.js';
-import { Base64Schema, bytesOf, fromBase64, pictureBodyLimit, TINY_PICTURE } from '../intake/pictures.js';
+import { decodeBase64 } from '../intake/base64.js';
+import { Base64Schema, pictureBodyLimit, requirePictures, TINY_PICTURE } from '../intake/pictures.js';
 import { BytesSchema, DistanceSchema, FaceidSchema, Nullable } from '../schemas.js';
 import { serverTiming } from '../server-timing.js';
+import type { Services } from '../services.js';
 import { EXAMPLES, FaceSchema, toFace } from './face-schemas.js';
 
 const strict = { additionalProperties: false };
@@ -80,13 +82,9 @@ const VerificationSchema = Type.Object(
   { examples: [EXAMPLES.verification] },
 );
 
-export interface VerifyDeps {
-  verifier: Verifier;
-  maxUploadBytes: number;
-}
-
 /** `POST /api/v1/verify`. */
-export function v1VerifyRoutes(app: App, { verifier, maxUploadBytes }: VerifyDeps): void {
+export function verifyRoutes(app: App, { config, verifier }: Services): void {
+  const { MAX_UPLOAD_BYTES: maxUploadBytes } = config;
   app.post(
     '/api/v1/verify',
     {
@@ -125,7 +123,7 @@ export function v1VerifyRoutes(app: App, { verifier, maxUploadBytes }: VerifyDep
       const { probe, against } = await sidesOf(request, maxUploadBytes);
       if ('faceid' in against) requireGroupAccess(request, splitFaceId(against.faceid)?.groupid ?? '');
       const result = await verifier.verify(probe, against, {
-        ...(request.query.threshold !== undefined && { threshold: request.query.threshold }),
+        threshold: request.query.threshold,
         ...onBehalfOf(request),
       });
       reply.header('server-timing', serverTiming(result.times));
@@ -163,7 +161,7 @@ async function sidesOf(request: FastifyRequest, maxBytes: number): Promise<Sides
     const { gone: signal } = request;
     const side = async (given: Static<typeof PictureSide> | Static<typeof VectorSide>, name: string) => {
       if (!('image' in given)) return given;
-      return { bytes: bytesOf(await fromBase64(given.image, { maxBytes, signal, field: `${name}.image` })) };
+      return { bytes: await decodeBase64(given.image, { maxBytes, signal, field: `${name}.image` }) };
     };
     return {
       probe: await side(probe, 'probe'),
@@ -171,12 +169,14 @@ async function sidesOf(request: FastifyRequest, maxBytes: number): Promise<Sides
     };
   }
   const { faceid } = request.body as Static<typeof FormSchema>;
-  const pictures = request.pictures.map((picture) => ({ bytes: bytesOf(picture) }));
-  if (pictures.length === 2 && faceid === undefined) return { probe: pictures[0], against: pictures[1] };
-  if (pictures.length === 1 && faceid !== undefined) return { probe: pictures[0], against: { faceid } };
+  const { length } = request.pictures;
+  if (length === (faceid === undefined ? 2 : 1)) {
+    const [probe, against] = requirePictures(request).map((bytes) => ({ bytes }));
+    return { probe, against: faceid === undefined ? against : { faceid } };
+  }
   throw new KaomonError(
     'FIELD_MISSING',
     'Two sides are compared: send two files "image", or one and a "faceid", or JSON with "probe" and "against".',
-    { details: { field: pictures.length > 0 ? 'against' : 'image' } },
+    { details: { field: length > 0 ? 'against' : 'image' } },
   );
 }

@@ -1,8 +1,16 @@
-import { readdir, readFile, rm } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Type, type Static } from 'typebox';
 import { Value } from 'typebox/value';
-import { makeFolder } from '../../platform/files/durable.js';
+import {
+  makeFolder,
+  stage,
+  type Staged,
+  sweepFolder,
+  syncFolder,
+  writeDurably,
+} from '../../platform/files/durable.js';
+import { underLock } from '../../platform/files/lock.js';
 import { KaomonError } from '../../platform/errors.js';
 import {
   BUILDER_VERSION,
@@ -13,7 +21,7 @@ import {
   type WeightsForm,
 } from '../component.js';
 import type { ComponentContext } from '../context.js';
-import { renameSynced, sha256Of, sha256OfFile, statFile, withLock, writeSynced } from '../files.js';
+import { READABLE, sha256Of, sha256OfFile, statFile } from '../files.js';
 import { gatherWeights } from '../weights/gather.js';
 import { haveWeights, packagedFile, placesOf } from '../weights/sources.js';
 
@@ -132,8 +140,8 @@ export async function isAtHand(component: Component, context: ComponentContext):
 
 /**
  * Makes sure that a component is built and current; a second call only looks. Processes that do so at once wait for
- * the first. Networks are written to a temporary folder, synced and renamed one by one, the manifest last, so that
- * what a manifest names is always whole.
+ * the first. All networks are on the disk before one of them gets its name, and the manifest comes last: what a manifest
+ * names is always whole.
  * @throws KaomonError SETUP when weights are missing or are not the published ones
  */
 export async function ensureComponent(
@@ -146,7 +154,8 @@ export async function ensureComponent(
   const onWait = () =>
     context.onProgress?.({ kind: 'wait', message: `Waiting for ${component.title}, which is being built` });
   try {
-    return await withLock(lock, () => buildUnlessDone(component, context), onWait);
+    await makeFolder(context.modelsDir);
+    return await underLock(lock, () => buildUnlessDone(component, context), { onWait });
   } catch (error) {
     throw asRefusal(error, component, context);
   }
@@ -180,49 +189,40 @@ function asRefusal(error: unknown, { title }: Component, { modelsDir }: Componen
 }
 
 async function buildComponent(component: Component, context: ComponentContext): Promise<ComponentManifest> {
-  const { modelsDir } = context;
   const { form, sources } = await gatherWeights(component, context);
-  const work = path.join(modelsDir, `.building-${component.id}-${process.pid}`);
-  await removeLeftovers(component, modelsDir);
-  await makeFolder(work);
+  const manifest: ComponentManifest = {
+    format: 'kaomon-component',
+    component: component.id,
+    builder: BUILDER_VERSION,
+    built: new Date().toISOString(),
+    licence: component.licence,
+    sources: sources.map(({ record }) => record),
+    networks: [],
+  };
+  const folder = componentFolder(component, context.modelsDir);
+  const networks: { file: string; content: Uint8Array }[] = [];
+  for (const [i, { file, build }] of form.networks.entries()) {
+    const fraction = i / form.networks.length;
+    context.onProgress?.({ kind: 'build', message: `Building ${component.title}: ${file}`, fraction });
+    const content = await build((name) => {
+      const source = sources.find(({ record }) => record.file === name);
+      if (!source) throw new Error(`${component.id} has no source ${name}`);
+      return source.path;
+    });
+    networks.push({ file, content });
+    manifest.networks.push({ file, bytes: content.byteLength, sha256: sha256Of(content) });
+  }
+  await makeFolder(folder);
+  await sweepFolder(folder);
+  const staged: Staged[] = [];
   try {
-    const manifest: ComponentManifest = {
-      format: 'kaomon-component',
-      component: component.id,
-      builder: BUILDER_VERSION,
-      built: new Date().toISOString(),
-      licence: component.licence,
-      sources: sources.map(({ record }) => record),
-      networks: [],
-    };
-    for (const [i, { file, build }] of form.networks.entries()) {
-      const fraction = i / form.networks.length;
-      context.onProgress?.({ kind: 'build', message: `Building ${component.title}: ${file}`, fraction });
-      const content = await build((name) => {
-        const source = sources.find(({ record }) => record.file === name);
-        if (!source) throw new Error(`${component.id} has no source ${name}`);
-        return source.path;
-      });
-      await writeSynced(path.join(work, file), content);
-      manifest.networks.push({ file, bytes: content.byteLength, sha256: sha256Of(content) });
-    }
-    const folder = componentFolder(component, modelsDir);
-    await makeFolder(folder);
-    for (const file of networkFiles(component)) {
-      await renameSynced(path.join(work, file), path.join(folder, file));
-    }
-    await writeSynced(path.join(work, MANIFEST), `${JSON.stringify(manifest, null, 2)}\n`);
-    await renameSynced(path.join(work, MANIFEST), path.join(folder, MANIFEST));
-    return manifest;
+    for (const { file, content } of networks)
+      staged.push(await stage(path.join(folder, file), content, READABLE));
+    for (const network of staged) await network.place();
+    await syncFolder(folder);
+    await writeDurably(path.join(folder, MANIFEST), `${JSON.stringify(manifest, null, 2)}\n`, READABLE);
   } finally {
-    await rm(work, { recursive: true, force: true });
+    for (const network of staged) await network.discard();
   }
-}
-
-/** Folders that a killed build of this component left. The caller holds the lock. */
-async function removeLeftovers(component: Component, modelsDir: string): Promise<void> {
-  const prefix = `.building-${component.id}-`;
-  for (const name of await readdir(modelsDir)) {
-    if (name.startsWith(prefix)) await rm(path.join(modelsDir, name), { recursive: true, force: true });
-  }
+  return manifest;
 }

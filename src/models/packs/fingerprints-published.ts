@@ -1,4 +1,4 @@
-import type { Fingerprint } from './fingerprints.js';
+import type { Fingerprint } from '../types.js';
 
 /**
  * The networks that we build out of published weights, by the SHA-256 of what is built, and what they answer: what the

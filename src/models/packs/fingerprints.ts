@@ -1,15 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { renameSynced, sha256OfFile, statFile, withLock, writeSynced } from '../files.js';
+import { writeDurably } from '../../platform/files/durable.js';
+import { underLock } from '../../platform/files/lock.js';
+import { READABLE, sha256OfFile, statFile } from '../files.js';
+import type { Fingerprint } from '../types.js';
 import { PUBLISHED } from './fingerprints-published.js';
-
-/** What a network answers when it is shown a made picture: so much of it that the network is known again. */
-export interface Fingerprint {
-  /** Names what it was shown. */
-  readonly input: string;
-  /** By the output's name: how many numbers it answers, and a sketch of them (vision/self-check.ts). */
-  readonly outputs: Readonly<Record<string, { readonly length: number; readonly sketch: readonly number[] }>>;
-}
 
 /** `<network>.fingerprint.json`, beside the network. */
 interface Kept extends Fingerprint {
@@ -48,7 +43,7 @@ export async function keepFingerprint(
   make: () => Promise<Fingerprint>,
 ): Promise<Fingerprint> {
   const file = fileOf(network);
-  return await withLock(`${file}.lock`, async () => {
+  return await underLock(`${file}.lock`, async () => {
     const known = await knownFingerprint(network, input);
     if (known) return known;
     const made = await make();
@@ -57,8 +52,7 @@ export async function keepFingerprint(
       ...{ format: 'kaomon-fingerprint', network: { ...found, sha256: await sha256OfFile(network) } },
       ...made,
     };
-    await writeSynced(`${file}.new`, `${JSON.stringify(kept)}\n`);
-    await renameSynced(`${file}.new`, file);
+    await writeDurably(file, `${JSON.stringify(kept)}\n`, READABLE);
     return made;
   });
 }

@@ -1,12 +1,5 @@
 import type { Component } from '../component.js';
-import {
-  AGE_GENDER,
-  FACE_API_EMBEDDER,
-  FACENET_EMBEDDER,
-  FR_FEATURE_EMBEDDER,
-  MTCNN,
-  SSD,
-} from './components.js';
+import { FACE_API_EMBEDDER, FACENET_EMBEDDER, FR_FEATURE_EMBEDDER, MTCNN, SSD } from './components.js';
 import { CURVES } from './curves.js';
 import type { Curve, ReadyDetector, ReadyEmbedder, Thresholds, View } from '../types.js';
 
@@ -76,9 +69,6 @@ export const EMBEDDERS = {
   string,
   { component: Component; network: string; input: Omit<ReadyEmbedder, 'name' | 'network'> }
 >;
-
-/** Goes with every pack of ours whose machine has it. */
-export const AGE_GENDER_COMPONENT = AGE_GENDER;
 
 /**
  * The packs, best first. How the thresholds were found: docs/thresholds.md. They are squared L2 distances of unit

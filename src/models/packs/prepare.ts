@@ -1,5 +1,7 @@
 import path from 'node:path';
 import { KaomonError } from '../../platform/errors.js';
+import { makeFolder } from '../../platform/files/durable.js';
+import { underLock } from '../../platform/files/lock.js';
 import {
   componentsOf,
   describeBetter,
@@ -12,10 +14,9 @@ import {
 } from './auto.js';
 import type { Component } from '../component.js';
 import { componentFolder, ensureComponent, type ComponentContext } from './component-store.js';
-import { SSD } from './components.js';
-import { withLock } from '../files.js';
+import { AGE_GENDER, SSD } from './components.js';
 import { checkOwnPack, ownPackCandidates, readOwnPack, type OwnPack } from './own-pack.js';
-import { AGE_GENDER_COMPONENT, DETECTORS, EMBEDDERS, PACKS, type Pack } from './packs.js';
+import { DETECTORS, EMBEDDERS, PACKS, type Pack } from './packs.js';
 import { embedderIn } from './variants.js';
 import type { Alignment, ReadyDetector, ReadyPack } from '../types.js';
 
@@ -59,16 +60,14 @@ async function prepareAuto(context: PrepareContext): Promise<ReadyPack> {
   // Workers that start at once shall take the same pack: the first fetches, the others find what it built.
   const lock = path.join(context.modelsDir, '.first-start.lock');
   const message = 'Waiting for the networks, which are being fetched';
-  return await withLock(
-    lock,
-    async () => {
-      if (!(await isFirstStart(context))) return await prepareOffline(offline);
-      const pack = await prepareFirst(PACKS, context);
-      await markFetchTried(context);
-      return pack;
-    },
-    () => context.onProgress?.({ kind: 'wait', message }),
-  );
+  const prepare = async () => {
+    if (!(await isFirstStart(context))) return await prepareOffline(offline);
+    const pack = await prepareFirst(PACKS, context);
+    await markFetchTried(context);
+    return pack;
+  };
+  await makeFolder(context.modelsDir);
+  return await underLock(lock, prepare, { onWait: () => context.onProgress?.({ kind: 'wait', message }) });
 }
 
 async function prepareEnrolled(
@@ -150,7 +149,7 @@ export function allComponents(): Component[] {
   return [
     ...Object.values(DETECTORS),
     ...Object.values(EMBEDDERS).map(({ component }) => component),
-    AGE_GENDER_COMPONENT,
+    AGE_GENDER,
   ];
 }
 
@@ -220,13 +219,13 @@ async function prepareDetector(
 /** An extra: without it a pack works, so its absence is told and no more. */
 async function prepareAgeGender(context: ComponentContext): Promise<string | undefined> {
   try {
-    await ensureComponent(AGE_GENDER_COMPONENT, context);
+    await ensureComponent(AGE_GENDER, context);
   } catch (error) {
     if (!(error instanceof KaomonError)) throw error;
     context.onProgress?.({ kind: 'note', message: `Without age and gender: ${error.message}` });
     return undefined;
   }
-  return path.join(componentFolder(AGE_GENDER_COMPONENT, context.modelsDir), 'age-gender.onnx');
+  return path.join(componentFolder(AGE_GENDER, context.modelsDir), 'age-gender.onnx');
 }
 
 export function licenceOf(components: readonly Component[]): string {

@@ -2,10 +2,11 @@ import { readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { Type, type Static } from 'typebox';
 import { Value } from 'typebox/value';
-import { makeFolder } from '../../platform/files/durable.js';
+import { makeFolder, renameDurably, writeDurably } from '../../platform/files/durable.js';
+import { underLock } from '../../platform/files/lock.js';
 import { KaomonError } from '../../platform/errors.js';
 import { BUILDER_VERSION, OLDEST_USABLE_BUILDER } from '../component.js';
-import { renameSynced, sha256OfFile, statFile, withLock, writeSynced } from '../files.js';
+import { READABLE, sha256OfFile, statFile } from '../files.js';
 import { toHalf } from '../onnx/half.js';
 import { decodeModel, encodeModel, type GraphMessage } from '../onnx/schema.js';
 import { suitsWholeNumbers } from '../onnx/quantise.js';
@@ -61,7 +62,8 @@ export async function embedderIn(
       `The embedder ${embedder.name} has no int8 form, or one of another network: make it by npm run models -- --int8 PICTURES, or set EMBEDDER_PRECISION=float32.`,
     );
   }
-  await withLock(`${folder}.lock`, async () => {
+  await makeFolder(path.dirname(folder));
+  await underLock(`${folder}.lock`, async () => {
     if (await isCurrent(folder, embedder)) return;
     const graph = await readNetwork(embedder);
     await writeVariant(precision, embedder, modelsDir, toHalf(graph));
@@ -113,10 +115,10 @@ export async function writeVariant(
   };
   await rm(made, { recursive: true, force: true });
   await makeFolder(made);
-  await writeSynced(path.join(made, NETWORK), encodeModel(graph));
-  await writeSynced(path.join(made, MANIFEST), JSON.stringify(manifest, null, 2));
+  await writeDurably(path.join(made, NETWORK), encodeModel(graph), READABLE);
+  await writeDurably(path.join(made, MANIFEST), JSON.stringify(manifest, null, 2), READABLE);
   await rm(folder, { recursive: true, force: true });
-  await renameSynced(made, folder);
+  await renameDurably(made, folder);
   return { ...embedder, precision, network: path.join(folder, NETWORK) };
 }
 

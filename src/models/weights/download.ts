@@ -1,6 +1,7 @@
 import { open, rm } from 'node:fs/promises';
 import { setTimeout as wait } from 'node:timers/promises';
 import { KaomonError } from '../../platform/errors.js';
+import { renameDurably } from '../../platform/files/durable.js';
 import { giveIfNew } from '../../platform/files/owner.js';
 import type { AddressedSource, ComponentContext } from '../context.js';
 import {
@@ -10,7 +11,7 @@ import {
   Interrupted,
   type ProxySettings,
 } from './download-client.js';
-import { renameSynced, sha256OfFile, statFile } from '../files.js';
+import { sha256OfFile, statFile } from '../files.js';
 
 export interface DownloadSettings {
   readonly proxy?: ProxySettings;
@@ -187,7 +188,7 @@ function checkAnswer(answer: Answer, have: number, source: AddressedSource, addr
 async function adopt(part: string, target: string, source: AddressedSource): Promise<void> {
   const checksum = await sha256OfFile(part);
   if (checksum === source.sha256) {
-    await renameSynced(part, target);
+    await renameDurably(part, target);
     return;
   }
   await rm(part, { force: true });

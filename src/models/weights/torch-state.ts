@@ -2,7 +2,7 @@ import { open } from 'node:fs/promises';
 import path from 'node:path';
 import { KaomonError } from '../../platform/errors.js';
 import type { Tensor } from './tensor.js';
-import { isLegacy, readLegacy } from './torch-state-legacy.js';
+import { isLegacy, readLegacy, type ReadPickle } from './torch-state-legacy.js';
 import { PickledDict } from './torch-state-pickle.js';
 import { asTensor, type StoredTensor } from './torch-state-storage.js';
 import { isZip, readZip } from './torch-state-zip.js';
@@ -128,12 +128,12 @@ export async function readTorchState(file: string): Promise<TorchState> {
   const source = path.basename(file);
   const content = await readWithRoom(file);
   const bytes = content.subarray(0, content.length - ROOM);
-  const state = parseTorchState(bytes, source);
+  const state = await parseTorchState(bytes, source);
   const shift = state.misalignment;
   if (shift === 0) return state;
   // The old format puts its numbers at any byte. Moved once by a few bytes, no tensor needs a copy of its own.
   content.copyWithin(ROOM - shift, 0, bytes.length);
-  return parseTorchState(content.subarray(ROOM - shift, ROOM - shift + bytes.length), source);
+  return await parseTorchState(content.subarray(ROOM - shift, ROOM - shift + bytes.length), source);
 }
 
 /** The bytes of a file with {@link ROOM} unused ones behind them. */
@@ -159,8 +159,8 @@ async function readWithRoom(file: string): Promise<Buffer> {
  * @param bytes the whole file; kept and never written
  * @param source the file's name, for messages
  */
-export function parseTorchState(bytes: Buffer, source: string): TorchState {
-  const { root } = readAny(bytes, source);
+export async function parseTorchState(bytes: Buffer, source: string): Promise<TorchState> {
+  const { root } = await readAny(bytes, source);
   if (!(root instanceof PickledDict))
     throw new KaomonError('SETUP', `${source} is not read: it holds no state dict.`);
   const tensors = new Map<string, StoredTensor>();
@@ -175,8 +175,8 @@ export function parseTorchState(bytes: Buffer, source: string): TorchState {
   return new TorchState(bytes, tensors, source);
 }
 
-function readAny(bytes: Buffer, source: string): ReturnType<typeof readLegacy> {
-  if (isZip(bytes)) return readZip(bytes, source);
+async function readAny(bytes: Buffer, source: string): Promise<ReadPickle> {
+  if (isZip(bytes)) return await readZip(bytes, source);
   if (isLegacy(bytes)) return readLegacy(bytes, source);
   throw new KaomonError(
     'SETUP',
@@ -194,8 +194,7 @@ function isRowMajor(shape: readonly number[], strides: readonly number[]): boole
   return true;
 }
 
-/** IEEE 754 binary16. */
-/** A number of IEEE 754 binary16. */
+/** A number of IEEE 754 binary16. Of our own: @petamoriken/float16's getFloat16 takes 15 times as long. */
 export function halfToNumber(half: number): number {
   const sign = half & 0x8000 ? -1 : 1;
   const exponent = (half >> 10) & 0x1f;

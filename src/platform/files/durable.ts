@@ -58,26 +58,37 @@ export interface Staged {
   discard(): Promise<void>;
 }
 
+export interface WriteOptions {
+  /** Permissions of a file that is new, before the umask. */
+  mode?: number;
+}
+
+export interface StageOptions extends WriteOptions {
+  /** A file that is there stays. */
+  unlessThere?: boolean;
+  /** Whether its content survives a power cut. */
+  survives?: boolean;
+}
+
 /**
  * Writes a file under a temporary name. Several that belong together are staged first and placed then: what a full disk
  * refuses leaves nothing behind. A file keeps its owner, whoever writes it.
- * @param unlessThere one that is there stays
  * @throws ENOENT when the folder is not there
  */
 export async function stage(
   file: string,
   data: Uint8Array | string,
-  { unlessThere = false } = {},
+  { unlessThere = false, survives = true, mode = 0o600 }: StageOptions = {},
 ): Promise<Staged> {
   const unfinished = path.join(path.dirname(file), `${UNFINISHED}${randomBytes(6).toString('hex')}`);
   const discard = () => rm(unfinished, { force: true });
   const owner = await ownerOf(file);
   try {
-    const handle = await open(unfinished, 'wx', 0o600);
+    const handle = await open(unfinished, 'wx', mode);
     try {
       await giveTo(handle, owner);
       await handle.writeFile(data);
-      await handle.sync();
+      if (survives) await handle.sync();
     } finally {
       await handle.close();
     }
@@ -108,9 +119,31 @@ export async function stage(
  * of the folder. It keeps its owner, whoever writes it.
  * @throws ENOENT when the folder is not there, or goes away in between
  */
-export async function writeDurably(file: string, data: Uint8Array | string): Promise<void> {
-  await (await stage(file, data)).place();
+export async function writeDurably(
+  file: string,
+  data: Uint8Array | string,
+  options: WriteOptions = {},
+): Promise<void> {
+  await (await stage(file, data, options)).place();
   await syncFolder(path.dirname(file));
+}
+
+/**
+ * As {@link writeDurably}, for what can be made again: whoever reads finds it whole, but after a power cut it may be
+ * missing or damaged. The disk is not waited for.
+ */
+export async function replaceFile(
+  file: string,
+  data: Uint8Array | string,
+  options: WriteOptions = {},
+): Promise<void> {
+  await (await stage(file, data, { ...options, survives: false })).place();
+}
+
+/** Renames, and makes the new name survive a power cut. */
+export async function renameDurably(from: string, to: string): Promise<void> {
+  await rename(from, to);
+  await syncFolder(path.dirname(to));
 }
 
 /** As {@link writeDurably}, for a file that must not be there yet. @returns false when it is */
@@ -139,6 +172,12 @@ export async function unlessMissing<T>(work: Promise<T>): Promise<T | undefined>
 export async function sweepUnfinished(file: string): Promise<void> {
   const found = await unlessMissing(stat(file));
   if (found && Date.now() - found.mtimeMs > UNFINISHED_AGE) await rm(file, { force: true });
+}
+
+/** As {@link sweepUnfinished}, for everything in a folder. What cannot be deleted stays. */
+export async function sweepFolder(folder: string): Promise<void> {
+  for (const name of await namesIn(folder))
+    if (name.startsWith(UNFINISHED)) await sweepUnfinished(path.join(folder, name)).catch(() => undefined);
 }
 
 /** The names in a folder; none when it is not there. */

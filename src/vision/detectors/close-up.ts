@@ -3,7 +3,7 @@
  *
  * MTCNN judges a candidate by its square, of which it takes what lies in the picture and stretches that to the
  * network's input; what the network says of the stretched face is then read as if it spoke of the whole square. So the
- * more of the square lies outside, the wider box and points become, until the face is lost. A second look, with a grey
+ * more of the square lies outside, the wider box and points become, until the face is lost. A second pass, with a grey
  * border in the place of what is not there, has nothing to stretch.
  */
 import { boxArea, boxSize, clampToPicture, intersection, iou } from '../boxes.js';
@@ -12,13 +12,13 @@ import type { Box, Detection, KnownFace, Landmarks, Picture } from '../types.js'
 import { type Bordered, BorderDrawer, toDrawing, toLarge } from './bordered.js';
 import { type Detector, type DetectOptions, largestFirst } from './detector.js';
 
-/** When and how a detector looks again. */
-export interface SecondLooks {
-  /** Whether a face of the first look is to be looked for anew. */
+/** When and how a detector makes a second pass. */
+export interface SecondPass {
+  /** Whether a face of the first pass is to be detected anew. */
   isDoubted: (face: Detection, picture: Picture) => boolean;
   /** Faces of a picture that are, the largest ones. */
   most: number;
-  /** The look around a face takes so many times its side, drawn so that the side has at most so many pixels. */
+  /** The part around a face: so many times its side, drawn so that the side has at most so many pixels. */
   around: { times: number; pixels: number };
   /** Whether that costs little, so that also a camera's every frame can have it. */
   isCheap: boolean;
@@ -26,13 +26,13 @@ export interface SecondLooks {
 
 /** A square that reaches outside by more of its side is stretched by more than the views of an embedder differ. */
 const OUTSIDE = 0.05;
-/** Smaller faces at the edge are not worth a look: nothing is recognised by them. */
+/** Smaller faces at the edge are not worth a second pass: nobody is recognised by them. */
 const SMALLEST = 32;
 /** SSD's boxes end at the picture's edge: so near to it, pixels, a face is cut. */
 const EDGE = 1;
 
 /** A few runs of R-Net and O-Net; and the picture as a whole, where no face of it is sure. */
-export const MTCNN_LOOKS: SecondLooks = {
+export const MTCNN_SECOND_PASS: SecondPass = {
   isDoubted: (face, picture) => !fits(face) || (isCut(face.box, picture) && boxSize(face.box) >= SMALLEST),
   most: 4,
   around: { times: 2, pixels: 128 },
@@ -40,11 +40,11 @@ export const MTCNN_LOOKS: SecondLooks = {
 };
 
 /**
- * A look is a whole run of SSD, so only the face that fills half of the picture or more has one. What the edge cuts of
+ * A pass is a whole run of SSD, so only the face that fills half of the picture or more has one. What the edge cuts of
  * its box the network of 68 points misses: they come to lie a tenth of the eyes' distance off, in the border a thirtieth.
- * (Where SSD finds nothing it looks into a border by itself.)
+ * (Where SSD finds nothing it tries with a border by itself.)
  */
-export const SSD_LOOKS: SecondLooks = {
+export const SSD_SECOND_PASS: SecondPass = {
   isDoubted: ({ box }, { width, height }) =>
     boxSize(box) >= Math.min(width, height) / 2 &&
     (Math.min(box.x1, box.y1) < EDGE || box.x2 > width - EDGE || box.y2 > height - EDGE),
@@ -53,13 +53,13 @@ export const SSD_LOOKS: SecondLooks = {
   isCheap: false,
 };
 
-/** A look at the whole picture: border on each side and smallest face, parts of the shorter side; pixels of the face. */
+/** A pass over the whole picture: border on each side and smallest face, parts of the shorter side; pixels of the face. */
 const WHOLE = { border: 0.3, face: 1 / 2, pixels: 48, longer: 1 / 8 };
 /** MTCNN is surer than this of 99 of 100 faces of ordinary photographs; below it, the face may be an eye. */
 const SURE = 0.94;
-/** A face that only the second look sees must be as probable. */
+/** A face that only the second pass finds must be at least as probable. */
 const NEW_FACE = 0.9;
-/** Boxes of one face in two looks overlap by this at least (IoU). */
+/** Boxes of one face in the two passes overlap by this at least (IoU). */
 const SAME = 0.3;
 /** What lies in another face by more than this part is a part of it (the overlap that MTCNN's last stage allows). */
 const PART = 0.7;
@@ -130,18 +130,18 @@ function isSeen({ box }: Detection, picture: Picture): boolean {
 }
 
 /**
- * Gives a detector its second look. Where the first one holds, its answer is the detector's own.
+ * Gives a detector a second pass. Where it changes nothing, the answer is the detector's own.
  *
- * The picture as a whole is looked at again where no face is sure: drawn small, for large faces alone, that costs a few
- * hundredths of a search. Around each face that the edge cuts, or whose points do not fit it, a square is looked at
- * again, which costs a few runs of the smaller networks; four of a picture at most.
+ * The picture as a whole has a second pass where no face is sure: drawn small, for large faces alone, that costs a few
+ * hundredths of a search. Around each face that the edge cuts, or whose points do not fit it, a square has
+ * one, which costs a few runs of the smaller networks; four of a picture at most.
  */
-export function withCloseUps(detector: Detector, looks: SecondLooks, resampler: Resampler): Detector {
-  const { around, isCheap } = looks;
+export function withCloseUps(detector: Detector, pass: SecondPass, resampler: Resampler): Detector {
+  const { around, isCheap } = pass;
   const drawer = new BorderDrawer(resampler);
 
   /** Large faces of the whole picture in its border. */
-  async function lookAtWhole(picture: Picture, options: DetectOptions): Promise<Detection[]> {
+  async function detectWhole(picture: Picture, options: DetectOptions): Promise<Detection[]> {
     const { width, height } = picture;
     const shorter = Math.min(width, height);
     const smallest = Math.max(
@@ -152,11 +152,11 @@ export function withCloseUps(detector: Detector, looks: SecondLooks, resampler: 
     const margin = Math.round(WHOLE.border * shorter);
     const part = { x1: -margin, y1: -margin, x2: width + margin, y2: height + margin };
     const drawn = drawer.draw(picture, part, Math.min(1, WHOLE.pixels / smallest), true);
-    return drawn ? await lookAt(drawn, picture, smallest, options) : [];
+    return drawn ? await detectIn(drawn, picture, smallest, options) : [];
   }
 
-  /** The face of a box, looked at in a square about it; not one of `others`. */
-  async function lookAround(
+  /** The face of a box, detected in a square about it; not one of `others`. */
+  async function detectAround(
     box: Box,
     picture: Picture,
     options: DetectOptions,
@@ -165,7 +165,7 @@ export function withCloseUps(detector: Detector, looks: SecondLooks, resampler: 
     const square = squareAbout(box, around.times);
     const side = (square.x2 - square.x1) / around.times;
     const drawn = drawer.draw(picture, square, Math.min(1, around.pixels / side));
-    const found = drawn ? await lookAt(drawn, picture, side / 2, options) : [];
+    const found = drawn ? await detectIn(drawn, picture, side / 2, options) : [];
     return found
       .map((face) => ({ face, overlap: iou(face.box, box) }))
       .filter(
@@ -187,7 +187,7 @@ export function withCloseUps(detector: Detector, looks: SecondLooks, resampler: 
     return there && isPlace(there) && isSeen(there, picture) ? there : undefined;
   }
 
-  async function lookAt(
+  async function detectIn(
     drawn: Bordered,
     picture: Picture,
     smallest: number,
@@ -204,25 +204,25 @@ export function withCloseUps(detector: Detector, looks: SecondLooks, resampler: 
     async detect(picture, options = {}) {
       const first = (await detector.detect(picture, options)).filter(isPlace);
       const { closeUps = true } = options;
-      const doubted = isCheap || closeUps ? first.filter((face) => looks.isDoubted(face, picture)) : [];
+      const doubted = isCheap || closeUps ? first.filter((face) => pass.isDoubted(face, picture)) : [];
       const isUnsure = isCheap && closeUps && first.every((face) => face.probability < SURE || !fits(face));
       if (doubted.length === 0 && !isUnsure) return first;
-      const second: SecondLook[] = [];
-      for (const face of doubted.slice(0, looks.most)) {
+      const second: Redetected[] = [];
+      for (const face of doubted.slice(0, pass.most)) {
         const others = first.filter((other) => other !== face);
-        const found = await lookAround(face.box, picture, options, others);
+        const found = await detectAround(face.box, picture, options, others);
         if (found) second.push({ face: found, insteadOf: face });
       }
-      const unknown = isUnsure ? await lookAtWhole(picture, options) : [];
+      const unknown = isUnsure ? await detectWhole(picture, options) : [];
       for (const { box } of unknown
         .filter(({ probability }) => probability >= NEW_FACE)
-        .slice(0, looks.most)) {
+        .slice(0, pass.most)) {
         if ([...first, ...second.map(({ face }) => face)].some((face) => iou(face.box, box) >= SAME))
           continue;
-        const found = await lookAround(box, picture, options, []);
+        const found = await detectAround(box, picture, options, []);
         if (found && found.probability >= NEW_FACE) second.push({ face: found });
       }
-      return mergeLooks(first, second);
+      return mergePasses(first, second);
     },
 
     async follow(picture, faces) {
@@ -240,19 +240,19 @@ export function withCloseUps(detector: Detector, looks: SecondLooks, resampler: 
   };
 }
 
-/** A face of the second look. */
-export interface SecondLook {
+/** A face of the second pass. */
+export interface Redetected {
   face: Detection;
-  /** The face of the first look that it was looked for; left out: the first look did not see it. */
+  /** The face of the first pass that it was detected for; left out: the first pass did not find it. */
   insteadOf?: Detection;
 }
 
 /**
- * One face for the two looks: what the second one saw takes the place of what it was looked for, and of what is a part
- * of it: an eye, a mouth.
+ * One list for the two passes: a face of the second one replaces the face that it was detected for, and whatever is a
+ * part of it: an eye, a mouth.
  * @returns largest first
  */
-export function mergeLooks(first: readonly Detection[], second: readonly SecondLook[]): Detection[] {
+export function mergePasses(first: readonly Detection[], second: readonly Redetected[]): Detection[] {
   const replaced = new Set(second.map(({ insteadOf }) => insteadOf));
   const kept: Detection[] = [];
   for (const { face } of [...second].sort((a, b) => b.face.probability - a.face.probability)) {

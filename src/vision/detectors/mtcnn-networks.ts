@@ -1,9 +1,9 @@
 import { AreaTable, type Region, type SharedTable } from '../area.js';
 import type { Runtime } from '../ort.js';
 import { madeFaces } from '../self-check.js';
-import { refuseNonsense } from '../sound.js';
+import { refuseInvalidOutput } from '../valid-output.js';
 import { type Stop, throwIfStopped } from '../stop.js';
-import { sharedFloats, sharedInts, type Team } from '../team.js';
+import { sharedFloats, sharedInts, type WorkSharing } from '../work-sharing.js';
 import type { Picture } from '../types.js';
 import type { Candidates } from './mtcnn-candidates.js';
 
@@ -21,7 +21,7 @@ const OUTPUT = { side: 48, batch: 16 };
  */
 const BAND_PIXELS = 65_536;
 
-/** Threads inside one run: these networks are too small to gain by more, and the team does several runs at once. */
+/** Threads inside one run: these networks are too small to gain by more, and idle threads do several runs at once. */
 const THREADS = 1;
 
 /** A window of P-Net in shared memory: x1, y1, x2, y2, probability, how far each side is to move. */
@@ -93,13 +93,13 @@ export interface MtcnnNetworks {
 }
 
 /**
- * Opens the three networks. Their work on a picture falls into parts, which the threads of the team do together.
+ * Opens the three networks. Their work on a picture falls into parts, which idle threads help with.
  * @throws KaomonError NO_MODEL when a network cannot be run
  */
 export async function openMtcnnNetworks(
   runtime: Runtime,
   files: MtcnnFiles,
-  team: Team,
+  sharing: WorkSharing,
 ): Promise<MtcnnNetworks> {
   const pnet = await runtime.open(files.pnet, { image: madeFaces(MADE) }, THREADS);
   const rnet = await runtime.open(files.rnet, { faces: madeFaces(REFINE.side, 2) }, THREADS);
@@ -140,7 +140,7 @@ export async function openMtcnnNetworks(
       if (probability[i] < threshold) continue;
       let sum = probability[i];
       for (let k = i; k < regression.length; k += probability.length) sum += regression[k];
-      if (!Number.isFinite(sum)) refuseNonsense('pnet');
+      if (!Number.isFinite(sum)) refuseInvalidOutput('pnet');
       const x = (i % columns) * STRIDE;
       const y = (row + Math.floor(i / columns)) * STRIDE;
       const box = { x1: place(x + 1), y1: place(y + 1), x2: place(x + CELL), y2: place(y + CELL) };
@@ -148,7 +148,7 @@ export async function openMtcnnNetworks(
     }
   }
 
-  const proposeTogether = team.work(async (job: ProposeJob, index) => {
+  const proposeTogether = sharing.loop(async (job: ProposeJob, index) => {
     throwIfStopped(job.stop);
     const table = tableOf(job.table);
     const slot = job.windows.subarray(index * BAND_SLOT, (index + 1) * BAND_SLOT);
@@ -173,7 +173,7 @@ export async function openMtcnnNetworks(
     slot[0] = count;
   });
 
-  const judgeTogether = team.work(async (job: JudgeJob, index) => {
+  const judgeTogether = sharing.loop(async (job: JudgeJob, index) => {
     throwIfStopped(job.stop);
     const table = tableOf(job.table);
     const { side, batch, network } = judges[job.network];
@@ -195,7 +195,7 @@ export async function openMtcnnNetworks(
         for (let k = 0; k < 10; k++) job.verdicts[at + 5 + k] = landmarks[i * 10 + k];
       let sum = 0;
       for (let k = at; k < at + (job.network === 'onet' ? VERDICT : 5); k++) sum += job.verdicts[k];
-      if (!Number.isFinite(sum)) refuseNonsense(job.network);
+      if (!Number.isFinite(sum)) refuseInvalidOutput(job.network);
     }
   });
 

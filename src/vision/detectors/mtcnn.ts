@@ -1,6 +1,6 @@
 import type { Runtime } from '../ort.js';
 import { throwIfStopped } from '../stop.js';
-import { ALONE, type Team } from '../team.js';
+import { SERIAL, type WorkSharing } from '../work-sharing.js';
 import type { Detection, KnownFace } from '../types.js';
 import { type Detector, type DetectOptions, largestFirst } from './detector.js';
 import { createLandmarks68 } from './landmarks.js';
@@ -43,18 +43,18 @@ const MOST = { windows: 32_768, proposed: 8192, refined: 2048 };
 /**
  * MTCNN (Zhang et al. 2016) as facenet-pytorch runs it.
  * @param files paths of the networks (see ReadyDetector)
- * @param team threads that lend a hand while they have no picture of their own
+ * @param sharing with threads that have no picture of their own
  * @throws KaomonError NO_MODEL when a network cannot be run
  */
 export async function createMtcnnDetector(
   runtime: Runtime,
   files: MtcnnFiles,
   settings: Partial<MtcnnSettings> = {},
-  team: Team = ALONE,
+  sharing: WorkSharing = SERIAL,
 ): Promise<Detector> {
   const defaults = { ...MTCNN_DEFAULTS, ...settings };
   const { factor, overlaps } = defaults;
-  const networks = await openMtcnnNetworks(runtime, files, team);
+  const networks = await openMtcnnNetworks(runtime, files, sharing);
   const landmarks68 = files.landmarks ? await createLandmarks68(runtime, files.landmarks) : undefined;
   const boxes = new Candidates();
 

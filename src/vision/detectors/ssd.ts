@@ -2,9 +2,9 @@ import { boxSize, suppress } from '../boxes.js';
 import type { Runtime } from '../ort.js';
 import { Resampler, toPlanes } from '../resample.js';
 import { madeFaces } from '../self-check.js';
-import { refuseNonsense } from '../sound.js';
+import { refuseInvalidOutput } from '../valid-output.js';
 import { throwIfStopped } from '../stop.js';
-import { likeness, lookOf } from '../track.js';
+import { correlation, thumbnailOf } from '../track.js';
 import type { Box, Detection, KnownFace, Landmarks, Picture } from '../types.js';
 import { GREY } from './bordered.js';
 import { type Detector, type DetectOptions, largestFirst } from './detector.js';
@@ -21,7 +21,7 @@ const BORDER = 0.7;
 /** More than this from one frame to the next is no movement of a face: times its size, and radii of its landmarks. */
 const MAX_GROWTH = 1.4;
 const MAX_JUMP = 1.5;
-/** A place that looks less like the face than this has no face any more. */
+/** Where the thumbnails of the face and of its new place correlate by less, the face is gone. */
 const GONE = 0.4;
 
 /** Where the picture lies in the square input. */
@@ -94,11 +94,11 @@ export async function createSsdDetector(
       await landmarks.add(picture, moved);
       return moved.map((detection, i) => {
         if (detection.landmarks68) detection.landmarks = fiveOf68(detection.landmarks68);
-        const { look, landmarks: before } = faces[i];
+        const { thumbnail, landmarks: before } = faces[i];
         // Nothing is known of where it was: these are the points of the box.
         if (!before) return detection;
         const now = moveBox(detection, faces[i]);
-        return now && look && likeness(look, lookOf(picture, now)) < GONE ? undefined : now;
+        return now && thumbnail && correlation(thumbnail, thumbnailOf(picture, now)) < GONE ? undefined : now;
       });
     },
     async release() {
@@ -154,7 +154,7 @@ function candidates(
   for (let i = 0; i < scores.length; i++) {
     if (scores[i] < minProbability) continue;
     const [y1, x1, y2, x2] = boxes.subarray(i * 4, i * 4 + 4);
-    if (!Number.isFinite(scores[i] + y1 + x1 + y2 + x2)) refuseNonsense('ssd');
+    if (!Number.isFinite(scores[i] + y1 + x1 + y2 + x2)) refuseInvalidOutput('ssd');
     const box: Box = {
       x1: unplace(x1, left, picture.width),
       y1: unplace(y1, top, picture.height),

@@ -7,9 +7,9 @@
  * quarters, and is taken in the one in which it scores best. One that is not in doubt costs nothing.
  */
 import { boxSize, iou } from '../boxes.js';
-import { likeness, lookOf } from '../track.js';
-import { drawSquare, intoSquare, outOfSquare, rollOf, squareAround, type TurnedSquare } from '../turn.js';
-import type { Detection, KnownFace, Picture } from '../types.js';
+import { correlation, thumbnailOf } from '../track.js';
+import { drawSquare, intoSquare, outOfSquare, rollOf, squareAround } from '../turn.js';
+import type { Detection, KnownFace, Picture, TurnedSquare } from '../types.js';
 import { uprightness } from './uprightness.js';
 import type { Detector } from './detector.js';
 
@@ -41,12 +41,12 @@ export const SSD_JUDGE: Judge = {
 
 /** The eyes' line of a tilted head is read too flat, the more so the more it is tilted: it is read again, turned back. */
 const TILTED = 20;
-/** So much of a tilt is left by a look that was turned for it, degrees; more is worth another look. */
+/** Tilt that one reading in a turned square leaves, degrees; a face with more is read once more. */
 const LEFT_OVER = 12;
 const QUARTERS = [180, 90, -90] as const;
 /** The square takes so many times the box's longer side, which has at most so many pixels in it. */
 const SQUARE = { times: 2, pixels: 112 };
-/** A place that looks less like the face than this has no face any more. */
+/** Where the thumbnails of the face and of its new place correlate by less, the face is gone. */
 const GONE = 0.4;
 
 /** Gives a detector the right way up. Where a face is not in doubt, the answer is the detector's own. */
@@ -102,12 +102,12 @@ export function withTurns(detector: Detector, judge: Judge): Detector {
 
   /** A face that was turned a moment ago. */
   async function followTurned(picture: Picture, known: KnownFace): Promise<Detection | undefined> {
-    const { box, probability, landmarks, look } = known;
+    const { box, probability, landmarks, thumbnail } = known;
     const face = { box, probability, landmarks };
     const read = landmarks && (await readTurned(picture, face, rollOf(landmarks)));
     if (!read || read.score < judge.least) return undefined;
     const there = take(face, read);
-    return look && likeness(look, lookOf(picture, there)) < GONE ? undefined : there;
+    return thumbnail && correlation(thumbnail, thumbnailOf(picture, there)) < GONE ? undefined : there;
   }
 
   return {

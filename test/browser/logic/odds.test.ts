@@ -3,11 +3,11 @@ import { describe, it } from 'node:test';
 import { certaintyOf, identityOf } from '../../../src/browser/logic/faces.js';
 import { wordsOf } from '../../../src/browser/logic/language.js';
 import {
-  cut,
+  roundDown,
   explainOdds,
   explainThreshold,
   formatCount,
-  sayOdds,
+  describeOdds,
   type ThresholdMeaning,
 } from '../../../src/browser/logic/odds.js';
 
@@ -27,14 +27,14 @@ describe('odds in words', () => {
       [500_000, '1 in 2 strangers', '他人なら2人に1人'],
       [90_000, '1 in 11 strangers', '他人なら11人に1人'],
     ] as const) {
-      assert.equal(sayOdds(exactly(odds), EN, 'en'), en);
-      assert.equal(sayOdds(exactly(odds), JA, 'ja'), ja);
+      assert.equal(describeOdds(exactly(odds), EN, 'en'), en);
+      assert.equal(describeOdds(exactly(odds), JA, 'ja'), ja);
     }
   });
 
   it('say where the pairs can tell no more', () => {
-    assert.equal(sayOdds(atMost(229), EN, 'en'), 'fewer than 1 in 4,300 strangers');
-    assert.equal(sayOdds(atMost(229), JA, 'ja'), '他人なら4300人に1人未満');
+    assert.equal(describeOdds(atMost(229), EN, 'en'), 'fewer than 1 in 4,300 strangers');
+    assert.equal(describeOdds(atMost(229), JA, 'ja'), '他人なら4300人に1人未満');
     assert.equal(
       explainOdds(atMost(229), EN, 'en'),
       'Fewer than 1 in 4,300 strangers look as much like somebody enrolled here.',
@@ -50,19 +50,19 @@ describe('odds in words', () => {
   });
 
   it('say nothing where nothing is known, and no nonsense where everybody is as near', () => {
-    assert.equal(sayOdds({ odds: null, oddsAtMost: false }, EN, 'en'), undefined);
-    assert.equal(sayOdds(atMost(900_000), EN, 'en'), undefined, 'fewer than one in one');
-    assert.equal(sayOdds(exactly(900_000), EN, 'en'), 'more than 1 in 2 strangers');
-    assert.equal(sayOdds(exactly(1_000_000), JA, 'ja'), '他人なら2人に1人以上');
-    assert.equal(sayOdds(exactly(0), EN, 'en'), undefined);
+    assert.equal(describeOdds({ odds: null, oddsAtMost: false }, EN, 'en'), undefined);
+    assert.equal(describeOdds(atMost(900_000), EN, 'en'), undefined, 'fewer than one in one');
+    assert.equal(describeOdds(exactly(900_000), EN, 'en'), 'more than 1 in 2 strangers');
+    assert.equal(describeOdds(exactly(1_000_000), JA, 'ja'), '他人なら2人に1人以上');
+    assert.equal(describeOdds(exactly(0), EN, 'en'), undefined);
   });
 
   it('never promise more than they are', () => {
     for (let times = 2; times < 1e7; times = Math.ceil(times * 1.037)) {
-      const said = cut(1e6 / (1e6 / times));
+      const said = roundDown(1e6 / (1e6 / times));
       assert.ok(said <= times && said >= times * 0.9 - 1, `${said} of ${times}`);
     }
-    assert.deepEqual([0, 0.5, 1, 9, 99, 100, 101, 20_000].map(cut), [0, 0, 1, 9, 99, 100, 100, 20_000]);
+    assert.deepEqual([0, 0.5, 1, 9, 99, 100, 101, 20_000].map(roundDown), [0, 0, 1, 9, 99, 100, 100, 20_000]);
     assert.equal(formatCount(1234, 'en'), '1,234');
   });
 });
@@ -98,18 +98,21 @@ describe('the threshold in words', () => {
   const ja = (change: Partial<ThresholdMeaning>) => explainThreshold({ ...meaning, ...change }, JA, 'ja');
   it('says how many strangers are given a name', () => {
     assert.equal(en({}), 'Of 100 strangers at most 1 is given a name, with 128 faces enrolled.');
-    assert.equal(ja({}), '他人 100 人のうち名前が付くのは多くても 1 人です(登録された顔 128 件)。');
+    assert.equal(ja({}), '他人 100 人のうち、名前が付くのは多くても 1 人です(登録された顔 128 件)。');
     assert.equal(
       en({ faces: 1, by: 'limit', falseNames: 0.001 }),
-      'Of 1,000 strangers at most 1 is given a name, with 1 face enrolled. With few faces the threshold is no looser than that.',
+      'Of 1,000 strangers at most 1 is given a name, with 1 face enrolled. The threshold gets no looser, however few faces are enrolled.',
     );
     assert.match(en({ faces: 12_000, falseNames: 0.164 }), /^Of 100 strangers at most 17 are .*12,000 faces/);
     assert.match(ja({ faces: 12_000, falseNames: 0.001 }), /他人 1000 人.*登録された顔 1.2万 件/);
   });
   it('says what fixes it, what cannot be told and what was not measured', () => {
     assert.match(en({ by: 'setting' }), /^IDENTICAL_DISTANCE fixes the threshold\. Of 100/);
-    assert.match(en({ beyondPairs: true }), /The 1,675,365 pairs that were measured cannot tell of fewer\.$/);
-    assert.match(ja({ beyondPairs: true }), /測定した 167\.5万 組/);
+    assert.match(
+      en({ beyondPairs: true }),
+      /The 1,675,365 pairs that were measured are too few to prove a lower number\.$/,
+    );
+    assert.match(ja({ beyondPairs: true }), /測定に使った 167\.5万 組/);
     assert.equal(en({ faces: 0 }), 'Nobody is enrolled, so nobody is given a name.');
     assert.match(en({ falseNames: null, pairs: null, by: 'pack' }), /was not measured for this model/);
     assert.match(

@@ -5,15 +5,22 @@ import { describe, it } from 'node:test';
 import { toCsv } from '../../../src/browser/logic/csv.js';
 import { certaintyOf, nameOf, type SeenFace } from '../../../src/browser/logic/faces.js';
 import { createFrameSize, WIDTHS } from '../../../src/browser/logic/frame-size.js';
-import { cutAround, fitInside, toStage } from '../../../src/browser/logic/geometry.js';
+import { cropAround, fitInside, toStage } from '../../../src/browser/logic/geometry.js';
 import { createAutoCapture, firstFault, isGood, judge } from '../../../src/browser/logic/guide.js';
 import { chooseLanguage, LANGUAGES, textOf, wordsOf } from '../../../src/browser/logic/language.js';
-import { initialsOf, shownOf, turn } from '../../../src/browser/logic/paging.js';
-import { createPendings } from '../../../src/browser/logic/pending.js';
+import { initialsOf, shownOf, turnPage } from '../../../src/browser/logic/paging.js';
+import { createUndoQueue } from '../../../src/browser/logic/pending.js';
 import { formatDuration, linePath, niceTop } from '../../../src/browser/logic/series.js';
 import { credentialOf, safeNext } from '../../../src/browser/logic/sign-in.js';
 import { ERROR_CODES } from '../../../src/platform/errors.js';
 import { PROJECT_ROOT } from '../../../src/platform/root.js';
+
+/** The files of a folder and of the folders in it, with their texts. */
+function filesBelow(folder: string, ending: string): { file: string; text: string }[] {
+  return readdirSync(path.join(PROJECT_ROOT, folder), { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith(ending))
+    .map((file) => ({ file, text: readFileSync(path.join(PROJECT_ROOT, folder, file), 'utf8') }));
+}
 
 const IDENTITY = {
   faceid: 'g-ken',
@@ -90,9 +97,9 @@ describe('where things are drawn', () => {
   });
   it('cuts a face with room around it, inside the frame', () => {
     const frame = { width: 1000, height: 500 };
-    const part = cutAround({ x: 0.4, y: 0.3, width: 0.1, height: 0.2 }, frame);
+    const part = cropAround({ x: 0.4, y: 0.3, width: 0.1, height: 0.2 }, frame);
     assert.deepEqual(part, { x: 350, y: 100, width: 200, height: 200 });
-    const corner = cutAround({ x: -0.05, y: -0.05, width: 0.2, height: 0.4 }, frame);
+    const corner = cropAround({ x: -0.05, y: -0.05, width: 0.2, height: 0.4 }, frame);
     assert.ok(corner.x === 0 && corner.y === 0 && corner.width > 0 && corner.height > 0);
   });
 });
@@ -152,15 +159,33 @@ describe('the language', () => {
     assert.equal(chooseLanguage(null, ['fr']), 'en');
   });
 
-  it('has a text for every word that the pages name', () => {
-    const folder = path.join(PROJECT_ROOT, 'public');
-    for (const file of readdirSync(folder).filter((name) => name.endsWith('.html'))) {
-      const html = readFileSync(path.join(folder, file), 'utf8');
-      for (const [, key] of html.matchAll(/data-t(?:-[a-z]+)?="([^"]+)"/g)) {
-        for (const language of LANGUAGES) {
-          assert.ok(textOf(wordsOf(language), key), `${file}: ${key} in ${language}`);
-        }
-      }
+  it('has every text that the pages name, and the pages use every text', () => {
+    const pages = filesBelow('public', '.html');
+    const code = filesBelow('src/browser', '.ts').filter(({ file }) => !file.includes('words'));
+    const named = new Set(
+      pages.flatMap(({ text }) => [...text.matchAll(/data-t(?:-[a-z]+)?="([^"]+)"/g)].map(([, key]) => key)),
+    );
+    for (const key of named)
+      for (const language of LANGUAGES) assert.ok(textOf(wordsOf(language), key), `${key} in ${language}`);
+    const unused = Object.keys(wordsOf('en')).filter((key) => {
+      // `words[...]` takes its key from a list in the same file or in logic/faces.ts.
+      const uses = new RegExp(`words\\.${key}\\b|(?:key|level): [^;\n]*'${key}'`);
+      return !named.has(key) && !code.some(({ text }) => uses.test(text));
+    });
+    assert.deepEqual(unused, []);
+  });
+
+  it('has the same texts in every language', () => {
+    const shapeOf = (value: unknown): unknown =>
+      typeof value === 'object' && value !== null
+        ? Object.fromEntries(
+            Object.entries(value)
+              .map(([key, inner]) => [key, shapeOf(inner)] as const)
+              .sort(([a], [b]) => (a < b ? -1 : 1)),
+          )
+        : typeof value;
+    for (const language of LANGUAGES) {
+      assert.deepEqual(shapeOf(wordsOf(language)), shapeOf(wordsOf('en')), language);
     }
   });
 
@@ -207,7 +232,7 @@ describe('undoing', () => {
   it('calls off what has not been done, once', () => {
     const { schedule, ring } = clock();
     const done: string[] = [];
-    const pendings = createPendings({ schedule });
+    const pendings = createUndoQueue({ schedule });
     const pending = pendings.add(
       () => done.push('run'),
       () => done.push('undone'),
@@ -222,7 +247,7 @@ describe('undoing', () => {
   it('does it when the time is over or the page is left, once', () => {
     const { schedule, ring } = clock();
     const done: boolean[] = [];
-    const pendings = createPendings({ schedule });
+    const pendings = createUndoQueue({ schedule });
     pendings.add(
       (leaving) => done.push(leaving),
       () => undefined,
@@ -243,7 +268,10 @@ describe('undoing', () => {
 describe('small things', () => {
   it('turns pages inside the list', () => {
     const paging = { offset: 24, limit: 24, total: 50 };
-    assert.deepEqual([turn(paging, 1), turn(paging, 2), turn(paging, -1), turn(paging, -5)], [48, 48, 0, 0]);
+    assert.deepEqual(
+      [turnPage(paging, 1), turnPage(paging, 2), turnPage(paging, -1), turnPage(paging, -5)],
+      [48, 48, 0, 0],
+    );
     assert.deepEqual(shownOf({ ...paging, offset: 48 }), { first: 49, last: 50 });
     assert.deepEqual(shownOf({ offset: 0, limit: 24, total: 0 }), { first: 0, last: 0 });
   });

@@ -45,11 +45,11 @@ try {
 
   site.found = [MARI];
   const one = await openBrowser(t, { picture: await drawScene([MARI]) });
-  const { page: registration } = await openTab(one, { viewport: { width: 1280, height: 860 } });
-  await registration.goto(`${site.url}/add?userid=mari&username=Mari%20Ito`);
-  await registration.locator('#pictures li').nth(2).waitFor();
-  await registration.waitForTimeout(1000);
-  await save(registration, 'registration');
+  const { page: enrolment } = await openTab(one, { viewport: { width: 1280, height: 860 } });
+  await enrolment.goto(`${site.url}/add?userid=mari&username=Mari%20Ito`);
+  await enrolment.locator('#pictures li').nth(2).waitFor();
+  await enrolment.waitForTimeout(1000);
+  await save(enrolment, 'enrolment');
 } finally {
   for (const job of jobs.reverse()) await job();
 }

@@ -316,6 +316,28 @@ describe('Refusals of the CompreFace surface', () => {
     });
   }
 
+  it('answer what stands at no address below CompreFace’s as CompreFace does, and log no name of it', async (t) => {
+    const { app, log } = await compreFaceApp(t);
+    const asked = [
+      ['GET', '/api/v1/recognition/subject/Secretname', 404],
+      ['POST', '/api/v1/recognition/Secretname', 404],
+      ['PATCH', `${SUBJECTS}/Secretname`, 405],
+      ['GET', '/api/v1/detection/Secretname', 404],
+      ['GET', '/api/v1/verification/Secretname', 404],
+      ['DELETE', `${SUBJECTS}/${'x'.repeat(3000)}`, 404],
+      ['GET', '/api/v1/recognition/%', 400],
+    ] as const;
+    for (const [method, url, status] of asked) {
+      const answer = await app.inject({ method, url, ...(method === 'POST' && { payload: { a: 1 } }) });
+      const what = `${method} ${url.slice(0, 60)}: ${answer.body}`;
+      assert.equal(answer.statusCode, status, what);
+      assert.deepEqual(Object.keys(answer.json<object>()).sort(), ['code', 'message'], what);
+    }
+    assert.doesNotMatch(JSON.stringify(log), /Secretname/);
+    const elsewhere = (await app.inject('/api/v1/recognitions')).json<{ code: string }>();
+    assert.equal(elsewhere.code, 'NOT_FOUND', 'another surface’s form');
+  });
+
   it('say "busy" with Retry-After, not "no face"', async (t) => {
     const made = await compreFaceApp(t);
     made.vision.analyze = () => Promise.reject(new KaomonError('BUSY', 'Too many.', { retryAfter: 2 }));

@@ -15,7 +15,7 @@ const FACE = 3 * 160 * 160;
 
 /** Writes the state dict as the published file is written, reads it again and opens the network. */
 async function open(specs: { name: string; shape: readonly number[] }[]): Promise<InferenceSession> {
-  const state = parseTorchState(writeLegacy(specs.map(seededTensor)), 'seeded.pt');
+  const state = await parseTorchState(writeLegacy(specs.map(seededTensor)), 'seeded.pt');
   return await InferenceSession.create(buildInceptionResnetV1(state), { logSeverityLevel: 3 });
 }
 
@@ -54,14 +54,16 @@ describe('InceptionResnetV1', () => {
     await session.release();
   });
 
-  it('refuses by name a missing tensor and a wrong shape', () => {
+  it('refuses by name a missing tensor and a wrong shape', async () => {
     const [, second, ...others] = weights.specs;
     const tensors = (specs: typeof weights.specs) =>
       parseTorchState(writeLegacy(specs.map(seededTensor)), 'net.pt');
-    assert.throws(() => buildInceptionResnetV1(tensors([second])), /no tensor "conv2d_1a.conv.weight"/);
+    const lacking = await tensors([second]);
+    assert.throws(() => buildInceptionResnetV1(lacking), /no tensor "conv2d_1a.conv.weight"/);
     const wrong = { name: 'conv2d_1a.conv.weight', shape: [32, 3, 3, 4] };
+    const wrongly = await tensors([wrong, second, ...others.slice(0, 3)]);
     assert.throws(
-      () => buildInceptionResnetV1(tensors([wrong, second, ...others.slice(0, 3)])),
+      () => buildInceptionResnetV1(wrongly),
       /"conv2d_1a.conv.weight" has the shape \[32, 3, 3, 4\], not \[32, 3, 3, 3\]/,
     );
   });

@@ -121,7 +121,7 @@ describe('MTCNN graphs', () => {
       assert.ok(nodes.filter(({ opType }) => opType === 'ReorderOutput').length <= 1);
     });
 
-    it(`${net}: refuses by name every tensor that is missing or has another shape`, () => {
+    it(`${net}: refuses by name every tensor that is missing or has another shape`, async () => {
       const all = new SeededMtcnn(net as 'pnet');
       build(all);
       const names = [...new Map(all.specs.map(({ name, shape }) => [name, shape]))];
@@ -131,7 +131,7 @@ describe('MTCNN graphs', () => {
           const tensors = names
             .filter(([name]) => remedy !== 'missing' || name !== broken)
             .map(([name, shape]) => seededTensor({ name, shape: name === broken ? [...shape, 1] : shape }));
-          const file = parseTorchState(writeLegacy(tensors), 'net.pt');
+          const file = await parseTorchState(writeLegacy(tensors), 'net.pt');
           const named: NamedTensors = {
             tensor: (name, shape) => file.tensor(`${net}.${name}`, shape),
             values: (name, length) => file.values(`${net}.${name}`, length),

@@ -10,7 +10,8 @@ import { createFileLog } from '../../../src/events/file-log.js';
 import { createExactIndex } from '../../../src/gallery/index/exact-index.js';
 import { encodeNpy } from '../../../src/gallery/store/npy.js';
 import { openGallery } from '../../../src/gallery/open.js';
-import { withLock, writeSynced } from '../../../src/models/files.js';
+import { makeFolder, writeDurably } from '../../../src/platform/files/durable.js';
+import { underLock } from '../../../src/platform/files/lock.js';
 import { ensureSelfSigned } from '../../../src/platform/tls.js';
 import { runKaomon } from '../../support/command.js';
 import { TINY } from '../../support/galleries.js';
@@ -78,9 +79,12 @@ describe("what root does in the service's folders", { skip }, () => {
     await chown(folder, SERVICE, SERVICE);
     const place = (name: string) => path.join(folder, name);
     await ensureSelfSigned({ folder: place('tls'), names: ['localhost'], addresses: [] });
-    await withLock(path.join(place('models'), '.lock'), () =>
-      writeSynced(path.join(place('models'), 'a.onnx'), ''),
-    );
+    const models = place('models');
+    await makeFolder(models);
+    await underLock(path.join(models, '.lock'), async () => {
+      await writeDurably(path.join(models, 'a.onnx'), '');
+      assert.deepEqual(await strangers(models), []);
+    });
     (await openJournal(place('batch'), ['a'])).close();
     assert.deepEqual(await strangers(folder), []);
   });

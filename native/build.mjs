@@ -1,0 +1,194 @@
+#!/usr/bin/env node
+/**
+ * The addons of native/, compiled on this machine: each by itself, so that one whose library is not there takes no other
+ * with it. Everything else that is native (sharp, esbuild, ONNX Runtime's CPU part) ships inside its package.
+ * native/README.md says what each is for, and why CMake builds them.
+ */
+import { createHash } from 'node:crypto';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import {
+  aptInstall,
+  filesBelow,
+  PROJECT_ROOT,
+  runProgram,
+  SetupError,
+  step,
+  which,
+} from '../scripts/support.mjs';
+
+const NATIVE = path.join(PROJECT_ROOT, 'native');
+const FAISS_NODE = path.join(PROJECT_ROOT, 'node_modules', 'faiss-node');
+/** Debian packages that build any addon, by the program that each brings. */
+const TOOLS = { 'g++': 'g++', cmake: 'cmake', make: 'make' };
+
+/**
+ * @typedef {object} Addon
+ * @property {string} made what CMake makes
+ * @property {string} place where it is loaded from
+ * @property {string[]} also files that it is made of, beside those in its folder
+ * @property {() => string[]} missing Debian packages that are not there, beside the tools
+ * @property {string} purpose what it is for: goes on after "for"
+ * @property {string} without what happens where it was not compiled
+ * @property {(file: string) => string} probe a program that ends by another status than 0 when the addon does not work
+ */
+
+/** @type {Record<string, Addon>} */
+export const ADDONS = {
+  memory: {
+    made: 'memory.node',
+    place: path.join(PROJECT_ROOT, 'dist', 'native', 'memory.node'),
+    also: [],
+    missing: () => [],
+    purpose: 'less memory',
+    without: 'each thread keeps networks of its own',
+    probe: (file) => `const bytes = Buffer.from(require(${file}).map(process.execPath).slice(0, 4));
+      if (bytes.toString('latin1') !== '\\x7fELF') process.exit(1);`,
+  },
+  pixels: {
+    made: 'pixels.node',
+    place: path.join(PROJECT_ROOT, 'dist', 'native', 'pixels.node'),
+    also: [],
+    missing: () => [],
+    purpose: 'a faster detection',
+    without: 'the loops over pixels run in JavaScript',
+    probe: (file) => `const sums = new Int32Array(4 * 3 + 1);
+      require(${file}).sumTable(Uint8Array.of(1, 2, 3), 1, 1, sums);
+      if (sums.slice(9, 12).join() !== '1,2,3') process.exit(1);`,
+  },
+  vectors: {
+    made: 'faiss-node.node',
+    place: path.join(FAISS_NODE, 'build', 'Release', 'faiss-node.node'),
+    also: [path.join(FAISS_NODE, 'src', 'faiss.cc')],
+    missing: () =>
+      ['/usr', '/usr/local'].some((place) => existsSync(`${place}/include/faiss/IndexIVFFlat.h`))
+        ? []
+        : ['libfaiss-dev', 'libopenblas-dev'],
+    purpose: 'a faster search',
+    without: 'ONNX Runtime searches',
+    // faiss-node's own index and ours must agree.
+    probe: (file) => `const { IndexFlatL2, KaomonVectors } = require(${file});
+      const [theirs, ours] = [new IndexFlatL2(2), new KaomonVectors(2)];
+      for (const vector of [[0, 0], [3, 4]]) { theirs.add(vector); ours.add(Float32Array.from(vector)); }
+      const { distances: [d], labels: [l] } = theirs.search([3, 3], 1);
+      ours.search(Float32Array.of(3, 3), 1).then(({ distances, labels }) => {
+        if (d !== 1 || l !== 1 || distances[0] !== d || labels[0] !== l) process.exit(1);
+      });`,
+  },
+};
+
+/** What a binary is made of; a change compiles it anew. @param {string} name */
+function fingerprint(name) {
+  const hash = createHash('sha256').update(process.arch);
+  const own = [...filesBelow(`native/${name}`), ...filesBelow('native/common')].sort();
+  for (const file of [...own, path.join(NATIVE, 'addon.cmake'), ...ADDONS[name].also])
+    hash.update(readFileSync(file));
+  return hash.digest('hex');
+}
+
+/** @param {string} name */
+function isUpToDate(name) {
+  const { place } = ADDONS[name];
+  return (
+    existsSync(place) &&
+    existsSync(`${place}.made-of`) &&
+    readFileSync(`${place}.made-of`, 'utf8') === fingerprint(name)
+  );
+}
+
+/**
+ * Compiles an addon and proves in a process of its own that it works.
+ * @param {string} name
+ * @param {{folder?: string, options?: string[], env?: NodeJS.ProcessEnv}} [how] folder: of all that CMake makes;
+ *   options: of CMake; env: what the probe runs in, beside this process's own
+ * @returns {Promise<string>} the binary
+ * @throws {SetupError} with the place of the log
+ */
+export async function compile(name, how = {}) {
+  const { made, probe } = ADDONS[name];
+  const folder = path.join(how.folder ?? path.join(PROJECT_ROOT, 'cache', 'native'), name);
+  const log = `${folder}.log`;
+  // Another version of CMake, or another place of this checkout, does not go on with what is there.
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  for (const args of [
+    ['-S', path.join(NATIVE, name), '-B', folder, ...(how.options ?? [])],
+    ['--build', folder, '--parallel', '2'],
+  ]) {
+    const { code, output } = await runProgram('cmake', args);
+    writeFileSync(log, output);
+    if (code !== 0) throw new SetupError(`native/${name} did not compile: see ${log}`);
+  }
+  const binary = path.join(folder, made);
+  const proof = await runProgram(process.execPath, ['-e', probe(JSON.stringify(binary))], {
+    env: { ...process.env, ...how.env },
+  });
+  if (proof.code !== 0)
+    throw new SetupError(`native/${name} does not work, as compiled here: ${proof.output.trim()}`);
+  return binary;
+}
+
+/** @param {string} name @param {boolean} strict */
+async function install(name, strict) {
+  const { place } = ADDONS[name];
+  const binary = await compile(name, { options: [`-DKAOMON_STRICT=${strict ? 'ON' : 'OFF'}`] });
+  mkdirSync(path.dirname(place), { recursive: true });
+  // New files, not new text: a process may have loaded the old one, and a folder of packages that is linked with another
+  // checkout's stays as it was there.
+  copyFileSync(binary, `${place}.new`);
+  renameSync(`${place}.new`, place);
+  writeFileSync(`${place}.made-of.new`, fingerprint(name));
+  renameSync(`${place}.made-of.new`, `${place}.made-of`);
+}
+
+/**
+ * Compiles what is not there or was made of something else; installs the Debian packages for it where this user may.
+ * @param {{strict?: boolean}} [options] strict: warnings are errors. For who changes the code: another compiler's new
+ *   warning must not cost a user the addon
+ * @returns {Promise<string[]>} a line for each addon that is not in place, and why
+ */
+export async function setUpNative({ strict = false } = {}) {
+  const stale = Object.keys(ADDONS).filter((name) => !isUpToDate(name));
+  const missing = (/** @type {string} */ name) => [
+    ...Object.entries(TOOLS).flatMap(([program, debian]) => (which(program) ? [] : [debian])),
+    ...ADDONS[name].missing(),
+  ];
+  const wanted = [...new Set(stale.flatMap(missing))];
+  const lacking = stale.filter((name) => missing(name).length > 0);
+  const refused =
+    wanted.length > 0
+      ? await aptInstall(wanted, lacking.map((name) => ADDONS[name].purpose).join(', '))
+      : undefined;
+  const ready = refused ? stale.filter((name) => !lacking.includes(name)) : stale;
+  /** @type {string[]} */
+  const lines = [];
+  const explain = (/** @type {string} */ name, /** @type {string} */ why) =>
+    lines.push(`${why}. Until then ${ADDONS[name].without}.`);
+  if (refused)
+    for (const name of lacking)
+      explain(name, `native/${name} was not compiled: ${refused.replace(/^needs/, 'it needs')}`);
+  if (ready.length > 0)
+    await step(`Compiling ${ready.join(', ')}`, () =>
+      Promise.all(
+        ready.map((name) =>
+          install(name, strict).catch((error) => {
+            if (!(error instanceof SetupError)) throw error;
+            explain(name, error.message);
+          }),
+        ),
+      ),
+    );
+  return lines;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url))
+  for (const line of await setUpNative({ strict: true })) console.error(`kaomon: ${line}`);

@@ -1,0 +1,64 @@
+#!/usr/bin/env node
+/**
+ * `npm run native:check`: builds the addons with ASan and UBSan, warnings as errors, and runs the tests of each against
+ * that build. Ends by another status than 0 at the first finding. `npm run native:check -- pixels` checks one of them.
+ */
+import { spawnSync } from 'node:child_process';
+import path from 'node:path';
+import { build, buildIsStale } from '../scripts/build.mjs';
+import { PROJECT_ROOT, runProgram, SetupError, step } from '../scripts/support.mjs';
+import { useTestFolder } from '../scripts/test-folder.mjs';
+import { ADDONS, compile } from './build.mjs';
+
+/** Test files of each addon. @type {Record<string, string[]>} */
+const TESTS = {
+  memory: ['native/arguments', 'platform/process-memory'],
+  pixels: ['native/arguments', 'vision/pixels'],
+  vectors: ['native/arguments', 'native/vectors', 'gallery/index'],
+};
+const FOLDER = path.join(PROJECT_ROOT, 'cache', 'native', 'checked');
+
+/** The sanitizer's library must be there before Node, which was built without it. */
+async function sanitizerLibrary() {
+  const { code, output } = await runProgram('g++', ['-print-file-name=libasan.so']);
+  if (code !== 0 || !path.isAbsolute(output.trim())) throw new SetupError('g++ has no libasan.so.');
+  return output.trim();
+}
+
+try {
+  const names = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(ADDONS);
+  const unknown = names.find((name) => !Object.hasOwn(ADDONS, name));
+  if (unknown !== undefined)
+    throw new SetupError(`there is no addon ${unknown}: ${Object.keys(ADDONS).join(', ')}.`);
+  const env = {
+    LD_PRELOAD: await sanitizerLibrary(),
+    // Node itself frees little at its end.
+    ASAN_OPTIONS: 'detect_leaks=0:abort_on_error=1',
+    UBSAN_OPTIONS: 'print_stacktrace=1',
+  };
+  const options = ['-DKAOMON_STRICT=ON', '-DKAOMON_SANITIZE=ON'];
+  for (const name of names)
+    await step(`Compiling ${name} with sanitizers`, () => compile(name, { folder: FOLDER, options, env }));
+  if (buildIsStale()) await step('Building', build);
+  useTestFolder();
+  const words = [...new Set(names.flatMap((name) => TESTS[name]))];
+  const files = words.map((word) => path.join(PROJECT_ROOT, 'dist', 'test', `${word}.test.js`));
+  const preload = `--import=${new URL('use-checked.mjs', import.meta.url).href}`;
+  const { status } = spawnSync(
+    process.execPath,
+    ['--test', '--test-concurrency=1', '--test-reporter=spec', ...files],
+    {
+      stdio: 'inherit',
+      env: {
+        ...process.env,
+        ...env,
+        KAOMON_CHECKED: FOLDER,
+        NODE_OPTIONS: `--enable-source-maps ${preload}`,
+      },
+    },
+  );
+  process.exitCode = status ?? 1;
+} catch (error) {
+  console.error(error instanceof SetupError ? `kaomon: ${error.message}` : error);
+  process.exitCode = 1;
+}

@@ -1,0 +1,29 @@
+/**
+ * Lets one loop wait until it is notified, or for a while. A notification that comes while nobody waits ends the next
+ * wait at once.
+ */
+export function createNotifier() {
+  let isNotified = false;
+  let wake: (() => void) | undefined;
+
+  return {
+    notify(): void {
+      isNotified = true;
+      wake?.();
+    },
+    /** @param milliseconds at most */
+    async wait(milliseconds: number): Promise<void> {
+      if (!isNotified) {
+        await new Promise<void>((resolve) => {
+          const timer = setTimeout(resolve, milliseconds);
+          wake = () => {
+            clearTimeout(timer);
+            resolve();
+          };
+        });
+        wake = undefined;
+      }
+      isNotified = false;
+    },
+  };
+}

@@ -1,0 +1,241 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import type { Damage } from '../platform/files/damage.js';
+import { quietMessage, quietText } from '../platform/quiet-error.js';
+import type { GalleryEvent } from './event.js';
+import type { TrimLimits } from './log.js';
+import type { ToManager, ToWorker } from './messages.js';
+import type { LogSettings } from './open-log.js';
+
+const MANAGER = fileURLToPath(new URL('./manager.js', import.meta.url));
+/** Between the end of a manager and the next one's start, milliseconds; doubles while managers die young. */
+const BACK_OFF = { first: 100, longest: 10_000 };
+/** A manager that lived this long was healthy, milliseconds. */
+const HEALTHY = 30_000;
+/** Before an event that could not be applied is tried again, milliseconds. */
+const RETRY = 300;
+/** When a change that was begun and not closed is settled, milliseconds; the later time for a slow one. */
+const SETTLE_AFTER = [10_000, 60_000];
+/** Of a manager's standard error so much is kept, characters: a fault stands at its end. */
+const STDERR_KEPT = 4_000;
+/** And so much of the fault is logged. */
+const FAULT_LOGGED = 300;
+/** How long a manager may take to end, milliseconds. */
+const FAREWELL = 3_000;
+
+/** What this worker has in memory of what all workers share: its gallery. */
+export interface Replica {
+  /** Takes over another worker's change. */
+  apply(event: GalleryEvent): Promise<void>;
+  /** Looks into the store what became of a change that was begun and not closed. */
+  settle(begun: GalleryEvent): Promise<void>;
+  /** Compares everything with the store. */
+  reload(): Promise<void>;
+}
+
+export interface SubscriberState {
+  log: 'file' | 'redis';
+  /** Events that were read and are not yet in this worker's index. */
+  behind: number;
+  manager: 'running' | 'restarting';
+  /** Why the log cannot be followed at the moment, or what the manager died of that is to be started again. */
+  trouble: string | null;
+  /** The manager's process. */
+  pid: number | undefined;
+}
+
+export interface SubscriberOptions {
+  settings: LogSettings;
+  /** This worker's own name: its changes are not handed to it. */
+  worker: string;
+  /** As `EventLog.start` gave it before the store was loaded; empty: unknown. */
+  position: string;
+  limits: TrimLimits;
+  gallery: Replica;
+  warn: (message: string) => void;
+  /** When a change that was begun and not closed is settled, milliseconds; for tests. */
+  settleAfter?: readonly number[];
+  /** Starts a manager; for tests. */
+  launch?: () => ChildProcess;
+  /** Told of what the log finds damaged. */
+  damage?: Pick<Damage, 'report'>;
+}
+
+/** A worker's subscription to the log of events; see {@link startSubscriber}. */
+export type Subscriber = ReturnType<typeof startSubscriber>;
+
+/**
+ * Keeps an event manager running and applies what it hands over, in order. When it dies the next one goes on after the
+ * last event that was applied.
+ */
+export function startSubscriber(options: SubscriberOptions) {
+  const { settings, worker, limits, gallery, warn, damage, launch = forkManager } = options;
+  const { settleAfter = SETTLE_AFTER } = options;
+  let { position } = options;
+  let child: ChildProcess | undefined;
+  let backOff = BACK_OFF.first;
+  /** The last batch. It is forgotten when its manager ends, though what has begun is still applied. */
+  let batch: { left: number } | undefined;
+  let trouble: string | null = null;
+  /** What the last manager died of. */
+  let death: string | null = null;
+  /** Why an event cannot be applied, which is tried again. */
+  let stuck: string | null = null;
+  let closing = false;
+  const isClosing = () => closing;
+
+  /** A store that does not answer is asked until it does. */
+  async function persist(work: () => Promise<void>): Promise<void> {
+    for (let told = false; !isClosing(); told = true) {
+      try {
+        await work();
+        stuck = null;
+        return;
+      } catch (error) {
+        // A fault of ours, or damage that nobody has thought of: another try would fail in the same way, for ever.
+        if (error instanceof SyntaxError || error instanceof TypeError || error instanceof RangeError) {
+          warn(`An event could not be applied and is passed over: ${quietText(error)}`);
+          return;
+        }
+        stuck = quietMessage(error);
+        if (!told) warn(`An event could not be applied and is tried again: ${stuck}`);
+        await sleep(RETRY);
+      }
+    }
+  }
+
+  async function receive(message: ToWorker, from: ChildProcess): Promise<void> {
+    switch (message.type) {
+      case 'events': {
+        const taken = { left: message.events.length };
+        batch = taken;
+        // Those of one person wait for each other in the gallery.
+        await Promise.all(
+          message.events.map(async (event) => {
+            await persist(() => gallery.apply(event));
+            taken.left -= 1;
+          }),
+        );
+        break;
+      }
+      case 'reload':
+        warn('Events were missed: the gallery is compared with the store.');
+        await persist(() => gallery.reload());
+        break;
+      case 'position':
+        if (from === child) ({ position } = message);
+        return;
+      case 'settle':
+        await persist(() => gallery.settle(message.begun));
+        return;
+      case 'trouble':
+        if (message.reason !== null && trouble === null)
+          warn(`The log of events is not followed: ${message.reason}`);
+        trouble = message.reason;
+        return;
+      case 'damaged':
+        damage?.report(message.what, message.reason);
+        return;
+      case 'notice':
+        warn(message.reason);
+        return;
+    }
+    if (isClosing() || from !== child) return;
+    ({ position } = message);
+    tell(from, { type: 'applied' });
+  }
+
+  function tell(to: ChildProcess, message: ToManager): void {
+    if (to.connected) to.send(message);
+  }
+
+  /** A manager has ended, or could not be started; the next one starts after a while. */
+  function restartLater(cause: string, lived: number): void {
+    batch = undefined;
+    trouble = null;
+    if (isClosing()) return;
+    death = cause;
+    warn(`${cause} Another one is started.`);
+    if (lived > HEALTHY) backOff = BACK_OFF.first;
+    setTimeout(() => {
+      if (!isClosing()) start();
+    }, backOff).unref();
+    backOff = Math.min(backOff * 2, BACK_OFF.longest);
+  }
+
+  function start(): void {
+    const started = performance.now();
+    const cannot = (error: unknown) => `The event manager cannot be started: ${quietMessage(error)}.`;
+    let manager: ChildProcess;
+    try {
+      manager = launch();
+    } catch (error) {
+      restartLater(cannot(error), 0);
+      return;
+    }
+    child = manager;
+    let stderr = '';
+    let ended = false;
+    const end = (cause: string) => {
+      if (ended) return;
+      ended = true;
+      if (child === manager) child = undefined;
+      restartLater(cause, performance.now() - started);
+    };
+    manager.stderr
+      ?.setEncoding('utf8')
+      .on('data', (text: string) => (stderr = (stderr + text).slice(-STDERR_KEPT)));
+    manager.on('message', (message: ToWorker) => void receive(message, manager));
+    manager.on('error', (error) => {
+      // A process that was never made does not exit.
+      if (manager.pid === undefined) end(cannot(error));
+      else warn(`The event manager: ${quietMessage(error)}`);
+    });
+    // Not 'exit': the last of its standard error comes after that.
+    manager.on('close', (code, signal) => {
+      const cause = [signal ?? `exit code ${code ?? 'unknown'}`, faultIn(stderr)].filter(Boolean).join('; ');
+      end(`The event manager ended (${cause}).`);
+    });
+    tell(manager, { type: 'follow', settings, worker, position, limits, settleAfter });
+  }
+
+  start();
+
+  return {
+    state: (): SubscriberState => ({
+      log: settings.kind,
+      behind: batch?.left ?? 0,
+      manager: child ? 'running' : 'restarting',
+      trouble: trouble ?? stuck ?? (child ? null : death),
+      pid: child?.pid,
+    }),
+    async close(): Promise<void> {
+      closing = true;
+      const manager = child;
+      if (!manager) return;
+      // One that could not be started emits 'error' in a moment, and never 'exit'.
+      const exited = once(manager, manager.pid === undefined ? 'error' : 'exit').catch(() => undefined);
+      const timer = setTimeout(() => manager.kill('SIGKILL'), FAREWELL);
+      if (manager.connected) manager.disconnect();
+      await exited;
+      clearTimeout(timer);
+    },
+  };
+}
+
+function forkManager(): ChildProcess {
+  return fork(MANAGER, [], {
+    execArgv: [],
+    serialization: 'json',
+    stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
+  });
+}
+
+/** What a process died of, as Node or V8 writes it: the line that names the error. */
+function faultIn(stderr: string): string | undefined {
+  const line = stderr.split('\n').find((text) => /^(?:[A-Za-z]*Error\b|FATAL ERROR)/.test(text));
+  // The message of a SyntaxError quotes what cannot be parsed, which may be a name.
+  return line?.startsWith('SyntaxError') ? 'SyntaxError' : line?.slice(0, FAULT_LOGGED);
+}

@@ -1,0 +1,146 @@
+import path from 'node:path';
+import type { FastifyBaseLogger } from 'fastify';
+import { type Audit, AUTOMATIC, createAudit } from '../access/audit.js';
+import { createKeys, type Keys } from '../access/keys.js';
+import { createSessions, type Sessions } from '../access/sessions.js';
+import { splitFaceId } from '../gallery/ids.js';
+import type { EventState } from '../gallery/open.js';
+import type { Face, Gallery } from '../gallery/types.js';
+import { createAutoEnroller } from '../identity/auto-enrol.js';
+import { createDecision, type Decision } from '../identity/decision.js';
+import type { DetectLog } from '../identity/detect-log.js';
+import { createEnroller, type Enroller } from '../identity/enrol.js';
+import { createIdentifier, type Identifier } from '../identity/identify.js';
+import { createSightings, type Sightings } from '../identity/sightings.js';
+import { createVerifier, type Verifier } from '../identity/verify.js';
+import { createMetrics, type Metrics } from '../metrics/metrics.js';
+import type { ReadyPack } from '../models/types.js';
+import { createShares, type Shares } from '../platform/shares.js';
+import { type Config, enrolLimits } from '../settings/config.js';
+import type { VisionPool } from '../vision/types.js';
+import { pictureBodyLimit } from './intake/pictures.js';
+import { JSON_WEIGHT } from './plugins/in-flight.js';
+
+/** What a server is made from. Who opened these closes them. */
+export interface ServicesDeps {
+  config: Config;
+  vision: VisionPool;
+  gallery: Gallery;
+  pack: ReadyPack;
+  /** How the gallery follows other workers. */
+  events?: EventState | undefined;
+  log: FastifyBaseLogger;
+  /** Told of who was recognised. */
+  detectLog?: DetectLog | undefined;
+  /** Who may call. Default: the keys in `KEYS_FILE`. */
+  keys?: Keys;
+}
+
+/** All that routes and plugins work with, made once a server by {@link createServices}. */
+export interface Services {
+  config: Config;
+  pack: ReadyPack;
+  /** Measured, as searches of the gallery are. */
+  vision: VisionPool;
+  gallery: Gallery;
+  events: EventState | undefined;
+  metrics: Metrics;
+  decision: Decision;
+  identifier: Identifier;
+  enroller: Enroller;
+  verifier: Verifier;
+  sightings: Sightings;
+  keys: Keys;
+  sessions: Sessions;
+  audit: Audit;
+  /** Bytes that the bodies of requests and the frames of streams may take together. */
+  bytes: Shares;
+  /** The part that one caller may have of whatever is bounded, 0 to 1. */
+  share: number;
+}
+
+/** The one place where services are made. */
+export function createServices(deps: ServicesDeps): Services {
+  const { config, gallery, pack, events, detectLog, log } = deps;
+  const metrics = createMetrics({
+    ...deps,
+    sharing:
+      config.WORKERS > 1
+        ? {
+            folder: path.join(config.CACHE_DIR, 'metrics'),
+            warn: (message) => log.warn(message),
+          }
+        : undefined,
+  });
+  // From here on all that is asked of them is measured.
+  const { vision, nearest } = metrics;
+  const { keys = createKeys({ file: config.KEYS_FILE }) } = deps;
+  const audit = createAudit({ file: config.AUDIT_FILE, log });
+  const share = config.CALLER_SHARE / 100;
+  const decision = createDecision({ pack, config, gallery });
+  const enroller = createEnroller({
+    vision,
+    gallery,
+    nearest,
+    limits: enrolLimits(config),
+    decision,
+    doubleSeconds: config.DOUBLE_REGISTRATION_SECONDS,
+    keepFaces: config.KEEP_FACES,
+  });
+  const autoEnroller = config.AUTO_ENROL
+    ? createAutoEnroller({
+        gallery,
+        enroller,
+        // Nobody is saved who is not named, in the whole gallery, wherever was searched.
+        distance: () => Math.min(config.SAVE_DISTANCE ?? decision.sure(), decision.threshold()),
+        interval: config.SAVE_INTERVAL,
+        minimum: config.SAVE_MINIMUM,
+        maximum: config.SAVE_MAXIMUM,
+        log,
+        onSaved: (face) => void audit.record(automaticEnrolment(face)),
+      })
+    : undefined;
+  const sightings = createSightings();
+  return {
+    config,
+    pack,
+    vision,
+    gallery,
+    events,
+    metrics,
+    decision,
+    identifier: createIdentifier({
+      vision,
+      gallery,
+      nearest,
+      decision,
+      sightings,
+      autoEnroller,
+      detectLog,
+    }),
+    enroller,
+    verifier: createVerifier({
+      vision,
+      nearest,
+      decision,
+      pack: { id: pack.id, length: pack.embedder.length },
+    }),
+    sightings,
+    keys,
+    sessions: createSessions({ keys, days: config.SESSION_DAYS }),
+    audit,
+    bytes: createShares({
+      total: Math.max(config.MAX_BYTES_IN_FLIGHT, JSON_WEIGHT * pictureBodyLimit(config.MAX_UPLOAD_BYTES)),
+      share,
+      retryAfter: 2,
+      full: 'Too much is being sent to this server at the moment',
+      mine: 'This caller is sending too much at once',
+    }),
+    share,
+  };
+}
+
+function automaticEnrolment({ faceid, id }: Face) {
+  const whom = { ...splitFaceId(faceid), faces: [id] };
+  return { ...AUTOMATIC, action: 'enrol', whom, outcome: 'done' } as const;
+}

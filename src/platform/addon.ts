@@ -1,0 +1,15 @@
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { PROJECT_ROOT } from './root.js';
+
+/**
+ * An addon of `native/`, as `npm run setup` compiled it.
+ * @returns undefined where it was not compiled: whoever asks has another way
+ */
+export function loadAddon(name: 'memory' | 'pixels'): unknown {
+  try {
+    return createRequire(import.meta.url)(path.join(PROJECT_ROOT, 'dist', 'native', `${name}.node`));
+  } catch {
+    return undefined;
+  }
+}

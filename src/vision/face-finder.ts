@@ -1,0 +1,99 @@
+import type { ReadyPack } from '../models/types.js';
+import { boxSize } from './boxes.js';
+import { MTCNN_SECOND_PASS, SSD_SECOND_PASS, withCloseUps } from './detectors/close-up.js';
+import { type Detector, type DetectOptions, largestFirst } from './detectors/detector.js';
+import { createMtcnnDetector } from './detectors/mtcnn.js';
+import { createSsdDetector } from './detectors/ssd.js';
+import { MTCNN_JUDGE, SSD_JUDGE, withTurns } from './detectors/turned.js';
+import { findKeptFace } from './kept-face.js';
+import type { Runtime } from './ort.js';
+import type { Resampler } from './resample.js';
+import type { Stop } from './stop.js';
+import { associate, type Found, isFound } from './track.js';
+import type { Detection, Picture, ThreadOptions } from './types.js';
+import { onlyValid } from './valid-output.js';
+import type { WorkSharing } from './work-sharing.js';
+
+/** What holds where a call says nothing else. */
+export interface FinderSettings {
+  /** Shorter side of the smallest face to look for, pixels. */
+  minFaceSize: number;
+  /** Faces that everything is computed of, the largest. Default: all. */
+  maxFaces?: number;
+}
+
+/** Finds the faces of one picture. One call at a time. */
+export interface FaceFinder {
+  /**
+   * Searches the whole picture, or follows known faces, or both.
+   * @returns largest first, each with the known face that it is
+   * @throws KaomonError CLIENT_GONE by `stop`; INTERNAL when the detector answers what is no number
+   */
+  find(picture: Picture, options: ThreadOptions, stop?: Stop): Promise<Found[]>;
+  release(): Promise<void>;
+}
+
+/** @throws KaomonError NO_MODEL when a network of the pack's detector cannot be run */
+export async function createFaceFinder(
+  runtime: Runtime,
+  pack: ReadyPack,
+  { minFaceSize: leastSize, maxFaces: most }: FinderSettings,
+  sharing: WorkSharing,
+  resampler: Resampler,
+): Promise<FaceFinder> {
+  const detector = await createDetector(runtime, pack, sharing, resampler);
+
+  async function follow(picture: Picture, found: Found[], track: Track, minFaceSize: number): Promise<void> {
+    // A face that turned away is missed by a search, and still seen near where it was.
+    const missed = [...track.faces.keys()].filter((index) => found.every(({ known }) => known !== index));
+    if (missed.length === 0) return;
+    const followed = await detector.follow(
+      picture,
+      missed.map((index) => track.faces[index]),
+    );
+    followed.forEach((detection, i) => {
+      if (detection && isLarge(detection, minFaceSize) && !isFound(detection, found))
+        found.push({ detection, known: missed[i] });
+    });
+    found.sort((a, b) => largestFirst(a.detection, b.detection));
+  }
+
+  return {
+    async find(picture, { track, kept, minProbability, minFaceSize = leastSize }, stop) {
+      const options: DetectOptions = { minFaceSize, minProbability, most, stop, closeUps: track?.closeUps };
+      if (kept) {
+        const detection = await findKeptFace((shown) => detector.detect(shown, options), picture, kept);
+        return onlyValid([{ detection, known: undefined }], picture);
+      }
+      const searched = track?.search === false ? [] : await detector.detect(picture, options);
+      const found = associate(
+        searched.filter((face) => isLarge(face, minFaceSize)),
+        track?.faces ?? [],
+      );
+      if (track) await follow(picture, found, track, minFaceSize);
+      return onlyValid(found, picture);
+    },
+    release: () => detector.release(),
+  };
+}
+
+type Track = NonNullable<ThreadOptions['track']>;
+
+/** Also a box that is no number, which {@link onlyValid} then refuses. */
+const isLarge = ({ box }: Detection, minFaceSize: number) => !(boxSize(box) < minFaceSize);
+
+async function createDetector(
+  runtime: Runtime,
+  { detector, embedder }: ReadyPack,
+  sharing: WorkSharing,
+  resampler: Resampler,
+): Promise<Detector> {
+  if (detector.kind === 'mtcnn') {
+    const mtcnn = await createMtcnnDetector(runtime, detector, {}, sharing);
+    return withTurns(withCloseUps(mtcnn, MTCNN_SECOND_PASS, resampler), MTCNN_JUDGE);
+  }
+  const ssd = await createSsdDetector(runtime, detector);
+  // People of the older pack are enrolled with crops by the points of the first pass: a second pass would move them.
+  const found = embedder.alignment === 'faceapi' ? ssd : withCloseUps(ssd, SSD_SECOND_PASS, resampler);
+  return withTurns(found, SSD_JUDGE);
+}
