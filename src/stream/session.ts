@@ -7,7 +7,7 @@ import { tellOdds } from '../identity/odds.js';
 import type { RatedMatch, Times } from '../identity/recognise.js';
 import type { AnalyzeOptions, VisionPool } from '../vision/types.js';
 import { readText, type ServerMessage, type StreamFace, type StreamOptions } from './protocol.js';
-import { renewed, type Track, Tracks } from './tracks.js';
+import { FaceTracker, renewed, type Track } from './tracks.js';
 
 export interface SessionDeps {
   vision: Pick<VisionPool, 'analyze'>;
@@ -48,7 +48,7 @@ interface Frame {
 export function createStreamSession(deps: SessionDeps) {
   const { vision, gallery, decision, send } = deps;
   const { now = () => performance.now() } = deps;
-  const tracks = new Tracks(decision.pair());
+  const tracker = new FaceTracker(decision.pair());
   let told = decision.meaning(deps.groups);
   let options: StreamOptions = {};
   /** Groups that were asked for and have gone since. */
@@ -130,7 +130,7 @@ export function createStreamSession(deps: SessionDeps) {
 
   async function recognise({ frame, bytes, arrivedAt }: Frame): Promise<ServerMessage> {
     const waited = performance.now() - arrivedAt;
-    const plan = tracks.plan(now(), options.track);
+    const plan = tracker.plan(now(), options.track);
     const asked: AnalyzeOptions = {
       ...{ caller: deps.caller ?? '', signal: gone.signal },
       minFaceSize: options.minFaceSize ?? deps.minFaceSize,
@@ -156,9 +156,9 @@ export function createStreamSession(deps: SessionDeps) {
       const now = gallery.current(person);
       return now && (!within || within.has(now.groupid)) ? now : undefined;
     };
-    tracks.refresh(current);
+    tracker.refresh(current);
     nearest.forEach((match, i) => (nearest[i] = renewed(match, current)));
-    const found = tracks.update(plan, analysis, nearest, { now: now(), identical });
+    const found = tracker.update(plan, analysis, nearest, { now: now(), identical });
     deps.onRecognised?.(
       found.map(({ match }) => ({
         match: match && { ...match, odds: decision.odds(match.distance, within) },
@@ -240,7 +240,7 @@ export function createStreamSession(deps: SessionDeps) {
         const more = readText(text);
         if (more.groups) checkGroups(more.groups);
         options = { ...options, ...more };
-        if (more.groups) tracks.doubtAll();
+        if (more.groups) tracker.doubtAll();
       } catch (error) {
         refuse(error);
       }
