@@ -268,7 +268,7 @@ describe('the networks that are built here', () => {
     assert.match(strangeness({ embeddings: zeros }, embedder) ?? '', /something else/);
     assert.match(
       strangeness({ embeddings: new Float32Array(64) }, embedder) ?? '',
-      /64 numbers .* place of 128/,
+      /64 numbers .* instead of 128/,
     );
     assert.match(strangeness({}, embedder) ?? '', /no numbers/);
   });
