@@ -27,8 +27,8 @@ export interface GalleryChange {
 
 /**
  * One entry of the log. A change is two of them: `begun` before the store is touched, then the change itself, which
- * names the first in `of`. A `begun` without its second half is what a worker leaves that dies in between: the others
- * then look into the store themselves. `given-up` closes one whose change did not come about.
+ * names the first in `of`. A worker that dies in between leaves a `begun` alone: the others then look into the store.
+ * `given-up` closes a `begun` whose change did not come about.
  */
 export interface GalleryEvent extends Omit<GalleryChange, 'kind'> {
   kind: ChangeKind | 'begun' | 'given-up';

@@ -13,7 +13,7 @@ export interface LoggedEvent {
 export interface LogListener {
   /** The next events, in the order of the log. */
   events(batch: LoggedEvent[]): Promise<void>;
-  /** What came after the position cannot be known any more (trimmed, lost): look at the store, then go on from here. */
+  /** What came after the last position was trimmed or lost: compare with the store, then go on from this position. */
   lost(position: string): Promise<void>;
   /** The log cannot be reached (the reason), or can be again (undefined). */
   trouble(reason: string | undefined): void;

@@ -40,7 +40,7 @@ export function createRedisLog(
 
   const redisTime = async () => (await redis.time())[0] * 1000;
 
-  /** Made once for the stream's life: where it differs, the data were lost and positions mean nothing. */
+  /** Made once in the stream's life: where it differs, the data were lost and positions mean nothing. */
   async function generationOf(): Promise<string> {
     await runEvenWhenFull(redis, keys.state, ['HSETNX', keys.state, 'generation', randomUUID()]);
     return (await redis.hget(keys.state, 'generation')) ?? '';
@@ -56,7 +56,7 @@ export function createRedisLog(
     return compareIds(byAge, byLength) > 0 ? byAge : byLength;
   }
 
-  /** What stands where the log keeps something of another kind is renamed, so that the log can begin anew. */
+  /** A key of the log that holds a value of another kind is renamed, so that the log can begin anew. */
   async function setAsideForeign(): Promise<void> {
     for (const [key, kind] of [
       [keys.stream, 'stream'],

@@ -30,7 +30,7 @@ export interface StreamKeys {
 
 /** How long one XREAD waits for news, milliseconds. */
 const BLOCK = 2000;
-/** A connection that says nothing for so much longer is dead, milliseconds. */
+/** A connection that is silent for this much longer is dead, milliseconds. */
 const GRACE = 3000;
 /** Entries read at a time. */
 const COUNT = 256;
@@ -145,7 +145,7 @@ export function followStream({
   };
 }
 
-/** Which run of which server answers; the same for ever on a cluster, where the nodes look after each other. */
+/** Which run of which server answers; always the same on a cluster, whose nodes replace each other. */
 async function serverRun(redis: RedisConnection): Promise<string> {
   if (redis instanceof Cluster) return '';
   return /run_id:(\w+)/.exec(await redis.info('server'))?.[1] ?? '';

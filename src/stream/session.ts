@@ -6,7 +6,7 @@ import { tellOdds } from '../identity/odds.js';
 import { currentIn, type Identifier, type Times } from '../identity/identify.js';
 import type { VisionPool } from '../vision/types.js';
 import { readText, type ServerMessage, type StreamFace, type StreamOptions } from './protocol.js';
-import { type Track, Tracks } from './tracks.js';
+import { FaceTracker, type Track } from './tracks.js';
 
 export interface SessionDeps {
   vision: Pick<VisionPool, 'analyze'>;
@@ -43,7 +43,7 @@ interface Frame {
  */
 export function createStreamSession(deps: SessionDeps) {
   const { vision, identifier, gallery, decision, send, now = () => performance.now() } = deps;
-  const tracks = new Tracks(decision.pair());
+  const tracker = new FaceTracker(decision.pair());
   let told = decision.meaning(deps.groups);
   let options: StreamOptions = {};
   /** Groups that were asked for and have gone since. */
@@ -125,7 +125,7 @@ export function createStreamSession(deps: SessionDeps) {
 
   async function recognise({ frame, bytes, arrivedAt }: Frame): Promise<ServerMessage> {
     const waited = performance.now() - arrivedAt;
-    const plan = tracks.plan(now(), options.track);
+    const plan = tracker.plan(now(), options.track);
     const analysis = await vision.analyze(bytes, {
       caller: deps.caller,
       signal: gone.signal,
@@ -143,9 +143,9 @@ export function createStreamSession(deps: SessionDeps) {
       signal: gone.signal,
       settle(faces, identical) {
         tellThresholds(identical, within);
-        tracks.refresh(currentIn(gallery, within));
+        tracker.refresh(currentIn(gallery, within));
         const nearest = faces.map(({ candidates }) => candidates.at(0));
-        const found = tracks.update(plan, analysis, nearest, { now: now(), identical });
+        const found = tracker.update(plan, analysis, nearest, { now: now(), identical });
         answer = found.map((track) => describe(track, within));
         return found.map(({ match }) => ({
           match: match && { ...match, odds: decision.odds(match.distance, within) },
@@ -228,7 +228,7 @@ export function createStreamSession(deps: SessionDeps) {
         const more = readText(text);
         if (more.groups) checkGroups(more.groups);
         options = { ...options, ...more };
-        if (more.groups) tracks.doubtAll();
+        if (more.groups) tracker.doubtAll();
       } catch (error) {
         refuse(error);
       }

@@ -24,7 +24,7 @@ const COMES_BACK = 2000;
 
 /** A face on its way through the frames. */
 export interface Track {
-  /** Names it in the answers. */
+  /** The face's number in the answers. */
   id: number;
   face: AnalysedFace;
   /** From when it was embedded last. */
@@ -53,7 +53,7 @@ export interface Plan {
   faces: KnownFace[];
 }
 
-/** What holds for a frame. */
+/** What holds for one frame. */
 export interface Moment {
   /** Milliseconds of the clock. */
   now: number;
@@ -65,7 +65,7 @@ export interface Moment {
  * The faces of one connection from frame to frame. Times are milliseconds of any clock that only runs forward.
  * @param pair squared L2 distance below which two embeddings are of one person, whoever is enrolled
  */
-export class Tracks {
+export class FaceTracker {
   #tracks: Track[] = [];
   #lost: Track[] = [];
   #next = 0;
@@ -74,6 +74,8 @@ export class Tracks {
   #mustSearch = true;
   #sceneAtSearch: Uint8Array | undefined;
   #scene: Uint8Array | undefined;
+  /** Of the last frame, pixels. */
+  #size = { width: 1, height: 1 };
 
   constructor(readonly pair: number) {}
 
@@ -136,8 +138,6 @@ export class Tracks {
     );
   }
 
-  #size = { width: 1, height: 1 };
-
   /**
    * Takes a frame's faces in.
    * @param matches of each face with an embedding the nearest person
@@ -161,13 +161,13 @@ export class Tracks {
     this.#lost = this.#lost.filter(({ lostAt }) => now - lostAt < COMES_BACK);
     const tracks = faces.map((face, i) => {
       const known = face.known === undefined ? undefined : plan.tracks.at(face.known);
-      const track = known ?? this.#comeBack(face) ?? this.#begin(face);
+      const track = known ?? this.#reappeared(face) ?? this.#begin(face);
       track.face = face;
       track.frames += 1;
       // People came since: what was near enough for a name is so no longer.
       if (track.match && track.match.distance >= identical) track.match = undefined;
       track.unfit = this.#unfitOf(track, face);
-      if (face.embedding && face.unfit) this.#pass(track, moment);
+      if (face.embedding && face.unfit) this.#holdName(track, moment);
       else if (face.embedding) this.#identify(track, face.embedding, matches[i], moment);
       return track;
     });
@@ -185,20 +185,22 @@ export class Tracks {
 
   #begin(face: AnalysedFace): Track {
     return {
-      ...{
-        id: this.#next++,
-        face,
-        thumbnail: undefined,
-        embedding: undefined,
-        embeddedAt: -Infinity,
-        frames: 0,
-      },
-      ...{ match: undefined, nearest: undefined, matchedAt: -Infinity, isDoubted: false, lostAt: -Infinity },
+      id: this.#next++,
+      face,
+      thumbnail: undefined,
+      embedding: undefined,
+      embeddedAt: -Infinity,
+      frames: 0,
+      match: undefined,
+      nearest: undefined,
+      matchedAt: -Infinity,
+      isDoubted: false,
+      lostAt: -Infinity,
       unfit: undefined,
     };
   }
 
-  #comeBack({ embedding, unfit }: AnalysedFace): Track | undefined {
+  #reappeared({ embedding, unfit }: AnalysedFace): Track | undefined {
     const track = unfit ? undefined : embedding && this.#lost.find((lost) => !this.#isFar(lost, embedding));
     if (track) this.#lost = this.#lost.filter((lost) => lost !== track);
     return track;
@@ -208,14 +210,14 @@ export class Tracks {
     return before !== undefined && squaredDistance(before, embedding) >= this.pair;
   }
 
-  /** A face that was not embedded is what it was. */
+  /** Unchanged where the face was not embedded anew. */
   #unfitOf(track: Track, { embedding, unfit, quality }: AnalysedFace): Track['unfit'] {
     if (!embedding) return track.unfit;
-    return unfit && { unfit, ...(quality && { quality }) };
+    return unfit && { unfit, quality };
   }
 
-  /** A face by which nobody is told apart says nothing for or against its name, which is kept for a while. */
-  #pass(track: Track, { now }: Moment): void {
+  /** An unfit face says nothing for or against its name, which is kept for a while. */
+  #holdName(track: Track, { now }: Moment): void {
     track.frames = 0;
     track.embeddedAt = now;
     track.thumbnail = track.face.thumbnail;
@@ -247,7 +249,7 @@ export class Tracks {
       this.#settle(track, embedding, nearest, isBetter ? match : track.match, now);
     } else if (match && isFar) {
       // Another face, and one that is known: there is nothing to wait for.
-      this.#another(track, embedding, nearest, match, now);
+      this.#replaceFace(track, embedding, nearest, match, now);
     } else if (!isFar && !match && now - track.matchedAt < HOLD) {
       // The same face, turned or blurred so that it is too unlike its pictures for the moment.
       track.embedding = embedding;
@@ -255,7 +257,7 @@ export class Tracks {
     } else if (!isFar && !match) {
       this.#settle(track, embedding, nearest, undefined, now);
     } else if (track.isDoubted) {
-      this.#another(track, embedding, nearest, match, now);
+      this.#replaceFace(track, embedding, nearest, match, now);
     } else {
       track.isDoubted = true;
     }
@@ -274,7 +276,7 @@ export class Tracks {
   }
 
   /** Another face is where this one was: it gets a number of its own. */
-  #another(
+  #replaceFace(
     track: Track,
     embedding: Float32Array,
     nearest: Match | undefined,

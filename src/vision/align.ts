@@ -6,7 +6,7 @@ import { asRead } from './turn.js';
 import type { Detection, Landmarks, Picture, Similarity } from './types.js';
 import { mirror, throughView, warpPicture } from './warp.js';
 
-/** face-api's square: the eyes lie so much of its side from the mouth, the centre of the three lies at (x, y) of it. */
+/** face-api's square, in parts of its side: the distance from eyes to mouth, and where the centre of the three lies. */
 const FACEAPI_SCALE = 0.45;
 const FACEAPI_X = 0.5;
 const FACEAPI_Y = 0.43;
@@ -43,7 +43,7 @@ export function cutFace(
   return isInside;
 }
 
-/** Where the crop lies; undefined for those that are cut upright, and where the landmarks that it hangs on are missing. */
+/** Where the crop lies; undefined for crops that are cut upright, and where the landmarks are missing that it depends on. */
 function alignmentOf(
   alignment: Alignment,
   detection: Detection,
@@ -132,7 +132,7 @@ function cutSquare(
   out.fill(BORDER_GREY);
   if (!rect) return false;
   const scale = size / side;
-  // Of a square far larger than the picture a part of a pixel is left, which may be rounded out of it.
+  // A square far larger than the picture leaves a fraction of a pixel, which rounding may put outside.
   const left = Math.min(size - 1, Math.round((rect.x - x) * scale));
   const top = Math.min(size - 1, Math.round((rect.y - y) * scale));
   const width = Math.max(1, Math.min(size - left, Math.round(rect.width * scale)));

@@ -1,6 +1,6 @@
 /**
- * The face of a picture that was kept as an embedder had it cut: it fills the picture, its edge cuts chin and hair, and
- * many a detector finds no face in that. It is known all the same where it lies: where the cut has put it.
+ * The face of a picture that was stored as the crop of an embedder. It fills the picture, whose edge cuts chin and hair,
+ * and many detectors find no face there. Where it lies is known all the same: where the crop has put it.
  */
 import { CHIP_PADDING } from './align.js';
 import { boxSize } from './boxes.js';
@@ -10,12 +10,11 @@ import type { Detection, KeptCut, Picture } from './types.js';
 
 /** Of the picture's width on each side: with it face-api's SSD finds every face that fills a picture (docs/models.md). */
 const BORDER = 0.4;
-/** A face that was cut fills its picture: what takes less of its shorter side is an eye or a face behind. */
+/** A cropped face fills its picture: what takes less of the shorter side is an eye, or a face in the background. */
 const LEAST = 0.4;
 
 /**
- * Looks for the face in the picture, then in the picture with a border, and takes what the cut says where neither shows
- * it.
+ * Looks for the face in the picture, then in the picture with a border. Where neither shows it, the crop says where it is.
  * @param detect faces of a picture, largest first; a picture is only read
  * @returns the one face; of the probability 0 where it was not found
  */

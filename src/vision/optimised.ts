@@ -28,7 +28,7 @@ export async function optimisedNetwork(file: string, cacheDir: string): Promise<
   if (size < WORTH_IT) return undefined;
   const folder = path.join(cacheDir, 'networks');
   const source = digest(path.resolve(file));
-  // What one processor is given another may not be able to run.
+  // What is optimised for one processor may not run on another.
   const machine = cpus().at(0)?.model ?? '';
   const state = `${NETWORK} ${size} ${mtimeMs} ${env.versions.node ?? ''} ${process.arch} ${machine}`;
   const name = `${source}-${digest(state)}`;
@@ -36,7 +36,7 @@ export async function optimisedNetwork(file: string, cacheDir: string): Promise<
   const network = path.join(ready, NETWORK);
   if (await isFile(network)) return network;
 
-  // Other threads and processes may be at the same: each writes its own, and the first to be done wins.
+  // Other threads and processes may do the same: each writes its own, and the first to finish wins.
   const mine = path.join(folder, `.${name}.${randomUUID()}`);
   try {
     await makeFolder(mine);
@@ -57,7 +57,7 @@ export async function optimisedNetwork(file: string, cacheDir: string): Promise<
   }
 }
 
-/** Removes what {@link optimisedNetwork} gave and could not be used, so that it is made anew at the next start. */
+/** Removes an optimised network that could not be used, so that it is made anew at the next start. */
 export async function forgetOptimised(network: string): Promise<void> {
   await rm(path.dirname(network), { recursive: true, force: true });
 }

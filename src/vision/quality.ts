@@ -3,7 +3,7 @@ import type { Detection, Landmarks, Quality } from './types.js';
 
 const DEGREES = 180 / Math.PI;
 
-/** What is answered, and what only fitness.ts asks for. */
+/** What is answered, and what fitness.ts alone needs. */
 export interface MeasuredQuality extends Quality {
   /** Variance of the grey levels where the sharpness is taken. */
   contrast: number;
@@ -23,7 +23,7 @@ export function measureQuality(detection: Detection, crop: Uint8Array, side: num
   };
 }
 
-/** Rec. 601 luma of the crop that is looked at; every face is, so the memory is kept. */
+/** Rec. 601 luma of the crop; the memory is kept for the next face. */
 let grey = new Float32Array(0);
 
 /** Fills {@link grey}. @returns its mean */

@@ -22,9 +22,9 @@ export interface PictureTask extends Waiting {
   reject: (error: unknown) => void;
 }
 
-/** A caller whose pictures take so many times as long as somebody else's is a slow one beside that. */
+/** A caller is slow beside another one whose pictures take this many times less. */
 const SLOW = 3;
-/** A caller from whom nothing came for so long is beside nobody, milliseconds. */
+/** A caller who has sent nothing for so long is not counted any more, milliseconds. */
 const RECENT = 10_000;
 /** What a new picture's time counts in a caller's mean. */
 const NEWEST = 0.3;
@@ -32,7 +32,7 @@ const NEWEST = 0.3;
 const CALLERS = 1000;
 
 /**
- * The pictures that wait, each caller's in their order, the callers in turn: whoever sends a hundred waits a hundred
+ * The pictures that wait: each caller's in their order, the callers in turn. Whoever sends a hundred waits a hundred
  * times as long, and nobody else does. And because a thread is never ended in mid-picture, callers whose pictures take
  * far longer than others' leave a thread to those: a camera's frame does not wait behind large photographs.
  */
@@ -94,7 +94,7 @@ export class TaskQueue<T extends Waiting> {
       const [caller, mine] = next;
       taken.push(...mine.splice(0, 1));
       this.#waiting.delete(caller);
-      // To the end of the line.
+      // To the end of the queue.
       if (mine.length > 0) this.#waiting.set(caller, mine);
       if (taken[0].alone) break;
     }

@@ -1,19 +1,19 @@
 import type { Fingerprint } from '../models/types.js';
 import { toPlanes } from './resample.js';
 
-/** Cosine of an answer to the fingerprint's, at least; other providers and processors give 0.99999 and more. */
+/** Least cosine of an answer to the fingerprint's; other providers and processors give 0.99999 and more. */
 export const LEAST_COSINE = 0.999;
 /** Numbers in a sketch, at most. */
 const SKETCH = 32;
-/** A made picture with a longer side is made smaller and enlarged, where 4 divides it: it is made at every start. */
+/** A longer made picture is made at a quarter of its side and enlarged, where 4 divides it: it is made at every start. */
 const LARGE = 256;
-/** Numbers of an input that its name is made of, about. */
+/** About how many numbers of an input its name is made from. */
 const NAMED_BY = 65_536;
-/** Answers that differ by less, a share of their length, are the same one. */
+/** Answers that differ by less, a share of their length, are equal. */
 const SAME = 1e-6;
 
 /**
- * A picture that is nobody's: something like a face before something like a wall, made by sums, products and quotients
+ * A picture of nobody: something like a face in front of something like a wall, made by sums, products and quotients
  * alone, so that it is the same to the bit on every machine.
  * @param index which of several
  * @returns RGB, interleaved, `side * side * 3` bytes
@@ -116,12 +116,12 @@ function sketchOf(numbers: Float32Array): Float64Array {
   return sums;
 }
 
-/** What no network answers that works: "answers zeros", or undefined. */
+/** What a working network never answers: "answers zeros", or undefined. */
 export function plainFault(answers: Answers): string | undefined {
   for (const numbers of Object.values(answers)) {
     if (numbers.length === 0) return 'answers nothing';
-    if (numbers.some(Number.isNaN)) return 'answers what is no number (NaN)';
-    if (!numbers.every(Number.isFinite)) return 'answers numbers without end (infinity)';
+    if (numbers.some(Number.isNaN)) return 'answers NaN';
+    if (!numbers.every(Number.isFinite)) return 'answers infinity';
     const [first] = numbers;
     if (numbers.every((value) => value === 0)) return 'answers zeros';
     if (numbers.length > 1 && numbers.every((value) => value === first))
@@ -139,7 +139,7 @@ export function strangeness(
   for (const [name, { length, sketch }] of Object.entries(expected.outputs)) {
     const numbers = answers[name] as Float32Array | undefined;
     if (numbers?.length !== length)
-      return `answers ${numbers?.length ?? 'no'} numbers as "${name}" in the place of ${length}`;
+      return `answers ${numbers?.length ?? 'no'} numbers as "${name}" instead of ${length}`;
     const found = sketchOf(numbers);
     // Of equal lengths, so far apart as this cosine makes them: an answer of twice the size is another one, too.
     if (distance(found, sketch) <= Math.sqrt(2 - 2 * least) * size(sketch)) continue;

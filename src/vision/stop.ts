@@ -1,6 +1,6 @@
 import { KaomonError } from '../platform/errors.js';
 
-/** Shared by whoever asked and the threads that work on a picture: not 0 once nobody waits for it any more. */
+/** Shared by the caller and the threads that work on a picture: not 0 once nobody waits for it any more. */
 export type Stop = Int32Array;
 
 export function createStop(): Stop {

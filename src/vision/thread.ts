@@ -17,8 +17,8 @@ const answer = (message: FromThread, transfer: ArrayBuffer[] = []) => port.postM
 
 /**
  * Frees the picture that was worked on. sharp gives each one memory of its own, a megabyte or two, which V8 does not
- * count as a reason to clean up: it would let dozens pile up, and every new one then costs hundreds of page faults
- * (8 ms of a frame's 12 ms of decoding, as measured; this takes 0.5 ms, after the answer is sent).
+ * count when it decides to collect: dozens would pile up, and each new one would cost hundreds of page faults (measured:
+ * 8 of the 12 ms that decoding a frame takes; this takes 0.5 ms, after the answer is sent).
  */
 const dropPicture = openCollector();
 
@@ -38,8 +38,8 @@ async function analyze(analyzer: Analyzer, pictures: readonly AskedPicture[]): P
     }
     return { analysis: result.value };
   });
-  // A GPU that was lost or goes wrong fails every picture from now on. A new thread looks at it as at the start, and
-  // does without it where it has to.
+  // A GPU that was lost or has failed fails every picture from now on. A new thread checks it as at the start, and does
+  // without it where it must.
   const ends =
     analyzer.provider !== 'cpu' &&
     results.some((result) => 'error' in result && result.error.code === 'INTERNAL');

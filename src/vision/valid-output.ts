@@ -3,20 +3,20 @@ import { clampToPicture } from './boxes.js';
 import type { Detection } from './types.js';
 
 /**
- * A network that answered rightly when it was opened answers what is no number, or no direction: a GPU that was reset,
- * memory that fails. Answered as it is it would be a null in somebody's JSON, or a vector that is near to everybody.
+ * A network that answered rightly when it was opened answers NaN, infinity or zeros: a GPU was reset, or memory fails.
+ * Passed on, that would be a null in somebody's JSON, or a vector that is near to everybody.
  * @throws KaomonError INTERNAL
  */
 export function refuseInvalidOutput(network: string): never {
   throw new KaomonError(
     'INTERNAL',
-    `The network ${network} answers what cannot be (NaN, infinity or zeros), though it answered rightly at the start: a GPU or its driver has failed (see refusedProviders in /api/v1/health), or this machine's memory.`,
+    `The network ${network} answers NaN, infinity or zeros, though it answered rightly at the start: a GPU or its driver has failed (see refusedProviders in /api/v1/health), or this machine's memory.`,
   );
 }
 
 /**
- * Those of what a detector found that lie in the picture.
- * @throws KaomonError INTERNAL for a box, a probability or a landmark that is no number
+ * Those of a detector's faces that lie in the picture.
+ * @throws KaomonError INTERNAL for a box, a probability or a landmark that is not finite
  */
 export function onlyValid<T extends { detection: Detection }>(
   found: readonly T[],

@@ -17,7 +17,7 @@ export function meanEmbedding(embeddings: readonly Float32Array[]): Float32Array
   const mean = new Float64Array(first.length);
   for (const embedding of embeddings) for (let i = 0; i < mean.length; i++) mean[i] += embedding[i];
   const length = Math.hypot(...mean);
-  // Views that point in all directions have no mean worth the name: the first one stands for them.
+  // Views that point in all directions have no meaningful mean: the first one is taken.
   if (!(length > 1e-3 * embeddings.length)) return first.slice();
   return Float32Array.from(mean, (value) => value / length);
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Match, Person } from '../../src/gallery/types.js';
-import { RENEW, Tracks } from '../../src/stream/tracks.js';
+import { FaceTracker, RENEW } from '../../src/stream/tracks.js';
 import { SCENE } from '../../src/vision/track.js';
 import type { AnalysedFace } from '../../src/vision/types.js';
 import { asTracked, unitVector } from '../support/app.js';
@@ -47,7 +47,7 @@ function nearest({ embedding }: AnalysedFace): Match | undefined {
 
 /** Plays frames to the tracks as a connection would. */
 function player() {
-  const tracks = new Tracks(IDENTICAL);
+  const tracks = new FaceTracker(IDENTICAL);
   let now = 1000;
   let identical = IDENTICAL;
   let scene: Uint8Array = new Uint8Array(SCENE.columns * SCENE.rows);

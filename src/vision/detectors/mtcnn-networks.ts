@@ -26,7 +26,7 @@ const THREADS = 1;
 
 /** A window of P-Net in shared memory: x1, y1, x2, y2, probability, how far each side is to move. */
 const WINDOW = 9;
-/** Windows that a band has room for; of a band with more, which no photograph has, they are found once more. */
+/** Windows that a band has room for. A band with more, which no photograph has, is scanned once more. */
 const BAND_WINDOWS = 1024;
 /** How many there are, then the windows. */
 const BAND_SLOT = 1 + BAND_WINDOWS * WINDOW;
@@ -81,11 +81,11 @@ interface JudgeJob {
 
 /** The networks of the cascade over one picture. */
 export interface MtcnnNetworks {
-  /** Takes another picture; it is only read, and only now. */
+  /** Takes another picture; it is only read, and only now. One that was decoded and taken last is taken already. */
   load(picture: Picture): void;
   /** Adds P-Net's windows; `endScale` is called after those of each scale with the number there were before them. */
   propose(search: Search, boxes: Candidates, endScale: (first: number) => void): Promise<void>;
-  /** R- or O-Net's word on every candidate; those outside the picture are dropped. */
+  /** R- or O-Net judges every candidate; those outside the picture are dropped. */
   judge(network: 'rnet' | 'onet', boxes: Candidates, stop?: Stop): Promise<void>;
   /** Gives back the memory of a large picture. */
   trim(): void;
@@ -264,7 +264,8 @@ function bandsOf({ width, height }: { width: number; height: number }, search: S
     const rows = windowsAlong(scaled.height);
     const rowsPerBand = Math.max(1, Math.floor((BAND_PIXELS / scaled.width - CELL) / STRIDE));
     return Array.from({ length: Math.ceil(rows / rowsPerBand) }, (_, i) => ({
-      ...{ scale, ...scaled },
+      scale,
+      ...scaled,
       row: i * rowsPerBand,
       rows: Math.min(rowsPerBand, rows - i * rowsPerBand),
     }));

@@ -16,7 +16,7 @@ const SIDE = 512;
 const MIN_PROBABILITY = 0.4;
 /** face-api's own. */
 const MAX_OVERLAP = 0.5;
-/** Grey border for close-ups, a share of the width on each side (see docs/thresholds.md). */
+/** Grey border for close-ups on each side, a share of the width (see docs/thresholds.md). */
 const BORDER = 0.7;
 /** More than this from one frame to the next is no movement of a face: times its size, and radii of its landmarks. */
 const MAX_GROWTH = 1.4;
@@ -33,8 +33,8 @@ interface Placement {
 }
 
 /**
- * SSD MobileNet v1 with face-api's 68-point landmarks. A face that fills the frame is out of its range (a photo for a
- * pass, a webcam held close): when nothing is found, the picture is looked at once more, smaller, in a grey border.
+ * SSD MobileNet v1 with face-api's 68-point landmarks. It misses a face that fills the frame (a passport photo, a webcam
+ * held close): when nothing is found, the picture is searched once more, smaller, in a grey border.
  * @param files paths of the two networks (see ReadyDetector)
  * @throws KaomonError NO_MODEL when a network cannot be run
  */
@@ -88,9 +88,10 @@ export async function createSsdDetector(
       return detections;
     },
     async follow(picture, faces) {
-      const moved = faces.map(({ box, probability, landmarks: points }): Detection => ({
-        ...{ box, probability, landmarks: points },
-      }));
+      const moved = faces.map((face): Detection => {
+        const { box, probability } = face;
+        return { box, probability, landmarks: face.landmarks };
+      });
       await landmarks.add(picture, moved);
       return moved.map((detection, i) => {
         if (detection.landmarks68) detection.landmarks = fiveOf68(detection.landmarks68);

@@ -1,10 +1,10 @@
 /**
- * Faces that are not the right way up. A detector finds some of those that stand on their head or lie on their side,
- * and its network of landmarks then invents points for an upright face, by which nobody is recognised and which look
- * as good as any. Whether a face was read the right way up is told by how sure the detector's own last network is of
- * it: of an upright face MTCNN's is nearly certain, of a turned one it is not; and face-api's 68 points have the shape
- * of a face, or of none (uprightness.ts). So a face that is in doubt is looked at again in squares that are turned by
- * quarters, and is taken in the one in which it scores best. One that is not in doubt costs nothing.
+ * Faces that are not the right way up. A detector finds some faces that are upside down or lie on their side. Its
+ * landmark network then invents the points of an upright face: nobody is recognised by them, and they look as good as
+ * any. Two things tell whether a face was read the right way up. MTCNN's last network is nearly certain of an upright
+ * face and not of a turned one; and face-api's 68 points have the shape of a face, or of none (uprightness.ts). So a
+ * face in doubt is detected again in squares that are turned by quarters, and taken from the one in which it scores best.
+ * A face that is not in doubt costs nothing.
  */
 import { boxSize, iou } from '../boxes.js';
 import { correlation, thumbnailOf } from '../track.js';
@@ -13,33 +13,39 @@ import type { Detection, KnownFace, Picture, TurnedSquare } from '../types.js';
 import { uprightness } from './uprightness.js';
 import type { Detector } from './detector.js';
 
-/** How a detector judges a face of its own. */
+/** How well a detector's face was read, and what that means. */
 export interface Judge {
   /** How well a face was read; more is better. */
   score: (face: Detection, picture: Picture) => number;
-  /** No face that is turned by more than half a quarter scores as much. */
+  /** No face that is turned by more than 45 degrees scores as much. */
   sure: number;
   /** Another way up must score so much more. */
   better: number;
   /** And at least so much. */
   least: number;
-  /** A face that scores less, and better in no other way, was not read: it may be turned anyhow. */
+  /** A face that scores less, and better at no other angle, could not be read: its angle is unknown. */
   readable: number;
 }
 
 /** MTCNN's own probability. Of 300 upright faces of Labeled Faces in the Wild two are below, of 68 turned ones one above. */
 export const MTCNN_JUDGE: Judge = {
   score: ({ probability }) => probability,
-  ...{ sure: 0.98, better: 0.02, least: 0.9, readable: 0 },
+  sure: 0.98,
+  better: 0.02,
+  least: 0.9,
+  readable: 0,
 };
 
 /** The shape of the 68 points: SSD itself is no surer of an upright face than of one on its head. */
 export const SSD_JUDGE: Judge = {
   score: (face, picture) => uprightness(face, picture) ?? 1,
-  ...{ sure: 0.5, better: 0.2, least: 0.4, readable: 0 },
+  sure: 0.5,
+  better: 0.2,
+  least: 0.4,
+  readable: 0,
 };
 
-/** The eyes' line of a tilted head is read too flat, the more so the more it is tilted: it is read again, turned back. */
+/** The tilt of a head is underestimated, the more the larger it is: beyond so many degrees it is read again, turned back. */
 const TILTED = 20;
 /** Tilt that one reading in a turned square leaves, degrees; a face with more is read once more. */
 const LEFT_OVER = 12;
@@ -59,7 +65,7 @@ export function withTurns(detector: Detector, judge: Judge): Detector {
     return drawSquare(picture, square, bytes);
   }
 
-  /** The face looked at in a square that is turned. */
+  /** The face as it is detected in a turned square. */
   async function readTurned(picture: Picture, face: Detection, degrees: number): Promise<Read | undefined> {
     const square = squareAround(face.box, degrees, SQUARE.times, SQUARE.pixels);
     const drawn = draw(picture, square);
@@ -69,7 +75,7 @@ export function withTurns(detector: Detector, judge: Judge): Detector {
     return { square, face: read, score: judge.score(read, drawn), leftOver: rollOf(read.landmarks) };
   }
 
-  /** As {@link readTurned}, and again where the face is still tilted there. */
+  /** As {@link readTurned}, and once more where the face is still tilted there. */
   async function readUpright(picture: Picture, face: Detection, degrees: number): Promise<Read | undefined> {
     const first = await readTurned(picture, face, degrees);
     if (!first || Math.abs(first.leftOver) <= LEFT_OVER) return first;
@@ -82,7 +88,7 @@ export function withTurns(detector: Detector, judge: Judge): Detector {
     const tilt = rollOf(face.landmarks);
     const isTilted = Math.abs(tilt) > TILTED;
     const own = judge.score(face, picture);
-    // What is no number is for others to refuse.
+    // What is not finite is refused elsewhere (valid-output.ts).
     if (!Number.isFinite(own + tilt + boxSize(face.box))) return face;
     if (own >= judge.sure && !isTilted) return face;
     let best = isTilted ? await readUpright(picture, face, tilt) : undefined;
