@@ -12,13 +12,13 @@ import { createServices, type ServicesDeps } from './http/services.js';
 import { v1 } from './http/v1/format.js';
 import { v1Surface } from './http/v1/index.js';
 
-/** A JSON body's limit, bytes; pictures come as forms, with a limit of their own. */
+/** Largest JSON body, bytes; routes that take pictures have a limit of their own. */
 const MAX_JSON_BYTES = 1_000_000;
-/** A request's headers must have come in within this time, milliseconds; its body has a least rate instead. */
+/** A request's headers must arrive within this time, milliseconds; its body has a minimum rate instead. */
 const HEADERS_TIMEOUT = 15_000;
-/** How often Node looks for those that have not. */
+/** How often Node looks for requests whose headers have not, milliseconds. */
 const HEADERS_CHECK = 5000;
-/** And the handshake before them. */
+/** The TLS handshake must be over within this time, milliseconds. */
 const HANDSHAKE_TIMEOUT = 15_000;
 
 export interface AppDeps extends Omit<ServicesDeps, 'log'>, PluginOptions {
@@ -29,8 +29,8 @@ export interface AppDeps extends Omit<ServicesDeps, 'log'>, PluginOptions {
 }
 
 /**
- * Puts the server together, ready to listen or to be injected into. It closes none of what it is given: who opened it
- * does, after `app.close()`.
+ * Puts the server together, ready to listen or to be injected into. It closes nothing that it is given: whoever opened
+ * that closes it, after `app.close()`.
  */
 export async function buildApp(deps: AppDeps): Promise<App> {
   const { config, logger, https } = deps;
@@ -39,12 +39,12 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: nameRequest,
     trustProxy: config.TRUST_PROXY || false,
-    // Bodies have a least rate (in-flight.ts): an archive may take an hour, a sign-in must not take a minute.
+    // Bodies have a minimum rate (in-flight.ts): an archive may take an hour, a sign-in must not take a minute.
     requestTimeout: 0,
     bodyLimit: MAX_JSON_BYTES,
-    // A CompreFace subject of 255 characters stands in the address, nine coded bytes each at most.
+    // A CompreFace subject of up to 255 characters is part of the address, percent-encoded in up to nine bytes each.
     routerOptions: { maxParamLength: 2300 },
-    // A request that came in before the last connection closed is answered, not refused.
+    // A request that came in before the last connection was closed is answered, not refused.
     return503OnClosing: false,
     frameworkErrors: answerError,
   };

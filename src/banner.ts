@@ -10,10 +10,10 @@ export interface BannerFacts {
   gallery: Pick<GalleryInfo, 'people'>;
   /** This machine's own address first. */
   urls: readonly string[];
-  /** The certificate is of our own making. */
+  /** The certificate was made by this server. */
   selfSigned: boolean;
   asksForKey: boolean;
-  /** The address that signs in as administrator, while nobody has. */
+  /** The address that signs in as administrator, until somebody has used it. */
   link?: string | undefined;
   /** A token of its own for a phone. */
   phoneToken?: string | undefined;
@@ -38,20 +38,16 @@ export async function banner(facts: BannerFacts): Promise<string> {
     lines.push('  To sign in: a key, or the address that `npx kaomon keys link` prints.', '');
   }
   if (selfSigned) {
-    lines.push('  The certificate was made on this machine: the browser warns once; go on to the page.', '');
-  }
-  if (phone) {
-    lines.push(`  For a phone in the same network (${phone}):`);
     lines.push(
-      (
-        await qrcode.toString(phoneToken ? signInUrl(phone, phoneToken) : `${phone}/`, {
-          type: 'terminal',
-          small: true,
-        })
-      ).trimEnd(),
+      '  The certificate was made on this machine: the browser warns once; proceed to the page.',
       '',
     );
   }
-  lines.push('  Ctrl+C ends the server.', '');
+  if (phone) {
+    const address = phoneToken ? signInUrl(phone, phoneToken) : `${phone}/`;
+    const code = await qrcode.toString(address, { type: 'terminal', small: true });
+    lines.push(`  For a phone on the same network (${phone}):`, code.trimEnd(), '');
+  }
+  lines.push('  Press Ctrl+C to stop the server.', '');
   return lines.join('\n');
 }

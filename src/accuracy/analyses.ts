@@ -3,20 +3,10 @@ import { readFile } from 'node:fs/promises';
 import pMap from 'p-map';
 import { KaomonError } from '../platform/errors.js';
 import type { AnalyzeOptions, Box, VisionPool } from '../vision/types.js';
-import type { AnalysisCache } from './analysis-cache.js';
+import type { AnalysisCache, PictureAnalysis } from './analysis-cache.js';
 
 /** Which face of a picture is the person whom its folder names. */
 export type WhichFace = 'largest' | 'centre';
-
-/** All faces of a picture; this is what the cache stores. */
-export interface PictureAnalysis {
-  width: number;
-  height: number;
-  /** Largest first. */
-  faces: { box: Box; eyes?: number; embedding?: Float32Array }[];
-  /** Why the picture could not be analysed. */
-  problem?: string;
-}
 
 /** The face of the person whom a picture shows. */
 export interface SampleFace {

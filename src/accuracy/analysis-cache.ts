@@ -7,7 +7,17 @@ import { deserialize, serialize } from 'node:v8';
 import { makeFolder, replaceFile } from '../platform/files/durable.js';
 import { sha256OfFile } from '../models/files.js';
 import type { ReadyPack } from '../models/types.js';
-import type { PictureAnalysis } from './analyses.js';
+import type { Box } from '../vision/types.js';
+
+/** All faces of a picture; this is what the cache stores. */
+export interface PictureAnalysis {
+  width: number;
+  height: number;
+  /** Largest first. */
+  faces: { box: Box; eyes?: number; embedding?: Float32Array }[];
+  /** Why the picture could not be analysed. */
+  problem?: string;
+}
 
 export interface AnalysisCache {
   /** @returns undefined when there is none, or it cannot be read */

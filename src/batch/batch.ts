@@ -5,7 +5,7 @@ import { KaomonError } from '../platform/errors.js';
 import { isSameEmbedding } from '../gallery/embedding.js';
 import { findByPicture } from '../gallery/face-name.js';
 import { faceIdOf } from '../gallery/ids.js';
-import { createSerialiser } from '../gallery/serialiser.js';
+import { createKeyedMutex } from '../platform/keyed-mutex.js';
 import type { Gallery } from '../gallery/types.js';
 import { isStoreTrouble } from '../platform/files/obstacles.js';
 import { checkQuality, chooseFace, type EnrolLimits } from '../identity/enrol.js';
@@ -178,7 +178,7 @@ function createPictureEnroller(deps: BatchDeps) {
    * A picture is compared with those that are stored, the person's own and everybody's, so they are stored one after
    * another: of two people who come with one face at once the second is refused.
    */
-  const serialiser = createSerialiser();
+  const mutex = createKeyedMutex();
 
   const look = async (bytes: Uint8Array) =>
     // A copy: the pool takes the buffer it is given.
@@ -215,7 +215,7 @@ function createPictureEnroller(deps: BatchDeps) {
     if (!embedding) throw new Error('The vision thread answered a face without its embedding.');
     const faceid = faceIdOf(groupid, userid);
     const mark = turned === undefined ? {} : { turned };
-    return await serialiser.run(['everybody'], async () => {
+    return await mutex.run('everybody', async () => {
       const stored = gallery.person(faceid) ? await gallery.vectors(faceid) : [];
       const same = stored.find(({ vector }) => isSameEmbedding(vector, embedding));
       if (same) {

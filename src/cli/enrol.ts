@@ -146,7 +146,7 @@ async function enrolAll(source: string, list: BatchList, opened: Opened): Promis
   const { MIN_FACE_SIZE, MAX_PIXELS, EMBEDDINGS_DIR, KEEP_FACES } = config;
   const limits = enrolLimits(config);
   const enroller = createEnroller({
-    ...{ vision, gallery, limits, keepFaces: KEEP_FACES, doubleSeconds: 0 },
+    ...{ vision, gallery, nearest: gallery.nearest, limits, keepFaces: KEEP_FACES, doubleSeconds: 0 },
     decision: createDecision({ pack, config, gallery }),
   });
   // Who runs this command may see everybody.

@@ -1,6 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { makeFolder, syncFolder } from '../platform/files/durable.js';
 import { giveIfNew } from '../platform/files/owner.js';
+import { createKeyedMutex } from '../platform/keyed-mutex.js';
 import type { Reserve } from '../platform/files/reserve.js';
 import type { GalleryEvent } from './event.js';
 import type { AppendOptions } from './log.js';
@@ -15,7 +16,7 @@ import { listSegments, readLines, sealLine, segmentFile } from './segments.js';
  */
 export function createFileWriter(folder: string, segmentBytes: number, reserve: Pick<Reserve, 'spend'>) {
   let current: { handle: FileHandle; segment: number; checked: number } | undefined;
-  let tail: Promise<unknown> = Promise.resolve();
+  const mutex = createKeyedMutex();
 
   async function openLast(atLeast: number): Promise<NonNullable<typeof current>> {
     await current?.handle.close();
@@ -58,13 +59,11 @@ export function createFileWriter(folder: string, segmentBytes: number, reserve: 
 
   return {
     /** One after another. @throws when the entry is not in the log for good */
-    append: (event: GalleryEvent, { evenWhenFull = false }: AppendOptions = {}): Promise<void> => {
-      const mine = tail.then(() => (evenWhenFull ? reserve.spend(() => append(event)) : append(event)));
-      tail = mine.catch(() => undefined);
-      return mine;
+    append(event: GalleryEvent, { evenWhenFull = false }: AppendOptions = {}): Promise<void> {
+      return mutex.run('log', () => (evenWhenFull ? reserve.spend(() => append(event)) : append(event)));
     },
     async close(): Promise<void> {
-      await tail;
+      await mutex.idle();
       await current?.handle.close();
       current = undefined;
     },

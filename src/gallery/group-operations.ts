@@ -1,7 +1,7 @@
 import { KaomonError } from '../platform/errors.js';
 import type { ChangeKind, GalleryChange } from '../events/event.js';
 import { kept } from './announce.js';
-import type { Core } from './gallery.js';
+import type { Core } from './core.js';
 import { checkGroupId } from './ids.js';
 import { normaliseName } from './names.js';
 import type { Gallery, Group } from './types.js';

@@ -3,7 +3,7 @@ import type { ChangeKind, GalleryChange } from '../events/event.js';
 import { kept } from './announce.js';
 import { checkEmbedding, isSameEmbedding } from './embedding.js';
 import { describeFace, findByPicture, nameFace } from './face-name.js';
-import type { Core } from './gallery.js';
+import type { Core } from './core.js';
 import { requireGroup } from './group-operations.js';
 import { checkGroupId, checkUserId, faceIdOf, splitFaceId } from './ids.js';
 import { normaliseName } from './names.js';

@@ -6,13 +6,13 @@ import type { Gallery } from '../gallery/types.js';
 
 export { type Role, ROLES } from '../access/roles.js';
 
-/** Who calls: what the authentication plugin found out about the request. */
+/** Who is calling, as the authentication plugin found out. */
 export interface Caller {
   /** Name of the key; `nobody` where no key is asked for or none was given. For the audit log. */
   name: string;
   /** The key's ID; '' without one. */
   keyId: string;
-  /** By what the caller is known; `none`: no key is asked for (`AUTH=none`), `nothing`: a stranger on a public route. */
+  /** How the caller is known; `none`: no key is asked for (`AUTH=none`), `nothing`: a stranger on a public route. */
   via: 'key' | 'session' | 'token' | 'none' | 'nothing';
   role: Role;
   /** The groups that the key is tied to; undefined: all. */
@@ -21,7 +21,7 @@ export interface Caller {
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** The least role that a route asks for; `public`: anybody. A route that says nothing asks for `admin`. */
+    /** The lowest role that may call the route; `public`: anybody. Default: `admin`. */
     access?: Role | 'public';
   }
   interface FastifyRequest {
@@ -41,16 +41,16 @@ export function requireGroupAccess(request: Pick<FastifyRequest, 'caller'>, grou
   throw new KaomonError('FORBIDDEN', `This key is not for the group "${groupid}".`);
 }
 
-/** @throws KaomonError FORBIDDEN when the caller's key is tied to groups @param what it cannot do then */
+/** @param what such a key cannot do @throws KaomonError FORBIDDEN when the caller's key is tied to groups */
 export function requireAllGroups({ caller }: Pick<FastifyRequest, 'caller'>, what: string): void {
   if (caller.groups === undefined) return;
   throw new KaomonError('FORBIDDEN', `A key that is tied to groups cannot ${what}.`);
 }
 
 /**
- * The groups that a request may search: those it names, else those its key is tied to.
+ * The groups to search: those that the request names, else those that its key is tied to.
  * @param named IDs, separated by commas; undefined: all that the caller may use
- * @returns undefined: everyone
+ * @returns undefined: all groups
  * @throws KaomonError FORBIDDEN, GROUP_UNKNOWN, GROUPID_INVALID
  */
 export function groupsToSearch(

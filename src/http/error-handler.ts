@@ -4,7 +4,7 @@ import { isFull } from '../platform/files/obstacles.js';
 import type { App } from './app-type.js';
 import { type Surface, surfaceOf } from './surface.js';
 
-/** Seconds to wait where the one who threw did not say. */
+/** Seconds to wait where the error does not say. */
 const RETRY_AFTER = 5;
 
 /** Fields with codes of their own. A map: a caller may name a field `__proto__`. */
@@ -17,12 +17,15 @@ const CODES_OF_FIELD = new Map<string, { missing: ErrorCode; wrong: ErrorCode }>
 const OF_FASTIFY: Record<string, [ErrorCode, string]> = {
   FST_ERR_CTP_INVALID_MEDIA_TYPE: [
     'MEDIA_TYPE_UNKNOWN',
-    'This kind of body is not read here: see docs/api.md for what to send.',
+    'This kind of body is not taken here: see docs/api.md for what to send.',
   ],
   FST_ERR_CTP_EMPTY_JSON_BODY: ['BODY_UNREADABLE', 'The request says it holds JSON, but its body is empty.'],
   FST_ERR_CTP_INVALID_JSON_BODY: ['BODY_UNREADABLE', 'The request body is not valid JSON.'],
-  FST_ERR_CTP_INVALID_CONTENT_LENGTH: ['BODY_UNREADABLE', 'The body is not as long as its header says.'],
-  FST_ERR_BAD_URL: ['FIELD_INVALID', 'The address holds a "%" that does not begin a coded character.'],
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: [
+    'BODY_UNREADABLE',
+    'The body is not as long as its content-length says.',
+  ],
+  FST_ERR_BAD_URL: ['FIELD_INVALID', 'The address has a "%" that does not begin an encoded character.'],
   FST_ERR_MAX_PARAM_LENGTH: ['NOT_FOUND', 'There is nothing at this address: a part of it is too long.'],
 };
 
@@ -39,7 +42,7 @@ export function answerError(error: unknown, request: FastifyRequest, reply: Fast
   if (known.statusCode === 503 || known.statusCode === 429 || known.retryAfter !== undefined) {
     reply.header('retry-after', String(known.retryAfter ?? RETRY_AFTER));
   }
-  // What went wrong inside is for the log alone; a 503's sentence was written for the caller.
+  // What went wrong inside is for the log alone; a 503's message was written for the caller.
   const message =
     known.statusCode === 500
       ? `The server failed. Its log has the reason, request ID ${request.id}.`
@@ -57,7 +60,7 @@ export function answerNotFound(request: FastifyRequest): never {
 function logError(error: unknown, { statusCode, code, message }: KaomonError, request: FastifyRequest): void {
   const { log, server, routeOptions } = request;
   if (statusCode !== 500 && statusCode !== 503) {
-    // Without its sentence, which may name somebody.
+    // Without its message, which may name somebody.
     log.debug({ code }, 'A request was refused');
     return;
   }
@@ -76,7 +79,7 @@ function causeOf(error: unknown): { err?: unknown } {
   return error instanceof Error && error.cause !== undefined ? { err: error.cause } : {};
 }
 
-/** Names any error by one of our codes. */
+/** Turns any error into one with a code of ours. */
 function toKaomonError(error: unknown, { routeOptions }: FastifyRequest): KaomonError {
   if (error instanceof KaomonError) return error;
   const { code = '', validation, statusCode = 500 } = error as Partial<FastifyError>;
@@ -96,7 +99,7 @@ function toKaomonError(error: unknown, { routeOptions }: FastifyRequest): Kaomon
   });
 }
 
-/** The first thing that a schema found wrong, with the field's name. */
+/** The first thing that a schema found wrong. */
 function fieldError({
   keyword,
   instancePath,

@@ -1,6 +1,6 @@
 import type { App } from './app-type.js';
 
-/** Address and file of each page. */
+/** The file of each page. */
 const PAGES = {
   '/': 'index.html',
   '/add': 'add.html',
@@ -10,8 +10,8 @@ const PAGES = {
 };
 
 /**
- * The pages under their addresses; everything else in `public/` is served under its own name. They hold nothing that
- * needs a key: what they show they ask for, and who is not signed in is sent to `/signin` by the first 401.
+ * The pages under their addresses; everything else in `public/` is served under its own name. They need no key: what
+ * they show comes from the API, whose first 401 sends a visitor to `/signin`.
  */
 export function pageRoutes(app: App): void {
   for (const [address, file] of Object.entries(PAGES)) {

@@ -1,4 +1,4 @@
-/** Characters of an address that are worth repeating, in a log or an answer. */
+/** So many characters of an address are repeated in a log or an answer. */
 const MOST = 200;
 
 /** An address without its query. */

@@ -1,6 +1,6 @@
-/** A summary of what repeats is written so often, milliseconds. */
+/** How often a summary of what repeats is written, milliseconds. */
 const MINUTE = 60_000;
-/** Kinds that are told apart within a minute; what is beyond them is counted together. */
+/** Kinds that are told apart within a minute; all further ones are counted together. */
 const KINDS = 500;
 const OTHERS = 'others';
 
@@ -14,8 +14,8 @@ interface Kind {
 export type Repeats = ReturnType<typeof createRepeats>;
 
 /**
- * Log lines that a caller can bring about as often as it likes: the first of a kind is written, those after it are
- * counted, and once a minute a line says how many there were. Nobody fills a disk, or the memory, by being refused.
+ * For log lines that a caller can cause as often as it likes: the first of a kind is written, the next ones are counted,
+ * and once a minute a line says how many there were. Nobody fills the disk or the memory by being refused.
  */
 export function createRepeats() {
   const kinds = new Map<string, Kind>();
@@ -23,7 +23,7 @@ export function createRepeats() {
   function summarise(): void {
     for (const [name, kind] of kinds) {
       const { times } = kind;
-      // Nothing for a minute: the next one is the first again.
+      // After a quiet minute the next one counts as the first again.
       if (times === 0) kinds.delete(name);
       else kind.write(times);
       kind.times = 0;
@@ -33,7 +33,7 @@ export function createRepeats() {
 
   return {
     /**
-     * @param name what kind it is; of bounded length
+     * @param name the kind; of bounded length
      * @param first writes the line
      * @param again writes that there were so many more since the last line
      */

@@ -1,11 +1,11 @@
 import { Type, type Static, type TSchema } from 'typebox';
 import { ERROR_CODES } from '../platform/errors.js';
 
-/** What the answers of several resources are made of. */
+/** Schemas that several resources share. */
 
 export const Nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 
-/** A group's or person's ID as a path or a form gives it; the gallery says which are fit. */
+/** A group's or person's ID as a path or a form gives it; the gallery decides which are valid. */
 export const IdSchema = Type.String({
   minLength: 1,
   maxLength: 64,
@@ -30,14 +30,14 @@ export const FaceNameSchema = Type.String({
 /** The name that is shown. */
 export const NameSchema = Type.String({ maxLength: 200, description: 'Name to show.' });
 
-/** A distance as it is answered; rounding in float32 may pass 4 by a hair. */
+/** A distance in an answer; rounding in float32 may exceed 4 by a hair. */
 export const DistanceSchema = Type.Number({
   minimum: 0,
   maximum: 4.01,
   description: 'Squared L2 distance of the two unit vectors: 0 the same picture, 2 unrelated.',
 });
 
-/** How many strangers would come as near; beside every distance to somebody enrolled. */
+/** How many strangers would come as near; goes with every distance to somebody enrolled. */
 export const oddsFields = {
   odds: Nullable(
     Type.Number({
@@ -101,12 +101,12 @@ export const ErrorSchema = Type.Object(
 );
 export type ErrorBody = Static<typeof ErrorSchema>;
 
-/** The same body for each of the statuses that a route can answer. */
+/** One schema of the body for several statuses. */
 export function errorsOf<S extends number, T extends TSchema>(schema: T, ...statuses: S[]): Record<S, T> {
   return Object.fromEntries(statuses.map((status) => [status, schema])) as Record<S, T>;
 }
 
-/** What every route of surface 2 that asks for a role may answer: who calls, how often, and our own trouble. */
+/** What every route of surface 2 that asks for a role may answer. */
 const ALWAYS = [400, 401, 403, 429, 500, 503] as const;
 
 /** Surface 2's refusals: those that every route has, and the route's own. */
@@ -114,5 +114,5 @@ export function refusals<S extends number>(...statuses: S[]) {
   return { ...errorsOf(ErrorSchema, ...ALWAYS), ...errorsOf(ErrorSchema, ...statuses) };
 }
 
-/** A picture's bytes, as form.ts and pictures.ts read them; no JSON type describes them. */
+/** A picture's bytes, as `intake/` reads them; no JSON type describes them. */
 export const BytesSchema = Type.Unsafe<Uint8Array>({ contentMediaType: 'image/*' });

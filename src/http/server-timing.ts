@@ -1,9 +1,9 @@
 import type { FastifyReply } from 'fastify';
 
-/** Tells, in headers that every surface has, where a picture's time went and how many of its faces were left out. */
+/** Says in headers, the same on every surface, where a picture's time went and how many of its faces were left out. */
 export function tellOf(
   reply: FastifyReply,
-  { times, leftOut = 0 }: { times: object; leftOut?: number },
+  { times, leftOut = 0 }: { times: object; leftOut?: number | undefined },
 ): void {
   reply.header('server-timing', serverTiming(times));
   if (leftOut > 0) reply.header('x-faces-left-out', leftOut);

@@ -6,11 +6,11 @@ import { createSessions, type Sessions } from '../access/sessions.js';
 import { splitFaceId } from '../gallery/ids.js';
 import type { EventState } from '../gallery/open.js';
 import type { Face, Gallery } from '../gallery/types.js';
-import { type AutoEnroller, createAutoEnroller } from '../identity/auto-enrol.js';
+import { createAutoEnroller } from '../identity/auto-enrol.js';
 import { createDecision, type Decision } from '../identity/decision.js';
 import type { DetectLog } from '../identity/detect-log.js';
 import { createEnroller, type Enroller } from '../identity/enrol.js';
-import { createRecogniser, type Recogniser } from '../identity/recognise.js';
+import { createIdentifier, type Identifier } from '../identity/identify.js';
 import { createSightings, type Sightings } from '../identity/sightings.js';
 import { createVerifier, type Verifier } from '../identity/verify.js';
 import { createMetrics, type Metrics } from '../metrics/metrics.js';
@@ -40,19 +40,16 @@ export interface ServicesDeps {
 export interface Services {
   config: Config;
   pack: ReadyPack;
-  /** Measured, as `gallery` is. */
+  /** Measured, as searches of the gallery are. */
   vision: VisionPool;
   gallery: Gallery;
   events: EventState | undefined;
-  detectLog: DetectLog | undefined;
   metrics: Metrics;
   decision: Decision;
-  recogniser: Recogniser;
+  identifier: Identifier;
   enroller: Enroller;
   verifier: Verifier;
   sightings: Sightings;
-  /** Undefined where `AUTO_ENROL` is off. */
-  autoEnroller: AutoEnroller | undefined;
   keys: Keys;
   sessions: Sessions;
   audit: Audit;
@@ -64,7 +61,7 @@ export interface Services {
 
 /** The one place where services are made. */
 export function createServices(deps: ServicesDeps): Services {
-  const { config, pack, events, detectLog, log } = deps;
+  const { config, gallery, pack, events, detectLog, log } = deps;
   const metrics = createMetrics({
     ...deps,
     sharing:
@@ -76,7 +73,7 @@ export function createServices(deps: ServicesDeps): Services {
         : undefined,
   });
   // From here on all that is asked of them is measured.
-  const { vision, gallery } = metrics;
+  const { vision, nearest } = metrics;
   const { keys = createKeys({ file: config.KEYS_FILE }) } = deps;
   const audit = createAudit({ file: config.AUDIT_FILE, log });
   const share = config.CALLER_SHARE / 100;
@@ -101,21 +98,21 @@ export function createServices(deps: ServicesDeps): Services {
     vision,
     gallery,
     events,
-    detectLog,
     metrics,
     decision,
-    recogniser: createRecogniser({
+    identifier: createIdentifier({
       vision,
       gallery,
+      nearest,
       decision,
-      onRecognised(faces) {
-        sightings.announce(faces);
-        for (const { face, nearest } of faces) if (nearest) autoEnroller?.consider(face, nearest);
-      },
+      sightings,
+      autoEnroller,
+      detectLog,
     }),
     enroller: createEnroller({
       vision,
       gallery,
+      nearest,
       limits: enrolLimits(config),
       decision,
       doubleSeconds: config.DOUBLE_REGISTRATION_SECONDS,
@@ -123,12 +120,11 @@ export function createServices(deps: ServicesDeps): Services {
     }),
     verifier: createVerifier({
       vision,
-      gallery,
+      nearest,
       decision,
       pack: { id: pack.id, length: pack.embedder.length },
     }),
     sightings,
-    autoEnroller,
     keys,
     sessions: createSessions({ keys, days: config.SESSION_DAYS }),
     audit,

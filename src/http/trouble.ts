@@ -2,7 +2,7 @@ import { Type, type Static } from 'typebox';
 import { OBSTACLES } from '../platform/files/obstacles.js';
 import type { Services } from './services.js';
 
-/** What does not work at the moment while recognition does; a person's sentence, without a path: anybody may read it. */
+/** What does not work at the moment while recognition does. The sentences name no paths: anybody may read them. */
 export const TroubleSchema = Type.Array(
   Type.Object({
     what: Type.Enum(['gallery', 'audit', 'events']),
@@ -12,10 +12,9 @@ export const TroubleSchema = Type.Array(
 );
 export type Trouble = Static<typeof TroubleSchema>;
 
-const AUDIT =
-  'The audit file cannot be written: its lines wait in memory and are lost when this process ends.';
+const AUDIT = 'The audit file cannot be written: its lines wait in memory and are lost if this process ends.';
 
-/** What does not work at the moment, as it was last looked at: nothing is waited for. */
+/** As it was when last checked: nothing is waited for. */
 export function troubleOf({
   gallery,
   audit,
@@ -29,13 +28,13 @@ export function troubleOf({
     trouble.push({
       what: 'events',
       message:
-        "The log of events is not followed: what other workers change is not seen. This worker's log says why.",
+        "The event log is not being followed: changes by other workers are not seen. This worker's log says why.",
     });
   }
   return trouble;
 }
 
-/** The word for readiness: a load balancer must not take away a worker that recognises because its disk is full. */
+/** Readiness: a load balancer must not drop a worker that still recognises only because its disk is full. */
 export function statusOf(able: boolean, trouble: Trouble): 'ok' | 'degraded' | 'unavailable' {
   if (!able) return 'unavailable';
   return trouble.length > 0 ? 'degraded' : 'ok';

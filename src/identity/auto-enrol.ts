@@ -1,7 +1,7 @@
 import type { FastifyBaseLogger } from 'fastify';
 import type { Face, Gallery, Match, Person } from '../gallery/types.js';
-import type { AnalysedFace } from '../vision/types.js';
 import { squaredDistance } from '../gallery/distance.js';
+import type { Probe } from './identify.js';
 
 const DAY = 86_400_000;
 
@@ -61,7 +61,9 @@ export function createAutoEnroller(deps: AutoEnrollerDeps) {
      * @param match who is nearest; near enough to be named or not
      * @param embedding unit length; copied
      */
-    consider({ box, embedding }: AnalysedFace, match: Match, now = Date.now()): void {
+    consider({ box, embedding }: Probe, match: Match, now = Date.now()): void {
+      // An embedding alone may be of any picture.
+      if (!box) return;
       const { person } = match;
       const distance = deps.distance();
       const size = Math.min(box.x2 - box.x1, box.y2 - box.y1);

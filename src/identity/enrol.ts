@@ -30,7 +30,9 @@ export interface EnrolLimits {
 
 export interface EnrollerDeps {
   vision: Pick<VisionPool, 'analyze'>;
-  gallery: Pick<Gallery, 'enrolOnce' | 'updatePerson' | 'groups' | 'person' | 'nearest'>;
+  gallery: Pick<Gallery, 'enrolOnce' | 'updatePerson' | 'groups' | 'person'>;
+  /** The gallery's, or one that is measured. */
+  nearest: Gallery['nearest'];
   limits: EnrolLimits;
   /** A face that it names as somebody else is somebody else's. */
   decision: Pick<Decision, 'threshold'>;
@@ -57,7 +59,7 @@ export interface EnrolOptions extends Pick<AnalyzeOptions, 'caller' | 'signal'> 
 export type Enroller = ReturnType<typeof createEnroller>;
 
 export function createEnroller(deps: EnrollerDeps) {
-  const { vision, gallery, limits, decision, doubleSeconds, keepFaces } = deps;
+  const { vision, gallery, nearest, limits, decision, doubleSeconds, keepFaces } = deps;
   /** faceids whose enrolment is under way: two that arrive at once must not both pass the check. */
   const underWay = new Set<string>();
 
@@ -99,7 +101,7 @@ export function createEnroller(deps: EnrollerDeps) {
     embedding: Float32Array,
     groups: ReadonlySet<string> | undefined,
   ): Promise<void> {
-    const near = await gallery.nearest(embedding, 2, { ...(groups && { groups }) });
+    const near = await nearest(embedding, 2, { ...(groups && { groups }) });
     const other = near.find(({ person }) => person.faceid !== faceid);
     const own = near.find(({ person }) => person.faceid === faceid);
     if (!other || other.distance >= decision.threshold(groups)) return;

@@ -1,5 +1,5 @@
 import { tellOdds } from './odds.js';
-import type { RecognisedFace } from './recognise.js';
+import type { IdentifiedFace } from './identify.js';
 
 /** A person stays announced for so long, milliseconds: a camera page sends several frames a second. */
 const AGAIN = 10_000;
@@ -40,8 +40,8 @@ export function createSightings(
   }
 
   return {
-    /** Given to a recogniser as `onRecognised`. */
-    announce(faces: readonly Pick<RecognisedFace, 'match'>[]): void {
+    /** Called by the identifier with whoever was seen. */
+    announce(faces: readonly Pick<IdentifiedFace, 'match'>[]): void {
       if (listeners.size === 0) return;
       const time = now();
       forgetOld(time);

@@ -42,7 +42,8 @@ export interface Verification {
 
 export interface VerifierDeps {
   vision: Pick<VisionPool, 'analyze'>;
-  gallery: Pick<Gallery, 'nearest'>;
+  /** The gallery's, or one that is measured. */
+  nearest: Gallery['nearest'];
   decision: Pick<Decision, 'pair' | 'pairRate'>;
   pack: { id: string; length: number };
 }
@@ -57,7 +58,7 @@ export interface VerifyOptions extends OnBehalf {
 /** Tells whether two faces are the same person's. */
 export type Verifier = ReturnType<typeof createVerifier>;
 
-export function createVerifier({ vision, gallery, decision, pack }: VerifierDeps) {
+export function createVerifier({ vision, nearest, decision, pack }: VerifierDeps) {
   interface Looked extends Seen {
     embedding: Float32Array;
     times: StageTimes;
@@ -76,7 +77,7 @@ export function createVerifier({ vision, gallery, decision, pack }: VerifierDeps
   }
 
   async function nearestOf(embedding: Float32Array, faceid: string): Promise<Match> {
-    const match = (await gallery.nearest(embedding, 1, { faceid })).at(0);
+    const match = (await nearest(embedding, 1, { faceid })).at(0);
     if (match) return match;
     throw new KaomonError('PERSON_UNKNOWN', 'Nobody with a picture is enrolled under this faceid.', {
       details: { field: 'faceid' },

@@ -126,8 +126,8 @@ export function createMetrics({ vision, gallery, events, sharing }: MetricsDeps)
 
   return {
     vision: watchedVision,
-    // Everything else is the gallery's own, whatever it may learn.
-    gallery: Object.assign(Object.create(gallery) as Gallery, { nearest }),
+    /** The gallery's search. */
+    nearest,
 
     /** Counts an answer. @param route its pattern, never a path that a caller wrote */
     answered(method: string, route: string, status: number, ms: number): void {

@@ -14,6 +14,7 @@ import {
   UNFINISHED,
   unlessMissing,
 } from '../platform/files/durable.js';
+import { createKeyedMutex } from '../platform/keyed-mutex.js';
 import { readSmall, UnfitFile } from '../platform/files/small-file.js';
 
 /** How old another worker's figures are at most, milliseconds. */
@@ -75,16 +76,14 @@ export function createSharedFigures({ folder, collect, warn }: SharedFiguresOpti
   };
   const file = path.join(folder, `${own.id}.json`);
   let failing = false;
-  let tail: Promise<unknown> = Promise.resolve();
+  const mutex = createKeyedMutex();
   void inTurn(start);
   const timer = setInterval(() => void inTurn(() => quietly(write)), EVERY);
   timer.unref();
 
   /** One after another: what is answered is never newer than the file, so that it is not lost with the process. */
   function inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const mine = tail.then(work);
-    tail = mine.catch(() => undefined);
-    return mine;
+    return mutex.run(file, work);
   }
 
   async function start(): Promise<void> {

@@ -2,7 +2,7 @@ import { Type, type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { KaomonError } from '../platform/errors.js';
 import type { Meaning } from '../identity/decision.js';
-import type { Times } from '../identity/recognise.js';
+import type { Times } from '../identity/identify.js';
 import type { Quality, Unfit } from '../vision/types.js';
 
 /** The messages of the stream, see docs/stream.md. A change that old pages cannot read raises the number. */

@@ -1,31 +1,27 @@
 import { KaomonError, toPlainError } from '../platform/errors.js';
 import { checkGroupId } from '../gallery/ids.js';
-import type { Gallery, Person } from '../gallery/types.js';
-import type { AutoEnroller } from '../identity/auto-enrol.js';
+import type { Gallery } from '../gallery/types.js';
 import type { Decision } from '../identity/decision.js';
 import { tellOdds } from '../identity/odds.js';
-import type { RatedMatch, Times } from '../identity/recognise.js';
-import type { AnalyzeOptions, VisionPool } from '../vision/types.js';
+import { currentIn, type Identifier, type Times } from '../identity/identify.js';
+import type { VisionPool } from '../vision/types.js';
 import { readText, type ServerMessage, type StreamFace, type StreamOptions } from './protocol.js';
-import { renewed, type Track, Tracks } from './tracks.js';
+import { type Track, Tracks } from './tracks.js';
 
 export interface SessionDeps {
   vision: Pick<VisionPool, 'analyze'>;
-  gallery: Pick<Gallery, 'nearest' | 'groups' | 'current'>;
-  decision: Pick<Decision, 'threshold' | 'sure' | 'odds' | 'pair' | 'meaning'>;
+  identifier: Pick<Identifier, 'identify'>;
+  gallery: Pick<Gallery, 'groups' | 'current'>;
+  decision: Pick<Decision, 'sure' | 'odds' | 'pair' | 'meaning'>;
   /** Largest frame, bytes. */
   maxFrameBytes: number;
   /** Shorter side of the smallest face to look for, pixels, until the client says another. */
   minFaceSize: number;
   /** The groups that the client may see; undefined: all. */
   groups: ReadonlySet<string> | undefined;
-  /** Shown every face and who is nearest to it. */
-  autoEnroller?: Pick<AutoEnroller, 'consider'>;
   /** What its pictures are counted by (see TaskQueue). */
   caller?: string;
   send: (message: ServerMessage) => void;
-  /** Told who is in each frame. */
-  onRecognised?: (faces: readonly { match: RatedMatch | undefined }[]) => void;
   /** Told of faults of ours, which the client does not get to read. */
   onFault: (error: unknown) => void;
   /** Milliseconds that only go forward, for tests. */
@@ -46,8 +42,7 @@ interface Frame {
  * connections take turns, however many frames each sends.
  */
 export function createStreamSession(deps: SessionDeps) {
-  const { vision, gallery, decision, send } = deps;
-  const { now = () => performance.now() } = deps;
+  const { vision, identifier, gallery, decision, send, now = () => performance.now() } = deps;
   const tracks = new Tracks(decision.pair());
   let told = decision.meaning(deps.groups);
   let options: StreamOptions = {};
@@ -131,48 +126,41 @@ export function createStreamSession(deps: SessionDeps) {
   async function recognise({ frame, bytes, arrivedAt }: Frame): Promise<ServerMessage> {
     const waited = performance.now() - arrivedAt;
     const plan = tracks.plan(now(), options.track);
-    const asked: AnalyzeOptions = {
-      ...{ caller: deps.caller ?? '', signal: gone.signal },
+    const analysis = await vision.analyze(bytes, {
+      caller: deps.caller,
+      signal: gone.signal,
       minFaceSize: options.minFaceSize ?? deps.minFaceSize,
-      ...(options.quality && { quality: true }),
+      quality: options.quality,
       track: { faces: plan.faces, search: plan.search, closeUps: plan.closeUps },
-    };
-    const analysis = await vision.analyze(bytes, asked);
-    const { width, height, faces, leftOut, times } = analysis;
+    });
+    const { width, height, leftOut, times } = analysis;
     const searchedAt = performance.now();
     tellMissing();
     const within = groups();
-    const nearest = await Promise.all(
-      faces.map(async ({ embedding, unfit }) =>
-        embedding && !unfit
-          ? (await gallery.nearest(embedding, 1, { ...(within && { groups: within }) })).at(0)
-          : undefined,
-      ),
-    );
-    const identical = decision.threshold(within);
-    tellThresholds(identical, within);
-    // From here to the answer nothing waits: who is moved or merged meanwhile is so before it or after it.
-    const current = (person: Person) => {
-      const now = gallery.current(person);
-      return now && (!within || within.has(now.groupid)) ? now : undefined;
-    };
-    tracks.refresh(current);
-    nearest.forEach((match, i) => (nearest[i] = renewed(match, current)));
-    const found = tracks.update(plan, analysis, nearest, { now: now(), identical });
-    deps.onRecognised?.(
-      found.map(({ match }) => ({
-        match: match && { ...match, odds: decision.odds(match.distance, within) },
-      })),
-    );
-    const answer = found.map((track) => describe(track, within));
-    for (const [i, face] of faces.entries()) {
-      const match = nearest[i];
-      if (match) deps.autoEnroller?.consider(face, match);
-    }
+    let answer: StreamFace[] = [];
+    await identifier.identify(analysis.faces, {
+      groups: within,
+      signal: gone.signal,
+      settle(faces, identical) {
+        tellThresholds(identical, within);
+        tracks.refresh(currentIn(gallery, within));
+        const nearest = faces.map(({ candidates }) => candidates.at(0));
+        const found = tracks.update(plan, analysis, nearest, { now: now(), identical });
+        answer = found.map((track) => describe(track, within));
+        return found.map(({ match }) => ({
+          match: match && { ...match, odds: decision.odds(match.distance, within) },
+        }));
+      },
+    });
     const all: Times = { ...times, queue: times.queue + waited, search: performance.now() - searchedAt };
     return {
-      ...{ type: 'frame', frame, width, height, full: plan.search, faces: answer },
-      ...(leftOut && { leftOut }),
+      type: 'frame',
+      frame,
+      width,
+      height,
+      full: plan.search,
+      faces: answer,
+      leftOut,
       times: round(all),
     };
   }

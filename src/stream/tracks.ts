@@ -1,6 +1,7 @@
 import type { Match, Person } from '../gallery/types.js';
 import { squaredDistance } from '../gallery/distance.js';
 import type { AnalysedFace, Analysis, KnownFace } from '../vision/types.js';
+import { renewed } from '../identity/identify.js';
 import { hasMoved } from './motion.js';
 
 /** The whole frame is searched at least so often, for faces that came in, milliseconds. */
@@ -42,16 +43,6 @@ export interface Track {
   /** The last embedding spoke against `match`: the next frame decides. */
   isDoubted: boolean;
   lostAt: number;
-}
-
-/** A match with the person as they are now. @param current undefined: nobody any more */
-export function renewed(
-  match: Match | undefined,
-  current: (person: Person) => Person | undefined,
-): Match | undefined {
-  const person = match && current(match.person);
-  if (!match || match.person === person) return match;
-  return person && { ...match, person };
 }
 
 /** What the next frame is to be looked at for. */

@@ -117,7 +117,7 @@ describe('A batch enrolment', () => {
       const { items } = await listPictures(folder, 'default');
       const vision = madeVision();
       const enroller = createEnroller({
-        ...{ vision, gallery, limits: LIMITS, keepFaces: false, doubleSeconds: 0 },
+        ...{ vision, gallery, nearest: gallery.nearest, limits: LIMITS, keepFaces: false, doubleSeconds: 0 },
         decision: { threshold: () => 0.5 },
       });
       const journal = await openJournal(journals, ['one']);

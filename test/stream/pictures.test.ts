@@ -6,6 +6,8 @@ import type { ServerMessage } from '../../src/stream/protocol.js';
 import { loadConfig } from '../../src/settings/config.js';
 import type { ReadyPack } from '../../src/models/types.js';
 import { createDecision } from '../../src/identity/decision.js';
+import { createIdentifier } from '../../src/identity/identify.js';
+import { createSightings } from '../../src/identity/sightings.js';
 import { createStreamSession } from '../../src/stream/session.js';
 import { RENEW } from '../../src/stream/tracks.js';
 import { type Analyzer, createAnalyzer } from '../../src/vision/analyzer.js';
@@ -70,24 +72,26 @@ for (const [id, skip] of FACE_PACKS) {
       }
       let now = 0;
       let told: (message: ServerMessage) => void = () => undefined;
-      const session = createStreamSession({
-        vision: { analyze },
-        gallery: {
-          groups: () => [],
-          current: ({ faceid }) => gallery.find(({ person }) => person.faceid === faceid)?.person,
-          nearest: (embedding) => {
-            const matches = gallery.map(({ person, vector }) => ({
-              ...{ person, face: {} as never },
-              distance: vector.reduce((sum, v, i) => sum + (v - embedding[i]) ** 2, 0),
-            }));
-            return Promise.resolve(matches.sort((a, b) => a.distance - b.distance).slice(0, 1));
-          },
+      const decision = createDecision({
+        pack,
+        config: loadConfig({}),
+        gallery: { searched: () => gallery.length },
+      });
+      const current = ({ faceid }: Match['person']) =>
+        gallery.find(({ person }) => person.faceid === faceid)?.person;
+      const identifier = createIdentifier({
+        ...{ vision: { analyze }, gallery: { current }, decision, sightings: createSightings() },
+        nearest(embedding) {
+          const matches = gallery.map(({ person, vector }) => ({
+            ...{ person, face: {} as never },
+            distance: vector.reduce((sum, v, i) => sum + (v - embedding[i]) ** 2, 0),
+          }));
+          return Promise.resolve(matches.sort((a, b) => a.distance - b.distance).slice(0, 1));
         },
-        decision: createDecision({
-          pack,
-          config: loadConfig({}),
-          gallery: { searched: () => gallery.length },
-        }),
+      });
+      const session = createStreamSession({
+        ...{ vision: { analyze }, identifier, decision },
+        gallery: { groups: () => [], current },
         ...{ maxFrameBytes: 1_000_000, minFaceSize: 40, groups: undefined },
         send: (message) => told(message),
         onFault: (error) => assert.fail(String(error)),

@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import { Type, type Static } from 'typebox';
 import type { ReadyPack } from '../../models/types.js';
-import type { AnalysedFace, Analysis, AnalyzeOptions, StageTimes } from '../../vision/types.js';
+import type { AnalysedFace, AnalyzeOptions, Quality, StageTimes } from '../../vision/types.js';
 import { KaomonError } from '../../platform/errors.js';
 import { QualitySchema, toQuality, UnfitSchema } from '../v1/face-schemas.js';
 import { onBehalfOf } from '../on-behalf.js';
@@ -9,7 +9,7 @@ import { onBehalfOf } from '../on-behalf.js';
 const pixels = Type.Integer({ description: 'Pixels of the posted picture, upright.' });
 const fraction = Type.Number({ minimum: 0, maximum: 1 });
 
-/** What is told of any face. */
+/** What an answer says about any face. */
 export const FaceSchema = Type.Object({
   box: Type.Object({ probability: fraction, x_min: pixels, y_min: pixels, x_max: pixels, y_max: pixels }),
   age: Type.Optional(Type.Object({ low: Type.Integer(), high: Type.Integer() })),
@@ -26,7 +26,7 @@ export type FaceAnswer = Static<typeof FaceSchema>;
 export const SimilaritySchema = Type.Number({ minimum: 0, maximum: 1 });
 export const VersionsSchema = Type.Optional(Type.Record(Type.String(), Type.String()));
 
-/** The parameters that say what to look for and what to tell. */
+/** The parameters that say what to look for and what to answer. */
 export interface LookQuery {
   limit?: number;
   det_prob_threshold?: number;
@@ -34,17 +34,17 @@ export interface LookQuery {
   status?: boolean;
 }
 
-/** What a request asks for, in the words of the analyzer. */
+/** What a request asks for, as options of the analysis. */
 export function toAnalyzeOptions(query: LookQuery, embed: boolean, request: FastifyRequest): AnalyzeOptions {
   const { limit = 0, det_prob_threshold: minProbability } = query;
   const plugins = pluginsOf(query);
   return {
     ...onBehalfOf(request),
     embed: embed || plugins.has('calculator'),
-    ...(limit > 0 && { maxFaces: limit }),
-    ...(minProbability !== undefined && { minProbability }),
-    ...(plugins.has('pose') && { quality: true }),
-    ...((plugins.has('age') || plugins.has('gender')) && { ageGender: true }),
+    maxFaces: limit > 0 ? limit : undefined,
+    minProbability,
+    quality: plugins.has('pose'),
+    ageGender: plugins.has('age') || plugins.has('gender'),
   };
 }
 
@@ -52,17 +52,16 @@ export function pluginsOf({ face_plugins = '' }: LookQuery): ReadonlySet<string>
   return new Set(face_plugins.split(',').map((slug) => slug.trim().toLowerCase()));
 }
 
-/** @throws KaomonError NO_FACE: this surface answers no empty lists */
-export function requireFaces({ faces }: Analysis, which = 'the given image'): AnalysedFace[] {
+/** @throws KaomonError NO_FACE: this surface never answers an empty list */
+export function requireFaces<F>({ faces }: { faces: F[] }, which = 'the given image'): F[] {
   if (faces.length > 0) return faces;
   throw new KaomonError('NO_FACE', `No face is found in ${which}.`);
 }
 
-/** A face as this surface tells it. */
+/** A face as this surface answers it. */
 export function describeFace(face: AnalysedFace, query: LookQuery, times: StageTimes): FaceAnswer {
   const plugins = pluginsOf(query);
   const { box, probability, landmarks, embedding, quality, unfit, age, gender } = face;
-  const { pitch, roll, yaw } = quality ?? {};
   return {
     box: {
       probability: rounded(Math.min(1, Math.max(0, probability))),
@@ -71,23 +70,29 @@ export function describeFace(face: AnalysedFace, query: LookQuery, times: StageT
       x_max: Math.round(box.x2),
       y_max: Math.round(box.y2),
     },
-    ...(plugins.has('age') && age !== undefined && { age: { low: Math.round(age), high: Math.round(age) } }),
-    ...(plugins.has('gender') &&
-      gender && { gender: { value: gender.value, probability: rounded(gender.probability) } }),
-    ...(plugins.has('pose') &&
-      pitch !== undefined &&
-      roll !== undefined &&
-      yaw !== undefined && { pose: { pitch, roll, yaw } }),
-    ...(plugins.has('landmarks') && landmarks && { landmarks: pairs(landmarks) }),
-    ...(plugins.has('calculator') && embedding && { embedding: [...embedding] }),
-    ...(unfit && { reason: unfit, ...(quality && { quality: toQuality(quality) }) }),
-    ...(query.status && {
-      execution_time: { detector: tenths(times.detect), calculator: tenths(times.embed) },
-    }),
+    age:
+      plugins.has('age') && age !== undefined ? { low: Math.round(age), high: Math.round(age) } : undefined,
+    gender:
+      plugins.has('gender') && gender
+        ? { value: gender.value, probability: rounded(gender.probability) }
+        : undefined,
+    pose: plugins.has('pose') ? poseOf(quality) : undefined,
+    landmarks: plugins.has('landmarks') && landmarks ? pairs(landmarks) : undefined,
+    embedding: plugins.has('calculator') && embedding ? [...embedding] : undefined,
+    reason: unfit,
+    quality: unfit && quality && toQuality(quality),
+    execution_time: query.status
+      ? { detector: tenths(times.detect), calculator: tenths(times.embed) }
+      : undefined,
   };
 }
 
-/** What did the work, where `status` asks for it. */
+function poseOf({ pitch, roll, yaw }: Partial<Quality> = {}): FaceAnswer['pose'] {
+  if (pitch === undefined || roll === undefined || yaw === undefined) return undefined;
+  return { pitch, roll, yaw };
+}
+
+/** The networks that did the work, if `status` asks for them. */
 export function versionsOf(pack: ReadyPack, query: LookQuery): { plugins_versions?: Record<string, string> } {
   if (!query.status) return {};
   const plugins = pluginsOf(query);

@@ -1,11 +1,11 @@
 import { KaomonError } from '../../platform/errors.js';
 import { findByPicture } from '../../gallery/face-name.js';
-import { createSerialiser } from '../../gallery/serialiser.js';
+import { createKeyedMutex } from '../../platform/keyed-mutex.js';
 import type { Enrolled, Enrolment, Face, Gallery, Person } from '../../gallery/types.js';
 import { imageIdOf } from './image-ids.js';
 import { SubjectNames } from './subject-names.js';
 
-/** A face of a collection with whose it is. */
+/** A face of a collection, and whose it is. */
 export interface Example {
   face: Face;
   person: Person;
@@ -20,7 +20,7 @@ export function createCollections({ gallery }: { gallery: Gallery }) {
   const cache = new Map<string, SubjectNames>();
   const unsubscribe = gallery.subscribe(() => cache.clear());
   /** By group: a subject is looked up and made in one go. */
-  const serialiser = createSerialiser();
+  const mutex = createKeyedMutex();
 
   function namesOf(groupid: string): SubjectNames {
     let names = cache.get(groupid);
@@ -33,7 +33,7 @@ export function createCollections({ gallery }: { gallery: Gallery }) {
 
   async function serially<T>(groupid: string, change: (names: SubjectNames) => Promise<T>): Promise<T> {
     try {
-      return await serialiser.run([groupid], () => change(new SubjectNames(gallery, groupid)));
+      return await mutex.run(groupid, () => change(new SubjectNames(gallery, groupid)));
     } finally {
       cache.clear();
     }

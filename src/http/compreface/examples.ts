@@ -29,7 +29,7 @@ const PATH = '/api/v1/recognition/faces';
 const PAGE = 20;
 const LARGEST_PAGE = 2000;
 
-/** Sent as it is: no serialiser touches bytes. */
+/** Sent as it is: bytes are not serialised. */
 const PictureSchema = Type.Unsafe<Buffer>({ contentMediaType: 'image/png' });
 const ExampleSchema = Type.Object({ image_id: Type.String(), subject: Type.String() });
 const toAnswer = ({ face, subject }: Example) => ({ image_id: imageIdOf(face), subject });
@@ -87,14 +87,14 @@ export function exampleRoutes(app: App, context: CompreFaceContext): void {
         crops: keepFaces,
         ...onBehalfOf(request),
         views: true,
-        ...(minProbability !== undefined && { minProbability }),
+        minProbability,
       });
       const chosen = chooseFace(faces, limits.minSize);
       checkQuality(chosen, limits);
       const { embedding, crop } = chosen;
       throwIfGone(request.gone);
       if (!embedding) throw new Error('The vision thread answered a face without its embedding.');
-      const kept = { picture, ...(keepFaces && crop && { crop }) };
+      const kept = { picture, crop: keepFaces ? crop : undefined };
       const mayMake = mayMakeGroups(request);
       const { face, already } = await collections.addExample(groupid, subject, embedding, kept, mayMake);
       if (!already) request.audited.did('faces', face.id);

@@ -4,8 +4,8 @@ import type { ErrorCode, KaomonError } from '../../platform/errors.js';
 import { errorsOf } from '../schemas.js';
 
 /**
- * The error codes that CompreFace documents and its programs look at. The statuses are its own, too, where it has
- * one for the case; what it has no code for keeps our status and answers `UNDEFINED`.
+ * The error codes that CompreFace documents and its clients check. Where it has one, the status is CompreFace's as well;
+ * what it has no code for keeps our status and is `UNDEFINED`.
  */
 export const COMPREFACE_CODES = {
   UNDEFINED: 0,
@@ -29,7 +29,7 @@ export const COMPREFACE_CODES = {
 } as const;
 type CodeName = keyof typeof COMPREFACE_CODES;
 
-/** Code, and its status where it is not that of the {@link KaomonError}. */
+/** The code, and the status where it differs from that of the {@link KaomonError}. */
 const ANSWER_OF: Partial<Record<ErrorCode, { name: CodeName; statusCode?: number }>> = {
   NO_FACE: { name: 'NO_FACE', statusCode: 400 },
   SEVERAL_FACES: { name: 'TOO_MANY_FACES', statusCode: 400 },
@@ -56,7 +56,7 @@ const ANSWER_OF: Partial<Record<ErrorCode, { name: CodeName; statusCode?: number
   STORAGE_FULL: { name: 'SERVICE_FAILED' },
 };
 
-/** Fields whose fault has a code of its own. */
+/** Fields whose errors have a code of their own. */
 const CODE_OF_FIELD: Record<string, CodeName> = {
   prediction_count: 'PREDICTION_COUNT_INVALID',
   file: 'PART_MISSING',
@@ -67,7 +67,7 @@ const CODE_OF_FIELD: Record<string, CodeName> = {
   targets: 'ARGUMENT_INVALID',
 };
 
-/** Where this surface's addresses lie, and those that it does not have. */
+/** How this surface's addresses begin. */
 export const COMPREFACE_ADDRESS = /^\/api\/v1\/(?:recognition|detection|verification)(?:\/|$)/;
 
 export const CompreFaceErrorSchema = Type.Object(
@@ -78,7 +78,7 @@ export const CompreFaceErrorSchema = Type.Object(
   { description: 'What went wrong, as CompreFace says it.' },
 );
 
-/** Every status that a route of this surface can answer besides its own. */
+/** Every status that any route of this surface can answer when it fails. */
 export const failures = errorsOf(
   CompreFaceErrorSchema,
   ...([400, 401, 403, 404, 409, 413, 415, 429, 500, 503] as const),
@@ -91,7 +91,7 @@ export function compreFaceError(
   { headers, is404 }: Pick<FastifyRequest, 'headers' | 'is404'>,
 ): { statusCode: number; body: Static<typeof CompreFaceErrorSchema> } {
   const { name, statusCode = error.statusCode } = ANSWER_OF[error.code] ?? { name: 'UNDEFINED' };
-  // Not a picture but the address itself is unknown.
+  // CompreFace's code for what is not there is about a picture, not about an address.
   const code = is404 ? 'UNDEFINED' : refine(error, name, headers);
   return { statusCode, body: { message, code: COMPREFACE_CODES[code] } };
 }

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import type { Face } from '../../gallery/types.js';
 
 /**
- * `<faceid>_<YYYYMMDD>_<HHMMSS>_<a or m><10 hex digits>`: how the gallery names the faces that it enrols. The mark of the
- * picture behind it is left out: older faces have none.
+ * `<faceid>_<YYYYMMDD>_<HHMMSS>_<a or m><10 hex digits>`: how the gallery names the faces that it enrols. The hash of the
+ * picture that may follow is left out, because older faces have none.
  */
 const OURS = /_(\d{8})_(\d{4})(\d{2})_([am])([0-9a-f]{10})(?:[0-9a-f]{16})?$/;
 
@@ -29,7 +29,7 @@ function makeImageId({ id, faceid }: Face): string {
     const [, date, hourAndMinute, second, kind, unique] = ours;
     return `${date}-${hourAndMinute}-8${second}${kind === 'a' ? 'a' : '0'}-8000-00${unique}`;
   }
-  // A file that somebody named by hand.
+  // A file that was named by hand.
   const own = id.startsWith(`${faceid}_`) ? id.slice(faceid.length) : id;
   const hex = createHash('sha256').update(own).digest('hex');
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-9${hex.slice(17, 20)}-${hex.slice(20, 32)}`;

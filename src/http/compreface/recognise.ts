@@ -1,5 +1,5 @@
 import { Type } from 'typebox';
-import { inTurns } from '../../platform/turns.js';
+import type { RatedMatch } from '../../identity/identify.js';
 import type { App } from '../app-type.js';
 import { BytesSchema } from '../schemas.js';
 import { tellOf } from '../server-timing.js';
@@ -33,7 +33,7 @@ const Subjects = Type.Array(Type.Object({ subject: Type.String(), similarity: Si
 
 /** `recognize`, by picture and by embeddings, and the detection service. */
 export function recogniseRoutes(app: App, context: CompreFaceContext): void {
-  const { collections, config, gallery, vision, pack, similarity, sightings, decision } = context;
+  const { collections, config, vision, identifier, pack, similarity } = context;
   const { COMPREFACE_GROUP: group, MAX_UPLOAD_BYTES: maxUploadBytes } = config;
   const takesPicture = {
     bodyLimit: bodyLimitOf(1, maxUploadBytes),
@@ -41,15 +41,9 @@ export function recogniseRoutes(app: App, context: CompreFaceContext): void {
   };
 
   /** The nearest subjects of a collection, however far: the caller judges by the similarity. */
-  async function nearestSubjects(groupid: string, vector: Float32Array, count: number) {
+  function toSubjects(groupid: string, candidates: readonly RatedMatch[]) {
     const names = collections.namesOf(groupid);
-    const groups = new Set([groupid]);
-    const matches = await gallery.nearest(vector, count, { groups });
-    const nearest = matches.at(0);
-    if (nearest && nearest.distance < decision.threshold(groups)) {
-      sightings.announce([{ match: { ...nearest, odds: decision.odds(nearest.distance, groups) } }]);
-    }
-    return matches.map(({ person, distance }) => ({
+    return candidates.map(({ person, distance }) => ({
       subject: names.nameOf(person),
       similarity: similarity(distance),
     }));
@@ -76,20 +70,15 @@ export function recogniseRoutes(app: App, context: CompreFaceContext): void {
     async (request, reply) => {
       const groupid = collectionOf(request, group);
       const { query, body } = request;
-      const analysis = await vision.analyze(body.file, toAnalyzeOptions(query, true, request));
-      const faces = requireFaces(analysis);
-      tellOf(reply, analysis);
-      const result = await inTurns(
-        faces,
-        async (face) => ({
-          ...describeFace(face, query, analysis.times),
-          subjects:
-            face.embedding && !face.unfit
-              ? await nearestSubjects(groupid, face.embedding, query.prediction_count ?? 1)
-              : [],
-        }),
-        request.gone,
-      );
+      const found = await identifier.identifyPicture(body.file, toAnalyzeOptions(query, true, request), {
+        k: query.prediction_count,
+        groups: new Set([groupid]),
+      });
+      tellOf(reply, found);
+      const result = requireFaces(found).map(({ face, candidates }) => ({
+        ...describeFace(face, query, found.times),
+        subjects: toSubjects(groupid, candidates),
+      }));
       return { result, ...versionsOf(pack, query) };
     },
   );
@@ -115,14 +104,14 @@ export function recogniseRoutes(app: App, context: CompreFaceContext): void {
       const groupid = collectionOf(request, group);
       const { query, body } = request;
       const vectors = toVectors('embeddings', body.embeddings, pack.embedder.length);
-      const result = await inTurns(
-        vectors,
-        async (vector, i) => ({
-          embedding: body.embeddings[i],
-          similarities: await nearestSubjects(groupid, vector, query.prediction_count ?? 1),
-        }),
-        request.gone,
+      const found = await identifier.identify(
+        vectors.map((embedding) => ({ embedding })),
+        { k: query.prediction_count, groups: new Set([groupid]), signal: request.gone },
       );
+      const result = found.map(({ candidates }, i) => ({
+        embedding: body.embeddings[i],
+        similarities: toSubjects(groupid, candidates),
+      }));
       return { result };
     },
   );

@@ -8,7 +8,7 @@ import { decodeBase64 } from '../intake/base64.js';
 import { base64Limit, formIntoBody } from '../intake/form.js';
 import { MAX_SUBJECT } from './subject-names.js';
 
-/** A query's parameters for everything that looks at a picture. */
+/** Parameters of everything that analyses a picture. */
 export const LookSchema = {
   limit: Type.Optional(
     Type.Integer({ minimum: 0, maximum: 10_000, description: 'Largest faces first; 0: all of them.' }),
@@ -38,23 +38,23 @@ export const EmbeddingSchema = Type.Array(Type.Number(), { minItems: 1, maxItems
 export const EmbeddingsSchema = Type.Array(EmbeddingSchema, { minItems: 1, maxItems: 1000 });
 /** 1,000 embeddings of 4,096 numbers in JSON would be 80 MB; these are 1,000 of 512. */
 export const EMBEDDINGS_BYTES = 12_000_000;
-/** Numbers, and a little. */
+/** The numbers of these, and a few more. */
 export const EMBEDDINGS_VALUES = 520_000;
 export const ImageIdSchema = Type.Object({ image_id: Type.String({ minLength: 1, maxLength: 64 }) });
 
 /**
- * A `preValidation` hook that reads the query as CompreFace does: an empty parameter is one that was not given,
- * `True` is true, and `?` between two parameters stands for `&` (its JavaScript SDK writes so).
+ * A `preValidation` hook that reads the query as CompreFace does: an empty parameter counts as not given, `True` is true,
+ * and `?` between two parameters stands for `&`, as its JavaScript SDK writes it.
  */
 export function readQuery(request: FastifyRequest): Promise<void> {
   const { url = '' } = request.raw;
   const query = url.includes('?') ? url.slice(url.indexOf('?') + 1) : '';
-  const mended = query.replace(
+  const repaired = query.replace(
     /\?(?=(?:limit|det_prob_threshold|prediction_count|face_plugins|status|detect_faces)=)/g,
     '&',
   );
   const given: Record<string, string> = {};
-  for (const [name, value] of Object.entries(parse(mended))) {
+  for (const [name, value] of Object.entries(parse(repaired))) {
     const text = Array.isArray(value) ? value[0] : (value ?? '');
     const boolean = name === 'status' || name === 'detect_faces';
     if (text !== '') given[name] = boolean ? text.toLowerCase() : text;
@@ -106,13 +106,13 @@ function noPicture(field: string): KaomonError {
 export function collectionOf(request: FastifyRequest, configured: string): string {
   const { groups } = request.caller;
   const groupid = groups?.size === 1 ? [...groups][0] : configured;
-  // The request itself does not say which one it is.
+  // The request itself does not say which one it is: the audit must.
   request.audited.note({ groupid });
   requireGroupAccess(request, groupid);
   return groupid;
 }
 
-/** Whether the caller's role makes groups, as `POST /api/v1/groups` asks for it. */
+/** Whether the caller may make groups: the role that `POST /api/v1/groups` needs. */
 export function mayMakeGroups({ caller }: Pick<FastifyRequest, 'caller'>): boolean {
   return covers(caller.role, 'admin');
 }

@@ -1,20 +1,20 @@
 import type { ReadyPack } from '../../models/types.js';
 import { rateAt } from '../../identity/odds.js';
 
-/** CompreFace's two constants for the model that its default build and our `facenet` pack share. */
+/** CompreFace's two constants for FaceNet, the model of its default build and of our `facenet` pack. */
 const FACENET = { c0: 1.1817961, c1: 5.291995557 };
 
 /** The FMR whose similarity is one half. */
 const HALF = 0.01;
 /**
- * So many powers of ten does s / (1 - s) rise while (1 - FMR) / FMR rises by one. Chosen so that the thresholds which
- * CompreFace's clients carry lie where one wants to set one: 0.9 at an FMR of 1 in 2,600, 0.99 at 1 in 97,000. A right
- * face is seldom farther away than that, and a stranger as near as one in a hundred is 0.5 (docs/compreface.md).
+ * By how many powers of ten s / (1 - s) rises when (1 - FMR) / FMR rises by one. Chosen so that the thresholds usual with
+ * CompreFace's clients fall where one would set them: 0.9 at an FMR of 1 in 2,600, 0.99 at 1 in 97,000. The right face is
+ * seldom farther away, and a stranger as near as one in a hundred gets 0.5 (docs/compreface.md).
  */
 const STEEPNESS = 2 / 3;
 
 /**
- * CompreFace's similarity. With a pack's curve it says the FMR, so that one threshold means the same in every pack:
+ * CompreFace's similarity. With a pack's curve it follows the FMR, so that a threshold means the same in every pack:
  * `log(s / (1 - s)) = 2/3 * (log((1 - FMR) / FMR) - log((1 - 0.01) / 0.01))`, 1 at distance 0 and 0 where everybody is.
  * Without one it is the published formula, see {@link published}.
  * @returns a function from a squared L2 distance (as the gallery answers it) to 0..1 with five decimals

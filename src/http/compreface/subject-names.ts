@@ -3,16 +3,16 @@ import { deriveId, faceIdOf, splitFaceId } from '../../gallery/ids.js';
 import { checkName, normaliseName } from '../../gallery/names.js';
 import type { Gallery, Person } from '../../gallery/types.js';
 
-/** CompreFace's column holds so many characters. */
+/** Longest subject, characters: the width of CompreFace's column. */
 export const MAX_SUBJECT = 255;
 
-/** As in CompreFace, names that differ only in case are one subject; and those that look the same are the same. */
+/** As in CompreFace, names that differ only in case are one subject; so are names that look the same. */
 const keyOf = (subject: string) => normaliseName(subject).toLowerCase();
 
 /**
- * A new subject, as it is kept.
- * @throws KaomonError FIELD_INVALID for what no address can name: `.` and `..`, which programs take out of it, and what
- *   no name may hold
+ * A new subject, as it is stored.
+ * @throws KaomonError FIELD_INVALID for `.` and `..`, which programs remove from an address, and for what no name may
+ *   contain
  */
 export function checkSubject(subject: string): string {
   const kept = checkName(subject, 'subject');

@@ -3,7 +3,7 @@ import { nextTurn } from '../../platform/turns.js';
 
 /** Characters that are decoded in one turn of the event loop: about a millisecond. A multiple of 4. */
 const SLICE = 524_288;
-/** `data:image/jpeg;charset=utf-8;base64,` and what else may stand before the comma, characters. */
+/** Longest prefix that ends in a comma, such as `data:image/jpeg;charset=utf-8;base64,`, characters. */
 const MAX_PREFIX = 300;
 
 const SPACES = /[\t\n\f\r ]+/g;
@@ -11,19 +11,19 @@ const ALPHABET = /^[A-Za-z0-9+/_-]*$/;
 const PADDING = /^={0,2}$/;
 
 export interface Base64Options {
-  /** Most bytes that are taken. */
+  /** Most bytes that may come out. */
   maxBytes: number;
   /** The request's field, for the error. */
   field?: string;
-  /** Aborted when nobody waits for the bytes any more. */
+  /** Aborted when nobody waits for the bytes any longer. */
   signal?: AbortSignal;
 }
 
 /**
- * The one way from base64 to bytes, for every surface: the usual alphabet and the one for addresses, with padding or
- * without, with spaces, tabs and line breaks anywhere, behind `data:...,` (in any case) or bare. It takes time in
- * proportion to the text's length, in slices: nobody else waits for a large one.
- * @returns bytes that nothing else refers to, in a buffer of their own: they are handed over to a vision thread
+ * Decodes base64, for every surface: the usual alphabet or the URL-safe one, padded or not, with spaces, tabs and line
+ * breaks anywhere, bare or behind `data:...,` (in any case). It takes time in proportion to the text's length, and
+ * decodes in slices, so that a large text holds up nobody else.
+ * @returns bytes in a buffer of their own, which can be handed over to a vision thread
  * @throws KaomonError IMAGE_UNREADABLE, UPLOAD_TOO_LARGE, CLIENT_GONE
  */
 export async function decodeBase64(text: string, options: Base64Options): Promise<Uint8Array> {
@@ -33,7 +33,7 @@ export async function decodeBase64(text: string, options: Base64Options): Promis
   // Not from Node's pool.
   const bytes = Buffer.from(new ArrayBuffer(room));
   let length = 0;
-  /** Up to three characters that wait for the fourth. */
+  /** Up to three characters left over, that wait for the fourth. */
   let rest = '';
   let padding = '';
   for (let at = from; at < text.length; at += SLICE) {
@@ -56,7 +56,7 @@ export async function decodeBase64(text: string, options: Base64Options): Promis
   return new Uint8Array(length === room ? bytes.buffer : bytes.buffer.slice(0, length));
 }
 
-/** How many characters stand before the base64 itself. */
+/** How many characters come before the base64 itself. */
 function prefixLength(text: string, options: Base64Options): number {
   const head = text.slice(0, MAX_PREFIX);
   if (!head.trimStart().slice(0, 5).toLowerCase().startsWith('data:')) return 0;

@@ -4,10 +4,10 @@ import { Agent, request } from 'undici';
 import { KaomonError, tooLarge } from '../../platform/errors.js';
 import { isPublic } from './public-address.js';
 
-/** The whole of a fetch, redirects and all, milliseconds. */
+/** For a whole fetch, redirects included, milliseconds. */
 const TIMEOUT = 10_000;
 const MAX_REDIRECTS = 3;
-/** Where pictures are served; on other ports stand databases, caches, printers and consoles. */
+/** Ports on which pictures are served; on others databases, caches, printers and consoles listen. */
 const WEB_PORTS: readonly number[] = [80, 443];
 
 export interface PictureFetcherOptions {
@@ -20,7 +20,7 @@ export interface PictureFetcherOptions {
   timeout?: number;
 }
 
-/** Fetches pictures by address for callers who may not reach into the server's own network by it. */
+/** Fetches pictures by their address, without letting callers reach into the server's own network. */
 export type PictureFetcher = ReturnType<typeof createPictureFetcher>;
 
 export function createPictureFetcher({
@@ -29,7 +29,7 @@ export function createPictureFetcher({
   ports = WEB_PORTS,
   timeout = TIMEOUT,
 }: PictureFetcherOptions) {
-  /** Checked where the connection is made: a name that was public a moment ago may point elsewhere now. */
+  /** Checked when the connection is made: a name that was public a moment ago may point elsewhere now. */
   const lookup: LookupFunction = (hostname, options, done) => {
     resolve(hostname, { ...options, all: true }, (error, addresses) => {
       const refused = error ? undefined : addresses.find(({ address }) => !isAllowed(address));
@@ -59,7 +59,7 @@ export function createPictureFetcher({
       );
     }
     const host = url.hostname.replace(/^\[|\]$/g, '');
-    // A connection to a bare address asks no resolver.
+    // No resolver is asked about an IP address.
     if (isIP(host) && !isAllowed(host)) throw refusal();
     return url;
   }
@@ -67,7 +67,7 @@ export function createPictureFetcher({
   return {
     /**
      * @returns bytes that nothing else refers to
-     * @param gone aborted when nobody waits for the picture any more
+     * @param gone aborted when nobody waits for the picture any longer
      * @throws KaomonError URL_REFUSED, URL_UNREACHABLE, UPLOAD_TOO_LARGE
      */
     async fetch(address: string, gone?: AbortSignal): Promise<Uint8Array> {
@@ -124,7 +124,7 @@ async function readBounded(body: AsyncIterable<Uint8Array>, maxBytes: number): P
 function refusal(): KaomonError {
   return new KaomonError(
     'URL_REFUSED',
-    'This address lies in a network of the server’s own, where nothing is fetched.',
+    'This address is in a network of the server’s own, from which nothing is fetched.',
   );
 }
 
@@ -134,7 +134,7 @@ function unreachable(cause: unknown): never {
   }
   throw new KaomonError(
     'URL_UNREACHABLE',
-    'The picture could not be fetched: see whether its address answers.',
+    'The picture could not be fetched: check whether its address answers.',
     { cause },
   );
 }

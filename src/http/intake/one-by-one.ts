@@ -5,18 +5,18 @@ import type { PictureInput } from './form.js';
 import { noPicture, requirePictures } from './pictures.js';
 import { errorsOf, ErrorSchema } from '../schemas.js';
 
-/** Several pictures in one request keep their order and fail one by one. */
+/** Several pictures in one request: the answers keep their order, and each picture can fail on its own. */
 
 const { code, message, details } = ErrorSchema.properties;
 
-/** The entry of a picture that failed. */
+/** The entry of a picture that was refused. */
 export const RefusedSchema = Type.Object({
   status: Type.Literal('refused'),
   error: Type.Object({ code, message, details }),
 });
 export type Refused = Static<typeof RefusedSchema>;
 
-/** An error body; where no picture of a list could be used, with the entries of all. */
+/** An error body; with an entry for each picture when a list was sent and none could be used. */
 const ListErrorSchema = Type.Object(
   { ...ErrorSchema.properties, results: Type.Optional(Type.Array(RefusedSchema)) },
   { description: 'What went wrong; `results` when a list was sent and no picture of it could be used.' },
@@ -36,7 +36,7 @@ export function listOf<T extends TSchema>(entry: T, example?: object) {
   );
 }
 
-/** No picture of a list could be used: the first one's error, with the entries of all. */
+/** No picture of a list could be used: the error of the first, with an entry for each. */
 export class AllRefused extends KaomonError {
   readonly results: Refused[];
 
@@ -52,8 +52,7 @@ function toRefused({ code, message, details }: KaomonError): Refused {
 }
 
 /**
- * Does `work` with each picture, one after another where `inTurn` asks for it, else all at once: the vision pool has
- * the queue.
+ * Does `work` with each picture: one after another if `inTurn`, else all at once, because the vision pool has a queue.
  * @returns an entry for each picture, in order
  * @throws KaomonError IMAGE_MISSING, AllRefused; CLIENT_GONE and faults of ours, which fail the request
  */

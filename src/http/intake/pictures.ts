@@ -7,21 +7,21 @@ import { decodeBase64 } from './base64.js';
 import { base64Limit, type PictureInput, readForm } from './form.js';
 import { BytesSchema } from '../schemas.js';
 
-/** The most pictures that one request may bring. */
+/** Most pictures in one request. */
 export const MAX_PICTURES = 16;
-/** All pictures of a request together may be so many times the largest single one. */
+/** All pictures of a request together may be this many times as large as one picture. */
 const TOGETHER = 4;
 const FORM = { files: ['image'], several: MAX_PICTURES };
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** What `readPictures` found, in the order in which it was sent. */
+    /** In the order in which they were sent; see {@link registerPictures}. */
     pictures: PictureInput[];
-    /** The request may be answered by a list only: it brought several pictures, or one in a list. */
+    /** The answer is a list: the request brought several pictures, or one in a list. */
     picturesInList: boolean;
   }
   interface FastifyContextConfig {
-    /** The route takes pictures as a form, as a raw body or as base64 in JSON. */
+    /** The route takes pictures: as a form, as a raw body or as base64 in JSON. */
     pictures?: PictureFields;
   }
 }
@@ -38,15 +38,15 @@ export interface PictureFields {
   texts?: readonly string[];
 }
 
-/** Largest body of a route that takes pictures: JSON is the widest way to send them. */
+/** Largest body of a route that takes pictures: they take most as base64. */
 export const pictureBodyLimit = (maxBytes: number) => base64Limit(TOGETHER * maxBytes);
 
 /**
- * One way to read pictures for every route with `config.pictures`. A request may send them as `image` parts of a
+ * Reads the pictures of every route with `config.pictures`. A request may send them as `image` parts of a
  * multipart form, as a raw body (`image/*`, `application/octet-stream`), or as base64 in JSON (`image` or `images`,
  * with or without a `data:` prefix); they come out as `request.pictures`. A form's texts become `request.body`, where
- * the schema checks them. A picture that cannot be taken becomes an error in its place; the others go on.
- * @param app an encapsulated instance: the parsers of raw bodies are for its routes alone
+ * the schema checks them. A picture that cannot be taken is an error in its place and does not stop the others.
+ * @param app an encapsulated instance: raw bodies are taken by its routes alone
  * @param config `FETCH_URLS`: JSON may name a picture's address instead (`url`, `urls`)
  */
 export function registerPictures(
@@ -55,7 +55,7 @@ export function registerPictures(
 ): void {
   const maxBytes = config.MAX_UPLOAD_BYTES;
   const ports = config.FETCH_PORTS.split(',').map(Number);
-  // Loaded only where it is used: a start without stays light.
+  // Loaded only where it is used, to keep other starts light.
   const fetcher = config.FETCH_URLS
     ? import('./fetch-picture.js').then(({ createPictureFetcher }) =>
         createPictureFetcher({ maxBytes, ports }),
@@ -66,7 +66,7 @@ export function registerPictures(
     if (fetcher) return (await fetcher).fetch(url, signal);
     throw new KaomonError(
       'URL_REFUSED',
-      'This server fetches no pictures by their address: send them, or set FETCH_URLS=true.',
+      'This server does not fetch pictures by their address: send them, or set FETCH_URLS=true.',
     );
   }
   /** What is sent, or why it cannot be taken. */
@@ -85,7 +85,7 @@ export function registerPictures(
   for (const kind of [/^image\/[a-z0-9.+-]+/i, 'application/octet-stream']) {
     app.addContentTypeParser(kind, { parseAs: 'buffer' }, (request, body, done) => {
       if (request.routeOptions.config.pictures) done(null, body);
-      else done(new KaomonError('MEDIA_TYPE_UNKNOWN', 'This address takes no picture as its body.'));
+      else done(new KaomonError('MEDIA_TYPE_UNKNOWN', 'This address does not take a picture as its body.'));
     });
   }
   app.addHook('onRequest', (request, _reply, done) => {
@@ -108,7 +108,7 @@ export function registerPictures(
       request.body = {};
     } else request.body ??= {};
   });
-  // After validation: what is decoded is known to be text, and not too many of it.
+  // After validation, which makes sure that what is decoded is text, and not too much of it.
   app.addHook('preHandler', async (request) => {
     if (request.routeOptions.config.pictures && request.mediaType === 'application/json') {
       const { image, images, url, urls } = request.body as JsonPictures;
@@ -145,11 +145,11 @@ export function requirePictures({ pictures }: Pick<FastifyRequest, 'pictures'>):
 
 /**
  * The `body` of a route's schema.
- * @param fields what may be said besides the picture, in a form and in JSON
- * @param example of the JSON fields besides the picture
+ * @param fields besides the pictures, in a form and in JSON
+ * @param example of these fields
  */
 export function pictureBody(fields: Record<string, TSchema> = {}, example: Record<string, unknown> = {}) {
-  const several = 'One picture, or several parts of this name: they are answered in their order.';
+  const several = 'One picture, or several parts of this name, which are answered in their order.';
   return {
     content: {
       'multipart/form-data': {
@@ -189,7 +189,7 @@ const UrlSchema = Type.String({
   description: "A picture's address, fetched where the server is set to (`FETCH_URLS=true`).",
 });
 
-/** A grey PNG of 8 x 8 pixels: the documents' example. */
+/** A grey PNG of 8 x 8 pixels: the example in the OpenAPI document. */
 export const TINY_PICTURE =
   'data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAAAAADhZOFXAAAADklEQVQI12NogAIGyhgAgIQgAb2ruSwAAAAASUVORK5CYII=';
 

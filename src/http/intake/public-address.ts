@@ -4,24 +4,24 @@ import { networkInterfaces } from 'node:os';
 type Interfaces = ReturnType<typeof networkInterfaces>;
 type Network = readonly [address: string, prefix: number];
 
-/** Networks that somebody's own machines may be in (IANA's special-purpose registry, and the clouds below). */
+/** Networks in which somebody's own machines may be (IANA's special-purpose registry, and what clouds use). */
 const OWN_V4: readonly Network[] = [
   ['10.0.0.0', 8],
-  // Carriers' own; Alibaba's metadata is 100.100.100.200.
+  // Carrier-grade NAT; Alibaba's metadata is at 100.100.100.200.
   ['100.64.0.0', 10],
   ['127.0.0.0', 8],
-  // Metadata of nearly every cloud is 169.254.169.254; AWS's containers have 169.254.170.2.
+  // The metadata of nearly every cloud is at 169.254.169.254; for containers of AWS at 169.254.170.2.
   ['169.254.0.0', 16],
   ['172.16.0.0', 12],
-  // Oracle's older metadata is 192.0.0.192.
+  // Oracle's older metadata is at 192.0.0.192.
   ['192.0.0.0', 24],
   ['192.168.0.0', 16],
   ['198.18.0.0', 15],
-  // Azure's wire server and Equinix Metal's metadata: addresses that look like anybody's.
+  // Azure's wire server and Equinix Metal's metadata have addresses that look like anybody's.
   ['168.63.129.16', 32],
   ['192.80.8.124', 32],
 ];
-/** And those that are nobody's. */
+/** Networks that belong to nobody. */
 const NOBODYS_V4: readonly Network[] = [
   ['0.0.0.0', 8],
   ['192.0.2.0', 24],
@@ -30,9 +30,9 @@ const NOBODYS_V4: readonly Network[] = [
   ['203.0.113.0', 24],
   ['224.0.0.0', 3],
 ];
-/** Of IPv6 only global unicast is public: no mapped IPv4, no NAT64 (64:ff9b), nothing unique to a site (fd00). */
+/** Only global unicast is public: no mapped IPv4, no NAT64 (64:ff9b), no unique local address (fd00). */
 const GLOBAL_V6: Network = ['2000::', 3];
-/** Within it: what wraps other addresses (Teredo, 6to4) or is for documents. */
+/** Within it: what wraps other addresses (Teredo, 6to4) or is reserved for documentation. */
 const WRAPPED_V6: readonly Network[] = [
   ['2001::', 23],
   ['2001:db8::', 32],
@@ -45,12 +45,12 @@ const nobodys = listOf(NOBODYS_V4, 'ipv4');
 const global = listOf([GLOBAL_V6], 'ipv6');
 const wrapped = listOf(WRAPPED_V6, 'ipv6');
 
-/** A LAN has a /64 at least, whatever the interface was told of it. */
+/** A LAN is at least a /64, whatever prefix its interface has. */
 const LAN_V6 = 64;
 
 /**
- * Whether an IP address is one of the open internet, and not in a network that this machine has a part in: its own
- * addresses may be public ones, and so may its neighbours', behind one firewall with it.
+ * Whether an IP address is on the open internet and not in a network of this machine, whose own addresses may be public
+ * ones, as may those of its neighbours behind the same firewall.
  * @param interfaces as they are now
  */
 export function isPublic(address: string, interfaces: Interfaces = networkInterfaces()): boolean {
@@ -58,7 +58,7 @@ export function isPublic(address: string, interfaces: Interfaces = networkInterf
   if (isIP(address) === 4) {
     return ![own, nobodys, beside].some((list) => list.check(address, 'ipv4'));
   }
-  // An interface's name at the end: of this machine only.
+  // With an interface's name at the end it is of this machine only.
   if (isIP(address) !== 6 || address.includes('%')) return false;
   if (!global.check(address, 'ipv6') || wrapped.check(address, 'ipv6')) return false;
   if (beside.check(address, 'ipv6')) return false;
@@ -74,7 +74,7 @@ function besides(interfaces: Interfaces): BlockList {
     const kind = family === 'IPv6' ? 'ipv6' : 'ipv4';
     const bits = Number(cidr?.split('/').at(1) ?? 0);
     list.addAddress(plain, kind);
-    // Some tunnels say 0: that everything is beside them is no reason to fetch nothing.
+    // Some tunnels have a prefix of 0, which would make every address a neighbour's.
     if (bits > 0) list.addSubnet(plain, kind === 'ipv6' ? Math.min(bits, LAN_V6) : bits, kind);
   }
   return list;
@@ -82,7 +82,7 @@ function besides(interfaces: Interfaces): BlockList {
 
 /**
  * The IPv4 address that a global IPv6 one may stand for: behind a NAT64 with a prefix of the network's own (RFC 6052,
- * /96), or by ISATAP (RFC 5214). Others' addresses that only look like it are refused where that one is our own.
+ * /96), or by ISATAP (RFC 5214). An address that only looks like one is refused, too, if the IPv4 address is our own.
  */
 function ipv4In(address: string): string | undefined {
   const groups = groupsOf(address);
@@ -94,7 +94,7 @@ function ipv4In(address: string): string | undefined {
 
 /** The eight groups of an IPv6 address. */
 function groupsOf(address: string): number[] {
-  // Hexadecimal, and with "::" for the zeros.
+  // URL writes it in hexadecimal, with "::" for the zeros.
   const [head, tail = ''] = new URL(`http://[${address}]`).hostname.slice(1, -1).split('::');
   const [first, last] = [head, tail].map((text) =>
     text === '' ? [] : text.split(':').map((group) => Number.parseInt(group, 16)),

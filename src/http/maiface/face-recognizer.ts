@@ -1,6 +1,6 @@
 import { Type, type Static } from 'typebox';
+import type { Identification, IdentifiedFace } from '../../identity/identify.js';
 import { tellOdds } from '../../identity/odds.js';
-import type { Recognition, RecognisedFace } from '../../identity/recognise.js';
 import type { App } from '../app-type.js';
 import { formIntoBody, formLimit } from '../intake/form.js';
 import { OutcomeSchema } from './format.js';
@@ -59,7 +59,7 @@ type FoundFace = Static<typeof FoundFaceSchema>;
 
 /** `POST /api/face_recognizer`. */
 export function faceRecognizerRoutes(app: App, services: Services): void {
-  const { config, recogniser, gallery, detectLog } = services;
+  const { config, identifier, gallery } = services;
   app.post(
     '/api/face_recognizer',
     {
@@ -90,27 +90,24 @@ export function faceRecognizerRoutes(app: App, services: Services): void {
     async (request, reply) => {
       const { groups } = request.caller;
       const { image, deviceid = '' } = request.body;
-      const options = { ...(groups && { groups }), ...onBehalfOf(request) };
-      const recognition = await recogniser.recognise(image, options);
-      tellOf(reply, recognition);
-      for (const { match } of recognition.faces) {
-        if (match) detectLog?.record(deviceid, match.person.faceid, match.distance);
-      }
+      const found = await identifier.identifyPicture(image, onBehalfOf(request), { groups, deviceid });
+      tellOf(reply, found);
       const groupnames = new Map(gallery.groups().map(({ groupid, groupname }) => [groupid, groupname]));
-      return recognition.faces.map((face) => describe(face, recognition, groupnames));
+      return found.faces.map((face) => describe(face, found, groupnames));
     },
   );
 }
 
 function describe(
-  { face, nearest, match }: RecognisedFace,
-  picture: Pick<Recognition, 'width' | 'height'>,
+  { face, candidates, match }: IdentifiedFace,
+  picture: Pick<Identification, 'width' | 'height'>,
   groupnames: ReadonlyMap<string, string>,
 ): FoundFace {
   const person = match?.person;
   // A detector's box may reach outside the picture; programs cut by these numbers.
   const left = clamp(face.box.x1, picture.width);
   const top = clamp(face.box.y1, picture.height);
+  const nearest = candidates.at(0);
   const distance = nearest ? Math.max(0, nearest.distance) : null;
   return {
     result: 'detect',
@@ -126,7 +123,8 @@ function describe(
     height: clamp(face.box.y2, picture.height) - top,
     distance,
     ...tellOdds(nearest?.odds),
-    ...(face.unfit && { reason: face.unfit, ...(face.quality && { quality: toQuality(face.quality) }) }),
+    reason: face.unfit,
+    quality: face.unfit && face.quality && toQuality(face.quality),
   };
 }
 

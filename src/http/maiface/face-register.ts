@@ -49,7 +49,7 @@ export function faceRegisterRoutes(app: App, { config, enroller }: Services): vo
       requireGroupAccess(request, groupid);
       const name = checkName(username?.trim() ?? '', 'username');
       const { face, already, times } = await enroller.enrol(
-        { userid, groupid, ...(name && { username: name }) },
+        { userid, groupid, username: name || undefined },
         image,
         { force: force === 'true', groups: request.caller.groups, ...onBehalfOf(request) },
       );
@@ -62,7 +62,7 @@ export function faceRegisterRoutes(app: App, { config, enroller }: Services): vo
         groupid,
         userid,
         faceid: face.faceid,
-        ...(already && { already }),
+        already: already || undefined,
       };
     },
   );

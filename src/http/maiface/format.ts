@@ -4,8 +4,8 @@ import type { ErrorCode, KaomonError } from '../../platform/errors.js';
 import { faceIdOf, splitFaceId } from '../../gallery/ids.js';
 
 /**
- * The message ids of the system whose surface this is (docs/api.md). Those up to E2004 are its own and keep their
- * meaning; the others are ours.
+ * The message IDs of the system whose API this is (docs/api.md). Those up to E2004 are its own and keep their meaning;
+ * the others are ours.
  */
 export const MESSAGE_IDS = {
   S1001: 'Registered',
@@ -59,7 +59,7 @@ const MID_OF: Partial<Record<ErrorCode, MessageId>> = {
   FORBIDDEN: 'E9004',
 };
 
-/** The answer to a registration or deletion, and to everything that fails on this surface. */
+/** The answer to a registration, a deletion and everything that fails on this surface. */
 export const OutcomeSchema = Type.Object(
   {
     result: Type.Enum(['SUCCESS', 'ERROR']),
@@ -89,7 +89,7 @@ export type Outcome = Static<typeof OutcomeSchema>;
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** What a route of the maiface surface answers when nothing more particular is known. */
+    /** The message ID of a maiface route's failures that have none of their own. Default: E9001. */
     failure?: MessageId;
   }
 }
@@ -111,12 +111,12 @@ export function maifaceError(
   };
 }
 
-/** An ID that is fit to be repeated in an answer, or ''. */
+/** An ID if it is valid, so that an answer may repeat it, else ''. */
 function fit(id: unknown): string {
   return typeof id === 'string' && splitFaceId(faceIdOf(id, id)) ? id : '';
 }
 
-/** This surface has one word for an ID that is missing and one that does not fit. */
+/** This surface has one message ID for an ID that is missing and one that is invalid. */
 function wrongId({ code, details }: KaomonError): ErrorCode {
   if (code !== 'FIELD_MISSING') return code;
   if (details?.field === 'userid') return 'USERID_INVALID';

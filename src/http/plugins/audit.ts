@@ -12,18 +12,18 @@ declare module 'fastify' {
     audit?: Action | false;
   }
   interface FastifyRequest {
-    /** What the request itself does not say of what it does. */
+    /** What the request itself does not say about what it does. */
     audited: Audited;
   }
 }
 
-/** What a handler knows of whom it changed, and by whom; for the audit's line of the request. */
+/** What a handler adds to the request's line in the audit: whom it changed, and who did it. */
 export interface Audited {
-  /** Who it is, where the route finds that out. */
+  /** Who did it, where only the route finds that out. */
   by(name: string): void;
-  /** Whom it is about, by what each ID is. */
+  /** Whom it is about: IDs by their kind. */
   note(ids: Record<string, unknown>): void;
-  /** One more that has been enrolled, changed or deleted: told whatever becomes of the others. */
+  /** One more that was enrolled, changed or deleted: it is listed even if a later one fails. */
   did(list: 'groups' | 'people' | 'faces', id: string): void;
 }
 
@@ -34,7 +34,7 @@ interface Notes extends Audited {
 }
 
 const REFUSALS = new Set([401, 403, 429]);
-/** Nobody waits for the answer. */
+/** The caller has hung up. */
 const GONE = 499;
 const BY_METHOD: Record<string, Action | undefined> = {
   POST: 'enrol',
@@ -45,18 +45,18 @@ const BY_METHOD: Record<string, Action | undefined> = {
 /** Fields of paths, queries and bodies that say whom a call is about. Pictures and vectors have other names. */
 const IDS = ['groupid', 'userid', 'faceid', 'id', 'from', 'subject', 'image_id', 'name', 'role'] as const;
 
-/** Lines that one address gets for refused calls within a minute: whoever knocks must not fill the disk. */
+/** Lines that one address gets for refused calls within a minute: nobody may fill the disk by being refused. */
 const LINES = 30;
 const MINUTE = 60_000;
 const ADDRESSES = 10_000;
 
 /**
  * Writes a line for each enrolment, change, deletion, export, key change and refused call. A call's line is written when
- * its work has ended and before its answer goes out: whoever hangs up is in it like everybody else. An answer that
- * streams has one when it begins and one when it has ended.
+ * its work has ended and before its answer goes out, so that hanging up keeps nobody out of the audit. An answer that
+ * is streamed has a line when it begins and one when it has ended.
  */
 export function registerAudit(app: App, audit: Audit): void {
-  const knocks = createKnocks();
+  const refusals = countRefusals();
   const notes = new WeakMap<FastifyRequest, Notes>();
   const told = new WeakSet<FastifyRequest>();
 
@@ -74,8 +74,7 @@ export function registerAudit(app: App, audit: Audit): void {
     },
   });
 
-  // What answers a call comes by here, also when nobody is there to have the answer; and an error of this hook's own
-  // followers would come by a second time.
+  // Every answer passes here, even when the caller is gone; an error in a later hook makes it pass a second time.
   app.addHook('onSend', (request, reply, payload, done) => {
     const entry = told.has(request) ? undefined : entryOf(request, notes.get(request), reply);
     if (!entry) {
@@ -85,7 +84,7 @@ export function registerAudit(app: App, audit: Audit): void {
     told.add(request);
     const go = () => done(null, payload);
     if (entry.action === 'refused') {
-      const unwritten = knocks.count(addressOf(request));
+      const unwritten = refusals.count(addressOf(request));
       if (unwritten !== undefined) void audit.record({ ...entry, unwritten });
       go();
     } else if (entry.outcome === 'done' && isStream(payload)) {
@@ -111,11 +110,11 @@ function entryOf(
   reply?: FastifyReply,
 ): AuditEntry | undefined {
   const { routeOptions, caller, ip } = request;
-  // Nothing is at that address to be done or refused.
+  // Nothing is at that address that could be done or refused.
   if (request.is404) return undefined;
   const status = reply && statusOf(request, reply);
   const asked = actionOf(request);
-  // Whoever has no key gets no more lines by sending nonsense.
+  // Without a key, sending nonsense gets nobody more lines.
   const isNonsense = asked && status !== undefined && status >= 400 && caller.via === 'nothing';
   const action = isNonsense || REFUSALS.has(status ?? 0) ? 'refused' : asked;
   if (!action) return undefined;
@@ -125,13 +124,13 @@ function entryOf(
     action,
     whom: { ...idsOf(request), ...notes?.ids, ...notes?.lists },
     outcome: status === undefined ? 'begun' : outcomeOf(status),
-    ...(status !== undefined && { status }),
+    status,
     route: `${request.method} ${routeOptions.url ?? '*'}`,
     requestId: request.id,
   };
 }
 
-/** A body that broke off is no mistake in what it says, and no fault of ours. */
+/** A body that broke off is neither a mistake in what was sent nor a fault of ours. */
 function statusOf(request: FastifyRequest, { statusCode }: FastifyReply): number {
   const isAboutBody = statusCode === 400 || statusCode === 500;
   const isCut = isAboutBody && !request.ws && !request.raw.readableEnded && request.gone.aborted;
@@ -149,7 +148,7 @@ function isStream(payload: unknown): payload is Streamed {
   return typeof payload === 'object' && payload !== null && 'pipe' in payload;
 }
 
-/** @param tell gets lists that are full: a line holds so many, and what was done is not kept from the audit till the end */
+/** @param tell is given each list that is full, because a line holds only so many */
 function createNotes(tell: (lists: Record<string, string[]>) => void): Notes {
   const notes: Notes = {
     who: undefined,
@@ -184,27 +183,27 @@ function idsOf({ params, query, body }: FastifyRequest): Record<string, unknown>
   return Object.fromEntries(IDS.filter((name) => name in all).map((name) => [name, all[name]]));
 }
 
-/** How many refused calls an address has made of late. */
-function createKnocks() {
+/** How many calls of each address were refused within the last minute. */
+function countRefusals() {
   const byAddress = new Map<string, { since: number; lines: number; unwritten: number }>();
   return {
-    /** @returns the calls that got no line since the last one, or undefined when this one gets none either */
+    /** @returns the calls since the last line that got none, or undefined when this one gets none either */
     count(address: string, now = performance.now()): number | undefined {
-      let knock = byAddress.get(address);
-      if (!knock || now - knock.since > MINUTE) {
-        knock = { since: now, lines: 0, unwritten: knock?.unwritten ?? 0 };
+      let window = byAddress.get(address);
+      if (!window || now - window.since > MINUTE) {
+        window = { since: now, lines: 0, unwritten: window?.unwritten ?? 0 };
         byAddress.delete(address);
-        byAddress.set(address, knock);
+        byAddress.set(address, window);
         const oldest = byAddress.keys().next();
         if (byAddress.size > ADDRESSES && !oldest.done) byAddress.delete(oldest.value);
       }
-      if (knock.lines >= LINES) {
-        knock.unwritten += 1;
+      if (window.lines >= LINES) {
+        window.unwritten += 1;
         return undefined;
       }
-      knock.lines += 1;
-      const { unwritten } = knock;
-      knock.unwritten = 0;
+      window.lines += 1;
+      const { unwritten } = window;
+      window.unwritten = 0;
       return unwritten;
     },
   };

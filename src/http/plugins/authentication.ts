@@ -29,28 +29,28 @@ declare module 'fastify' {
   }
 }
 
-/** Pages of which other origins may call; programs send no Origin. */
+/** Origins besides the server's own whose pages may call. */
 export interface Origins {
-  /** What changes something. */
+  /** Calls that change something. */
   calls: readonly string[];
-  /** Open a WebSocket. */
+  /** WebSockets. */
   streams: readonly string[];
 }
 
-/** What is known of keys, links and sessions; see {@link registerAuthentication}. */
+/** Answers questions about keys, links and sessions; see {@link registerAuthentication}. */
 export interface Authentication {
   /**
-   * The record of a key that somebody shows; undefined: it is wrong.
+   * The record of a key; undefined: there is no such key.
    * @throws KaomonError TOO_MANY_REQUESTS
    */
   checkKey(request: FastifyRequest, key: string): Promise<KeyRecord | undefined>;
   /**
-   * As `checkKey`, for the token of a sign-in link, which is used up.
+   * The same for the token of a sign-in link, which is used up.
    * @throws KaomonError TOO_MANY_REQUESTS
    */
   checkLink(request: FastifyRequest, token: string): Promise<KeyRecord | undefined>;
   /**
-   * Whether a request that was let in still would be: for what lasts.
+   * Whether a request that was let in still would be: for requests that go on for long.
    * @throws KaomonError STORE_UNAVAILABLE
    */
   isInForce(request: FastifyRequest): Promise<boolean>;
@@ -59,8 +59,8 @@ export interface Authentication {
 }
 
 /**
- * Finds out who calls, before a body is read, and refuses whom the route's `access` does not let in. WebSocket
- * upgrades are requests like any other here.
+ * Finds out who is calling before the body is read, and refuses those whom the route's `access` does not let in.
+ * WebSocket upgrades are requests like any other here.
  */
 export async function registerAuthentication(
   app: App,
@@ -85,7 +85,7 @@ export async function registerAuthentication(
   async function checkKey(request: FastifyRequest, key: string): Promise<KeyRecord | undefined> {
     const address = addressOf(request);
     const record = await keys.verify(key, (work) => attempts.costly(address, work));
-    // Not yet verified is not wrong: only what is known to be wrong counts.
+    // Only a key that is known to be wrong counts.
     if (!record) attempts.countWrong(address);
     return record;
   }
@@ -112,7 +112,7 @@ export async function registerAuthentication(
         if (access !== 'public') throw error;
       }
       if (access === 'public') return STRANGER;
-      throw new KaomonError('UNAUTHORISED', 'This key is not valid, or not any more.');
+      throw new KaomonError('UNAUTHORISED', 'This key is not valid, or no longer.');
     }
     const token = request.cookies[cookieName(request)];
     const session = token === undefined ? undefined : await sessions.check(token);
@@ -131,7 +131,7 @@ export async function registerAuthentication(
     callers.set(request, caller);
     const { access = 'admin' } = request.routeOptions.config;
     const changes = !SAFE_METHODS.has(request.method);
-    // What a browser adds by itself must not be usable by another site's page, nor by it through a server without keys.
+    // Another site's page must not use what a browser adds by itself, nor a server that asks for no key.
     const ambient = caller.via !== 'key' && caller.via !== 'token';
     if (ambient && (changes || isUpgrade(request))) refuseForeign(request, origins);
     if (access === 'public') return;
@@ -166,7 +166,7 @@ export function callerOf({ id, name, role, groups }: KeyRecord, via: 'key' | 'se
   return { name, keyId: id, role, groups: groups ? new Set(groups) : undefined, via };
 }
 
-/** Over HTTPS a name that only this very host can set. */
+/** Over HTTPS with a prefix that lets only this very host set it. */
 export function cookieName(request: FastifyRequest): string {
   return request.protocol === 'https' ? '__Host-kaomon' : 'kaomon';
 }

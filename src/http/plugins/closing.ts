@@ -1,8 +1,8 @@
 import type { App } from '../app-type.js';
 
 /**
- * Lets a server that shuts down end: a connection whose request was in flight would stay open, idle, until its
- * keep-alive time is over.
+ * Lets a server that is shutting down end: a connection whose request was in flight would otherwise stay open, idle,
+ * until its keep-alive time is over.
  */
 export function registerClosing(app: App): void {
   let closing = false;

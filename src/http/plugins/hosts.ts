@@ -7,19 +7,19 @@ import type { App } from '../app-type.js';
 const HOST = /^(?:\[([0-9a-f:.]{2,45})\]|([^\s[\]:/\\?#@]{1,255}))(?::\d{1,5})?$/i;
 
 export interface HostsOptions {
-  /** This machine's own names, in small letters. */
+  /** This machine's own names, in lower case. */
   own: readonly string[];
-  /** Others under which it may be asked, in small letters; `*.a.example` for all below it, `*` for any. */
+  /** Further names for it, in lower case; `*.a.example` for all below it, `*` for any. */
   allowed: readonly string[];
-  /** Nobody is asked for a key: then a page of any site is stopped by nothing but its name. */
+  /** Nobody is asked for a key: then nothing but the host's name stops the pages of other sites. */
   open: boolean;
 }
 
 /**
  * Refuses requests, WebSocket upgrades among them, that are meant for another host. A site can let its name point to
- * this server (DNS rebinding): to the browser its page and this server's answers are then of one origin, and only
- * `Host` tells the two apart. Where a key is asked for the page has none, so that this is done without keys, and where
- * somebody has listed hosts.
+ * this server (DNS rebinding): to the browser its page and this server are then of one origin, and only `Host` tells
+ * the two apart. Where a key is asked for, such a page has none; so hosts are checked where no key is asked for, and
+ * where `ALLOWED_HOSTS` is set.
  */
 export function registerHosts(app: App, { own, allowed, open }: HostsOptions): void {
   if (!open && allowed.length === 0) return;
@@ -31,9 +31,9 @@ export function registerHosts(app: App, { own, allowed, open }: HostsOptions): v
 }
 
 /**
- * What a request says of the host it is for. The browser's own word is always asked: a page can add
- * `X-Forwarded-Host`, and where a proxy on this machine is trusted, so is that page. A proxy's word counts, too: it may
- * put its own name for this server into `Host`.
+ * The hosts that a request says it is for. `Host`, which the browser sets, always counts: a page can add
+ * `X-Forwarded-Host`, and where a proxy on this machine is trusted, so is that page. What a proxy says counts as well: it
+ * may put its own name for this server into `Host`.
  */
 function hostsOf({ headers, host }: Pick<FastifyRequest, 'headers' | 'host'>): string[] {
   // Only programs of HTTP/1.0 leave it out.
@@ -42,8 +42,7 @@ function hostsOf({ headers, host }: Pick<FastifyRequest, 'headers' | 'host'>): s
 }
 
 /**
- * Whether a `Host` is one of this server's. An address always is: a page that has one in its own address came from
- * there.
+ * Whether a `Host` is one of this server's. An IP address always is: a page cannot let it point elsewhere.
  */
 export function isAllowed(host: string, own: readonly string[], allowed: readonly string[]): boolean {
   const [, v6 = '', name = ''] = HOST.exec(host) ?? [];
@@ -62,6 +61,6 @@ export function isAllowed(host: string, own: readonly string[], allowed: readonl
 function refusal(host: string): KaomonError {
   return new KaomonError(
     'FORBIDDEN',
-    `This server does not answer to the name "${host.slice(0, 100)}": where it is one of its own, name it in ALLOWED_HOSTS.`,
+    `This server does not answer to the name "${host.slice(0, 100)}": if it is one of its names, add it to ALLOWED_HOSTS.`,
   );
 }

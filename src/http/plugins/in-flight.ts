@@ -9,17 +9,17 @@ import { cut } from '../cut.js';
 import { addressOf, callerId } from '../on-behalf.js';
 import { createPace, type Pace } from '../pace.js';
 
-/** JSON is held as bytes, as text and as what it says, all at once for a moment. */
+/** For a moment JSON is held three times: as bytes, as text and parsed. */
 export const JSON_WEIGHT = 3;
-/** What a body takes that goes to the disk as it comes, bytes. */
+/** What a body takes that goes to disk as it comes, bytes. */
 const STREAMED = 262_144;
-/** How often all requests are looked at, milliseconds. */
+/** How often all requests are checked, milliseconds. */
 const TICK = 1000;
-/** Over so long a body's rate is taken: a sender may pause for a moment, milliseconds. */
+/** Over this time a body's rate is taken, milliseconds. */
 const WINDOW = 10_000;
-/** An answer of which nothing was read for so long is given up, milliseconds. */
+/** An answer is given up when nothing of it was read for this time, milliseconds. */
 const UNREAD = 60_000;
-/** What is still being sent of a body that was refused is thrown away for so long, so that the answer is read. */
+/** For this time the rest of a refused body is discarded, so that the sender reads the answer, milliseconds. */
 const LINGER = 10_000;
 
 declare module 'fastify' {
@@ -28,7 +28,7 @@ declare module 'fastify' {
     gone: AbortSignal;
   }
   interface FastifyContextConfig {
-    /** The route passes its body on as it comes, instead of holding it. */
+    /** The route passes its body on as it comes instead of holding it. */
     streamsBody?: true;
   }
 }
@@ -36,9 +36,9 @@ declare module 'fastify' {
 export interface InFlightOptions {
   /** Bytes that all bodies may take together, and each caller's share of them. */
   bytes: Shares;
-  /** A body that comes slower is given up, bytes a second; 0: none is. */
+  /** A slower body is given up, bytes a second; 0: none is. */
   minRate: number;
-  /** How much of a refused body is thrown away before the connection is ended, bytes. */
+  /** How much of a refused body is discarded before the connection is ended, bytes. */
   maxDrained: number;
   /** Milliseconds, for tests. */
   window?: number;
@@ -50,7 +50,7 @@ interface Flight {
   reply: FastifyReply;
   socket: Socket;
   hold: Hold | undefined;
-  /** Bytes that the body says it has; undefined: it does not say. */
+  /** Length of the body by its header, bytes; undefined: the header does not say. */
   declared: number | undefined;
   /** Bytes of the body so far. */
   arrived: number;
@@ -58,20 +58,20 @@ interface Flight {
   isWhole: boolean;
   isGivenUp: boolean;
   pace: Pace;
-  /** When something of the answer was read last, and how much. */
+  /** When the caller last read something of the answer, and how much it had read. */
   read: { since: number; bytes: number };
 }
 
 /**
  * Bounds what requests hold while they come in: bodies have a budget, for the process and for each caller; one that
- * comes too slowly ends (408), and so does an answer that nobody reads. A body is not read at all before it is known
- * who sends it: whoever is refused by headers alone has it thrown away as it comes.
+ * comes too slowly is ended (408), and so is an answer that nobody reads. No body is read before it is known who sends
+ * it; the body of a request that is refused by its headers is discarded as it comes.
  */
 export function registerInFlight(app: App, options: InFlightOptions): void {
   const { bytes, minRate, maxDrained, window = WINDOW } = options;
   const flights = new Map<FastifyRequest, Flight>();
   let isClosing = false;
-  /** Answered before their body had come. */
+  /** Answered before their whole body had come. */
   const draining = new Map<Flight, { until: number; most: number }>();
 
   const signals = new WeakMap<FastifyRequest, AbortSignal>();
@@ -107,7 +107,7 @@ export function registerInFlight(app: App, options: InFlightOptions): void {
     if (!flight.isWhole) watchBody(flight);
   }
 
-  /** Whoever reads a body, Node's parser hands it over by `push`: counted there, it is counted once and at once. */
+  /** Node's parser delivers a body by `push`, whoever reads it: there each byte is counted once, as it comes. */
   function watchBody(flight: Flight): void {
     const { raw } = flight.request;
     const push = raw.push.bind(raw);
@@ -118,7 +118,7 @@ export function registerInFlight(app: App, options: InFlightOptions): void {
       } else count(flight, chunk.length);
       return push(chunk, encoding);
     };
-    // An error that nobody listens to would end the process.
+    // An error without a listener would end the process.
     raw.on('error', () => undefined);
   }
 
@@ -126,7 +126,7 @@ export function registerInFlight(app: App, options: InFlightOptions): void {
     flight.arrived += more;
     flight.pace.add(more);
     const { hold, request, declared, arrived, isGivenUp } = flight;
-    // Before the preParsing hook nobody reads it; what says its length has been asked for whole.
+    // Nobody reads it before the preParsing hook; room for a body that says its length was taken there as a whole.
     if (!hold || declared !== undefined || isGivenUp) return;
     try {
       if (arrived > request.routeOptions.bodyLimit) {
@@ -138,12 +138,12 @@ export function registerInFlight(app: App, options: InFlightOptions): void {
     }
   }
 
-  /** Answers in mid-body, through whoever reads it. */
+  /** Answers in the middle of a body, by way of whoever reads it. */
   function giveUp(flight: Flight, error: unknown): void {
     const { request, reply } = flight;
     flight.isGivenUp = true;
     if (reply.sent) cut(request, reply);
-    // One listener is ours.
+    // One of the listeners is ours.
     else if (request.raw.listenerCount('error') > 1) request.raw.emit('error', error);
     else reply.send(error);
   }
@@ -153,7 +153,7 @@ export function registerInFlight(app: App, options: InFlightOptions): void {
     flight.hold?.end();
     const { socket, isWhole, reply } = flight;
     if (isWhole || !(socket instanceof Socket) || socket.destroyed || !reply.raw.writableFinished) return;
-    // A server that ends waits for its connections: not for this.
+    // A server that is ending waits for its connections, but not for this one.
     if (isClosing) socket.destroy();
     else draining.set(flight, { until: performance.now() + LINGER, most: socket.bytesRead + maxDrained });
   }
@@ -209,12 +209,12 @@ export function registerInFlight(app: App, options: InFlightOptions): void {
     done();
   });
 
-  // After every hook that looks at headers only, before the first byte is read.
+  // After all hooks that need the headers only, before the first byte is read.
   app.addHook('preParsing', (request, _reply, payload, done) => {
     const flight = flights.get(request);
-    // Nobody has been asked for a key, and nobody wants the body.
+    // The caller is unknown, and nobody wants the body.
     if (request.is404) done(request.server.knownAddresses.refusal(request));
-    // It went with its connection: whoever read it would wait for ever, and nobody would hear of the call.
+    // The connection is gone: whoever read the body would wait for ever, and the audit would never hear of the call.
     else if (request.raw.destroyed && hasBody(request)) done(clientGone());
     else if (!flight || flight.isWhole) done(null, payload);
     else {
@@ -222,7 +222,7 @@ export function registerInFlight(app: App, options: InFlightOptions): void {
       flight.pace.begin();
       try {
         const { declared = flight.arrived } = flight;
-        // What is larger than the route takes is refused by whoever reads it, with the limit in the sentence.
+        // A body that is larger than the route takes is refused by whoever reads it.
         flight.hold.set(weigh(flight, Math.min(declared, request.routeOptions.bodyLimit)));
         done(null, payload);
       } catch (error) {
@@ -231,7 +231,7 @@ export function registerInFlight(app: App, options: InFlightOptions): void {
     }
   });
 
-  // Fastify ends the connection of a refused body at once, and with it the answer that is on its way.
+  // Fastify ends the connection of a refused body at once, and with it the answer that is being sent.
   app.addHook('onSend', (request, reply, payload, done) => {
     const flight = flights.get(request);
     const isSlow = flight?.isGivenUp && reply.statusCode === 408;
@@ -241,15 +241,15 @@ export function registerInFlight(app: App, options: InFlightOptions): void {
 }
 
 /**
- * Node destroys a request once its body was read, and Fastify's own signal goes by that: the answer is what a client
- * that has hung up cannot have.
+ * Node destroys a request once its body was read, and Fastify's own signal follows that; this one follows the answer,
+ * which a caller that has hung up never gets.
  * @param answer undefined: it has been given already
  */
 function goneSignal(answer: ServerResponse | undefined): AbortSignal {
   const isGone = () => answer?.writableFinished !== true;
   if (!answer || answer.destroyed) return isGone() ? AbortSignal.abort() : new AbortController().signal;
   const gone = new AbortController();
-  // Each picture of a list listens.
+  // Every picture of a list adds a listener.
   setMaxListeners(0, gone.signal);
   answer.once('close', () => {
     if (isGone()) gone.abort();
@@ -261,7 +261,7 @@ function hasBody({ headers }: FastifyRequest): boolean {
   return Number(headers['content-length'] ?? 0) > 0 || headers['transfer-encoding'] !== undefined;
 }
 
-/** What a body of so many bytes takes of the budget. */
+/** What a body of this length takes of the budget. */
 function weigh({ request }: Flight, length: number): number {
   if (request.routeOptions.config.streamsBody) return STREAMED;
   const isJson = /^application\/(?:[a-z.-]+\+)?json/i.test(request.headers['content-type'] ?? '');
@@ -275,7 +275,7 @@ export interface ConnectionOptions {
   share: number;
 }
 
-/** Bounds the connections, before anything is read of them. Whoever gets none is hung up on: there is nobody to tell. */
+/** Bounds the connections before anything is read from them. One too many is closed without an answer. */
 export function limitConnections(app: App, { most, share }: ConnectionOptions): void {
   if (most === 0) return;
   const shares = createShares({ total: most, share, full: '', mine: '', retryAfter: 1 });

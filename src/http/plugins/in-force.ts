@@ -2,23 +2,23 @@ import type { FastifyRequest } from 'fastify';
 import type { App } from '../app-type.js';
 import { cut } from '../cut.js';
 
-/** How often whatever lasts is looked at, milliseconds: event feeds, streams, exports, uploads. */
+/** How often long requests are checked, milliseconds: event feeds, streams, exports, uploads. */
 const HEARTBEAT = 15_000;
 
 declare module 'fastify' {
   interface FastifyInstance {
     /**
-     * Has something ended when the key or session that let a request in is not in force any more.
-     * @param end called once at most
-     * @returns what to call when it has ended by itself
+     * Ends something when the key or session that let a request in is no longer in force.
+     * @param end called at most once
+     * @returns to be called when it has ended by itself
      */
     endWithKey: (request: FastifyRequest, end: () => void) => () => void;
   }
 }
 
 /**
- * A key is asked for when a request comes in, and some requests last for days. Each that is under way at a heartbeat is
- * asked about again: one whose key was revoked, or whose session has ended, in this process or in any other, is ended.
+ * A key is checked when a request comes in, and some requests last for days. Each that is under way is checked again at
+ * every heartbeat: when its key was revoked or its session has ended, in this process or any other, it is cut off.
  * @param every milliseconds
  */
 export function registerInForce(app: App, every = HEARTBEAT): void {
@@ -29,12 +29,12 @@ export function registerInForce(app: App, every = HEARTBEAT): void {
     if (isLooking) return;
     isLooking = true;
     for (const [request, end] of [...watched]) {
-      // A file of keys that cannot be read says nothing of any key; whoever comes anew is refused meanwhile.
+      // A file of keys that cannot be read says nothing about this key; new requests are refused meanwhile.
       if (await app.authentication.isInForce(request).catch(() => true)) continue;
       watched.delete(request);
       request.log.info(
         { route: request.routeOptions.url },
-        'Ended: its key or session is not in force any more',
+        'Ended: its key or session is no longer in force',
       );
       end();
     }
@@ -56,7 +56,7 @@ export function registerInForce(app: App, every = HEARTBEAT): void {
     const { via } = request.caller;
     // A WebSocket says goodbye in its own way.
     if (!request.ws && (via === 'key' || via === 'session')) {
-      // An export's end is waited for by a dozen, Fastify's and Node's own among them: that is no leak.
+      // A dozen listeners wait for an export's end, Fastify's and Node's own among them: that is no leak.
       reply.raw.setMaxListeners(20);
       const forget = endWithKey(request, () => cut(request, reply));
       reply.raw.once('close', forget);

@@ -15,16 +15,16 @@ export interface LimitsOptions {
   maxHeapBytes: number;
 }
 
-/** The delay is the mean over so many times the greatest one allowed. */
+/** The delay is measured over this many times the largest one allowed. */
 const SAMPLES = 2.5;
 /** Seconds a caller is asked to wait while the process is overloaded. */
 const RETRY_AFTER = 5;
-/** A browser asks anew after this time whether it may call from another origin, seconds. */
+/** After this time a browser asks again whether it may call from another origin, seconds. */
 const PREFLIGHT_LASTS = 600;
 
 /**
- * Limits what one caller may ask and what this process takes on. Registered before the routes, so that each is under
- * it; one with a limit of its own says `config.rateLimit`.
+ * Limits how often one caller may ask and how much this process takes on. Registered before the routes, so that it holds
+ * for each; a route with a limit of its own sets `config.rateLimit`.
  */
 export async function registerLimits(app: App, options: LimitsOptions): Promise<void> {
   const sampleInterval = Math.max(1000, options.maxEventLoopDelay * SAMPLES);
@@ -35,11 +35,11 @@ export async function registerLimits(app: App, options: LimitsOptions): Promise<
   });
   await app.register(underPressure, {
     maxEventLoopDelay: options.maxEventLoopDelay,
-    // A sample within which the loop turned once only counts as an endless delay: let that be more than one stall.
+    // A sample in which the loop turned only once counts as an endless delay: one short stall must not be enough.
     sampleInterval,
     maxHeapUsedBytes: options.maxHeapBytes,
     pressureHandler: (request, _reply, type) => {
-      // The first samples hold the start itself, which keeps the loop busy: a worker that is new is not overloaded.
+      // The first samples include the start itself, which keeps the loop busy: a new worker is not overloaded.
       if (type === underPressure.TYPE_EVENT_LOOP_DELAY && performance.now() < startedBy) return;
       // Health and the pages' files cost next to nothing, and whoever looks after an overloaded server needs them.
       if (request.routeOptions.config.access === 'public') return;
@@ -53,7 +53,7 @@ export async function registerLimits(app: App, options: LimitsOptions): Promise<
     max: options.rateLimit,
     timeWindow: 60_000,
     store: rateStore(),
-    // A hook of each route, so it runs after the one that finds out who calls.
+    // A hook of each route, so that it runs after the one that finds out who is calling.
     hook: 'onRequest',
     keyGenerator: (request) => `${request.caller.keyId} ${addressOf(request)}`,
     errorResponseBuilder: (_request, { max, ttl }) => {
@@ -67,7 +67,7 @@ export async function registerLimits(app: App, options: LimitsOptions): Promise<
   });
 }
 
-/** Lets pages of the listed origins call; none: only the server's own. Cookies do not travel: such pages send a key. */
+/** Lets pages of the listed origins call. They send a key: cookies are not for them. */
 export async function registerCors(app: App, origins: readonly string[]): Promise<void> {
   if (origins.length === 0) return;
   await app.register(cors, {

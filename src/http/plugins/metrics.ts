@@ -1,7 +1,7 @@
 import type { Metrics } from '../../metrics/metrics.js';
 import type { App } from '../app-type.js';
 
-/** Counts every answer by its route, and ends the counting with the app. */
+/** Counts every answer by its route. */
 export function registerMetrics(app: App, metrics: Metrics): void {
   app.addHook('onResponse', (request, reply, done) => {
     const route = request.is404 ? 'none' : (request.routeOptions.url ?? 'none');

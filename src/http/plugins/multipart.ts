@@ -1,10 +1,10 @@
 import multipart from '@fastify/multipart';
 import type { App } from '../app-type.js';
 
-/** Forms, with a limit on everything that a form can grow in. Files are counted by form.ts, by name. */
+/** Forms, with a limit on everything that can grow in them. form.ts counts the files by name. */
 export async function registerMultipart(app: App, maxBytes: number): Promise<void> {
   await app.register(multipart, {
-    // form.ts answers with the limit in the message.
+    // form.ts refuses them with the limit in the message.
     throwFileSizeLimit: false,
     // A picture is a file even when its sender gave it no name.
     isPartAFile: (_field, contentType, fileName) =>

@@ -1,11 +1,11 @@
 import type { FastifyRateLimitStore, FastifyRateLimitStoreCtor } from '@fastify/rate-limit';
 
-/** Callers that are counted at once; of more, who has been counted longest is forgotten. */
+/** Callers that are counted at once; beyond them the one that has been counted longest is forgotten. */
 const CALLERS = 10_000;
 
 /**
- * A store for @fastify/rate-limit that counts by a clock which nobody sets: its own takes the time of day, and when that
- * is set back by a day, whoever is over the limit at that moment is refused for a day.
+ * A store for @fastify/rate-limit that goes by a clock which nobody sets. Its own goes by the time of day: when that is
+ * set back by a day, whoever is over the limit at that moment is refused for a day.
  * @param now milliseconds
  */
 export function rateStore(now: () => number = () => performance.now()): FastifyRateLimitStoreCtor {

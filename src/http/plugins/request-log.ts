@@ -10,21 +10,20 @@ const REQUEST_ID = /^[0-9A-Za-z_-]{1,64}$/;
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** For lines that callers bring about. */
+    /** For log lines that callers can cause. */
     repeats: Repeats;
   }
 }
 
-/** The request's ID: the proxy's when it is fit for a log line, else a new one. */
+/** The request's ID: the one that a proxy gave it, if it may stand in a log line, else a new one. */
 export function nameRequest({ headers }: Pick<IncomingMessage, 'headers'>): string {
   const given = headers['x-request-id'];
   return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID();
 }
 
 /**
- * One line a request at `debug` when all is well (a camera page sends several frames a second); at `info` when the
- * caller was refused, the first time, and then how often it happened again, once a minute. Faults are logged whole by
- * the error handler.
+ * A line for each request, at `debug` when all is well (a camera page sends several frames a second). A refusal is logged
+ * at `info` the first time; once a minute a line says how often it happened again. The error handler logs faults.
  */
 export function registerRequestLog(app: App): void {
   const repeats = createRepeats();

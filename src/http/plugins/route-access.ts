@@ -3,17 +3,17 @@ import type { TSchema } from 'typebox';
 import type { App } from '../app-type.js';
 import { ErrorSchema } from '../schemas.js';
 
-/** Statuses that the hooks in front of a handler answer: the host is one of ours, a key is asked for, limits are kept. */
+/** Statuses that the hooks before a handler may answer. */
 const OF_ALL = [403, 429, 503];
 const OF_CLOSED = [401];
 
 /**
- * Declares on each route the statuses that it answers before its handler runs, so that no route has to repeat them.
+ * Declares on each route the statuses that are answered before its handler runs, so that no route has to repeat them.
  * @param onRoute told of each route: for tests that walk them all
  */
 export function registerRouteAccess(app: App, onRoute?: (route: RouteOptions) => void): void {
   app.addHook('onRoute', (route) => {
-    // The route by which @fastify/cors makes preflights known; it answers them before anybody is asked for a key.
+    // The route that @fastify/cors registers for preflights; it answers them before anybody is asked for a key.
     if (route.url === '*' && route.method === 'OPTIONS') route.config = { ...route.config, access: 'public' };
     onRoute?.(route);
     const response = route.schema?.response as Record<string, TSchema | undefined> | undefined;

@@ -2,8 +2,8 @@ import helmet from '@fastify/helmet';
 import type { App } from '../app-type.js';
 
 /**
- * What a browser is told to refuse. Everything comes from this server; blobs are the camera's frames. HSTS is left to
- * a proxy with a real certificate: with a self-signed one it would lock people out of localhost on every port.
+ * Tells browsers what to refuse: everything comes from this server, and blobs are the camera's frames. HSTS is left to a
+ * proxy with a real certificate: with a self-signed one it would lock people out of localhost on every port.
  */
 export async function registerSecurityHeaders(app: App): Promise<void> {
   await app.register(helmet, {
@@ -16,7 +16,6 @@ export async function registerSecurityHeaders(app: App): Promise<void> {
         imgSrc: ["'self'", 'data:', 'blob:'],
         mediaSrc: ["'self'", 'blob:'],
         fontSrc: ["'self'"],
-
         connectSrc: ["'self'"],
         workerSrc: ["'self'"],
         manifestSrc: ["'self'"],

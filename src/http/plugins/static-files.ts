@@ -9,7 +9,7 @@ const NEVER_CHANGES = /[\\/]assets[\\/]chunk-[A-Z0-9]{8}\.js$/;
 
 /**
  * The pages' files, for everybody: what they show comes from the API. Browsers ask each time whether a file has
- * changed (an ETag) unless its name says it cannot.
+ * changed (by its ETag) unless its name says that it never does.
  */
 export async function registerStaticFiles(app: App): Promise<void> {
   const options: FastifyStaticOptions = {
@@ -21,7 +21,7 @@ export async function registerStaticFiles(app: App): Promise<void> {
       reply.header('cache-control', NEVER_CHANGES.test(file) ? forever : 'no-cache');
     },
   };
-  // Once for `reply.sendFile`, and once, in a scope where its routes can be told to be public, for the files.
+  // Once for `reply.sendFile`, and once for the files themselves, in a scope whose routes are made public.
   await app.register(fastifyStatic, { ...options, serve: false });
   await app.register(async (scope) => {
     scope.addHook('onRoute', (route) => {

@@ -2,15 +2,15 @@ import websocket from '@fastify/websocket';
 import type { WebSocket } from 'ws';
 import type { App } from '../app-type.js';
 
-/** How long a peer has to answer the server's goodbye before it is cut off, milliseconds. */
+/** How long a client has to answer the server's close before it is cut off, milliseconds. */
 const GOODBYE = 2000;
-/** "Going away": a client knows that it may come back. */
+/** "Going away": the client may come back. */
 export const GOING_AWAY = 1001;
 
 /**
- * WebSocket connections. At the server's end each gets a `bye` and a close, and one that does not answer is cut off: a
- * server that closes waits for them.
- * @param maxBytes largest message; a longer one ends its connection (1009) before it is in memory
+ * WebSocket connections. When the server shuts down, each gets a `bye` and a close, and one that does not answer is cut
+ * off: a server that closes waits for them.
+ * @param maxBytes largest message; a larger one ends its connection (1009) before it is in memory
  */
 export async function registerWebsocket(app: App, maxBytes: number): Promise<void> {
   await app.register(websocket, {
@@ -38,13 +38,13 @@ async function sayGoodbye(sockets: WebSocket[]): Promise<void> {
       }),
   );
   for (const socket of sockets) {
-    // A slow reader's socket may be paused: it could not see the other's goodbye.
+    // A slow reader's socket may be paused: the client's answer would not be seen.
     socket.resume();
     socket.send(
-      JSON.stringify({ type: 'bye', reason: 'The server is ending: connect again in a moment.' }),
+      JSON.stringify({ type: 'bye', reason: 'The server is shutting down: connect again in a moment.' }),
       () => undefined,
     );
-    socket.close(GOING_AWAY, 'The server is ending');
+    socket.close(GOING_AWAY, 'The server is shutting down');
   }
   const timer = setTimeout(() => {
     for (const socket of sockets) socket.terminate();

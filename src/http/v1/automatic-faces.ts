@@ -37,7 +37,7 @@ export function automaticFaceRoutes(app: App, { gallery }: Services): void {
             request.audited.did('faces', id);
             deleted += 1;
           } catch (error) {
-            // Somebody else deleted the face or the person meanwhile.
+            // The face or the person has been deleted meanwhile.
             if (!(error instanceof KaomonError) || error.statusCode !== 404) throw error;
           }
         }

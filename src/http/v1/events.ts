@@ -11,12 +11,12 @@ import { callerId } from '../on-behalf.js';
 import { refusals } from '../schemas.js';
 import type { Services } from '../services.js';
 
-/** A comment is sent so often, milliseconds: proxies end a connection that is silent for a minute. */
+/** How often a comment is sent, milliseconds: proxies end a connection that is silent for a minute. */
 const HEARTBEAT = 15_000;
-/** A listener that has not read so many bytes is ended: it comes again, and others do not pay for it. */
+/** A listener that leaves more than this unread is disconnected, bytes: it can come again. */
 const MAX_UNREAD = 1_000_000;
 
-/** The words of the API for what the gallery tells. */
+/** The API's names of the gallery's changes. */
 const EVENT_OF: Record<ChangeKind, string> = {
   created: 'created',
   enrolled: 'enrolled',
@@ -30,7 +30,7 @@ const EVENT_OF: Record<ChangeKind, string> = {
   'group-removed': 'group-deleted',
 };
 
-/** `GET /api/v1/events`: server-sent events, as they happen; what was missed is not sent again. */
+/** `GET /api/v1/events`: server-sent events, as they happen; what was missed is not sent later. */
 export function eventRoutes(app: App, { config, gallery, sightings, share }: Services): void {
   const open = new Set<Readable>();
   const listeners = createShares({
@@ -40,7 +40,7 @@ export function eventRoutes(app: App, { config, gallery, sightings, share }: Ser
     full: 'Too many programs follow the events',
     mine: 'Too many programs of this caller follow the events',
   });
-  // A stream has no end of its own: without this a shutdown would wait for ever.
+  // These streams never end by themselves: a shutdown would wait for ever.
   app.addHook('preClose', (done) => {
     for (const stream of open) stream.push(null);
     done();
@@ -50,7 +50,7 @@ export function eventRoutes(app: App, { config, gallery, sightings, share }: Ser
     '/api/v1/events',
     {
       config: { access: 'recognise' },
-      // A HEAD would begin to listen, for nobody.
+      // A HEAD would start to listen, for nobody.
       exposeHeadRoute: false,
       schema: {
         summary: 'Follow what happens',
@@ -99,9 +99,9 @@ export function eventRoutes(app: App, { config, gallery, sightings, share }: Ser
         clearInterval(heartbeat);
         for (const end of ends) end();
       });
-      // Whatever becomes of the answer, it ends with its connection.
+      // Whatever becomes of the answer, the stream ends with its connection.
       reply.raw.once('close', () => stream.destroy());
-      // Sent at once: the client knows that it is connected, and so does every buffer in between.
+      // At once, so that the client knows that it is connected, and no buffer in between waits for more.
       send(': connected\n\n');
       return reply
         .type('text/event-stream')
@@ -112,7 +112,7 @@ export function eventRoutes(app: App, { config, gallery, sightings, share }: Ser
   );
 }
 
-/** A change as a caller may know it: who left the caller's groups is gone, who came from elsewhere is new. */
+/** A change as the caller may see it: whoever left the caller's groups is gone, whoever came from elsewhere is new. */
 function asSeenBy(
   request: Pick<FastifyRequest, 'caller'>,
   { kind, from, ...change }: GalleryChange,

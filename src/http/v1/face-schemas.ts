@@ -1,7 +1,7 @@
 import { Type, type Static } from 'typebox';
 import type { Gallery } from '../../gallery/types.js';
 import { tellOdds } from '../../identity/odds.js';
-import type { RatedMatch } from '../../identity/recognise.js';
+import type { RatedMatch } from '../../identity/identify.js';
 import type { AnalysedFace, Quality } from '../../vision/types.js';
 import { DistanceSchema, Nullable, oddsFields } from '../schemas.js';
 
@@ -19,7 +19,7 @@ export const QualitySchema = Type.Object({
   roll: Type.Optional(angle),
 });
 
-/** Why a face is nobody's. */
+/** Why a face is given no name. */
 export const UnfitSchema = Type.Enum(['turned', 'too_small', 'too_blurred'], {
   description:
     'Only of a face that nobody can be told apart by: it lies on its side, or is too small or too blurred. It is nobody’s, and `quality` goes with it (docs/quality.md).',
@@ -74,33 +74,49 @@ const exampleFace = {
   probability: 0.9981,
 };
 const exampleMatch = {
-  ...{ faceid: 'staff-ada', groupid: 'staff', userid: 'ada', username: 'Ada', groupname: 'Staff' },
-  ...{ distance: 0.0871, odds: 38.4, oddsAtMost: false, face: 'staff-ada_20260131_090000_m0a1b2c3d4e' },
+  faceid: 'staff-ada',
+  groupid: 'staff',
+  userid: 'ada',
+  username: 'Ada',
+  groupname: 'Staff',
+  distance: 0.0871,
+  odds: 38.4,
+  oddsAtMost: false,
+  face: 'staff-ada_20260131_090000_m0a1b2c3d4e',
 };
 const quality = { size: 96.2, sharpness: 44.1, brightness: 121.3, yaw: -2.4, pitch: 6.3, roll: -0.5 };
 const times = { queue: 0.1, decode: 4.2, detect: 38.5, embed: 41.9 };
 
-/** The documents' answers. */
+/** Examples of answers. */
 export const EXAMPLES = {
   detection: { width: 640, height: 480, faces: [{ ...exampleFace, quality }], times },
   recognition: {
-    ...{ width: 640, height: 480, times: { ...times, search: 0.2 } },
+    width: 640,
+    height: 480,
     faces: [{ ...exampleFace, matches: [exampleMatch] }],
+    times: { ...times, search: 0.2 },
   },
   embeddings: {
-    ...{ width: 640, height: 480, pack: 'facenet', times },
+    width: 640,
+    height: 480,
+    pack: 'facenet',
     faces: [{ ...exampleFace, embedding: [0.0312, -0.0551, 0.0107] }],
+    times,
   },
   verification: {
-    ...{ same: true, distance: 0.0871, threshold: 0.49, falseMatchRate: 3.1e-6, falseMatchRateAtMost: false },
-    ...{ times: { ...times, search: 0.1 } },
+    same: true,
+    distance: 0.0871,
+    threshold: 0.49,
+    falseMatchRate: 3.1e-6,
+    falseMatchRateAtMost: false,
     probe: { width: 640, height: 480, face: exampleFace },
     against: null,
     person: { faceid: 'staff-ada', username: 'Ada', face: exampleMatch.face },
+    times: { ...times, search: 0.1 },
   },
 };
 
-/** What is answered of a picture, around its faces. */
+/** What an answer says about a picture, besides its faces. */
 export const pictureFields = {
   width: Type.Integer({ minimum: 1, description: 'Of the upright picture, pixels.' }),
   height: Type.Integer({ minimum: 1 }),
@@ -117,7 +133,7 @@ export const pictureFields = {
 
 const round = (value: number, digits: number) => Math.round(value * 10 ** digits) / 10 ** digits;
 
-/** Quality as it is answered. */
+/** Quality as an answer gives it. */
 export function toQuality(quality: Quality): Static<typeof QualitySchema> {
   return Object.fromEntries(
     Object.entries(quality).map(([name, value]: [string, number]) => [name, round(value, 1)]),
@@ -125,8 +141,8 @@ export function toQuality(quality: Quality): Static<typeof QualitySchema> {
 }
 
 /**
- * @param ageGender whether they were asked for: null where no network gives them
- * @param isRated whether its quality was asked for; that of a face by which nobody is recognised is told anyhow
+ * @param options `ageGender`: they were asked for, and are null where no network estimates them; `quality`: it was asked
+ *   for (that of an unfit face is always given)
  */
 export function toFace(
   face: AnalysedFace,
@@ -141,19 +157,18 @@ export function toFace(
       height: round(box.y2 - box.y1, 1),
     },
     probability: round(probability, 4),
-    ...(landmarks && {
-      landmarks: Array.from({ length: 5 }, (_, i) => [
-        round(landmarks[2 * i], 1),
-        round(landmarks[2 * i + 1], 1),
-      ]),
-    }),
-    ...(quality && (isRated || unfit) && { quality: toQuality(quality) }),
-    ...(unfit && { reason: unfit }),
-    ...(ageGender && { age: age === undefined ? null : round(age, 1), gender: gender ?? null }),
+    landmarks: landmarks && toPoints(landmarks),
+    quality: quality && (isRated || unfit) ? toQuality(quality) : undefined,
+    reason: unfit,
+    age: ageGender ? (age === undefined ? null : round(age, 1)) : undefined,
+    gender: ageGender ? (gender ?? null) : undefined,
   };
 }
 
-/** Matches as they are answered. */
+const toPoints = (landmarks: Float32Array) =>
+  Array.from({ length: 5 }, (_, i) => [round(landmarks[2 * i], 1), round(landmarks[2 * i + 1], 1)]);
+
+/** Matches as an answer gives them. */
 export function toMatches(matches: readonly RatedMatch[], gallery: Pick<Gallery, 'groups'>) {
   if (matches.length === 0) return [];
   const names = new Map(gallery.groups().map(({ groupid, groupname }) => [groupid, groupname]));

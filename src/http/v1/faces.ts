@@ -103,16 +103,20 @@ export function faceRoutes(app: App, { config, gallery, enroller }: Services): v
       const { force = false, create = false } = request.query;
       const parts = splitFaceId(faceid);
       if (!parts) {
-        throw new KaomonError('PERSON_UNKNOWN', 'This is no faceid: it is made of groupid, "-" and userid.', {
-          details: { field: 'faceid' },
-        });
+        throw new KaomonError(
+          'PERSON_UNKNOWN',
+          'This is not a faceid, which consists of groupid, "-" and userid.',
+          {
+            details: { field: 'faceid' },
+          },
+        );
       }
       requireGroupAccess(request, parts.groupid);
       if (!create) requirePerson(request, faceid, gallery);
       const given = usernameOf(request.body) ?? request.query.username ?? '';
       const username = checkName(given.trim(), 'username');
-      const person = { ...parts, ...(username && { username }) };
-      // In turn: of two pictures of one stranger the second must find the first enrolled.
+      const person = { ...parts, username: username || undefined };
+      // In turn: the second of two pictures of a stranger must find the first enrolled.
       const results = await oneByOne(
         request,
         async (bytes) => {
@@ -158,7 +162,7 @@ export function faceRoutes(app: App, { config, gallery, enroller }: Services): v
   app.get(
     '/api/v1/people/:faceid/faces/:id/picture',
     {
-      // A face to look at is more than a name to recognise by.
+      // Seeing a face needs a higher role than recognising it.
       config: { access: 'enrol' },
       schema: {
         summary: 'Read a picture’s thumbnail',
@@ -174,7 +178,7 @@ export function faceRoutes(app: App, { config, gallery, enroller }: Services): v
       requirePerson(request, faceid, gallery);
       const picture = await gallery.picture(faceid, id);
       if (!picture) throw new KaomonError('FACE_UNKNOWN', 'No thumbnail of this picture was kept.');
-      // The same for ever under this ID, but nobody's business between the two ends.
+      // It never changes under this ID, but no cache in between may keep it.
       return reply.type('image/png').header('cache-control', 'private, max-age=86400').send(picture);
     },
   );

@@ -106,7 +106,7 @@ export function groupRoutes(app: App, { gallery }: Services): void {
       try {
         await gallery.removeGroup(groupid, { withPeople: request.query.people === 'delete' });
       } finally {
-        // Some of them may be gone when it fails.
+        // Some of them may be gone even when it fails.
         for (const { faceid } of people) if (!gallery.person(faceid)) request.audited.did('people', faceid);
       }
       return reply.status(204).send(null);

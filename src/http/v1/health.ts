@@ -31,7 +31,7 @@ const HealthSchema = Type.Object({
       provider: Type.String(),
       refusedProviders: Type.Array(Type.Object({ provider: Type.String(), reason: Type.String() })),
       deaths: Type.Optional(
-        Type.Integer({ minimum: 0, description: 'Threads that died since the start: the log says of what.' }),
+        Type.Integer({ minimum: 0, description: 'Threads that died since the start; the log says why.' }),
       ),
       note: Type.Optional(
         Type.String({ description: 'How the settings were followed, where it is not plain.' }),
@@ -70,7 +70,7 @@ const HealthSchema = Type.Object({
 });
 
 /**
- * `GET /api/v1/health`: whether this worker can work (503 when it cannot) and, for callers with a key, what it is made
+ * `GET /api/v1/health`: whether this worker can work (503 when it cannot) and, for callers with a key, what it consists
  * of.
  */
 export function healthRoutes(app: App, services: Services): void {

@@ -127,5 +127,5 @@ export function keyRoutes(app: App, { keys }: Services): void {
   );
 }
 
-/** A key that is tied to groups could otherwise make itself one that is not. */
+/** Otherwise a key that is tied to groups could make one that is not. */
 const requireUntied = (request: Pick<FastifyRequest, 'caller'>) => requireAllGroups(request, 'manage keys');

@@ -17,8 +17,8 @@ export function metricsRoutes(app: App, { metrics }: Services): void {
       },
     },
     async (request, reply) => {
-      // They count everybody. Whoever has the token may read just that.
-      if (request.caller.via !== 'token') requireAllGroups(request, 'read the figures of all');
+      // They cover all groups. The token lets its owner read nothing else.
+      if (request.caller.via !== 'token') requireAllGroups(request, 'read the metrics of all groups');
       const text = await metrics.text();
       return reply.type(metrics.contentType).send(text);
     },

@@ -11,7 +11,7 @@ import { FaceidSchema, IdSchema, NameSchema, Nullable, refusals, TimeSchema } fr
 import type { Services } from '../services.js';
 
 const tags = ['people'];
-/** People in one answer, where the caller says nothing. */
+/** People on a page, unless the caller says otherwise. */
 const PAGE = 100;
 const strict = { additionalProperties: false };
 
@@ -105,7 +105,7 @@ function toPerson(person: Person): Static<typeof PersonSchema> {
 }
 
 /**
- * The person of a path, whom the caller may see.
+ * The person that a path names, if the caller may see that person.
  * @throws KaomonError PERSON_UNKNOWN, FORBIDDEN
  */
 export function requirePerson(
@@ -216,16 +216,15 @@ export function peopleRoutes(app: App, { gallery }: Services): void {
       const { username, metadata, ...to } = request.body;
       const target = { groupid: to.groupid ?? person.groupid, userid: to.userid ?? person.userid };
       requireGroupAccess(request, target.groupid);
-      // The move first: it is the part that can be refused.
+      // The move first: it is the part that may be refused.
       if (target.groupid !== person.groupid || target.userid !== person.userid) {
         person = await gallery.movePerson(person.faceid, target);
         request.audited.note({ to: person.faceid });
       }
       if (username !== undefined || metadata) {
-        const change = {
-          ...(username !== undefined && { username: checkName(username.trim(), 'username') }),
-          ...(metadata && { metadata }),
-        };
+        const change: Parameters<typeof gallery.updatePerson>[1] = {};
+        if (username !== undefined) change.username = checkName(username.trim(), 'username');
+        if (metadata) change.metadata = metadata;
         person = await gallery.updatePerson(person.faceid, change);
       }
       return toPerson(person);

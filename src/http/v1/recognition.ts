@@ -18,7 +18,7 @@ import {
 
 const tags = ['recognition'];
 
-/** How to look at a picture; the same for every route that looks at one. */
+/** Parameters of every route that analyses pictures. */
 const lookFields = {
   quality: Type.Optional(Type.Boolean({ description: 'Say how fit each face is for enrolment.' })),
   minFaceSize: Type.Optional(
@@ -76,7 +76,7 @@ const EmbeddingsSchema = Type.Object({
 
 /** `POST /api/v1/detect`, `/recognise` and `/embed`: pictures in, faces out. */
 export function recognitionRoutes(app: App, services: Services): void {
-  const { vision, recogniser, gallery, pack } = services;
+  const { vision, identifier, gallery, pack } = services;
   const bodyLimit = pictureBodyLimit(services.config.MAX_UPLOAD_BYTES);
   const config = { access: 'recognise', pictures: {} } as const;
 
@@ -102,12 +102,12 @@ export function recognitionRoutes(app: App, services: Services): void {
         const { query } = request;
         const options = { quality: true, ...query, embed: false, ...onBehalfOf(request) };
         const { width, height, faces, leftOut, times } = await vision.analyze(bytes, options);
-        tellOf(reply, { times, ...(leftOut && { leftOut }) });
+        tellOf(reply, { times, leftOut });
         return {
           width,
           height,
           faces: faces.map((face) => toFace(face, options)),
-          ...(leftOut && { leftOut }),
+          leftOut,
           times: { ...times },
         };
       }),
@@ -133,21 +133,22 @@ export function recognitionRoutes(app: App, services: Services): void {
       },
     },
     (request, reply) => {
-      const { groups: named, ...query } = request.query;
+      const { groups: named, k, threshold, ...look } = request.query;
       const groups = groupsToSearch(request, named, gallery);
       return answerEach(request, async (bytes): Promise<Static<typeof RecognitionSchema>> => {
-        const options = { ...query, ...(groups && { groups }), ...onBehalfOf(request) };
-        const { width, height, faces, leftOut, times } = await recogniser.recognise(bytes, options);
-        tellOf(reply, { times, ...(leftOut && { leftOut }) });
+        const found = await identifier.identifyPicture(
+          bytes,
+          { ...look, ...onBehalfOf(request) },
+          { k, threshold, groups },
+        );
+        tellOf(reply, found);
         return {
-          width,
-          height,
-          faces: faces.map(({ face, matches }) => ({
-            ...toFace(face, query),
+          ...found,
+          faces: found.faces.map(({ face, matches }) => ({
+            ...toFace(face, look),
             matches: toMatches(matches, gallery),
           })),
-          ...(leftOut && { leftOut }),
-          times: { ...times },
+          times: { ...found.times },
         };
       });
     },
@@ -174,13 +175,13 @@ export function recognitionRoutes(app: App, services: Services): void {
       answerEach(request, async (bytes): Promise<Static<typeof EmbeddingsSchema>> => {
         const options = { ...request.query, ...onBehalfOf(request) };
         const { width, height, faces, leftOut, times } = await vision.analyze(bytes, options);
-        tellOf(reply, { times, ...(leftOut && { leftOut }) });
+        tellOf(reply, { times, leftOut });
         return {
           width,
           height,
           pack: pack.id,
           faces: faces.map((face) => ({ ...toFace(face, options), embedding: [...(face.embedding ?? [])] })),
-          ...(leftOut && { leftOut }),
+          leftOut,
           times: { ...times },
         };
       }),

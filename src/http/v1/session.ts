@@ -30,7 +30,7 @@ const SessionSchema = Type.Object(
 );
 type SessionBody = Static<typeof SessionSchema>;
 
-/** The largest body of a sign-in. */
+/** Largest body of a sign-in, bytes. */
 const SIGN_IN_BYTES = 2048;
 
 const SignInSchema = Type.Object(
@@ -58,16 +58,10 @@ export function sessionRoutes(app: App, { config, sessions }: Services): void {
       maxAge,
     });
 
-  const describe = (caller: Caller, csrf?: string): SessionBody => ({
-    auth,
-    signedIn: caller.via !== 'nothing',
-    ...(caller.via !== 'nothing' && {
-      name: caller.name,
-      role: caller.role,
-      groups: caller.groups ? [...caller.groups] : null,
-    }),
-    ...(csrf !== undefined && { csrf }),
-  });
+  function describe({ via, name, role, groups }: Caller, csrf?: string): SessionBody {
+    if (via === 'nothing') return { auth, signedIn: false };
+    return { auth, signedIn: true, name, role, groups: groups ? [...groups] : null, csrf };
+  }
 
   /** @throws KaomonError FIELD_MISSING, UNAUTHORISED, TOO_MANY_REQUESTS */
   async function recordOf(
@@ -81,12 +75,12 @@ export function sessionRoutes(app: App, { config, sessions }: Services): void {
       request.audited.note({ via: 'link' });
       const record = await authentication.checkLink(request, token.trim());
       if (record) return record;
-      const sentence = 'This link has been used, or its time is over: `kaomon keys link` makes another.';
+      const sentence = 'This link has been used or has expired: `kaomon keys link` makes another.';
       throw new KaomonError('UNAUTHORISED', sentence);
     }
     const record = await authentication.checkKey(request, (key ?? '').trim());
     if (record) return record;
-    throw new KaomonError('UNAUTHORISED', 'This key is not valid, or not any more.');
+    throw new KaomonError('UNAUTHORISED', 'This key is not valid, or no longer.');
   }
 
   app.get(
@@ -109,7 +103,7 @@ export function sessionRoutes(app: App, { config, sessions }: Services): void {
   app.post(
     '/api/v1/session',
     {
-      // Of whoever is not known yet nothing more is held.
+      // Not more of a caller who is not known yet.
       bodyLimit: SIGN_IN_BYTES,
       config: { access: 'public', audit: 'sign in' },
       schema: {
@@ -126,7 +120,7 @@ export function sessionRoutes(app: App, { config, sessions }: Services): void {
       const record = await recordOf(request, request.body);
       request.audited.by(record.name);
       const { token, csrf } = await sessions.begin(record);
-      // Nobody has two: what a page was signed in as before ends for whoever else has its cookie, too.
+      // A page has one session: the one before ends, even for others who have its cookie.
       const before = authentication.sessionOf(request);
       if (before) {
         request.audited.note({ instead: before.record.name });

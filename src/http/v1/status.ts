@@ -12,7 +12,7 @@ const tags = ['operation'];
 const count = Type.Integer({ minimum: 0 });
 const ms = Type.Number({ minimum: 0, description: 'Milliseconds.' });
 
-/** Damaged things that are listed. */
+/** Most damaged files and keys that are listed. */
 const MOST_NAMED = 100;
 
 const StageSchema = Type.Object({ count, p50: Nullable(ms), p95: Nullable(ms) });
@@ -101,7 +101,7 @@ export function statusRoutes(app: App, services: Services): void {
       },
     },
     (_request, reply) => {
-      // The app is built only once the networks have run and the gallery is read: what can go is a thread.
+      // The app is built once the networks have run and the gallery is read; after that only a thread can fail.
       const able = vision.info().threads > 0;
       const trouble = troubleOf(services);
       reply.status(able ? 200 : 503);

@@ -10,24 +10,24 @@ import { createPace } from '../pace.js';
 import { ErrorSchema, errorsOf } from '../schemas.js';
 import type { Services } from '../services.js';
 
-/** A peer that lets so long pass without a sign of life, asked by a ping in the middle, is dropped, milliseconds. */
+/** A client that gives no sign of life for this time, in spite of a ping, is dropped, milliseconds. */
 const SILENCE = 30_000;
-/** Answers that a slow reader may leave lying, bytes; beyond them nothing more is read from it. */
+/** When a slow reader leaves more than this unread, bytes, no more of its frames are taken. */
 const MAX_UNREAD = 262_144;
-/** What a stream holds is counted in steps of so many bytes. */
+/** What a stream holds is counted in steps of this size, bytes. */
 const STEP = 65_536;
-/** What a client's control frame has besides its payload, bytes. */
+/** Size of a client's control frame without its payload, bytes. */
 const CONTROL_HEAD = 6;
-/** The code of a close for want of room. */
+/** Close code when there is no room. */
 const TRY_AGAIN_LATER = 1013;
-/** And of one because the key or the session has ended. */
+/** Close code when the key or the session has ended. */
 const POLICY_VIOLATION = 1008;
-/** A client has so long to answer that, milliseconds. */
+/** How long a client has to answer that, milliseconds. */
 const GOODBYE = 2000;
 
 type StreamServices = Pick<
   Services,
-  'config' | 'vision' | 'gallery' | 'pack' | 'decision' | 'sightings' | 'autoEnroller' | 'bytes' | 'share'
+  'config' | 'vision' | 'identifier' | 'gallery' | 'pack' | 'decision' | 'bytes' | 'share'
 >;
 
 /**
@@ -35,13 +35,13 @@ type StreamServices = Pick<
  * @param silence milliseconds, for tests
  */
 export function streamRoutes(app: App, services: StreamServices, silence = SILENCE): void {
-  const { config, pack, decision, sightings } = services;
+  const { config, pack, decision } = services;
   const streams = createShares({
     total: config.MAX_STREAMS,
     share: services.share,
     retryAfter: 5,
-    full: `${config.MAX_STREAMS} streams are open, which is all there may be`,
-    mine: 'This caller has as many streams open as one may have',
+    full: `All ${config.MAX_STREAMS} streams are in use`,
+    mine: 'This caller has as many streams as one caller may have',
   });
 
   app.route({
@@ -83,13 +83,14 @@ export function streamRoutes(app: App, services: StreamServices, silence = SILEN
         isAlive = true;
         if (socket.isPaused && socket.bufferedAmount < MAX_UNREAD / 2) socket.resume();
       });
-      // What is not read piles up here: no more frames are taken until the answers to the last ones are gone.
+      // Unread answers pile up here: no more frames are taken until the client has read them.
       if (socket.bufferedAmount > MAX_UNREAD) socket.pause();
       frames.hold(session.held());
     }
 
     const session = createStreamSession({
       vision: services.vision,
+      identifier: services.identifier,
       gallery: services.gallery,
       decision,
       maxFrameBytes: config.MAX_UPLOAD_BYTES,
@@ -97,8 +98,6 @@ export function streamRoutes(app: App, services: StreamServices, silence = SILEN
       groups: request.caller.groups,
       caller: callerId(request),
       send,
-      autoEnroller: services.autoEnroller,
-      onRecognised: (faces) => sightings.announce(faces),
       onFault: (err) =>
         request.server.repeats.tell(
           'frame',
@@ -111,7 +110,7 @@ export function streamRoutes(app: App, services: StreamServices, silence = SILEN
       isAlive = true;
       frames.arrived();
       if (isBinary) session.frame(data);
-      // One that is too long is refused, not read.
+      // One that is too long is refused without being read.
       else session.text(data.subarray(0, MAX_TEXT_BYTES + 1).toString());
       frames.hold(session.held());
     });
@@ -122,7 +121,7 @@ export function streamRoutes(app: App, services: StreamServices, silence = SILEN
       socket.ping();
     }, silence / 2);
     const forget = app.endWithKey(request, () => {
-      // A slow reader's socket may be paused: it could not see the other's goodbye.
+      // A slow reader's socket may be paused: the client's answer would not be seen.
       socket.resume();
       socket.close(POLICY_VIOLATION, 'The key or the session has ended');
       session.close();
@@ -142,8 +141,8 @@ export function streamRoutes(app: App, services: StreamServices, silence = SILEN
 }
 
 /**
- * What a connection holds: a message that is coming, which is in memory before it is whole, and the frames that the
- * session has. A connection that holds more than there is room for is ended: half a message cannot be given back.
+ * Counts what a connection holds: the message that is coming in, which is in memory before it is complete, and the frames
+ * that the session has. A connection for which there is no room is ended: half a message cannot be refused.
  */
 function watchFrames(
   socket: WebSocket,
@@ -158,31 +157,31 @@ function watchFrames(
 
   function account(): void {
     try {
-      // In steps: a count for each of a thousand packets is not worth it.
+      // In steps: counting each of a thousand packets is not worth it.
       hold.set(Math.ceil((coming + held) / STEP) * STEP);
     } catch {
       socket.close(TRY_AGAIN_LATER, 'Too much is being sent at the moment');
       socket.terminate();
     }
   }
-  // Before the WebSocket's own listener, which may find the end of a message in the piece.
+  // Before the WebSocket's own listener, which may find the end of a message in this piece.
   request.raw.socket.prependListener('data', (piece: Uint8Array) => {
     if (coming === 0) pace.begin();
     coming += piece.length;
     pace.add(piece.length);
     account();
   });
-  // A control frame is no part of a message, and may come in its middle.
+  // A control frame is not part of a message, but may come in the middle of one.
   const pass = (payload: Buffer) => (coming = Math.max(0, coming - payload.length - CONTROL_HEAD));
   socket.on('ping', pass);
   socket.on('pong', pass);
 
   return {
-    /** A message is whole. */
+    /** A message is complete. */
     arrived(): void {
       coming = 0;
     },
-    /** The session has so many bytes. */
+    /** The session holds this many bytes. */
     hold(amount: number): void {
       held = amount;
       account();

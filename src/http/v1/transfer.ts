@@ -70,7 +70,7 @@ export function transferRoutes(app: App, { config, gallery, pack: { id, embedder
       request.audited.note({ groups: groups ? [...groups] : 'all' });
       throwIfGone(request.gone);
       if (exporting) {
-        throw new KaomonError('BUSY', 'Another export is under way: try again when it is done.', {
+        throw new KaomonError('BUSY', 'Another export is in progress: try again when it is done.', {
           retryAfter: 30,
         });
       }
@@ -110,10 +110,10 @@ export function transferRoutes(app: App, { config, gallery, pack: { id, embedder
       async (request) => {
         const { body } = request as { body: unknown };
         if (!(body instanceof Readable)) {
-          throw new KaomonError('ARCHIVE_INVALID', 'There is no archive: send the zip as the body.');
+          throw new KaomonError('ARCHIVE_INVALID', 'There is no archive: send the zip file as the body.');
         }
         if (importing) {
-          throw new KaomonError('BUSY', 'Another import is under way: try again when it is done.', {
+          throw new KaomonError('BUSY', 'Another import is in progress: try again when it is done.', {
             retryAfter: 30,
           });
         }
@@ -136,11 +136,11 @@ export function transferRoutes(app: App, { config, gallery, pack: { id, embedder
 }
 
 /**
- * What comes of a body, as a stream that can fail without the connection: the answer, which says why, goes the same way.
+ * A body as a stream that can fail without the connection, over which the answer says why.
  */
 function detached(payload: Readable): Readable {
   const copy = new PassThrough();
-  // It may fail before anybody reads it, while the file is made: an error that nobody listens to would end the process.
+  // It may fail before anybody reads it, while the file is made: an error without a listener would end the process.
   copy.on('error', () => undefined);
   payload.once('error', (error) => copy.destroy(error));
   payload.once('close', () => {
@@ -149,7 +149,7 @@ function detached(payload: Readable): Readable {
   return payload.pipe(copy);
 }
 
-/** @returns what passes bytes on and fails with UPLOAD_TOO_LARGE */
+/** @returns a stream that passes bytes on, and fails with UPLOAD_TOO_LARGE */
 function limitTo(maxBytes: number): Transform {
   let length = 0;
   return new Transform({

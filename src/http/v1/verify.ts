@@ -123,7 +123,7 @@ export function verifyRoutes(app: App, { config, verifier }: Services): void {
       const { probe, against } = await sidesOf(request, maxUploadBytes);
       if ('faceid' in against) requireGroupAccess(request, splitFaceId(against.faceid)?.groupid ?? '');
       const result = await verifier.verify(probe, against, {
-        ...(request.query.threshold !== undefined && { threshold: request.query.threshold }),
+        threshold: request.query.threshold,
         ...onBehalfOf(request),
       });
       reply.header('server-timing', serverTiming(result.times));

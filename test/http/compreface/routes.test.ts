@@ -322,7 +322,7 @@ describe('Refusals of the CompreFace surface', () => {
       ['PATCH', `${SUBJECTS}/Secretname`, 405],
       ['GET', '/api/v1/detection/Secretname', 404],
       ['GET', '/api/v1/verification/Secretname', 404],
-      ['GET', `${SUBJECTS}/${'x'.repeat(3000)}`, 404],
+      ['DELETE', `${SUBJECTS}/${'x'.repeat(3000)}`, 404],
       ['GET', '/api/v1/recognition/%', 400],
     ] as const;
     for (const [method, url, status] of asked) {
