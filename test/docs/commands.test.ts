@@ -56,3 +56,14 @@ for (const document of DOCUMENTS) {
     assert.deepEqual(wrong, []);
   });
 }
+
+it('every file of this program that a document names is there', () => {
+  // What a change adds, as the example of one has it, is not.
+  const missing = DOCUMENTS.filter(({ name }) => name !== 'docs/contributing.md').flatMap(({ name, text }) =>
+    [...text.matchAll(/`((?:src|test|scripts|native|nginx|docs)\/[\w./-]+\.\w+)`/g)]
+      .map(([, file]) => file)
+      .filter((file) => !existsSync(path.join(PROJECT_ROOT, file)))
+      .map((file) => `${name}: ${file}`),
+  );
+  assert.deepEqual(missing, []);
+});

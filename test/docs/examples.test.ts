@@ -31,7 +31,7 @@ const rank = (line: string) => Number(!MAKES.test(line)) + Number(TAKES_AWAY.tes
 const RUNS = /kaomon\.mjs keys|npm run (?:enrol|import)\b/;
 /** Lines of one program that only start what this suite starts by itself, or what takes minutes. */
 const KNOWN_ELSEWHERE =
-  /^(?:[A-Z_]+=\S+ )*(?:npm (?:start|test|run [\w:]+)|node scripts\/kaomon\.mjs)\b[^;&|]*$/;
+  /^(?:[A-Z_]+=\S+ )*(?:npm (?:start|test|run [\w:]+)|node scripts\/[\w/]+\.mjs)\b[^;&|]*$/;
 
 interface Command {
   block: Block;

@@ -19,7 +19,11 @@ const FoundFaceSchema = Type.Object({
   username: Nullable(Type.String()),
   groupid: Nullable(Type.String()),
   groupname: Nullable(Type.String()),
-  probability: Type.Number({ minimum: 0, maximum: 100, description: 'See `toProbability`.' }),
+  probability: Type.Number({
+    minimum: 0,
+    maximum: 100,
+    description: '100 * (1 - distance), and 0 from a distance of 1 on; how sure the name is say `odds`.',
+  }),
   x: pixels,
   y: pixels,
   width: pixels,
