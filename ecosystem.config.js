@@ -1,10 +1,10 @@
 import { execFileSync } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 
-/** One worker with the facenet pack and its networks' working memory takes about this much of a GPU, MiB. */
+/** A worker needs about this much GPU memory for the facenet pack's networks, MiB. */
 const GPU_MIB_PER_WORKER = 1536;
 
-/** Free memory of the first GPU in MiB, or 0 without one. */
+/** Free memory of the first GPU, MiB; 0 without a GPU. */
 function freeGpuMemory() {
   try {
     const query = ['--query-gpu=memory.free', '--format=csv,noheader,nounits', '--id=0'];
@@ -15,8 +15,8 @@ function freeGpuMemory() {
 }
 
 /**
- * Two workers at least, so that a reload always leaves one serving; then one for every two cores, because each
- * worker's vision threads use the rest. On a GPU its memory sets the bound as well.
+ * At least two workers, so that one goes on serving during a reload; otherwise one for every two cores, because each
+ * worker's vision threads use the other one. The memory of a GPU limits them, too.
  */
 function workerCount() {
   const asked = Number.parseInt(process.env.WORKERS ?? '', 10);
@@ -34,20 +34,20 @@ export const apps = [
     name: 'kaomon',
     script: 'dist/src/server.js',
     cwd: import.meta.dirname,
-    // pm2 takes what a broken module throws and goes on: strict makes it the end that it is.
+    // Without strict, pm2 swallows an exception that is thrown while modules are loaded.
     node_args: '--enable-source-maps --unhandled-rejections=strict',
     exec_mode: 'cluster',
     instances: workers,
-    // The worker says "ready" once its networks have run and its gallery is loaded; until then the old one serves.
+    // A worker says "ready" once its networks have run and its gallery is loaded; until then the old one serves.
     wait_ready: true,
     listen_timeout: 120_000,
-    // pm2 sends SIGINT and would kill after 1.6 s: a worker first answers what is in flight and drains its threads.
+    // pm2 sends SIGINT, and by default SIGKILL after 1.6 s: a worker first answers open requests and drains its threads.
     kill_timeout: 30_000,
     max_memory_restart: process.env.MAX_WORKER_MEMORY ?? '2G',
-    // A worker that cannot start exits with 1 within a minute, whatever it waited for, and is "errored" after so many
-    // times, not restarted for ever. pm2 counts in the first min_uptime * max_restarts after the start that somebody
-    // asked for. No delay between them (exp_backoff_restart_delay): with one, pm2 7.0.4 shows "waiting restart" for
-    // ever where it has given up.
+    // A worker that cannot start exits with 1 within a minute, whatever it waits for, and after this many attempts it is
+    // "errored" and not restarted any more. pm2 counts during min_uptime * max_restarts after the last manual start. There
+    // is no delay between attempts (exp_backoff_restart_delay), because with one pm2 7.0.4 goes on showing "waiting
+    // restart" after it has given up.
     min_uptime: 60_000,
     max_restarts: 6,
     env: {
@@ -58,7 +58,7 @@ export const apps = [
       PORT: process.env.PORT ?? '8080',
       // nginx speaks TLS; see nginx/kaomon.conf.
       TLS: process.env.TLS ?? 'false',
-      // The client's address as nginx saw it, and from nowhere else.
+      // The client's address comes from nginx and from nobody else.
       TRUST_PROXY: process.env.TRUST_PROXY ?? '127.0.0.1',
       WORKERS: String(workers),
       VISION_THREADS:

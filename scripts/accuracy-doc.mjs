@@ -14,7 +14,7 @@ const DOCUMENT = path.join(PROJECT_ROOT, 'docs', 'accuracy.md');
 const CURVES = path.join(PROJECT_ROOT, 'src', 'models', 'curves.ts');
 /** A command in a block of its own, and the marks below it between which its figures lie. */
 const MARKED =
-  /(^```\n)(npm run accuracy -- [^`]*?)(\n```\n\n<!-- printed: ([\w-]+) -->\n)[^]*?(<!-- end of \4 -->)/gm;
+  /(^```sh\n)(npm run accuracy -- [^`]*?)(\n```\n\n<!-- printed: ([\w-]+) -->\n)[^]*?(<!-- end of \4 -->)/gm;
 
 /**
  * @param {string} command as it stands in the document

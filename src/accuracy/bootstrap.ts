@@ -1,7 +1,7 @@
-/** What chance does to a figure: drawn anew, person by person. */
+/** Confidence intervals by resampling people. */
 import { mulberry32 } from './seeded-weights.js';
 
-/** Numbers in [0, 1), the same ones for the same seed. */
+/** Random numbers in [0, 1), the same for the same seed. */
 export function createRandom(seed: number): () => number {
   let drawn = 0;
   return () => mulberry32(seed, drawn++);
@@ -18,22 +18,22 @@ export function drawSome<T>(items: readonly T[], wanted: number, random: () => n
   return left.slice(0, most);
 }
 
-/** 95 %: so often the truth lies within, if the people measured are drawn from those it is to hold for. */
+/** A 95 % confidence interval, provided that the people measured are a random sample of those whom it is to hold for. */
 export interface Interval {
   low: number;
   high: number;
 }
 
-/** Draws; more of them move the ends of an interval by less than is printed. */
+/** More resamples would move the ends of an interval by less than is printed. */
 const DRAWS = 1000;
 const SEED = 20260;
 
 /**
- * The interval of a figure by bootstrap over units (people): pictures of one person are alike, so that drawing pairs
- * would make every figure look surer than it is (ISO/IEC 19795-1, annex B; Bolle, Ratha and Pankanti 2004).
- * @param units how many there are
- * @param figures the figures when unit u was drawn `weights[u]` times; NaN where a draw cannot tell
- * @returns an interval a figure; undefined where fewer than half of the draws told it
+ * The intervals of figures by bootstrap over units (people). Pictures of one person resemble each other, so that drawing
+ * pairs would give intervals that are too narrow (ISO/IEC 19795-1, annex B; Bolle, Ratha and Pankanti 2004).
+ * @param units number of units
+ * @param figures computes the figures when unit u was drawn `weights[u]` times; NaN where a draw has no such figure
+ * @returns one interval per figure; undefined where fewer than half of the draws have the figure
  */
 export function bootstrap(
   units: number,
@@ -51,17 +51,17 @@ export function bootstrap(
     });
   }
   return drawn.map((values) => {
-    const told = values.filter((value) => !Number.isNaN(value)).sort((a, b) => a - b);
-    if (told.length < draws / 2) return undefined;
-    const at = (part: number) => told[Math.round(part * (told.length - 1))];
-    return { low: at(0.025), high: at(0.975) };
+    const known = values.filter((value) => !Number.isNaN(value)).sort((a, b) => a - b);
+    if (known.length < draws / 2) return undefined;
+    const quantile = (q: number) => known[Math.round(q * (known.length - 1))];
+    return { low: quantile(0.025), high: quantile(0.975) };
   });
 }
 
 /**
- * Where not one of n failed, drawing anew tells nothing: every draw has none, too. The rate then lies below 3 / n with 95 %
- * confidence (the rule of three: Hanley and Lippman-Hand, JAMA 1983; ISO/IEC 19795-1), n being what was tried
- * independently of one another.
+ * Where not one of n trials failed, resampling tells nothing, because no resample has a failure either. The rate is then
+ * below 3 / n with 95 % confidence (the rule of three: Hanley and Lippman-Hand, JAMA 1983; ISO/IEC 19795-1), where n counts
+ * independent trials.
  */
 export function orRuleOfThree(
   interval: Interval | undefined,

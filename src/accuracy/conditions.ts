@@ -1,14 +1,14 @@
-/** The same people seen worse: from farther away, and out of focus. */
+/** Degraded pictures: people seen from farther away, or out of focus. */
 import { readFile } from 'node:fs/promises';
 import sharp from 'sharp';
 
-/** How a picture is made worse. */
+/** How a picture is degraded. */
 export type Condition =
   /** The picture as it is. */
   | { readonly kind: 'none' }
-  /** Shrunk until the eyes are so many pixels apart, in a grey frame of the picture's old size. */
+  /** Shrunk until the eyes are this many pixels apart, on grey of the picture's original size. */
   | { readonly kind: 'eyes'; readonly pixels: number }
-  /** A Gaussian blur whose sigma is this part of the distance of the eyes. */
+  /** A Gaussian blur whose sigma is this fraction of the distance between the eyes. */
   | { readonly kind: 'blur'; readonly sigma: number };
 
 /** From near to far, from sharp to blurred. */
@@ -18,30 +18,30 @@ export const CONDITIONS: readonly Condition[] = [
   ...[0.03, 0.05, 0.07, 0.1].map((sigma) => ({ kind: 'blur', sigma }) as const),
 ];
 
-/** What sharp blurs least. */
-const LEAST_SIGMA = 0.3;
+/** The smallest sigma that the package sharp accepts. */
+const MIN_SIGMA = 0.3;
 const GREY = '#808080';
 
-/** For people. */
+/** The condition in words. */
 export function describeCondition(condition: Condition): string {
   if (condition.kind === 'none') return 'as they are';
   if (condition.kind === 'eyes') return `eyes ${condition.pixels} pixels apart`;
   return `blurred, sigma ${Math.round(condition.sigma * 100)} % of the eyes' distance`;
 }
 
-/** @param eyes their distance in the picture, pixels. @returns whether the condition makes this picture worse */
+/** Whether a condition degrades this picture at all. @param eyes distance between the eyes, pixels */
 export function applies(condition: Condition, eyes: number): boolean {
   if (condition.kind === 'eyes') return eyes > condition.pixels;
-  return condition.kind === 'none' || condition.sigma * eyes >= LEAST_SIGMA;
+  return condition.kind === 'none' || condition.sigma * eyes >= MIN_SIGMA;
 }
 
 /**
- * Makes a picture worse.
+ * Degrades a picture.
  * @param file an encoded picture; only read
- * @param eyes distance of the eyes in it, pixels; {@link applies} says yes to it
- * @returns PNG (the picture's own bytes where nothing is done to it), in a buffer of its own
+ * @param eyes distance between the eyes, pixels; {@link applies} must hold
+ * @returns PNG, or the picture's own bytes for the condition `none`, in a buffer of its own
  */
-export async function worsen(file: string, condition: Condition, eyes: number): Promise<Uint8Array> {
+export async function degrade(file: string, condition: Condition, eyes: number): Promise<Uint8Array> {
   const bytes = await readFile(file);
   if (condition.kind === 'none') return new Uint8Array(bytes);
   const upright = await sharp(bytes)
@@ -80,25 +80,26 @@ export async function worsen(file: string, condition: Condition, eyes: number): 
   return new Uint8Array(framed);
 }
 
-/** What became of the searches under one condition. */
+/** The outcome of the searches under one condition. */
 export interface ConditionFigures {
   condition: Condition;
-  /** Pictures of people who are enrolled. */
+  /** Searches for people who are enrolled. */
   mated: { searches: number; known: number; wrong: number; unknown: number; faceless: number };
-  /** Pictures of people who are not. */
+  /** Searches for people who are not enrolled. */
   nonMated: { searches: number; named: number; faceless: number };
 }
 
-/** One search: its distance to each of those enrolled, or nothing where no face was found. */
+/** One search. */
 export interface ConditionSearch {
-  /** Place of the right person among those enrolled; undefined: a stranger. */
+  /** Index of the right person among those enrolled; undefined for a stranger. */
   right: number | undefined;
+  /** Distance to each person enrolled; undefined where no face was found. */
   distances: Float32Array | undefined;
 }
 
 /**
+ * Counts the outcomes; `unknown` includes `faceless`.
  * @param threshold a face is named below this distance
- * @returns counts; `unknown` has the faceless among it
  */
 export function countSearches(
   condition: Condition,

@@ -1,24 +1,24 @@
-/** What the searches of galleries come to: FPIR and FNIR, at given rates and at given thresholds. */
+/** Identification error rates: FPIR and FNIR of searches, at given rates and at given thresholds. */
 import { bootstrap, type Interval, orRuleOfThree } from './bootstrap.js';
 import { countBelow } from './impostors.js';
 import { type GallerySize, type Reference, REFERENCES, type Searches } from './identification.js';
 
-/** False positive identification rates that are told. */
+/** False positive identification rates that are reported. */
 export const FPIR_LEVELS = [0.001, 0.01, 0.05] as const;
-const A_DECADE = 16;
-/** A rate at which less than half a person would be named is not told. */
-const LEAST_PEOPLE = 0.5;
+const POINTS_PER_DECADE = 16;
+/** A level is reported only if it stands for at least this many people. */
+const MIN_PEOPLE = 0.5;
 
-/** What a threshold does to searches. */
+/** The error rates at one threshold. */
 export interface IdentificationPoint {
   /** The FPIR asked for; undefined for a given threshold. */
   level?: number;
   threshold: number;
-  /** Part of the searches for somebody who is not enrolled that name somebody. */
+  /** Fraction of the searches for people who are not enrolled that name somebody. */
   fpir: number;
-  /** Part of the searches for somebody enrolled that do not name them: too far, another nearer, or no face found. */
+  /** Fraction of the searches for enrolled people that do not name them: too far, another one nearer, or no face found. */
   fnir: number;
-  /** Part of the searches for somebody enrolled that name another. */
+  /** Fraction of the searches for enrolled people that name somebody else. */
   misnamed: number;
   fpirInterval?: Interval;
   fnirInterval?: Interval;
@@ -28,7 +28,7 @@ export interface IdentificationPoint {
 export interface Identification {
   size: GallerySize;
   reference: Reference;
-  /** Searches behind the figures, all galleries together, and the different people behind those. */
+  /** The searches in all galleries together, and how many different people they are for. */
   nonMated: { searches: number; people: number };
   mated: { searches: number; people: number };
   points: IdentificationPoint[];
@@ -36,10 +36,11 @@ export interface Identification {
 }
 
 /**
- * @param units in all, see Faces
- * @param thresholds to tell besides the levels
+ * The error rates of the searches.
+ * @param units number of units, see Faces
+ * @param thresholds reported besides the levels
  */
-export function identify(
+export function identificationOf(
   searches: Searches,
   reference: Reference,
   units: number,
@@ -48,28 +49,29 @@ export function identify(
   const { size } = searches;
   const trial = arrange(searches, REFERENCES.indexOf(reference));
   const points: IdentificationPoint[] = [
-    ...FPIR_LEVELS.filter((level) => level * differentPeople(trial.strangers.units) >= LEAST_PEOPLE).map(
+    ...FPIR_LEVELS.filter((level) => level * differentPeople(trial.strangers.units) >= MIN_PEOPLE).map(
       (level) => ({ level, ...rates(trial, thresholdAt(trial, level)) }),
     ),
     ...thresholds.map((threshold) => rates(trial, threshold)),
   ];
-  const isTold = trial.strangers.distances.length > 0 && trial.people.length > 0;
-  if (isTold) addIntervals(points, trial, units);
+  const hasBoth = trial.strangers.distances.length > 0 && trial.people.length > 0;
+  if (hasBoth) addIntervals(points, trial, units);
   return {
-    ...{ size, reference },
+    size,
+    reference,
     nonMated: { searches: trial.strangers.units.length, people: differentPeople(trial.strangers.units) },
     mated: { searches: trial.people.length, people: differentPeople(trial.people.map(({ unit }) => unit)) },
-    points: isTold ? points : [],
-    det: isTold ? detOf(trial) : [],
+    points: hasBoth ? points : [],
+    det: hasBoth ? detOf(trial) : [],
   };
 }
 
 const differentPeople = (units: Iterable<number>) => new Set(units).size;
 
 interface Trial {
-  /** Distance to the nearest person, ascending, and whose search it was. */
+  /** Distances to the nearest person, ascending, and the unit that each search was for. */
   strangers: { distances: Float64Array; units: Int32Array };
-  /** Below `own` the right person is named, as long as no other is nearer. */
+  /** Distance to the right person, and to the nearest other one. */
   people: readonly { unit: number; own: number; other: number }[];
 }
 
@@ -82,7 +84,9 @@ function arrange({ nonMated, mated }: Searches, column: number): Trial {
       units: Int32Array.from(order, (i) => nonMated.units[i]),
     },
     people: Array.from(mated.units, (unit, i) => ({
-      ...{ unit, own: mated.own[column][i], other: mated.other[column][i] },
+      unit,
+      own: mated.own[column][i],
+      other: mated.other[column][i],
     })),
   };
 }
@@ -98,14 +102,14 @@ const isNamed = (threshold: number) => (one: { own: number; other: number }) =>
 
 function rates(trial: Trial, threshold: number): IdentificationPoint {
   const { strangers, people } = trial;
-  const part = (count: number, of: number) => (of === 0 ? NaN : count / of);
+  const fraction = (count: number, of: number) => (of === 0 ? NaN : count / of);
   const missed = people.length - people.filter(isNamed(threshold)).length;
   const misnamed = people.filter(({ own, other }) => other < threshold && other < own).length;
   return {
     threshold,
-    fpir: part(countBelow(strangers.distances, threshold), strangers.distances.length),
-    fnir: part(missed, people.length),
-    misnamed: part(misnamed, people.length),
+    fpir: fraction(countBelow(strangers.distances, threshold), strangers.distances.length),
+    fnir: fraction(missed, people.length),
+    misnamed: fraction(misnamed, people.length),
   };
 }
 
@@ -114,8 +118,8 @@ function addIntervals(points: IdentificationPoint[], { strangers, people }: Tria
   for (const unit of strangers.units) searchesOf[unit] += 1;
   const { distances } = strangers;
 
-  /** FPIR of a draw below a distance, or the distance of a rate. */
-  function walk(weights: Int32Array) {
+  /** The FPIR of a resample at a threshold, and the threshold of a FPIR. */
+  function resample(weights: Int32Array) {
     const all = weights.reduce((sum, weight, unit) => sum + weight * searchesOf[unit], 0);
     return {
       thresholdAt(level: number): number {
@@ -137,7 +141,8 @@ function addIntervals(points: IdentificationPoint[], { strangers, people }: Tria
 
   function missed(weights: Int32Array, threshold: number): number {
     const named = isNamed(threshold);
-    let [all, misses] = [0, 0];
+    let all = 0;
+    let misses = 0;
     for (const one of people) {
       const weight = weights[one.unit];
       all += weight;
@@ -147,7 +152,7 @@ function addIntervals(points: IdentificationPoint[], { strangers, people }: Tria
   }
 
   const intervals = bootstrap(units, (weights) => {
-    const drawn = walk(weights);
+    const drawn = resample(weights);
     return points.flatMap(({ level, threshold }) =>
       level === undefined
         ? [drawn.rateBelow(threshold), missed(weights, threshold)]
@@ -166,12 +171,12 @@ function addIntervals(points: IdentificationPoint[], { strangers, people }: Tria
   });
 }
 
-/** FPIR on a logarithmic grid, from one search to all. */
+/** The DET curve on a logarithmic grid of the FPIR, from one search to all. */
 function detOf(trial: Trial): Identification['det'] {
   const decades = Math.log10(trial.strangers.distances.length);
   const det: Identification['det'] = [];
-  for (let i = Math.ceil(decades * A_DECADE); i >= 0; i--) {
-    const level = 10 ** (-i / A_DECADE);
+  for (let i = Math.ceil(decades * POINTS_PER_DECADE); i >= 0; i--) {
+    const level = 10 ** (-i / POINTS_PER_DECADE);
     const { fpir, fnir } = rates(trial, thresholdAt(trial, level));
     if (fpir > 0 && fpir !== det.at(-1)?.fpir) det.push({ fpir, fnir });
   }

@@ -1,27 +1,27 @@
-/** The embeddings that are compared, and whose they are, in flat arrays. */
+/** The embeddings to compare, and whose they are, in flat arrays. */
 
-/** One row a picture in which a face was found. */
+/** One row for each picture in which a face was found. */
 export interface Faces {
   readonly count: number;
   /** Numbers in an embedding. */
   readonly length: number;
-  /** As they would be enrolled; `count * length`, unit vectors. */
+  /** Embeddings as they would be enrolled; `count * length`, unit vectors. */
   readonly enrolled: Float32Array;
-  /** As a camera would see them: one look. The same array where the pack has no views. */
+  /** Embeddings as probes, of a single view. The same array where the pack enrols a single view, too. */
   readonly probes: Float32Array;
-  /** Whose a row is, as a number: rows of one label are not compared as those of different people. */
+  /** Whose a row is: rows with the same label never count as different people. */
   readonly label: Int32Array;
-  /** What is drawn as a whole in the bootstrap: 0 to `units - 1`. */
+  /** The unit that the bootstrap draws as a whole, 0 to `units - 1`. */
   readonly unit: Int32Array;
   readonly units: number;
-  /** The first so many rows are people's, the others strangers'. */
+  /** How many rows are people's; they come first, and the others are strangers'. */
   readonly people: number;
-  /** Pictures without a face, of people and of strangers: failures to acquire. */
+  /** Failures to acquire: pictures of people and strangers in which no face was found. */
   readonly missing: readonly { label: number; unit: number; isPerson: boolean }[];
 }
 
-/** A picture as {@link collectFaces} takes it. */
-export interface FaceRow {
+/** One picture's embeddings. */
+interface FaceRow {
   label: string;
   unit: string;
   isPerson: boolean;
@@ -46,7 +46,11 @@ export function collectFaces(rows: readonly FaceRow[]): { faces: Faces; rowOf: I
   const labelOf = numbers();
   const unitOf = numbers();
   const numbered = rows.map((row, index) => ({
-    ...{ row, index, label: labelOf(row.label), unit: unitOf(row.unit), isPerson: row.isPerson },
+    row,
+    index,
+    label: labelOf(row.label),
+    unit: unitOf(row.unit),
+    isPerson: row.isPerson,
   }));
   const isWhole = ({ row }: (typeof numbered)[number]) =>
     row.enrolled !== undefined && row.probe !== undefined;
@@ -58,12 +62,14 @@ export function collectFaces(rows: readonly FaceRow[]): { faces: Faces; rowOf: I
     return all;
   };
   const probes = flat(({ probe }) => probe);
-  const sameLooks = found.every(({ row }) => row.enrolled === row.probe);
+  const isSame = found.every(({ row }) => row.enrolled === row.probe);
   return {
     rowOf: Int32Array.from(found, ({ index }) => index),
     faces: {
-      ...{ count: found.length, length, probes },
-      enrolled: sameLooks ? probes : flat(({ enrolled }) => enrolled),
+      count: found.length,
+      length,
+      probes,
+      enrolled: isSame ? probes : flat(({ enrolled }) => enrolled),
       label: Int32Array.from(found, ({ label }) => label),
       unit: Int32Array.from(found, ({ unit }) => unit),
       units: new Set(numbered.map(({ unit }) => unit)).size,
@@ -75,12 +81,12 @@ export function collectFaces(rows: readonly FaceRow[]): { faces: Faces; rowOf: I
   };
 }
 
-/** Takes the distances of one probe from the first so many enrolled rows. */
+/** Gets the distances of one probe from enrolled rows 0, 1, 2 and so on. */
 export type Visitor = (probe: number, distances: Float32Array) => void;
 
 /**
- * Compares every probe with the enrolled rows, probe after probe, in memory of one row.
- * @param enrollable rows from 0 on that every probe is compared with; from the others only those before the probe
+ * Compares every probe with the enrolled rows, one probe after the other, so that little memory is needed.
+ * @param enrollable how many of the first rows every probe is compared with; of the others, only those before the probe
  * @param onProbe called after each probe
  */
 export function compareAll(
@@ -102,10 +108,10 @@ export function compareAll(
   }
 }
 
-/** Probes that are compared in one go: each number of an enrolled row is fetched once for all of them. */
+/** Probes that are compared at once, so that each enrolled row is read once for all of them. */
 const TOGETHER = 4;
 
-/** Distances of the probes `first` to `last` from the enrolled rows before `upTo`. */
+/** The distances of the probes `first` to `last` from the enrolled rows before `upTo`. */
 function fillRows(
   faces: Faces,
   upTo: number,
@@ -115,7 +121,7 @@ function fillRows(
 ): void {
   const { enrolled, probes, length } = faces;
   const [row0, row1, row2, row3] = rows;
-  // Beyond the last probe the last one is compared again, and not looked at.
+  // Past the end the last probe is compared again; nobody uses that result.
   const [p0, p1, p2, p3] = rows.map((_, i) => Math.min(first + i, last) * length);
   for (let row = 0; row < upTo; row++) {
     const from = row * length;
@@ -134,7 +140,7 @@ function fillRows(
   }
 }
 
-/** Of unit vectors the squared L2 distance is 2 less twice their product; rounding must not lead out of 0 to 4. */
+/** The squared L2 distance of unit vectors is 2 - 2 times their dot product; clamped to 0 to 4 against rounding. */
 const toDistance = (product: number) => Math.min(4, Math.max(0, 2 - 2 * product));
 
 /** Squared L2 distance of an enrolled row and a probe, 0 to 4. */

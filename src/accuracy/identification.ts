@@ -1,42 +1,42 @@
-/** One to many, open set (ISO/IEC 19795-1, NIST's FRTE): who of those enrolled is this, if anybody? */
+/** Open-set identification, 1:N (ISO/IEC 19795-1, NIST's FRTE): which enrolled person is this, if any? */
 import { createRandom, drawSome } from './bootstrap.js';
 import { dot, type Faces, type Visitor } from './faces.js';
 
-/** What a person's distance to a probe is. */
+/** How the distance of a person to a probe is taken. */
 export const REFERENCES = ['nearest', 'template', 'both'] as const;
-/** The nearest of the enrolled faces; their normalised mean; the nearer of the two, which is the product's. */
+/** To the nearest enrolled face; to the template; to the nearer of the two, as the server does. */
 export type Reference = (typeof REFERENCES)[number];
 
-/** A gallery to try. */
+/** The size of a gallery to search. */
 export interface GallerySize {
   people: number;
-  /** Enrolled faces a person. */
+  /** Enrolled faces per person. */
   faces: number;
-  /** Strangers who are enrolled as well, with one face each: they fill the gallery and are not asked for. */
+  /** Strangers who are enrolled too, with one face each: they make the gallery larger and are not searched for. */
   filling: number;
 }
 
-/** So many faces a search of the gallery goes through. */
+/** How many faces a gallery has. */
 export const facesIn = ({ people, faces, filling }: GallerySize): number => people * faces + filling;
 
-/** What galleries of one size answered; several of them, each of other people, one after the other. */
+/** The results of searching galleries of one size; each gallery has other people. */
 export interface Searches {
   size: GallerySize;
   galleries: number;
-  /** Searches for somebody who is not enrolled: unit, and distance to the nearest person, by {@link REFERENCES}. */
+  /** Searches for people who are not enrolled: the unit, and the distance to the nearest person, by {@link REFERENCES}. */
   nonMated: { units: Int32Array; distances: readonly Float32Array[] };
-  /** Searches for somebody who is: distance to the right person, and to the nearest other. */
+  /** Searches for enrolled people: the unit, the distance to the right person, and to the nearest other one. */
   mated: { units: Int32Array; own: readonly Float32Array[]; other: readonly Float32Array[] };
 }
 
 const GALLERIES = 10;
 const SEED = 4711;
-/** Of the strangers at most this part fills galleries: the others are searched for. */
+/** At most this fraction of the strangers fills galleries: the others are searched for. */
 const FILLING = 0.5;
 
 /**
- * Strangers' rows that may be enrolled, too: the first among the strangers, as long as each is of somebody else. (Who
- * has several pictures, or lies in a heap of them, would be searched for among themselves.)
+ * How many strangers may fill galleries: the first ones, as long as each has a single picture. (Of people with several
+ * pictures, one would be enrolled while the others are searched for.)
  */
 export function fillingRows({ count, people, label }: Faces): number {
   const pictures = new Map<number, number>();
@@ -47,8 +47,8 @@ export function fillingRows({ count, people, label }: Faces): number {
 }
 
 /**
- * Gallery sizes that the pictures allow: a quarter, half and all of the people, and all with half of the strangers.
- * @param mostFaces 1 or more enrolled faces a person
+ * The gallery sizes that the pictures allow: a quarter, half and all of the people, and all with half of the strangers.
+ * @param mostFaces the most faces to enrol per person, at least 1
  */
 export function gallerySizes(faces: Faces, mostFaces = 3): GallerySize[] {
   const hasStrangers = faces.count > faces.people;
@@ -63,7 +63,7 @@ export function gallerySizes(faces: Faces, mostFaces = 3): GallerySize[] {
   });
 }
 
-/** Rows of each person who has so many faces and one picture more to be asked for with. */
+/** The rows of each person with at least that many faces and one more to search with. */
 function eligiblePeople({ people, label, missing }: Faces, faces: number): number[][] {
   const rows = new Map<number, number[]>();
   for (let row = 0; row < people; row++) {
@@ -77,20 +77,20 @@ function eligiblePeople({ people, label, missing }: Faces, faces: number): numbe
   });
 }
 
-/** One gallery, while the probes go by. */
+/** One gallery while it is searched. */
 interface Gallery {
-  /** Rows of the people, `faces` after `faces`, then those of the strangers who fill it. */
+  /** The rows that are enrolled: `faces` rows of each person, then those of the strangers who fill it. */
   rows: Int32Array;
-  /** For each person 1 / the length of the sum of the faces. */
+  /** For each person, 1 / the length of the sum of their embeddings. */
   scale: Float64Array;
-  /** Of each row of {@link Faces}: -1 not enrolled, else the place of the person in the gallery. */
+  /** For each row of {@link Faces}, the index of its person in the gallery; -1 when not enrolled. */
   placeOf: Int32Array;
   isEnrolled: Uint8Array;
 }
 
-/** Gathers the answers of galleries of one size while `compareAll` goes through the probes. */
+/** Collects the results for galleries of one size while `compareAll` goes through the probes. */
 export function gatherSearches(faces: Faces, size: GallerySize): { visit: Visitor; finish: () => Searches } {
-  // With everybody enrolled and one face more than asked for there is little left to draw, but the faces still differ.
+  // Even when everybody is enrolled, the galleries differ in which faces are.
   const galleries = Array.from({ length: GALLERIES }, (_, i) => drawGallery(faces, size, SEED + i));
   const columns = () => REFERENCES.map((): number[] => []);
   const nonMated = { units: [] as number[], distances: columns() };
@@ -98,7 +98,7 @@ export function gatherSearches(faces: Faces, size: GallerySize): { visit: Visito
   const own = new Float64Array(REFERENCES.length);
   const other = new Float64Array(REFERENCES.length);
 
-  /** Distances to one person by each reference, the nearest so far kept. */
+  /** The distance to one person by each reference, where it is less than the least so far. */
   function offer(
     gallery: Gallery,
     place: number,
@@ -148,7 +148,7 @@ export function gatherSearches(faces: Faces, size: GallerySize): { visit: Visito
       for (const gallery of galleries) search(gallery, probe, row);
     },
     finish() {
-      // A picture of somebody enrolled in which no face is found is a miss.
+      // A picture of an enrolled person in which no face is found is a miss.
       for (const { placeOf } of galleries) {
         const enrolled = new Set(faces.label.filter((_, row) => placeOf[row] >= 0));
         for (const { unit } of faces.missing.filter(({ label }) => enrolled.has(label))) {
@@ -158,7 +158,8 @@ export function gatherSearches(faces: Faces, size: GallerySize): { visit: Visito
       }
       const flat = (lists: number[][]) => lists.map((list) => Float32Array.from(list));
       return {
-        ...{ size, galleries: galleries.length },
+        size,
+        galleries: galleries.length,
         nonMated: { units: Int32Array.from(nonMated.units), distances: flat(nonMated.distances) },
         mated: { units: Int32Array.from(mated.units), own: flat(mated.own), other: flat(mated.other) },
       };

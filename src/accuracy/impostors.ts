@@ -1,30 +1,30 @@
-/** The distances between different people: all of them counted, the nearest kept one by one. */
+/** Distances between different people: all are counted, and the nearest are kept one by one. */
 
-/** Steps of the counted distances, 0 to 4. */
+/** Bins of the histogram of distances, from 0 to 4. */
 const STEPS = 1 << 16;
 const STEP = 4 / STEPS;
 
-/** Pairs of different people that lie nearest, ascending, and what is known of the others. */
+/** The nearest impostor pairs (pairs of different people), and the counts of the others. */
 export interface Impostors {
-  /** Pairs in all. */
+  /** Number of all pairs. */
   readonly pairs: number;
-  /** Up to this distance every pair is in `nearest`; Infinity: all are. */
+  /** Every pair up to this distance is in `nearest`; Infinity: all pairs are. */
   readonly complete: number;
   /** Distances of the nearest, ascending. */
   readonly nearest: Float64Array;
-  /** Rows of each of those: the enrolled one and the probe. */
+  /** For each of `nearest`, the row that is enrolled and the row of the probe. */
   readonly rows: Int32Array;
   readonly probes: Int32Array;
-  /** The part of the pairs that is below a distance (FMR), 0 to 1. */
+  /** The fraction of the pairs below a distance (the FMR), 0 to 1. */
   rateBelow(distance: number): number;
   /**
    * The largest distance at which the rate is not above `rate`.
-   * @returns undefined where there are too few pairs to tell: not one would be below it
+   * @returns undefined where there are too few pairs: not one would be below it
    */
   distanceAt(rate: number): number | undefined;
 }
 
-/** Gathers impostor pairs; those above `cut` are only counted, to steps of 0.00006. */
+/** Gathers impostor pairs; those farther than `cut` are only counted, in bins of 0.00006. */
 export class ImpostorCounter {
   readonly #cut: number;
   readonly #counts = new Float64Array(STEPS);
@@ -57,7 +57,7 @@ export class ImpostorCounter {
     this.#probes = larger(new Int32Array(size), this.#probes);
   }
 
-  /** No more pairs come. */
+  /** Call once, after the last pair. */
   finish(): Impostors {
     const order = Uint32Array.from({ length: this.#size }, (_, i) => i);
     const distances = this.#distances;
@@ -81,7 +81,7 @@ export class ImpostorCounter {
         return below / pairs;
       },
       distanceAt(rate) {
-        // Rates such as 0.001 times 3,000 pairs come out a hair under the whole number.
+        // 0.001 times 3,000 pairs, for example, is a trifle below 3 in floating point.
         const allowed = Math.floor(rate * pairs + 1e-9);
         if (allowed < 1) return undefined;
         if (allowed < nearest.length) return nearest[allowed];
@@ -96,9 +96,10 @@ export class ImpostorCounter {
   }
 }
 
-/** @param sorted ascending */
+/** How many values are below a limit. @param sorted ascending */
 export function countBelow(sorted: Float64Array, limit: number): number {
-  let [low, high] = [0, sorted.length];
+  let low = 0;
+  let high = sorted.length;
   while (low < high) {
     const middle = (low + high) >> 1;
     if (sorted[middle] < limit) low = middle + 1;

@@ -1,4 +1,4 @@
-/** One pack measured on one set of pictures. */
+/** Measures one pack on one set of pictures. */
 import type { Config } from '../settings/config.js';
 import { KaomonError } from '../platform/errors.js';
 import type { Curve, ReadyPack, Thresholds } from '../models/types.js';
@@ -7,7 +7,7 @@ import { falsePositiveRate } from '../identity/odds.js';
 import { createRandom, drawSome } from './bootstrap.js';
 import type { ConditionFigures } from './conditions.js';
 import { curveOf, proposeThresholds } from './curve.js';
-import { type Identification, type IdentificationPoint, identify } from './error-rates.js';
+import { type Identification, type IdentificationPoint, identificationOf } from './error-rates.js';
 import { collectFaces, compareAll, type Faces, type Visitor } from './faces.js';
 import {
   facesIn,
@@ -17,46 +17,52 @@ import {
   gatherSearches,
   REFERENCES,
 } from './identification.js';
-import { type Look, lookAtAll, type LookSettings, readOwn, type Task } from './looks.js';
+import {
+  type SampleFace,
+  analyseAll,
+  type AnalysisSettings,
+  readOwn,
+  type AnalysisTask,
+} from './analyses.js';
 import type { Sample } from './samples.js';
 import { findSuspects } from './suspects.js';
 import { gatherPairs, verify, type Verification } from './verification.js';
-import { searchWorsened } from './worsened.js';
+import { searchDegraded } from './degraded.js';
 
 export interface MeasureSettings {
   pack: ReadyPack;
   config: Pick<Config, 'IDENTICAL_DISTANCE' | 'FALSE_NAMES'>;
-  looks: Omit<LookSettings, 'onLook'>;
-  /** What the curve is said to come from. */
+  analysis: Omit<AnalysisSettings, 'onAnalysed'>;
+  /** What the curve was measured on, as it will say. */
   source: string;
-  /** Search with pictures from farther away and out of focus, too. */
+  /** Whether to search with degraded pictures, too. */
   conditions: boolean;
-  /** Told now and then what is done. */
+  /** Called as the work advances. */
   onProgress?: (what: string, done: number, of: number) => void;
 }
 
-/** What one threshold of the product is worth in a gallery. */
+/** The error rates at the server's own threshold for a gallery. */
 export interface InForce extends Omit<IdentificationPoint, 'level'> {
   size: GallerySize;
-  /** What FALSE_NAMES aims at; undefined for a fixed threshold. */
+  /** The FPIR that FALSE_NAMES asks for; undefined for a fixed threshold. */
   aim: number | undefined;
-  /** From the FMR that was measured here at this threshold, and as many comparisons as people, or as faces, are enrolled. */
+  /** The FPIR that follows from the measured FMR with one comparison per enrolled person, or per enrolled face. */
   predicted: { byPeople: number; byFaces: number };
 }
 
 export interface PackReport {
   pack: string;
   title: string;
-  /** Views averaged at enrolment; 1: none. */
+  /** How many views of a face are averaged at enrolment; 1: a single one. */
   views: number;
-  /** What the product compares a probe with. */
+  /** What the server compares a probe with. */
   reference: Identification['reference'];
   pictures: number;
   people: number;
   strangers: number;
-  /** Pictures in which no face was found, and why where they cannot be read. */
+  /** Pictures in which no face was found, with the reason where they cannot be read. */
   faceless: { file: string; problem?: string }[];
-  /** Pictures with more faces than one. */
+  /** How many pictures show more than one face. */
   several: number;
   suspects: {
     alike: { files: [string, string]; distance: number }[];
@@ -74,7 +80,7 @@ export interface PackReport {
 const SEED = 99;
 
 /**
- * Looks at every picture and compares all with all.
+ * Analyses every picture and compares all with all.
  * @throws KaomonError SETUP when there is nothing to compare
  */
 export async function measurePack(
@@ -83,7 +89,7 @@ export async function measurePack(
 ): Promise<PackReport> {
   const { pack, config, onProgress } = settings;
   const ordered = inOrder(samples);
-  const { enrolled, probes } = await lookTwice(ordered, settings);
+  const { enrolled, probes } = await analyseTwice(ordered, settings);
   const { faces, rowOf } = collectFaces(
     ordered.map(({ label, unit, isPerson }, i) => ({
       ...{ label, unit, isPerson, enrolled: enrolled[i].embedding, probe: probes[i].embedding },
@@ -110,17 +116,15 @@ export async function measurePack(
     REFERENCES.map((reference) => {
       const { size } = answer;
       const thresholds = reference === referenceOf(pack) ? [thresholdOf(facesIn(size))] : [];
-      return identify(answer, reference, faces.units, thresholds);
+      return identificationOf(answer, reference, faces.units, thresholds);
     }),
   );
   const enrolledAtOnce = new Set(faces.label.subarray(0, faces.people)).size;
   return {
-    ...{
-      pack: pack.id,
-      title: pack.title,
-      reference: referenceOf(pack),
-      views: Math.max(1, pack.embedder.views?.length ?? 1),
-    },
+    pack: pack.id,
+    title: pack.title,
+    reference: referenceOf(pack),
+    views: Math.max(1, pack.embedder.views?.length ?? 1),
     pictures: ordered.length,
     people: new Set(ordered.filter(({ isPerson }) => isPerson).map(({ label }) => label)).size,
     strangers: new Set(ordered.filter(({ isPerson }) => !isPerson).map(({ unit }) => unit)).size,
@@ -128,29 +132,31 @@ export async function measurePack(
       const { embedding, problem } = probes[i];
       return embedding ? [] : [{ file, ...(problem !== undefined && { problem }) }];
     }),
-    several: probes.filter((look) => look.faces > 1).length,
+    several: probes.filter((probe) => probe.faces > 1).length,
     suspects: {
       alike: suspects.alike.map(({ row, probe, distance }) => ({
         files: [fileOf(row), fileOf(probe)],
         distance,
       })),
       apart: suspects.apart.map(({ row, distance }) => ({
-        ...{ file: fileOf(row), distance, faces: probes[rowOf[row]].faces },
+        file: fileOf(row),
+        distance,
+        faces: probes[rowOf[row]].faces,
       })),
     },
     verification: verify(faces, found, [decisionOf(0).pair()]),
     identification,
     inForce: inForce(identification, config, found.impostors.rateBelow.bind(found.impostors), pack),
     conditions: settings.conditions
-      ? await searchWorsened(
+      ? await searchDegraded(
           {
             faces,
             threshold: thresholdOf(enrolledAtOnce),
             sampleOf: (row) => ordered[rowOf[row]],
             eyesOf: (row) => probes[rowOf[row]].eyes,
           },
-          settings.looks,
-          (done, of) => onProgress?.('pictures made worse', done, of),
+          settings.analysis,
+          (done, of) => onProgress?.('degraded pictures', done, of),
         )
       : [],
     curve: curveOf(found.impostors, settings.source),
@@ -158,7 +164,7 @@ export async function measurePack(
   };
 }
 
-/** People first; then strangers of whom there is one picture, in no order; then the others. */
+/** People first, then strangers with a single picture in random order, then the other strangers. */
 function inOrder(samples: readonly Sample[]): Sample[] {
   const pictures = new Map<string, number>();
   for (const { label } of samples) pictures.set(label, (pictures.get(label) ?? 0) + 1);
@@ -172,21 +178,21 @@ function inOrder(samples: readonly Sample[]): Sample[] {
   ];
 }
 
-/** As probes, and as they would be enrolled where that is another look. */
-async function lookTwice(
+/** Analyses the pictures as probes, and also as they would be enrolled if the pack enrols several views. */
+async function analyseTwice(
   samples: readonly Sample[],
-  { pack, looks, onProgress }: MeasureSettings,
-): Promise<{ enrolled: Look[]; probes: Look[] }> {
-  const tasks = (options: Task['options']) =>
-    samples.map(({ file, sha256 }): Task => ({ read: () => readOwn(file), key: sha256, options }));
-  const told = (what: string) => (done: number, of: number) => onProgress?.(what, done, of);
-  const probes = await lookAtAll(tasks({}), { ...looks, onLook: told('pictures, one look') });
+  { pack, analysis, onProgress }: MeasureSettings,
+): Promise<{ enrolled: SampleFace[]; probes: SampleFace[] }> {
+  const tasks = (options: AnalysisTask['options']) =>
+    samples.map(({ file, sha256 }): AnalysisTask => ({ read: () => readOwn(file), key: sha256, options }));
+  const report = (what: string) => (done: number, of: number) => onProgress?.(what, done, of);
+  const probes = await analyseAll(tasks({}), { ...analysis, onAnalysed: report('pictures, as probes') });
   if ((pack.embedder.views?.length ?? 1) < 2) return { enrolled: probes, probes };
-  const onLook = told('pictures, as they are enrolled');
-  return { enrolled: await lookAtAll(tasks({ views: true }), { ...looks, onLook }), probes };
+  const onAnalysed = report('pictures, as enrolled');
+  return { enrolled: await analyseAll(tasks({ views: true }), { ...analysis, onAnalysed }), probes };
 }
 
-/** Of each row of people the distance to the nearest other picture of the person. */
+/** For each row of people, the distance to the nearest other picture of the same person. */
 function nearestOwn({ count, people, label }: Faces): { nearest: Float32Array; visit: Visitor } {
   const nearest = new Float32Array(count).fill(Infinity);
   return {
@@ -213,7 +219,9 @@ function inForce(
       .map((point) => {
         const fmr = rateBelow(point.threshold);
         return {
-          ...{ ...point, size, aim: curve && IDENTICAL_DISTANCE === undefined ? FALSE_NAMES : undefined },
+          ...point,
+          size,
+          aim: curve && IDENTICAL_DISTANCE === undefined ? FALSE_NAMES : undefined,
           predicted: {
             byPeople: falsePositiveRate(fmr, size.people + size.filling),
             byFaces: falsePositiveRate(fmr, facesIn(size)),
@@ -223,7 +231,7 @@ function inForce(
   );
 }
 
-/** The nearest face and, in a pack with templates, the mean of the faces. */
+/** The nearest face and, for a pack with templates, the template. */
 function referenceOf({ templates }: ReadyPack): Identification['reference'] {
   return templates ? 'both' : 'nearest';
 }

@@ -1,13 +1,13 @@
-/** Detection error tradeoff (DET) curves as SVG, both axes logarithmic (ISO/IEC 19795-1; NIST's FRTE plots them so). */
+/** Detection error tradeoff (DET) curves as SVG with two logarithmic axes (ISO/IEC 19795-1, as NIST's FRTE plots them). */
 import { scaleLog } from 'd3-scale';
 import { curveStepAfter, line } from 'd3-shape';
 
-/** One line of a plot: rates, 0 to 1, x ascending. */
+/** One line of a plot: rates from 0 to 1, x ascending. */
 export interface PlotLine {
   name: string;
   points: readonly { x: number; y: number }[];
   dashed?: boolean;
-  /** Lines of one group have one colour. Left out: a colour of its own. */
+  /** Lines of the same group have the same colour. Left out: the line has its own. */
   group?: string;
 }
 
@@ -20,16 +20,16 @@ export interface Plot {
 
 const WIDTH = 940;
 const HEIGHT = 480;
-/** On the right the names of the lines. */
+/** The names of the lines are on the right. */
 const MARGIN = { top: 44, right: 236, bottom: 56, left: 72 };
-/** Told apart by most people who see few colours (Okabe and Ito 2008). */
+/** Colours that most colour-blind people can tell apart (Okabe and Ito 2008). */
 const COLOURS = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#000000'];
 const GRID = '#dddddd';
 const INK = '#222222';
-/** What cannot be shown on a logarithmic axis lies on its lower end. */
+/** Rates that a logarithmic axis cannot show, such as 0, are drawn at its lower end. */
 const SMALLEST = 1e-7;
 
-/** @returns a whole SVG document */
+/** Draws a plot. @returns an SVG document */
 export function drawPlot({ title, x, y, lines }: Plot): string {
   const all = lines.flatMap(({ points }) => points);
   const across = scaleLog(domainOf(all.map((point) => point.x)), [MARGIN.left, WIDTH - MARGIN.right]);
@@ -84,7 +84,7 @@ export function drawPlot({ title, x, y, lines }: Plot): string {
   ].join('\n');
 }
 
-/** Whole decades around the values, at least one. */
+/** The axis: whole decades around the values, at least one. */
 function domainOf(values: readonly number[]): [number, number] {
   const shown = values.filter((value) => value >= SMALLEST);
   const smallest = shown.length > 0 ? Math.min(...shown) : 0.1;
@@ -96,7 +96,7 @@ function decadesOf([smallest]: readonly number[]): number[] {
   return Array.from({ length: decades + 1 }, (_, i) => 10 ** -i);
 }
 
-/** 1 % rather than 0.01; no digits that a double only seems to have. */
+/** 0.01 as 1 %, without the digits that come from binary rounding. */
 const percent = (rate: number) => `${Number((rate * 100).toPrecision(3))} %`;
 
 const escape = (words: string) =>

@@ -1,9 +1,9 @@
-/** Which curves are drawn. */
+/** The plots of a report. */
 import type { Identification } from './error-rates.js';
 import type { PackReport } from './measure.js';
 import { drawPlot, type PlotLine } from './plot.js';
 
-/** Files by their names: one plot each, one line or two a pack. */
+/** The plots by file name; each has one or two lines per pack. */
 export function drawReports(reports: readonly PackReport[]): Map<string, string> {
   return new Map([
     [
@@ -42,7 +42,7 @@ function titleOf(reports: readonly PackReport[]): string {
   return first ? `One to many: ${first.size.people} people enrolled` : 'One to many';
 }
 
-/** Of the galleries without strangers the largest, with one face each and with two, by the product's reference. */
+/** The largest galleries without strangers, with one and with two faces per person, by the server's own reference. */
 export function wholeGalleries({
   identification,
   reference,

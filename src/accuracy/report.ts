@@ -1,4 +1,4 @@
-/** A report for people: Markdown, which a terminal shows as well. */
+/** The report as Markdown, which can be read on a terminal, too. */
 import type { Interval } from './bootstrap.js';
 import { describeCondition } from './conditions.js';
 import { FPIR_LEVELS, type Identification, type IdentificationPoint } from './error-rates.js';
@@ -7,16 +7,16 @@ import type { PackReport } from './measure.js';
 import { FMR_LEVELS, type VerificationPoint } from './verification.js';
 import { wholeGalleries } from './plots.js';
 
-/** Named files at most, so that a folder of landscapes does not fill the screen. */
+/** How many files are named, so that a folder of landscapes does not fill the screen. */
 const NAMED = 20;
 
-/** Everything about one pack. */
+/** The whole report of one pack. */
 export function reportPack(report: PackReport, which: string): string {
   return [
     `## ${report.pack}`,
     `${report.title}. ${describeSet(report, which)}`,
     ...listPictures(report),
-    '### One to one',
+    '### Verification (1:1)',
     describeVerification(report),
     table(
       ['FMR', 'distance', 'FNMR', 'TAR = (1 - FTA)(1 - FNMR)'],
@@ -27,7 +27,7 @@ export function reportPack(report: PackReport, which: string): string {
   ].join('\n\n');
 }
 
-/** The packs beside each other. */
+/** The packs side by side. */
 export function compareReports(reports: readonly PackReport[]): string {
   const tarAt = ({ verification }: PackReport, level: number) => {
     const point = verification.points.find((one) => one.level === level);
@@ -54,7 +54,9 @@ export function compareReports(reports: readonly PackReport[]): string {
 
 function describeSet({ pictures, people, strangers, views }: PackReport, which: string): string {
   const looks =
-    views > 1 ? `Enrolled with the mean of ${views} views, searched with one look` : 'One look on both sides';
+    views > 1
+      ? `Enrolled with the mean of ${views} views, searched with one`
+      : 'Enrolled and searched with one view';
   return (
     `${count(pictures)} pictures of ${count(people)} people and ${count(strangers)} strangers. ${looks}. ` +
     `In a picture with several faces the ${which === 'largest' ? 'largest' : 'one nearest to the centre'} counts.`
@@ -78,20 +80,20 @@ function listPictures({ pictures, faceless, several, suspects, verification }: P
       `- ${distance.toFixed(3)} \`${file}\`${faces > 1 ? ` (${faces} faces)` : ''}`,
   );
   const advice =
-    'Look at them. What lies in the wrong folder decides the ends of every curve: leave it out with `--except`, and nothing else.';
+    'Look at them. Pictures in the wrong folder decide where every curve ends: leave those out with `--except`, and no others.';
   return [
     [acquired, ...named(missing)].join('\n'),
     ...(alike.length > 0
       ? [
           [
-            `May be one person under two names, nearer than half of the genuine pairs. ${advice}`,
+            `Possibly one person under two names, since they are nearer than half of the genuine pairs. ${advice}`,
             '',
             ...alike,
           ].join('\n'),
         ]
       : []),
     ...(apart.length > 0
-      ? [[`Like no other picture of their person. ${advice}`, '', ...named(apart)].join('\n')]
+      ? [[`Unlike all other pictures of their person. ${advice}`, '', ...named(apart)].join('\n')]
       : []),
   ];
 }
@@ -103,7 +105,7 @@ function describeVerification({ verification: { pairs, eer, points }, proposal }
   if (inForce) {
     const { threshold, fmr, fmrInterval, fnmr, fnmrInterval } = inForce;
     parts.push(
-      `The product takes two pictures for one person's below ${threshold.toFixed(3)}: ` +
+      `The server takes two pictures for the same person's below ${threshold.toFixed(3)}: ` +
         `FMR ${withInterval(fmr, fmrInterval)}, FNMR ${withInterval(fnmr, fnmrInterval)}.`,
     );
   }
@@ -136,8 +138,8 @@ function describeIdentification({ identification, inForce, reference }: PackRepo
   const told = identification.filter(({ points }) => points.length > 0);
   if (told.length === 0)
     return [
-      '### One to many',
-      'Too few pictures: nobody has one to be enrolled with and one to be searched for.',
+      '### Identification (1:N)',
+      'Too few pictures: nobody has one to enrol and another to search with.',
     ];
   const largest = Math.max(...told.filter(({ size }) => size.filling === 0).map(({ size }) => size.people));
   const levels = FPIR_LEVELS.map((level) => `FNIR at FPIR ${percent(level)}`);
@@ -152,13 +154,13 @@ function describeIdentification({ identification, inForce, reference }: PackRepo
   );
   const nonMated = Math.max(...products.map((one) => one.nonMated.people));
   return [
-    '### One to many',
-    `A person's distance is to the nearest of the faces${reference === 'both' ? ' and their mean' : ''}. Each line: 10 galleries drawn by chance, searched ` +
+    '### Identification (1:N)',
+    `The distance to a person is that to the nearest of their faces${reference === 'both' ? ' and their template' : ''}. Each line: 10 random galleries, searched ` +
       `for their people's other pictures and for up to ${count(nonMated)} people who are not enrolled.`,
     table(['enrolled', 'faces each', ...levels], products.map(row)),
     ...(references.length > 0
       ? [
-          `By what a person's distance is, with ${count(largest)} people:`,
+          `By how the distance to a person is taken, with ${count(largest)} people:`,
           table(
             ['reference', 'faces each', ...levels],
             references
@@ -175,13 +177,13 @@ function describeIdentification({ identification, inForce, reference }: PackRepo
           ),
         ]
       : []),
-    "At the product's own threshold:",
+    "At the server's own threshold:",
     table(
       [
         'enrolled',
         'faces each',
         'threshold',
-        'FPIR aimed at',
+        'target FPIR',
         'predicted by people',
         'by faces',
         'FPIR measured',
@@ -203,7 +205,7 @@ function describeIdentification({ identification, inForce, reference }: PackRepo
   ];
 }
 
-const NAMES = { nearest: 'nearest face', template: 'mean of the faces', both: 'nearest of both' };
+const NAMES = { nearest: 'nearest face', template: 'template', both: 'nearest of both' };
 
 const galleryOf = ({ people, filling }: { people: number; filling: number }) =>
   filling > 0 ? `${count(people)} and ${count(filling)} strangers` : count(people);
@@ -215,27 +217,27 @@ function fnirAt(points: readonly IdentificationPoint[], level: number): string {
 
 function describeConditions({ conditions }: PackReport): string[] {
   if (conditions.length === 0) return [];
-  const part = (some: number, of: number) => (of === 0 ? '-' : percent(some / of));
+  const share = (some: number, of: number) => (of === 0 ? '-' : percent(some / of));
   return [
     '### From farther away, out of focus',
-    "One face enrolled each, the product's threshold, the smallest face looked for 12 pixels (`MIN_FACE_SIZE=12`).",
+    "One face enrolled per person, the server's own threshold, `MIN_FACE_SIZE=12`.",
     table(
       ['pictures', 'searches', 'known', 'wrong', 'unknown', 'of these no face', 'strangers', 'named'],
       conditions.map(({ condition, mated, nonMated }) => [
         describeCondition(condition),
         count(mated.searches),
-        part(mated.known, mated.searches),
-        part(mated.wrong, mated.searches),
-        part(mated.unknown, mated.searches),
-        part(mated.faceless, mated.searches),
+        share(mated.known, mated.searches),
+        share(mated.wrong, mated.searches),
+        share(mated.unknown, mated.searches),
+        share(mated.faceless, mated.searches),
         count(nonMated.searches),
-        part(nonMated.named, nonMated.searches),
+        share(nonMated.named, nonMated.searches),
       ]),
     ),
   ];
 }
 
-/** Two digits that count, and never more than two places: 0.0042 %, 1.3 %, 97.2 %. */
+/** Two significant digits, or one decimal where that is more: 0.0042 %, 1.3 %, 97.2 %. */
 export function percent(rate: number): string {
   if (Number.isNaN(rate)) return '-';
   const value = rate * 100;

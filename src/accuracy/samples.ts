@@ -1,48 +1,48 @@
-/** Which pictures are measured on, and whose they are. */
+/** Lists the pictures to measure on, and whose they are. */
 import { createHash } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { KaomonError } from '../platform/errors.js';
 import { READABLE_NAME } from '../vision/picture-names.js';
 
-/** Deep enough for anybody's folders, an end to a link that leads back. */
+/** Deep enough for anybody's folders; it ends the loop of a link that leads back. */
 const MAX_DEPTH = 12;
 
 /** One picture. ISO/IEC 19795-1 calls it a sample. */
 export interface Sample {
-  /** As it was found, below the folder that was named. */
+  /** Its path, which starts with the folder that was given. */
   file: string;
-  /** Whose it is: two samples of one label are of one person, or at least nobody says that they are not. */
+  /** Whose it is: samples with the same label are of one person, or at least may be. */
   label: string;
-  /** What is drawn by chance as a whole in the bootstrap: a person, or a picture in a heap of strangers. */
+  /** The unit that the bootstrap draws as a whole: a person, or a single picture of a stranger. */
   unit: string;
-  /** Of a person of PEOPLE; else of somebody who is never enrolled to be recognised. */
+  /** Whether it is of somebody in PEOPLE; else it is of a stranger, who is never searched for as an enrolled person. */
   isPerson: boolean;
-  /** Of the bytes. */
+  /** Of the file's bytes. */
   sha256: string;
 }
 
 export interface SampleList {
-  /** People's first, then strangers', each in the order of their names. */
+  /** People's first, then strangers', each sorted by name. */
   samples: Sample[];
-  /** What a person should know of the folders, one sentence each. */
+  /** What the user should know about the folders, one sentence each. */
   notes: string[];
 }
 
-export interface SampleFolders {
+interface SampleFolders {
   people: readonly string[];
   strangers: readonly string[];
-  /** Pictures or folders to leave out, by the end of their paths: `Elena_de_Chavez`, `Bob_Hope/Bob_Hope_0002.jpg`. */
+  /** Pictures and folders to leave out, by the end of their paths: `Elena_de_Chavez`, `Bob_Hope/Bob_Hope_0002.jpg`. */
   except?: readonly string[];
 }
 
 type Listed = Omit<Sample, 'sha256'>;
 
 /**
- * Lists the pictures. In PEOPLE each folder is a person, with everything below it. Among strangers each folder is one, too;
- * pictures beside those folders are of anybody: they are not compared with each other. A picture that is there twice,
- * byte for byte, counts once.
- * @throws KaomonError SETUP when a folder cannot be read, or an exception fits nothing
+ * Lists the pictures. In PEOPLE each folder is one person, with everything below it. Among strangers each folder is one
+ * person, too; pictures beside those folders may be of anybody, so they are not compared with each other. A picture that is
+ * there twice, byte for byte, counts once.
+ * @throws KaomonError SETUP when a folder cannot be read, or an exception matches nothing
  */
 export async function listSamples({ people, strangers, except = [] }: SampleFolders): Promise<SampleList> {
   const notes: string[] = [];
@@ -58,7 +58,7 @@ export async function listSamples({ people, strangers, except = [] }: SampleFold
 async function listPeople(root: string, notes: string[]): Promise<Listed[]> {
   const { files, folders } = await entriesOf(root);
   if (files.length > 0) {
-    notes.push(`${count(files, 'picture')} directly in ${root}: nobody's, left out.`);
+    notes.push(`${count(files, 'picture')} directly in ${root} left out: whose they are is not known.`);
   }
   const listed: Listed[] = [];
   for (const folder of folders) {
@@ -66,10 +66,10 @@ async function listPeople(root: string, notes: string[]): Promise<Listed[]> {
     const found = await picturesBelow(place);
     const below = new Set(found.map((file) => path.relative(place, file).split(path.sep)[0]));
     const isNested = found.length > 0 && found.every((file) => path.dirname(file) !== place);
-    if (found.length === 0) notes.push(`${place} holds no picture.`);
+    if (found.length === 0) notes.push(`${place} has no pictures.`);
     if (isNested && below.size > 1) {
       notes.push(
-        `${place} is taken for one person; if its ${below.size} folders are people, name it itself.`,
+        `${place} is taken for one person; if its ${below.size} folders are people, give it as PEOPLE.`,
       );
     }
     for (const file of found) listed.push({ file, label: place, unit: place, isPerson: true });
@@ -102,7 +102,7 @@ function leaveOut(listed: readonly Listed[], except: readonly string[], notes: s
   });
   for (const [end, left] of counts) {
     if (left === 0) {
-      throw new KaomonError('SETUP', `--except ${end}: no picture and no folder is so named.`);
+      throw new KaomonError('SETUP', `--except ${end}: there is no picture or folder of that name.`);
     }
     notes.push(`Left out by --except ${end}: ${left === 1 ? '1 picture' : `${left} pictures`}.`);
   }
@@ -126,7 +126,7 @@ async function withoutDoubles(listed: readonly Listed[], notes: string[]): Promi
     const known = first.get(sha256);
     if (known) {
       const whose = known.label === one.label ? '' : ' under another name';
-      notes.push(`${one.file} is ${known.file} once more${whose}: counted once.`);
+      notes.push(`${one.file} is a copy of ${known.file}${whose}: counted once.`);
       continue;
     }
     const sample = { ...one, sha256 };
@@ -143,7 +143,9 @@ function noteLonely(samples: readonly Sample[], notes: string[]): void {
   }
   const lonely = [...counts.values()].filter((pictures) => pictures === 1).length;
   if (lonely === 0) return;
-  notes.push(`${lonely} of ${counts.size} people have one picture: they are compared with others only.`);
+  notes.push(
+    `${lonely} of ${counts.size} people have only one picture: they are only compared with other people.`,
+  );
 }
 
 /** @throws KaomonError SETUP */
@@ -153,7 +155,7 @@ async function readPicture(file: string): Promise<Uint8Array> {
   });
 }
 
-/** Links are followed: people's folders may lie elsewhere. */
+/** Follows links, since people's folders may be elsewhere. */
 async function entriesOf(folder: string): Promise<{ files: string[]; folders: string[] }> {
   const entries = await readdir(folder, { withFileTypes: true }).catch((cause: unknown) => {
     throw new KaomonError('SETUP', `The folder ${folder} cannot be read.`, { cause });

@@ -1,16 +1,17 @@
 import type { Tensor } from '../models/weights/tensor.js';
 import type { NamedTensors } from '../models/weights/torch-state.js';
 
-/** What {@link seededValues} needs to know of a tensor. */
+/** What {@link seededValues} needs to know about a tensor. */
 export interface TensorSpec {
   name: string;
   shape: readonly number[];
 }
 
 /**
- * Weights that any language can repeat (the reference data has them in Python): number i of a tensor is mulberry32's
- * output i for the seed FNV-1a(name); weights of layers lie within the bounds of He's initialisation, norms' scales
- * and variances in 0.8 to 1.2, everything else in -0.1 to 0.1. A network with them costs what the real one costs.
+ * Weights that can be reproduced in any language (the reference data has them from Python): number i of a tensor is output i
+ * of mulberry32 with the seed FNV-1a(name). Weights of layers are within the bounds of He's initialisation, scales and
+ * variances of norms between 0.8 and 1.2, and everything else between -0.1 and 0.1. A network with such weights takes as
+ * long as the real one.
  */
 export function seededValues({ name, shape }: TensorSpec): Float32Array<ArrayBuffer> {
   const isLayer = shape.length > 1;
@@ -32,7 +33,7 @@ export function fnv1a(text: string): number {
   return hash;
 }
 
-/** Output `index` (from 0) of the generator that starts at `seed`, in [0, 1). */
+/** Output `index` (from 0) of the generator mulberry32 for a seed, in [0, 1). */
 export function mulberry32(seed: number, index: number): number {
   const a = (seed + Math.imul(index + 1, 0x6d2b79f5)) | 0;
   let t = Math.imul(a ^ (a >>> 15), a | 1);
@@ -40,7 +41,7 @@ export function mulberry32(seed: number, index: number): number {
   return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
 }
 
-/** The weights of any network, made as they are asked for; `specs` tells what was. */
+/** Seeded weights for any network, made on demand; `specs` lists the tensors that were asked for. */
 export class SeededTensors implements NamedTensors {
   readonly specs: TensorSpec[] = [];
 

@@ -1,40 +1,40 @@
-/** One to one (ISO/IEC 19795-1): is this picture of that person? */
+/** Verification, 1:1 (ISO/IEC 19795-1): is this picture of that person? */
 import { bootstrap, createRandom, type Interval, orRuleOfThree } from './bootstrap.js';
 import { distanceOf, type Faces, type Visitor } from './faces.js';
 import { countBelow, ImpostorCounter, type Impostors } from './impostors.js';
 
-/** False match rates that are told. */
+/** False match rates that are reported. */
 export const FMR_LEVELS = [1e-2, 1e-3, 1e-4, 1e-5] as const;
-/** Of the impostor pairs so many are kept one by one: more than the largest level needs in any draw. */
+/** The fraction of the impostor pairs that are kept one by one: more than the largest level needs in any resample. */
 const KEPT = 0.05;
 /** With fewer pairs than this all are kept. */
 const FEW = 200_000;
 const SAMPLE = 100_000;
-/** A rate of which fewer pairs than this tell nothing but chance is not told. */
+/** A level that fewer false matches than this would decide is not reported. */
 const LEAST_PAIRS = 3;
-/** Points of a DET curve a decade. */
+/** Points of a DET curve per decade. */
 const A_DECADE = 16;
 
-/** Two pictures of one person. */
+/** Genuine pairs: two pictures of one person. */
 export interface Genuine {
   /** Ascending. */
   readonly distances: Float64Array;
-  /** Who: a unit of {@link Faces}. */
+  /** The person of each pair: a unit of {@link Faces}. */
   readonly units: Int32Array;
 }
 
-/** What a threshold does to pairs. */
+/** The error rates at one threshold. */
 export interface VerificationPoint {
   /** The level asked for; undefined for a given threshold. */
   level?: number;
   threshold: number;
-  /** Part of the impostor pairs below it. */
+  /** Fraction of the impostor pairs below it. */
   fmr: number;
-  /** Part of the genuine pairs not below it. */
+  /** Fraction of the genuine pairs not below it. */
   fnmr: number;
   /** True accept rate: (1 - FTA)(1 - FNMR). */
   tar: number;
-  /** 95 %, by bootstrap over people. */
+  /** 95 % intervals, by bootstrap over people. */
   fmrInterval?: Interval;
   fnmrInterval?: Interval;
   tarInterval?: Interval;
@@ -42,19 +42,19 @@ export interface VerificationPoint {
 
 export interface Verification {
   pairs: { genuine: number; impostor: number };
-  /** Of all pictures this part had no face that was found. */
+  /** Failure to acquire: the fraction of all pictures in which no face was found. */
   fta: number;
-  /** Where FMR and FNMR are one; undefined without pairs of both kinds. */
+  /** Equal error rate, where FMR and FNMR are the same; undefined without pairs of both kinds. */
   eer: number | undefined;
-  /** At the levels of {@link FMR_LEVELS} that the pairs can tell, then at the given thresholds. */
+  /** At those of {@link FMR_LEVELS} for which there are enough pairs, then at the given thresholds. */
   points: VerificationPoint[];
   /** FMR ascending. */
   det: { fmr: number; fnmr: number }[];
 }
 
 /**
- * Gathers the pairs while {@link compareAll} goes through them: every two pictures of different people once, the one
- * enrolled and the other a probe; every two of one person both ways.
+ * Gathers the pairs while {@link compareAll} goes through them. Two pictures of different people are compared once, one as
+ * enrolled and one as a probe; two pictures of the same person are compared both ways.
  */
 export function gatherPairs(faces: Faces): {
   visit: Visitor;
@@ -87,7 +87,7 @@ export function gatherPairs(faces: Faces): {
   };
 }
 
-/** About the distance below which {@link KEPT} of the impostor pairs lie, from a sample of them. */
+/** Roughly the distance below which {@link KEPT} of the impostor pairs are, estimated from a sample. */
 function cutFor(faces: Faces): number {
   const { count, label } = faces;
   if ((count * (count - 1)) / 2 < FEW) return Infinity;
@@ -102,8 +102,8 @@ function cutFor(faces: Faces): number {
 }
 
 /**
- * The figures of gathered pairs.
- * @param thresholds to tell besides the levels
+ * The error rates of gathered pairs.
+ * @param thresholds reported besides the levels
  */
 export function verify(
   faces: Faces,
@@ -135,7 +135,7 @@ export function verify(
   };
 }
 
-/** A level's threshold is drawn anew with the pairs, a given threshold stays. */
+/** In each resample the threshold of a level is found again; a given threshold stays. */
 function addIntervals(
   points: VerificationPoint[],
   faces: Faces,
@@ -176,8 +176,8 @@ function weightedMisses({ distances, units }: Genuine, weights: Int32Array, limi
 }
 
 /**
- * The impostor pairs of a draw: a pair of two units counts as often as both were drawn together; two draws of one unit
- * are the same person and no pair.
+ * The impostor pairs of a resample: a pair of two units counts as often as the product of their weights; a unit that was
+ * drawn twice makes no pair with itself, since it is one person.
  */
 function impostorWeights(
   { count, label, unit, units }: Faces,
@@ -210,7 +210,7 @@ function impostorWeights(
         }
         return nearest.at(-1) ?? 0;
       },
-      /** NaN beyond the pairs that were kept one by one. */
+      /** NaN beyond the pairs that are kept one by one. */
       rateBelow(threshold: number): number {
         if (pairs === 0 || threshold > complete) return NaN;
         const end = countBelow(nearest, threshold);
@@ -234,7 +234,7 @@ function equalErrorRate({ distances }: Genuine, impostors: Impostors): number | 
   return (impostors.rateBelow(high) + 1 - countBelow(distances, high) / distances.length) / 2;
 }
 
-/** On a logarithmic grid of the FMR, from one pair to all. */
+/** The DET curve on a logarithmic grid of the FMR, from one pair to all. */
 function detOf(impostors: Impostors, fnmrAt: (threshold: number) => number): Verification['det'] {
   const decades = Math.log10(Math.max(1, impostors.pairs));
   const det: Verification['det'] = [];

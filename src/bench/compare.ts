@@ -5,16 +5,16 @@ export interface Comparison {
   readonly before: number;
   readonly after: number;
   readonly unit: Row['unit'];
-  /** How many times worse it became: 1 is equal, 2 half as good, 0.5 twice as good. */
+  /** How many times worse it got: 1 is the same, 2 is half as good, 0.5 is twice as good. */
   readonly worse: number;
 }
 
-/** Units of which more is better. */
+/** Units where more is better. */
 const MORE_IS_BETTER = new Set<Row['unit']>(['/s', 'share']);
 
 const placeOf = ({ section, of, measure }: Row) => `${section} / ${of} / ${measure}`;
 
-/** Row by row, what both runs measured; worst first. Medians are compared: the tails of two runs tell of the machine. */
+/** Compares what both runs measured, row by row, worst first; by medians, because tails say more about the machine. */
 export function compareReports(before: Report, after: Report): Comparison[] {
   const earlier = new Map(before.rows.map((row) => [placeOf(row), row]));
   return after.rows
@@ -24,14 +24,14 @@ export function compareReports(before: Report, after: Report): Comparison[] {
       const [from, to] = MORE_IS_BETTER.has(row.unit)
         ? [row.median, other.median]
         : [other.median, row.median];
-      // Two nothings are equal.
+      // Zero and zero are the same.
       const worse = from === to ? 1 : to / from;
       return [{ place: placeOf(row), before: other.median, after: row.median, unit: row.unit, worse }];
     })
     .sort((a, b) => b.worse - a.worse);
 }
 
-/** A table of what changed by more than the margin, and a sentence. */
+/** A table of what changed by more than the margin, and a summary. */
 export function describeComparison(comparisons: readonly Comparison[], margin: number): string {
   const slower = comparisons.filter(({ worse }) => worse > 1 + margin);
   const faster = comparisons.filter(({ worse }) => worse < 1 / (1 + margin));

@@ -2,19 +2,19 @@ import type { Row } from './report.js';
 
 /** How much a run measures. */
 export interface Effort {
-  /** Samples of what takes a frame's time. */
+  /** Samples of each stage of a frame. */
   readonly repeats: number;
-  /** Seconds of each case under load. */
+  /** Duration of each case under load, seconds. */
   readonly seconds: number;
-  /** Clients at once, through HTTP and the stream. */
+  /** Numbers of concurrent clients, over HTTP and the stream. */
   readonly clients: readonly number[];
   /** Gallery sizes. */
   readonly sizes: readonly number[];
-  /** Searches one after another, and probes for the recall. */
+  /** Searches, one after the other, and probes for the recall. */
   readonly searches: number;
-  /** People enrolled where a server runs. */
+  /** People enrolled in the servers that are measured. */
   readonly people: number;
-  /** Enrolments that another worker must come to know. */
+  /** Enrolments that another worker has to learn of. */
   readonly enrolments: number;
   /** Frames of a soak. */
   readonly soakFrames: number;
@@ -42,17 +42,17 @@ export const QUICK: Effort = {
   soakFrames: 3000,
 };
 
-/** What every section is given. */
+/** What every section gets. */
 export interface BenchContext {
   readonly effort: Effort;
-  /** Folder of what the sections make and keep. */
+  /** Folder for the files that the sections make. */
   readonly folder: string;
   readonly add: (row: Row) => void;
-  /** What stood in for what, what was left out and why. */
+  /** Notes a substitute that was used, or what was left out and why. */
   readonly note: (note: string) => void;
 }
 
-/** Times `work` `repeats` times after two runs that do not count; milliseconds. */
+/** Times `work` `repeats` times, after two runs to warm up. @returns milliseconds */
 export async function timeEach(repeats: number, work: () => unknown): Promise<number[]> {
   const samples: number[] = [];
   for (let i = -2; i < repeats; i++) {
@@ -63,7 +63,7 @@ export async function timeEach(repeats: number, work: () => unknown): Promise<nu
   return samples;
 }
 
-/** Several workers do `work` over and over for `seconds`. @returns milliseconds of each, and how many ended a second */
+/** Runs `work` over and over, several at a time, for `seconds`. @returns milliseconds of each run, and runs per second */
 export async function underLoad(
   workers: number,
   seconds: number,
@@ -77,7 +77,7 @@ export async function underLoad(
       const start = performance.now();
       await work(worker);
       samples.push(performance.now() - start);
-      // Requests come by the event loop: a work that ends without waiting must not keep everything else from running.
+      // Work that finishes without waiting must still let the event loop run.
       await new Promise((resolve) => setImmediate(resolve));
     }
   };

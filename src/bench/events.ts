@@ -8,8 +8,8 @@ import { startServer } from './server.js';
 const GIVE_UP = 5000;
 
 /**
- * Two workers over one gallery: a person is made through the first, and the time is taken until the second answers
- * for it, from the first one's answer on.
+ * Two workers share a gallery: a person is created through the first one, and the time is taken from its answer until the
+ * second one knows the person.
  */
 export async function benchEvents(
   env: Readonly<Record<string, string>>,

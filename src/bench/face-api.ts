@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { decodeImage } from '../vision/image.js';
 
-/** The parts of TensorFlow.js and face-api that are used; both are development packages, loaded by name. */
+/** The parts of TensorFlow.js and face-api that we use; both are development dependencies, so they are loaded by name. */
 interface Tensor {
   dispose(): void;
 }
@@ -25,7 +25,7 @@ interface FaceApi {
 }
 
 /**
- * What a user of JavaScript would take instead: `@vladmandic/face-api` on its wasm backend.
+ * What one would otherwise use in JavaScript: `@vladmandic/face-api` on its wasm backend.
  * @throws Error when one of its packages is not installed
  */
 export async function openFaceApi(): Promise<{ describe(jpeg: Uint8Array): Promise<number> }> {
@@ -40,7 +40,7 @@ export async function openFaceApi(): Promise<{ describe(jpeg: Uint8Array): Promi
   for (const net of [ssdMobilenetv1, faceLandmark68Net, faceRecognitionNet]) await net.loadFromDisk(models);
   const options = new faceApi.SsdMobilenetv1Options({ minConfidence: 0.4, maxResults: 100 });
   return {
-    /** Detects, finds the landmarks and describes. @returns how many faces */
+    /** Detects faces, finds their landmarks and computes their embeddings. @returns how many faces */
     async describe(jpeg) {
       const { data, width, height } = await decodeImage(jpeg, { maxPixels: 25_000_000 });
       const input = faceApi.tf.tensor3d(data, [height, width, 3], 'int32');

@@ -22,13 +22,13 @@ export type FrameName = keyof typeof FRAMES;
 
 const [WIDTH, HEIGHT] = [960, 540];
 
-/** The folder of the published MTCNN weights beside the checkout, or undefined. */
+/** The folder with the published MTCNN weights beside the checkout, or undefined. */
 export function sharedMtcnn(): string | undefined {
   const folder = path.join(SHARED, 'weights', 'mtcnn');
   return existsSync(folder) ? folder : undefined;
 }
 
-/** The frames of the reference data, or such as are put together from the photographs that come with face-api. */
+/** The frames of the reference data, or else frames composed of the photographs that come with face-api. */
 export async function loadFrames(): Promise<{ frames: Frame[]; source: string }> {
   const folder = path.join(SHARED, 'images', 'frames');
   const isThere = existsSync(folder);
@@ -44,12 +44,12 @@ export async function loadFrames(): Promise<{ frames: Frame[]; source: string }>
   return { frames, source };
 }
 
-/** The same picture in another size, as a camera page sends it. */
+/** The same frame in another size, as a page sends it. */
 export async function resizeFrame(frame: Frame, width: number, height: number): Promise<Buffer> {
   return await sharp(frame.bytes).resize(width, height, { fit: 'fill' }).jpeg({ quality: 85 }).toBuffer();
 }
 
-/** A frame with so many faces out of the photographs that come with face-api; the same bytes on each machine of a kind. */
+/** Composes a frame of the photographs that come with face-api; machines of the same kind get the same bytes. */
 export async function composeFrame(name: FrameName): Promise<Buffer> {
   if (name === 'no face') return await toJpeg(await whole(3, NOBODY));
   if (name === '1 face') return await toJpeg(await whole(3, partAround(SEATS[6], 2, WIDTH / HEIGHT)));
@@ -78,7 +78,7 @@ function rows(): Promise<OverlayOptions[]> {
   );
 }
 
-/** Eight by four of those who do not look away; some come twice, mirrored. */
+/** Eight by four faces of people who do not look away; some appear twice, mirrored. */
 function grid(): Promise<OverlayOptions[]> {
   const [width, height] = [WIDTH / 8, HEIGHT / 4];
   const seats = SEATS.filter((_, i) => i !== 3 && i !== 4);

@@ -1,6 +1,6 @@
 /**
- * Four clients who mean a server harm, in a process of their own, forked by hostile.ts: over the loopback, with
- * connections on which anything can be said. Each does one thing after another until it is told to end.
+ * Four hostile clients in a process of their own, forked by hostile.ts. They use raw connections over the loopback interface,
+ * on which anything can be sent. Each repeats its attacks until it is told to end.
  */
 import { setPriority } from 'node:os';
 import { connect, type Socket } from 'node:net';
@@ -18,16 +18,16 @@ interface Call {
   key?: string | undefined;
   headers?: string[];
   body?: Uint8Array;
-  /** What of the body is sent; default: all. */
+  /** How much of the body is sent, bytes; default: all. */
   sent?: number;
-  /** Bytes that follow each second. */
+  /** Bytes sent each second after that. */
   trickle?: number;
-  /** Hangs up after so many milliseconds. */
+  /** Hangs up after this time, milliseconds. */
   patience?: number;
   isChange?: boolean;
 }
 
-/** Sends a call and waits for the head of its answer, or hangs up. */
+/** Sends a request and waits for the head of its answer, or hangs up. */
 async function call(port: number, order: Call): Promise<void> {
   const { method = 'GET', path, key, headers = [], body, patience = 30_000 } = order;
   const socket: Socket = connect(port, '127.0.0.1');
@@ -92,7 +92,7 @@ async function slow(port: number, key: string): Promise<void> {
   ]);
 }
 
-/** Junk keys, floods of calls without one, and of calls with one; long addresses, odd IDs. */
+/** Wrong keys, floods of calls with and without a key, long URLs, odd IDs. */
 async function flood(port: number, key: string): Promise<void> {
   const junk = (n: number) => `${key.slice(0, 15)}${String(n).padStart(43, 'x')}`;
   await many(50, (n) => call(port, { path: '/api/v1/groups', key: junk(n) }));
@@ -110,7 +110,7 @@ async function flood(port: number, key: string): Promise<void> {
   );
 }
 
-/** Large pictures that are given up after a moment. */
+/** Large pictures, abandoned after a moment. */
 async function abort(port: number, key: string, pictures: readonly Buffer[]): Promise<void> {
   await many(24, (n) =>
     call(port, {
@@ -120,7 +120,7 @@ async function abort(port: number, key: string, pictures: readonly Buffer[]): Pr
   );
 }
 
-/** Feeds and exports by HEAD, listeners without number, bombs, and changes among them. */
+/** Event streams and exports requested by HEAD, a great many listeners, zip bombs, and changes in between. */
 async function crowd(
   port: number,
   key: string,
@@ -136,7 +136,7 @@ async function crowd(
     call(port, {
       ...{ path: '/api/v1/stream', key, patience: 3000 },
       headers: [...upgrade, 'sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA=='],
-      // The begin of a frame of 15 MB.
+      // The beginning of a frame of 15 MB.
       ...{
         body: Buffer.from([0x82, 0xff, 0, 0, 0, 0, 0, 0xe4, 0xe1, 0xc0, 1, 2, 3, 4, ...Buffer.alloc(9000)]),
       },
@@ -163,14 +163,14 @@ async function crowd(
   await Promise.all([feeds, exports, streams]);
 }
 
-/** A picture of 12 megapixels of noise, and one with a great many small faces where there are some. */
+/** A picture of 12 megapixels of noise and, where there are photographs, one with a great many small faces. */
 async function largePictures(): Promise<Buffer[]> {
   const noise = { type: 'gaussian', mean: 128, sigma: 40 } as const;
   const create = { width: 4000, height: 3000, channels: 3, background: '#808080', noise } as const;
   return [await sharp({ create }).jpeg({ quality: 60 }).toBuffer()];
 }
 
-/** A zip with an entry that unpacks to a thousand times its size, where a manifest is expected. */
+/** A zip whose manifest unpacks to a thousand times its size. */
 function zipBomb(): Buffer {
   const raw = Buffer.alloc(300_000_000, 0x20);
   const packed = deflateRawSync(raw, { level: 9 });
@@ -213,7 +213,7 @@ async function run({ port, keys, who }: HostileOrder): Promise<void> {
   await Promise.all(who.map((name) => again((turn) => works[name](keys[HOSTILE.indexOf(name)], turn))));
 }
 
-// They stand for other machines: what they cost this one is none of the server's doing.
+// They stand for other machines, so they only get the time that the server leaves.
 setPriority(19);
 const reports = setInterval(() => process.send?.(report), 1000);
 process.on('message', (message: HostileOrder | 'end') => {

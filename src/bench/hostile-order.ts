@@ -1,20 +1,20 @@
-/** What the clients are told at their begin. */
+/** The order that starts the hostile clients. */
 export interface HostileOrder {
   port: number;
   /** A key for each of the four; the last one is an administrator's. */
   keys: string[];
-  /** Those of them who take part. */
+  /** Which of them take part. */
   who: readonly HostileName[];
 }
 
-/** What each of the clients is after; their order is that of their keys. */
+/** The hostile clients, in the order of their keys. */
 export const HOSTILE = ['slow', 'flood', 'abort', 'crowd'] as const;
 export type HostileName = (typeof HOSTILE)[number];
 
-/** What they tell, each second and at their end. */
+/** What they report, every second and at the end. */
 export interface HostileReport {
-  /** Answers by status; `hung up`: the server ended a connection without one. */
+  /** Answers by status; `hung up`: the server closed a connection without an answer. */
   answers: Record<string, number>;
-  /** Changes that the server acknowledged: the audit must have a line for each. */
+  /** Changes that the server acknowledged: the audit log must have a line for each. */
   acknowledged: number;
 }

@@ -17,27 +17,27 @@ import { galleryOf, startServer } from './server.js';
 
 const CLIENTS = fileURLToPath(new URL('./hostile-clients.js', import.meta.url));
 /** Between two frames of the good client's camera, milliseconds. */
-const FRAME = 200;
-/** And between two pictures that it posts. */
-const PICTURE = 1000;
-/** The memory is looked at so often. */
+const FRAME_EVERY = 200;
+/** Between two pictures that it posts, milliseconds. */
+const PICTURE_EVERY = 1000;
+/** How often the memory is measured. */
 const MARKS = 10;
 /**
- * How the good client must fare: 99 of 100 answers within so many times what 95 of 100 quiet ones take. Not their median:
- * a frame whose faces are followed costs a fifth of one that is searched. Not the slowest: on a machine that is busy with
- * something else one of thousands says nothing of the server.
+ * The limit for the good client: the 99th percentile under attack may be this many times the 95th percentile in quiet. Not
+ * the median, because a frame whose faces are only tracked costs a fifth of one that is searched; not the slowest, because
+ * on a machine that is also busy with something else one answer in thousands says nothing about the server.
  */
-const MOST_TIMES = 3;
+const MAX_SLOWDOWN = 3;
 const QUIET = 0.95;
 const BUSY = 0.99;
-/** What the resident size may be larger in the second half than in the first, a share and MB. */
+/** How much larger the resident size may be in the second half than in the first: a fraction, and MB. */
 const GROWTH = { share: 0.1, mb: 40 };
 
-export interface HostileOptions {
+interface HostileOptions {
   config: Pick<Config, 'MODELS_DIR'>;
-  /** Folder of what is made. */
+  /** Folder for the files that are made. */
   folder: string;
-  /** How long the hostile clients are at it, seconds; a tenth of that, ten at least, is quiet before. */
+  /** How long the hostile clients attack, seconds; before that it is quiet for a tenth of it, at least ten seconds. */
   seconds: number;
   /** The hostile clients that take part. */
   who: readonly HostileName[];
@@ -52,8 +52,8 @@ class Samples {
     return this.all.length > 0 ? quantile(this.all, share) : NaN;
   }
   describe(): string {
-    const [median, p95, p99, most] = [0.5, 0.95, 0.99, 1].map((share) => `${this.at(share).toFixed(0)} ms`);
-    return `median ${median}, p95 ${p95}, p99 ${p99}, slowest ${most} of ${this.all.length}`;
+    const at = (share: number) => `${this.at(share).toFixed(0)} ms`;
+    return `median ${at(0.5)}, p95 ${at(0.95)}, p99 ${at(0.99)}, slowest ${at(1)} of ${this.all.length}`;
   }
 }
 
@@ -65,7 +65,7 @@ interface GoodClient {
   end(): Promise<void>;
 }
 
-/** A camera on a stream, and a picture a second beside it. */
+/** A camera on a stream, and one posted picture a second. */
 async function startGood(origin: string, key: string, frame: Uint8Array<ArrayBuffer>): Promise<GoodClient> {
   const headers = { 'x-api-key': key };
   const client: GoodClient = {
@@ -96,7 +96,7 @@ async function startGood(origin: string, key: string, frame: Uint8Array<ArrayBuf
   const camera = setInterval(() => {
     sentAt.push(performance.now());
     socket.send(frame);
-  }, FRAME);
+  }, FRAME_EVERY);
   const posting = (async () => {
     while (!isOver) {
       const begun = performance.now();
@@ -106,15 +106,15 @@ async function startGood(origin: string, key: string, frame: Uint8Array<ArrayBuf
       await answer?.body.dump();
       client.pictures.add(performance.now() - begun);
       if (answer?.statusCode !== 200) fault(String(answer?.statusCode ?? 'no answer'));
-      await sleep(Math.max(0, PICTURE - (performance.now() - begun)));
+      await sleep(Math.max(0, PICTURE_EVERY - (performance.now() - begun)));
     }
   })();
   return client;
 }
 
 /**
- * Puts a server of its own, on the loopback, under four clients who mean it harm, beside one who does not.
- * @returns what did not hold
+ * Starts a server on the loopback interface, and lets the hostile clients attack it beside a good client.
+ * @returns the limits that were exceeded
  */
 export async function soakHostile({ config, folder, seconds, who, say }: HostileOptions): Promise<string[]> {
   const context = { effort: FULL, folder, add: () => undefined, note: say };
@@ -138,7 +138,10 @@ export async function soakHostile({ config, folder, seconds, who, say }: Hostile
   const linesBefore = (await linesOf(audit)).length;
   const server = await startServer({
     ...(await galleryOf(FULL.people, pack, context)),
-    ...{ AUTH: 'key', KEYS_FILE: keysFile, AUDIT_FILE: audit, RATE_LIMIT: '6000' },
+    AUTH: 'key',
+    KEYS_FILE: keysFile,
+    AUDIT_FILE: audit,
+    RATE_LIMIT: '6000',
   });
   const broken: string[] = [];
   const hold = (holds: boolean, what: string) => {
@@ -148,14 +151,14 @@ export async function soakHostile({ config, folder, seconds, who, say }: Hostile
   try {
     const calm = await startGood(server.origin, good, frame);
     await sleep(3000);
-    // The first answers are those of a server that has just started.
+    // The first answers of a server that has just started do not count.
     for (const samples of [calm.frames, calm.pictures]) samples.all.length = 0;
     await sleep(Math.max(10, seconds / 10) * 1000);
     await calm.end();
     say(`quiet: frames ${calm.frames.describe()}; pictures ${calm.pictures.describe()}`);
 
     const child = fork(CLIENTS, { stdio: 'inherit', execArgv: [] });
-    // They are other people's machines: on this one they take only what the server leaves of the cores.
+    // They stand for other machines, so they only get the time that the server leaves.
     if (child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_LOW);
     let report: HostileReport = { answers: {}, acknowledged: 0 };
     const ready = new Promise<void>((resolve, reject) => {
@@ -185,7 +188,7 @@ export async function soakHostile({ config, folder, seconds, who, say }: Hostile
       ['frames', calm.frames, busy.frames],
       ['pictures', calm.pictures, busy.pictures],
     ] as const) {
-      const most = quiet.at(QUIET) * MOST_TIMES;
+      const most = quiet.at(QUIET) * MAX_SLOWDOWN;
       hold(now.at(BUSY) <= most, `${what}: ${now.describe()}; at most ${most.toFixed(0)} ms`);
     }
     const faults = Object.entries(busy.faults).map(([what, count]) => `${count} x ${what}`);

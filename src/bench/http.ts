@@ -6,7 +6,7 @@ import { galleryOf, startServer } from './server.js';
 
 const URL = '/api/v1/recognise';
 
-/** One client on each frame, then several on the frame with one face. */
+/** One client with each frame, then several clients with the frame of one face. */
 export async function benchHttp(
   pack: BenchPack,
   frames: readonly Frame[],

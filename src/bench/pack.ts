@@ -15,13 +15,13 @@ const SEEDED = 'facenet-seeded';
 
 export interface BenchPack {
   readonly pack: ReadyPack;
-  /** What a server must be started with to use it. */
+  /** The settings with which a server uses it. */
   readonly env: Readonly<Record<string, string>>;
 }
 
 /**
- * The facenet pack where it is installed; else MTCNN with the published weights and InceptionResnetV1 with seeded
- * ones, at the same cost; else the pack of face-api.
+ * The facenet pack if it is installed; else MTCNN with the published weights and InceptionResnetV1 with seeded ones, which
+ * take as long; else the pack faceapi.
  */
 export async function benchPack(
   { MODELS_DIR }: Pick<Config, 'MODELS_DIR'>,
@@ -37,10 +37,10 @@ export async function benchPack(
     return await use('facenet', MODELS_DIR);
   const mtcnn = sharedMtcnn();
   if (!mtcnn) {
-    note('The faceapi pack: the weights of MTCNN are neither installed nor beside the checkout.');
+    note('The pack faceapi is used: the weights of MTCNN are neither installed nor beside the checkout.');
     return await use('faceapi', MODELS_DIR);
   }
-  note('InceptionResnetV1 has seeded weights in the place of the real ones: the cost is the same.');
+  note('InceptionResnetV1 has seeded weights instead of the real ones: it takes as long with them.');
   const modelsDir = path.join(folder, 'models');
   await writeSeededPack(path.join(modelsDir, SEEDED));
   return await use(SEEDED, modelsDir, [mtcnn]);

@@ -2,10 +2,10 @@ import path from 'node:path';
 import sharp, { type Sharp } from 'sharp';
 import { PROJECT_ROOT } from '../platform/root.js';
 
-/** Six photographs come with face-api: real faces wherever the project is installed. */
+/** Face-api comes with six photographs: real faces wherever the project is installed. */
 const FOLDER = path.join(PROJECT_ROOT, 'node_modules', '@vladmandic', 'face-api', 'demo');
 
-/** Where a face is: its box, pixels of the photograph. */
+/** The box of a face, in pixels of the photograph. */
 export interface Seat {
   readonly photograph: number;
   readonly x: number;
@@ -14,7 +14,7 @@ export interface Seat {
   readonly height: number;
 }
 
-/** Pixels of a photograph. */
+/** The width of each photograph, pixels. */
 export interface Part {
   readonly left: number;
   readonly top: number;
@@ -31,8 +31,8 @@ export const PHOTOGRAPH_WIDTH = 1920;
 const HEIGHTS = [1280, 1367, 1350, 1448, 1398, 1537];
 
 /**
- * Everybody in them, from left to right, as face-api's detector finds them. The last of the first photograph and the
- * second of the third are one person; all others are others.
+ * Everybody in them from left to right, as face-api's detector finds them. The last face of the first photograph and the
+ * second one of the third are the same person; all other faces are different people.
  */
 export const SEATS: readonly Seat[] = (
   [
@@ -62,9 +62,9 @@ export const SEATS: readonly Seat[] = (
 ).map(([number, x, y, width, height]) => ({ photograph: number, x, y, width, height }));
 
 /**
- * The part of a photograph about a face.
- * @param faces how many times the face's height the part is high
- * @param aspect its width by its height
+ * A crop of a photograph around a face.
+ * @param faces height of the crop, in heights of the face
+ * @param aspect its width divided by its height
  */
 export function partAround(seat: Seat, faces: number, aspect = 1): Part {
   const height = Math.round(seat.height * faces);
@@ -79,7 +79,7 @@ export function partAround(seat: Seat, faces: number, aspect = 1): Part {
   };
 }
 
-/** A part of a photograph, to go on with. */
+/** A crop of a photograph, for further processing. */
 export function cut(number: number, part: Part): Sharp {
   return sharp(photograph(number)).extract({ ...part });
 }

@@ -1,4 +1,4 @@
-/** One measured thing. */
+/** One measurement. */
 export interface Row {
   /** `stages`, `http`, ...: a table of its own. */
   readonly section: string;
@@ -9,7 +9,7 @@ export interface Row {
   readonly unit: 'ms' | '/s' | 'MB' | 's' | 'share';
   readonly median: number;
   readonly p95?: number;
-  /** Samples behind it. */
+  /** The number of samples. */
   readonly samples: number;
 }
 
@@ -17,7 +17,7 @@ export interface Row {
 export interface Report {
   readonly format: 'kaomon-bench';
   readonly version: string;
-  /** ISO time of the begin. */
+  /** When it began, ISO 8601. */
   readonly at: string;
   readonly machine: {
     readonly cpu: string;
@@ -25,22 +25,22 @@ export interface Report {
     readonly memoryGb: number;
     readonly node: string;
     readonly platform: string;
-    /** Load averages at the begin and the end: what else ran. */
+    /** Load averages at the beginning and the end, which tell what else was running. */
     readonly load: readonly [number, number];
   };
   readonly command: string;
-  /** What stood in for what, what was left out and why. */
+  /** Substitutes that were used, and what was left out and why. */
   readonly notes: readonly string[];
   readonly rows: readonly Row[];
 }
 
-/** The value below which `share` of the samples lie. @param samples one or more, in any order */
+/** The value below which a fraction of the samples are. @param samples at least one, in any order */
 export function quantile(samples: readonly number[], share: number): number {
   const sorted = [...samples].sort((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))];
 }
 
-/** Median and 95th percentile as a row. @param samples one or more */
+/** Median and 95th percentile as a row. @param samples at least one */
 export function rowOf(
   place: Pick<Row, 'section' | 'of' | 'measure' | 'unit'>,
   samples: readonly number[],
@@ -71,7 +71,7 @@ function format({ unit, median, p95 }: Row): string {
   return p95 === undefined ? `${digits(median)}${suffix}` : `${digits(median)} (${digits(p95)})${suffix}`;
 }
 
-/** The tables of a run: median and, in brackets, 95th percentile. */
+/** The tables of a run: the median and, in brackets, the 95th percentile. */
 export function toMarkdown(report: Report): string {
   const { machine } = report;
   const lines = [
@@ -85,7 +85,7 @@ export function toMarkdown(report: Report): string {
     const measures = [...new Set(rows.map((row) => row.measure))];
     const cases = [...new Set(rows.map((row) => row.of))];
     lines.push('', `## ${SECTIONS[section] ?? section}`, '');
-    // Few columns and many rows read best.
+    // A table reads best with few columns and many rows.
     const turned = measures.length > cases.length;
     const [down, across] = turned ? [measures, cases] : [cases, measures];
     lines.push(`| | ${across.join(' | ')} |`, `|---|${'---|'.repeat(across.length)}`);

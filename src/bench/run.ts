@@ -43,7 +43,7 @@ const SECTIONS: Readonly<Record<string, Section>> = {
   soak: withPictures(benchSoak),
 };
 export const SECTION_NAMES: readonly string[] = Object.keys(SECTIONS);
-/** What a run measures that names no sections: a soak takes a quarter of an hour by itself. */
+/** The sections of a run that names none: the soak, which takes a quarter of an hour, is not among them. */
 export const USUAL_SECTIONS: readonly string[] = SECTION_NAMES.filter((name) => name !== 'soak');
 
 export interface BenchOptions {
@@ -51,14 +51,14 @@ export interface BenchOptions {
   readonly effort: Effort;
   /** Names of {@link SECTION_NAMES}. */
   readonly sections: readonly string[];
-  /** Gets `<time>.json` and `<time>.md`, and what the sections make. */
+  /** Folder for `<time>.json`, `<time>.md` and the files that the sections make. */
   readonly folder: string;
   readonly command: string;
-  /** Told what is being done. */
+  /** Gets lines of progress. */
   readonly say: (line: string) => void;
 }
 
-/** Measures, saves and answers a report. A section that fails is noted, the others go on. */
+/** Measures, and saves the report. A section that fails is noted, and the others go on. */
 export async function runBench(
   options: BenchOptions,
 ): Promise<{ report: Report; files: { json: string; markdown: string } }> {
@@ -112,7 +112,7 @@ export async function runBench(
   return { report, files };
 }
 
-/** Only once, and only where a section needs them: searching does without networks. */
+/** Loads the pack and the frames once, if a section needs them: searching does not. */
 async function preparePictures(config: BenchOptions['config'], context: BenchContext): Promise<Pictures> {
   const { frames, source } = await loadFrames();
   context.note(source);

@@ -10,11 +10,11 @@ import { createIdentities } from './vectors.js';
 const LENGTH = 512;
 const FACES = 8;
 const AT_ONCE = 4;
-/** The ONNX index holds its vectors twice: a million of 512 would take 4 GB. */
+/** The ONNX index holds its embeddings twice: a million of length 512 would take 4 GB. */
 const ONNX_MOST = 200_000;
 const SEED = 5;
 
-/** Fills an index with made people (see createIdentities). @returns probes: other faces of people in it, and nobodies */
+/** Fills an index with synthetic people (see createIdentities). @returns probes: other faces of them, and of strangers */
 function fill(index: VectorIndex, size: number, probes: number) {
   const made = createIdentities(LENGTH, SEED);
   const known: Float32Array[] = [];
@@ -36,7 +36,7 @@ async function nearestIds(index: VectorIndex, probes: readonly Float32Array[]): 
 const shareEqual = (a: readonly string[], b: readonly string[]) =>
   a.filter((id, i) => id === b[i]).length / a.length;
 
-/** Latency, recall and what the event loop feels, for each kind of index and size. */
+/** Latency, recall and event loop delay for each kind of index and size. */
 export async function benchSearch({ effort, add, note }: BenchContext): Promise<void> {
   const refusal = faissRefusal();
   if (refusal) note(`search: faiss is left out: ${refusal}`);
@@ -112,7 +112,7 @@ export async function benchSearch({ effort, add, note }: BenchContext): Promise<
   }
 }
 
-/** The 99th percentile of the event loop's delay while `work` goes on, ms; about one of it is the clock's own. */
+/** The 99th percentile of the event loop's delay during `work`, ms; about 1 ms of it is the timer's own resolution. */
 async function loopWhile(work: () => Promise<unknown>): Promise<number> {
   const delay = monitorEventLoopDelay({ resolution: 1 });
   delay.enable();

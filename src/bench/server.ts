@@ -16,17 +16,17 @@ import { createIdentities } from './vectors.js';
 
 const ENTRY = fileURLToPath(new URL('../server.js', import.meta.url));
 
-/** A server in a process of its own, on a free port of the loopback, without TLS, keys or this shell's settings. */
+/** A server in a process of its own, on a free port of the loopback interface, without TLS, keys or this shell's settings. */
 export interface BenchServer {
   readonly origin: string;
   readonly pid: number;
-  /** Milliseconds from its begin to its ready line. */
+  /** Milliseconds from its start until it said that it is ready. */
   readonly startedIn: number;
   /** Resident size, MB. */
   rss(): Promise<number>;
-  /** @returns the answer, a status of 200 or so */
+  /** @returns the body of the answer @throws Error when its status is not 2xx */
   send(method: 'GET' | 'POST' | 'DELETE', url: string, body?: Uint8Array | object): Promise<unknown>;
-  /** The status and the answer, whatever they are. */
+  /** The answer, whatever its status. */
   ask(
     method: 'GET' | 'POST' | 'DELETE',
     url: string,
@@ -35,7 +35,7 @@ export interface BenchServer {
   end(): Promise<void>;
 }
 
-/** @throws Error with what it wrote when it ends before it is ready */
+/** @throws Error with the server's output when it ends before it is ready */
 export async function startServer(env: Readonly<Record<string, string>>): Promise<BenchServer> {
   const begun = performance.now();
   const child = spawn(process.execPath, [ENTRY], {
@@ -44,7 +44,7 @@ export async function startServer(env: Readonly<Record<string, string>>): Promis
       PORT: '0',
       TLS: 'false',
       AUTH: 'none',
-      // More requests a second than a person makes.
+      // The benchmark makes more requests than the default limit allows.
       RATE_LIMIT: '0',
       LOG_LEVEL: 'info',
       ...env,
@@ -90,7 +90,7 @@ export async function startServer(env: Readonly<Record<string, string>>): Promis
   return server;
 }
 
-/** Its address, once it says so. */
+/** Waits for the server's URL in its output. */
 async function readyAt(child: ChildProcess): Promise<string> {
   let complaint = '';
   child.stderr?.on('data', (chunk: Buffer) => (complaint = (complaint + chunk.toString()).slice(-2000)));
@@ -108,8 +108,8 @@ async function readyAt(child: ChildProcess): Promise<string> {
 }
 
 /**
- * A gallery of made people in a folder of its own, filled once.
- * @returns settings for a server that uses it
+ * A gallery of synthetic people in a folder of its own, filled once.
+ * @returns the settings of a server that uses it
  */
 export async function galleryOf(
   people: number,

@@ -6,16 +6,16 @@ import { galleryOf, startServer } from './server.js';
 import { play } from './stream.js';
 
 const CLIENTS = 2;
-/** Looked at so often. */
+/** How often the memory is measured. */
 const MARKS = 10;
-/** Frames on the stream to one picture of a request, so that all ways of a server are walked. */
+/** Frames on the stream for each posted picture, so that both code paths are used. */
 const FRAMES_A_REQUEST = 100;
 const DAY = 86_400;
 
 /**
- * Whether a server's memory stays level: two cameras on the stream and requests with all frames beside them, until
- * `effort.soakFrames` are answered. The resident size and the proportional one, in which weights that two threads map
- * count once, at each tenth.
+ * Checks that a server's memory stays level, with two cameras on the stream and requests with all frames, until
+ * `effort.soakFrames` are answered. Reports, at each tenth, the resident and the proportional set size; the latter counts
+ * weights that are mapped by two threads once.
  */
 export async function benchSoak(
   pack: BenchPack,
@@ -61,7 +61,7 @@ export async function benchSoak(
   }
 }
 
-/** MB of a process, each page by its share; NaN where the system does not tell. */
+/** The proportional set size of a process, MB; NaN where the system does not tell. */
 async function proportional(pid: number): Promise<number> {
   const rollup = await readFile(`/proc/${pid}/smaps_rollup`, 'utf8').catch(() => '');
   return Number(/Pss:\s+(\d+)/.exec(rollup)?.[1] ?? NaN) / 1024;

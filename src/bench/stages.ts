@@ -22,7 +22,7 @@ const MAX_PIXELS = 25_000_000;
 const GALLERY = 1000;
 const MIN_FACE_SIZES = [20, 60];
 
-/** A runtime that adds up what the runs of each network take, and knows when the first one of a frame began. */
+/** A runtime that adds up how long each network runs, and records when the first run of a frame began. */
 class TimedRuntime extends Runtime {
   readonly spent = new Map<string, number>();
   readonly begun = new Map<string, number>();
@@ -48,7 +48,7 @@ class TimedRuntime extends Runtime {
   }
 }
 
-/** Decode, detection and its networks, crop, embedding, search: what one frame takes on one thread. */
+/** The stages of a frame on one thread: decode, detection and its networks, crop, embedding, search. */
 export async function benchStages(
   pack: ReadyPack,
   frames: readonly Frame[],
@@ -88,7 +88,7 @@ export async function benchStages(
     const times: Record<string, number> = { decode: decoded - start, detect: detected - decoded };
     if (files.kind === 'mtcnn') {
       const spent = (name: string) => runtime.spent.get(name) ?? 0;
-      // Up to R-Net's first run: the pyramid, and picking P-Net's windows out.
+      // Until R-Net's first run: the image pyramid, and choosing among P-Net's windows.
       const proposed = (runtime.begun.get('rnet') ?? detected) - decoded;
       times['- pyramid'] = proposed - spent('pnet');
       times['- P-Net'] = spent('pnet');
@@ -131,7 +131,7 @@ export async function benchStages(
   }
 }
 
-/** The same frames through what a user of JavaScript would take instead. */
+/** The same frames with face-api. */
 export async function benchFaceApi(
   frames: readonly Frame[],
   { effort, add, note }: BenchContext,

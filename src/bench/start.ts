@@ -7,7 +7,7 @@ import { galleryOf, startServer } from './server.js';
 /** Starts to average over. */
 const STARTS = 3;
 
-/** How long a start takes, and the resident size before and after work. */
+/** How long a start takes, and the resident size before and after some work. */
 export async function benchStart(
   pack: BenchPack,
   frames: readonly Frame[],

@@ -18,7 +18,7 @@ interface Told {
   message?: string;
 }
 
-/** Clients that always have two frames on the way: answered frames a second, each and in all, and how long one takes. */
+/** Clients that always have two frames in flight: frames per second, of each client and in all, and how long one takes. */
 export async function benchStream(
   pack: BenchPack,
   frames: readonly Frame[],
@@ -62,7 +62,7 @@ export async function benchStream(
 }
 
 /**
- * A client that sends the same frame over and over, two in flight, for `seconds` or until `isOver`.
+ * A client that sends the same frame over and over, two in flight, for some seconds or until `isOver`.
  * @returns milliseconds of each answered frame, and how many were skipped
  */
 export async function play(

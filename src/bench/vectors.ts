@@ -3,10 +3,10 @@ import { mulberry32 } from '../accuracy/seeded-weights.js';
 const TABLE = 1 << 21;
 
 /**
- * Made embeddings, many a second. A person is a direction, every one equally likely; a face of that person is the
- * direction with noise of `spread` times its length, at unit length again. At 0.6 two faces of one person are about
- * 0.53 apart (squared L2), near to where VGGFace2's embeddings stop being named, and two people about 2. Noise comes
- * from a table of two million normal numbers, read from a random place each time.
+ * Makes synthetic embeddings fast. A person is a uniformly random direction; a face of that person is this direction plus
+ * noise of `spread` times its length, scaled to unit length. At 0.6 two faces of one person have a distance of about 0.53
+ * (squared L2), near the threshold of VGGFace2's embeddings, and two people have about 2. The noise comes from a table of two
+ * million normal numbers, read from a random place each time.
  */
 export function createIdentities(length: number, seed: number, spread = 0.6) {
   const table = new Float32Array(TABLE + length);

@@ -1,8 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { NO_CACHE, openLookCache, packPrint } from '../accuracy/look-cache.js';
-import type { WhichFace } from '../accuracy/looks.js';
+import { NO_CACHE, openAnalysisCache, packPrint } from '../accuracy/analysis-cache.js';
+import type { WhichFace } from '../accuracy/analyses.js';
 import { measurePack, type PackReport } from '../accuracy/measure.js';
 import { drawReports } from '../accuracy/plots.js';
 import { compareReports, reportPack } from '../accuracy/report.js';
@@ -115,7 +115,7 @@ async function measure(id: string, { samples }: SampleList, options: MeasureOpti
   const pack = await openPack(id, config);
   const { MIN_FACE_SIZE, MAX_PIXELS } = config;
   const cache = options.cache
-    ? openLookCache(
+    ? openAnalysisCache(
         path.join(config.CACHE_DIR, 'accuracy'),
         await packPrint(pack, { VERSION, MIN_FACE_SIZE, MAX_PIXELS }),
         note,
@@ -128,7 +128,7 @@ async function measure(id: string, { samples }: SampleList, options: MeasureOpti
       config,
       source,
       conditions,
-      looks: { vision, cache, which, atOnce: config.VISION_THREADS + AHEAD },
+      analysis: { vision, cache, which, atOnce: config.VISION_THREADS + AHEAD },
       onProgress: createTicker(pack.id),
     });
   } finally {

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import pMap from 'p-map';
 import sharp from 'sharp';
 import { loadConfig } from '../settings/config.js';
 import { KaomonError } from '../platform/errors.js';
@@ -11,15 +12,7 @@ import { EMBEDDERS, PACKS } from '../models/packs/packs.js';
 import { readOwnPack } from '../models/packs/own-pack.js';
 import type { ReadyEmbedder } from '../models/types.js';
 import type { KeptCut, VisionPool } from '../vision/types.js';
-import {
-  describeReach,
-  inParallel,
-  note,
-  openAuditedStore,
-  openPack,
-  openVision,
-  runCommand,
-} from './shared/parts.js';
+import { describeReach, note, openAuditedStore, openPack, openVision, runCommand } from './shared/parts.js';
 
 const USAGE = `Usage: npm run reembed -- --from ID [--to ID]
   --from ID   the pack whose gallery has face pictures (enrolled with KEEP_FACES=true)
@@ -122,7 +115,7 @@ export async function reembed({
     return true;
   }
 
-  await inParallel(await from.list(), atOnce, async (faceid) => {
+  const embedPerson = async (faceid: string): Promise<void> => {
     const person = await from.readPerson(faceid, new Set());
     if (!person || !splitFaceId(faceid)) return;
     const there = await to.readPerson(faceid, new Set());
@@ -145,7 +138,8 @@ export async function reembed({
     if (faces > 0) return;
     if (person.faces.length > 0) report.toEnrol.push(faceid);
     await to.keepPerson(faceid, before);
-  });
+  };
+  await pMap(await from.list(), embedPerson, { concurrency: atOnce });
   report.damaged.sort();
   report.toEnrol.sort();
   return report;

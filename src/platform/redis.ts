@@ -19,7 +19,13 @@ export interface RedisSettings {
   prefix: string;
 }
 
-export type RedisConnection = Redis | Cluster;
+export type RedisConnection = (Redis | Cluster) & Commands;
+
+/** Scripts of ours that every connection has as commands. */
+interface Commands {
+  /** @param spare a key that never is, in the same slot of a cluster */
+  evenWhenFull(key: string, spare: string, ...words: (string | number)[]): Promise<unknown>;
+}
 
 /** Commands that are not answered within this time fail, milliseconds: a caller waits for them. */
 const COMMAND_TIMEOUT = 3000;
@@ -117,7 +123,8 @@ export function openRedis(
     autoResendUnfulfilledCommands: false,
     retryStrategy: retry,
   };
-  const connection = connect(target, common, settings.sentinelPassword, retry);
+  const connection = connect(target, common, settings.sentinelPassword, retry) as RedisConnection;
+  connection.defineCommand('evenWhenFull', { numberOfKeys: 2, lua: EVEN_WHEN_FULL });
   connection.on('error', (error: Error) => trouble(quietMessage(error)));
   connection.on('close', () => trouble('the connection is closed'));
   connection.on('ready', () => trouble(undefined));
@@ -129,7 +136,7 @@ function connect(
   common: RedisOptions,
   sentinelPassword: string,
   retry: (attempt: number) => number,
-): RedisConnection {
+): Redis | Cluster {
   if (kind === 'cluster') {
     return new Cluster(hosts, {
       redisOptions: common,
@@ -180,7 +187,7 @@ export async function untilReady(
   });
 }
 
-/** A script that has written something may write on: so says Redis, since version 2.6. KEYS: the command's, one to spare. */
+/** A script that has written something may go on writing: so says Redis, since version 2.6. KEYS: the command's, a spare. */
 const EVEN_WHEN_FULL = `redis.call('DEL', KEYS[2]) return redis.call(unpack(ARGV))`;
 
 /**
@@ -193,8 +200,7 @@ export async function runEvenWhenFull(
   key: string,
   words: readonly (string | number)[],
 ): Promise<unknown> {
-  // One that never is, in the same slot of a cluster.
-  return await connection.eval(EVEN_WHEN_FULL, 2, key, `${key}:none`, ...words);
+  return await connection.evenWhenFull(key, `${key}:none`, ...words);
 }
 
 /** Whether Redis is at its limit of memory and nothing may make room for it; false where it does not say. */

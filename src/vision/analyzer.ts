@@ -151,7 +151,10 @@ export async function createAnalyzer(
       if (crop && (options.quality || isEmbedded)) {
         const { contrast, ...quality } = measureQuality(detection, crop, size);
         face.quality = quality;
-        const unfit = unfitBy({ ...quality, contrast, side: size, grain: picture.grain }, detection);
+        const unfit = unfitBy(
+          { ...quality, contrast, side: size, quantisation: picture.quantisation },
+          detection,
+        );
         if (unfit) face.unfit = unfit;
       }
       if (options.ageGender && ageGender) {

@@ -33,10 +33,15 @@ export class AreaTable {
   #sums = sharedInts(0);
   #width = 0;
   #height = 0;
+  /** Of the picture that was loaded. */
+  #number: number | undefined;
   #columns: Span = { from: new Int32Array(0), to: new Int32Array(0) };
 
-  /** Takes another picture; what the last one was is forgotten. The picture is only read. */
-  load({ data, width, height }: Picture): void {
+  /** Takes another picture; what the last one was is forgotten. The picture is only read, and only when it is another. */
+  load({ data, width, height, number }: Picture): void {
+    // A frame that is searched, and in which faces are followed then, comes twice.
+    if (number !== undefined && number === this.#number) return;
+    this.#number = number;
     // One more than the table: the loops read and write four numbers at a time.
     const needed = (width + 1) * 3 * (height + 1) + 1;
     if (this.#sums.length < needed || (this.#sums.length > MAX_KEPT && needed < this.#sums.length / 4)) {
@@ -49,7 +54,9 @@ export class AreaTable {
 
   /** Gives back the memory of a large picture. */
   trim(): void {
-    if (this.#sums.length > MAX_KEPT) this.#sums = sharedInts(0);
+    if (this.#sums.length <= MAX_KEPT) return;
+    this.#sums = sharedInts(0);
+    this.#number = undefined;
   }
 
   /** Of the picture. */

@@ -1,6 +1,6 @@
 import type { Box } from './types.js';
 
-/** Area in square pixels; 0 for a box turned inside out. */
+/** Area in square pixels; 0 for a box whose corners are swapped. */
 export function boxArea({ x1, y1, x2, y2 }: Box): number {
   return Math.max(0, x2 - x1) * Math.max(0, y2 - y1);
 }
@@ -24,7 +24,7 @@ export function iou(a: Box, b: Box): number {
 }
 
 /**
- * Non-maximum suppression: keeps the most probable box of each heap, drops those that overlap it.
+ * Non-maximum suppression: keeps the most probable of boxes that overlap, and drops the others.
  * @param threshold an overlap (IoU) above this drops a box
  * @returns the kept ones, most probable first; the input stays as it is
  */

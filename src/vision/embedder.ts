@@ -8,13 +8,13 @@ import { refuseInvalidOutput } from './valid-output.js';
 import { type Stop, throwIfStopped } from './stop.js';
 import { SERIAL, sharedFloats, type WorkSharing } from './work-sharing.js';
 
-/** Faces a run: on a CPU more at once gain nothing, and 50 MB of working memory are grown for four. */
+/** Faces in one run. On a CPU a batch is no faster, and one of four takes 50 MB more of working memory. */
 const BATCH = { cpu: 1, gpu: 8 };
 
-/** Cosine of the first answer to the fingerprint's: in whole numbers, other processors round otherwise. */
+/** Least cosine of the first answer to the fingerprint's: int8 is rounded differently on other processors. */
 const LEAST = { float32: LEAST_COSINE, float16: LEAST_COSINE, int8: 0.99 };
 
-/** Faces in shared memory, for whoever embeds them. */
+/** Faces in shared memory, for the threads that embed them. */
 interface EmbedJob {
   stop: Stop | undefined;
   crops: Uint8Array;
@@ -27,15 +27,14 @@ export interface Embedder {
    * @param crops RGB, interleaved, `size * size * 3` bytes each; only read
    * @param stop looked at between faces
    * @returns one unit vector a crop, of the embedder's length; the caller's own
-   * @throws KaomonError CLIENT_GONE by `stop`; INTERNAL when the network answers what is no direction: zeros, or no
-   *   numbers
+   * @throws KaomonError CLIENT_GONE by `stop`; INTERNAL when the network answers zeros or NaN, which have no direction
    */
   embed(crops: readonly Uint8Array[], stop?: Stop): Promise<Float32Array[]>;
   release(): Promise<void>;
 }
 
 /**
- * Opens the network of a pack; a user's own is held to what its manifest says.
+ * Opens the network of a pack; a user's own must be what its manifest says.
  * @param sharing with threads that embed some of the faces while they have no picture of their own
  * @throws KaomonError NO_MODEL when it cannot be run, or takes or answers something else than its pack says: the
  *   message names what
@@ -63,7 +62,7 @@ export async function createEmbedder(
   const mostFaces = takesMany ? BATCH[runtime.provider === 'cpu' ? 'cpu' : 'gpu'] : 1;
   const faces = facesInput(spec, mostFaces);
 
-  /** @returns views that hold until the next run */
+  /** @returns views, valid until the next run */
   async function run(crops: readonly Uint8Array[]): Promise<Float32Array[]> {
     crops.forEach((crop, i) => faces.fill(crop, i));
     const data = faces.data.subarray(0, crops.length * face);

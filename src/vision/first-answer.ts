@@ -4,16 +4,16 @@ import type { Fingerprint } from '../models/types.js';
 import type { Network, NetworkInput } from './network.js';
 import { areSame, fingerprintOf, LEAST_COSINE, nameInput, plainFault, strangeness } from './self-check.js';
 
-/** What is asked of the first answer of a network. */
-export interface Held {
+/** What the first answer of a network is expected to be. */
+export interface Expectation {
   /** The outputs that count; left out, all. */
   outputs?: readonly string[];
-  /** Cosine to the fingerprint's, at least. */
+  /** Least cosine to the fingerprint's. */
   least?: number;
 }
 
 /** A network's first answer. */
-export interface FirstAnswer extends Held {
+export interface FirstAnswer extends Expectation {
   provider: string;
   /** Path of the network. */
   file: string;
@@ -21,11 +21,11 @@ export interface FirstAnswer extends Held {
   answers: Record<string, Float32Array>;
 }
 
-/** Opens a network on the CPU as it is written: nothing of it optimised, nothing from a cache. */
+/** Opens a network on the CPU as it is written: not optimised, not from a cache. */
 type OpenPlainly = () => Promise<Network>;
 
 /**
- * Holds the first answer of a network to its fingerprint, which is made where there is none.
+ * Compares the first answer of a network with its fingerprint, which is made where there is none.
  * @returns what is wrong ("answers zeros"), or undefined
  * @throws KaomonError NO_MODEL when the network itself answers nothing that can be used
  */
@@ -41,7 +41,7 @@ export async function faultOfFirst(
   return fault ?? (expected && strangeness(counted, expected, first.least ?? LEAST_COSINE));
 }
 
-/** @returns undefined when there is none, and none can be kept: a CPU is trusted then */
+/** @returns undefined when there is none and none can be kept: a CPU is then trusted */
 async function expectedOf(first: FirstAnswer, openPlainly: OpenPlainly): Promise<Fingerprint | undefined> {
   const { file, inputs, provider } = first;
   const input = nameInput(inputs);
@@ -57,8 +57,8 @@ async function expectedOf(first: FirstAnswer, openPlainly: OpenPlainly): Promise
 }
 
 /**
- * What the CPU answers with the network as it is written, so that what is optimised and what lies in the cache are held
- * to something that is not their own.
+ * What the CPU answers with the network as it is written, so that optimised and cached forms are compared with something
+ * that was not made from them.
  * @throws KaomonError NO_MODEL when it answers nothing that can be used
  */
 async function makeFingerprint(
@@ -79,7 +79,7 @@ async function makeFingerprint(
     const answers = await answer((data) => data);
     const fault = plainFault(answers);
     if (fault) throw wrongNetwork(file, fault);
-    // Turned about, and all of one grey: who answers the same to that sees nothing.
+    // Reversed, and all of one grey: a network that answers the same to both does not use its input.
     const others = [
       await answer((data) => data.slice().reverse()),
       await answer((data) => new Float32Array(data.length).fill(data[0])),
@@ -100,7 +100,7 @@ export function wrongNetwork(file: string, fault: string): KaomonError {
   );
 }
 
-/** The answers of these outputs; those that are no float32 do not count. */
+/** The answers of these outputs, without those that are not float32. */
 function only(
   answers: Record<string, Float32Array>,
   outputs: readonly string[] | undefined,

@@ -10,8 +10,8 @@ export const FLOORS = {
   size: 18,
   /** Variance of the Laplacian over that of the grey levels: edges, however dark the face is. */
   edges: 0.006,
-  /** Step of a JPEG's lowest frequencies over the pixels of the face. */
-  grain: 1,
+  /** Quantisation step of a JPEG's lowest frequencies over the pixels of the face. */
+  quantisation: 1,
 } as const;
 
 /**
@@ -32,16 +32,16 @@ export interface Measured {
   /** Pixels along the crop's side. */
   side: number;
   /** Of the picture: see Picture. */
-  grain: number | undefined;
+  quantisation: number | undefined;
 }
 
 /** Why nobody is recognised by a face; undefined where it is good enough. */
 export function unfitBy(
-  { size, sharpness, contrast, side, grain = 0 }: Measured,
+  { size, sharpness, contrast, side, quantisation = 0 }: Measured,
   { isUnread }: Pick<Detection, 'isUnread'>,
 ): Unfit | undefined {
   if (isUnread) return 'turned';
   if (size < FLOORS.size) return 'too_small';
   const isBlurred = sharpness < sharpnessFloor(side) && sharpness < FLOORS.edges * contrast;
-  return isBlurred || grain > FLOORS.grain * size ? 'too_blurred' : undefined;
+  return isBlurred || quantisation > FLOORS.quantisation * size ? 'too_blurred' : undefined;
 }

@@ -1,13 +1,16 @@
 import sharp, { type FailOnOptions, type Sharp } from 'sharp';
 import { KaomonError } from '../platform/errors.js';
 import { requireReadable } from './formats.js';
-import { grainOf } from './jpeg.js';
+import { quantisationOf } from './jpeg.js';
 import type { Picture } from './types.js';
 
 // Each vision thread decodes one picture at a time: more libvips threads would only fight the networks for the
 // cores, and no picture comes twice.
 sharp.concurrency(1);
 sharp.cache(false);
+
+/** Pictures that this thread has decoded. */
+let decoded = 0;
 
 /** What is behind transparent pixels. */
 const BACKGROUND = '#ffffff';
@@ -20,8 +23,8 @@ export interface ImageLimits {
 /** The end of a JPEG. */
 const END = Uint8Array.of(0xff, 0xd9);
 /**
- * What libjpeg warns of and no pixel suffers from: what stands between the last scan and the end, and headers that
- * cameras are known to write wrongly.
+ * Warnings of libjpeg that cost no pixel: of bytes between the last scan and the end, and of headers that cameras are
+ * known to write wrongly.
  */
 const HARMLESS =
   /^VipsJpeg: (?!Corrupt JPEG data: (?!\d+ extraneous bytes before marker 0xd9$))(?!premature end)/;
@@ -47,11 +50,12 @@ export async function decodeImage(bytes: Uint8Array, { maxPixels }: ImageLimits)
   const { data, info } = await (format === 'JPEG' ? readJpeg(image, bytes) : read(image)).catch(
     refuseDamaged,
   );
-  const grain = format === 'JPEG' ? grainOf(bytes) : undefined;
   return {
     data: info.channels === 3 ? data : repeatGrey(data, info.channels),
-    ...{ width: info.width, height: info.height },
-    ...(grain !== undefined && { grain }),
+    width: info.width,
+    height: info.height,
+    quantisation: format === 'JPEG' ? quantisationOf(bytes) : undefined,
+    number: ++decoded,
   };
 }
 

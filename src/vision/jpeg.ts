@@ -1,16 +1,16 @@
 /** Marker segments of a JPEG (ITU-T T.81, annex B). */
 const TABLES = 0xdb;
 const SCAN = 0xda;
-/** The first frequencies behind the mean, in the order in which a table has them. */
+/** The first frequencies after the mean, in the order of the table. */
 const LOWEST = { from: 1, count: 5 };
 
 /**
- * How coarsely a JPEG was compressed: the mean step of its five lowest frequencies of brightness, in grey levels. 10 to
- * 14 at quality 50, ten times that at quality 5, where of an eye that is 8 pixels wide nothing is left.
+ * How coarsely a JPEG is quantised: the mean step of its five lowest frequencies of brightness, in grey levels. 10 to 14
+ * at quality 50, ten times that at quality 5, where nothing is left of an eye that is 8 pixels wide.
  * @param bytes of a JPEG; only its head is read
  * @returns undefined where there is no table in front of the scan
  */
-export function grainOf(bytes: Uint8Array): number | undefined {
+export function quantisationOf(bytes: Uint8Array): number | undefined {
   let at = 2;
   while (at + 4 <= bytes.length && bytes[at] === 0xff) {
     const marker = bytes[at + 1];
@@ -21,15 +21,15 @@ export function grainOf(bytes: Uint8Array): number | undefined {
     }
     const length = bytes[at + 2] * 256 + bytes[at + 3];
     if (length < 2) return undefined;
-    const grain = marker === TABLES ? grainIn(bytes.subarray(at + 4, at + 2 + length)) : undefined;
-    if (grain !== undefined) return grain;
+    const step = marker === TABLES ? stepIn(bytes.subarray(at + 4, at + 2 + length)) : undefined;
+    if (step !== undefined) return step;
     at += 2 + length;
   }
   return undefined;
 }
 
 /** Of the first table, number 0, which is brightness's. */
-function grainIn(tables: Uint8Array): number | undefined {
+function stepIn(tables: Uint8Array): number | undefined {
   for (let at = 0; at < tables.length;) {
     const bytesEach = tables[at] >> 4 ? 2 : 1;
     const isFirst = (tables[at] & 15) === 0;

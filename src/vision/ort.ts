@@ -4,11 +4,11 @@ import { KaomonError } from '../platform/errors.js';
 import { mappedFile } from '../platform/process-memory.js';
 import { onProvider, sessionOptions, type SessionPlace } from '../platform/onnx-runtime.js';
 import { type WebgpuTurns, webgpuTurns } from '../platform/webgpu-turns.js';
-import { faultOfFirst, type Held, wrongNetwork } from './first-answer.js';
+import { faultOfFirst, type Expectation, wrongNetwork } from './first-answer.js';
 import type { Network, NetworkInput, ValueInfo } from './network.js';
 import { forgetOptimised, optimisedNetwork } from './optimised.js';
 
-/** The execution providers that are known here; ONNX Runtime drops a name it does not know in silence. */
+/** The execution providers that can be named; ONNX Runtime silently drops a name that it does not know. */
 const PROVIDERS = new Set(['cpu', 'cuda', 'webgpu']);
 
 export interface SessionOptions {
@@ -18,13 +18,13 @@ export interface SessionOptions {
   threads: number;
   /** Which GPU, where one is used: 0 is the first. */
   gpuDevice?: number;
-  /** Folder of what can be made again: networks as they are optimised for this machine. Without it none is kept. */
+  /** Folder for networks as ONNX Runtime optimises them for this machine; left out, none is kept. */
   cacheDir?: string;
-  /** Whose turn it is to use WebGPU, in this process; to be handed to a thread that is not the main one. */
+  /** Whose turn it is to use WebGPU in this process; the main thread hands its own to every other. */
   turns?: WebgpuTurns;
-  /** Hold what each network answers at first to its fingerprint (models/fingerprints.ts). */
+  /** Compare what each network answers first with its fingerprint (models/packs/fingerprints.ts). */
   selfCheck?: boolean;
-  /** Opens sessions in the place of ONNX Runtime; for tests. */
+  /** Opens sessions instead of ONNX Runtime; for tests. */
   createSession?: (file: string, options: InferenceSession.SessionOptions) => Promise<InferenceSession>;
 }
 
@@ -37,18 +37,19 @@ export interface RefusedProvider {
 type How = [
   probe: Record<string, NetworkInput> | ((network: Network) => Record<string, NetworkInput>),
   threads: number,
-  held: () => Held,
+  expected: () => Expectation,
 ];
 
-/** A network was run and answers what it should not: "answers zeros". */
+/** A network runs and answers wrongly. Its message is a predicate: "answers zeros". */
 class WrongAnswer extends Error {}
 
-/** A provider that networks were opened on already answers wrongly: see {@link Runtime.openAll}. */
+/** A provider answers wrongly, and networks were opened on it already: see {@link Runtime.openAll}. */
 class ProviderTakenOut extends Error {}
 
-/** Opens networks on the first execution provider that really runs one, and rightly. */
+/** Opens networks on the first execution provider that runs them and answers rightly. */
 export class Runtime {
   readonly #options: SessionOptions;
+  readonly #turns: WebgpuTurns;
   readonly refused: RefusedProvider[] = [];
   #provider: string | undefined;
   #candidates: string[];
@@ -64,6 +65,7 @@ export class Runtime {
       throw new KaomonError('SETUP', `EXECUTION_PROVIDERS names "${unknown}"; known are ${known}.`);
     }
     this.#options = options;
+    this.#turns = options.turns ?? webgpuTurns;
     this.#candidates = [...new Set([...options.providers, 'cpu'])];
   }
 
@@ -92,9 +94,9 @@ export class Runtime {
   /**
    * Opens a network and runs it once: the proof that the provider works, and the warm-up.
    * @param file path of the `.onnx` file
-   * @param probe inputs for the first run; where they hang on what the network declares, a function of it
+   * @param probe inputs for the first run; where they depend on what the network declares, a function of it
    * @param threads inside a run, where it is not to be what the settings say
-   * @param held what its answer must be, asked once it has answered
+   * @param expected how near its first answer must be to its fingerprint; called once it has answered
    * @throws KaomonError NO_MODEL when not even the CPU runs it, or it answers nothing that can be used, and what `probe`
    *   throws
    */
@@ -102,16 +104,16 @@ export class Runtime {
     file: string,
     probe: How[0],
     threads = this.#options.threads,
-    held: () => Held = () => ({}),
+    expected: () => Expectation = () => ({}),
   ): Promise<Network> {
     const candidates = this.#provider ? [this.#provider] : [...this.#candidates];
     for (const provider of candidates) {
       try {
-        const network = await this.#openSound(provider, file, probe, threads, held);
+        const network = await this.#openSound(provider, file, probe, threads, expected);
         this.#provider = provider;
         return network;
       } catch (error) {
-        // What the network is no provider can mend.
+        // The network itself is wrong: another provider would not help.
         if (error instanceof KaomonError) throw error;
         if (provider === 'cpu') throw unusable(file, error);
         const reason = refusalOf(file, error);
@@ -126,7 +128,7 @@ export class Runtime {
     throw new Error('unreachable: cpu is always tried');
   }
 
-  /** @throws KaomonError for what is no provider's fault, Error for what may be */
+  /** @throws KaomonError for a fault of the network, Error for what may be the provider's */
   async #openSound(provider: string, file: string, ...how: How): Promise<Network> {
     for (const cached of await this.#forms(provider, file)) {
       try {
@@ -143,7 +145,7 @@ export class Runtime {
     provider: string,
     file: string,
     cached: string | undefined,
-    ...[probe, threads, held]: How
+    ...[probe, threads, expected]: How
   ): Promise<Network> {
     const place = { provider, threads, gpuDevice: this.#options.gpuDevice ?? 0 };
     const network = cached ? await this.#openCached(cached, place) : await this.#openFile(file, place);
@@ -151,7 +153,7 @@ export class Runtime {
       const inputs = typeof probe === 'function' ? probe(network) : probe;
       const answers = await network.run(inputs);
       if (!this.#options.selfCheck) return network;
-      const first = { provider, file, inputs, answers, ...held() };
+      const first = { provider, file, inputs, answers, ...expected() };
       const fault = await faultOfFirst(first, () => this.#openFile(file, { provider: 'cpu', threads }, true));
       if (fault) throw new WrongAnswer(fault);
       return network;
@@ -165,7 +167,7 @@ export class Runtime {
   async #forms(provider: string, file: string): Promise<(string | undefined)[]> {
     const { cacheDir } = this.#options;
     if (provider !== 'cpu' || !cacheDir) return [undefined];
-    // The cache is a help, no need: a full disk or a damaged file costs time and memory only.
+    // The cache is not needed: a full disk or a damaged file costs time and memory only.
     const optimised = await optimisedNetwork(file, cacheDir).catch(() => undefined);
     return optimised ? [optimised, undefined] : [undefined];
   }
@@ -175,10 +177,10 @@ export class Runtime {
     const { createSession } = this.#options;
     const options = sessionOptions(place, { optimised: !asWritten });
     const create = () => createSession?.(file, options) ?? InferenceSession.create(file, options);
-    return this.#toNetwork(await this.#on(place, create), place);
+    return this.#toNetwork(await onProvider(place.provider, this.#turns, create), place.provider);
   }
 
-  /** Opens an optimised network on the very bytes of its file: no session has weights of its own. */
+  /** Opens an optimised network on the bytes of its file: its sessions have no weights of their own. */
   async #openCached(file: string, place: SessionPlace): Promise<Network> {
     const bytes = await mappedFile(file);
     const settings = { use_ort_model_bytes_directly: '1', use_ort_model_bytes_for_initializers: '1' };
@@ -187,10 +189,10 @@ export class Runtime {
       sessionOptions(place, { optimised: false, settings }),
     );
     this.#bytes.push(bytes);
-    return this.#toNetwork(session, place);
+    return this.#toNetwork(session, place.provider);
   }
 
-  #toNetwork(session: InferenceSession, place: SessionPlace): Network {
+  #toNetwork(session: InferenceSession, provider: string): Network {
     const network: Network = {
       inputs: session.inputMetadata.map(describeValue),
       outputs: session.outputMetadata.map(describeValue),
@@ -199,25 +201,21 @@ export class Runtime {
         for (const [name, { data, shape }] of Object.entries(inputs)) {
           feeds[name] = new Tensor('float32', data, shape);
         }
-        const results = await this.#on(place, () => session.run(feeds));
+        const results = await onProvider(provider, this.#turns, () => session.run(feeds));
         return Object.fromEntries(
           Object.entries(results).map(([name, value]) => [name, value.data as Float32Array]),
         );
       },
       release: async () => {
-        if (this.#open.delete(network)) await this.#on(place, () => session.release());
+        if (this.#open.delete(network)) await onProvider(provider, this.#turns, () => session.release());
       },
     };
     this.#open.add(network);
     return network;
   }
-
-  #on<T>({ provider }: SessionPlace, work: () => Promise<T>): Promise<T> {
-    return onProvider(provider, this.#options.turns ?? webgpuTurns, work);
-  }
 }
 
-/** A network that even the CPU does not run rightly. */
+/** The refusal of a network that even the CPU does not run rightly. */
 function unusable(file: string, error: unknown): KaomonError {
   if (error instanceof WrongAnswer) return wrongNetwork(file, error.message);
   return new KaomonError('NO_MODEL', `The network ${file} cannot be run: ${sentenceOf(error)}`, {
@@ -229,7 +227,7 @@ function unusable(file: string, error: unknown): KaomonError {
 function refusalOf(file: string, error: unknown): string {
   if (error instanceof WrongAnswer) return `${path.basename(file)} ${error.message}`;
   const reason = sentenceOf(error);
-  // ONNX Runtime says on standard error alone which library it did not find.
+  // Which library is missing, ONNX Runtime says on standard error alone.
   return reason.includes('Cuda: Failed to load shared library')
     ? `${reason}: "npm run setup -- --cuda" puts the provider there and names the libraries of NVIDIA that are missing`
     : reason;

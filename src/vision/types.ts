@@ -6,8 +6,10 @@ export interface Picture {
   readonly data: Uint8Array;
   readonly width: number;
   readonly height: number;
-  /** Of a JPEG: step between two values of its lowest frequencies, grey levels, 1 to some 200 (jpeg.ts). */
-  readonly grain?: number;
+  /** Of a JPEG: the step by which its lowest frequencies are quantised, grey levels, 1 to some 200 (jpeg.ts). */
+  readonly quantisation?: number | undefined;
+  /** Which decoded picture of its thread it is, so that what was made of its pixels is known again; none: a drawing. */
+  readonly number?: number;
 }
 
 /** Corners in pixels of the upright picture; may reach outside it. */
@@ -28,7 +30,7 @@ export interface Detection {
   probability: number;
   landmarks: Landmarks | undefined;
   /** The 68 points `[x, y] * 68` in pixels, where the detector's landmark network gives them. */
-  landmarks68?: Float32Array;
+  landmarks68?: Float32Array | undefined;
   /** How it was read, where it is not the right way up: in a square turned with it (detectors/turned.ts). */
   turned?: TurnedFace;
   /** Nothing says which way up it is: its landmarks are invented. */

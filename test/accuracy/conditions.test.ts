@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, it } from 'node:test';
 import sharp from 'sharp';
-import { applies, countSearches, worsen } from '../../src/accuracy/conditions.js';
+import { applies, countSearches, degrade } from '../../src/accuracy/conditions.js';
 import { temporaryFolder } from '../support/temporary.js';
 
 const WIDTH = 200;
@@ -33,7 +33,7 @@ describe('pictures made worse', () => {
   it('from farther away: the eyes come to lie where they are asked for, in a frame of the old size', async (t) => {
     const file = path.join(await temporaryFolder(t), 'a.png');
     await writeFile(file, await twoEyes(16));
-    const { data, width, height } = await levels(await worsen(file, { kind: 'eyes', pixels: 20 }, 80));
+    const { data, width, height } = await levels(await degrade(file, { kind: 'eyes', pixels: 20 }, 80));
     assert.deepEqual([width, height], [WIDTH, HEIGHT]);
     // Of each half the middle of what is brighter than the frame.
     const middleOf = (from: number, to: number) => {
@@ -51,7 +51,7 @@ describe('pictures made worse', () => {
     const file = path.join(await temporaryFolder(t), 'a.png');
     await writeFile(file, await twoEyes(4));
     const sigma = 4;
-    const { data, width } = await levels(await worsen(file, { kind: 'blur', sigma: sigma / 80 }, 80));
+    const { data, width } = await levels(await degrade(file, { kind: 'blur', sigma: sigma / 80 }, 80));
     let [sum, mean, spread] = [0, 0, 0];
     // The left eye alone, across.
     for (let i = 0; i < data.length; i++) {
@@ -72,7 +72,7 @@ describe('pictures made worse', () => {
     const file = path.join(await temporaryFolder(t), 'a.png');
     const bytes = await twoEyes(4);
     await writeFile(file, bytes);
-    assert.deepEqual(Buffer.from(await worsen(file, { kind: 'none' }, 80)), bytes);
+    assert.deepEqual(Buffer.from(await degrade(file, { kind: 'none' }, 80)), bytes);
   });
 
   it('are left out where a picture is as bad already', () => {

@@ -9,7 +9,7 @@ import {
   REFERENCES,
   type Searches,
 } from '../../src/accuracy/identification.js';
-import { identify } from '../../src/accuracy/error-rates.js';
+import { identificationOf } from '../../src/accuracy/error-rates.js';
 import { apart, facesOf, type MadeFace } from './made-faces.js';
 
 function search(faces: Faces, size: GallerySize): Searches {
@@ -119,7 +119,7 @@ function madeSearches(): Searches {
 
 describe('error rates of searches', () => {
   it('take the largest threshold that names so many strangers, and count who is not named rightly', () => {
-    const { points } = identify(madeSearches(), 'both', 1004);
+    const { points } = identificationOf(madeSearches(), 'both', 1004);
     const told = points.map(({ level, threshold, fpir, fnir, misnamed }) => [
       ...[level, rounded(threshold), fpir, fnir, misnamed],
     ]);
@@ -132,7 +132,7 @@ describe('error rates of searches', () => {
   });
 
   it('tell a given threshold with its FPIR and both intervals', () => {
-    const points = identify(madeSearches(), 'both', 1004, [0.0295]).points.filter(
+    const points = identificationOf(madeSearches(), 'both', 1004, [0.0295]).points.filter(
       ({ level }) => level === undefined,
     );
     assert.equal(points.length, 1);
@@ -150,7 +150,7 @@ describe('error rates of searches', () => {
       units: searches.nonMated.units.slice(0, 60),
       distances: searches.nonMated.distances.map((column) => column.slice(0, 60)),
     };
-    const { points } = identify({ ...searches, nonMated: few }, 'both', 1004);
+    const { points } = identificationOf({ ...searches, nonMated: few }, 'both', 1004);
     assert.deepEqual(
       points.map(({ level }) => level),
       [0.01, 0.05],
@@ -159,7 +159,7 @@ describe('error rates of searches', () => {
 
   it('tell nothing where nobody is asked for who is not enrolled', () => {
     const nobody = { units: new Int32Array(0), distances: REFERENCES.map(() => new Float32Array(0)) };
-    const { points, det } = identify({ ...madeSearches(), nonMated: nobody }, 'both', 1004);
+    const { points, det } = identificationOf({ ...madeSearches(), nonMated: nobody }, 'both', 1004);
     assert.deepEqual([points, det], [[], []]);
   });
 });

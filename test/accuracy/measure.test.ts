@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { NO_CACHE } from '../../src/accuracy/look-cache.js';
+import { NO_CACHE } from '../../src/accuracy/analysis-cache.js';
 import { measurePack, type MeasureSettings } from '../../src/accuracy/measure.js';
 import { drawReports } from '../../src/accuracy/plots.js';
 import { compareReports, reportPack } from '../../src/accuracy/report.js';
@@ -48,7 +48,7 @@ async function lay(t: TestContext, wrong = false) {
 const settings = (more: Partial<MeasureSettings> = {}): MeasureSettings => ({
   pack: PACK,
   config: { FALSE_NAMES: 0.01 },
-  looks: { vision, cache: NO_CACHE, which: 'largest', atOnce: 2 },
+  analysis: { vision, cache: NO_CACHE, which: 'largest', atOnce: 2 },
   ...{ source: 'made', conditions: false },
   ...more,
 });
@@ -75,7 +75,7 @@ describe('a pack measured', () => {
     assert.ok(point && Math.abs(point.fnir - 1 / 25) < 1e-9);
   });
 
-  it('compares what is enrolled in views with one look', async (t) => {
+  it('compares what is enrolled in views with a single one', async (t) => {
     const { samples } = await lay(t);
     const pack = { ...PACK, embedder: { ...PACK.embedder, views: [{}, { mirrored: true }] } };
     const { curve, views } = await measurePack(samples, settings({ pack }));
@@ -108,11 +108,11 @@ describe('a pack measured', () => {
     assert.equal(large.aim, 0.01);
   });
 
-  it('tells what its threshold does by what the product compares with: faces, or means, too', async (t) => {
+  it('tells what its threshold does by what the server compares with: faces, or templates, too', async (t) => {
     const { samples } = await lay(t);
     for (const [templates, reference, words] of [
-      [true, 'both', 'nearest of the faces and their mean.'],
-      [false, 'nearest', 'nearest of the faces.'],
+      [true, 'both', 'nearest of their faces and their template.'],
+      [false, 'nearest', 'nearest of their faces.'],
     ] as const) {
       const report = await measurePack(samples, settings({ pack: { ...PACK, templates } }));
       const measured = report.identification.filter(({ points }) =>
@@ -148,7 +148,7 @@ describe('a pack measured', () => {
     assert.match(text, /^## tiny/);
     assert.match(text, /50 pictures of 12 people and 12 strangers/);
     assert.match(text, /no face: .*hill\.jpg/);
-    assert.match(text, /Like no other picture of their person[^]*wrong\.jpg/);
+    assert.match(text, /Unlike all other pictures of their person[^]*wrong\.jpg/);
     assert.match(text, /\| 12 {10,}\| 1 /);
     assert.match(text, /Fixed thresholds, for a pack without a curve: identical 0\.0/);
     assert.doesNotMatch(text, /NaN|undefined|Infinity/);

@@ -52,7 +52,7 @@ describe('one to one', () => {
     assert.equal(impostors.distanceAt(1), 4);
   });
 
-  it('keeps apart what is enrolled and what is seen: the enrolled look of one, one look at the other', () => {
+  it('keeps apart what is enrolled and what is seen: the enrolled views of one, a single view of the other', () => {
     const faces = facesOf([
       ['ken', 0],
       ['ken', 10],

@@ -68,7 +68,7 @@ describe('kaomon accuracy', () => {
 
   it('says what is wrong with the command line in one line', async () => {
     const wrong: [string[], RegExp][] = [
-      [['--except', 'nobody'], /--except nobody: no picture and no folder is so named/],
+      [['--except', 'nobody'], /--except nobody: there is no picture or folder of that name/],
       [['--face', 'left'], /--face must be largest or centre, not "left"/],
       [['--nonsense'], /nonsense/],
     ];

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { AreaTable, type Region } from '../../src/vision/area.js';
+import { pixelLoops } from '../../src/vision/pixels.js';
 import type { Picture } from '../../src/vision/types.js';
 import { seededPicture } from '../support/seeded-weights.js';
 
@@ -98,6 +99,28 @@ describe('area resampling', () => {
       table.resample(region, 4, 4, out);
       near([...out], byDefinition(next, region, 4, 4));
     }
+  });
+
+  it('reads a decoded picture once, however often it comes, and a drawing each time', (t) => {
+    const sumTable = t.mock.method(pixelLoops, 'sumTable');
+    const table = new AreaTable();
+    const [first, second] = [seededPicture('first', 24, 18, 1), seededPicture('second', 24, 18, 1)];
+    for (const number of [1, 1, 2, 2, 1]) table.load({ ...first, number });
+    assert.equal(sumTable.mock.callCount(), 3);
+    for (const drawing of [first, first, second]) table.load(drawing);
+    assert.equal(sumTable.mock.callCount(), 6);
+    table.load({ ...first, number: 1 });
+    assert.equal(sumTable.mock.callCount(), 7, 'a drawing came in between');
+  });
+
+  it('reads a large picture again once its memory was given back', (t) => {
+    const sumTable = t.mock.method(pixelLoops, 'sumTable', () => undefined);
+    const table = new AreaTable();
+    const large = { data: new Uint8Array(0), width: 2500, height: 2000, number: 1 };
+    table.load(large);
+    table.trim();
+    table.load(large);
+    assert.equal(sumTable.mock.callCount(), 2);
   });
 
   it('holds where the sums outgrow 32 bits', () => {

@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import pMap from 'p-map';
 import type { Config } from '../../settings/config.js';
 import { KaomonError } from '../../platform/errors.js';
 import { encodeModel, type GraphMessage } from '../../models/onnx/schema.js';
@@ -11,7 +12,7 @@ import { createEmbedder } from '../../vision/embedder.js';
 import { decodeImage } from '../../vision/image.js';
 import { facesInput } from '../../vision/faces-input.js';
 import { Runtime } from '../../vision/ort.js';
-import { inParallel, note, openPack, openVision, picturesBelow } from './parts.js';
+import { note, openPack, openVision, picturesBelow } from './parts.js';
 
 /** Faces to measure the ranges on, and as many again to compare the result on. */
 const ENOUGH = 64;
@@ -84,7 +85,7 @@ async function cropsOf(folder: string, pack: ReadyPack, config: Config): Promise
   const files = all.filter((_, i) => i % step === 0);
   const vision = await openVision(pack, config);
   try {
-    await inParallel(files, config.VISION_THREADS, async (file) => {
+    const cropsFrom = async (file: string) => {
       if (crops.length >= 2 * ENOUGH) return;
       const { faces } = await vision.analyze(await readFile(file), {
         embed: false,
@@ -94,7 +95,8 @@ async function cropsOf(folder: string, pack: ReadyPack, config: Config): Promise
       for (const { crop } of faces) {
         if (crop) crops.push((await decodeImage(crop, { maxPixels: config.MAX_PIXELS })).data);
       }
-    });
+    };
+    await pMap(files, cropsFrom, { concurrency: config.VISION_THREADS });
   } finally {
     await vision.close();
   }

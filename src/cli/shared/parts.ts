@@ -146,16 +146,3 @@ export async function runCommand(
     return 1;
   }
 }
-
-/** Works through a list in order, at most `atOnce` items at a time. */
-export async function inParallel<T>(
-  items: readonly T[],
-  atOnce: number,
-  work: (item: T) => Promise<void>,
-): Promise<void> {
-  const queue = items.values();
-  const worker = async () => {
-    for (const item of queue) await work(item);
-  };
-  await Promise.all(Array.from({ length: atOnce }, worker));
-}

@@ -1,3 +1,4 @@
+import pMap from 'p-map';
 /**
  * A person is one, whatever packs have embedded the pictures. A store holds one pack's faces; with another pack's people
  * left out, names would vanish with a change of pack, and whom somebody deletes would lie in the other pack's folder for
@@ -47,10 +48,11 @@ export function acrossPacks(own: EmbeddingStore): EmbeddingStore {
       const contents = await own.load();
       const here = new Set(contents.people.map(({ faceid }) => faceid));
       const missing = [...(await listElsewhere())].filter((faceid) => !here.has(faceid));
-      const people = await inBatches(missing, async (faceid) => {
+      const readOne = async (faceid: string) => {
         const profile = await profileElsewhere(faceid);
         return profile && { faceid, ...profile, faces: [] };
-      });
+      };
+      const people = await pMap(missing, readOne, { concurrency: AT_ONCE });
       const all = [...contents.people, ...people.filter((person) => person !== undefined)];
       all.sort((a, b) => (a.faceid < b.faceid ? -1 : 1));
       return { ...contents, people: all };
@@ -115,11 +117,4 @@ export function acrossPacks(own: EmbeddingStore): EmbeddingStore {
       return await own.removeFace(face);
     },
   };
-}
-
-async function inBatches<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
-  const results: R[] = [];
-  for (let i = 0; i < items.length; i += AT_ONCE)
-    results.push(...(await Promise.all(items.slice(i, i + AT_ONCE).map(work))));
-  return results;
 }

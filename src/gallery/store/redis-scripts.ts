@@ -1,21 +1,60 @@
-/** What the gallery in Redis changes in one step (redis-store.ts). */
+/** What the gallery in Redis does in one step: scripts run whole or not at all, and nothing comes between. */
+import type { RedisConnection } from '../../platform/redis.js';
 
-/** Scripts run whole or not at all, and nothing comes between. KEYS: people, the person's faces, all faces. */
-export const REMOVE = `
+/** Commands of our own, see {@link withScripts}. The last parameter, `prefix`, begins the key of every face. */
+export interface GalleryCommands {
+  /** @returns profile and ids of faces, both as they are at one moment */
+  readPerson(people: string, faces: string, faceid: string): Promise<[profile: string | null, ids: string[]]>;
+  /** @returns 0 when there is no such person */
+  saveProfile(people: string, faceid: string, profile: string): Promise<0 | 1>;
+  /** @returns 0 when there is no such person */
+  removePerson(people: string, faces: string, all: string, faceid: string, prefix: string): Promise<0 | 1>;
+  /**
+   * Gives all faces of one person to another. Two faces of one name keep apart by a letter more.
+   * @param mode move: to nobody who is there; merge: to somebody who is
+   */
+  renamePerson(
+    people: string,
+    faces: string,
+    facesOfOther: string,
+    all: string,
+    from: string,
+    to: string,
+    mode: 'move' | 'merge',
+    prefix: string,
+  ): Promise<'done' | 'missing' | 'exists'>;
+  /** @returns 0 when there is no such face */
+  removeFace(faces: string, face: string, all: string, id: string): Promise<0 | 1>;
+}
+
+const SCRIPTS: Record<keyof GalleryCommands, { numberOfKeys: number; lua: string }> = {
+  // No transaction: Redis takes no command into one when it is at its limit of memory, not even one that reads or deletes.
+  readPerson: {
+    numberOfKeys: 2,
+    lua: `return {redis.call('HGET', KEYS[1], ARGV[1]), redis.call('SMEMBERS', KEYS[2])}`,
+  },
+  saveProfile: {
+    numberOfKeys: 1,
+    lua: `
+if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then return 0 end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+return 1`,
+  },
+  removePerson: {
+    numberOfKeys: 3,
+    lua: `
 local gone = redis.call('HDEL', KEYS[1], ARGV[1])
 for _, id in ipairs(redis.call('SMEMBERS', KEYS[2])) do
   redis.call('DEL', ARGV[2] .. id)
   redis.call('SREM', KEYS[3], id)
 end
 redis.call('DEL', KEYS[2])
-return gone`;
-export const SAVE = `
-if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then return 0 end
-redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
-return 1`;
-/** KEYS: people, faces of the one, faces of the other, all faces. Two faces of one name keep apart by a letter more. */
-export const RENAME = `
-local from, to, prefix, mode = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+return gone`,
+  },
+  renamePerson: {
+    numberOfKeys: 4,
+    lua: `
+local from, to, mode, prefix = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local there = redis.call('HEXISTS', KEYS[1], to)
 if redis.call('HEXISTS', KEYS[1], from) == 0 then return 'missing' end
 if mode == 'move' and there == 1 then return 'exists' end
@@ -31,18 +70,22 @@ end
 if mode == 'move' then redis.call('HSET', KEYS[1], to, redis.call('HGET', KEYS[1], from)) end
 redis.call('HDEL', KEYS[1], from)
 redis.call('DEL', KEYS[2])
-return 'done'`;
-
-/**
- * KEYS: people, the person's faces. Both as they are at one moment. No transaction: Redis takes no command into one when
- * it is at its limit of memory, not even one that reads or deletes.
- */
-export const READ = `
-return {redis.call('HGET', KEYS[1], ARGV[1]), redis.call('SMEMBERS', KEYS[2])}`;
-
-/** KEYS: the person's faces, the face, all faces. */
-export const REMOVE_FACE = `
+return 'done'`,
+  },
+  removeFace: {
+    numberOfKeys: 3,
+    lua: `
 local gone = redis.call('SREM', KEYS[1], ARGV[1])
 redis.call('DEL', KEYS[2])
 redis.call('SREM', KEYS[3], ARGV[1])
-return gone`;
+return gone`,
+  },
+};
+
+export type GalleryRedis = RedisConnection & GalleryCommands;
+
+/** Gives a connection the gallery's commands. ioredis sends a script once and its checksum from then on. */
+export function withScripts(redis: RedisConnection): GalleryRedis {
+  for (const [name, script] of Object.entries(SCRIPTS)) redis.defineCommand(name, script);
+  return redis as GalleryRedis;
+}

@@ -1,23 +1,20 @@
-import { Type } from 'typebox';
-import { Value } from 'typebox/value';
+import pMap from 'p-map';
 import { KaomonError } from '../../platform/errors.js';
+import { createDamage, type Damage } from '../../platform/files/damage.js';
 import {
   isRedisFull,
   openRedis,
   REDIS_PATIENCE,
-  type RedisConnection,
   type RedisSettings,
   runEvenWhenFull,
   untilReady,
 } from '../../platform/redis.js';
-import { createDamage, type Damage } from '../../platform/files/damage.js';
-import { checkEmbedding, toEmbedding } from '../embedding.js';
-import { describeFace } from '../face-name.js';
-import { isId, splitFaceId } from '../ids.js';
-import { isProfile } from './profile.js';
-import { READ, REMOVE, REMOVE_FACE, RENAME, SAVE } from './redis-scripts.js';
-import type { EmbeddingStore, Profile, ReadPerson, StoredPerson } from './store.js';
+import { checkEmbedding } from '../embedding.js';
 import type { Group } from '../types.js';
+import { createRedisLayout } from './redis-layout.js';
+import { createRedisReader } from './redis-read.js';
+import { type GalleryRedis, withScripts } from './redis-scripts.js';
+import type { EmbeddingStore, Profile, StoredPerson } from './store.js';
 
 export interface RedisStoreOptions {
   redis: RedisSettings;
@@ -29,7 +26,6 @@ export interface RedisStoreOptions {
   damage?: Damage;
 }
 
-const GroupSchema = Type.Object({ groupname: Type.String(), made: Type.String() });
 const FIRST_GROUP: Group = { groupid: 'default', groupname: 'Default' };
 /** People read at a time. */
 const AT_ONCE = 200;
@@ -43,15 +39,14 @@ export async function createRedisStore(options: RedisStoreOptions): Promise<Embe
   return storeOn(await connect(options.redis), options);
 }
 
-function storeOn(redis: RedisConnection, options: RedisStoreOptions): EmbeddingStore {
+function storeOn(redis: GalleryRedis, options: RedisStoreOptions): EmbeddingStore {
   const { pack, length, warn } = options;
   const { damage = createDamage(warn) } = options;
-  const key = keysOf(options.redis);
-  const people = key('people', pack);
-  const groups = key('groups');
-  const all = key('all', pack);
-  const facesOf = (faceid: string) => key('faces', pack, faceid);
-  const faceKey = (id: string) => key('face', pack, id);
+  const layout = createRedisLayout(options.redis, pack);
+  const { people, groups, packs } = layout;
+  const all = layout.all();
+  const { readPerson, toProfile, list, readGroups, toGroup, countOtherPacks, refuseWrongKinds } =
+    createRedisReader({ redis, layout, length, damage });
 
   async function transact(fill: (multi: ReturnType<typeof redis.multi>) => void): Promise<unknown[]> {
     const multi = redis.multi();
@@ -64,130 +59,14 @@ function storeOn(redis: RedisConnection, options: RedisStoreOptions): EmbeddingS
     });
   }
 
-  /**
-   * Reads one thing, or names it and goes on without it, when its key holds something of another kind.
-   * @param without what is gone on with
-   */
-  async function orPassOver<T, U>(what: string, read: Promise<T>, without: U): Promise<T | U> {
-    try {
-      return await read;
-    } catch (error) {
-      if (!isWrongKind(error)) throw error;
-      damage.report(what, 'it is no longer what was written there, and is passed over');
-      return without;
-    }
-  }
-
-  async function readPerson(faceid: string, known: ReadonlySet<string>): Promise<ReadPerson | undefined> {
-    const set = facesOf(faceid);
-    const both = redis.eval(READ, 2, people, set, faceid) as Promise<[string | null, string[]]>;
-    const [text, ids] = (await orPassOver(set, both, undefined)) ?? [await redis.hget(people, faceid), []];
-    if (text === null) return undefined;
-    const faces = await Promise.all(ids.map((id) => readFace(faceid, id, known.has(id))));
-    const there = faces.filter((face) => face !== undefined);
-    there.sort((a, b) => (a.enrolledAt + a.id < b.enrolledAt + b.id ? -1 : 1));
-    return { faceid, ...toProfile(faceid, text), faces: there };
-  }
-
-  async function readFace(
-    faceid: string,
-    id: string,
-    isKnown: boolean,
-  ): Promise<ReadPerson['faces'][number] | undefined> {
-    const what = faceKey(id);
-    const described = describeFace(faceid, id);
-    if (!described) {
-      damage.report(what, 'its name is not that of a face of this person; it is passed over');
-      return undefined;
-    }
-    const [bytes, picture] = await orPassOver(
-      what,
-      Promise.all([isKnown ? undefined : redis.hgetBuffer(what, 'vector'), redis.hexists(what, 'picture')]),
-      [undefined, 0],
-    );
-    const face = { ...described, hasPicture: picture === 1 };
-    if (isKnown) return face;
-    if (!bytes) return undefined;
-    try {
-      return { ...face, vector: toEmbedding(toVector(bytes), length) };
-    } catch (error) {
-      if (!(error instanceof RangeError)) throw error;
-      damage.report(what, `it holds no vector (${error.message}) and is passed over`);
-      return undefined;
-    }
-  }
-
-  function toProfile(faceid: string, text: string): Profile {
-    const value = parseJson(text);
-    if (isProfile(value)) return { username: value.username, metadata: value.metadata };
-    damage.report(`${people} ${faceid}`, 'the person is shown by the ID until a name is given again');
-    return { username: '', metadata: {} };
-  }
-
-  /** The faceids of everyone; what cannot be one is no person. */
-  async function list(): Promise<string[]> {
-    const fields = await redis.hkeys(people);
-    return fields.filter((faceid) => {
-      if (splitFaceId(faceid)) return true;
-      damage.report(`${people} ${faceid.slice(0, 130)}`, 'it is the ID of nobody; it is passed over');
-      return false;
-    });
-  }
-
   /** All faces of `from` to `to`. */
   async function rename(
     from: string,
     to: string,
     mode: 'move' | 'merge',
   ): Promise<'done' | 'missing' | 'exists'> {
-    const keys = [people, facesOf(from), facesOf(to), all];
-    const outcome = await redis.eval(RENAME, keys.length, ...keys, from, to, faceKey(''), mode);
-    return outcome as 'done' | 'missing' | 'exists';
-  }
-
-  async function readGroups(): Promise<Group[]> {
-    const fields = Object.entries(await redis.hgetall(groups)).filter(([groupid]) => isId(groupid));
-    const found = fields.map(([groupid, text]) => ({ groupid, ...toGroup(groupid, text) }));
-    found.sort((a, b) => (a.made + a.groupid < b.made + b.groupid ? -1 : 1));
-    return found.map(({ groupid, groupname }) => ({ groupid, groupname }));
-  }
-
-  function toGroup(groupid: string, text: string): { groupname: string; made: string } {
-    const value = parseJson(text);
-    if (Value.Check(GroupSchema, value)) return value;
-    damage.report(`${groups} ${groupid}`, 'the group is shown by its ID until a name is given again');
-    return { groupname: groupid, made: '' };
-  }
-
-  async function countOtherPacks(): Promise<Record<string, number>> {
-    const counts: Record<string, number> = {};
-    for (const other of await orPassOver(key('packs'), redis.smembers(key('packs')), [])) {
-      const set = key('all', other);
-      const count = other === pack ? 0 : await orPassOver(set, redis.scard(set), 0);
-      if (count > 0) counts[other] = count;
-    }
-    return counts;
-  }
-
-  /**
-   * The keys that hold everybody and everything: without one of them there is no gallery to go on with.
-   * @throws KaomonError SETUP that names it
-   */
-  async function refuseWrongKinds(): Promise<void> {
-    const kinds: [name: string, kind: string][] = [
-      [people, 'hash'],
-      [groups, 'hash'],
-      [all, 'set'],
-      [key('packs'), 'set'],
-    ];
-    for (const [name, kind] of kinds) {
-      const found = await redis.type(name);
-      if (found === kind || found === 'none') continue;
-      throw new KaomonError(
-        'SETUP',
-        `The Redis key ${name} holds a ${found}, where the gallery keeps a ${kind}: rename it (RENAME) and restore the key from a copy, or choose another REDIS_PREFIX.`,
-      );
-    }
+    const [of, other] = [layout.facesOf(from), layout.facesOf(to)];
+    return await redis.renamePerson(people, of, other, all, from, to, mode, layout.face(''));
   }
 
   const groupText = ({ groupname }: Group, made = new Date().toISOString()) =>
@@ -204,19 +83,16 @@ function storeOn(redis: RedisConnection, options: RedisStoreOptions): EmbeddingS
     async load() {
       await untilReady(redis, REDIS_PATIENCE);
       await refuseWrongKinds();
-      const isNew = (await redis.exists(groups, key('packs'))) === 0;
-      await runEvenWhenFull(redis, key('packs'), ['SADD', key('packs'), pack]);
+      const isNew = (await redis.exists(groups, packs)) === 0;
+      await runEvenWhenFull(redis, packs, ['SADD', packs, pack]);
       if (isNew) await redis.hsetnx(groups, FIRST_GROUP.groupid, groupText(FIRST_GROUP));
-      const faceids = await list();
-      const everyone: StoredPerson[] = [];
-      for (let i = 0; i < faceids.length; i += AT_ONCE) {
-        const some = faceids.slice(i, i + AT_ONCE).map((faceid) => readPerson(faceid, new Set()));
-        for (const person of await Promise.all(some)) {
-          if (!person) continue;
-          const faces = person.faces.flatMap(({ vector, ...face }) => (vector ? [{ ...face, vector }] : []));
-          everyone.push({ ...person, faces });
-        }
-      }
+      const readOne = (faceid: string) => readPerson(faceid, new Set());
+      const found = await pMap(await list(), readOne, { concurrency: AT_ONCE });
+      const everyone: StoredPerson[] = found.flatMap((person) => {
+        if (!person) return [];
+        const faces = person.faces.flatMap(({ vector, ...face }) => (vector ? [{ ...face, vector }] : []));
+        return [{ ...person, faces }];
+      });
       everyone.sort((a, b) => (a.faceid < b.faceid ? -1 : 1));
       return {
         groups: await readGroups(),
@@ -241,8 +117,7 @@ function storeOn(redis: RedisConnection, options: RedisStoreOptions): EmbeddingS
     },
 
     async others() {
-      const packs = await redis.smembers(key('packs'));
-      return packs
+      return (await redis.smembers(packs))
         .filter((other) => other !== pack)
         .map((other) => storeOn(redis, { ...options, pack: other, damage }));
     },
@@ -251,11 +126,12 @@ function storeOn(redis: RedisConnection, options: RedisStoreOptions): EmbeddingS
     keepPerson: createPerson,
 
     async savePerson(faceid, profile) {
-      return (await redis.eval(SAVE, 1, people, faceid, profileText(profile))) === 1;
+      return (await redis.saveProfile(people, faceid, profileText(profile))) === 1;
     },
 
     async removePerson(faceid) {
-      return (await redis.eval(REMOVE, 3, people, facesOf(faceid), all, faceid, faceKey(''))) === 1;
+      const faces = layout.facesOf(faceid);
+      return (await redis.removePerson(people, faces, all, faceid, layout.face(''))) === 1;
     },
 
     async movePerson(from, to) {
@@ -274,19 +150,18 @@ function storeOn(redis: RedisConnection, options: RedisStoreOptions): EmbeddingS
       await transact((multi) => {
         if (profile) multi.hset(people, face.faceid, profileText(profile));
         else multi.hsetnx(people, face.faceid, profileText({ username: '', metadata: {} }));
-        multi.hset(faceKey(face.id), 'vector', bytes);
-        if (crop) multi.hset(faceKey(face.id), 'picture', Buffer.from(crop));
-        multi.sadd(facesOf(face.faceid), face.id).sadd(all, face.id);
+        multi.hset(layout.face(face.id), 'vector', bytes);
+        if (crop) multi.hset(layout.face(face.id), 'picture', Buffer.from(crop));
+        multi.sadd(layout.facesOf(face.faceid), face.id).sadd(all, face.id);
       });
     },
 
     async removeFace(face) {
-      const keys = [facesOf(face.faceid), faceKey(face.id), all];
-      return (await redis.eval(REMOVE_FACE, keys.length, ...keys, face.id)) === 1;
+      return (await redis.removeFace(layout.facesOf(face.faceid), layout.face(face.id), all, face.id)) === 1;
     },
 
     async picture(face) {
-      return (await redis.hgetBuffer(faceKey(face.id), 'picture')) ?? undefined;
+      return (await redis.hgetBuffer(layout.face(face.id), 'picture')) ?? undefined;
     },
 
     async createGroup(group) {
@@ -311,8 +186,8 @@ function storeOn(redis: RedisConnection, options: RedisStoreOptions): EmbeddingS
 }
 
 /** @throws KaomonError SETUP when Redis does not answer */
-async function connect(settings: RedisSettings): Promise<RedisConnection> {
-  const redis = openRedis(settings, 'commands', () => undefined);
+async function connect(settings: RedisSettings): Promise<GalleryRedis> {
+  const redis = withScripts(openRedis(settings, 'commands', () => undefined));
   await untilReady(redis, REDIS_PATIENCE).catch((cause: unknown) => {
     redis.disconnect();
     throw new KaomonError('SETUP', 'EMBEDDING_STORE=redis, but Redis does not answer: see REDIS_URL.', {
@@ -322,27 +197,23 @@ async function connect(settings: RedisSettings): Promise<RedisConnection> {
   return redis;
 }
 
-const keysOf =
-  ({ prefix }: RedisSettings) =>
-  (...parts: string[]) =>
-    [`{${prefix}}`, ...parts].join(':');
-
 /**
  * People with a face, by pack; see `enrolledPacks` in enrolled.ts.
  * @throws KaomonError SETUP when Redis does not answer
  */
 export async function countEnrolledInRedis(settings: RedisSettings): Promise<Record<string, number>> {
   const redis = await connect(settings);
-  const key = keysOf(settings);
+  const layoutOf = (pack: string) => createRedisLayout(settings, pack);
   try {
     const packs: string[] = [];
-    for (const pack of await redis.smembers(key('packs'))) {
-      if ((await redis.scard(key('all', pack))) > 0) packs.push(pack);
+    for (const pack of await redis.smembers(layoutOf('').packs)) {
+      if ((await redis.scard(layoutOf(pack).all())) > 0) packs.push(pack);
     }
     const counts = packs.map(async (pack) => {
-      if (packs.length === 1) return [pack, await redis.hlen(key('people', pack))];
+      const { people, all } = layoutOf(pack);
+      if (packs.length === 1) return [pack, await redis.hlen(people)];
       // A face's name begins with its person's.
-      const faces = await redis.smembers(key('all', pack));
+      const faces = await redis.smembers(all());
       return [pack, new Set(faces.map((id) => id.replace(/_\d{8}_\d{6}_[0-9A-Za-z]+$/, ''))).size];
     });
     return Object.fromEntries(await Promise.all(counts)) as Record<string, number>;
@@ -353,21 +224,4 @@ export async function countEnrolledInRedis(settings: RedisSettings): Promise<Rec
   } finally {
     redis.disconnect();
   }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-/** A key that holds something else than it was made for. */
-function isWrongKind(error: unknown): boolean {
-  return error instanceof Error && error.message.includes('WRONGTYPE');
-}
-
-function toVector(bytes: Buffer): Float32Array {
-  return Float32Array.from({ length: Math.floor(bytes.length / 4) }, (_, i) => bytes.readFloatLE(i * 4));
 }

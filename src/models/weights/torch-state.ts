@@ -194,7 +194,7 @@ function isRowMajor(shape: readonly number[], strides: readonly number[]): boole
   return true;
 }
 
-/** A number of IEEE 754 binary16. */
+/** A number of IEEE 754 binary16. Of our own: @petamoriken/float16's getFloat16 takes 15 times as long. */
 export function halfToNumber(half: number): number {
   const sign = half & 0x8000 ? -1 : 1;
   const exponent = (half >> 10) & 0x1f;

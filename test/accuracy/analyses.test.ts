@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, it } from 'node:test';
-import { NO_CACHE, openLookCache } from '../../src/accuracy/look-cache.js';
-import { lookAtAll, type Task } from '../../src/accuracy/looks.js';
+import { NO_CACHE, openAnalysisCache } from '../../src/accuracy/analysis-cache.js';
+import { analyseAll, type AnalysisTask } from '../../src/accuracy/analyses.js';
 import { KaomonError } from '../../src/platform/errors.js';
 import type { AnalysedFace, AnalyzeOptions } from '../../src/vision/types.js';
 import { face, unitVector } from '../support/app.js';
@@ -24,7 +24,7 @@ function textVision(find: (text: string, options: AnalyzeOptions) => AnalysedFac
   };
 }
 
-const task = (text: string, options: Task['options'] = {}): Task => ({
+const task = (text: string, options: AnalysisTask['options'] = {}): AnalysisTask => ({
   ...{ read: () => Promise.resolve(Uint8Array.from(Buffer.from(text))), key: text, options },
 });
 
@@ -38,7 +38,7 @@ describe('looks at pictures', () => {
     const vision = textVision((text) =>
       [face(100, Number(text)), face(50, 3)].slice(0, text === '0' ? 0 : 2),
     );
-    const looks = await lookAtAll(
+    const looks = await analyseAll(
       ['1', '0', '2'].map((text) => task(text)),
       {
         ...{ vision, cache: NO_CACHE, which: 'largest', atOnce: 2 },
@@ -53,14 +53,14 @@ describe('looks at pictures', () => {
 
   it('take the face in the middle where the folders name that one', async () => {
     const vision = textVision(() => [moved(1, 0, 0), moved(2, 140, 90)]);
-    const [look] = await lookAtAll([task('x')], { vision, cache: NO_CACHE, which: 'centre', atOnce: 1 });
+    const [look] = await analyseAll([task('x')], { vision, cache: NO_CACHE, which: 'centre', atOnce: 1 });
     assert.deepEqual(look.embedding, unitVector(2));
   });
 
   it('tell the distance of the eyes', async () => {
     const landmarks = Float32Array.of(10, 10, 13, 14, 0, 0, 0, 0, 0, 0);
     const vision = textVision(() => [{ ...face(), landmarks }]);
-    const [look] = await lookAtAll([task('x')], { vision, cache: NO_CACHE, which: 'largest', atOnce: 1 });
+    const [look] = await analyseAll([task('x')], { vision, cache: NO_CACHE, which: 'largest', atOnce: 1 });
     assert.equal(look.eyes, 5);
   });
 
@@ -71,10 +71,10 @@ describe('looks at pictures', () => {
       return [face()];
     });
     const settings = { vision, cache: NO_CACHE, which: 'largest', atOnce: 1 } as const;
-    const looks = await lookAtAll([task('cut'), task('good')], settings);
+    const looks = await analyseAll([task('cut'), task('good')], settings);
     assert.deepEqual(looks[0], { faces: 0, problem: 'The picture is damaged.' });
     assert.ok(looks[1].embedding);
-    await assert.rejects(lookAtAll([task('broken')], settings), { code: 'NO_MODEL' });
+    await assert.rejects(analyseAll([task('broken')], settings), { code: 'NO_MODEL' });
   });
 
   it('are kept: the same picture is looked at once by one pack, and anew by another or in another way', async (t) => {
@@ -83,17 +83,17 @@ describe('looks at pictures', () => {
     const warnings: string[] = [];
     const settings = (print: string) => ({
       ...({ vision, which: 'largest', atOnce: 1 } as const),
-      cache: openLookCache(folder, print, (message) => warnings.push(message)),
+      cache: openAnalysisCache(folder, print, (message) => warnings.push(message)),
     });
-    const [first] = await lookAtAll([task('ken')], settings('pack'));
-    const [again] = await lookAtAll([task('ken')], settings('pack'));
+    const [first] = await analyseAll([task('ken')], settings('pack'));
+    const [again] = await analyseAll([task('ken')], settings('pack'));
     assert.deepEqual(again, first);
     assert.equal(vision.asked.length, 1);
-    await lookAtAll([task('ken', { views: true })], settings('pack'));
-    await lookAtAll([task('ken')], settings('other'));
+    await analyseAll([task('ken', { views: true })], settings('pack'));
+    await analyseAll([task('ken')], settings('other'));
     assert.equal(vision.asked.length, 3);
     // Which face counts is another question to the same look.
-    await lookAtAll([task('ken')], { ...settings('pack'), which: 'centre' });
+    await analyseAll([task('ken')], { ...settings('pack'), which: 'centre' });
     assert.equal(vision.asked.length, 3);
     assert.deepEqual(warnings, []);
   });
@@ -102,22 +102,22 @@ describe('looks at pictures', () => {
     const folder = await temporaryFolder(t);
     const vision = textVision(() => [face(100, 0.5)]);
     const warnings: string[] = [];
-    const cache = openLookCache(folder, 'pack', (message) => warnings.push(message));
+    const cache = openAnalysisCache(folder, 'pack', (message) => warnings.push(message));
     const settings = { vision, cache, which: 'largest', atOnce: 1 } as const;
-    await lookAtAll([task('ken')], settings);
+    await analyseAll([task('ken')], settings);
     for (const name of await readdir(folder, { recursive: true, withFileTypes: true })) {
       if (name.isFile()) await writeFile(path.join(name.parentPath, name.name), 'no look');
     }
-    const [look] = await lookAtAll([task('ken')], settings);
+    const [look] = await analyseAll([task('ken')], settings);
     assert.deepEqual(look.embedding, unitVector(0.5));
 
     const taken = path.join(folder, 'taken');
     await mkdir(folder, { recursive: true });
     await writeFile(taken, 'a file where a folder should be');
-    const broken = openLookCache(path.join(taken, 'cache'), 'pack', (message) => warnings.push(message));
-    const looks = await lookAtAll([task('a'), task('b')], { ...settings, cache: broken });
+    const broken = openAnalysisCache(path.join(taken, 'cache'), 'pack', (message) => warnings.push(message));
+    const looks = await analyseAll([task('a'), task('b')], { ...settings, cache: broken });
     assert.equal(looks.length, 2);
     assert.equal(warnings.length, 1);
-    assert.match(warnings[0], /cannot be kept/);
+    assert.match(warnings[0], /cannot be stored/);
   });
 });

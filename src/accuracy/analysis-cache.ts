@@ -1,4 +1,4 @@
-/** Looks that were taken before, on disk: another question to the same pictures need not take minutes. */
+/** Analyses of earlier runs, on disk, so that measuring the same pictures again does not take minutes. */
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -9,37 +9,41 @@ import { sha256OfFile } from '../models/files.js';
 import type { ReadyPack } from '../models/types.js';
 import type { Box } from '../vision/types.js';
 
-/** All that a look at a picture saw; this is what is kept. */
-export interface Seen {
+/** All faces of a picture; this is what the cache stores. */
+export interface PictureAnalysis {
   width: number;
   height: number;
   /** Largest first. */
   faces: { box: Box; eyes?: number; embedding?: Float32Array }[];
-  /** Why the picture could not be looked at. */
+  /** Why the picture could not be analysed. */
   problem?: string;
 }
 
-export interface LookCache {
+export interface AnalysisCache {
   /** @returns undefined when there is none, or it cannot be read */
-  get(key: string): Promise<Seen | undefined>;
-  put(key: string, seen: Seen): Promise<void>;
+  get(key: string): Promise<PictureAnalysis | undefined>;
+  put(key: string, seen: PictureAnalysis): Promise<void>;
 }
 
-/** Of what is kept; another form, another number. */
+/** Version of what is stored; it grows when the format changes. */
 const FORMAT = 1;
 
-/** Keeps nothing. */
-export const NO_CACHE: LookCache = {
+/** A cache that stores nothing. */
+export const NO_CACHE: AnalysisCache = {
   get: () => Promise.resolve(undefined),
   put: () => Promise.resolve(),
 };
 
 /**
- * One small file a look. A disk that is full or cannot be written costs the cache, not the measurement.
- * @param print what the looks hang on besides the picture, see {@link packPrint}
- * @param warn called once, when a look cannot be kept
+ * One small file per analysis. When the disk is full or cannot be written, the measurement goes on without the cache.
+ * @param print identifies everything that the result depends on besides the picture, see {@link packPrint}
+ * @param warn called once, when an analysis cannot be stored
  */
-export function openLookCache(folder: string, print: string, warn: (message: string) => void): LookCache {
+export function openAnalysisCache(
+  folder: string,
+  print: string,
+  warn: (message: string) => void,
+): AnalysisCache {
   let isBroken = false;
   const placeOf = (key: string) => {
     const name = createHash('sha256').update(`${print} ${key}`).digest('hex');
@@ -51,7 +55,7 @@ export function openLookCache(folder: string, print: string, warn: (message: str
   return {
     async get(key) {
       try {
-        return deserialize(await readFile(placeOf(key).file)) as Seen;
+        return deserialize(await readFile(placeOf(key).file)) as PictureAnalysis;
       } catch {
         return undefined;
       }
@@ -64,15 +68,15 @@ export function openLookCache(folder: string, print: string, warn: (message: str
         await replaceFile(place.file, serialize(seen));
       } catch (error) {
         isBroken = true;
-        warn(`Looks cannot be kept in ${folder}: ${(error as Error).message}.`);
+        warn(`Results cannot be stored in ${folder}: ${(error as Error).message}.`);
       }
     },
   };
 }
 
 /**
- * What a pack's looks hang on: its networks, how it cuts faces, and the code of the vision room, which need not wait for
- * a new version to answer otherwise.
+ * A hash of all that a pack's results depend on: its networks, how it crops faces, and the code in src/vision, which may
+ * change without a new version.
  */
 export async function packPrint(
   pack: ReadyPack,
@@ -80,7 +84,7 @@ export async function packPrint(
 ): Promise<string> {
   const networks = Object.values(pack.detector).filter((value) => value.endsWith('.onnx'));
   const files = [...networks, pack.embedder.network].sort();
-  // Where the files lie does not matter, what is in them does.
+  // The files' contents matter, not their paths.
   const cut = { ...pack.embedder, network: '' };
   const room = fileURLToPath(new URL('../vision/', import.meta.url));
   const hash = createHash('sha256').update(

@@ -1,4 +1,4 @@
-/** People searched for in pictures that were made worse. */
+/** Searches for people with degraded pictures. */
 import { createRandom, drawSome } from './bootstrap.js';
 import {
   applies,
@@ -8,35 +8,35 @@ import {
   type ConditionSearch,
   countSearches,
   describeCondition,
-  worsen,
+  degrade,
 } from './conditions.js';
 import { dot, type Faces } from './faces.js';
-import { lookAtAll, type LookSettings, type Task } from './looks.js';
+import { analyseAll, type AnalysisSettings, type AnalysisTask } from './analyses.js';
 import type { Sample } from './samples.js';
 
-/** So many searches tell a tenth from a fifth, and take a minute. */
-const MOST = { mated: 240, nonMated: 160 };
-/** The smallest face that the detectors can be asked for, pixels: `MIN_FACE_SIZE` may be as low. */
+/** Enough searches to tell a rate of a tenth from a fifth; they take a minute. */
+const MAX_PROBES = { mated: 240, nonMated: 160 };
+/** The smallest face that the detectors can find, pixels, and the lower bound of `MIN_FACE_SIZE`. */
 const SMALLEST_FACE = 12;
 const SEED = 7;
 
-export interface WorsenedInput {
+interface DegradedInput {
   faces: Faces;
   threshold: number;
   sampleOf: (row: number) => Sample;
-  /** Distance of the eyes in a row's picture, pixels. */
+  /** Distance between the eyes in a row's picture, pixels. */
   eyesOf: (row: number) => number | undefined;
 }
 
 /**
- * The first picture of each person is enrolled as it is; others, and strangers', are made worse and searched for.
- * @param onLook called after each picture
- * @returns one line a condition; empty where the detector gives no eyes
+ * Enrols the first picture of each person as it is, and searches with degraded ones of the others and of strangers.
+ * @param onAnalysed called after each picture
+ * @returns one entry per condition; empty where the detector gives no landmarks
  */
-export async function searchWorsened(
-  { faces, threshold, sampleOf, eyesOf }: WorsenedInput,
-  looks: Omit<LookSettings, 'onLook'>,
-  onLook: (done: number, of: number) => void,
+export async function searchDegraded(
+  { faces, threshold, sampleOf, eyesOf }: DegradedInput,
+  analysis: Omit<AnalysisSettings, 'onAnalysed'>,
+  onAnalysed: (done: number, of: number) => void,
 ): Promise<ConditionFigures[]> {
   const { enrolled, probes } = choose(faces, (row) => eyesOf(row) !== undefined);
   if (probes.length === 0) return [];
@@ -45,9 +45,9 @@ export async function searchWorsened(
       .filter((row) => applies(condition, eyesOf(row) ?? 0))
       .map((row) => ({ condition, row, task: taskFor(condition, sampleOf(row), eyesOf(row) ?? 0) })),
   );
-  const found = await lookAtAll(
+  const found = await analyseAll(
     jobs.map(({ task }) => task),
-    { ...looks, onLook },
+    { ...analysis, onAnalysed },
   );
   const searches = new Map<Condition, ConditionSearch[]>();
   jobs.forEach(({ condition, row }, i) => {
@@ -61,7 +61,7 @@ export async function searchWorsened(
   return [...searches].map(([condition, list]) => countSearches(condition, list, threshold));
 }
 
-/** Who is enrolled (the first row of each person), and who is searched for. */
+/** The rows to enrol (the first one of each person) and those to search with. */
 function choose({ count, people, label }: Faces, hasEyes: (row: number) => boolean) {
   const firsts = new Map<number, number>();
   for (let row = 0; row < people; row++) if (!firsts.has(label[row])) firsts.set(label[row], row);
@@ -75,15 +75,18 @@ function choose({ count, people, label }: Faces, hasEyes: (row: number) => boole
   const nonMated = rows.filter((row) => row >= people);
   return {
     enrolled,
-    probes: [...drawSome(mated, MOST.mated, random), ...drawSome(nonMated, MOST.nonMated, random)],
+    probes: [
+      ...drawSome(mated, MAX_PROBES.mated, random),
+      ...drawSome(nonMated, MAX_PROBES.nonMated, random),
+    ],
   };
 }
 
-function taskFor(condition: Condition, { file, sha256 }: Sample, eyes: number): Task {
+function taskFor(condition: Condition, { file, sha256 }: Sample, eyes: number): AnalysisTask {
   if (condition.kind === 'none')
-    return { read: () => worsen(file, condition, eyes), key: sha256, options: {} };
+    return { read: () => degrade(file, condition, eyes), key: sha256, options: {} };
   return {
-    read: () => worsen(file, condition, eyes),
+    read: () => degrade(file, condition, eyes),
     key: `${sha256} ${describeCondition(condition)} ${eyes.toFixed(2)}`,
     options: { minFaceSize: SMALLEST_FACE },
   };

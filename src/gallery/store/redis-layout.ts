@@ -1,0 +1,24 @@
+import type { RedisSettings } from '../../platform/redis.js';
+
+/** The keys of one pack's part of the gallery in Redis; docs/gallery.md has the picture. */
+export type RedisLayout = ReturnType<typeof createRedisLayout>;
+
+/** All keys of one prefix lie in one slot of a cluster: the braces say so. */
+export function createRedisLayout({ prefix }: Pick<RedisSettings, 'prefix'>, pack: string) {
+  const key = (...parts: string[]) => [`{${prefix}}`, ...parts].join(':');
+  return {
+    pack,
+    /** Hash: groupid -> the group's name and date. */
+    groups: key('groups'),
+    /** Set: packs that anything was ever written for. */
+    packs: key('packs'),
+    /** Hash: faceid -> profile. */
+    people: key('people', pack),
+    /** Set: ids of all faces of a pack. */
+    all: (ofPack = pack) => key('all', ofPack),
+    /** Set: ids of a person's faces. */
+    facesOf: (faceid: string) => key('faces', pack, faceid),
+    /** Hash: a face's vector and picture. */
+    face: (id: string) => key('face', pack, id),
+  };
+}
