@@ -1,17 +1,15 @@
 import { readFile } from 'node:fs/promises';
-import sharp from 'sharp';
 import { type Audit, type AuditEntry, COMMAND_LINE } from '../access/audit.js';
 import { KaomonError } from '../platform/errors.js';
 import { isSameEmbedding } from '../gallery/embedding.js';
-import { findByPicture } from '../gallery/face-name.js';
 import { faceIdOf } from '../gallery/ids.js';
-import { createKeyedMutex } from '../platform/keyed-mutex.js';
 import type { Gallery } from '../gallery/types.js';
 import { isStoreTrouble } from '../platform/files/obstacles.js';
-import { checkQuality, chooseFace, type EnrolLimits } from '../identity/enrol.js';
-import type { AnalysedFace, VisionPool } from '../vision/types.js';
+import { createEnroller, type EnrollerDeps } from '../identity/enrol.js';
+import type { VisionPool } from '../vision/types.js';
 import { hashOf, type Journal, type JournalEntry } from './journal.js';
 import type { BatchItem } from './list.js';
+import { createTurningVision } from './turning-vision.js';
 
 /** What became of a picture. */
 export interface BatchResult {
@@ -23,20 +21,14 @@ export interface BatchResult {
   error?: KaomonError;
 }
 
-export interface BatchDeps {
+export interface BatchDeps extends Pick<EnrollerDeps, 'decision' | 'limits' | 'keepFaces'> {
   vision: Pick<VisionPool, 'analyze'>;
-  gallery: Pick<Gallery, 'enrolOnce' | 'person' | 'updatePerson' | 'vectors'>;
-  /** What a face must reach to be enrolled. */
-  limits: EnrolLimits;
-  keepFaces: boolean;
+  gallery: EnrollerDeps['gallery'] & Pick<Gallery, 'nearest' | 'vectors'>;
   maxPixels: number;
   /** Pictures under way at a time: enough that no vision thread waits. */
   inFlight: number;
-  /**
-   * Refuses a face that is another person's, as the enroller's function of this name does for the API; left out: whoever
-   * has it already, it is taken.
-   */
-  refuseOtherPerson?: (faceid: string, embedding: Float32Array) => Promise<void>;
+  /** Enrol even faces that are enrolled under another person. */
+  force?: boolean;
   /** Left out: nothing is taken up and nothing written down. */
   journal?: Journal;
   /** Gets a line for each picture that this run enrolled or refused, as the API's calls have one. */
@@ -50,8 +42,6 @@ export interface BatchDeps {
   stopped?: () => boolean;
 }
 
-/** Tried in this order when no face is found upright; of those that show one the surest is taken. */
-const TURNS = [90, 270, 180] as const;
 /** Not the picture's fault, but the machine's or that of who else is enrolled: the next run tries again. */
 const PASSING = new Set(['INTERNAL', 'NO_MODEL', 'BUSY', 'CLOSING', 'OTHER_PERSON']);
 
@@ -66,7 +56,7 @@ export async function runBatch(items: readonly BatchItem[], deps: BatchDeps): Pr
   const results: BatchResult[] = [];
   const tell = createTeller(deps);
   const nameAnew = createNamer(deps);
-  const enrol = createPictureEnroller(deps);
+  const enrol = createPictureEnroller(items, deps);
   const queue = items.values();
   let failure: Error | undefined;
 
@@ -102,9 +92,9 @@ export async function runBatch(items: readonly BatchItem[], deps: BatchDeps): Pr
         }
         return fromJournal(item, before);
       }
-      const entry = await enrol(item, bytes, hash);
-      journal?.add(item, hash, { ...entry, ...(item.username !== undefined && { username: item.username }) });
-      return { item, outcome: entry.outcome, ...(entry.turned !== undefined && { turned: entry.turned }) };
+      const entry = await enrol(item, bytes);
+      journal?.add(item, hash, { ...entry, username: item.username });
+      return { item, outcome: entry.outcome, turned: entry.turned };
     } catch (error) {
       if (!(error instanceof KaomonError)) throw error;
       const { statusCode: status } = error;
@@ -139,7 +129,7 @@ function fromJournal(item: BatchItem, entry: JournalEntry): BatchResult {
   if (entry.outcome === 'refused') {
     return { item, outcome: 'refused', error: new KaomonError(entry.code, entry.message) };
   }
-  return { item, outcome: 'known', ...(entry.turned !== undefined && { turned: entry.turned }) };
+  return { item, outcome: 'known', turned: entry.turned };
 }
 
 /** Puts what was done to a person into the audit; on the disk before the journal says that it needs no doing again. */
@@ -170,80 +160,47 @@ function createNamer(deps: Pick<BatchDeps, 'gallery' | 'audit'>) {
 type EnrolledEntry = Extract<JournalEntry, { face: string }>;
 
 /** Takes one picture from bytes to the gallery. */
-function createPictureEnroller(deps: BatchDeps) {
-  const { vision, gallery, limits, keepFaces, maxPixels, refuseOtherPerson, dryRun = false } = deps;
+function createPictureEnroller(items: readonly BatchItem[], deps: BatchDeps) {
+  const { vision, gallery, maxPixels, force, dryRun = false } = deps;
   const tell = createTeller(deps);
-  const nameAnew = createNamer(deps);
-  /**
-   * A picture is compared with those that are stored, the person's own and everybody's, so they are stored one after
-   * another: of two people who come with one face at once the second is refused.
-   */
-  const mutex = createKeyedMutex();
+  const enroller = createEnroller({
+    ...deps,
+    vision: createTurningVision(vision, maxPixels),
+    gallery: dryRun ? unwritten(gallery, items) : gallery,
+    nearest: (...asked) => gallery.nearest(...asked),
+    doubleSeconds: 0,
+  });
 
-  const look = async (bytes: Uint8Array) =>
-    // A copy: the pool takes the buffer it is given.
-    (await vision.analyze(bytes.slice(), { quality: true, crops: keepFaces, views: true })).faces;
-
-  async function lookAround(bytes: Uint8Array): Promise<{ faces: AnalysedFace[]; turned?: number }> {
-    const asItIs = await look(bytes);
-    const lies = quartersOf(asItIs.at(0)?.quality?.roll);
-    if (asItIs.length > 0 && lies === 0) return { faces: asItIs };
-    let best: { faces: AnalysedFace[]; turned?: number } = { faces: [] };
-    for (const turned of lies === 0 ? TURNS : [360 - lies]) {
-      const faces = await look(await turn(bytes, turned, maxPixels));
-      if ((faces.at(0)?.probability ?? 0) > (best.faces.at(0)?.probability ?? 0)) best = { faces, turned };
-    }
-    return best.faces.length > 0 ? best : { faces: asItIs };
-  }
-
-  /** @param picture what its bytes are known by */
-  return async function enrolPicture(
-    item: BatchItem,
-    bytes: Uint8Array,
-    picture: string,
-  ): Promise<EnrolledEntry> {
+  return async function enrolPicture(item: BatchItem, bytes: Uint8Array): Promise<EnrolledEntry> {
     const { groupid, userid, username } = item;
-    const before = findByPicture(gallery.person(faceIdOf(groupid, userid))?.faces ?? [], picture);
-    if (before) {
-      if (!dryRun) await nameAnew(item);
-      return { outcome: 'known', face: before.id };
-    }
-    const { faces, turned } = await lookAround(bytes);
-    const chosen = chooseFace(faces, limits.minSize);
-    checkQuality(chosen, limits);
-    const { embedding, crop } = chosen;
-    if (!embedding) throw new Error('The vision thread answered a face without its embedding.');
-    const faceid = faceIdOf(groupid, userid);
-    const mark = turned === undefined ? {} : { turned };
-    return await mutex.run('everybody', async () => {
-      const stored = gallery.person(faceid) ? await gallery.vectors(faceid) : [];
-      const same = stored.find(({ vector }) => isSameEmbedding(vector, embedding));
-      if (same) {
-        if (!dryRun) await nameAnew(item);
-        return { outcome: 'known', face: same.face.id, ...mark };
-      }
-      await refuseOtherPerson?.(faceid, embedding);
-      if (dryRun) return { outcome: 'enrolled', face: '', ...mark };
-      const person = { groupid, userid, ...(username && { username }) };
-      const kept = { picture, ...(keepFaces && crop && { crop }) };
-      const { face, already } = await gallery.enrolOnce({ ...person, ...kept }, embedding);
-      if (already) return { outcome: 'known', face: face.id, ...mark };
-      await tell(item, { action: 'enrol', outcome: 'done' }, face.id);
-      return { outcome: 'enrolled', face: face.id, ...mark };
-    });
+    const nameOf = () => gallery.person(faceIdOf(groupid, userid))?.username;
+    const before = nameOf();
+    const { face, already, turned } = await enroller.enrol(
+      { groupid, userid, username: dryRun ? undefined : username },
+      bytes,
+      // A folder holds several pictures of each person.
+      { force, oneOfSeveral: true },
+    );
+    if (already && nameOf() !== before) await tell(item, { action: 'change', outcome: 'done' });
+    if (!already && !dryRun) await tell(item, { action: 'enrol', outcome: 'done' }, face.id);
+    return { outcome: already ? 'known' : 'enrolled', face: face.id, turned };
   };
 }
 
-/** A face that is tilted by more lies on its side or stands on its head, degrees. */
-const LYING = 60;
-
-/** How a face lies: 0, 90, 180 or 270 degrees clockwise, whichever is nearest. */
-const quartersOf = (roll = 0) => (Math.abs(roll) > LYING ? ((Math.round(roll / 90) + 4) % 4) * 90 : 0);
-
-/** The picture turned clockwise, after its EXIF orientation was applied, without loss. */
-async function turn(bytes: Uint8Array, degrees: number, maxPixels: number): Promise<Uint8Array> {
-  // It was read before: what is wrong with its end is not worth a refusal here.
-  const image = sharp(bytes, { failOn: 'none', limitInputPixels: maxPixels, ignoreIcc: true });
-  const png = await image.autoOrient().rotate(degrees).png({ compressionLevel: 1 }).toBuffer();
-  return new Uint8Array(png);
+/** The gallery of a dry run: it says whether it has a face, and takes none. */
+function unwritten(gallery: BatchDeps['gallery'], items: readonly BatchItem[]): BatchDeps['gallery'] {
+  const groups = [...new Set(items.map(({ groupid }) => groupid))];
+  return {
+    ...gallery,
+    // Those that are not there yet would be made.
+    groups: () => groups.map((groupid) => ({ groupid, groupname: groupid })),
+    async enrolOnce({ groupid, userid }, embedding) {
+      const faceid = faceIdOf(groupid, userid);
+      const stored = gallery.person(faceid) ? await gallery.vectors(faceid) : [];
+      const same = stored.find(({ vector }) => isSameEmbedding(vector, embedding));
+      if (same) return { face: same.face, already: true };
+      const face = { id: '', faceid, enrolledAt: '', automatic: false, hasPicture: false };
+      return { face, already: false };
+    },
+  };
 }

@@ -15,7 +15,6 @@ import { checkGroupId } from '../gallery/ids.js';
 import type { Gallery } from '../gallery/types.js';
 import type { ReadyPack } from '../models/types.js';
 import { createDecision } from '../identity/decision.js';
-import { createEnroller } from '../identity/enrol.js';
 import { createVisionPool } from '../vision/pool.js';
 import { openAudit, openPack, runCommand } from './shared/parts.js';
 
@@ -145,13 +144,6 @@ async function enrolAll(source: string, list: BatchList, opened: Opened): Promis
   const stop = stopOnSignal();
   const { MIN_FACE_SIZE, MAX_PIXELS, EMBEDDINGS_DIR, KEEP_FACES } = config;
   const limits = enrolLimits(config);
-  const enroller = createEnroller({
-    ...{ vision, gallery, nearest: gallery.nearest, limits, keepFaces: KEEP_FACES, doubleSeconds: 0 },
-    decision: createDecision({ pack, config, gallery }),
-  });
-  // Who runs this command may see everybody.
-  const refuseOtherPerson = (faceid: string, embedding: Float32Array) =>
-    enroller.refuseOtherPerson(faceid, embedding, undefined);
   const key = [source, EMBEDDINGS_DIR, pack.id, MIN_FACE_SIZE, MAX_PIXELS, ...Object.values(limits)];
   const journal = options.dryRun ? undefined : await openJournal(path.join(config.CACHE_DIR, 'batch'), key);
   const progress = createProgress(list.items.length, process.stderr);
@@ -167,8 +159,10 @@ async function enrolAll(source: string, list: BatchList, opened: Opened): Promis
       inFlight: threads * AHEAD,
       dryRun: options.dryRun,
       again: options.again,
-      ...(!options.force && { refuseOtherPerson }),
-      ...(journal && { journal }),
+      // Who runs this command may see everybody: whoever has a face already stands in its way.
+      decision: createDecision({ pack, config, gallery }),
+      force: options.force,
+      journal,
       onResult: ({ outcome }) => progress.step(outcome !== 'refused'),
       stopped: stop.asked,
     });

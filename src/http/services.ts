@@ -78,15 +78,24 @@ export function createServices(deps: ServicesDeps): Services {
   const audit = createAudit({ file: config.AUDIT_FILE, log });
   const share = config.CALLER_SHARE / 100;
   const decision = createDecision({ pack, config, gallery });
+  const enroller = createEnroller({
+    vision,
+    gallery,
+    nearest,
+    limits: enrolLimits(config),
+    decision,
+    doubleSeconds: config.DOUBLE_REGISTRATION_SECONDS,
+    keepFaces: config.KEEP_FACES,
+  });
   const autoEnroller = config.AUTO_ENROL
     ? createAutoEnroller({
         gallery,
+        enroller,
         // Nobody is saved who is not named, in the whole gallery, wherever was searched.
         distance: () => Math.min(config.SAVE_DISTANCE ?? decision.sure(), decision.threshold()),
         interval: config.SAVE_INTERVAL,
         minimum: config.SAVE_MINIMUM,
         maximum: config.SAVE_MAXIMUM,
-        minSize: config.MIN_ENROL_SIZE,
         log,
         onSaved: (face) => void audit.record(automaticEnrolment(face)),
       })
@@ -109,15 +118,7 @@ export function createServices(deps: ServicesDeps): Services {
       autoEnroller,
       detectLog,
     }),
-    enroller: createEnroller({
-      vision,
-      gallery,
-      nearest,
-      limits: enrolLimits(config),
-      decision,
-      doubleSeconds: config.DOUBLE_REGISTRATION_SECONDS,
-      keepFaces: config.KEEP_FACES,
-    }),
+    enroller,
     verifier: createVerifier({
       vision,
       nearest,

@@ -20,7 +20,8 @@ export interface RatedMatch extends Match {
 }
 
 /** What is compared with everybody enrolled: a face of a picture, or an embedding whose picture is elsewhere. */
-export type Probe = Pick<AnalysedFace, 'embedding' | 'unfit' | 'quality'> & Partial<Pick<AnalysedFace, 'box'>>;
+export type Probe = Pick<AnalysedFace, 'embedding' | 'unfit' | 'quality'> &
+  Partial<Pick<AnalysedFace, 'box'>>;
 
 /** A face and who it is. */
 export interface IdentifiedFace<F = AnalysedFace> {

@@ -1,9 +1,9 @@
 import { type ErrorCode, KaomonError } from '../platform/errors.js';
 import type { Gallery, Match } from '../gallery/types.js';
-import type { AnalysedFace, Analysis, AnalyzeOptions, StageTimes, VisionPool } from '../vision/types.js';
+import type { AnalysedFace, AnalyzeOptions, StageTimes, VisionPool } from '../vision/types.js';
 import { squaredDistance } from '../gallery/distance.js';
 import type { Decision } from './decision.js';
-import { chooseFace, refuseUnfit } from './enrol.js';
+import { chooseFace, refuseUnfit } from './fit-to-enrol.js';
 import { toDigits } from './odds.js';
 
 /** One of the two that are compared. */
@@ -69,8 +69,9 @@ export function createVerifier({ vision, nearest, decision, pack }: VerifierDeps
     if ('vector' in side) {
       return { embedding: toEmbedding(side, pack), times: { queue: 0, decode: 0, detect: 0, embed: 0 } };
     }
-    const { width, height, faces, times }: Analysis = await vision.analyze(side.bytes, asked);
-    const face = chooseFace(faces, 0);
+    const analysis = await vision.analyze(side.bytes, asked);
+    const { width, height, times } = analysis;
+    const face = chooseFace(analysis);
     refuseUnfit(face);
     if (!face.embedding) throw new Error('The vision thread answered a face without its embedding.');
     return { width, height, face, embedding: face.embedding, times };

@@ -13,8 +13,7 @@ import { listPictures } from '../../src/batch/list.js';
 import { reportOf } from '../../src/batch/report.js';
 import { KaomonError } from '../../src/platform/errors.js';
 import { hashPicture } from '../../src/gallery/face-name.js';
-import { createEnroller } from '../../src/identity/enrol.js';
-import { contentOf, KINDS, LIMITS, madeGallery, madeVision, writePicture } from '../support/batch.js';
+import { contentOf, KINDS, LIMITS, SETTINGS, madeGallery, madeVision, writePicture } from '../support/batch.js';
 import { temporaryFolder } from '../support/temporary.js';
 import { seededRandom } from '../support/vectors.js';
 
@@ -27,8 +26,7 @@ async function run(
 ): Promise<{ results: BatchResult[]; content: Record<string, string[]>; outcomes: Record<string, string> }> {
   const gallery = await madeGallery(embeddings);
   const { items } = await listPictures(place, 'default');
-  const settings = { limits: LIMITS, keepFaces: false, maxPixels: 1e6, inFlight: 3 };
-  const results = await runBatch(items, { vision: madeVision(), gallery, ...settings, ...more });
+  const results = await runBatch(items, { vision: madeVision(), gallery, ...SETTINGS, ...more });
   const content = await contentOf(gallery);
   await gallery.close();
   const outcomes = Object.fromEntries(
@@ -116,16 +114,9 @@ describe('A batch enrolment', () => {
       const gallery = await madeGallery(embeddings);
       const { items } = await listPictures(folder, 'default');
       const vision = madeVision();
-      const enroller = createEnroller({
-        ...{ vision, gallery, nearest: gallery.nearest, limits: LIMITS, keepFaces: false, doubleSeconds: 0 },
-        decision: { threshold: () => 0.5 },
-      });
       const journal = await openJournal(journals, ['one']);
       const results = await runBatch(items, {
-        ...{ vision, gallery, journal, limits: LIMITS, keepFaces: false, maxPixels: 1e6, inFlight: 3 },
-        ...(!force && {
-          refuseOtherPerson: (...face) => enroller.refuseOtherPerson(...face, undefined),
-        }),
+        ...{ ...SETTINGS, vision, gallery, journal, force },
       });
       journal.close();
       await gallery.close();
@@ -281,8 +272,7 @@ describe('A batch enrolment', () => {
     const vector = Float32Array.of(0, 0, 0, 0, 0, 0, 0, 1);
     const picture = await hashPicture(bytes);
     await gallery.enrol({ groupid: 'default', userid: items[0].userid, picture }, vector);
-    const settings = { limits: LIMITS, keepFaces: false, maxPixels: 1e6, inFlight: 1 };
-    const results = await runBatch(items, { vision: madeVision(), gallery, ...settings });
+    const results = await runBatch(items, { vision: madeVision(), gallery, ...SETTINGS, inFlight: 1 });
     assert.deepEqual(
       results.map(({ outcome }) => outcome),
       ['known', 'enrolled'],
@@ -296,13 +286,7 @@ describe('A batch enrolment', () => {
     const full = new KaomonError('STORE_UNAVAILABLE', 'The disk is full.');
     const broken = { ...gallery, enrolOnce: () => Promise.reject(full) };
     const { items } = await listPictures(folder, 'default');
-    const deps = {
-      vision: madeVision(),
-      gallery: broken,
-      limits: LIMITS,
-      keepFaces: false,
-      maxPixels: 1e6,
-    };
+    const deps = { vision: madeVision(), gallery: broken, ...SETTINGS };
     await assert.rejects(runBatch(items, { ...deps, inFlight: 2 }), full);
   });
 

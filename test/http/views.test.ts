@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { describe, it, type TestContext } from 'node:test';
 import { runBatch } from '../../src/batch/batch.js';
 import { face, testApp, type TestApp } from '../support/app.js';
-import { LIMITS } from '../support/batch.js';
+import { SETTINGS } from '../support/batch.js';
 import { form } from '../support/form.js';
 import { greyJpeg } from '../support/pictures.js';
 import { openStream } from '../support/stream-client.js';
@@ -70,8 +70,7 @@ const WAYS: Way[] = [
       const file = path.join(await temporaryFolder(t), 'ken.jpg');
       await writeFile(file, picture);
       const items = [{ groupid: 'default', userid: 'ken', file, name: 'ken.jpg' }];
-      const settings = { limits: LIMITS, keepFaces: false, maxPixels: 1e6, inFlight: 1 };
-      const [{ outcome }] = await runBatch(items, { vision, gallery, ...settings });
+      const [{ outcome }] = await runBatch(items, { vision, gallery, ...SETTINGS });
       return outcome === 'enrolled' ? 200 : 422;
     },
   },

@@ -3,7 +3,9 @@ import { describe, it, type TestContext } from 'node:test';
 import type { Config } from '../../src/settings/config.js';
 import type { Gallery } from '../../src/gallery/types.js';
 import { createAutoEnroller } from '../../src/identity/auto-enrol.js';
-import { face, testApp, unitVector } from '../support/app.js';
+import { createEnroller } from '../../src/identity/enrol.js';
+import { face, scriptedVision, testApp, unitVector } from '../support/app.js';
+import { LIMITS } from '../support/batch.js';
 import { form } from '../support/form.js';
 import { greyJpeg } from '../support/pictures.js';
 import { until } from '../support/until.js';
@@ -32,8 +34,12 @@ const automaticOf = (gallery: Gallery) => facesOf(gallery).filter(({ automatic }
 /** An enroller over a gallery, whose pending work can be awaited. */
 function enrollerOf(gallery: Gallery, more: Partial<Parameters<typeof createAutoEnroller>[0]> = {}) {
   const log = { info: () => undefined, warn: () => undefined };
-  const limits = { distance: () => 0.2, interval: 2, minimum: 2, maximum: 10, minSize: 40 };
-  const enroller = createAutoEnroller({ gallery, log, ...limits, ...more });
+  const rules = { distance: () => 0.2, interval: 2, minimum: 2, maximum: 10 };
+  const byHand = createEnroller({
+    ...{ gallery, nearest: gallery.nearest, limits: LIMITS, decision: { threshold: () => 0.5 } },
+    ...{ vision: scriptedVision(1e6), doubleSeconds: 0, keepFaces: false },
+  });
+  const enroller = createAutoEnroller({ gallery, log, enroller: byHand, ...rules, ...more });
   return async (distance: number, { size = 100, later = 0 } = {}) => {
     const probe = face(size, distance);
     const [match] = await gallery.nearest(probe.embedding ?? unitVector(0), 1);

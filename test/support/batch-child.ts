@@ -2,7 +2,7 @@
 import { runBatch } from '../../src/batch/batch.js';
 import { openJournal } from '../../src/batch/journal.js';
 import { listPictures } from '../../src/batch/list.js';
-import { LIMITS, madeGallery, madeVision } from './batch.js';
+import { madeGallery, madeVision, SETTINGS } from './batch.js';
 
 const [, , pictures, embeddings, journals] = process.argv;
 const gallery = await madeGallery(embeddings);
@@ -12,9 +12,7 @@ await runBatch(items, {
   vision: madeVision(),
   gallery,
   journal,
-  limits: LIMITS,
-  keepFaces: false,
-  maxPixels: 1e6,
+  ...SETTINGS,
   inFlight: 4,
   onResult: ({ item, outcome }) => process.stdout.write(`${outcome} ${item.name}\n`),
 });

@@ -5,7 +5,7 @@ import { createFileStore } from '../../src/gallery/store/file-store.js';
 import { createGallery } from '../../src/gallery/gallery.js';
 import { createExactIndex } from '../../src/gallery/index/exact-index.js';
 import type { Gallery } from '../../src/gallery/types.js';
-import type { EnrolLimits } from '../../src/identity/enrol.js';
+import type { EnrolLimits } from '../../src/identity/fit-to-enrol.js';
 import { decodeImage } from '../../src/vision/image.js';
 import type { AnalysedFace, VisionPool } from '../../src/vision/types.js';
 import { randomUnitVector, seededRandom } from './vectors.js';
@@ -13,6 +13,17 @@ import { randomUnitVector, seededRandom } from './vectors.js';
 const LENGTH = 8;
 
 export const LIMITS: EnrolLimits = { minSize: 40, minSharpness: 0, maxYaw: 180, maxPitch: 180, maxRoll: 180 };
+
+/** Of a run over made pictures. */
+export const SETTINGS = {
+  limits: LIMITS,
+  decision: { threshold: () => 0.5 },
+  // Of so many vectors of eight numbers some lie near each other.
+  force: true,
+  keepFaces: false,
+  maxPixels: 1e6,
+  inFlight: 3,
+};
 
 /** What a made picture holds; its red channel says it, green and blue which face it is. */
 export const KINDS = ['face', 'none', 'several', 'small', 'lying', 'damaged'] as const;
@@ -52,7 +63,8 @@ export function madeVision(): Pick<VisionPool, 'analyze'> {
         damaged: [],
       };
       const times = { queue: 0, decode: 0, detect: 0, embed: 0 };
-      return { width, height, faces: faces[kind], times };
+      // As if it were larger: faces lie in it whole.
+      return { width: 200, height: 200, faces: faces[kind], times };
     },
   };
 }

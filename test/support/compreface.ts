@@ -47,7 +47,8 @@ export async function compreFaceApp(
     const faces = PEOPLE[name]
       .slice(0, options.maxFaces)
       .map(([size, distance]): AnalysedFace => face(size, distance + (height - HEIGHT) * 0.001));
-    return { width, height, faces, times: { queue: 0, decode: 1, detect: 2, embed: 3 } };
+    // As if the picture were larger: faces lie in it whole.
+    return { width: 640, height: 480, faces, times: { queue: 0, decode: 1, detect: 2, embed: 3 } };
   };
   return made;
 }

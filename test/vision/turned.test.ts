@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { after, before, describe, it } from 'node:test';
 import sharp from 'sharp';
 import { KaomonError } from '../../src/platform/errors.js';
-import { checkQuality, chooseFace, type EnrolLimits } from '../../src/identity/enrol.js';
+import { checkFace, type EnrolLimits } from '../../src/identity/fit-to-enrol.js';
 import { squaredDistance } from '../../src/gallery/distance.js';
 import type { Analyzer } from '../../src/vision/analyzer.js';
 import { boxSize } from '../../src/vision/boxes.js';
@@ -22,8 +22,7 @@ const apart = (read: number, done: number) => ((((read - done) % 360) + 540) % 3
 
 function refusal(face: AnalysedFace): string {
   try {
-    chooseFace([face], LIMITS.minSize);
-    checkQuality(face, LIMITS);
+    checkFace(face, LIMITS);
     return 'enrolled';
   } catch (error) {
     if (error instanceof KaomonError) return error.code;
@@ -191,7 +190,7 @@ describe('a face that nobody can be told apart by', { skip: SHARED_MISSING }, ()
       const [face] = (await lookAt(analyzer, bytes)).faces;
       assert.equal(face.unfit, unfit);
       assert.ok(face.quality && face.quality.sharpness > 0);
-      const check = () => checkQuality(face, anything);
+      const check = () => checkFace(face, anything);
       if (code) assert.throws(check, (error) => error instanceof KaomonError && error.code === code);
       else check();
     }

@@ -3,7 +3,7 @@ import { toEmbedding } from '../embedding.js';
 import { describeFace } from '../face-name.js';
 import { faceIdOf } from '../ids.js';
 import { decodeNpy, NpyError } from '../store/npy.js';
-import type { Gallery, Person } from '../types.js';
+import type { Enrolment, Gallery, Person } from '../types.js';
 import {
   GROUPS,
   GroupsFileSchema,
@@ -18,10 +18,12 @@ import {
 import { type OpenArchive, openArchive } from './read-zip.js';
 
 export interface ImportDeps {
-  gallery: Pick<
-    Gallery,
-    'groups' | 'createGroup' | 'person' | 'createPerson' | 'vectors' | 'enrol' | 'remove'
-  >;
+  gallery: Pick<Gallery, 'groups' | 'createGroup' | 'person' | 'createPerson' | 'vectors' | 'remove'>;
+  /** Enrols a face that the person has not got yet: identity's, as the gallery knows no rules about people. */
+  enrol: (
+    enrolment: Omit<Enrolment, 'crop'>,
+    face: Pick<Enrolment, 'crop'> & { embedding: Float32Array },
+  ) => Promise<unknown>;
   pack: { id: string; length: number };
 }
 
@@ -55,10 +57,11 @@ export interface ImportOptions {
  * @throws KaomonError ARCHIVE_INVALID, OTHER_PACK, CLIENT_GONE, and what `requireGroup` and the gallery throw
  */
 export async function importGallery(
-  { gallery, pack }: ImportDeps,
+  deps: ImportDeps,
   file: string | number,
   { requireGroup = () => undefined, signal, report: tell = () => undefined }: ImportOptions = {},
 ): Promise<ImportReport> {
+  const { gallery, pack } = deps;
   const archive = await openArchive(file);
   try {
     const people = await verify(archive, pack, requireGroup, signal);
@@ -72,7 +75,7 @@ export async function importGallery(
       throwIfGone(signal);
       const before = report.people.added + report.faces.added;
       try {
-        await takePerson(gallery, archive, pack.length, faceid, faces, report);
+        await takePerson(deps, archive, faceid, faces, report);
       } finally {
         if (report.people.added + report.faces.added > before) tell('people', faceid);
       }
@@ -166,13 +169,13 @@ async function takeGroups(
 }
 
 async function takePerson(
-  gallery: ImportDeps['gallery'],
+  deps: ImportDeps,
   archive: OpenArchive,
-  length: number,
   faceid: string,
   faces: readonly string[],
   { people, faces: counted }: ImportReport,
 ): Promise<void> {
+  const { gallery } = deps;
   const entry = `people/${faceid}/person.json`;
   const person = readJson(PersonFileSchema, await archive.read(entry), entry);
   const there = gallery.person(faceid);
@@ -183,7 +186,7 @@ async function takePerson(
   }
   const before = counted.added;
   try {
-    await takeFaces(gallery, archive, length, { ...person, faceid }, faces, counted);
+    await takeFaces(deps, archive, { ...person, faceid }, faces, counted);
   } catch (error) {
     // A full disk, say: nobody stays behind without a face. The next import begins with this person again.
     if (!there && counted.added === before)
@@ -193,9 +196,8 @@ async function takePerson(
 }
 
 async function takeFaces(
-  gallery: ImportDeps['gallery'],
+  { gallery, pack, enrol }: ImportDeps,
   archive: OpenArchive,
-  length: number,
   { faceid, groupid, userid }: Pick<Person, 'faceid' | 'groupid' | 'userid'>,
   faces: readonly string[],
   counted: Taken,
@@ -204,8 +206,8 @@ async function takeFaces(
   const known = new Set((await gallery.vectors(faceid)).map(({ vector }) => print(vector)));
   for (const face of faces) {
     const path = `people/${faceid}/${face}`;
-    const vector = readVector(await archive.read(`${path}.npy`), `${path}.npy`, length);
-    const mark = print(vector);
+    const embedding = readVector(await archive.read(`${path}.npy`), `${path}.npy`, pack.length);
+    const mark = print(embedding);
     if (known.has(mark)) {
       counted.skipped += 1;
       continue;
@@ -213,7 +215,7 @@ async function takeFaces(
     known.add(mark);
     const crop = archive.entries.has(`${path}.png`) ? await archive.read(`${path}.png`) : undefined;
     // What other programs know the face by (CompreFace's `image_id` is made of it) stays.
-    await gallery.enrol({ groupid, userid, id: face, ...(crop && { crop }) }, vector);
+    await enrol({ groupid, userid, id: face }, { embedding, crop });
     counted.added += 1;
   }
 }

@@ -1,7 +1,7 @@
 import { KaomonError } from '../../platform/errors.js';
-import { findByPicture } from '../../gallery/face-name.js';
 import { createKeyedMutex } from '../../platform/keyed-mutex.js';
-import type { Enrolled, Enrolment, Face, Gallery, Person } from '../../gallery/types.js';
+import type { Face, Gallery, Person } from '../../gallery/types.js';
+import type { EnrolPerson } from '../../identity/enrol.js';
 import { imageIdOf } from './image-ids.js';
 import { SubjectNames } from './subject-names.js';
 
@@ -56,12 +56,14 @@ export function createCollections({ gallery }: { gallery: Gallery }) {
     }
   }
 
-  /** A new subject's person: the username is the subject even where it is the userid, too. */
-  const personOf = (names: SubjectNames, subject: string) => ({
-    groupid: names.groupid,
-    userid: names.newUserid(subject),
-    username: subject,
-  });
+  /** A subject's person. A new one's username is the subject even where it is the userid, too. */
+  function personOf(names: SubjectNames, subject: string): EnrolPerson {
+    const { groupid } = names;
+    const known = names.find(subject);
+    return known
+      ? { groupid, userid: known.userid }
+      : { groupid, userid: names.newUserid(subject), username: subject };
+  }
 
   function* examples(groupid: string): Generator<Example> {
     const names = namesOf(groupid);
@@ -89,31 +91,21 @@ export function createCollections({ gallery }: { gallery: Gallery }) {
       });
     },
 
-    /** The example that a subject has of this very picture. @param picture as `hashPicture` */
-    findPicture: (groupid: string, subject: string, picture: string): Face | undefined =>
-      findByPicture(namesOf(groupid).find(subject)?.faces ?? [], picture),
-
     /**
-     * Enrols a vector under a subject, which is made when it is new, unless it is there already.
-     * @param vector unit length; copied
-     * @param kept the crop and the picture's hash, kept beside it
-     * @param mayMakeGroups the collection's group is made where it is not there
-     * @throws KaomonError GROUP_UNKNOWN
+     * Makes the collection's group where it is not there.
+     * @throws KaomonError GROUP_UNKNOWN when the caller may not make one
      */
-    async addExample(
+    makeGroup,
+
+    /** Who a subject is, or is to become. */
+    personOf: (groupid: string, subject: string): EnrolPerson => personOf(namesOf(groupid), subject),
+
+    /** Runs `work` with who a subject is by then, while nobody else makes a subject of the collection. */
+    withPerson: <T>(
       groupid: string,
       subject: string,
-      vector: Float32Array,
-      kept: Pick<Enrolment, 'crop' | 'picture'>,
-      mayMakeGroups: boolean,
-    ): Promise<Enrolled> {
-      await makeGroup(groupid, mayMakeGroups);
-      return await serially(groupid, (names) => {
-        const known = names.find(subject);
-        const whose = known ? { groupid, userid: known.userid } : personOf(names, subject);
-        return gallery.enrolOnce({ ...whose, ...kept }, vector);
-      });
-    },
+      work: (person: EnrolPerson) => Promise<T>,
+    ): Promise<T> => serially(groupid, (names) => work(personOf(names, subject))),
 
     /**
      * Renames a subject; where the new name is another's, all faces go to that one and this one is gone.

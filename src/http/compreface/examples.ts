@@ -1,10 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
-import { KaomonError, throwIfGone } from '../../platform/errors.js';
-import { hashPicture } from '../../gallery/face-name.js';
+import { KaomonError } from '../../platform/errors.js';
 import type { Person } from '../../gallery/types.js';
-import { checkQuality, chooseFace } from '../../identity/enrol.js';
-import { enrolLimits } from '../../settings/config.js';
 import type { App } from '../app-type.js';
 import { onBehalfOf } from '../on-behalf.js';
 import { BytesSchema } from '../schemas.js';
@@ -54,9 +51,8 @@ const subjectOf = (names: SubjectNames, subject: string) =>
 
 /** The examples (enrolled faces) of a collection: add, list, delete, download. */
 export function exampleRoutes(app: App, context: CompreFaceContext): void {
-  const { collections, config, gallery, vision } = context;
-  const { COMPREFACE_GROUP: group, KEEP_FACES: keepFaces, MAX_UPLOAD_BYTES: maxUploadBytes } = config;
-  const limits = enrolLimits(config);
+  const { collections, config, gallery, enroller } = context;
+  const { COMPREFACE_GROUP: group, MAX_UPLOAD_BYTES: maxUploadBytes } = config;
 
   app.post(
     PATH,
@@ -69,6 +65,9 @@ export function exampleRoutes(app: App, context: CompreFaceContext): void {
         querystring: Type.Object({
           subject: SubjectSchema,
           det_prob_threshold: LookSchema.det_prob_threshold,
+          force: Type.Optional(
+            Type.Boolean({ description: 'Ours: add a face that is enrolled under another subject, too.' }),
+          ),
         }),
         body: Type.Object({ file: BytesSchema }),
         response: { 200: ExampleSchema, 201: ExampleSchema, ...failures },
@@ -76,27 +75,22 @@ export function exampleRoutes(app: App, context: CompreFaceContext): void {
     },
     async (request, reply) => {
       const groupid = collectionOf(request, group);
-      const { det_prob_threshold: minProbability } = request.query;
       const subject = subjectOf(collections.namesOf(groupid), request.query.subject);
-      const picture = await hashPicture(request.body.file);
-      // Enrolled before: the example that is there is the answer.
-      const before = collections.findPicture(groupid, subject, picture);
-      if (before) return reply.status(200).send({ image_id: imageIdOf(before), subject });
-      const { faces } = await vision.analyze(request.body.file, {
-        quality: true,
-        crops: keepFaces,
-        ...onBehalfOf(request),
-        views: true,
-        minProbability,
-      });
-      const chosen = chooseFace(faces, limits.minSize);
-      checkQuality(chosen, limits);
-      const { embedding, crop } = chosen;
-      throwIfGone(request.gone);
-      if (!embedding) throw new Error('The vision thread answered a face without its embedding.');
-      const kept = { picture, crop: keepFaces ? crop : undefined };
-      const mayMake = mayMakeGroups(request);
-      const { face, already } = await collections.addExample(groupid, subject, embedding, kept, mayMake);
+      await collections.makeGroup(groupid, mayMakeGroups(request));
+      const { face, already } = await enroller.enrol(
+        collections.personOf(groupid, subject),
+        request.body.file,
+        {
+          ...onBehalfOf(request),
+          minProbability: request.query.det_prob_threshold,
+          force: request.query.force,
+          // Another collection is another service's: whom it knows is nobody's business here.
+          groups: new Set([groupid]),
+          // Programs add a subject's examples one after another.
+          oneOfSeveral: true,
+          storing: (store) => collections.withPerson(groupid, subject, store),
+        },
+      );
       if (!already) request.audited.did('faces', face.id);
       return reply.status(already ? 200 : 201).send({ image_id: imageIdOf(face), subject });
     },

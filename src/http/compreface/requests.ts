@@ -8,6 +8,9 @@ import { decodeBase64 } from '../intake/base64.js';
 import { base64Limit, formIntoBody } from '../intake/form.js';
 import { MAX_SUBJECT } from './subject-names.js';
 
+/** Parameters that are true or false, in any case of letters. */
+const BOOLEANS = new Set(['status', 'detect_faces', 'force']);
+
 /** Parameters of everything that analyses a picture. */
 export const LookSchema = {
   limit: Type.Optional(
@@ -56,7 +59,7 @@ export function readQuery(request: FastifyRequest): Promise<void> {
   const given: Record<string, string> = {};
   for (const [name, value] of Object.entries(parse(repaired))) {
     const text = Array.isArray(value) ? value[0] : (value ?? '');
-    const boolean = name === 'status' || name === 'detect_faces';
+    const boolean = BOOLEANS.has(name);
     if (text !== '') given[name] = boolean ? text.toLowerCase() : text;
   }
   request.query = given;

@@ -122,6 +122,7 @@ export function faceRoutes(app: App, { config, gallery, enroller }: Services): v
         async (bytes) => {
           const options = {
             force,
+            // The pages send a person's pictures one after another.
             oneOfSeveral: true,
             groups: request.caller.groups,
             ...onBehalfOf(request),

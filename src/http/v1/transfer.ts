@@ -2,7 +2,7 @@ import { PassThrough, Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { Type } from 'typebox';
 import { exportGallery } from '../../gallery/archive/export.js';
-import { importGallery } from '../../gallery/archive/import.js';
+import { type ImportDeps, importGallery } from '../../gallery/archive/import.js';
 import { closeDescriptor, openNameless, sweepArchives, writingTo } from '../../gallery/archive/nameless.js';
 import { clientGone, KaomonError, throwIfGone, tooLarge } from '../../platform/errors.js';
 import { groupsToSearch, requireGroupAccess } from '../access.js';
@@ -30,9 +30,10 @@ const ReportSchema = Type.Object(
 );
 
 /** `GET /api/v1/export` and `POST /api/v1/import`: the gallery as one archive. */
-export function transferRoutes(app: App, { config, gallery, pack: { id, embedder } }: Services): void {
+export function transferRoutes(app: App, services: Services): void {
+  const { config, gallery, enroller } = services;
   const { CACHE_DIR: cacheDir, MAX_IMPORT_BYTES: maxImportBytes } = config;
-  const pack = { id, length: embedder.length };
+  const pack = { id: services.pack.id, length: services.pack.embedder.length };
   let importing = false;
   let exporting = false;
   app.addHook('onReady', () => sweepArchives(cacheDir));
@@ -124,7 +125,14 @@ export function transferRoutes(app: App, { config, gallery, pack: { id, embedder
           await pipeline(body, limitTo(maxImportBytes), writingTo(file));
           const requireGroup = (groupid: string) => requireGroupAccess(request, groupid);
           const report = (list: 'groups' | 'people', id: string) => request.audited.did(list, id);
-          return await importGallery({ gallery, pack }, file, { requireGroup, signal: request.gone, report });
+          // It comes back as it was: also faces that two people share, and those that stricter settings would refuse.
+          const enrol: ImportDeps['enrol'] = (...what) =>
+            enroller.enrolFace(...what, { force: true, isNew: true });
+          return await importGallery({ gallery, pack, enrol }, file, {
+            requireGroup,
+            signal: request.gone,
+            report,
+          });
         } finally {
           importing = false;
           if (file !== undefined) await closeDescriptor(file);
