@@ -26,7 +26,7 @@ const upwards = ROOMS.slice(1).map((room, above) => ({
 
 export default {
   forbidden: [
-    { name: 'no circle', severity: 'warn', from: {}, to: { circular: true } },
+    { name: 'no circle', severity: 'error', from: {}, to: { circular: true } },
     {
       name: 'the gallery knows no pictures',
       severity: 'error',

@@ -3,7 +3,7 @@ import type { Face, Gallery, Match, Person } from '../gallery/types.js';
 import { squaredDistance } from '../gallery/distance.js';
 import { KaomonError } from '../platform/errors.js';
 import type { Enroller } from './enrol.js';
-import type { Probe } from './identify.js';
+import type { Probe } from './types.js';
 
 const DAY = 86_400_000;
 

@@ -1,5 +1,5 @@
 import { tellOdds } from './odds.js';
-import type { IdentifiedFace } from './identify.js';
+import type { IdentifiedFace } from './types.js';
 
 /** A person stays announced for so long, milliseconds: a camera page sends several frames a second. */
 const AGAIN = 10_000;

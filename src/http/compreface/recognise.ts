@@ -1,5 +1,5 @@
 import { Type } from 'typebox';
-import type { RatedMatch } from '../../identity/identify.js';
+import type { RatedMatch } from '../../identity/types.js';
 import type { App } from '../app-type.js';
 import { BytesSchema } from '../schemas.js';
 import { tellOf } from '../server-timing.js';

@@ -1,5 +1,6 @@
 import { Type, type Static } from 'typebox';
-import type { Identification, IdentifiedFace } from '../../identity/identify.js';
+import type { Identification } from '../../identity/identify.js';
+import type { IdentifiedFace } from '../../identity/types.js';
 import { tellOdds } from '../../identity/odds.js';
 import type { App } from '../app-type.js';
 import { formIntoBody, formLimit } from '../intake/form.js';

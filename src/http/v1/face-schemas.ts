@@ -1,7 +1,7 @@
 import { Type, type Static } from 'typebox';
 import type { Gallery } from '../../gallery/types.js';
 import { tellOdds } from '../../identity/odds.js';
-import type { RatedMatch } from '../../identity/identify.js';
+import type { RatedMatch } from '../../identity/types.js';
 import type { AnalysedFace, Quality } from '../../vision/types.js';
 import { DistanceSchema, Nullable, oddsFields } from '../schemas.js';
 
