@@ -19,7 +19,7 @@ import { temporaryFolder } from '../support/temporary.js';
 import { until } from '../support/until.js';
 import { randomUnitVector, seededRandom } from '../support/vectors.js';
 
-const CURL_MISSING = spawnSync('curl', ['--version']).status === 0 ? false : 'needs curl';
+const CURL_MISSING = spawnSync('curl', ['--version']).status !== 0 && 'needs curl';
 const RUN = fileURLToPath(new URL('../support/run-command.js', import.meta.url));
 
 /** Lines that make what other lines ask for, and those that take it away: a user runs them in this order. */
@@ -187,15 +187,14 @@ describe('the lines of the documents', { skip: CURL_MISSING }, () => {
     const { code, status, body, stderr } = await launch(command).ended;
     assert.equal(code, 0, stderr);
     if (!command.address) return body;
-    const expected = (shown as { statusCode?: number } | undefined)?.statusCode;
-    assert.match(status ?? '', new RegExp(`^${expected ?? '20[01]'}$`), JSON.stringify(body));
+    const { statusCode = '20[01]' } = (shown ?? {}) as { statusCode?: number };
+    assert.match(status ?? '', new RegExp(`^${statusCode}$`), JSON.stringify(body));
     if (shown !== undefined) assertShape(shown, body);
     return body;
   }
 
   /** A stream has no end: it is read until it has told of something that happens. */
   async function follow(command: Command): Promise<void> {
-    await writeFile(path.join(folder, 'headers'), '');
     const { child, ended, stdout } = launch(command);
     try {
       await until(() => stdout() !== '' || child.exitCode !== null);
@@ -245,7 +244,10 @@ describe('the lines of the documents', { skip: CURL_MISSING }, () => {
   for (const command of inOrder) {
     const { block, text, address } = command;
     it(`${block.document}: ${text}`, async () => {
-      if (address === '/api/v1/events') return void (await follow(command));
+      if (address === '/api/v1/events') {
+        await follow(command);
+        return;
+      }
       const isLast = commandsOf(block).at(-1) === text;
       const answer = isLast ? answers.find(({ behind }) => behind === block) : undefined;
       const body = await execute(command, answer && JSON.parse(answer.text));
