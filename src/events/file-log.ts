@@ -143,7 +143,7 @@ export function createFileLog({
   return {
     kind: 'file',
 
-    append: writer.append,
+    append: (event, options) => writer.append(event, options),
 
     async start() {
       const end = await endOfLog();

@@ -102,7 +102,10 @@ describe('the built server over HTTPS', () => {
     const noRedis = `redis://127.0.0.1:${await freePort()}`;
     const cases: [env: Record<string, string>, says: RegExp][] = [
       [{ HOST: '127.0.0.1', PORT: String(port) }, /^kaomon: Port \d+ is in use: .* PORT=\d+ npm start\.\n$/],
-      [{ HOST: '203.0.113.1', PORT: '0' }, /^kaomon: HOST=203\.0\.113\.1 is not an address of this machine.*\n$/],
+      [
+        { HOST: '203.0.113.1', PORT: '0' },
+        /^kaomon: HOST=203\.0\.113\.1 is not an address of this machine.*\n$/,
+      ],
       [{ PORT: 'eighty' }, /^kaomon: The setting PORT=eighty is not usable.*\n$/],
       [
         { MODEL_PACK: 'auto', EMBEDDINGS_DIR: enrolled },

@@ -36,7 +36,12 @@ function enrollerOf(gallery: Gallery, more: Partial<Parameters<typeof createAuto
   const log = { info: () => undefined, warn: () => undefined };
   const rules = { distance: () => 0.2, interval: 2, minimum: 2, maximum: 10 };
   const byHand = createEnroller({
-    ...{ gallery, nearest: gallery.nearest, limits: LIMITS, decision: { threshold: () => 0.5 } },
+    ...{
+      gallery,
+      nearest: (embedding, k) => gallery.nearest(embedding, k),
+      limits: LIMITS,
+      decision: { threshold: () => 0.5 },
+    },
     ...{ vision: scriptedVision(1e6), doubleSeconds: 0, keepFaces: false },
   });
   const enroller = createAutoEnroller({ gallery, log, enroller: byHand, ...rules, ...more });
