@@ -6,7 +6,7 @@ import { loadConfig } from '../settings/config.js';
 import { KaomonError } from '../platform/errors.js';
 import type { FillableStore } from '../gallery/announce.js';
 import { isSameEmbedding, toEmbedding } from '../gallery/embedding.js';
-import { describeFace } from '../gallery/face-name.js';
+import { parseFaceId } from '../gallery/face-name.js';
 import { splitFaceId } from '../gallery/ids.js';
 import { decodeNpy, NpyError } from '../gallery/store/npy.js';
 import { openStore } from '../gallery/open.js';
@@ -110,7 +110,7 @@ async function readFace(
   const digits = at.replace(/\D/g, '');
   const hash = createHash('sha256').update(new Uint8Array(given.buffer)).digest('hex').slice(0, 10);
   const id = `${faceid}_${digits.slice(0, 8)}_${digits.slice(8, 14)}_m${hash}`;
-  if (!describeFace(faceid, id)) return `its modification time (${at}) is not valid`;
+  if (!parseFaceId(faceid, id)) return `its modification time (${at}) is not valid`;
   return { id, enrolledAt: `${at.slice(0, 19)}Z`, vector };
 }
 

@@ -34,12 +34,23 @@ export function checkEmbedding(vector: Float32Array, length = vector.length): vo
 export function toEmbedding(vector: Float32Array, length: number): Float32Array {
   if (vector.length !== length)
     throw new RangeError(`it holds ${vector.length} numbers, this pack ${length}`);
-  const norm = lengthOf(vector);
-  if (!(norm >= NOTHING && norm < Infinity)) throw new RangeError('its numbers are not an embedding');
-  return Math.abs(norm - 1) < EXACT ? vector : vector.map((value) => value / norm);
+  const unit = toUnitLength(vector);
+  if (!unit) throw new RangeError('its numbers are not an embedding');
+  return unit;
 }
 
-function lengthOf(vector: Float32Array): number {
+/**
+ * Numbers from anywhere at unit length.
+ * @returns the vector itself where it is one of unit length, else a new one; undefined: they have no direction
+ */
+export function toUnitLength(vector: Float32Array | readonly number[]): Float32Array | undefined {
+  const norm = lengthOf(vector);
+  if (!(norm >= NOTHING && norm < Infinity)) return undefined;
+  if (vector instanceof Float32Array && Math.abs(norm - 1) < EXACT) return vector;
+  return Float32Array.from(vector, (value) => value / norm);
+}
+
+function lengthOf(vector: Float32Array | readonly number[]): number {
   let sum = 0;
   for (const value of vector) sum += value * value;
   return Math.sqrt(sum);

@@ -45,8 +45,8 @@ export function personOfFace(id: string): string {
   return id.replace(END, '');
 }
 
-/** Reads a face's name; undefined when it is not that of a face of this person, or its date is none there ever was. */
-export function describeFace(faceid: string, id: string): Omit<Face, 'hasPicture'> | undefined {
+/** Reads a face's ID. @returns undefined when it does not belong to this person, or when its date does not exist */
+export function parseFaceId(faceid: string, id: string): Omit<Face, 'hasPicture'> | undefined {
   const [, date, time, unique] = END.exec(id) ?? [];
   if (!id.startsWith(`${faceid}_`) || !date) return undefined;
   const [y, mo, d] = [date.slice(0, 4), date.slice(4, 6), date.slice(6)];

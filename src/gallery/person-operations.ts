@@ -2,7 +2,7 @@ import { KaomonError } from '../platform/errors.js';
 import type { ChangeKind, GalleryChange } from '../events/event.js';
 import { kept } from './announce.js';
 import { checkEmbedding, isSameEmbedding } from './embedding.js';
-import { describeFace, findByPicture, nameFace } from './face-name.js';
+import { parseFaceId, findByPicture, nameFace } from './face-name.js';
 import type { Core } from './core.js';
 import { requireGroup } from './group-operations.js';
 import { checkGroupId, checkUserId, faceIdOf, splitFaceId } from './ids.js';
@@ -133,7 +133,7 @@ export function createPersonOperations(core: Core): PersonOperations {
     checkEmbedding(embedding);
     await requireGroup(core, groupid);
     const vector = embedding.slice();
-    const given = id === undefined || memory.faces.has(id) ? undefined : describeFace(faceid, id);
+    const given = id === undefined || memory.faces.has(id) ? undefined : parseFaceId(faceid, id);
     const made = nameFace(faceid, at, automatic, picture);
     const enrolledAt = `${at.toISOString().slice(0, 19)}Z`;
     const face: Face = {

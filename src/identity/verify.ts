@@ -2,6 +2,7 @@ import { type ErrorCode, KaomonError } from '../platform/errors.js';
 import type { Gallery, Match } from '../gallery/types.js';
 import type { AnalysedFace, AnalyzeOptions, StageTimes, VisionPool } from '../vision/types.js';
 import { squaredDistance } from '../gallery/distance.js';
+import { toUnitLength } from '../gallery/embedding.js';
 import type { Decision } from './decision.js';
 import { chooseFace, refuseUnfit } from './fit-to-enrol.js';
 import { toDigits } from './odds.js';
@@ -160,15 +161,15 @@ export function toEmbedding(
       { details: { pack: pack.id } },
     );
   }
-  const norm = Math.hypot(...vector);
-  if (vector.length !== pack.length || !Number.isFinite(norm) || norm < 1e-6) {
+  const embedding = vector.length === pack.length ? toUnitLength(vector) : undefined;
+  if (!embedding) {
     throw new KaomonError(
       'FIELD_INVALID',
       `The field "vector" must hold ${pack.length} numbers that are not all 0.`,
       { details: { field: 'vector', length: pack.length } },
     );
   }
-  return Float32Array.from(vector, (value) => value / norm);
+  return embedding;
 }
 
 function addTimes(a: StageTimes, b: StageTimes | undefined): StageTimes {

@@ -1,6 +1,6 @@
 import { KaomonError, throwIfGone } from '../../platform/errors.js';
 import { toEmbedding } from '../embedding.js';
-import { describeFace } from '../face-name.js';
+import { parseFaceId } from '../face-name.js';
 import { faceIdOf } from '../ids.js';
 import { decodeNpy, NpyError } from '../store/npy.js';
 import type { Enrolment, Gallery, Person } from '../types.js';
@@ -120,7 +120,7 @@ async function verify(
       requireGroup(groupid);
       withoutPerson.delete(kind.faceid);
     } else if (kind.kind === 'vector') {
-      if (!describeFace(kind.faceid, kind.face))
+      if (!parseFaceId(kind.faceid, kind.face))
         refuseArchive(`${entry} is not named like a face of this person`);
       readVector(bytes, entry, pack.length);
       faces.push(kind.face);

@@ -5,7 +5,7 @@ import { sweepUnfinished, UNFINISHED, unlessMissing, namesIn } from '../../platf
 import { readSmall, UnfitFile } from '../../platform/files/small-file.js';
 import type { Damage } from '../../platform/files/damage.js';
 import { toEmbedding } from '../embedding.js';
-import { describeFace } from '../face-name.js';
+import { parseFaceId } from '../face-name.js';
 import { isPerson, type Layout, PERSON_FILE, REMOVED, RESERVED } from './file-layout.js';
 import { isUnreadable, passOver, setAside } from '../../platform/files/set-aside.js';
 import { splitFaceId } from '../ids.js';
@@ -213,7 +213,7 @@ export async function readProfile(
 
 /** @throws NpyError when the name is not that of a face of this person */
 function describe(faceid: string, id: string): Omit<Face, 'hasPicture'> {
-  const face = describeFace(faceid, id);
+  const face = parseFaceId(faceid, id);
   if (!face) throw new NpyError('its name is not that of a face of this person');
   return face;
 }

@@ -3,7 +3,7 @@ import { Value } from 'typebox/value';
 import { KaomonError } from '../../platform/errors.js';
 import type { Damage } from '../../platform/files/damage.js';
 import { toEmbedding } from '../embedding.js';
-import { describeFace } from '../face-name.js';
+import { parseFaceId } from '../face-name.js';
 import { isId, splitFaceId } from '../ids.js';
 import type { Group } from '../types.js';
 import { isProfile } from './profile.js';
@@ -56,7 +56,7 @@ export function createRedisReader({ redis, layout, length, damage }: RedisReader
     isKnown: boolean,
   ): Promise<ReadPerson['faces'][number] | undefined> {
     const what = layout.face(id);
-    const described = describeFace(faceid, id);
+    const described = parseFaceId(faceid, id);
     if (!described) {
       damage.report(what, 'its name is not that of a face of this person; it is passed over');
       return undefined;

@@ -3,6 +3,7 @@ import { Type, type Static } from 'typebox';
 import type { ReadyPack } from '../../models/types.js';
 import type { AnalysedFace, AnalyzeOptions, Quality, StageTimes } from '../../vision/types.js';
 import { KaomonError } from '../../platform/errors.js';
+import { toUnitLength } from '../../gallery/embedding.js';
 import { QualitySchema, toQuality, UnfitSchema } from '../v1/face-schemas.js';
 import { onBehalfOf } from '../on-behalf.js';
 
@@ -59,7 +60,7 @@ export function requireFaces<F>({ faces }: { faces: F[] }, which = 'the given im
 }
 
 /** A face as this surface answers it. */
-export function describeFace(face: AnalysedFace, query: LookQuery, times: StageTimes): FaceAnswer {
+export function toFaceAnswer(face: AnalysedFace, query: LookQuery, times: StageTimes): FaceAnswer {
   const plugins = pluginsOf(query);
   const { box, probability, landmarks, embedding, quality, unfit, age, gender } = face;
   return {
@@ -133,12 +134,12 @@ export function toVectors(
         { details: { field, length } },
       );
     }
-    const norm = Math.hypot(...list);
-    if (norm === 0 || !Number.isFinite(norm)) {
+    const vector = toUnitLength(list);
+    if (!vector) {
       throw new KaomonError('FIELD_INVALID', `An embedding in "${field}" has no direction.`, {
         details: { field },
       });
     }
-    return Float32Array.from(list, (value) => value / norm);
+    return vector;
   });
 }

@@ -4,7 +4,7 @@ import type { App } from '../app-type.js';
 import { BytesSchema } from '../schemas.js';
 import { tellOf } from '../server-timing.js';
 import {
-  describeFace,
+  toFaceAnswer,
   FaceSchema,
   requireFaces,
   SimilaritySchema,
@@ -76,7 +76,7 @@ export function recogniseRoutes(app: App, context: CompreFaceContext): void {
       });
       tellOf(reply, found);
       const result = requireFaces(found).map(({ face, candidates }) => ({
-        ...describeFace(face, query, found.times),
+        ...toFaceAnswer(face, query, found.times),
         subjects: toSubjects(groupid, candidates),
       }));
       return { result, ...versionsOf(pack, query) };
@@ -137,7 +137,7 @@ export function recogniseRoutes(app: App, context: CompreFaceContext): void {
       const faces = requireFaces(analysis);
       tellOf(reply, analysis);
       return {
-        result: faces.map((face) => describeFace(face, query, analysis.times)),
+        result: faces.map((face) => toFaceAnswer(face, query, analysis.times)),
         ...versionsOf(pack, query),
       };
     },

@@ -5,7 +5,7 @@ import type { App } from '../app-type.js';
 import { BytesSchema } from '../schemas.js';
 import { tellOf } from '../server-timing.js';
 import {
-  describeFace,
+  toFaceAnswer,
   FaceSchema,
   requireFaces,
   SimilaritySchema,
@@ -77,7 +77,7 @@ export function verifyRoutes(app: App, context: CompreFaceContext): void {
       const analysis = await vision.analyze(body.file, toAnalyzeOptions(query, true, request));
       tellOf(reply, analysis);
       const result = requireFaces(analysis).map((face) => ({
-        ...describeFace(face, query, analysis.times),
+        ...toFaceAnswer(face, query, analysis.times),
         subject,
         similarity: compare(vector, embeddingOf(face)),
       }));
@@ -141,12 +141,12 @@ export function verifyRoutes(app: App, context: CompreFaceContext): void {
       const target = await vision.analyze(body.target_image, asked);
       tellOf(reply, target);
       const matches = requireFaces(target, 'the target image').map((other) => ({
-        ...describeFace(other, query, target.times),
+        ...toFaceAnswer(other, query, target.times),
         similarity: compare(embeddingOf(face), embeddingOf(other)),
       }));
       matches.sort((a, b) => b.similarity - a.similarity);
       const result = {
-        source_image_face: describeFace(face, query, source.times),
+        source_image_face: toFaceAnswer(face, query, source.times),
         face_matches: matches,
         ...versionsOf(pack, query),
       };
