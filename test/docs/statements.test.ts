@@ -94,8 +94,8 @@ describe('docs/api.md', () => {
   const PICTURES = '/api/v1/people/default-ada/faces?create=true';
 
   it('says in which form one picture of a person is answered, and one that is recognised', async (t) => {
-    says('api.md', '`detect`, `recognise` and `embed` answer one picture by its result.');
-    says('api.md', 'so are the pictures that are added to a person, also a single one');
+    says('api.md', '`detect`, `recognise` and `embed` answer one picture with its result.');
+    says('api.md', 'so are pictures added to a person, even a single one');
     const { app, vision } = await testApp(t);
     vision.faces = [face()];
     const post = async (url: string) =>
