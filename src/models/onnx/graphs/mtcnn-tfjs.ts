@@ -11,10 +11,10 @@ const DENSE: Readonly<Record<'pnet' | 'rnet' | 'onet', Readonly<Record<string, s
 };
 
 /**
- * One of MTCNN's networks out of face-api's weights, under the names and in the layout of facenet-pytorch's state dict:
- * the same numbers in another order, so that both give the same networks. A convolution lies there as
- * [x, y, in, out] (its first implementation saw pictures by columns) and here as [out, in, y, x]; a dense layer as
- * [in, out] and as [out, in], with a map flattened by (x, y, channel) in both.
+ * One of MTCNN's networks from face-api's weights, under the names and in the layout of facenet-pytorch's state dict:
+ * the same numbers in another order, so that both give the same networks. A convolution is stored there as [x, y, in,
+ * out] (its first implementation saw pictures by columns) and here as [out, in, y, x]; a dense layer as [in, out] and
+ * as [out, in], with a map flattened by (x, y, channel) in both.
  * @throws KaomonError SETUP from `tensor` and `values`, when there is no such tensor or its shape is another
  */
 export function mtcnnOfTfjs(weights: TfjsWeights, net: 'pnet' | 'rnet' | 'onet'): NamedTensors {
