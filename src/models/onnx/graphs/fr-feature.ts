@@ -45,20 +45,19 @@ export function buildFrFeature(onnx: Uint8Array): Uint8Array {
 function readFrFeature(onnx: Uint8Array): GraphMessage {
   const model = readModel(onnx);
   const graph = model?.graph;
-  if (!graph) throw misfit('it is no ONNX model');
+  if (!graph) throw misfit('it is not an ONNX model');
   const known = ({ domain = '', version = 0 }: ModelMessage['opsetImport'][number]) =>
     domain === '' && version >= OPSETS.oldest && version <= OPSETS.newest;
   if (model.opsetImport.length !== 1 || !model.opsetImport.every(known)) {
-    throw misfit(`it is written in operators that are not ONNX's ${OPSETS.oldest} to ${OPSETS.newest}`);
+    throw misfit(`its operators are not of ONNX's versions ${OPSETS.oldest} to ${OPSETS.newest}`);
   }
-  if (graph.input.length !== 1 || !isValue(graph.input[0], INPUT)) throw misfit('it takes something else');
-  if (graph.output.length !== 1 || !isValue(graph.output[0], OUTPUT))
-    throw misfit('it answers something else');
+  if (graph.input.length !== 1 || !isValue(graph.input[0], INPUT)) throw misfit('its input is different');
+  if (graph.output.length !== 1 || !isValue(graph.output[0], OUTPUT)) throw misfit('its output is different');
   for (const { name, dims, dataType, rawData } of graph.initializer) {
     const width = dataType === ELEMENT_TYPE.float32 ? 4 : dataType === ELEMENT_TYPE.int64 ? 8 : 0;
     const count = dims.reduce((product, size) => product * size, 1);
     // Numbers stored outside rawData are not read.
-    if (width === 0 || rawData.length !== count * width) throw misfit(`its weights ${name} are not whole`);
+    if (width === 0 || rawData.length !== count * width) throw misfit(`its weights ${name} are incomplete`);
   }
   return graph;
 }
