@@ -90,7 +90,7 @@ function refuseUnknownProxies(proxies: string): void {
 export function fetchSettings(config: Config) {
   return {
     env: process.env,
-    mirror: config.MODEL_MIRROR || undefined,
+    mirror: config.MODEL_MIRROR,
     proxy: { https: config.HTTPS_PROXY, http: config.HTTP_PROXY, except: config.NO_PROXY },
   };
 }

@@ -192,8 +192,8 @@ describe('state dict, hostile', () => {
       [new PickleWriter().raw(0x71, 0), /remembers what is not there/],
       [new PickleWriter().raw(0x4e, 0x29, 0x52), /calls something that is not a function/],
       [new PickleWriter().raw(0x4e, 0x4e, 0x62), /attributes/],
-      [new PickleWriter().raw(0x4e, 0x4e, 0x61), /no list/],
-      [new PickleWriter().raw(0x5d, 0x4e, 0x4e, 0x73), /no dict/],
+      [new PickleWriter().raw(0x4e, 0x4e, 0x61), /not a list/],
+      [new PickleWriter().raw(0x5d, 0x4e, 0x4e, 0x73), /not a dict/],
       [new PickleWriter().text('x').raw(0x51), /a storage is malformed/],
       [
         new PickleWriter().global('torch', 'FloatStorage').raw(0x29, 0x52),
