@@ -149,7 +149,7 @@ describe('docs/api.md', () => {
     ];
     assert.deepEqual(await twice('/api/face_register', 0, ...fields), [200, 409]);
     assert.deepEqual(await twice(`${PICTURES}&force=true`, 2), [201, 201]);
-    assert.deepEqual(await twice('/api/v1/recognition/faces?subject=ann', 4), [201, 201]);
+    assert.deepEqual(await twice('/api/v1/recognition/faces?subject=ann&force=true', 4), [201, 201]);
     assert.ok(vision.asked.length > 0);
   });
 

@@ -187,6 +187,6 @@ describe('two workers under pm2', { skip: existsSync(PM2) ? false : 'needs pm2' 
     const { port } = other.address() as AddressInfo;
     const { workers, told } = await standUp(t, { PORT: String(port), WORKERS: '1' });
     await until(async () => (await workers()).every(({ status }) => status === 'errored'));
-    assert.equal(await told(`kaomon: Port ${port} is taken`), 6);
+    assert.equal(await told(`kaomon: Port ${port} is in use`), 6);
   });
 });
