@@ -1,6 +1,4 @@
-/**
- * `npm run setup -- --cuda`: installs the files of ONNX Runtime's CUDA provider, which are too large for its package.
- */
+/** `npm run setup -- --cuda`: installs the files of ONNX Runtime's CUDA provider, which are too large for its package. */
 import { spawnSync } from 'node:child_process';
 import {
   copyFileSync,
@@ -218,10 +216,7 @@ function reasonIn(output) {
   return reason.trim().slice(0, 200);
 }
 
-/**
- * NVIDIA's libraries that the provider needs: those that it names, and those that it loads at run time. @param {string}
- * folder
- */
+/** NVIDIA's libraries that the provider names, and those that it loads at run time. @param {string} folder */
 function wantedBy(folder) {
   const named = (neededBy(path.join(folder, CUDA)) ?? []).filter((name) => /^lib(cu|nv)/.test(name));
   const later = path.join(folder, WANTS);

@@ -23,10 +23,7 @@ export function filesBelow(folder) {
     .map((entry) => path.join(entry.parentPath, entry.name));
 }
 
-/**
- * Whether `file` changed after `stamp` was written, or `stamp` does not exist. @param {string} file @param {string}
- * stamp
- */
+/** Whether `file` is newer than `stamp`, or `stamp` does not exist. @param {string} file @param {string} stamp */
 export function isNewer(file, stamp) {
   return !existsSync(stamp) || statSync(file).mtimeMs > statSync(stamp).mtimeMs;
 }

@@ -42,9 +42,7 @@ export interface AppendOptions {
  */
 export interface EventLog {
   readonly kind: 'file' | 'redis';
-  /**
-   * Resolves when the event would survive a crash of this process and, as far as the log can ensure it, a power cut.
-   */
+  /** Resolves when the event would survive a crash of this process and, as far as the log can ensure it, a power cut. */
   append(event: GalleryEvent, options?: AppendOptions): Promise<void>;
   /**
    * From where a worker that is about to load the store must follow: the end, or before the oldest change of the last
@@ -53,9 +51,7 @@ export interface EventLog {
   start(): Promise<string>;
   /** Hands over everything after the position, and what is appended from then on. */
   follow(position: string, listener: LogListener): Following;
-  /**
-   * Records how far a running worker is, so that no event is trimmed that it has yet to read. @param ttl milliseconds
-   */
+  /** Records how far a running worker is, so that no event is trimmed that it has yet to read. @param ttl milliseconds */
   register(worker: string, position: string, ttl: number): Promise<void>;
   unregister(worker: string): Promise<void>;
   /** Drops old events, never one that a registered worker has yet to read. */

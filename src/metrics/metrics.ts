@@ -51,32 +51,25 @@ export function createMetrics({ vision, gallery, events, sharing }: MetricsDeps)
   let total = 0;
   let errors = 0;
 
+  const named = (name: string, help: string) => ({ name, help, registers });
   const requests = new Counter({
-    name: 'kaomon_requests_total',
-    help: 'Requests answered.',
-    registers,
+    ...named('kaomon_requests_total', 'Requests answered.'),
     labelNames: ['method', 'route', 'status'] as const,
   });
   const durations = new Histogram({
-    name: 'kaomon_request_duration_seconds',
-    help: 'From a request to its answer.',
-    registers,
+    ...named('kaomon_request_duration_seconds', 'From a request to its answer.'),
     labelNames: ['route'] as const,
     buckets: BUCKETS,
   });
   const stages = new Histogram({
-    name: 'kaomon_stage_duration_seconds',
-    help: 'Where the time of a picture goes.',
-    registers,
+    ...named('kaomon_stage_duration_seconds', 'Where the time of a picture goes.'),
     labelNames: ['stage'] as const,
     buckets: BUCKETS,
   });
   /** @param aggregator how the workers' numbers are combined */
   const gauge = (name: string, help: string, aggregator: 'sum' | 'max', read: () => number) =>
     new Gauge({
-      name,
-      help,
-      registers,
+      ...named(name, help),
       aggregator,
       collect() {
         this.set(read());
@@ -91,9 +84,7 @@ export function createMetrics({ vision, gallery, events, sharing }: MetricsDeps)
   gauge('kaomon_vision_running', 'Pictures being worked on.', 'sum', () => vision.info().running);
   gauge('kaomon_vision_threads', 'Vision threads that run.', 'sum', () => vision.info().threads);
   new Counter({
-    name: 'kaomon_vision_thread_deaths_total',
-    help: 'Vision threads that died.',
-    registers,
+    ...named('kaomon_vision_thread_deaths_total', 'Vision threads that died.'),
     collect() {
       this.reset();
       this.inc(vision.info().deaths ?? 0);

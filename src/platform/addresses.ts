@@ -41,10 +41,7 @@ export function urlsOf(host: string, port: number, tls: boolean, lan = lanAddres
   return [url('localhost'), ...reachable.map(url)];
 }
 
-/**
- * The address that signs in with a link's token, after the `#`: browsers do not send that part and proxies do not log
- * it.
- */
+/** The address that signs in with a link's token, after the `#`: browsers do not send it, proxies do not log it. */
 export function signInUrl(url: string, token: string): string {
   return `${url}/signin#token=${token}`;
 }

@@ -187,9 +187,7 @@ export async function untilReady(
   });
 }
 
-/**
- * Redis lets a script that has begun to write go on even when memory is full (since 2.6). KEYS: the command's, a spare.
- */
+/** Redis lets a script that has begun to write go on even when memory is full (since 2.6). KEYS: the command's, a spare. */
 const EVEN_WHEN_FULL = `redis.call('DEL', KEYS[2]) return redis.call(unpack(ARGV))`;
 
 /**

@@ -1,6 +1,4 @@
-/**
- * Makes the folders that the settings name before anything needs them, and says in one sentence which cannot be made.
- */
+/** Makes the folders that the settings name before anything needs them, and says in one sentence which cannot be made. */
 import path from 'node:path';
 import type { Config } from './config.js';
 import { makeFolder } from '../platform/files/durable.js';

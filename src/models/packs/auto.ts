@@ -52,10 +52,7 @@ async function isReadOnly(folder: string): Promise<boolean> {
   );
 }
 
-/**
- * To be called after trying to fetch, with or without success. If the mark cannot be written, the next start tries
- * again.
- */
+/** Call it after trying to fetch, with or without success. If the mark cannot be written, the next start tries again. */
 export async function markFetchTried({ modelsDir }: ComponentContext): Promise<void> {
   await writeFile(path.join(modelsDir, TRIED), `${new Date().toISOString()}\n`).catch(() => undefined);
 }
@@ -86,10 +83,7 @@ export async function bestAtHand(context: ComponentContext): Promise<Pack | unde
   return undefined;
 }
 
-/**
- * A better pack than the one that people are enrolled with, if this machine has one. A user's own pack is not compared
- * with ours.
- */
+/** A better pack than the one that people are enrolled with, if this machine has one. Users' own packs are not ranked. */
 export async function offerBetter(id: string, context: ComponentContext): Promise<PackOffer | undefined> {
   const place = PACKS.findIndex((pack) => pack.id === id);
   const best = place > 0 ? await bestAtHand(context) : undefined;

@@ -75,9 +75,7 @@ export const EMBEDDERS = {
   { component: Component; network: string; input: Omit<ReadyEmbedder, 'name' | 'network'> }
 >;
 
-/**
- * The packs, best first. Thresholds are squared L2 distances of unit vectors; how they were found: docs/thresholds.md.
- */
+/** The packs, best first. Thresholds are squared L2 distances of unit vectors; how they were found: docs/thresholds.md. */
 export const PACKS: readonly Pack[] = [
   {
     id: 'facenet',

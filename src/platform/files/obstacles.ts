@@ -1,6 +1,4 @@
-/**
- * What keeps a gallery from being written: recognised from the errors of disks and Redis, and explained to a person.
- */
+/** What keeps a gallery from being written: recognised from the errors of disks and Redis, and explained to a person. */
 import { type ErrorCode, KaomonError } from '../errors.js';
 
 export type Obstacle = 'disk full' | 'redis full' | 'read-only' | 'unreachable';

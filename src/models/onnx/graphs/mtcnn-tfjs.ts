@@ -1,5 +1,4 @@
-import type { Tensor } from '../../weights/tensor.js';
-import { KaomonError } from '../../../platform/errors.js';
+import { checkShape, type Tensor } from '../../weights/tensor.js';
 import type { TfjsWeights } from '../../weights/tfjs-weights.js';
 import type { NamedTensors } from '../../weights/torch-state.js';
 
@@ -27,12 +26,7 @@ export function mtcnnOfTfjs(weights: TfjsWeights, net: 'pnet' | 'rnet' | 'onet')
   }
   const tensor = (name: string, shape?: readonly number[]): Tensor => {
     const found = find(name);
-    if (shape && shape.join() !== found.shape.join()) {
-      throw new KaomonError(
-        'SETUP',
-        `${net}: "${name}" has the shape [${found.shape.join(', ')}], not [${shape.join(', ')}].`,
-      );
-    }
+    checkShape(net, name, found, shape);
     return found;
   };
   return { tensor, values: (name, length) => tensor(name, [length]).data };

@@ -1,10 +1,7 @@
 import { floatsOf, type GraphMessage, type NodeMessage, type TensorMessage } from '../schema.js';
 import { constantsOf, floatTensor, integerOf, integersOf, readersOf } from './parts.js';
 
-/**
- * ONNX Runtime's blocks hold eight channels, or sixteen with AVX-512: one that is partly filled costs as much as a full
- * one.
- */
+/** Channels in a block of ONNX Runtime: 8, with AVX-512 16. A partly filled block costs as much as a full one. */
 const BLOCK = 16;
 
 /** expand -> PReLU -> depthwise -> PReLU (not always) -> project, each read only by the next. */
