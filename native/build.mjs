@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * The addons of native/, compiled on this machine: each by itself, so that one whose library is not there takes no other
- * with it. Everything else that is native (sharp, esbuild, ONNX Runtime's CPU part) ships inside its package.
+ * Compiles the addons of native/ on this machine, each by itself, so that a missing library costs only the addon that
+ * needs it. Everything else that is native (sharp, esbuild, ONNX Runtime's CPU part) ships inside its package.
  * native/README.md says what each is for, and why CMake builds them.
  */
 import { createHash } from 'node:crypto';
@@ -28,18 +28,18 @@ import {
 
 const NATIVE = path.join(PROJECT_ROOT, 'native');
 const FAISS_NODE = path.join(PROJECT_ROOT, 'node_modules', 'faiss-node');
-/** Debian packages that build any addon, by the program that each brings. */
+/** Debian packages that every addon needs to be built, by the program in each. */
 const TOOLS = { 'g++': 'g++', cmake: 'cmake', make: 'make' };
 
 /**
  * @typedef {object} Addon
  * @property {string} made what CMake makes
  * @property {string} place where it is loaded from
- * @property {string[]} also files that it is made of, beside those in its folder
- * @property {() => string[]} missing Debian packages that are not there, beside the tools
+ * @property {string[]} also its sources outside its folder
+ * @property {() => string[]} missing Debian packages that are missing, besides the tools
  * @property {string} purpose what it is for: goes on after "for"
  * @property {string} without what happens where it was not compiled
- * @property {(file: string) => string} probe a program that ends by another status than 0 when the addon does not work
+ * @property {(file: string) => string} probe a program that ends with a status other than 0 if the addon does not work
  */
 
 /** @type {Record<string, Addon>} */
@@ -86,7 +86,7 @@ export const ADDONS = {
   },
 };
 
-/** What a binary is made of; a change compiles it anew. @param {string} name */
+/** A hash of a binary's sources; when it changes, the addon is recompiled. @param {string} name */
 function fingerprint(name) {
   const hash = createHash('sha256').update(process.arch);
   const own = [...filesBelow(`native/${name}`), ...filesBelow('native/common')].sort();
@@ -108,16 +108,16 @@ function isUpToDate(name) {
 /**
  * Compiles an addon and proves in a process of its own that it works.
  * @param {string} name
- * @param {{folder?: string, options?: string[], env?: NodeJS.ProcessEnv}} [how] folder: of all that CMake makes;
- *   options: of CMake; env: what the probe runs in, beside this process's own
+ * @param {{folder?: string, options?: string[], env?: NodeJS.ProcessEnv}} [how] folder: for all that CMake makes;
+ *   options: for CMake; env: variables for the probe, besides this process's
  * @returns {Promise<string>} the binary
- * @throws {SetupError} with the place of the log
+ * @throws {SetupError} that names the log
  */
 export async function compile(name, how = {}) {
   const { made, probe } = ADDONS[name];
   const folder = path.join(how.folder ?? path.join(PROJECT_ROOT, 'cache', 'native'), name);
   const log = `${folder}.log`;
-  // Another version of CMake, or another place of this checkout, does not go on with what is there.
+  // CMake does not continue what another version, or a checkout in another place, has begun.
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   for (const args of [
@@ -142,8 +142,8 @@ async function install(name, strict) {
   const { place } = ADDONS[name];
   const binary = await compile(name, { options: [`-DKAOMON_STRICT=${strict ? 'ON' : 'OFF'}`] });
   mkdirSync(path.dirname(place), { recursive: true });
-  // New files, not new text: a process may have loaded the old one, and a folder of packages that is linked with another
-  // checkout's stays as it was there.
+  // New files instead of new content: a process may have loaded the old one, and its folder of packages may be
+  // hard-linked with another checkout's.
   copyFileSync(binary, `${place}.new`);
   renameSync(`${place}.new`, place);
   writeFileSync(`${place}.made-of.new`, fingerprint(name));
@@ -151,9 +151,9 @@ async function install(name, strict) {
 }
 
 /**
- * Compiles what is not there or was made of something else; installs the Debian packages for it where this user may.
- * @param {{strict?: boolean}} [options] strict: warnings are errors. For who changes the code: another compiler's new
- *   warning must not cost a user the addon
+ * Compiles what is missing or out of date; installs the Debian packages for it if this user may.
+ * @param {{strict?: boolean}} [options] strict: warnings are errors. For developers: another compiler's new warning
+ *   must not cost a user the addon
  * @returns {Promise<string[]>} a line for each addon that is not in place, and why
  */
 export async function setUpNative({ strict = false } = {}) {

@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 /**
  * `npm run native:check`: builds the addons with ASan and UBSan, warnings as errors, and runs the tests of each against
- * that build. Ends by another status than 0 at the first finding. `npm run native:check -- pixels` checks one of them.
+ * that build. Ends with a status other than 0 at the first finding. `npm run native:check -- pixels` checks one of
+ * them.
  */
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
@@ -18,7 +19,7 @@ const TESTS = {
 };
 const FOLDER = path.join(PROJECT_ROOT, 'cache', 'native', 'checked');
 
-/** The sanitizer's library must be there before Node, which was built without it. */
+/** The sanitizer's library must be loaded before Node, which was built without it. */
 async function sanitizerLibrary() {
   const { code, output } = await runProgram('g++', ['-print-file-name=libasan.so']);
   if (code !== 0 || !path.isAbsolute(output.trim())) throw new SetupError('g++ has no libasan.so.');
@@ -32,7 +33,7 @@ try {
     throw new SetupError(`there is no addon ${unknown}: ${Object.keys(ADDONS).join(', ')}.`);
   const env = {
     LD_PRELOAD: await sanitizerLibrary(),
-    // Node itself frees little at its end.
+    // Node itself leaves much unfreed when it ends.
     ASAN_OPTIONS: 'detect_leaks=0:abort_on_error=1',
     UBSAN_OPTIONS: 'print_stacktrace=1',
   };

@@ -1,4 +1,4 @@
-/** Preloaded by native/check.mjs: addons are taken from the folder KAOMON_CHECKED, in whatever thread they are loaded. */
+/** Preloaded by native/check.mjs: addons are loaded from the folder KAOMON_CHECKED, in every thread. */
 import Module from 'node:module';
 import path from 'node:path';
 import { filesBelow } from '../scripts/support.mjs';

@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 /**
- * `node scripts/accuracy-doc.mjs [WORD]`: runs the commands of docs/accuracy.md whose figures have a mark (all, or those
- * whose mark holds the word), and puts what they print into the document; `npm run accuracy -- ... --curve` is written
- * to src/models/packs/curves.ts. The pictures must lie where the commands say.
+ * `node scripts/accuracy-doc.mjs [WORD]`: runs the commands of docs/accuracy.md whose figures are marked (all, or those
+ * whose mark contains the word), and puts their output into the document; that of `npm run accuracy -- ... --curve`
+ * goes to src/models/packs/curves.ts. The pictures must be where the commands say.
  */
 import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -11,13 +11,13 @@ import prettier from 'prettier';
 import { PROJECT_ROOT } from './support.mjs';
 
 const DOCUMENT = path.join(PROJECT_ROOT, 'docs', 'accuracy.md');
-const CURVES = path.join(PROJECT_ROOT, 'src', 'models', 'curves.ts');
-/** A command in a block of its own, and the marks below it between which its figures lie. */
+const CURVES = path.join(PROJECT_ROOT, 'src', 'models', 'packs', 'curves.ts');
+/** A command in a block of its own, and the marks below it that enclose its figures. */
 const MARKED =
   /(^```sh\n)(npm run accuracy -- [^`]*?)(\n```\n\n<!-- printed: ([\w-]+) -->\n)[^]*?(<!-- end of \4 -->)/gm;
 
 /**
- * @param {string} command as it stands in the document
+ * @param {string} command as written in the document
  * @returns {string} what it wrote on standard output
  */
 function run(command) {
@@ -49,7 +49,7 @@ function toModule(printed) {
   const json = printed.replace(/\[\s+([\d.e-]+),\s+([\d.e-]+)\s+\]/g, '[$1, $2]');
   return `import type { Curve } from '../types.js';
 
-/** The measured curves of our packs, by their names. Written by \`node scripts/accuracy-doc.mjs curves\`: see docs/accuracy.md. */
+/** The measured curves of our packs, by name. Written by \`node scripts/accuracy-doc.mjs curves\`: docs/accuracy.md. */
 export const CURVES: Readonly<Record<string, Curve>> = ${json};
 `;
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * Turns TypeScript into what runs: `src` and `test` file by file into `dist/`, the pages' scripts bundled into
- * `public/assets/`. Types are checked apart (`npm run typecheck`), so that a start costs a fraction of a second.
+ * Compiles TypeScript: `src` and `test` file by file into `dist/`, the pages' scripts bundled into `public/assets/`.
+ * Types are checked separately (`npm run typecheck`), so that a build takes a fraction of a second.
  */
 import { rmSync } from 'node:fs';
 import path from 'node:path';
@@ -9,8 +9,8 @@ import { fileURLToPath } from 'node:url';
 import { filesBelow, isNewer, PROJECT_ROOT, writeStamp } from './support.mjs';
 
 /**
- * Packages of hundreds of small files, each put into one: finding and opening 700 files costs a start half a second.
- * Everything else is loaded from node_modules as it is.
+ * Packages of hundreds of small files are bundled: finding and opening 700 files costs a start half a second. All
+ * others are loaded from node_modules.
  */
 const BUNDLED = ['typebox', 'typebox/value', 'typebox/compile', '@fastify/type-provider-typebox'];
 const BUNDLES = path.join(PROJECT_ROOT, 'dist', 'packages');
@@ -19,7 +19,7 @@ const BUNDLES = path.join(PROJECT_ROOT, 'dist', 'packages');
 const bundleOf = (name) => path.join(BUNDLES, `${name.replaceAll('/', '-').replace('@', '')}.js`);
 
 /**
- * Leaves every import as it is written, but for those of bundled packages.
+ * Leaves every import as it is, except those of bundled packages.
  * @type {import('esbuild').Plugin}
  */
 const IMPORTS = {
@@ -45,13 +45,13 @@ export function buildIsStale() {
 /** Builds everything; throws when a file does not parse. */
 export async function build() {
   const { build: esbuild } = await import('esbuild');
-  // But for the addons, which native/build.mjs puts there.
+  // Not the addons, which native/build.mjs puts there.
   for (const folder of ['src', 'test', 'packages'])
     rmSync(path.join(PROJECT_ROOT, 'dist', folder), { recursive: true, force: true });
   const typescript = (/** @type {string} */ folder) =>
     filesBelow(folder).filter((file) => /\.ts$/.test(file) && !/\.d\.ts$/.test(file));
   const browser = path.join(PROJECT_ROOT, 'src', 'browser') + path.sep;
-  /** The part of the pages that knows no browser: tests import it. */
+  /** The part of the pages that needs no browser: tests import it. */
   const logic = path.join(browser, 'logic') + path.sep;
   const runsInNode = (/** @type {string} */ file) => !file.startsWith(browser) || file.startsWith(logic);
   /** @type {import('esbuild').BuildOptions} */
@@ -69,7 +69,7 @@ export async function build() {
     entryPoints: Object.fromEntries(BUNDLED.map((name) => [path.basename(bundleOf(name), '.js'), name])),
     outdir: BUNDLES,
     splitting: true,
-    // What they need themselves (fastify) stays outside.
+    // What they import themselves (fastify) is not bundled.
     external: ['fastify', 'fastify-plugin', 'fastify/*'],
   });
   await esbuild({

@@ -1,4 +1,4 @@
-/** `npm run setup -- --cuda`: the files of ONNX Runtime's CUDA provider, too large for the package, where they belong. */
+/** `npm run setup -- --cuda`: installs the files of ONNX Runtime's CUDA provider, which are too large for its package. */
 import { spawnSync } from 'node:child_process';
 import {
   copyFileSync,
@@ -21,15 +21,15 @@ import { unpackWheel } from './wheel.mjs';
 const PACKAGE = path.join(PROJECT_ROOT, 'node_modules', 'onnxruntime-node');
 const SHARED = 'libonnxruntime_providers_shared.so';
 const CUDA = 'libonnxruntime_providers_cuda.so';
-/** What the provider is made of; TensorRT's, which the package's own script brings along, is not asked for. */
+/** The provider's files, without those of TensorRT, which the package's own script also fetches. */
 const FILES = [SHARED, CUDA];
-/** Says of which version the files are: an update of the package wants others. */
+/** Holds the files' version: an update of the package needs others. */
 const STAMP = '.kaomon-cuda';
-/** Says what a wheel wants besides what its library names: what is loaded only when it runs. */
+/** Lists the libraries that a wheel needs but its library does not name, because they are loaded at run time. */
 const WANTS = '.kaomon-cuda-wants.json';
 /** The Python package with the same files, of the same version. */
 const WHEEL = 'onnxruntime-gpu';
-/** Beside its final place, until it is whole. */
+/** Begins the name of a file that is not complete yet. */
 const UNFINISHED = '.kaomon-new-';
 
 /** Where ONNX Runtime looks for them: beside its library. */
@@ -38,15 +38,16 @@ export const CUDA_FOLDER = path.join(PACKAGE, 'bin', 'napi-v6', process.platform
 /**
  * @typedef {object} Cuda
  * @property {boolean} isNew false when the files were there already
- * @property {string} runsOn what must be installed, as the files say: `CUDA 13, cuDNN 9`
- * @property {string[]} missing libraries of it that this machine does not find
+ * @property {string} runsOn what must be installed according to the files: `CUDA 13, cuDNN 9`
+ * @property {string[]} missing libraries of these that this machine does not find
  */
 
 /**
- * Takes the files from what was carried over; else out of the Python package of the same version, where pip is there;
- * else fetches them by the package's own script. They are put in their place whole or not at all.
- * @param {{from?: string, folder?: string, script?: string, python?: string, work?: string}} [options] from: a wheel, or a
- *   folder with one or with the files themselves; folder, script, python, work: others than the real ones, for tests
+ * Takes the files from what was carried over; else from the Python package of the same version, if pip is there; else
+ * fetches them by the package's own script. They are installed completely or not at all.
+ * @param {{from?: string, folder?: string, script?: string, python?: string, work?: string}} [options] from: a wheel,
+ *   or a folder with one or with the files themselves; folder, script, python, work: instead of the real ones, for
+ *   tests
  * @returns {Promise<Cuda>}
  * @throws {SetupError} with one line that says what to do
  */
@@ -68,7 +69,7 @@ export async function setUpCuda(options = {}) {
   const there = existsSync(stamp) && readFileSync(stamp, 'utf8') === version;
   const isNew = Boolean(from) || !there || FILES.some((file) => !existsSync(path.join(folder, file)));
   if (isNew) {
-    // What a run left that was killed.
+    // Left by a run that was killed.
     rmSync(work, { recursive: true, force: true });
     for (const name of readdirSync(folder)) if (name.startsWith(UNFINISHED)) rmSync(path.join(folder, name));
     mkdirSync(work, { recursive: true });
@@ -101,7 +102,7 @@ async function takeFrom(from, places) {
   if (missing.length > 0) {
     throw new SetupError(
       `${from} lacks ${missing.join(' and ')}: they are in the Linux GPU package of ONNX Runtime ${places.version}, and in ` +
-        `the Python package ${WHEEL} of this version, a wheel, which serves as it is.`,
+        `the Python package ${WHEEL} of this version, whose wheel may be given as it is.`,
     );
   }
   putInPlace(from, [], places);
@@ -113,16 +114,17 @@ async function takeFromWheel(wheel, places) {
   const { version, wants } = await step(title, () => unpackWheel(wheel, FILES, places.work));
   if (version !== places.version) {
     throw new SetupError(
-      `${wheel} is of version ${version}; the one of ONNX Runtime here is ${places.version}, and no other fits.`,
+      `${wheel} is of version ${version}, but ONNX Runtime here is ${places.version}, and no other version fits.`,
     );
   }
   putInPlace(places.work, wants, places);
 }
 
 /**
- * Looks at the files and puts them where they belong. Each is copied beside its place first, so that none is ever there
- * in part; the stamp says that all are.
- * @param {string} from @param {string[]} wants libraries that are loaded later, as far as they are known @param {Places} places
+ * Checks the files and installs them. Each is first copied under another name, so that none is ever incomplete; the
+ * stamp says that all are there.
+ * @param {string} from @param {string[]} wants libraries that are loaded at run time, as far as known @param {Places}
+ *   places
  */
 function putInPlace(from, wants, { folder, version }) {
   for (const file of FILES) {
@@ -144,7 +146,7 @@ function putInPlace(from, wants, { folder, version }) {
       copyFileSync(path.join(from, file), pending[i]);
       flush(pending[i]);
     });
-    // Of two files of different versions nothing may say that they are whole.
+    // While two files may be of different versions, no stamp may say that all are there.
     rmSync(path.join(folder, STAMP), { force: true });
     FILES.forEach((file, i) => renameSync(pending[i], path.join(folder, file)));
   } finally {
@@ -170,7 +172,7 @@ async function fetchFiles({ script, python, ...places }) {
   }
   rmSync(path.join(places.folder, STAMP), { force: true });
   const done = await step(`Fetching the CUDA provider of ONNX Runtime ${places.version} (some 300 MB)`, () =>
-    // With a value (=cuda12) version 1.30's script takes the flag for none and ends at once below npm.
+    // With a value (=cuda12), version 1.30's script does not recognise the flag and ends at once under npm.
     runProgram(process.execPath, [script, '--onnxruntime-node-install']),
   );
   const isWhole = (/** @type {string} */ file) => existsSync(file) && neededBy(file) !== undefined;
@@ -180,8 +182,8 @@ async function fetchFiles({ script, python, ...places }) {
   }
   refusals.push(reasonIn(done.output));
   throw new SetupError(
-    `the CUDA provider could not be fetched (${refusals.join('; ')}): where there is no network, ` +
-      `\`npm run setup -- --cuda --from FILE.whl\` takes it out of the wheel of ${WHEEL} ${places.version}, and --from DIR ` +
+    `the CUDA provider could not be fetched (${refusals.join('; ')}): without internet, ` +
+      `\`npm run setup -- --cuda --from FILE.whl\` takes it from the wheel of ${WHEEL} ${places.version}, and --from DIR ` +
       `takes ${FILES.join(' and ')} of ONNX Runtime ${places.version} from a folder.`,
   );
 }
@@ -189,7 +191,7 @@ async function fetchFiles({ script, python, ...places }) {
 /** @param {string} python @param {Places} places @returns {Promise<string | undefined>} why it failed */
 async function fetchWheel(python, places) {
   const wheels = path.join(places.work, 'wheels');
-  // Whatever Python is here: of the wheel two files are taken, which are the same for all.
+  // For whatever Python: the two files that are taken from the wheel are the same for all.
   const platforms = Array.from({ length: 23 }, (_, i) => [
     '--platform',
     `manylinux_2_${17 + i}_x86_64`,
@@ -214,7 +216,7 @@ function reasonIn(output) {
   return reason.trim().slice(0, 200);
 }
 
-/** NVIDIA's libraries that the provider wants: those that it names, and those that it loads when it runs. @param {string} folder */
+/** NVIDIA's libraries that the provider names, and those that it loads at run time. @param {string} folder */
 function wantedBy(folder) {
   const named = (neededBy(path.join(folder, CUDA)) ?? []).filter((name) => /^lib(cu|nv)/.test(name));
   const later = path.join(folder, WANTS);
@@ -230,7 +232,7 @@ function describe(wanted) {
   return [`CUDA${cuda ? ` ${cuda}` : ''}`, `cuDNN ${versionOf('libcudnn') ?? '9'}`].join(', ');
 }
 
-/** @param {string[]} wanted @returns {string[]} those that a program started here would not find */
+/** @param {string[]} wanted @returns {string[]} those that a program started here does not find */
 function missingOf(wanted) {
   const known = spawnSync('ldconfig', ['-p'], {
     encoding: 'utf8',

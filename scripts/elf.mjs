@@ -1,4 +1,4 @@
-/** What a Linux library says of itself (ELF; `man 5 elf` has the tables). Read in pieces: CUDA's is 272 MB. */
+/** Reads headers of Linux libraries (ELF; `man 5 elf` has the tables), in pieces: CUDA's is 272 MB. */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 
 const X86_64 = 62;
@@ -10,8 +10,8 @@ const STRING_TABLE_SIZE = 10;
 
 /**
  * @param {string} file
- * @returns {string[] | undefined} the libraries that it needs (`DT_NEEDED`); undefined when it is no whole library for
- *   x86-64
+ * @returns {string[] | undefined} the libraries that it needs (`DT_NEEDED`); undefined when it is not a complete
+ *   library for x86-64
  */
 export function neededBy(file) {
   const handle = openSync(file, 'r');
@@ -33,7 +33,7 @@ export function neededBy(file) {
   }
 }
 
-/** @param {(from: number, length: number) => Buffer} read @throws {RangeError} for what is cut off */
+/** @param {(from: number, length: number) => Buffer} read @throws {RangeError} when it is cut off */
 function neededIn(read) {
   const head = read(0, 64);
   const isLibrary = head.subarray(0, 6).equals(Buffer.from('\x7fELF\x02\x01', 'latin1'));
@@ -73,12 +73,12 @@ function neededIn(read) {
   return names.map((from) => text.slice(from, text.indexOf('\0', from)));
 }
 
-/** A 64-bit number: none here is larger than a file. @param {Buffer} bytes @param {number} at */
+/** A 64-bit number, none of which is larger than a file here. @param {Buffer} bytes @param {number} at */
 function number(bytes, at) {
   return Number(bytes.readBigUInt64LE(at));
 }
 
-/** Whether a text stands in a file. @param {string} file @param {string} text */
+/** Whether a file contains a text. @param {string} file @param {string} text */
 export function holdsText(file, text) {
   const wanted = Buffer.from(text, 'latin1');
   const piece = Buffer.alloc(1 << 24);

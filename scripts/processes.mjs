@@ -1,4 +1,4 @@
-/** The processes that this one started, told from all others. Node's own modules only. */
+/** Finds the processes that this one started. Node's own modules only. */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -7,16 +7,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
  * @typedef {object} Process
  * @property {number} pid
  * @property {number} parent
- * @property {string} started with the pid, what tells it from a later process of the same number
+ * @property {string} started tells it from a later process with the same pid
  * @property {string} command with its arguments
  */
 
 /**
- * One that this process started, and the child of this process that it descends from, where that is known.
+ * A process that this one started, and the child of this one that it descends from, where that is known.
  * @typedef {{process: Process, branch: Process | undefined}} Relative
  */
 
-/** How long a process may take to end by itself when it is asked to, milliseconds. */
+/** How long a process may take to end after SIGTERM, milliseconds. */
 const FAREWELL = 2000;
 
 /** Reads a file of /proc; a process that has just ended has none. @param {string} file */
@@ -31,9 +31,9 @@ function readOrNothing(file) {
 /** @param {string} pid @returns {Process | undefined} */
 function readProcess(pid) {
   const text = readOrNothing(`/proc/${pid}/stat`);
-  // "pid (name) state parent ...": the name may hold anything, a bracket too.
+  // "pid (name) state parent ...": the name may contain anything, even a bracket.
   const [state = 'X', parent = '', ...others] = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  // Ended, and not yet taken note of.
+  // Ended, but its parent has not noticed yet.
   if (state === 'Z' || state === 'X') return undefined;
   const command = readOrNothing(`/proc/${pid}/cmdline`).replaceAll('\0', ' ').trim();
   const name = text.slice(text.indexOf('('), text.lastIndexOf(')') + 1);
@@ -58,15 +58,15 @@ export function listProcesses() {
 const keyOf = ({ pid, started }) => `${pid} ${started}`;
 
 /**
- * Follows what this process starts, and what that starts. A process whose parent ends becomes a child of somebody
- * else: it is known by having been seen before, or (on Linux) by a mark in the environment that it inherited.
- * @param {string} mark a name of a variable that nobody else sets
+ * Follows what this process starts, and what that starts. A process whose parent ends becomes another's child: it is
+ * recognised if it was seen before, or (on Linux) by a mark in its inherited environment.
+ * @param {string} mark the name of a variable that nothing else sets
  */
 export function createFamily(mark) {
   process.env[mark] = '1';
   /** Key -> the child of ours that it descends from. @type {Map<string, Process>} */
   const branches = new Map();
-  /** There before anything was begun that is to end. */
+  /** Running before anything was started that is to be ended. */
   const there = listProcesses();
   const spared = new Set(there.map(keyOf));
 
@@ -77,17 +77,17 @@ export function createFamily(mark) {
       .some((pair) => pair.startsWith(`${mark}=`));
 
   return {
-    /** Whether this system tells of processes. */
+    /** Whether this system lists processes. */
     isTold: there.some(({ pid }) => pid === process.pid),
 
-    /** Leaves alone what is there now. */
+    /** Leaves alone whatever is running now. */
     spare() {
       for (const one of listProcesses()) spared.add(keyOf(one));
     },
 
     /**
-     * Those that live.
-     * @param {{thorough?: boolean}} [options] thorough: also those that were never seen below a child of ours
+     * Those that are running.
+     * @param {{thorough?: boolean}} [options] thorough: also those never seen below a child of ours
      * @returns {Relative[]}
      */
     look({ thorough = false } = {}) {
@@ -111,7 +111,7 @@ export function createFamily(mark) {
 }
 
 /**
- * Ends processes: by SIGTERM, and what is left a moment later by SIGKILL.
+ * Ends processes by SIGTERM, and those left a moment later by SIGKILL.
  * @param {readonly Process[]} processes
  */
 export async function endProcesses(processes) {

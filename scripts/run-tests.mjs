@@ -1,4 +1,4 @@
-/** Runs test files, two at a time and within limits, and counts. Node's own modules only. */
+/** Runs test files, two at a time and within time limits, and counts results. Node's own modules only. */
 import { once } from 'node:events';
 import { performance } from 'node:perf_hooks';
 import { run } from 'node:test';
@@ -7,15 +7,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { useTestFolder } from './test-folder.mjs';
 import { createWatch } from './test-watch.mjs';
 
-/** What Node has not told yet when a run is stopped may take so long, milliseconds. */
+/** How long to wait for Node's reports when a run is stopped, milliseconds. */
 const FLUSH = 5000;
 
 /**
- * Always says how many passed and failed, also when the run is over its limit, whose files that are not done count as
- * failed, or is ended by a signal: then this process ends at once with status 1.
- * @param {{prepare: () => Promise<string[]>, limits: import('./test-watch.mjs').Limits, from: string}} options
- *   prepare: what comes first, under the same limit, and answers the files; from: files are named from here
- * @returns {Promise<number>} exit status; the caller ends this process, which something left open could keep alive
+ * Always says how many tests passed and failed, even if the run exceeds its limit or is ended by a signal: then
+ * unfinished files count as failed, and this process ends at once with status 1.
+ * @param {{prepare: () => Promise<string[]>, limits: import('./test-watch.mjs').Limits, from: string}} options prepare:
+ *   runs first, under the same limit, and returns the files; from: the folder that files are named from
+ * @returns {Promise<number>} exit status; the caller must end this process, which something left open may keep alive
  */
 export async function runTests({ prepare, limits, from }) {
   useTestFolder();
@@ -38,8 +38,9 @@ export async function runTests({ prepare, limits, from }) {
   }
 
   const watch = createWatch({
-    ...{ limits, from },
-    onOutlived: (file) => fail(`${watch.nameOf(file)}: something that it started outlived it`),
+    limits,
+    from,
+    onOutlived: (file) => fail(`${watch.nameOf(file)}: a process that it started outlived it`),
   });
 
   /** @param {string} why */
@@ -47,10 +48,10 @@ export async function runTests({ prepare, limits, from }) {
     if (stopped) return;
     stopped = true;
     const ending = watch.endAll(`${why} ${begun ? 'Not' : 'The set-up is not'} done, and ended now:`);
-    // Those that wait would begin as the others end.
+    // Waiting files would begin as the others end.
     abort.abort();
     const files = await ending;
-    // Node tells of the files in their order: of those behind one that hung only now.
+    // Node reports files in order: those after one that hung only now.
     await Promise.race([reported, sleep(FLUSH)]);
     if (waiting > 0) console.log(`${waiting} files were not begun.`);
     if (failures.length > 0) console.log(`Failed before: ${failures.join('; ')}`);
@@ -71,12 +72,14 @@ export async function runTests({ prepare, limits, from }) {
   watch.spare();
   begun = true;
   waiting = files.length;
-  // Node's own limit is for systems that do not tell of processes: it names nothing and ends less.
+  // Node's own limit is for systems that do not list processes: it names nothing and ends less.
   const stream = run({
-    ...{ files, concurrency: 2, signal: abort.signal },
+    files,
+    concurrency: 2,
+    signal: abort.signal,
     timeout: (limits.file + 2 * limits.grace) * 1000,
   });
-  /** Node tells of a file as of a test by its name. */
+  /** Node reports a file as a test with the file's name. */
   const isFile = (/** @type {{nesting: number, name: string}} */ { nesting, name }) =>
     nesting === 0 && files.includes(name);
   stream.on('test:dequeue', (event) => {
@@ -98,7 +101,7 @@ export async function runTests({ prepare, limits, from }) {
     leftOut.push({ name: event.name, file: event.file ? watch.nameOf(event.file) : '', reason });
   });
   stream.on('test:fail', (event) => {
-    // Those that are ended by us count as files.
+    // Those that we end count as files.
     if (event.details.type === 'suite' || (stopped && isFile(event))) return;
     const file = watch.nameOf(event.file ?? event.name);
     fail(isFile(event) ? file : `${file}: ${event.name}`);
@@ -107,7 +110,7 @@ export async function runTests({ prepare, limits, from }) {
   report.on('data', (/** @type {string} */ text) => stopped || process.stdout.write(text));
   reported = once(report, 'end');
   await reported;
-  // Then the process ends there.
+  // Then `stop` ends the process.
   if (stopped) await new Promise(() => undefined);
   clearTimeout(limit);
   await watch.close();

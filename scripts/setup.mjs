@@ -11,7 +11,7 @@ import { aptInstall, PROJECT_ROOT, runProgram, SetupError, step, which } from '.
 
 const OLDEST_NODE = [20, 19];
 
-/** Debian packages that only tests need: a browser, and the servers that production puts beside ours. */
+/** Debian packages that only tests need: a browser, and servers that production runs beside ours. */
 const TEST_PROGRAMS = { chromium: 'chromium', 'redis-server': 'redis-server', nginx: 'nginx-light' };
 
 function checkNode() {
@@ -24,8 +24,8 @@ function checkNode() {
 }
 
 /**
- * Whether what is installed is what the lock file names. npm keeps its own record of an install; comparing the two
- * costs milliseconds and needs no stamp of ours.
+ * Whether the installed packages are those of the lock file. npm records what it installs; comparing the two takes
+ * milliseconds and needs no stamp of ours.
  * @param {boolean} withDev
  */
 function packagesAreThere(withDev) {
@@ -43,7 +43,7 @@ function packagesAreThere(withDev) {
 async function installPackages(withDev) {
   const args = ['ci', '--no-audit', '--no-fund', '--ignore-scripts', ...(withDev ? [] : ['--omit=dev'])];
   const done = await step('Installing packages', () =>
-    // A test run under npm hands down NODE_ENV=production on some machines, which would leave out the tests' tools.
+    // On some machines npm passes NODE_ENV=production to a test run, which would leave out the tests' tools.
     runProgram('npm', args, { env: { ...process.env, NODE_ENV: withDev ? 'development' : 'production' } }),
   );
   if (done.code === 0) return;
@@ -59,7 +59,7 @@ async function installTestPrograms() {
   );
   if (missing.length === 0) return;
   const packages = missing.map(([, debianPackage]) => debianPackage);
-  const refused = await aptInstall(packages, 'the tests: a browser, and the servers that stand beside ours');
+  const refused = await aptInstall(packages, 'the tests: a browser, and servers that run beside ours');
   if (refused) console.error(`kaomon: some suites will be left out: ${refused}.`);
 }
 

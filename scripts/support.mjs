@@ -5,7 +5,7 @@ import path from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
 
-// Commands, benchmarks and tests run ONNX Runtime, too: src/platform/no-telemetry.ts says why this is set before.
+// Commands, benchmarks and tests run ONNX Runtime, too: src/platform/no-telemetry.ts says why this comes first.
 process.env.ORT_DISABLE_TELEMETRY ??= '1';
 
 /** The checkout's folder. */
@@ -23,19 +23,19 @@ export function filesBelow(folder) {
     .map((entry) => path.join(entry.parentPath, entry.name));
 }
 
-/** Whether `file` changed after `stamp` was written, or `stamp` is not there. @param {string} file @param {string} stamp */
+/** Whether `file` is newer than `stamp`, or `stamp` does not exist. @param {string} file @param {string} stamp */
 export function isNewer(file, stamp) {
   return !existsSync(stamp) || statSync(file).mtimeMs > statSync(stamp).mtimeMs;
 }
 
-/** Writes a stamp file, its folder too. @param {string} file @param {string} text */
+/** Writes a stamp file, and makes its folder. @param {string} file @param {string} text */
 export function writeStamp(file, text) {
   mkdirSync(path.dirname(file), { recursive: true });
   writeFileSync(file, text);
 }
 
 /**
- * Runs one step with a line that says what it does and how long it took.
+ * Runs one step and prints what it does and how long it took.
  * @template T
  * @param {string} title @param {() => T | Promise<T>} work @returns {Promise<T>}
  */
@@ -87,8 +87,8 @@ export function which(name) {
 }
 
 /**
- * How this user may install Debian packages: as root directly; by sudo only where `SETUP_SUDO=true` asks for it, because
- * nobody who starts a server has asked for its machine to be changed; else not at all.
+ * How this user may install Debian packages: directly as root; by sudo only with `SETUP_SUDO=true`, because somebody
+ * who starts a server has not asked for changes to the machine; else not at all.
  */
 export function aptPrefix() {
   if (!which('apt-get')) return undefined;
@@ -98,7 +98,7 @@ export function aptPrefix() {
 }
 
 /**
- * Installs Debian packages when this user may, and says before which and what for.
+ * Installs Debian packages if this user may, and first says which and what for.
  * @param {string[]} packages
  * @param {string} why what they are for: goes on after "for"
  * @returns {Promise<string | undefined>} undefined when they are installed, else why not
@@ -116,7 +116,7 @@ export async function aptInstall(packages, why) {
     const [command = '', ...rest] = [...prefix, 'apt-get', ...args];
     return await runProgram(command, rest, { env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } });
   };
-  // Another apt may hold the lock on a machine that has just been started: wait for it instead of failing.
+  // On a machine that has just started, another apt may hold the lock: wait instead of failing.
   const install = ['-o', 'DPkg::Lock::Timeout=120', 'install', '-y', '--no-install-recommends', ...packages];
   const done = await step('Debian packages', async () => {
     await apt('-o', 'DPkg::Lock::Timeout=120', 'update');

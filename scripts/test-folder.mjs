@@ -6,8 +6,8 @@ import path from 'node:path';
 const NAME = /^kaomon-tests-(\d+)$/;
 
 /**
- * What this process and its children make in the system's temporary folder lies in one folder from now on, which goes
- * when this process ends. What a run that was killed has left is removed.
+ * From now on, what this process and its children make in the temporary folder is in one folder, which is removed when
+ * this process ends. Leftovers of killed runs are removed now.
  */
 export function useTestFolder() {
   const place = tmpdir();
@@ -28,7 +28,7 @@ function isAlive(pid) {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    // Another user's is alive, too.
+    // Another user's process is alive, too.
     return /** @type {NodeJS.ErrnoException} */ (error).code === 'EPERM';
   }
 }

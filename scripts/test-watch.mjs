@@ -1,4 +1,4 @@
-/** Looks after test files that are being run. Node's own modules only. */
+/** Watches running test files. Node's own modules only. */
 import path from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { createFamily, endProcesses } from './processes.mjs';
@@ -9,26 +9,27 @@ import { createFamily, endProcesses } from './processes.mjs';
 /**
  * Seconds.
  * @typedef {object} Limits
- * @property {number} run of the whole, from the start of this process
- * @property {number} file of each file
- * @property {number} grace what a file started may outlive it by so much
+ * @property {number} run for everything, from the start of this process
+ * @property {number} file for each file
+ * @property {number} grace by how much a process may outlive the file that started it
  */
 
 /**
- * A file that is being run; times as `performance.now()` has them.
+ * A running file; times are those of `performance.now()`.
  * @typedef {object} Running
  * @property {number} began
  * @property {Process} [child] its process, once it was seen
- * @property {number | undefined} [ended] since when it is missed
+ * @property {number | undefined} [ended] since when its process is gone
  */
 
-/** Between two looks at the processes, milliseconds. */
+/** Between two checks of the processes, milliseconds. */
 const EVERY = 1000;
 
 /**
- * Names and ends what is over its time, and nothing but what this process started.
- * @param {{limits: Limits, from: string, onOutlived: (file: string) => void}} options from: files are named from here;
- *   onOutlived: told of a file that ended while what it started held on to its output, for which Node would wait
+ * Names and ends what exceeds its time, but only processes that this one started.
+ * @param {{limits: Limits, from: string, onOutlived: (file: string) => void}} options from: the folder that files are
+ *   named from; onOutlived: called with a file that ended while a process that it started still holds its output, for
+ *   which Node would wait
  */
 export function createWatch({ limits, from, onOutlived }) {
   const family = createFamily(`KAOMON_TESTS_${process.pid}_${Date.now()}`);
@@ -52,13 +53,13 @@ export function createWatch({ limits, from, onOutlived }) {
       )?.process;
       const its = below(relatives, state.child);
       const isThere = its.some(({ process: one, branch }) => one.pid === branch?.pid);
-      // It is there from the moment that the file is begun; one that ends at once may never have been seen.
+      // It exists from the moment that the file begins; one that ends at once may never be seen.
       state.ended = isThere ? undefined : (state.ended ?? performance.now());
       if (state.ended !== undefined && since(state.ended) > limits.grace) {
         running.delete(file);
         const held = its.length > 0 ? its : family.look({ thorough: true }).filter(({ branch }) => !branch);
         await end(
-          `\n${nameOf(file)} has ended, but what it started holds on to its output; ended now:`,
+          `\n${nameOf(file)} has ended, but a process that it started still holds its output; ended now:`,
           held,
         );
         onOutlived(file);
@@ -78,7 +79,7 @@ export function createWatch({ limits, from, onOutlived }) {
 
   return {
     nameOf,
-    /** What the set-up keeps running ends with this process. */
+    /** Leaves alone what the set-up has started: it ends with this process. */
     spare: () => family.spare(),
 
     /** @param {string} file */
@@ -92,16 +93,16 @@ export function createWatch({ limits, from, onOutlived }) {
       running.delete(file);
     },
 
-    /** Looks no more. */
+    /** Stops watching. */
     async close() {
       clearInterval(timer);
       await looking;
     },
 
     /**
-     * Names and ends all that is under way.
+     * Names and ends everything that is running.
      * @param {string} title
-     * @returns {Promise<number>} how many files that were
+     * @returns {Promise<number>} how many files were running
      */
     async endAll(title) {
       clearInterval(timer);
@@ -113,15 +114,15 @@ export function createWatch({ limits, from, onOutlived }) {
       }
       const children = new Set([...running.values()].map(({ child }) => child?.pid));
       const others = relatives.filter(({ branch }) => !children.has(branch?.pid));
-      if (others.length > 0) console.log('  processes of none of these');
+      if (others.length > 0) console.log('  processes of none of these files');
       print(others);
-      // What is ended may just have started another one.
+      // An ended process may just have started another.
       for (let left = relatives; left.length > 0; left = family.look({ thorough: true }))
         await endProcesses(left.map((relative) => relative.process));
       return running.size;
     },
 
-    /** Ends what outlived the run: it keeps nobody waiting, but it is not left to whoever comes next. */
+    /** Ends what outlived the run: nothing waits for it, but it must not be left running. */
     async endLeft() {
       const begun = performance.now();
       let left = family.look({ thorough: true });

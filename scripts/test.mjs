@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 /**
- * `npm test`: installs what is missing, builds, runs every test this machine can run, and names what was left out
- * and why. `npm test -- gallery http/health` runs only the test files whose path holds one of the words.
- * `TEST_RUN_LIMIT` and `TEST_FILE_LIMIT` (seconds; 1,500 and 600): what takes longer is named with its processes and
- * ended.
+ * `npm test`: installs what is missing, builds, runs every test this machine can run, and names what was left out and
+ * why. `npm test -- gallery http/health` runs only the test files whose path contains one of the words.
+ * `TEST_RUN_LIMIT` and `TEST_FILE_LIMIT` (seconds; 1,500 and 600): what takes longer is ended and named with its
+ * processes.
  */
 import path from 'node:path';
 import { runTests } from './run-tests.mjs';
@@ -17,10 +17,10 @@ async function prepare() {
   await setUp({ forTests: true, testPrograms: words.length === 0 });
   const files = filesBelow('dist/test')
     .filter((file) => file.endsWith('.test.js'))
-    // Not of the whole path: a checkout may lie in a folder whose name holds the word.
+    // Not the whole path: the checkout's folder may contain the word.
     .filter((file) => words.length === 0 || words.some((word) => path.relative(BUILT, file).includes(word)))
     .sort();
-  if (files.length === 0) throw new SetupError(`No test file holds ${words.join(' or ')} in its path.`);
+  if (files.length === 0) throw new SetupError(`No test file has ${words.join(' or ')} in its path.`);
   process.chdir(PROJECT_ROOT);
   process.env.NODE_OPTIONS = '--enable-source-maps';
   return files;
@@ -40,7 +40,7 @@ try {
     grace: 10,
   };
   const status = await runTests({ prepare, limits, from: path.join(PROJECT_ROOT, 'dist') });
-  // Not by itself: whatever a test left open would keep it.
+  // Explicitly, because something that a test left open would keep the process alive.
   process.exit(status);
 } catch (error) {
   console.error(error instanceof SetupError ? `kaomon: ${error.message}` : error);

@@ -1,4 +1,4 @@
-/** Takes files out of a wheel of ONNX Runtime: a zip. To be imported once the packages are installed. */
+/** Takes files out of a wheel (a zip) of ONNX Runtime. Import it only once the packages are installed. */
 import { createWriteStream } from 'node:fs';
 import path from 'node:path';
 import { Transform } from 'node:stream';
@@ -6,7 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import { crc32 } from 'node:zlib';
 import { SetupError } from './support.mjs';
 
-/** Python packages of NVIDIA and the libraries in them, of the version that a wheel names. */
+/** NVIDIA's Python packages, and the library in each whose version a wheel names. */
 const LIBRARIES = {
   cudnn: 'libcudnn',
   cufft: 'libcufft',
@@ -15,20 +15,20 @@ const LIBRARIES = {
   'cuda-runtime': 'libcudart',
 };
 const MAX_METADATA = 1_000_000;
-/** No library of ONNX Runtime's is larger, bytes; a zip that says so is none of its. */
+/** None of ONNX Runtime's libraries is larger, bytes. */
 const MAX_LIBRARY = 4e9;
 
 /**
  * @param {string} file the wheel; only read
  * @param {readonly string[]} names of the files that are wanted, without folders
  * @param {string} folder where they are written
- * @returns {Promise<{version: string, wants: string[]}>} of which version it is, and NVIDIA's libraries that it asks for
+ * @returns {Promise<{version: string, wants: string[]}>} its version, and the libraries of NVIDIA that it needs
  * @throws {SetupError} naming what is wrong with the wheel
  */
 export async function unpackWheel(file, names, folder) {
   const { openPromise } = await import('yauzl');
   const refuse = (/** @type {string} */ reason) =>
-    new SetupError(`${file} is no wheel of onnxruntime-gpu: ${reason}.`);
+    new SetupError(`${file} is not a wheel of onnxruntime-gpu: ${reason}.`);
   const zip = await openPromise(file, { lazyEntries: true, autoClose: false }).catch((error) => {
     throw refuse(error.message);
   });
@@ -65,7 +65,7 @@ export async function unpackWheel(file, names, folder) {
   return { version, wants: wantedIn(metadata) };
 }
 
-/** Passes bytes on and fails at the end when they are not those that were packed. @param {number} expected */
+/** Passes bytes on and fails at the end if their checksum is wrong. @param {number} expected */
 function checking(expected) {
   let sum = 0;
   return new Transform({

@@ -19,15 +19,15 @@ const EventSchema = Type.Object({
 });
 
 /**
- * Whether a text is neither an event, of whatever version, nor the beginning of one. The beginning of an event is what a
- * crash leaves: nobody was told that it was written. Of anything else, what it said is lost.
+ * Whether a text is neither an event of any version nor the beginning of one. A crash leaves the beginning of an event
+ * whose writer was never told that it succeeded. Anything else means that an event was lost.
  */
 export function isCorrupt(text: string): boolean {
   try {
     JSON.parse(text);
     return false;
   } catch {
-    // A power cut leaves the bytes of what was not on the disk yet as zeros.
+    // A power cut leaves zeros for bytes that were not on the disk yet.
     const isEmpty = text.replaceAll('\0', '') === '';
     return !isEmpty && (!text.startsWith('{') || text.endsWith('}'));
   }

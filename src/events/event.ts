@@ -11,7 +11,7 @@ export type ChangeKind =
   | 'group-updated'
   | 'group-removed';
 
-/** One change, told after it shows in this process's memory. */
+/** One change, reported once this process's memory has it. */
 export interface GalleryChange {
   kind: ChangeKind;
   /** ISO 8601. */
@@ -19,16 +19,16 @@ export interface GalleryChange {
   groupid: string;
   /** The person after the change; absent when a group changed. */
   faceid?: string;
-  /** Of a moved or merged person: the faceid that is gone. */
+  /** The former faceid of a moved or merged person. */
   from?: string;
-  /** The face that came or went; its vector is in the store under this id. */
+  /** The face that was added or removed; its embedding has this ID in the store. */
   face?: string;
 }
 
 /**
  * One entry of the log. A change is two of them: `begun` before the store is touched, then the change itself, which
- * names the first in `of`. A worker that dies in between leaves a `begun` alone: the others then look into the store.
- * `given-up` closes a `begun` whose change did not come about.
+ * names the first in `of`. A worker that dies in between leaves only a `begun`: the others then check the store.
+ * `given-up` closes a `begun` whose change did not happen.
  */
 export interface GalleryEvent extends Omit<GalleryChange, 'kind'> {
   kind: ChangeKind | 'begun' | 'given-up';
@@ -42,14 +42,14 @@ export interface GalleryEvent extends Omit<GalleryChange, 'kind'> {
   of?: string;
 }
 
-/** The people whose state in the store an entry speaks of; none: it speaks of the groups. */
+/** The people that an entry is about; none: it is about groups. */
 export function faceidsOf({ faceid, from }: Pick<GalleryEvent, 'faceid' | 'from'>): string[] {
   return [faceid, from].filter((id) => id !== undefined);
 }
 
 const MAKE_ROOM: ReadonlySet<ChangeKind> = new Set<ChangeKind>(['removed', 'face-removed', 'group-removed']);
 
-/** Whether a change takes something away: it must work where there is no room left for anything. */
+/** Whether a change removes something, so that it must work even when there is no room left. */
 export function makesRoom({ kind }: Pick<GalleryChange, 'kind'>): boolean {
   return MAKE_ROOM.has(kind);
 }
@@ -64,7 +64,7 @@ export interface Publisher {
   begin(change: GalleryChange): Promise<string>;
   /** Publishes the change; resolves when the log has it durably. @throws when the log cannot be written */
   commit(begun: string, change: GalleryChange): Promise<void>;
-  /** Closes a change that did not come about. Never throws: without it the others look into the store and find nothing. */
+  /** Closes a change that did not happen. Never throws: without it, the others check the store and find nothing. */
   abort(begun: string, change: GalleryChange): Promise<void>;
 }
 

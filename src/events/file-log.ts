@@ -32,30 +32,31 @@ const SEGMENT_BYTES = 1 << 20;
 
 /** A worker's file, bytes. */
 const MOST_BYTES = 10_000;
+
 export interface FileLogOptions {
   /** `<EMBEDDINGS_DIR>/events`. */
   folder: string;
   /** A segment is sealed when it has grown over this. */
   segmentBytes?: number;
-  /** Told of what cannot be read. */
+  /** Gets what cannot be read. */
   damage?: Damage;
 }
 
-/** The log of one machine: segments of lines in a folder (segments.ts), how far each worker is in `workers/`. */
+/** The log of one machine: segments of lines in a folder (segments.ts), and in `workers/` how far each worker is. */
 export function createFileLog({
   folder,
   segmentBytes = SEGMENT_BYTES,
   damage = createDamage(() => undefined),
 }: FileLogOptions): EventLog {
-  /** What is set aside goes where the gallery's own does. */
+  /** Sets files aside in the gallery's folder for that. */
   const aside = (file: string, reason: string) =>
     setAside(path.dirname(folder), path.relative(path.dirname(folder), file), reason, damage);
-  // Its disk is the gallery's, and so is what is kept aside there.
+  // On the gallery's disk, so it shares the gallery's reserve.
   const reserve = createReserve(path.dirname(folder));
   const writer = createFileWriter(folder, segmentBytes, reserve);
   const workers = path.join(folder, 'workers');
   const workerFile = (worker: string) => path.join(workers, `${encodeURIComponent(worker)}.json`);
-  /** Entries of sealed segments, which do not change any more. */
+  /** Numbers of entries of sealed segments, which do not change any more. */
   const lengths = new Map<number, number>();
 
   /** The entries of one segment, and the position after the last. */
@@ -82,7 +83,7 @@ export function createFileLog({
     await unlessUnwritable(makeFolder(folder));
     await setAsideForeign();
     const last = (await listSegments(folder)).at(-1);
-    // Nothing was ever written: make the first segment, so that the position is a real place.
+    // Nothing was ever written: make the first segment, so that the position exists.
     if (last === undefined) await unlessUnwritable(makeSegment(segmentFile(folder, 1)));
     return (await entriesOf(last ?? 1)).end;
   }
@@ -93,7 +94,7 @@ export function createFileLog({
     for (const name of await namesIn(workers)) {
       const file = path.join(workers, name);
       if (!name.endsWith('.json')) {
-        // Written a moment ago, or left by a process that was killed or a disk that was full.
+        // Being written right now, or left by a killed process or a full disk.
         await sweepUnfinished(file);
         continue;
       }
@@ -112,7 +113,7 @@ export function createFileLog({
     return furthest;
   }
 
-  /** What a worker's file holds; '' where it cannot be one of ours; undefined: it is gone. */
+  /** The text of a worker's file; '' when it cannot be one of ours; undefined when it is gone. */
   async function readWorker(file: string): Promise<string | undefined> {
     try {
       return (await unlessMissing(readSmall(file, MOST_BYTES)))?.toString('utf8');
@@ -122,14 +123,14 @@ export function createFileLog({
     }
   }
 
-  /** What has a segment's name and is no file (a folder, a pipe) would stop every reader and writer. */
+  /** Anything with a segment's name that is not a file (a folder, a pipe) would stop every reader and writer. */
   async function setAsideForeign(): Promise<void> {
     const entries = (await unlessMissing(readdir(folder, { withFileTypes: true }))) ?? [];
     for (const entry of entries) {
       if (isSegment(entry.name) && !entry.isFile())
         await aside(
           path.join(folder, entry.name),
-          'it is no file, where a part of the log of events should be',
+          'it is not a file, but has the name of a part of the event log',
         );
     }
   }
@@ -169,7 +170,7 @@ export function createFileLog({
     },
 
     async trim({ maxAge, maxLength }) {
-      // The last one is still written to.
+      // The last one is still being written.
       const segments = (await listSegments(folder)).slice(0, -1);
       const furthest = await furthestBehind();
       const counts = await Promise.all(segments.map(lengthOf));
@@ -194,7 +195,7 @@ async function makeSegment(file: string): Promise<void> {
   await handle.close();
 }
 
-/** A gallery that cannot be written can be read and followed all the same. */
+/** A gallery that cannot be written can still be read and followed. */
 async function unlessUnwritable(work: Promise<unknown>): Promise<void> {
   await work.catch((error: unknown) => {
     if (obstacleOf(error) === undefined) throw error;

@@ -20,9 +20,9 @@ import {
 
 /** Bytes read at a time. */
 const READ = 1 << 18;
-/** Stands for bytes that are no line; no event begins like that. */
+/** Stands for bytes that are not a line; no event begins like that. */
 const NO_LINE = 'no line';
-/** The file system tells of new lines; where it cannot (some network disks) they are looked for this often, milliseconds. */
+/** How often new lines are looked for, as a fallback or where the file system does not announce them, milliseconds. */
 const POLL = 200;
 const POLL_WITHOUT_WATCH = 100;
 
@@ -32,7 +32,7 @@ export interface FollowOptions {
   listener: LogListener;
   /** The position after the last whole line. */
   end: () => Promise<string>;
-  /** Told of what cannot be read. */
+  /** Gets what cannot be read. */
   damage: Damage;
 }
 
@@ -64,15 +64,15 @@ export function followFile({ folder, position, listener, end, damage }: FollowOp
     return handle;
   }
 
-  /** The next lines; 'lost' when the place is no more. */
+  /** The next lines; 'lost' when the place does not exist any more. */
   async function read(place: Place): Promise<Line[] | 'lost'> {
     const handle = await handleOf(place.segment);
     if (!handle) {
       const segments = await listSegments(folder);
-      // Made since it was looked for; or sealed, and nobody has written into the next one yet.
+      // It was made meanwhile, or its predecessor was just sealed and nobody has written to it yet.
       const isThere = segments.includes(place.segment);
       const isNext = place.offset === 0 && segments.every((segment) => segment < place.segment);
-      // Where nothing can be written there may be none at all.
+      // On a read-only disk there may be none at all.
       const isFirst = place.segment === 1 && segments.length === 0;
       return isThere || (isNext && (isFirst || segments.length > 0)) ? [] : 'lost';
     }
@@ -80,7 +80,7 @@ export function followFile({ folder, position, listener, end, damage }: FollowOp
     if (place.offset > size) return 'lost';
     const lines = await readLines(handle, place.offset, READ);
     if (lines.length > 0 || size - place.offset < READ) return lines;
-    // No event is that long: bytes of something else, in which nobody would ever find the end of a line.
+    // No event is that long: these are other bytes, in which there may never be the end of a line.
     return [{ start: place.offset, end: place.offset + READ, text: NO_LINE }];
   }
 
@@ -110,8 +110,8 @@ export function followFile({ folder, position, listener, end, damage }: FollowOp
     if (batch.length > 0) await listener.events(batch);
     if (isDamaged) {
       const what = path.join(path.basename(folder), path.basename(segmentFile(folder, place.segment)));
-      damage.report(what, 'it holds lines that are no events; they are passed over');
-      // Whatever they said can be seen in the store.
+      damage.report(what, 'it contains lines that are not events; they are passed over');
+      // Their changes can be found in the store.
       await listener.lost(formatPlace(next));
     }
     if (lines.length === 0) await notifier.wait(watcher ? POLL : POLL_WITHOUT_WATCH);

@@ -8,11 +8,11 @@ import type { AppendOptions } from './log.js';
 import { listSegments, readLines, sealLine, segmentFile } from './segments.js';
 
 /**
- * Appends to the last segment. Several processes may: each line is one write at the file's end (O_APPEND), which
- * Linux never mixes with another. A line begins with a line break, too, so that what a crash tore off stays a line
- * of its own, which nobody can read and nobody was promised.
+ * Appends to the last segment. Several processes may: each line is one write at the file's end (O_APPEND), which Linux
+ * never mixes with another. A line also begins with a line break, so that a line that a crash cut short stays separate;
+ * its writer was never told that it succeeded.
  * @param segmentBytes a segment is sealed when it has grown over this
- * @param reserve room for what must be said also on a full disk
+ * @param reserve room for what must be logged even on a full disk
  */
 export function createFileWriter(folder: string, segmentBytes: number, reserve: Pick<Reserve, 'spend'>) {
   let current: { handle: FileHandle; segment: number; checked: number } | undefined;
@@ -34,7 +34,7 @@ export function createFileWriter(folder: string, segmentBytes: number, reserve: 
     const bytes = Buffer.from(text);
     const { bytesWritten } = await handle.write(bytes);
     if (bytesWritten < bytes.length)
-      throw Object.assign(new Error('The log of events could not be written.'), { code: 'ENOSPC' });
+      throw Object.assign(new Error('The event log could not be written.'), { code: 'ENOSPC' });
   }
 
   async function append(event: GalleryEvent): Promise<void> {
@@ -47,7 +47,7 @@ export function createFileWriter(folder: string, segmentBytes: number, reserve: 
       const mine = lines.findLast((line) => line.text === text);
       const seal = lines.find((line) => line.seal !== undefined);
       if (mine && (!seal || seal.start > mine.start)) {
-        // Before the store is touched the entry matters to living processes only, and needs no disk.
+        // Before the store is touched, the entry matters only to living processes and need not be on disk.
         if (event.kind !== 'begun') await handle.datasync();
         if (current) current.checked = mine.end;
         if (!seal && mine.end > segmentBytes) await write(handle, sealLine(segment + 1));

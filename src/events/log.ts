@@ -2,56 +2,56 @@ import type { GalleryEvent } from './event.js';
 
 /** An event and where it stands. */
 export interface LoggedEvent {
-  /** The position after it: following from here goes on with the next one. */
+  /** The position after it, from which following continues with the next one. */
   id: string;
   /** The position before it. */
   before: string;
   event: GalleryEvent;
 }
 
-/** Who follows a log. Each is waited for before the next: nothing is handed over out of order. */
+/** Follows a log. Each call is awaited before the next, so that everything arrives in order. */
 export interface LogListener {
   /** The next events, in the order of the log. */
   events(batch: LoggedEvent[]): Promise<void>;
-  /** What came after the last position was trimmed or lost: compare with the store, then go on from this position. */
+  /** What came after the last position was trimmed or lost: compare with the store, then continue from this one. */
   lost(position: string): Promise<void>;
   /** The log cannot be reached (the reason), or can be again (undefined). */
   trouble(reason: string | undefined): void;
 }
 
 export interface Following {
-  /** Resolves when the listener is called no more. */
+  /** Resolves when the listener will not be called any more. */
   close(): Promise<void>;
 }
 
 export interface TrimLimits {
-  /** Older events go, milliseconds. */
+  /** Older events are dropped, milliseconds. */
   maxAge: number;
-  /** So many stay at most. */
+  /** At most so many are kept. */
   maxLength: number;
 }
 
 export interface AppendOptions {
-  /** Into room that is kept aside, when there is no other. */
+  /** Use the room that is kept aside if there is no other. */
   evenWhenFull?: boolean;
 }
 
 /**
- * What happened to the gallery, in one order for all workers. A position is a text of the log's own and never made up
- * elsewhere; `''` is "unknown".
+ * What happened to the gallery, in one order for all workers. A position is an opaque text that only the log makes;
+ * `''` is "unknown".
  */
 export interface EventLog {
   readonly kind: 'file' | 'redis';
-  /** Resolves when the event would survive a crash of this process and, as far as the log can do that, a power cut. */
+  /** Resolves when the event would survive a crash of this process and, as far as the log can ensure it, a power cut. */
   append(event: GalleryEvent, options?: AppendOptions): Promise<void>;
   /**
-   * Where a worker that is about to load the store must follow from: the end, or before the oldest change of the last
-   * minute that was begun and not yet closed.
+   * From where a worker that is about to load the store must follow: the end, or before the oldest change of the last
+   * minute that is still open.
    */
   start(): Promise<string>;
   /** Hands over everything after the position, and what is appended from then on. */
   follow(position: string, listener: LogListener): Following;
-  /** Says how far a running worker has come, so that no event is trimmed that it has yet to read. @param ttl milliseconds */
+  /** Records how far a running worker is, so that no event is trimmed that it has yet to read. @param ttl milliseconds */
   register(worker: string, position: string, ttl: number): Promise<void>;
   unregister(worker: string): Promise<void>;
   /** Drops old events, never one that a registered worker has yet to read. */
@@ -59,7 +59,7 @@ export interface EventLog {
   close(): Promise<void>;
 }
 
-/** How long a change may stay open, milliseconds: after that its worker has died, or has lost the log. */
+/** How long a change may stay open, milliseconds: after that, its worker has died or lost the log. */
 export const LONGEST_CHANGE = 60_000;
 
 /**

@@ -1,7 +1,7 @@
 /**
  * The event manager: a child of one worker, which follows the log and hands its worker what other workers did, batch by
- * batch. It watches over changes that were begun and not closed, writes down how far the worker is, and trims the log.
- * It ends with its worker, whatever ends that.
+ * batch. It watches changes that stay open, records how far the worker is, and trims the log. It ends with its worker,
+ * however that ends.
  */
 import { createDamage } from '../platform/files/damage.js';
 import { quietText } from '../platform/quiet-error.js';
@@ -9,7 +9,7 @@ import type { ToManager, ToWorker } from './messages.js';
 import { createOpenChanges } from './open-changes.js';
 import { openLog } from './open-log.js';
 
-/** How often the worker's position is written down, and how long it holds without that, milliseconds. */
+/** How often the worker's position is recorded, and how long a record is valid, milliseconds. */
 const REGISTER = { every: 5_000, ttl: 60_000 };
 const TRIM_EVERY = 60_000;
 /** How long removing the worker's position may take at the end, milliseconds. */
@@ -18,7 +18,7 @@ const FAREWELL = 1_000;
 // A terminal's Ctrl-C and pm2 signal the whole group; the worker has requests to finish and says when to end.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => undefined);
 
-/** The worker may have ended, and this process may not have heard of it yet: a message that cannot be sent is dropped. */
+/** The worker may have ended without this process knowing yet: a message that cannot be sent is dropped. */
 const send = (message: ToWorker) => {
   if (process.connected) process.send?.(message, undefined, undefined, () => undefined);
 };
@@ -42,7 +42,7 @@ function handOver(message: ToWorker): Promise<void> {
 
 async function follow(message: Extract<ToManager, { type: 'follow' }>): Promise<void> {
   const { settings, worker, limits, settleAfter } = message;
-  /** Where a next manager has to go on: the worker has applied everything before it. */
+  /** Where the next manager must continue: the worker has applied everything before it. */
   let { position } = message;
   const trouble = (reason: string | undefined) => send({ type: 'trouble', reason: reason ?? null });
   const damage = createDamage((_message, damaged) => send({ type: 'damaged', ...damaged }));
@@ -57,7 +57,7 @@ async function follow(message: Extract<ToManager, { type: 'follow' }>): Promise<
       const events = batch
         .map(({ event }) => event)
         .filter((event) => event.kind !== 'begun' && event.worker !== worker);
-      // A next manager must learn of the changes that are open now.
+      // The next manager must learn of the changes that are open now.
       const next = openChanges.start() ?? batch[batch.length - 1].id;
       if (events.length > 0) await handOver({ type: 'events', events, position: next });
       position = next;
@@ -72,9 +72,9 @@ async function follow(message: Extract<ToManager, { type: 'follow' }>): Promise<
 
   function register(): void {
     if (position === '') return;
-    // The worker first: what stands behind its own position must not be trimmed.
+    // The worker first: nothing after its own position may be trimmed.
     send({ type: 'position', position });
-    reportFailure('write down how far a worker is', log.register(worker, position, REGISTER.ttl));
+    reportFailure('record how far a worker is', log.register(worker, position, REGISTER.ttl));
   }
   register();
   setInterval(register, REGISTER.every);
@@ -89,7 +89,7 @@ function reportFailure(what: string, work: Promise<void>): void {
     () => failing.delete(what),
     (error: unknown) => {
       if (!failing.has(what))
-        send({ type: 'notice', reason: `The log of events cannot ${what}: ${String(error)}` });
+        send({ type: 'notice', reason: `The event log cannot ${what}: ${String(error)}` });
       failing.add(what);
     },
   );
@@ -100,7 +100,7 @@ function end(): void {
   void (unregister?.() ?? Promise.resolve()).catch(() => undefined).finally(() => process.exit(0));
 }
 
-// Listened to from the first moment on: a worker may die while its log is still being opened, and `disconnect` comes once.
+// Listened to from the start: a worker may die while its log is still being opened, and `disconnect` comes only once.
 process.on('disconnect', end);
 process.on('message', (message: ToManager) => {
   if (message.type === 'applied') applied?.();

@@ -17,19 +17,19 @@ export type ToManager =
   | { type: 'applied' };
 
 /**
- * From an event manager to its worker. `position` is where the next manager goes on if this one dies. Each `events` and
- * `reload` is answered by `applied` before the next is sent.
+ * From an event manager to its worker. `position` is where the next manager continues if this one dies. Each `events`
+ * and `reload` is answered by `applied` before the next is sent.
  */
 export type ToWorker =
   /** What other workers did, in the order of the log. */
   | { type: 'events'; events: GalleryEvent[]; position: string }
   | { type: 'reload'; position: string }
-  /** Nothing for this worker stood in the log up to here. */
+  /** The log has nothing for this worker up to here. */
   | { type: 'position'; position: string }
-  /** A change that was begun is still open: look into the store what became of it. */
+  /** A change is still open: check in the store what became of it. */
   | { type: 'settle'; begun: GalleryEvent }
   | { type: 'trouble'; reason: string | null }
-  /** Something of the log is damaged, and was passed over. */
+  /** A part of the log is damaged and was passed over. */
   | ({ type: 'damaged' } & Damaged)
-  /** What the log needs now and then does not work; the reason, told once. */
+  /** The log's regular upkeep fails; the reason, sent once. */
   | { type: 'notice'; reason: string };

@@ -1,7 +1,4 @@
-/**
- * Lets one loop wait until it is notified, or for a while. A notification that comes while nobody waits ends the next
- * wait at once.
- */
+/** Lets a loop wait for a notification, or for a while. One that comes while nothing waits ends the next wait at once. */
 export function createNotifier() {
   let isNotified = false;
   let wake: (() => void) | undefined;

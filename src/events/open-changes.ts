@@ -8,10 +8,10 @@ interface OpenChange {
 }
 
 /**
- * The changes that were begun and not closed yet. One that stays open was left by a worker that died, or that lost the
- * store: somebody has to look into the store what became of it.
+ * The changes that were begun and are not closed yet. One that stays open was left by a worker that died or lost the
+ * store, so the store must be checked for what became of it.
  * @param settleAfter when that is done, milliseconds; after the last time the change is forgotten
- * @param settle told of the `begun` of such a change
+ * @param settle called with the `begun` of such a change
  */
 export function createOpenChanges(settleAfter: readonly number[], settle: (begun: GalleryEvent) => void) {
   /** By the uid of their `begun`, in the order of the log. */
@@ -37,10 +37,10 @@ export function createOpenChanges(settleAfter: readonly number[], settle: (begun
       open.set(event.uid, { before, timers });
     },
 
-    /** The position before the oldest of them. Whoever follows the log from there learns of all. */
+    /** The position before the oldest of them: following the log from there finds all. */
     start: (): string | undefined => open.values().next().value?.before,
 
-    /** Positions up to this one mean nothing any more. */
+    /** Makes positions before this one, which are no longer valid, this one. */
     moveTo(position: string): void {
       for (const change of open.values()) change.before = position;
     },

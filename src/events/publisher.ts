@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type GalleryChange, type GalleryEvent, makesRoom, type Publisher } from './event.js';
 import type { AppendOptions, EventLog } from './log.js';
 
-/** What has been written to the store must get into the log, wherever the room for it comes from. */
+/** What was written to the store must get into the log, even if that takes the room kept aside. */
 const EVEN_WHEN_FULL: AppendOptions = { evenWhenFull: true };
 
 /** Publishes one worker's changes in the log. */
@@ -19,7 +19,7 @@ export function createPublisher(log: Pick<EventLog, 'append'>, worker: string, p
 
   return {
     begin(change) {
-      // Dated anew: a change may have waited for its turn, and how long it may stay open counts from now.
+      // A new date: a change may have waited for its turn, and how long it may stay open counts from now.
       const at = new Date().toISOString();
       return append(change, { kind: 'begun', at }, { evenWhenFull: makesRoom(change) });
     },

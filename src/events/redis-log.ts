@@ -27,8 +27,8 @@ export function streamKeys(prefix: string): StreamKeys {
 }
 
 /**
- * The log of several machines: a stream. It is as durable as Redis is told to be (docs/events.md).
- * @param trouble told why Redis cannot be reached, and `undefined` when it can be again
+ * The log of several machines: a stream, as durable as Redis is configured to be (docs/events.md).
+ * @param trouble called with why Redis cannot be reached, and with `undefined` when it can be again
  */
 export function createRedisLog(
   settings: RedisSettings,
@@ -40,13 +40,13 @@ export function createRedisLog(
 
   const redisTime = async () => (await redis.time())[0] * 1000;
 
-  /** Made once in the stream's life: where it differs, the data were lost and positions mean nothing. */
+  /** Made once in the stream's life: if it differs, the data were lost and positions are invalid. */
   async function generationOf(): Promise<string> {
     await runEvenWhenFull(redis, keys.state, ['HSETNX', keys.state, 'generation', randomUUID()]);
     return (await redis.hget(keys.state, 'generation')) ?? '';
   }
 
-  /** The oldest ID that age and length let stay. */
+  /** The oldest ID that age and length allow. */
   async function bound(maxAge: number, maxLength: number): Promise<string> {
     const byAge = `${Math.max(0, (await redisTime()) - maxAge)}-0`;
     const surplus = (await redis.xlen(keys.stream)) - maxLength;
@@ -56,7 +56,7 @@ export function createRedisLog(
     return compareIds(byAge, byLength) > 0 ? byAge : byLength;
   }
 
-  /** A key of the log that holds a value of another kind is renamed, so that the log can begin anew. */
+  /** Renames a key of the log that holds another type of value, so that the log can start again. */
   async function setAsideForeign(): Promise<void> {
     for (const [key, kind] of [
       [keys.stream, 'stream'],
@@ -69,9 +69,9 @@ export function createRedisLog(
       if (!(await redis.renamenx(key, aside).catch(() => 0))) continue;
       damage.report(
         key,
-        `it held a ${found} where the log of events keeps a ${kind}; it was renamed to ${aside}`,
+        `it held a ${found} where the event log keeps a ${kind}; it was renamed to ${aside}`,
       );
-      // Places in what is gone mean nothing: everybody looks into the store.
+      // Positions in the old stream are invalid: every worker compares with the store.
       if (key === keys.stream) await redis.del(keys.state);
     }
   }
@@ -81,7 +81,7 @@ export function createRedisLog(
     await setAsideForeign();
     const current = await generationOf();
     const now = await redisTime();
-    // The end first: what is appended while the entries are read is then followed.
+    // The end first, so that what is appended while the entries are read is followed.
     const last = (await redis.xrevrange(keys.stream, '+', '-', 'COUNT', 1)).at(0);
     const trimmed = idOr((await redis.hget(keys.state, 'trimmed')) ?? '');
     const end = formatStreamPlace({ generation: current, id: last ? last[0] : trimmed });
@@ -129,7 +129,7 @@ export function createRedisLog(
       }
       const last = (await redis.xrevrange(keys.stream, `(${until}`, '-', 'COUNT', 1)).at(0);
       if (!last) return;
-      // Written down first: a reader that is further behind finds it out.
+      // Recorded first, so that a reader that is further behind notices.
       await runEvenWhenFull(redis, keys.state, ['HSET', keys.state, 'trimmed', last[0]]);
       await redis.xtrim(keys.stream, 'MINID', until);
     },

@@ -1,4 +1,4 @@
-/** Places in a Redis stream: the generation of the stream (a new one after its data were lost) and an entry's ID. */
+/** A place in a Redis stream: the stream's generation (a new one after its data were lost) and an entry's ID. */
 export interface StreamPlace {
   generation: string;
   id: string;
@@ -13,7 +13,7 @@ export function parseStreamPlace(position: string): StreamPlace | undefined {
   return id ? { generation, id } : undefined;
 }
 
-/** An entry's ID, or one before all when the text is none. */
+/** The text if it is an entry's ID, else the ID before all entries. */
 export function idOr(text: string): string {
   return /^\d{1,20}-\d{1,20}$/.test(text) ? text : '0-0';
 }

@@ -34,7 +34,7 @@ const BLOCK = 2000;
 const GRACE = 3000;
 /** Entries read at a time. */
 const COUNT = 256;
-/** Before it is tried again, milliseconds. */
+/** Before the next try, milliseconds. */
 const PAUSE = 200;
 
 type Entry = [id: string, fields: string[]];
@@ -55,7 +55,7 @@ export interface FollowOptions {
   listener: LogListener;
   /** As `EventLog.start`. */
   start: () => Promise<string>;
-  /** Told of what cannot be read. */
+  /** Gets what cannot be read. */
   damage: Damage;
 }
 
@@ -91,7 +91,7 @@ export function followStream({
   async function isLost(from: StreamPlace): Promise<boolean> {
     const [generation, trimmed] = await redis.hmget(keys.state, 'generation', 'trimmed');
     const running = await serverRun(redis);
-    // A server that was started anew, or another that took over, may have lost its newest entries.
+    // A server that was restarted, or another that took over, may have lost its newest entries.
     const isAnother = server !== undefined && running !== server;
     server = running;
     return isAnother || generation !== from.generation || compareIds(from.id, idOr(trimmed ?? '')) < 0;
@@ -112,8 +112,8 @@ export function followStream({
     if (batch.length > 0) await listener.events(batch);
     const corrupt = entries.find(([, [, text = '']]) => isCorrupt(text));
     if (corrupt) {
-      damage.report(`${keys.stream} ${corrupt[0]}`, 'it is no event; it is passed over');
-      // Whatever it said can be seen in the store.
+      damage.report(`${keys.stream} ${corrupt[0]}`, 'it is not an event; it is passed over');
+      // Its change can be found in the store.
       await listener.lost(formatStreamPlace({ ...place, id: last[0] }));
     }
     place = { ...place, id: last[0] };
@@ -126,7 +126,7 @@ export function followStream({
       } catch (error) {
         if (isStopped()) return;
         listener.trouble(quietMessage(error));
-        // The stream, or what is known of it, was replaced by something else: `start` begins anew.
+        // One of the keys now holds something else: `start` starts again.
         if (String(error).includes('WRONGTYPE')) place = undefined;
         await notifier.wait(PAUSE);
         if (redis.status === 'ready') listener.trouble(undefined);

@@ -1,7 +1,7 @@
 /**
- * The file log's segments: `<number>.jsonl`, one event a line. A segment that has grown enough ends with a seal, which
- * names the next; what stands after a seal was written too late and does not count (its writer sees the seal before it
- * and writes again, into the next).
+ * The file log's segments: `<number>.jsonl`, one event a line. A full segment ends with a seal, which names the next;
+ * anything after a seal was written too late and does not count (its writer sees the seal before it and writes again,
+ * to the next).
  */
 import { type FileHandle, open } from 'node:fs/promises';
 import path from 'node:path';
@@ -30,7 +30,7 @@ export function segmentFile(folder: string, segment: number): string {
   return path.join(folder, `${String(segment).padStart(10, '0')}.jsonl`);
 }
 
-/** In order; none when the folder is not there. */
+/** In order; none when the folder does not exist. */
 export async function listSegments(folder: string): Promise<number[]> {
   const names = await namesIn(folder);
   return names
@@ -54,7 +54,7 @@ export interface Line {
   seal?: number;
 }
 
-/** The whole lines from an offset on; a last line without its end is left for later. */
+/** The complete lines from an offset on; an incomplete last line is left for later. */
 export async function readLines(handle: FileHandle, offset: number, most = Infinity): Promise<Line[]> {
   const { size } = await handle.stat();
   const length = Math.min(size - offset, most);
@@ -74,7 +74,7 @@ export async function readLines(handle: FileHandle, offset: number, most = Infin
   }
 }
 
-/** Opens a segment for reading; undefined when it is not there. */
+/** Opens a segment for reading; undefined when it does not exist. */
 export function openSegment(folder: string, segment: number): Promise<FileHandle | undefined> {
   return unlessMissing(open(segmentFile(folder, segment), 'r'));
 }

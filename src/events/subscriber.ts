@@ -10,26 +10,26 @@ import type { ToManager, ToWorker } from './messages.js';
 import type { LogSettings } from './open-log.js';
 
 const MANAGER = fileURLToPath(new URL('./manager.js', import.meta.url));
-/** Between the end of a manager and the next one's start, milliseconds; doubles while managers die young. */
+/** Between the end of a manager and the start of the next, milliseconds; doubles while managers die early. */
 const BACK_OFF = { first: 100, longest: 10_000 };
 /** A manager that lived this long was healthy, milliseconds. */
 const HEALTHY = 30_000;
 /** Before an event that could not be applied is tried again, milliseconds. */
 const RETRY = 300;
-/** When a change that was begun and not closed is settled, milliseconds; the later time for a slow one. */
+/** When an open change is settled, milliseconds; the second time is for a slow one. */
 const SETTLE_AFTER = [10_000, 60_000];
-/** Of a manager's standard error so much is kept, characters: a fault stands at its end. */
+/** So much of a manager's standard error is kept, characters: a fault is at its end. */
 const STDERR_KEPT = 4_000;
-/** And so much of the fault is logged. */
+/** So much of the fault is logged, characters. */
 const FAULT_LOGGED = 300;
 /** How long a manager may take to end, milliseconds. */
 const FAREWELL = 3_000;
 
-/** What this worker has in memory of what all workers share: its gallery. */
+/** This worker's copy, in memory, of what all workers share: its gallery. */
 export interface Replica {
-  /** Takes over another worker's change. */
+  /** Applies another worker's change. */
   apply(event: GalleryEvent): Promise<void>;
-  /** Looks into the store what became of a change that was begun and not closed. */
+  /** Checks in the store what became of a change that stayed open. */
   settle(begun: GalleryEvent): Promise<void>;
   /** Compares everything with the store. */
   reload(): Promise<void>;
@@ -40,7 +40,7 @@ export interface SubscriberState {
   /** Events that were read and are not yet in this worker's index. */
   behind: number;
   manager: 'running' | 'restarting';
-  /** Why the log cannot be followed at the moment, or what the manager died of that is to be started again. */
+  /** Why the log cannot be followed at the moment, or what the manager died of that will be restarted. */
   trouble: string | null;
   /** The manager's process. */
   pid: number | undefined;
@@ -55,20 +55,20 @@ export interface SubscriberOptions {
   limits: TrimLimits;
   gallery: Replica;
   warn: (message: string) => void;
-  /** When a change that was begun and not closed is settled, milliseconds; for tests. */
+  /** When an open change is settled, milliseconds; for tests. */
   settleAfter?: readonly number[];
   /** Starts a manager; for tests. */
   launch?: () => ChildProcess;
-  /** Told of what the log finds damaged. */
+  /** Gets what the log finds damaged. */
   damage?: Pick<Damage, 'report'>;
 }
 
-/** A worker's subscription to the log of events; see {@link startSubscriber}. */
+/** A worker's subscription to the event log; see {@link startSubscriber}. */
 export type Subscriber = ReturnType<typeof startSubscriber>;
 
 /**
- * Keeps an event manager running and applies what it hands over, in order. When it dies the next one goes on after the
- * last event that was applied.
+ * Keeps an event manager running and applies what it hands over, in order. When it dies, the next one continues after
+ * the last event that was applied.
  */
 export function startSubscriber(options: SubscriberOptions) {
   const { settings, worker, limits, gallery, warn, damage, launch = forkManager } = options;
@@ -76,17 +76,17 @@ export function startSubscriber(options: SubscriberOptions) {
   let { position } = options;
   let child: ChildProcess | undefined;
   let backOff = BACK_OFF.first;
-  /** The last batch. It is forgotten when its manager ends, though what has begun is still applied. */
+  /** The last batch. It is forgotten when its manager ends, though what has begun is still completed. */
   let batch: { left: number } | undefined;
   let trouble: string | null = null;
   /** What the last manager died of. */
   let death: string | null = null;
-  /** Why an event cannot be applied, which is tried again. */
+  /** Why the event that is being retried cannot be applied. */
   let stuck: string | null = null;
   let closing = false;
   const isClosing = () => closing;
 
-  /** A store that does not answer is asked until it does. */
+  /** Tries until the store answers. */
   async function persist(work: () => Promise<void>): Promise<void> {
     for (let told = false; !isClosing(); told = true) {
       try {
@@ -94,7 +94,7 @@ export function startSubscriber(options: SubscriberOptions) {
         stuck = null;
         return;
       } catch (error) {
-        // A fault of ours, or damage that nobody has thought of: another try would fail in the same way, for ever.
+        // A bug, or damage that nobody has thought of: every other try would fail, too.
         if (error instanceof SyntaxError || error instanceof TypeError || error instanceof RangeError) {
           warn(`An event could not be applied and is passed over: ${quietText(error)}`);
           return;
@@ -111,7 +111,7 @@ export function startSubscriber(options: SubscriberOptions) {
       case 'events': {
         const taken = { left: message.events.length };
         batch = taken;
-        // Those of one person wait for each other in the gallery.
+        // The gallery keeps those of one person in order.
         await Promise.all(
           message.events.map(async (event) => {
             await persist(() => gallery.apply(event));
@@ -132,7 +132,7 @@ export function startSubscriber(options: SubscriberOptions) {
         return;
       case 'trouble':
         if (message.reason !== null && trouble === null)
-          warn(`The log of events is not followed: ${message.reason}`);
+          warn(`The event log is not followed: ${message.reason}`);
         trouble = message.reason;
         return;
       case 'damaged':
@@ -189,11 +189,11 @@ export function startSubscriber(options: SubscriberOptions) {
       .on('data', (text: string) => (stderr = (stderr + text).slice(-STDERR_KEPT)));
     manager.on('message', (message: ToWorker) => void receive(message, manager));
     manager.on('error', (error) => {
-      // A process that was never made does not exit.
+      // A process that did not start does not exit.
       if (manager.pid === undefined) end(cannot(error));
       else warn(`The event manager: ${quietMessage(error)}`);
     });
-    // Not 'exit': the last of its standard error comes after that.
+    // Not 'exit': the end of its standard error may come after that.
     manager.on('close', (code, signal) => {
       const cause = [signal ?? `exit code ${code ?? 'unknown'}`, faultIn(stderr)].filter(Boolean).join('; ');
       end(`The event manager ended (${cause}).`);
@@ -215,7 +215,7 @@ export function startSubscriber(options: SubscriberOptions) {
       closing = true;
       const manager = child;
       if (!manager) return;
-      // One that could not be started emits 'error' in a moment, and never 'exit'.
+      // One that could not be started soon emits 'error', and never 'exit'.
       const exited = once(manager, manager.pid === undefined ? 'error' : 'exit').catch(() => undefined);
       const timer = setTimeout(() => manager.kill('SIGKILL'), FAREWELL);
       if (manager.connected) manager.disconnect();

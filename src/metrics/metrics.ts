@@ -11,7 +11,7 @@ export type Stage = (typeof STAGES)[number];
 
 /** Bounds of the latency histograms, seconds. */
 const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
-/** What the status page's percentiles are taken over. */
+/** The status page's percentiles are of so many samples, of the last so many milliseconds. */
 const SAMPLES = 1000;
 const SAMPLES_LAST = 5 * 60_000;
 const RATE_SECONDS = 60;
@@ -21,14 +21,14 @@ export interface MetricsDeps {
   gallery: Gallery;
   /** How far this worker is behind the event log; left out where it follows none. */
   events?: { info: () => { behind: number } };
-  /** Where the workers of this machine put their figures for each other; left out: this one is alone. */
+  /** Where the workers of this machine share their figures; left out: this one is alone. */
   sharing?: { folder: string; warn: (message: string) => void };
 }
 
 /** This worker's figures; see {@link createMetrics}. */
 export type Metrics = ReturnType<typeof createMetrics>;
 
-/** The process' own figures are collected once, however many apps a process builds. */
+/** The process's own figures are collected once, even if it builds several apps. */
 let ofProcess: Registry | undefined;
 function processRegistry(): Registry {
   if (ofProcess) return ofProcess;
@@ -38,8 +38,8 @@ function processRegistry(): Registry {
 }
 
 /**
- * Watches the vision threads and the gallery: whoever calls them through `vision` and `gallery` of this object is
- * measured, without a word about it where they are used.
+ * Measures the vision threads and the gallery's search: callers use them through `vision` and `nearest` of the result,
+ * and need no code of their own for it.
  */
 export function createMetrics({ vision, gallery, events, sharing }: MetricsDeps) {
   const registry = new Registry();
@@ -51,24 +51,26 @@ export function createMetrics({ vision, gallery, events, sharing }: MetricsDeps)
   let total = 0;
   let errors = 0;
 
+  const named = (name: string, help: string) => ({ name, help, registers });
   const requests = new Counter({
-    ...{ name: 'kaomon_requests_total', help: 'Requests answered.', registers },
+    ...named('kaomon_requests_total', 'Requests answered.'),
     labelNames: ['method', 'route', 'status'] as const,
   });
   const durations = new Histogram({
-    ...{ name: 'kaomon_request_duration_seconds', help: 'From a request to its answer.', registers },
+    ...named('kaomon_request_duration_seconds', 'From a request to its answer.'),
     labelNames: ['route'] as const,
     buckets: BUCKETS,
   });
   const stages = new Histogram({
-    ...{ name: 'kaomon_stage_duration_seconds', help: 'Where the time of a picture goes.', registers },
+    ...named('kaomon_stage_duration_seconds', 'Where the time of a picture goes.'),
     labelNames: ['stage'] as const,
     buckets: BUCKETS,
   });
-  /** @param aggregator how the workers' numbers become one */
+  /** @param aggregator how the workers' numbers are combined */
   const gauge = (name: string, help: string, aggregator: 'sum' | 'max', read: () => number) =>
     new Gauge({
-      ...{ name, help, registers, aggregator },
+      ...named(name, help),
+      aggregator,
       collect() {
         this.set(read());
       },
@@ -82,13 +84,13 @@ export function createMetrics({ vision, gallery, events, sharing }: MetricsDeps)
   gauge('kaomon_vision_running', 'Pictures being worked on.', 'sum', () => vision.info().running);
   gauge('kaomon_vision_threads', 'Vision threads that run.', 'sum', () => vision.info().threads);
   new Counter({
-    ...{ name: 'kaomon_vision_thread_deaths_total', help: 'Vision threads that died.', registers },
+    ...named('kaomon_vision_thread_deaths_total', 'Vision threads that died.'),
     collect() {
       this.reset();
       this.inc(vision.info().deaths ?? 0);
     },
   });
-  // Every worker holds the whole gallery, and the worst of them is what an alarm must hear of.
+  // Every worker has the whole gallery, and an alarm must hear of the worst of them.
   gauge('kaomon_gallery_people', 'People enrolled.', 'max', () => gallery.info().people);
   gauge('kaomon_gallery_faces', 'Pictures enrolled.', 'max', () => gallery.info().faces);
   if (events) gauge('kaomon_events_behind', 'Events not yet applied.', 'max', () => events.info().behind);
@@ -140,7 +142,7 @@ export function createMetrics({ vision, gallery, events, sharing }: MetricsDeps)
 
     contentType: registry.contentType,
 
-    /** All of it as Prometheus reads it; of all workers of this machine where there are several. */
+    /** Everything in Prometheus's format; of all workers of this machine if there are several. */
     async text(): Promise<string> {
       return await (shared?.text() ?? Registry.merge(registries).metrics());
     },

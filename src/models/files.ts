@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { unlessMissing } from '../platform/files/durable.js';
 
-/** Networks and weights are nobody's secret: whoever may look into the folder may read them. */
+/** Networks and weights are no secret: anybody who can open the folder may read them. */
 export const READABLE = { mode: 0o666 } as const;
 
 /** SHA-256 of a file's content, hex. Reads it in pieces. */

@@ -1,6 +1,6 @@
 /**
- * What the other rooms know of a model pack: plain data that can cross a thread. Paths are absolute, every file
- * behind them has been built and checked.
+ * What the other rooms know of a model pack: plain data that can be sent to a thread. Paths are absolute, and every
+ * file that they name has been built and checked.
  */
 
 /** How a face is cut out of the picture for an embedder. */
@@ -11,28 +11,28 @@ export type Alignment =
   | 'faceapi'
   /** A similarity transform of five landmarks to the 112x112 template that ArcFace models expect. */
   | 'five-points'
-  /** The turned square that dlib cuts ("face chip") and trained face-api's network on; see ReadyEmbedder.padding. */
+  /** The rotated square that dlib cuts ("face chip") and trained face-api's network on; see ReadyEmbedder.padding. */
   | 'chip';
 
 /**
- * One way to look at a face again: the crop is cut so much otherwise. The plain view is `{}`. The alignments `box` and
- * `faceapi`, whose cuts are held to others' to the bit, are mirrored and no more: scale and shift are refused with them.
+ * A variation of a face's crop; `{}` is the crop itself. The alignments `box` and `faceapi`, whose crops must be those
+ * of other programs to the bit, can only be mirrored: scale and shift are refused with them.
  */
 export interface View {
-  /** Left to right, after the cut. */
+  /** Left to right, after cropping. */
   readonly mirrored?: boolean;
-  /** About the crop's middle: larger than 1 cuts less of the face's surroundings, smaller more. */
+  /** About the crop's centre: above 1 shows less of the face's surroundings, below 1 more. */
   readonly scale?: number;
-  /** Pixels of the crop that its square is moved to the right and down. */
+  /** How far the square is moved right and down, in pixels of the crop. */
   readonly shift?: readonly [number, number];
 }
 
 /**
- * How often two different people lie nearer to each other than a distance, as it was measured (docs/accuracy.md):
- * the probe looked at once, the enrolled one in the pack's views.
+ * How often two different people are nearer to each other than a distance, as it was measured (docs/accuracy.md): with
+ * one view of the probe, and the pack's views of the enrolled face.
  */
 export interface Curve {
-  /** Impostor pairs behind it: a rate below a few of 1 / pairs is no measurement. */
+  /** Impostor pairs it was measured on: a rate below a few times 1 / pairs means nothing. */
   readonly pairs: number;
   /** What it was measured on, and by which command. */
   readonly source: string;
@@ -57,7 +57,7 @@ export type ReadyDetector =
       readonly rnet: string;
       /** `faces` [n, 3, 48, 48] -> `probability` [n], `regression` [n, 4], `landmarks` [n, 10] (5 x, then 5 y). */
       readonly onet: string;
-      /** As of `ssd`; there where the embedder's alignment is `faceapi`, whose square hangs on the 68 points. */
+      /** As of `ssd`; for the alignments `faceapi` and `chip`, whose square follows from the 68 points. */
       readonly landmarks?: string;
     };
 
@@ -80,11 +80,11 @@ export interface ReadyEmbedder {
   readonly mean: number;
   readonly scale: number;
   readonly alignment: Alignment;
-  /** With `chip`: so much of the face's side is left around it on each side; dlib's own for recognition is 0.25. */
+  /** With `chip`: the margin on each side, in parts of the face's side; dlib's recognition has 0.25. */
   readonly padding?: number;
-  /** The views whose embeddings are averaged when a face is enrolled; a recognition looks once. Left out: one. */
+  /** The views whose embeddings are averaged when a face is enrolled; a probe has one. Left out: one. */
   readonly views?: readonly View[];
-  /** Of a user's network. Left out: its first input; its output `embeddings`, or its first where none is so named. */
+  /** Of a user's network. Left out: its first input; its output `embeddings`, or the first where none has that name. */
   readonly input?: string;
   readonly output?: string;
 }
@@ -101,7 +101,7 @@ export interface Thresholds {
 export interface PackOffer {
   readonly pack: string;
   readonly title: string;
-  /** What makes its gallery from the pictures that were kept. */
+  /** Fills its gallery from the pictures that were kept. */
   readonly command: string;
 }
 
@@ -117,21 +117,21 @@ export interface ReadyPack {
   /** `faces` [n, 3, 112, 112] -> `age` [n], `female` [n] (probability); undefined when it is not installed. */
   readonly ageGender: string | undefined;
   readonly thresholds: Thresholds;
-  /** Left out: nobody measured it, so that no odds can be told and the threshold is the fixed one. */
+  /** Left out: not measured, so that there are no odds and the threshold is fixed. */
   readonly curve?: Curve;
   /**
-   * A person with several faces is also found at their mean (docs/gallery.md). Left out: at the faces alone, as where
-   * strangers come nearer to means than to faces, so that thresholds would not hold.
+   * Templates are searched, too (docs/gallery.md). Left out: faces alone, for packs where strangers come nearer to
+   * templates than to faces, so that thresholds would not hold.
    */
   readonly templates?: boolean;
-  /** There where `auto` stays with the pack that people are enrolled with. */
+  /** Where `auto` stays with a pack because people are enrolled with it. */
   readonly offer?: PackOffer;
 }
 
-/** What a network answers when it is shown a made picture: so much of it that the network is known again. */
+/** What a network makes of a synthetic picture: enough of it to recognise the network. */
 export interface Fingerprint {
-  /** Names what it was shown. */
+  /** Names the picture. */
   readonly input: string;
-  /** By the output's name: how many numbers it answers, and a sketch of them (vision/self-check.ts). */
+  /** By the output's name: how many numbers it has, and a sketch of them (vision/self-check.ts). */
   readonly outputs: Readonly<Record<string, { readonly length: number; readonly sketch: readonly number[] }>>;
 }

@@ -4,7 +4,7 @@ import { PROJECT_ROOT } from './root.js';
 
 /**
  * An addon of `native/`, as `npm run setup` compiled it.
- * @returns undefined where it was not compiled: whoever asks has another way
+ * @returns undefined where it was not compiled: every caller can do without
  */
 export function loadAddon(name: 'memory' | 'pixels'): unknown {
   try {

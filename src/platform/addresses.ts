@@ -3,7 +3,7 @@ import { hostname, networkInterfaces } from 'node:os';
 const EVERY_ADDRESS = ['0.0.0.0', '::', ''];
 const LOOPBACK = ['localhost', '127.0.0.1', '::1'];
 
-/** This machine's addresses in its networks, as they are now: IPv4 first, link-local ones left out. */
+/** This machine's current addresses in its networks: IPv4 first, without link-local ones. */
 export function lanAddresses(interfaces = networkInterfaces()): string[] {
   const usable = Object.values(interfaces)
     .flatMap((addresses) => addresses ?? [])
@@ -24,7 +24,7 @@ export function ownNames(host: string): { names: string[]; addresses: string[] }
   };
 }
 
-/** The names by which this machine is asked for, in small letters: its own with and without its domain. */
+/** The names under which this machine may be requested, in lower case: its own with and without the domain. */
 export function hostNames(host: string): string[] {
   const [short] = hostname().toLowerCase().split('.');
   const { names } = ownNames(host);
@@ -41,7 +41,7 @@ export function urlsOf(host: string, port: number, tls: boolean, lan = lanAddres
   return [url('localhost'), ...reachable.map(url)];
 }
 
-/** The address that signs in by a link's token: behind the `#`, which no browser sends and no proxy writes down. */
+/** The address that signs in with a link's token, after the `#`: browsers do not send it, proxies do not log it. */
 export function signInUrl(url: string, token: string): string {
   return `${url}/signin#token=${token}`;
 }

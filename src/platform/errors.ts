@@ -1,9 +1,9 @@
 import { quietError } from './quiet-error.js';
 
 /**
- * Every failure that a caller can cause or must know of, as one table: a stable code, the HTTP status it is
- * answered with and what went wrong in a word. The sentence a person reads is written where the error is thrown,
- * because only there is it known what to do about it.
+ * Every failure that a caller can cause or must know about: a stable code that says what went wrong, and its HTTP
+ * status. The sentence for a person is written where the error is thrown, because only that place knows what to do
+ * about it.
  */
 const STATUS_OF = {
   FIELD_MISSING: 400,
@@ -27,7 +27,7 @@ const STATUS_OF = {
   FACE_UNKNOWN: 404,
   KEY_UNKNOWN: 404,
   METHOD_NOT_ALLOWED: 405,
-  /** The body came slower than a body may. */
+  /** The body arrived too slowly. */
   TOO_SLOW: 408,
   GROUP_EXISTS: 409,
   GROUP_NOT_EMPTY: 409,
@@ -37,7 +37,7 @@ const STATUS_OF = {
   ALREADY_REGISTERED: 409,
   /** The face is enrolled under another person. */
   OTHER_PERSON: 409,
-  /** A vector that another pack made: two packs' are never compared. */
+  /** An embedding made by another pack: those of two packs are never compared. */
   OTHER_PACK: 409,
   UPLOAD_TOO_LARGE: 413,
   IMAGE_TOO_LARGE: 413,
@@ -51,7 +51,7 @@ const STATUS_OF = {
   FACE_BLURRED: 422,
   FACE_TURNED: 422,
   TOO_MANY_REQUESTS: 429,
-  /** Whoever asked has hung up: never read by anybody, and no fault of anybody's (nginx's word for it). */
+  /** The client has hung up, so nobody reads this (nginx's code for it). */
   CLIENT_GONE: 499,
   INTERNAL: 500,
   NO_MODEL: 503,
@@ -70,7 +70,7 @@ export type ErrorCode = keyof typeof STATUS_OF;
 /** All codes, for the tests and the documents that list them. */
 export const ERROR_CODES = Object.keys(STATUS_OF) as ErrorCode[];
 
-/** What goes along with a {@link KaomonError} besides its sentence. */
+/** What a {@link KaomonError} carries besides its sentence. */
 export interface ErrorOptionsOfOurs {
   /** Machine-readable particulars: the field's name, the limit, the number of faces. No biometric data. */
   details?: Record<string, unknown>;
@@ -100,13 +100,13 @@ export class KaomonError extends Error {
 
 export const clientGone = () => new KaomonError('CLIENT_GONE', 'The client has hung up.');
 
-/** The one refusal of what is larger than is taken. @param what with its verb: `The picture is` */
+/** Refuses what is larger than allowed. @param what with its verb: `The picture is` */
 export const tooLarge = (what: string, maxBytes: number) =>
   new KaomonError('UPLOAD_TOO_LARGE', `${what} too large: at most ${maxBytes} bytes are taken.`, {
     details: { maxBytes },
   });
 
-/** Nothing is computed for whoever has hung up. @throws KaomonError CLIENT_GONE */
+/** Nothing is computed for a client that has hung up. @throws KaomonError CLIENT_GONE */
 export function throwIfGone(signal: AbortSignal | undefined): void {
   if (signal?.aborted) throw clientGone();
 }
@@ -125,18 +125,15 @@ export interface PlainError {
 export function toPlainError(error: unknown): PlainError {
   if (error instanceof KaomonError) {
     const { code, message, details, retryAfter } = error;
-    return { code, message, ...(details && { details }), ...(retryAfter !== undefined && { retryAfter }) };
+    return { code, message, details, retryAfter };
   }
   const { message, stack } = quietError(error);
-  return { code: 'INTERNAL', message, ...(stack && { stack }) };
+  return { code: 'INTERNAL', message, stack };
 }
 
 /** The reverse of {@link toPlainError}. */
-export function fromPlainError(plain: PlainError): KaomonError {
-  const error = new KaomonError(plain.code, plain.message, {
-    ...(plain.details && { details: plain.details }),
-    ...(plain.retryAfter !== undefined && { retryAfter: plain.retryAfter }),
-  });
-  if (plain.stack) error.stack = plain.stack;
+export function fromPlainError({ code, message, details, retryAfter, stack }: PlainError): KaomonError {
+  const error = new KaomonError(code, message, { details, retryAfter });
+  if (stack) error.stack = stack;
   return error;
 }

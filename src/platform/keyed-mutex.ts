@@ -1,14 +1,11 @@
-/** A lock for each key, held by one piece of work at a time; see {@link createKeyedMutex}. */
-export type KeyedMutex = ReturnType<typeof createKeyedMutex>;
-
-/** Work on one key runs one after another, in the order in which it was asked for; other keys do not wait for it. */
+/** Runs work on one key in order, one piece at a time; other keys do not wait for it. */
 export function createKeyedMutex() {
   const tails = new Map<string, Promise<unknown>>();
 
   return {
     /**
-     * Runs `work` when all earlier work on any of the keys has ended, well or badly. All keys are taken at once, so that
-     * two callers cannot deadlock.
+     * Runs `work` when all earlier work on any of the keys has ended or failed. All keys are taken at once, so that two
+     * callers cannot deadlock.
      */
     async run<T>(keys: string | readonly string[], work: () => Promise<T>): Promise<T> {
       const all = typeof keys === 'string' ? [keys] : keys;
@@ -20,7 +17,7 @@ export function createKeyedMutex() {
         for (const key of all) if (tails.get(key) === mine) tails.delete(key);
       }
     },
-    /** Resolves when all work that was asked for so far has ended. */
+    /** Resolves when all work so far has ended. */
     async idle(): Promise<void> {
       await Promise.allSettled(tails.values());
     },

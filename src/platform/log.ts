@@ -4,7 +4,7 @@ import { quietError, quietMessage } from './quiet-error.js';
 
 export type { Logger } from 'pino';
 
-/** What every logger of ours has: errors are written without what libraries hang onto them, whatever field they are in. */
+/** For every logger: errors, in whatever field, are written without what libraries attach to them. */
 export const QUIET_ERRORS = {
   serializers: { err: quietError },
   formatters: {
@@ -13,7 +13,7 @@ export const QUIET_ERRORS = {
         ? Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, quietField(name, value)]))
         : fields,
   },
-  // A line without a message would be given the error's, as it is.
+  // Without a message, pino would use the error's as it is.
   hooks: {
     logMethod(given, write) {
       const [first, message, ...more] = given as unknown[];
@@ -26,7 +26,7 @@ export const QUIET_ERRORS = {
   },
 } satisfies LoggerOptions;
 
-/** `err` is the serializer's. */
+/** `err` is left to the serializer. */
 function quietField(name: string, value: unknown): unknown {
   return value instanceof Error && name !== 'err' ? quietError(value) : value;
 }
@@ -34,7 +34,7 @@ function quietField(name: string, value: unknown): unknown {
 /**
  * The program's log, on standard output: readable on a terminal, one JSON object a line elsewhere. Written
  * synchronously, so that nothing is lost when the process ends. Neither pictures nor vectors are ever logged.
- * @param terminal somebody reads along
+ * @param terminal whether it goes to a terminal
  */
 export function createLogger(level: LevelWithSilent, terminal: boolean): Logger {
   if (!terminal) return pino({ ...QUIET_ERRORS, level, base: { pid: process.pid } });

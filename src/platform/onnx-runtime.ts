@@ -3,9 +3,9 @@ import { inTurn, type WebgpuTurns } from './webgpu-turns.js';
 
 /** Where a session of ONNX Runtime runs. */
 export interface SessionPlace {
-  /** One execution provider: a list whose first provider is missing makes ONNX Runtime throw instead of fall back. */
+  /** One execution provider: given a list, ONNX Runtime throws if the first is missing instead of falling back. */
   provider: string;
-  /** Threads inside a run. */
+  /** Threads within a run. */
   threads: number;
   /** Which GPU, where one is used: 0 is the first. */
   gpuDevice?: number;
@@ -13,13 +13,13 @@ export interface SessionPlace {
 
 /** How a session differs from the others. */
 export interface SessionExtras {
-  /** False: the network is run as it is written. Default true. */
+  /** False: the network is run as it is. Default true. */
   optimised?: boolean;
   /** More of ONNX Runtime's `session.*` settings. */
   settings?: Readonly<Record<string, string>>;
 }
 
-/** The options of every session of ONNX Runtime, of the vision threads and of the index. */
+/** The options of every session of ONNX Runtime, in vision threads and the index. */
 export function sessionOptions(
   { provider, threads, gpuDevice = 0 }: SessionPlace,
   { optimised = true, settings = {} }: SessionExtras = {},
@@ -29,7 +29,7 @@ export function sessionOptions(
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
     executionMode: 'sequential',
-    // ONNX Runtime keeps a memory plan for every input shape it has seen: 25 MB for those of a pyramid, and no faster.
+    // ONNX Runtime would keep a memory plan for every input shape: 25 MB for those of a pyramid, without being faster.
     enableMemPattern: false,
     graphOptimizationLevel: optimised ? 'all' : 'disabled',
     logSeverityLevel: 3,

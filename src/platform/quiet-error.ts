@@ -1,6 +1,6 @@
 /**
- * What may be written down of an error. Libraries hang onto it what the call was about: ioredis the command with its
- * arguments (a password, a name, a vector as bytes), Node the address that could not be read.
+ * What may be logged of an error. Libraries attach what the call was about: ioredis the command with its arguments (a
+ * password, a name, an embedding as bytes), Node the address that it could not parse.
  */
 
 /** Causes that are followed. */
@@ -15,7 +15,7 @@ export interface QuietError {
   cause?: QuietError;
 }
 
-/** Name, message, code and stack of an error, and of its causes: all that a log gets. */
+/** Name, message, code and stack of an error and of its causes: all that is logged. */
 export function quietError(error: unknown, depth = 0): QuietError {
   // Anything can be thrown, and anything may be in it.
   if (!(error instanceof Error)) return { type: typeof error, message: quietMessage(error) };
@@ -26,13 +26,13 @@ export function quietError(error: unknown, depth = 0): QuietError {
     type: name,
     message: quiet,
     ...((typeof code === 'string' || typeof code === 'number') && { code }),
-    // It begins with the message.
+    // A stack begins with the message.
     ...(stack !== undefined && { stack: hide(message === '' ? stack : stack.split(message).join(quiet)) }),
     ...(cause instanceof Error && depth < DEEPEST && { cause: quietError(cause, depth + 1) }),
   };
 }
 
-/** An error's message without what it quotes of a call's arguments. */
+/** An error's message without any arguments of the call that it quotes. */
 export function quietMessage(error: unknown): string {
   if (error instanceof SyntaxError && error.message.endsWith(QUOTED_JSON)) return 'it is not valid JSON';
   if (error instanceof Error) return hide(error.message);
@@ -48,7 +48,7 @@ export function quietText(error: unknown): string {
 
 /** `Unexpected token 'K', "Ken Sato" is not valid JSON`: V8 quotes what it read. */
 const QUOTED_JSON = 'is not valid JSON';
-/** Redis says this of a command that it does not know, or that was renamed there, and quotes what came with it. */
+/** Redis's reply to an unknown or renamed command, which quotes the arguments. */
 const QUOTED_ARGUMENTS = /,? with args beginning with:[^\n]*/g;
 
 function hide(text: string): string {

@@ -9,9 +9,9 @@ export interface RedisSettings {
    * `redis+cluster://host:7000,host2:7001` (with `rediss+` over TLS).
    */
   url: string;
-  /** Instead of one in the URL; empty: none. */
+  /** Overrides the one in the URL; empty: does not. */
   password: string;
-  /** Of the sentinels; empty: none. */
+  /** Password of the sentinels; empty: none. */
   sentinelPassword: string;
   /** Certificate (PEM) that signed the server's; empty: the public ones. */
   ca: string;
@@ -21,13 +21,13 @@ export interface RedisSettings {
 
 export type RedisConnection = (Redis | Cluster) & Commands;
 
-/** Scripts of ours that every connection has as commands. */
+/** Our scripts, which every connection has as commands. */
 interface Commands {
-  /** @param spare a key that never is, in the same slot of a cluster */
+  /** @param spare a key that never exists, in the same slot of a cluster */
   evenWhenFull(key: string, spare: string, ...words: (string | number)[]): Promise<unknown>;
 }
 
-/** Commands that are not answered within this time fail, milliseconds: a caller waits for them. */
+/** Commands that are not answered within this time fail, milliseconds, because a caller waits. */
 const COMMAND_TIMEOUT = 3000;
 const CONNECT_TIMEOUT = 3000;
 /** Between two attempts to connect, milliseconds. */
@@ -43,8 +43,8 @@ interface Target {
   password: string;
 }
 
-/** @throws KaomonError SETUP when the URL is none that is known here */
-export function parseRedisUrl(url: string): Target {
+/** @throws KaomonError SETUP when the URL has none of the known forms */
+function parseRedisUrl(url: string): Target {
   const pattern = /^redis(s?)(?:\+(sentinel|cluster))?:\/\/(?:([^@/]*)@)?([^/?]+)(?:\/([^?]*))?$/;
   const [, tls = '', kind = 'single', login = '', places = '', path = ''] = pattern.exec(url) ?? [];
   const parts = path.split('/').filter(Boolean);
@@ -80,14 +80,14 @@ export function parseRedisUrl(url: string): Target {
 
 /** A connection's settings. */
 export interface ConnectionSettings extends Omit<RedisSettings, 'prefix'> {
-  /** Number of the database, in the place of the URL's. */
+  /** Number of the database, instead of the URL's. */
   database?: number;
 }
 
 /**
- * Opens a connection, which comes back by itself when it breaks. While it is broken commands fail at once.
+ * Opens a connection that reconnects by itself. While it is broken, commands fail at once.
  * @param purpose blocking: for a command that waits for news, on a connection of its own
- * @param trouble told of every failure of the connection, and `undefined` when it is ready
+ * @param trouble called with every failure of the connection, and with `undefined` when it is ready
  * @throws KaomonError SETUP
  */
 export function openRedis(
@@ -104,22 +104,21 @@ export function openRedis(
     );
   }
   const password = settings.password || target.password;
-  const tls = target.tls ? { tls: { ...(settings.ca && { ca: settings.ca }) } } : {};
   const retry = (attempt: number) => Math.min(RETRY.first * 2 ** attempt, RETRY.longest);
   const common: RedisOptions = {
-    ...(target.username && { username: target.username }),
-    ...(password && { password }),
-    ...tls,
+    username: target.username || undefined,
+    password: password || undefined,
+    tls: target.tls ? { ca: settings.ca || undefined } : undefined,
     db,
-    // Redis 5 speaks it, too; nothing of protocol 3 is used.
+    // Redis 5 knows no other; nothing of protocol 3 is used.
     protocol: 2,
     connectTimeout: CONNECT_TIMEOUT,
     // A blocking command is bounded by its own caller.
-    ...(purpose === 'commands' && { commandTimeout: COMMAND_TIMEOUT }),
-    // A command that was under way when the connection broke fails at once.
+    commandTimeout: purpose === 'commands' ? COMMAND_TIMEOUT : undefined,
+    // A command in progress when the connection breaks fails at once.
     maxRetriesPerRequest: 0,
     enableOfflineQueue: false,
-    // What was not answered is told to the caller, who may ask again; nobody asks behind the caller's back.
+    // The caller learns of a command without a reply and decides whether to repeat it.
     autoResendUnfulfilledCommands: false,
     retryStrategy: retry,
   };
@@ -149,8 +148,9 @@ function connect(
       ...common,
       sentinels: hosts,
       name,
-      ...(sentinelPassword && { sentinelPassword }),
-      ...(common.tls && { sentinelTLS: common.tls, enableTLSForSentinelMode: true }),
+      sentinelPassword: sentinelPassword || undefined,
+      sentinelTLS: common.tls,
+      enableTLSForSentinelMode: common.tls !== undefined,
       sentinelRetryStrategy: retry,
     });
   }
@@ -159,8 +159,8 @@ function connect(
 
 /**
  * Resolves when commands can be sent.
- * @param signal gives up: a connection that is ended while it waits to be made again says nothing
- * @throws when that is not so within the time, milliseconds
+ * @param signal gives up: a connection that is closed between two attempts emits nothing
+ * @throws when that takes longer than `within`, milliseconds
  */
 export async function untilReady(
   connection: RedisConnection,
@@ -187,13 +187,12 @@ export async function untilReady(
   });
 }
 
-/** A script that has written something may go on writing: so says Redis, since version 2.6. KEYS: the command's, a spare. */
+/** Redis lets a script that has begun to write go on even when memory is full (since 2.6). KEYS: the command's, a spare. */
 const EVEN_WHEN_FULL = `redis.call('DEL', KEYS[2]) return redis.call(unpack(ARGV))`;
 
 /**
- * Runs a command also where Redis is at its limit of memory: for the little that has to be written so that something can
- * be deleted.
- * @param key the command's, which stands among `words`, too
+ * Runs a command even when Redis is at its memory limit: for the little that must be written to delete something.
+ * @param key the command's, which `words` contain, too
  */
 export async function runEvenWhenFull(
   connection: RedisConnection,
@@ -203,7 +202,7 @@ export async function runEvenWhenFull(
   return await connection.evenWhenFull(key, `${key}:none`, ...words);
 }
 
-/** Whether Redis is at its limit of memory and nothing may make room for it; false where it does not say. */
+/** Whether Redis is at its memory limit and must not evict anything; false where it does not say. */
 export async function isRedisFull(connection: RedisConnection): Promise<boolean> {
   if (connection instanceof Cluster) return false;
   const info = await connection.info('memory');
@@ -214,5 +213,5 @@ export async function isRedisFull(connection: RedisConnection): Promise<boolean>
   );
 }
 
-/** How long Redis is waited for at a start, milliseconds. */
+/** How long a start waits for Redis, milliseconds. */
 export const REDIS_PATIENCE = 5000;

@@ -1,26 +1,25 @@
 import { KaomonError } from './errors.js';
 
-/** Of so much of anything one caller may have its part; see {@link createShares}. */
+/** What is shared out, and how; see {@link createShares}. */
 export interface SharesOptions {
   total: number;
-  /** The most that a lone caller may have, a part of `total`, 0 to 1; 1: all of it. */
+  /** The part of `total` that a lone caller may have, 0 to 1; 1: all of it. */
   share: number;
-  /** What is said to who gets none, because there is no more, and because it would be more than a share. */
+  /** Messages of a refusal: because nothing is left, and because the caller would exceed its share. */
   full: string;
   mine: string;
-  /** Seconds after which some may be free again. */
+  /** Seconds after which to try again. */
   retryAfter: number;
 }
 
-/** What callers hold of something that there is only so much of. */
+/** What callers hold of a limited resource. */
 export type Shares = ReturnType<typeof createShares>;
 
 /**
- * Deals out what there is only so much of: places in a queue, streams, bytes. Nobody's part is fixed: a caller may
- * hold `share / (1 - share)` times what is left free (of 64 and a share of 3/4: a lone one 48, two 28 and 27,
- * three 19 or 20), so that whoever comes next still finds something, however greedy those before were. (Dynamic thresholds,
- * as switches deal out their buffers: Choudhury and Hahne 1998.) What one caller holds nothing of it gets while there is
- * any.
+ * Shares out a limited resource: places in a queue, streams, bytes. No share is fixed: a caller may hold `share / (1 -
+ * share)` times what is left free (of 64 with a share of 3/4: a lone caller 48, two 28 and 27, three 19 or 20), so that
+ * however greedy the others are, something is left for the next. (Dynamic thresholds, by which switches share their
+ * buffers: Choudhury and Hahne 1998.) A caller that holds nothing gets some while there is any.
  */
 export function createShares({ total, share, full, mine: enough, retryAfter }: SharesOptions) {
   const held = new Map<string, number>();
@@ -32,15 +31,15 @@ export function createShares({ total, share, full, mine: enough, retryAfter }: S
   }
 
   return {
-    /** How much everybody holds together. */
+    /** How much all callers hold together. */
     taken: () => taken,
 
     /** How much a caller holds. */
     of: (caller: string) => held.get(caller) ?? 0,
 
     /**
-     * Takes so much more for a caller.
-     * @throws KaomonError BUSY when there is not so much, TOO_MANY_REQUESTS when it would be too much for one
+     * Takes `amount` more for a caller.
+     * @throws KaomonError BUSY when there is not enough, TOO_MANY_REQUESTS when it would exceed the caller's share
      */
     take(caller: string, amount: number): void {
       const before = held.get(caller) ?? 0;
@@ -52,16 +51,15 @@ export function createShares({ total, share, full, mine: enough, retryAfter }: S
       taken += amount;
     },
 
-    /** Takes back what was given too early: whoever had it has it again, full or not. */
+    /** Undoes a {@link give} that came too early: the caller holds it again, full or not. */
     put(caller: string, amount: number): void {
       held.set(caller, (held.get(caller) ?? 0) + amount);
       taken += amount;
     },
 
-    /** Gives so much back. */
     give(caller: string, amount: number): void {
       const left = (held.get(caller) ?? 0) - amount;
-      // Whoever holds nothing is forgotten: there are never more names than things.
+      // A caller that holds nothing is forgotten, so that the map stays bounded.
       if (left > 0) held.set(caller, left);
       else held.delete(caller);
       taken -= amount;
@@ -69,14 +67,14 @@ export function createShares({ total, share, full, mine: enough, retryAfter }: S
   };
 }
 
-/** Something of {@link Shares} that grows and shrinks, and is given back once. */
+/** A varying part of {@link Shares} that one caller holds until it ends. */
 export interface Hold {
-  /** @throws KaomonError as {@link Shares.take}; then it holds what it held */
+  /** @throws KaomonError as {@link Shares.take}; then nothing changes */
   set(amount: number): void;
   end(): void;
 }
 
-/** A hold of nothing, to begin with. */
+/** Begins with nothing held. */
 export function holdOf(shares: Pick<Shares, 'take' | 'give'>, caller: string): Hold {
   let amount = 0;
   let hasEnded = false;

@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from './log.js';
 
-/** In-flight requests get this long to end by themselves, milliseconds; pm2 and systemd wait longer (30 s, 60 s). */
+/** Requests in flight get this long to finish, milliseconds; pm2 and systemd wait longer (30 s, 60 s). */
 const PATIENCE = 15_000;
 
 interface Part {
   name: string;
   close: () => Promise<void>;
-  /** Makes a close that is under way wait for nobody outside this process. */
+  /** Makes a close in progress stop waiting for anybody outside this process. */
   hurry?: () => void;
 }
 
@@ -15,10 +15,10 @@ interface Part {
 export type Shutdown = ReturnType<typeof createShutdown>;
 
 /**
- * Ends a process part by part, the last one opened first. `exit` comes only after every part is closed: in the middle
- * of a run of a network ONNX Runtime aborts the process (exit 134), so nothing shortens that wait.
+ * Ends a process part by part, the last opened first. It exits only when every part is closed: during a run of a
+ * network ONNX Runtime would abort the process (exit 134), so nothing shortens that wait.
  * @param exit ends the process
- * @param patience milliseconds after which outside parties are cut off
+ * @param patience milliseconds after which clients are cut off
  */
 export function createShutdown(
   log: Pick<Logger, 'info' | 'error'>,
@@ -35,7 +35,7 @@ export function createShutdown(
   };
 
   async function run(): Promise<void> {
-    // A half-open part cannot be closed: let the start come to its end first.
+    // A part that is still being opened cannot be closed: let the start finish first.
     await starting.catch(() => undefined);
     const timer = setTimeout(hurry, patience);
     for (const { name, close } of [...parts].reverse()) {
@@ -55,13 +55,13 @@ export function createShutdown(
     add(part: Part): void {
       parts.push(part);
     },
-    /** Says what must settle before anything can be closed. */
+    /** Sets what must settle before anything can be closed. */
     after(start: Promise<unknown>): void {
       starting = start;
     },
-    /** Whether the end has been asked for: a start need not go on. */
+    /** Whether the end was requested, so that a start need not go on. */
     asked: (): boolean => ending !== undefined,
-    /** Closes everything, then exits; a second call hurries the first. The worst exit code asked for is taken. */
+    /** Closes everything, then exits; a second call hurries the first. The largest exit code counts. */
     end(exitCode: number): Promise<void> {
       code = Math.max(code, exitCode);
       if (ending) hurry();
@@ -71,12 +71,12 @@ export function createShutdown(
   };
 }
 
-/** What was written may take so long to get out, milliseconds: a log that nobody reads any more must not hold the end. */
+/** How long output may take to be flushed, milliseconds: a log that nobody reads any more must not delay the end. */
 const LAST_WORDS = 2_000;
 
 /**
- * Ends this process once what it has said is out. `process.exitCode` alone ends none that holds a channel to a parent,
- * as a worker of pm2 does; and pm2 writes what its workers say after they have said it.
+ * Ends this process once its output is flushed. `process.exitCode` alone does not end a process with a channel to its
+ * parent, such as a pm2 worker, whose output pm2 writes later.
  */
 export async function leave(code: number): Promise<never> {
   const said = [process.stdout, process.stderr].map(
@@ -86,7 +86,7 @@ export async function leave(code: number): Promise<never> {
   process.exit(code);
 }
 
-/** Ends in order on SIGINT and SIGTERM (again: hurries), and after an error that nobody caught. */
+/** Ends in order on SIGINT and SIGTERM (again: hurries), and after an uncaught error. */
 export function endOnSignals(shutdown: Shutdown, log: Pick<Logger, 'info' | 'fatal'>): void {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => {
@@ -97,10 +97,10 @@ export function endOnSignals(shutdown: Shutdown, log: Pick<Logger, 'info' | 'fat
   let last: unknown;
   for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
     process.on(event, (err: unknown) => {
-      // `--unhandled-rejections=strict` (ecosystem.config.js) tells of one fault by both: the second would hurry.
+      // `--unhandled-rejections=strict` (ecosystem.config.js) reports one fault by both events: the second would hurry.
       if (err !== undefined && err === last) return;
       last = err;
-      log.fatal({ err }, 'A fault nobody caught: ending');
+      log.fatal({ err }, 'Uncaught error: ending');
       void shutdown.end(1);
     });
   }

@@ -9,7 +9,7 @@ import { readSmall } from './files/small-file.js';
 const DAY = 86_400_000;
 /** Browsers on Apple's systems refuse a certificate that is valid for longer than 398 days. */
 const VALID_FOR = 397 * DAY;
-/** Renewed at a start this long before its end, so that a server that runs on does not outlive it. */
+/** Renewed at a start this long before it expires, so that it does not expire while the server runs. */
 const RENEW_BEFORE = 30 * DAY;
 /** A phone's clock may be behind. */
 const VALID_SINCE = DAY;
@@ -38,7 +38,7 @@ export interface SelfSignedOptions {
 }
 
 /**
- * The certificate to serve with: the given one, or one of our own making.
+ * The certificate to serve with: the given one, or a self-signed one.
  * @throws KaomonError SETUP when the given files cannot be used
  */
 export async function loadCredentials(config: TlsSettings): Promise<Credentials> {
@@ -65,7 +65,7 @@ async function readGiven(certFile: string, keyFile: string): Promise<Credentials
   return { cert, key };
 }
 
-/** As much as the longest chain of certificates needs, bytes. */
+/** More than the longest chain of certificates needs, bytes. */
 const MOST_PEM = 1_000_000;
 
 async function readPem(file: string): Promise<string> {
@@ -81,9 +81,8 @@ function belongTogether({ cert, key }: Credentials): boolean {
 }
 
 /**
- * The kept self-signed certificate, or a new one when there is none, it ends soon, or this machine has a name or an
- * address that is not in it. Key and certificate are one file, replaced at once, so that workers that start together
- * never mix two pairs.
+ * The kept self-signed certificate, or a new one when there is none, it expires soon, or it lacks a name or an address
+ * of this machine. Key and certificate share a file, so that workers that start together never mix two pairs.
  */
 export async function ensureSelfSigned(options: SelfSignedOptions): Promise<Credentials> {
   const { folder, names, addresses, now = new Date() } = options;
@@ -91,7 +90,7 @@ export async function ensureSelfSigned(options: SelfSignedOptions): Promise<Cred
   const kept = await readKept(file);
   if (kept && fits(new X509Certificate(kept.cert), options, now)) return kept;
 
-  // Only a first start makes one; loading this takes a tenth of a second start.
+  // Loaded here, because only a first start makes one and this takes a tenth of a second.
   const { generate } = await import('selfsigned');
   const made = await generate([{ name: 'commonName', value: 'Kaomon' }], {
     keyType: 'ec',

@@ -1,13 +1,13 @@
 import { throwIfGone } from './errors.js';
 
 /**
- * Long work on the main thread is done in slices of a millisecond or two. Everybody's slices stand in one line and one
- * of them is done in each turn of the event loop: ten callers with long work at once hold it no longer than one does.
+ * Long work on the main thread is done in slices of a millisecond or two. All callers' slices wait in one queue and one
+ * runs per turn of the event loop, so ten callers with long work delay it no more than one.
  */
 const waiting: (() => void)[] = [];
 let isRunning = false;
 
-/** Resolves when the next slice of long work may be done; whatever else is ready goes first. */
+/** Resolves when the next slice of long work may run; everything else that is ready goes first. */
 export function nextTurn(): Promise<void> {
   return new Promise((resolve) => {
     waiting.push(resolve);
@@ -23,13 +23,12 @@ function takeTurn(): void {
   else isRunning = false;
 }
 
-/** What is begun in one turn of {@link inTurns}: libuv has four threads, on which searches run. */
+/** How many {@link inTurns} begins in one turn: searches run on libuv's four threads. */
 const AT_ONCE = 4;
 
 /**
- * Does `work` with each of many things, a few at a time, so that a thousand of one caller do not stand before
- * everybody else's next.
- * @param signal looked at between them
+ * Does `work` for each of many things, a few at a time, so that one caller's thousand do not delay everybody else.
+ * @param signal checked between them
  * @throws KaomonError CLIENT_GONE, and what `work` throws
  */
 export async function inTurns<T, R>(

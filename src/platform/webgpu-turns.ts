@@ -1,35 +1,35 @@
 /**
- * Who may use WebGPU. ONNX Runtime keeps one device and one encoder of its commands for the whole process and guards
- * them by nothing: two threads that are at it at once end the process, mostly by SIGSEGV (microsoft/onnxruntime issues
- * 31627 and 32561; with onnxruntime-node 1.30 also where only the runs took turns, and sessions were opened and released
- * beside them). One after the other they may. So every thread takes its turn for each of the three, in the order in
- * which they asked: the index must not wait for ever for a vision thread that runs one network after another.
+ * Who may use WebGPU. ONNX Runtime has one device and one command encoder for the whole process, without any lock: two
+ * threads that use it at once crash the process, mostly by SIGSEGV (microsoft/onnxruntime issues 31627 and 32561; with
+ * onnxruntime-node 1.30 even when only the runs take turns but sessions are opened and released meanwhile). So threads
+ * take turns for all three, first come, first served: the index must not wait forever for a vision thread that runs one
+ * network after another.
  *
- * Other processes have devices of their own: they are not waited for.
+ * Other processes have devices of their own and need no turns.
  */
 import { threadId } from 'node:worker_threads';
 
-/** The next number to draw, the number whose turn it is, and the thread that has it (its id and 1; 0: nobody). */
+/** The next ticket, the ticket whose turn it is, and the thread that has it (its id + 1; 0: none). */
 const NEXT = 0;
 const SERVING = 1;
 const HOLDER = 2;
 
-/** Shared by all threads of a process: to be handed to each in its `workerData`. */
+/** Shared by all threads of a process, through `workerData`. */
 export type WebgpuTurns = Int32Array<SharedArrayBuffer>;
 
-/** A process has one of them, the main thread's; a worker thread's own is not shared with anybody. */
+/** The main thread's is the process's; a worker thread's own is not shared with anybody. */
 export const webgpuTurns: WebgpuTurns = createTurns();
 
 export function createTurns(): WebgpuTurns {
   return new Int32Array(new SharedArrayBuffer(3 * Int32Array.BYTES_PER_ELEMENT));
 }
 
-/** What this thread does itself is done one after the other: it cannot wait for its own turn to end. */
+/** Queues this thread's own work: a thread that blocks cannot wait for its own turn to end. */
 let last: Promise<unknown> = Promise.resolve();
 
 /**
- * Does what touches WebGPU while no other thread does. Blocks this thread until it is its turn, so never to be called
- * where something must not wait.
+ * Does work with WebGPU while no other thread does. Blocks this thread until its turn, so never call it where something
+ * must not wait.
  * @returns what `work` returns; @throws what it throws
  */
 export function inTurn<T>(turns: WebgpuTurns, work: () => Promise<T>): Promise<T> {
@@ -51,7 +51,7 @@ export function inTurn<T>(turns: WebgpuTurns, work: () => Promise<T>): Promise<T
   return done;
 }
 
-/** Ends the turn of a thread that has died in it: the others would wait for ever. @param thread its `threadId` */
+/** Ends the turn of a thread that died during it, or the others would wait forever. @param thread its `threadId` */
 export function endTurnOf(turns: WebgpuTurns, thread: number): void {
   if (Atomics.load(turns, HOLDER) === thread + 1) end(turns);
 }

@@ -5,7 +5,7 @@ const PROXIES =
 const HOSTS = /^(?:(?:\*|(?:\*\.)?[0-9A-Za-z_.-]{1,255})(?:,(?:\*|(?:\*\.)?[0-9A-Za-z_.-]{1,255}))*)?$/;
 const ORIGINS = /^(https?:\/\/[^/, *]+(,https?:\/\/[^/, *]+)*)?$/;
 
-/** Who may ask this server, and from where (docs/access.md). */
+/** Who may use this server, and from where (docs/access.md). */
 export const ACCESS_SETTINGS = {
   AUTH: Type.Union([Type.Literal('key'), Type.Literal('none')], {
     default: 'key',
@@ -20,13 +20,13 @@ export const ACCESS_SETTINGS = {
     default: '',
     pattern: HOSTS.source,
     description:
-      'Names under which this server may be asked besides its own (localhost, its host name, any address), separated by commas; `*.a.example` for all below it, `*` for any. Others are refused. Empty: with `AUTH=none` its own only, else any.',
+      'Host names that requests may use besides its own (localhost, its host name, any address), separated by commas; `*.a.example` for all below it, `*` for any. Others are refused. Empty: with `AUTH=none` its own only, else any.',
   }),
   AUTH_FAILURES: Type.Integer({
     default: 10,
     minimum: 1,
     maximum: 10_000,
-    description: 'Wrong keys that an address may try within 15 minutes, per worker.',
+    description: 'Wrong keys that one address may try within 15 minutes, per worker.',
   }),
   KEYS_FILE: Type.String({
     default: '',
@@ -41,7 +41,7 @@ export const ACCESS_SETTINGS = {
   AUDIT_FILE: Type.String({
     default: '',
     description:
-      'File of who enrolled, deleted, exported and was refused, a JSON line each. Empty: `audit.jsonl` in `EMBEDDINGS_DIR`.',
+      'File of the audit log: who enrolled, deleted, exported and was refused, one JSON line each. Empty: `audit.jsonl` in `EMBEDDINGS_DIR`.',
   }),
   TRUST_PROXY: Type.String({
     default: '',

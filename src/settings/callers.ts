@@ -19,47 +19,47 @@ export const CALLER_SETTINGS = {
     minimum: 1_000_000,
     maximum: 1_000_000_000_000,
     description:
-      'Bytes of requests and frames that are on their way in or waiting, all together, per worker (JSON counts three times); more are told 503. The largest single request always fits.',
+      'Bytes of all requests and frames that are arriving or waiting, per worker (JSON counts three times); more get 503. The largest single request always fits.',
   }),
   MIN_BODY_RATE: Type.Integer({
     default: 10_000,
     minimum: 0,
     maximum: 1_000_000_000,
     description:
-      'Bytes a second, over ten seconds, below which a request body or a frame is given up (408); 0: never.',
+      'Bytes a second, over ten seconds, below which a request body or a frame is refused (408); 0: never.',
   }),
   CALLER_SHARE: Type.Number({
     default: 75,
     minimum: 1,
     maximum: 100,
     description:
-      'The most that one caller (a key, else an address) may have of streams, event listeners, places in the queue and bytes in flight, per cent; two share it, and something is always left for the next. More is told 429. 100: all.',
+      'The most that one caller (a key, else an address) may have of streams, event listeners, places in the queue and bytes in flight, per cent; something is always left for the next caller. More get 429. 100: all.',
   }),
   MAX_CONNECTIONS: Type.Integer({
     default: 2000,
     minimum: 0,
     maximum: 1_000_000,
     description:
-      'Connections at a time, per worker, of which one address may have `CALLER_SHARE` (with `TRUST_PROXY`: all); more are hung up on. 0: no limit.',
+      'Connections at a time, per worker, of which one address may have `CALLER_SHARE` (with `TRUST_PROXY`: all); more are closed. 0: no limit.',
   }),
   MAX_STREAMS: Type.Integer({
     default: 64,
     minimum: 1,
     maximum: 10_000,
-    description: 'Streams (WebSocket connections) at a time; more are told 503.',
+    description: 'Streams (WebSocket connections) at a time; more get 503.',
   }),
   MAX_EVENT_LISTENERS: Type.Integer({
     default: 100,
     minimum: 1,
     maximum: 10_000,
-    description: 'Programs that follow `/api/v1/events` at a time; more are told 503.',
+    description: 'Programs that follow `/api/v1/events` at a time; more get 503.',
   }),
   MAX_FACES: Type.Integer({
     default: 200,
     minimum: 1,
     maximum: 10_000,
     description:
-      'Faces of one picture that are looked at, the largest ones; the answer says how many were left out.',
+      'Faces of one picture that are processed, the largest ones; the answer says how many were left out.',
   }),
   RATE_LIMIT: Type.Integer({
     default: 6000,
@@ -71,11 +71,11 @@ export const CALLER_SETTINGS = {
     default: 2000,
     minimum: 0,
     maximum: 60_000,
-    description: 'Mean delay of the event loop, milliseconds, above which callers are told 503; 0: none.',
+    description: 'Mean delay of the event loop, milliseconds, above which callers get 503; 0: no limit.',
   }),
   MAX_HEAP_BYTES: Type.Integer({
     default: 0,
     minimum: 0,
-    description: 'Size of the JavaScript heap, bytes, above which callers are told 503; 0: none.',
+    description: 'Size of the JavaScript heap, bytes, above which callers get 503; 0: no limit.',
   }),
 };

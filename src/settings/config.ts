@@ -6,10 +6,10 @@ import { KaomonError } from '../platform/errors.js';
 import { PROJECT_ROOT } from '../platform/root.js';
 import { SettingsSchema } from './schema.js';
 
-/** Other programs write these in small letters, too. */
+/** Other programs also write these in lower case. */
 const IN_SMALL_LETTERS = new Set(['HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY']);
 
-/** What they hold is not repeated, as the message goes to a journal. */
+/** Their values are not repeated in messages, which go to a log. */
 const SECRET = new Set(['METRICS_TOKEN', 'REDIS_URL', 'REDIS_PASSWORD', 'REDIS_SENTINEL_PASSWORD']);
 
 /** The settings as typed values; folders are absolute. */
@@ -50,8 +50,8 @@ export function loadConfig(env: Record<string, string | undefined> = process.env
 }
 
 /**
- * Without keys everybody who reaches the server may delete everybody: that is for one's own machine, or for somebody
- * who has said twice to want it. Behind a proxy "loopback" says nothing.
+ * Without keys, everybody who reaches the server may delete everybody: that is for one's own machine, or for somebody
+ * who has confirmed it. Behind a proxy "loopback" means nothing.
  */
 function refuseOpenServer({
   AUTH,
@@ -82,20 +82,20 @@ function refuseUnknownProxies(proxies: string): void {
     const isName = ['loopback', 'linklocal', 'uniquelocal'].includes(proxy);
     const fits = !proxy.includes('/') || (Number(bits) > 0 && Number(bits) <= (family === 4 ? 32 : 128));
     if (isName || (family !== 0 && fits)) continue;
-    throw new KaomonError('SETUP', `TRUST_PROXY=${proxies}: "${proxy}" is no address and no network.`);
+    throw new KaomonError('SETUP', `TRUST_PROXY=${proxies}: "${proxy}" is neither an address nor a network.`);
   }
 }
 
-/** How weights are fetched, for `createFetchers`: npm and pip have settings of their own, in the environment too. */
+/** How weights are fetched, for `createFetchers`: npm and pip also read their own settings from the environment. */
 export function fetchSettings(config: Config) {
   return {
     env: process.env,
-    ...(config.MODEL_MIRROR && { mirror: config.MODEL_MIRROR }),
+    mirror: config.MODEL_MIRROR,
     proxy: { https: config.HTTPS_PROXY, http: config.HTTP_PROXY, except: config.NO_PROXY },
   };
 }
 
-/** What a face must reach to be enrolled, for `createEnroller`. */
+/** The quality that a face must have to be enrolled, for `createEnroller`. */
 export function enrolLimits(config: Config) {
   return {
     minSize: config.MIN_ENROL_SIZE,

@@ -1,4 +1,4 @@
-/** The folders that the settings name, made before anything else looks for them: what cannot be is said in one sentence. */
+/** Makes the folders that the settings name before anything needs them, and says in one sentence which cannot be made. */
 import path from 'node:path';
 import type { Config } from './config.js';
 import { makeFolder } from '../platform/files/durable.js';
@@ -14,8 +14,8 @@ const REASONS: Record<string, string> = {
   ENOTDIR: 'a file has the name of a folder above it',
 };
 
-/** What is wrong with a place, for a person, from what the system said of it. */
-export function describePlace(error: unknown): string {
+/** What is wrong with a place, for a person, from the system's error. */
+function describePlace(error: unknown): string {
   const { code = '', message } = error as NodeJS.ErrnoException;
   return REASONS[code] ?? message;
 }
@@ -28,14 +28,9 @@ type Folders = Pick<
 /** @throws KaomonError SETUP that names the setting */
 export async function makeFolders(config: Folders): Promise<void> {
   const { EMBEDDINGS_DIR, MODELS_DIR, CACHE_DIR, KEYS_FILE, AUDIT_FILE, AUTH } = config;
-  const folders: [setting: string, value: string, folder: string][] = [
-    ['EMBEDDINGS_DIR', EMBEDDINGS_DIR, EMBEDDINGS_DIR],
-    ['MODELS_DIR', MODELS_DIR, MODELS_DIR],
-    ['CACHE_DIR', CACHE_DIR, CACHE_DIR],
-    ['AUDIT_FILE', AUDIT_FILE, path.dirname(AUDIT_FILE)],
-  ];
-  if (AUTH === 'key') folders.push(['KEYS_FILE', KEYS_FILE, path.dirname(KEYS_FILE)]);
-  for (const [setting, value, folder] of folders) {
+  const files: Record<string, string> = AUTH === 'key' ? { AUDIT_FILE, KEYS_FILE } : { AUDIT_FILE };
+  for (const [setting, value] of Object.entries({ EMBEDDINGS_DIR, MODELS_DIR, CACHE_DIR, ...files })) {
+    const folder = setting in files ? path.dirname(value) : value;
     await makeFolder(folder).catch((cause: unknown) => {
       throw new KaomonError(
         'SETUP',

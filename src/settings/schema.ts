@@ -23,7 +23,7 @@ export const SettingsSchema = Type.Object({
   PORT: Type.Integer({ default: 8443, minimum: 0, maximum: 65535, description: 'Port; 0 takes a free one.' }),
   TLS: flag(
     true,
-    'Serve HTTPS. Off only behind a proxy that does: browsers give a camera to HTTPS pages alone.',
+    'Serve HTTPS. Turn it off only behind a proxy that does: browsers allow only HTTPS pages to use a camera.',
   ),
   TLS_CERT: Type.String({
     default: '',
@@ -43,7 +43,7 @@ export const SettingsSchema = Type.Object({
   MODEL_MIRROR: Type.String({
     default: '',
     pattern: /^(https?:\/\/.+)?$/.source,
-    description: 'Address that stands for `https://github.com` when weights are fetched.',
+    description: 'Address used instead of `https://github.com` when weights are fetched.',
   }),
   HTTPS_PROXY: proxy('Proxy for fetching weights from `https:` addresses.'),
   HTTP_PROXY: proxy('Proxy for fetching weights from `http:` addresses.'),
@@ -53,7 +53,7 @@ export const SettingsSchema = Type.Object({
       minimum: 0,
       maximum: 4,
       description:
-        'Fixes the threshold: a face is named below this squared L2 distance. Unset: `FALSE_NAMES` and the faces enrolled say, or the pack where nobody measured it.',
+        'Fixes the threshold: a face is named below this squared L2 distance. Unset: `FALSE_NAMES` and the number of enrolled faces decide, or the pack itself where it was not measured.',
     }),
   ),
   FALSE_NAMES: Type.Number({
@@ -61,13 +61,13 @@ export const SettingsSchema = Type.Object({
     minimum: 1e-6,
     maximum: 0.5,
     description:
-      'Part of the strangers that may be given a name; the threshold follows it as faces come and go (docs/thresholds.md).',
+      'Part of the strangers that may wrongly get a name; the threshold follows it as faces are added and removed (docs/thresholds.md).',
   }),
   MIN_FACE_SIZE: Type.Integer({
     default: 20,
     minimum: 12,
     maximum: 4096,
-    description: 'Shorter side of the smallest face to look for and to answer, pixels.',
+    description: 'Shorter side of the smallest face to detect, pixels.',
   }),
   MIN_ENROL_SIZE: Type.Integer({
     default: 40,
@@ -89,17 +89,17 @@ export const SettingsSchema = Type.Object({
     minimum: 0,
     maximum: 3600,
     description:
-      "With maiface's `/api/face_register`: a second picture of one person within so many seconds is refused as a double click; 0: never. The other ways in take several pictures of a person, one after another.",
+      "With maiface's `/api/face_register`: a second picture of a person within so many seconds is refused as a double click; 0: never. All other ways to enrol accept several pictures of a person in a row.",
   }),
   ...CALLER_SETTINGS,
   FETCH_URLS: flag(
     false,
-    'Fetch pictures by the address that a request names (http and https, public networks only).',
+    'Fetch pictures from addresses in requests (http and https, public networks only).',
   ),
   FETCH_PORTS: Type.String({
     default: '80,443',
     pattern: /^[1-9]\d{0,4}(?:,[1-9]\d{0,4})*$/.source,
-    description: 'With `FETCH_URLS`: the ports that are connected to, separated by commas.',
+    description: 'With `FETCH_URLS`: allowed ports, separated by commas.',
   }),
   MAX_PIXELS: Type.Integer({
     default: 25_000_000,
@@ -118,7 +118,7 @@ export const SettingsSchema = Type.Object({
     minimum: 0,
     maximum: 32,
     description:
-      'Waiting pictures that a vision thread takes at once, so that their faces are embedded together. 0: one on a CPU, where more gain nothing, 4 on a GPU.',
+      'Waiting pictures that a vision thread takes at once, so that their faces are embedded together. 0: 1 on a CPU, where more gain nothing, 4 on a GPU.',
   }),
   VISION_QUEUE: Type.Integer({
     default: 64,
@@ -142,12 +142,12 @@ export const SettingsSchema = Type.Object({
     default: 'cpu',
     pattern: /^[a-z]+(,[a-z]+)*$/.source,
     description:
-      'ONNX Runtime providers in order of preference: `cuda,webgpu,cpu`. One serves when every network answers rightly on it.',
+      'ONNX Runtime providers in order of preference: `cuda,webgpu,cpu`. The first on which every network gives correct results is used.',
   }),
   EMBEDDER_PRECISION: Type.Union([Type.Literal('float32'), Type.Literal('float16'), Type.Literal('int8')], {
     default: 'float32',
     description:
-      'Numbers that the embedder computes in. `int8`: half the time on a CPU, made by `npm run models -- --int8 PICTURES`; `float16`: for a GPU.',
+      'Numbers that the embedder computes with. `int8`: half the time on a CPU, made by `npm run models -- --int8 PICTURES`; `float16`: for a GPU.',
   }),
   NETWORK_THREADS: Type.Integer({
     default: Math.max(1, Math.min(4, availableParallelism())),
@@ -164,12 +164,9 @@ export const SettingsSchema = Type.Object({
   }),
   KEEP_FACES: flag(
     false,
-    'Keep each enrolled face picture beside its vector, so that another pack can be filled.',
+    'Keep the picture of each enrolled face beside its embedding, so that it can be embedded again with another pack.',
   ),
-  AUTO_ENROL: flag(
-    false,
-    'Save a face that is recognised beyond doubt as another one of its person (docs/auto-enrol.md).',
-  ),
+  AUTO_ENROL: flag(false, 'Add a face that is identified beyond doubt to its person (docs/auto-enrol.md).'),
   SAVE_DISTANCE: Type.Optional(
     Type.Number({
       minimum: 0,
@@ -216,7 +213,7 @@ export const SettingsSchema = Type.Object({
     default: 'default',
     pattern: /^[0-9A-Za-z_][0-9A-Za-z_.]{0,63}$/.source,
     description:
-      'Group whose people are the subjects of the CompreFace-compatible addresses; a key that is tied to a single group has that one.',
+      'Group whose people are the subjects of the CompreFace-compatible addresses; a key for a single group uses that one.',
   }),
   INDEX: Type.Union(
     [
@@ -237,13 +234,14 @@ export const SettingsSchema = Type.Object({
     default: 1,
     minimum: 1,
     maximum: 1024,
-    description: 'Workers that serve together; `ecosystem.config.js` starts so many and tells each.',
+    description:
+      'Workers that serve together; `ecosystem.config.js` starts so many and passes the number to each.',
   }),
   ...SHARING_SETTINGS,
   LOG_LEVEL: Type.Union(
     (['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const).map((level) =>
       Type.Literal(level),
     ),
-    { default: 'info', description: 'How much is logged: lines of this level and of those before it.' },
+    { default: 'info', description: 'How much is logged: lines of this level and the more severe ones.' },
   ),
 });

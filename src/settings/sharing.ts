@@ -5,7 +5,7 @@ export const SHARING_SETTINGS = {
   EVENT_LOG: Type.Union([Type.Literal('file'), Type.Literal('redis'), Type.Literal('none')], {
     default: 'file',
     description:
-      'How workers tell each other of changes: `file` (workers of one machine), `redis` (of several), `none` (there is one worker and no other program that enrols).',
+      'How workers tell each other of changes: `file` (workers of one machine), `redis` (of several), `none` (one worker, and no other program that enrols).',
   }),
   EVENT_MAX_AGE: Type.Integer({
     default: 86_400,
@@ -17,7 +17,7 @@ export const SHARING_SETTINGS = {
     default: 100_000,
     minimum: 100,
     maximum: 10_000_000,
-    description: 'So many events are kept at most once every running worker has read them.',
+    description: 'At most so many events are kept once every running worker has read them.',
   }),
   EMBEDDING_STORE: Type.Union([Type.Literal('file'), Type.Literal('redis')], {
     default: 'file',
@@ -29,11 +29,11 @@ export const SHARING_SETTINGS = {
     description:
       'Redis, where something is set to use it: `redis://:password@host:6379`, `rediss://` with TLS; for events and embeddings also `redis+sentinel://host:26379/mymaster` or `redis+cluster://host:7000,host2:7000`.',
   }),
-  REDIS_PASSWORD: Type.String({ default: '', description: 'Instead of one in `REDIS_URL`.' }),
-  REDIS_SENTINEL_PASSWORD: Type.String({ default: '', description: 'Of the sentinels.' }),
+  REDIS_PASSWORD: Type.String({ default: '', description: 'Used instead of the one in `REDIS_URL`.' }),
+  REDIS_SENTINEL_PASSWORD: Type.String({ default: '', description: 'Password of the sentinels.' }),
   REDIS_CA: Type.String({
     default: '',
-    description: 'Certificate file (PEM) that signed that of Redis. Empty: the public ones.',
+    description: "Certificate file (PEM) of the authority that signed Redis's. Empty: the public ones.",
   }),
   REDIS_PREFIX: Type.String({
     default: 'kaomon',

@@ -123,11 +123,11 @@ describe("the CUDA provider's files", { skip: OTHER_MACHINE }, () => {
     assert.ok(gone);
     const wrongs: [write: () => Promise<void>, says: RegExp][] = [
       [() => writeFile(file, damaged), /its content is damaged/],
-      [() => writeFile(file, whole.subarray(0, whole.length - 100)), /is no wheel of onnxruntime-gpu/],
-      [() => writeFile(file, '<html>'), /is no wheel of onnxruntime-gpu/],
+      [() => writeFile(file, whole.subarray(0, whole.length - 100)), /is not a wheel of onnxruntime-gpu/],
+      [() => writeFile(file, '<html>'), /is not a wheel of onnxruntime-gpu/],
       [() => writeZip(file, lacking), new RegExp(`it lacks ${CUDA}`)],
       [() => writeZip(file, { 'a.txt': 'a' }), /does not say which version/],
-      [() => writeZip(file, wheel('0.9.0')), new RegExp(`is of version 0\\.9\\.0; .* is ${VERSION}`)],
+      [() => writeZip(file, wheel('0.9.0')), new RegExp(`is of version 0\\.9\\.0, .* is ${VERSION}`)],
     ];
     for (const [write, says] of wrongs) {
       await write();

@@ -100,7 +100,7 @@ describe('the run of the tests', () => {
     );
     assert.match(
       text,
-      /leaves\.test\.cjs has ended, but what it started[^\n]*\n {4}process.*child-of-leaves\n/,
+      /leaves\.test\.cjs has ended, but a process that it started[^\n]*\n {4}process.*child-of-leaves\n/,
     );
     assert.match(text, /Left behind by the tests, and ended now:\n {4}process.*child-of-quiet\n/);
     // It works, it leaves, it leaves quietly; it does not, it hangs, and what it left.

@@ -1,4 +1,4 @@
-/** What a graph's nodes and values are described by, in ONNX's own messages. */
+/** How a graph's nodes and values are described in ONNX's own messages. */
 import { ATTRIBUTE_TYPE, type AttributeMessage, ELEMENT_TYPE, type ValueMessage } from './schema.js';
 
 /** A whole number becomes an INT attribute; wrap what must be a FLOAT. */
@@ -24,16 +24,12 @@ export function paddingAttributes(padding: Padding): Record<string, Attribute> {
   return { pads: [padding, padding, padding, padding] };
 }
 
-export function poolAttributes({
-  size,
-  stride,
-  padding = 'valid',
-  ceil = false,
-}: PoolOptions): Record<string, Attribute> {
+export function poolAttributes(options: PoolOptions): Record<string, Attribute> {
+  const { size, stride, padding = 'valid', ceil = false } = options;
   return {
     kernel_shape: [size, size],
     strides: [stride, stride],
-    ...(ceil && { ceil_mode: 1 }),
+    ...(ceil ? { ceil_mode: 1 } : {}),
     ...paddingAttributes(padding),
   };
 }

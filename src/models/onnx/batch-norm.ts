@@ -1,7 +1,7 @@
 import { KaomonError } from '../../platform/errors.js';
 import type { Tensor } from '../weights/tensor.js';
 
-/** The parameters of a batch normalisation at inference; one number a channel each. */
+/** The parameters of a batch normalisation at inference; one number per channel each. */
 export interface BatchNorm {
   gamma: Float32Array;
   beta: Float32Array;
@@ -11,10 +11,10 @@ export interface BatchNorm {
 }
 
 /**
- * A convolution and the batch normalisation behind it as one convolution: y = gamma * (w x + b - mean) /
+ * Folds a convolution and the batch normalisation after it into one convolution: y = gamma * (w x + b - mean) /
  * sqrt(variance + epsilon) + beta.
  * @param weight [out, ...]; a new array is returned, this one stays as it is
- * @throws KaomonError SETUP when a part has not one number a channel
+ * @throws KaomonError SETUP when a part does not have one number per channel
  */
 export function foldBatchNorm(
   weight: Tensor,

@@ -26,13 +26,13 @@ export interface ConvOptions {
 }
 
 /**
- * Writes an ONNX graph in the order the data takes. Each method adds one node and returns the value it makes, so a
+ * Writes an ONNX graph in the order in which data flows. Each method adds one node and returns the value it makes, so a
  * network's file reads like its paper. Layout is NCHW throughout, numbers are float32. Weights that do not fit are
  * refused with the node's name (KaomonError SETUP): they come from files that may be damaged.
  */
 export class GraphBuilder {
   readonly #graph: GraphMessage;
-  /** Size of axis 1 of the values where it is known: what lets a weight that does not fit be refused here. */
+  /** Size of axis 1 of the values for which it is known, so that a weight that does not fit is refused here. */
   readonly #channels = new Map<Value, number>();
   #counter = 0;
 
@@ -40,7 +40,6 @@ export class GraphBuilder {
     this.#graph = { name, node: [], initializer: [], input: [], output: [] };
   }
 
-  /** Declares an input of the network. */
   input(name: string, shape: readonly Dimension[]): Value {
     this.#graph.input.push(describe(name, shape));
     if (typeof shape[1] === 'number') this.#channels.set(name, shape[1]);
@@ -74,7 +73,6 @@ export class GraphBuilder {
     return name;
   }
 
-  /** A constant number. */
   scalar(value: number): Value {
     return this.constant([], Float32Array.of(value));
   }
@@ -134,7 +132,7 @@ export class GraphBuilder {
     return this.node('Relu', [x]);
   }
 
-  /** One slope a channel. */
+  /** One slope per channel. */
   prelu(x: Value, slopes: Float32Array): Value {
     const problem = this.#misfit(x, slopes.length);
     if (problem !== undefined) this.#refuse(`PRelu_${this.#counter + 1}`, problem);
@@ -173,7 +171,7 @@ export class GraphBuilder {
     return this.node('Concat', values, { axis });
   }
 
-  /** Channels (axis 1) or other places from `start` to before `end`. */
+  /** Elements from `start` to before `end` along an axis; axis 1 has the channels. */
   slice(x: Value, axis: number, start: number, end: number): Value {
     return this.node('Slice', [x, this.integers([start]), this.integers([end]), this.integers([axis])]);
   }
@@ -182,7 +180,7 @@ export class GraphBuilder {
     return this.node('Transpose', [x], { perm: order });
   }
 
-  /** 0 keeps a dimension, -1 is worked out. */
+  /** 0 keeps a dimension, -1 is inferred. */
   reshape(x: Value, shape: readonly number[]): Value {
     return this.node('Reshape', [x, this.integers(shape)]);
   }
@@ -192,7 +190,7 @@ export class GraphBuilder {
     return this.node('Flatten', [x], { axis: 1 });
   }
 
-  /** Zeros around: `pads` is the start of each dimension, then the end of each. */
+  /** Adds zeros around: `pads` has the start of each dimension, then the end of each. */
   pad(x: Value, pads: readonly number[]): Value {
     return this.node('Pad', [x, this.integers(pads)]);
   }

@@ -1,19 +1,19 @@
 import { Float16Array } from '@petamoriken/float16';
 import { ATTRIBUTE_TYPE, ELEMENT_TYPE, floatsOf, type GraphMessage, type NodeMessage } from './schema.js';
 
-/** Operators that go on computing in 32 bits: the sum of squares of an embedding overflows 16. */
+/** Operators that stay in 32 bits: the sum of squares of an embedding overflows 16. */
 const STAYS_FLOAT = new Set(['LpNormalization', 'Identity']);
 
 /**
- * The same network in float16, for a GPU: it takes half the memory, and is several times as fast on a card with units for
- * float16. Inputs and outputs stay float32. Every value inside must lie within ±65,504, as those of our networks do.
+ * The same network in float16, for a GPU: it takes half the memory, and is several times as fast on a card with float16
+ * units. Inputs and outputs stay float32. Every value inside must lie within ±65,504, as those of our networks do.
  * @returns a new graph; tensors that need no change are shared with the given one
  */
 export function toHalf(graph: GraphMessage): GraphMessage {
   const node: NodeMessage[] = [];
   /** Names of values that are float32. */
   const floats = new Set(graph.input.map(({ name }) => name));
-  /** Names of values as the other type, once an operator has needed them so. */
+  /** By a value's name, the name of its cast to the other type, once an operator has needed that. */
   const casts = new Map<string, string>();
   const constants = new Set(graph.initializer.map(({ name }) => name));
 

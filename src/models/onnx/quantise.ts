@@ -15,10 +15,10 @@ const CARRIES_BYTES = new Set(['Add', 'AveragePool', 'Concat', 'MaxPool', 'Pad']
 const LARGEST_INT8 = 127;
 const LARGEST_UINT8 = 255;
 const LARGEST_INT32 = 2 ** 31 - 1;
-/** Of a tensor that was never anything but zero. */
+/** For a tensor that was always zero. */
 const SMALLEST_SCALE = 1e-8;
 
-/** The graph with every value that a node makes as an output, to measure {@link Ranges}. Shares its parts. */
+/** The graph with every node's output as an output of its own, to measure {@link Ranges}. Shares its parts. */
 export function withAllOutputs(graph: GraphMessage): GraphMessage {
   const known = new Set(graph.output.map(({ name }) => name));
   const more = graph.node.flatMap(({ output }) => output).filter((name) => !known.has(name));
@@ -27,13 +27,12 @@ export function withAllOutputs(graph: GraphMessage): GraphMessage {
 }
 
 /**
- * The graph with its convolutions in whole numbers of 8 bits, as ONNX Runtime's documentation has it (QDQ): weights as
- * int8 with a scale for each output channel, what flows between them as uint8 with a scale and a zero for each tensor.
- * ONNX Runtime joins the pairs of QuantizeLinear and DequantizeLinear with what is between them. Every other operator
- * stays as it is.
+ * Quantises a graph's convolutions to 8 bits, in the QDQ form of ONNX Runtime's documentation: weights as int8 with a
+ * scale per output channel, activations as uint8 with a scale and a zero point per tensor. ONNX Runtime fuses the pairs
+ * of QuantizeLinear and DequantizeLinear with the operator between them. All other operators stay as they are.
  * @param ranges of every value that a convolution or one of {@link CARRIES_BYTES} reads
- * @returns a graph of its own; what it has in common with the given one is shared
- * @throws Error for a graph of which a range is missing
+ * @returns a new graph; unchanged parts are shared with the given one
+ * @throws Error when a range is missing
  */
 export function quantise(graph: GraphMessage, ranges: Ranges): GraphMessage {
   const constants = new Map(graph.initializer.map((tensor) => [tensor.name, tensor]));
@@ -56,7 +55,7 @@ export function quantise(graph: GraphMessage, ranges: Ranges): GraphMessage {
     return { scale, zero: Math.round(-low / scale) };
   }
 
-  /** The value on its way through bytes. */
+  /** The value, quantised to bytes and back. */
   function throughBytes(value: string): string {
     const made = asBytes.get(value);
     if (made !== undefined) return made;
@@ -96,7 +95,7 @@ export function quantise(graph: GraphMessage, ranges: Ranges): GraphMessage {
   function convolution(conv: NodeMessage): NodeMessage {
     const [x, weightName, biasName] = conv.input;
     const weight = constants.get(weightName);
-    if (!weight) throw new Error(`The weights of ${conv.name} are no constant.`);
+    if (!weight) throw new Error(`The weights of ${conv.name} are not constant.`);
     const { whole, scales } = wholeWeights(weight);
     const input = [throughBytes(x), perChannel(weightName, weight, ELEMENT_TYPE.int8, whole, scales)];
     const bias = constants.get(biasName);
@@ -124,8 +123,8 @@ export function quantise(graph: GraphMessage, ranges: Ranges): GraphMessage {
 }
 
 /**
- * Whether whole numbers are of any use to a network: not where most convolutions take each channel by itself. These have
- * few products to save on, and the network gets slower and far less like (docs/models.md).
+ * Whether quantising helps a network. It does not where most convolutions are depthwise: they have few products to save
+ * on, and the network gets slower and its embeddings far less alike (docs/models.md).
  */
 export function suitsWholeNumbers(graph: GraphMessage): boolean {
   const convolutions = graph.node.filter(({ opType }) => opType === 'Conv');
@@ -137,9 +136,10 @@ export function suitsWholeNumbers(graph: GraphMessage): boolean {
 
 type Numbers = Float32Array | Int32Array | Int8Array | Uint8Array;
 
-const plainNode = (opType: string, input: string[], output: string): NodeMessage => ({
-  ...{ opType, name: `${output}_${opType}`, input, output: [output], attribute: [] },
-});
+const plainNode = (opType: string, input: string[], output: string): NodeMessage => {
+  const name = `${output}_${opType}`;
+  return { opType, name, input, output: [output], attribute: [] };
+};
 
 /** Each output channel's largest weight becomes 127. */
 function wholeWeights(weight: TensorMessage): { whole: Int8Array; scales: Float32Array } {

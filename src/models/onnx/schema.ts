@@ -1,10 +1,10 @@
 import protobuf from 'protobufjs';
 
-const field = (id: number, type: string, rule?: 'repeated') => ({ id, type, ...(rule && { rule }) });
+const field = (id: number, type: string, rule?: 'repeated') => ({ id, type, rule });
 
 /**
- * The part of ONNX's published protobuf schema (onnx.proto, IR version 8) that a graph of tensors of ours needs:
- * field numbers and types as published, everything else left out.
+ * The part of ONNX's published protobuf schema (onnx.proto, IR version 8) that our graphs need: field numbers and types
+ * as published, everything else left out.
  */
 const schema = protobuf.Root.fromJSON({
   nested: {
@@ -118,8 +118,8 @@ const FIELD = { modelGraph: 7, graphInitializer: 5, tensorRawData: 9 } as const;
 /**
  * Encodes a graph as an ONNX model: IR version 8, opset 17, which every ONNX Runtime since 1.12 reads.
  *
- * The library encodes everything but the numbers: it copies a nested message once a level, which for a network of
- * 94 MB comes to 400 MB. A message is its fields in any order, so what it encodes is joined with the numbers here.
+ * protobufjs encodes everything but the numbers, because it copies a nested message once per level: 400 MB for a
+ * network of 94 MB. A message's fields may come in any order, so the numbers are joined to it here.
  * @returns the bytes of an `.onnx` file; the weights are copied once, into them
  */
 export function encodeModel(graph: GraphMessage): Uint8Array {
@@ -140,10 +140,10 @@ export function encodeModel(graph: GraphMessage): Uint8Array {
   return Buffer.concat([head, fieldHead(FIELD.modelGraph, size), ...body]);
 }
 
-/** What a tensor is whose fields were left out. */
+/** Defaults of the fields that a file leaves out. */
 const NO_TENSOR: TensorMessage = { name: '', dims: [], dataType: 0, rawData: new Uint8Array() };
 
-/** A model as its file has it. */
+/** A model as its file holds it. */
 export interface ModelMessage {
   producerName?: string;
   /** Versions of the operator sets; the one without a domain is ONNX's own. */
@@ -152,10 +152,10 @@ export interface ModelMessage {
 }
 
 /**
- * Reads any model. What this schema does not know is left out without a word (numbers that are not in `rawData`, nested
- * graphs, domains of operators): the caller must check that the graph is what it takes it for.
+ * Reads any model. What this schema does not know is dropped silently (numbers that are not in `rawData`, nested
+ * graphs, domains of operators): the caller must check that the graph is the one it expects.
  * @param bytes of an `.onnx` file; the weights of the answer are views into it
- * @returns undefined for what is no model at all
+ * @returns undefined when they are not a model
  */
 export function readModel(bytes: Uint8Array): ModelMessage | undefined {
   let model: ModelMessage;
@@ -172,7 +172,7 @@ export function readModel(bytes: Uint8Array): ModelMessage | undefined {
 /**
  * Reads back what {@link encodeModel} wrote.
  * @param bytes of an `.onnx` file; the weights of the answer are views into it
- * @returns undefined for a network that is not of our making: it may hold what this schema does not know
+ * @returns undefined for a network that we did not build: it may hold what this schema does not know
  */
 export function decodeModel(bytes: Uint8Array): GraphMessage | undefined {
   const model = readModel(bytes);
@@ -184,7 +184,7 @@ export function floatsOf({ rawData }: TensorMessage): Float32Array {
   return new Float32Array(Uint8Array.from(rawData).buffer);
 }
 
-/** What stands before a field of bytes: its number with wire type 2, and how many there are. */
+/** The head of a field of bytes: its number with wire type 2, and its length. */
 function fieldHead(field: number, length: number): Uint8Array {
   return protobuf.Writer.create()
     .uint32((field << 3) | 2)

@@ -1,4 +1,4 @@
-/** What `MODEL_PACK=auto` means on this machine, and what better pack somebody may change over to. */
+/** What `MODEL_PACK=auto` means on this machine, and which better pack it could use. */
 import { access, constants, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { isAtHand } from './component-store.js';
@@ -13,32 +13,29 @@ export type EnrolledPacks = Readonly<Record<string, number>>;
 
 export interface PrepareContext extends ComponentContext {
   /**
-   * Says who is enrolled; asked where `auto` has to choose. Left out, nobody is.
-   * @throws KaomonError SETUP when that cannot be known: then nothing is chosen
+   * Counts who is enrolled, where `auto` has to choose. Left out: nobody is.
+   * @throws KaomonError SETUP when that cannot be found out: then nothing is chosen
    */
   readonly enrolledPacks?: () => Promise<EnrolledPacks>;
 }
-
-/** What {@link PrepareContext} takes to say who is enrolled. */
-export type AskEnrolled = NonNullable<PrepareContext['enrolledPacks']>;
 
 /** What a pack is built from: the embedder, which is the rarer part, and the detector. */
 export function componentsOf(pack: Pack): Component[] {
   return [EMBEDDERS[pack.embedder].component, DETECTORS[pack.detector]];
 }
 
-/** Whether a pack is built, or can be from what is on this machine. */
+/** Whether a pack is built, or can be built without fetching anything. */
 export async function packIsAtHand(pack: Pack, context: ComponentContext): Promise<boolean> {
   const parts = await Promise.all(componentsOf(pack).map((component) => isAtHand(component, context)));
   return parts.every(Boolean);
 }
 
-/** Says in the models folder that a start has asked the hosts for better packs. */
+/** Marks in the models folder that a start has tried to fetch better packs. */
 const TRIED = '.fetch-tried';
 
 /**
- * Whether a start should ask hosts for a better pack: once, and not where somebody has brought one already. Later
- * starts must not wait for a host that cannot be reached.
+ * Whether a start should try to fetch a better pack: only once, and not where one was carried over. Later starts must
+ * not wait for a host that cannot be reached.
  */
 export async function isFirstStart(context: ComponentContext): Promise<boolean> {
   if ((await statFile(path.join(context.modelsDir, TRIED))) !== undefined) return false;
@@ -55,14 +52,14 @@ async function isReadOnly(folder: string): Promise<boolean> {
   );
 }
 
-/** To be called when hosts were asked, whatever came of it. Where it cannot be written the next start asks again. */
+/** Call it after trying to fetch, with or without success. If the mark cannot be written, the next start tries again. */
 export async function markFetchTried({ modelsDir }: ComponentContext): Promise<void> {
   await writeFile(path.join(modelsDir, TRIED), `${new Date().toISOString()}\n`).catch(() => undefined);
 }
 
 /**
- * The pack that the enrolled people's faces were made by; of several the one with the most people, of equal ones the
- * best. Vectors of another pack are never compared: any other choice would take these people away.
+ * The pack that most people are enrolled with; of equal ones the best. Embeddings of different packs are never
+ * compared, so with any other choice these people would not be found.
  * @returns undefined when nobody is enrolled
  */
 export function packOfMost(enrolled: EnrolledPacks): { id: string; others: string[] } | undefined {
@@ -78,7 +75,7 @@ export function packOfMost(enrolled: EnrolledPacks): { id: string; others: strin
   return { id, others: others.map(([other, people]) => `${other} (${people})`) };
 }
 
-/** The best pack that is at hand, without asking any host; one needs nothing but our own packages. */
+/** The best pack that can be had without fetching anything; one needs only packages that we depend on. */
 export async function bestAtHand(context: ComponentContext): Promise<Pack | undefined> {
   for (const pack of PACKS) {
     if (await packIsAtHand(pack, context)) return pack;
@@ -86,10 +83,7 @@ export async function bestAtHand(context: ComponentContext): Promise<Pack | unde
   return undefined;
 }
 
-/**
- * A better pack than the one that people are enrolled with, where this machine has one. A pack of somebody's own is not
- * compared with ours.
- */
+/** A better pack than the one that people are enrolled with, if this machine has one. Users' own packs are not ranked. */
 export async function offerBetter(id: string, context: ComponentContext): Promise<PackOffer | undefined> {
   const place = PACKS.findIndex((pack) => pack.id === id);
   const best = place > 0 ? await bestAtHand(context) : undefined;
@@ -99,15 +93,15 @@ export async function offerBetter(id: string, context: ComponentContext): Promis
 }
 
 /**
- * What somebody whose people are enrolled with a pack should know of better ones, as sentences: what to do, and what
- * becomes of everyone.
+ * Sentences about packs better than the one that people are enrolled with: what to do, and what happens to those
+ * people.
  * @returns undefined where there is nothing to say
  */
 export function describeBetter(id: string, offer: PackOffer | undefined): string | undefined {
   const here =
     offer &&
     `A better pack is here: ${offer.pack} (${offer.title}). Everyone stays with ${id} until you change over: ${offer.command}, then MODEL_PACK=${offer.pack} npm start. ` +
-      `That takes the pictures that were kept with KEEP_FACES=true; whoever has none must be enrolled again. What is enrolled with ${id} stays on disk.`;
+      `That takes the pictures that were kept with KEEP_FACES=true; people without one must be enrolled again. The gallery of ${id} stays on disk.`;
   const better = PACKS.slice(
     0,
     Math.max(

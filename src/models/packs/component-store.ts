@@ -48,10 +48,10 @@ const ComponentManifestSchema = Type.Object({
 /** `models/<component>/manifest.json`: what was built, from what, by which builder. */
 export type ComponentManifest = Static<typeof ComponentManifestSchema>;
 
-/** What is on disk of a component. */
+/** How much of a component is on disk. */
 export type ComponentState =
   | { readonly state: 'ready'; readonly manifest: ComponentManifest }
-  /** `usable`: whole, and good enough where it cannot be built anew. */
+  /** `usable`: complete, and good enough where it cannot be rebuilt. */
   | { readonly state: 'stale'; readonly reason: string; readonly usable?: ComponentManifest }
   | { readonly state: 'missing' };
 
@@ -61,8 +61,8 @@ export function componentFolder(component: Component, modelsDir: string): string
 }
 
 /**
- * Looks at a component without reading its networks: the manifest, the files' sizes, and whether builder and sources
- * are still those it was built with. Costs a few milliseconds.
+ * Checks a component without reading its networks: the manifest, the files' sizes, and whether builder and sources are
+ * still those it was built with. Costs a few milliseconds.
  */
 export async function inspectComponent(
   component: Component,
@@ -86,7 +86,7 @@ export async function inspectComponent(
   const { builder } = manifest;
   if (builder === BUILDER_VERSION) return { state: 'ready', manifest };
   const isUsable = builder >= OLDEST_USABLE_BUILDER && builder < BUILDER_VERSION;
-  return { ...stale('it was built by another version'), ...(isUsable && { usable: manifest }) };
+  return { ...stale('it was built by another version'), usable: isUsable ? manifest : undefined };
 }
 
 async function isBuiltFrom({ sources }: WeightsForm, manifest: ComponentManifest): Promise<boolean> {
@@ -112,7 +112,7 @@ async function readManifest(folder: string): Promise<ComponentManifest | 'unread
   }
 }
 
-/** Whether somebody keeps a pack of their own under the name of a component of ours. */
+/** Whether a user's own pack is in the folder of one of our components. */
 async function isOwnPack(folder: string): Promise<boolean> {
   const text = await readFile(path.join(folder, MANIFEST), 'utf8').catch(() => '');
   return text.includes('"kaomon-pack"');
@@ -125,13 +125,13 @@ async function isSameSource(
   if (source.kind === 'published') return recorded.sha256 === source.sha256;
   const file = packagedFile(source);
   const found = file === undefined ? undefined : await statFile(file);
-  // What was built stays good when the package it came from has been taken away.
+  // A network stays good after the package that it was built from has been removed.
   if (file === undefined || found === undefined) return true;
   if (found.bytes !== recorded.bytes) return false;
   return found.modified === recorded.modified || (await sha256OfFile(file)) === recorded.sha256;
 }
 
-/** Whether a component is built, or can be from what is on this machine. */
+/** Whether a component is built, or can be built without fetching anything. */
 export async function isAtHand(component: Component, context: ComponentContext): Promise<boolean> {
   const found = await inspectComponent(component, context);
   if (found.state === 'ready' || (found.state === 'stale' && found.usable)) return true;
@@ -139,9 +139,9 @@ export async function isAtHand(component: Component, context: ComponentContext):
 }
 
 /**
- * Makes sure that a component is built and current; a second call only looks. Processes that do so at once wait for
- * the first. All networks are on the disk before one of them gets its name, and the manifest comes last: what a manifest
- * names is always whole.
+ * Makes sure that a component is built and current; a second call only checks. Processes that call it at once wait for
+ * the first. All networks are on disk before any gets its name, and the manifest comes last, so what a manifest names
+ * is always complete.
  * @throws KaomonError SETUP when weights are missing or are not the published ones
  */
 export async function ensureComponent(
@@ -172,14 +172,14 @@ async function buildUnlessDone(component: Component, context: ComponentContext):
     );
   }
   if (now.state === 'stale' && now.usable && !(await haveWeights(component, placesOf(context)))) {
-    const message = `${component.title} was built by an older version and its weights are not here to build it anew: it serves on as it is.`;
+    const message = `${component.title} was built by an older version and its weights are not here to rebuild it: it stays in use.`;
     context.onProgress?.({ kind: 'note', message });
     return now.usable;
   }
   return await buildComponent(component, context);
 }
 
-/** A full disk or a folder that may not be written is something that a person can mend. */
+/** A person can fix a full disk or a read-only folder. */
 function asRefusal(error: unknown, { title }: Component, { modelsDir }: ComponentContext): unknown {
   if (error instanceof KaomonError || !(error instanceof Error) || !('syscall' in error)) return error;
   const { code = error.message } = error as NodeJS.ErrnoException;

@@ -107,7 +107,7 @@ export const AGE_GENDER: Component = {
   ],
 };
 
-/** face-api's first home carried MTCNN in the layout of TensorFlow.js. */
+/** MTCNN in the layout of TensorFlow.js, as the original face-api published it. */
 const MTCNN_OF_NPM: WeightsForm = {
   sources: [
     {
@@ -183,7 +183,7 @@ export const MTCNN: Component = {
 
 const FR_FEATURE_WEIGHTS = 'fr_feature.onnx';
 
-/** The embedder that a registry's package carries. */
+/** The embedder of faceplugin-face-recognition-js. */
 export const FR_FEATURE_EMBEDDER: Component = {
   id: 'fr-feature',
   title: 'fr_feature (512 numbers)',

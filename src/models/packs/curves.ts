@@ -1,9 +1,6 @@
 import type { Curve } from '../types.js';
 
-/**
- * The measured curves of our packs, by their names. Written by `node scripts/accuracy-doc.mjs curves`: see
- * docs/accuracy.md.
- */
+/** The measured curves of our packs, by name. Written by `node scripts/accuracy-doc.mjs curves`: docs/accuracy.md. */
 export const CURVES: Readonly<Record<string, Curve>> = {
   'mtcnn+fr': {
     pairs: 816_561,

@@ -1,10 +1,10 @@
 import type { Fingerprint } from '../types.js';
 
 /**
- * The networks that we build out of published weights, by the SHA-256 of what is built, and what they answer: what the
- * CPU of the project's own machines answered, while their answers to pictures were held to the reference implementations'
- * (`npm test -- goldens detectors models`). `node dist/test/support/fingerprints.js` prints it; a test compares it with the
- * networks of the machine that it runs on. A network that is not here is held to what this machine's CPU made of it first.
+ * The networks that we build from published weights, by their SHA-256, and their outputs on the CPUs of the project's
+ * own machines, where they were checked against the reference implementations (`npm test -- goldens detectors models`).
+ * `node dist/test/support/fingerprints.js` prints this; a test compares it with the networks of the machine that it
+ * runs on. A network that is not here is compared with its first outputs on this machine's CPU.
  */
 export const PUBLISHED: readonly (Fingerprint & { readonly of: readonly string[] })[] = [
   // age-gender/age-gender.onnx

@@ -9,19 +9,19 @@ import { PUBLISHED } from './fingerprints-published.js';
 /** `<network>.fingerprint.json`, beside the network. */
 interface Kept extends Fingerprint {
   readonly format: 'kaomon-fingerprint';
-  /** The file that it is of. `modified`: milliseconds; a file of the same size and time is taken to be the same. */
+  /** The network's file. `modified`: milliseconds; a file of the same size and time is taken to be the same. */
   readonly network: { readonly bytes: number; readonly modified: number; readonly sha256: string };
 }
 
 const fileOf = (network: string) => `${network}.fingerprint.json`;
 
 /**
- * What a network should answer. Of a network that we built out of weights known to us, what the project's own machines
- * answered, which were held to the reference implementations: no fault of this machine can confirm itself. Of any other
- * (a user's own, weights that could not be had where this was written), what the CPU answered when it was first used
- * here, or where the models folder was carried over from.
+ * What a network should output. Of a network that we built from weights known to us: its outputs on the project's own
+ * machines, checked against the reference implementations, so that no fault of this machine can confirm itself. Of any
+ * other (a user's own, or from weights that the project could not get): its outputs on the CPU when it was first used
+ * here, or on the machine that the models folder was carried over from.
  * @param network path of the `.onnx` file
- * @param input names what it is shown
+ * @param input names the picture that it is given
  * @returns undefined when nothing is known of this file and this input
  */
 export async function knownFingerprint(network: string, input: string): Promise<Fingerprint | undefined> {
@@ -34,7 +34,7 @@ export async function knownFingerprint(network: string, input: string): Promise<
 
 /**
  * Keeps a fingerprint beside its network; of several threads and processes that find none, one makes it.
- * @param make not called when another has been quicker
+ * @param make not called when another was faster
  * @throws what `make` throws, and Error when the folder cannot be written
  */
 export async function keepFingerprint(
@@ -49,7 +49,8 @@ export async function keepFingerprint(
     const made = await make();
     const found = (await statFile(network)) ?? { bytes: 0, modified: 0 };
     const kept: Kept = {
-      ...{ format: 'kaomon-fingerprint', network: { ...found, sha256: await sha256OfFile(network) } },
+      format: 'kaomon-fingerprint',
+      network: { ...found, sha256: await sha256OfFile(network) },
       ...made,
     };
     await writeDurably(file, `${JSON.stringify(kept)}\n`, READABLE);
@@ -57,7 +58,7 @@ export async function keepFingerprint(
   });
 }
 
-/** The SHA-256 that a network of ours had when it was built: what lies there now may be damaged. */
+/** The SHA-256 of one of our networks when it was built: the file may have been damaged since. */
 async function builtAs(network: string): Promise<string | undefined> {
   const manifest = await readJson(path.join(path.dirname(network), 'manifest.json'));
   if (manifest?.format !== 'kaomon-component' || !Array.isArray(manifest.networks)) return undefined;
@@ -75,12 +76,12 @@ async function readKept(network: string): Promise<Kept | undefined> {
 async function isOf({ network: of }: Kept, network: string): Promise<boolean> {
   const found = await statFile(network);
   if (found?.bytes !== of.bytes) return false;
-  // A copy of the folder has other times; then the content says it. Content that changed under the same time is what a
-  // failing disk leaves, and is found out by what it answers.
+  // A copied folder has new times: then the content decides. A failing disk changes content without its time, which the
+  // network's outputs show.
   return found.modified === of.modified || (await sha256OfFile(network)) === of.sha256;
 }
 
-/** An object in a file; undefined where there is none that can be read. */
+/** The object in a JSON file; undefined when it cannot be read. */
 async function readJson(file: string): Promise<Record<string, unknown> | undefined> {
   try {
     const value: unknown = JSON.parse(await readFile(file, 'utf8'));

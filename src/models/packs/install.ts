@@ -1,11 +1,13 @@
 import { stat } from 'node:fs/promises';
 import { KaomonError } from '../../platform/errors.js';
 import { type Component, isPublished } from '../component.js';
+import { componentsOf } from './auto.js';
 import { type ComponentContext, ensureComponent, isAtHand } from './component-store.js';
-import { DETECTORS, EMBEDDERS, PACKS } from './packs.js';
+import { PACKS } from './packs.js';
+import { allComponents } from './prepare.js';
 import { checkWeights, haveWeights, namesOfWeights } from '../weights/sources.js';
 
-/** What {@link installFrom} made of a folder. */
+/** What {@link installFrom} achieved. */
 export interface Installation {
   /** Packs that are complete now. */
   readonly packs: readonly string[];
@@ -14,9 +16,9 @@ export interface Installation {
 }
 
 /**
- * Builds every network whose published weights lie in a place: files that were carried over to a machine without a
- * network. The files themselves are only read and may be taken away afterwards. Every file is looked at before anything
- * is built, also where its network is here already: a place with one damaged file is refused and changes nothing.
+ * Builds every network whose published weights are in a place: files that were carried over to a machine without
+ * internet. The files are only read and may be removed afterwards. Every file is checked before anything is built, even
+ * if its network is here already: a place with one damaged file is refused and changes nothing.
  * @param place a folder, or one of the files
  * @throws KaomonError SETUP when there is no such place, it holds none of the files, or one of them is damaged
  */
@@ -28,7 +30,7 @@ export async function installFrom(place: string, context: ComponentContext): Pro
   const missing: string[] = [];
   const incomplete = new Set<Component>();
   const complete: Component[] = [];
-  for (const component of publishedComponents()) {
+  for (const component of allComponents().filter(isPublished)) {
     await checkWeights(component, [place]);
     if (await haveWeights(component, [place])) {
       complete.push(component);
@@ -45,17 +47,9 @@ export async function installFrom(place: string, context: ComponentContext): Pro
     );
   }
   for (const component of complete) await ensureComponent(component, there);
-  const packs = PACKS.filter(({ detector, embedder }) => {
-    const parts: Component[] = [DETECTORS[detector], EMBEDDERS[embedder].component];
+  const packs = PACKS.filter((pack) => {
+    const parts = componentsOf(pack);
     return parts.some(isPublished) && !parts.some((part) => incomplete.has(part));
   });
   return { packs: packs.map(({ id }) => id), missing };
-}
-
-function publishedComponents(): Component[] {
-  const all: Component[] = [
-    ...Object.values(DETECTORS),
-    ...Object.values(EMBEDDERS).map(({ component }) => component),
-  ];
-  return [...new Set(all)].filter(isPublished);
 }

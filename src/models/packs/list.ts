@@ -29,14 +29,14 @@ export interface PackStatus {
   readonly networks: readonly { readonly file: string; readonly bytes: number; readonly sha256: string }[];
   /** Other forms of its embedder that were made: for `EMBEDDER_PRECISION`. */
   readonly forms: readonly Form[];
-  /** The one that the setting takes. */
+  /** Whether the setting selects it. */
   readonly inUse: boolean;
 }
 
 /** The packs, and what the setting means for them. */
 export interface PackList {
   readonly packs: readonly PackStatus[];
-  /** What somebody should know who reads the list. */
+  /** What the reader of the list should know, as sentences. */
   readonly notes: readonly string[];
 }
 
@@ -96,7 +96,7 @@ async function listOurs(chosen: string | undefined, context: ComponentContext): 
   return await Promise.all(ours);
 }
 
-/** Where a form of weights can be had, best first, for a person. */
+/** Where a form of weights can be got, best first, for a person. */
 function placesOfForm({ sources, packages = [] }: WeightsForm): string[] {
   return [
     ...packages.map(({ registry, name, version, bytes }) => {

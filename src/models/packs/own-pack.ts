@@ -148,7 +148,7 @@ export async function readOwnPack(id: string, modelsDir: string): Promise<OwnPac
   return { ...manifest, id, network };
 }
 
-/** Boxes and face-api's squares are cut in whole pixels, as others cut them: they are mirrored and no more. */
+/** Boxes and face-api's squares are cut in whole pixels, as other programs do: they can only be mirrored. */
 function refuseMovedBoxes({ alignment, views = [] }: OwnPack['embedder'], manifestFile: string): void {
   const isMoved = views.some(({ scale = 1, shift = [0, 0] }) => scale !== 1 || shift.some((by) => by !== 0));
   if (alignment === 'five-points' || alignment === 'chip' || !isMoved) return;
@@ -158,7 +158,7 @@ function refuseMovedBoxes({ alignment, views = [] }: OwnPack['embedder'], manife
   );
 }
 
-/** A distance has one rate and a rate one distance: both go up from point to point. */
+/** Each distance has one rate and each rate one distance, so both must rise from point to point. */
 function refuseFallingCurve(points: readonly [number, number][], manifestFile: string): void {
   const at = points.findIndex(
     ([distance, rate], i) => i > 0 && (distance <= points[i - 1][0] || rate <= points[i - 1][1]),
@@ -187,7 +187,7 @@ export async function checkOwnPack(pack: OwnPack): Promise<void> {
   if (found !== sha256) {
     throw new KaomonError(
       'SETUP',
-      `${file} of the pack ${pack.id} is another file: its SHA-256 is ${found}.`,
+      `${file} of the pack ${pack.id} is not the file of its manifest: its SHA-256 is ${found}.`,
     );
   }
 }

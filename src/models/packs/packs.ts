@@ -3,15 +3,15 @@ import { FACE_API_EMBEDDER, FACENET_EMBEDDER, FR_FEATURE_EMBEDDER, MTCNN, SSD } 
 import { CURVES } from './curves.js';
 import type { Curve, ReadyDetector, ReadyEmbedder, Thresholds, View } from '../types.js';
 
-/** A detector and an embedder of ours that fit together, as data: nothing of it need be on this machine. */
+/** One of our pairs of a detector and an embedder, as data: nothing of it need be on this machine. */
 export interface Pack {
   readonly id: string;
   readonly title: string;
   readonly detector: ReadyDetector['kind'];
   readonly embedder: keyof typeof EMBEDDERS;
-  /** How this pack cuts its faces, where that is another way than its embedder's first one. */
+  /** How this pack crops its faces, where that differs from its embedder's `input`. */
   readonly cut?: Pick<ReadyEmbedder, 'alignment' | 'padding' | 'views'>;
-  /** Those in force where there is no curve. */
+  /** In force where there is no curve. */
   readonly thresholds: Thresholds;
   /** Left out: not measured. */
   readonly curve?: Curve;
@@ -22,7 +22,7 @@ export interface Pack {
 /** What a detector is built from. */
 export const DETECTORS: Readonly<Record<ReadyDetector['kind'], Component>> = { ssd: SSD, mtcnn: MTCNN };
 
-/** Enrolled faces are looked at so often; why: docs/accuracy.md. */
+/** The views of an enrolled face; why: docs/accuracy.md. */
 const EIGHT_VIEWS: readonly View[] = [
   {},
   { mirrored: true },
@@ -35,8 +35,8 @@ const EIGHT_VIEWS: readonly View[] = [
 ];
 
 /**
- * dlib's turned chip, as its author cuts faces for the network that face-api's was made from (dlib's
- * dnn_face_recognition_ex.cpp: padding 0.25), and as is best here, too: docs/models.md.
+ * dlib's rotated chip, as its author crops faces for the network that face-api converted (dnn_face_recognition_ex.cpp:
+ * padding 0.25). It is best here, too: docs/models.md.
  */
 const CHIP: Pack['cut'] = {
   alignment: 'chip',
@@ -44,20 +44,25 @@ const CHIP: Pack['cut'] = {
   views: [{}, { mirrored: true }, { scale: 0.95 }, { scale: 1.05 }],
 };
 
-/** What an embedder of ours is built from, the file that holds it and how it takes its faces. */
+/** What each of our embedders is built from, its file and the faces that it takes. */
 export const EMBEDDERS = {
   faceapi: {
     component: FACE_API_EMBEDDER,
     network: 'recognition.onnx',
     input: { length: 128, size: 150, colour: 'rgb', mean: 0, scale: 1, alignment: 'faceapi' },
   },
-  // 127, not 127.5: as the package's own program does it.
+  // 127, not 127.5, as in the package's own program.
   fr_feature: {
     component: FR_FEATURE_EMBEDDER,
     network: 'embedder.onnx',
     input: {
-      ...{ length: 512, size: 112, colour: 'rgb', mean: 127, scale: 1 / 128 },
-      ...{ alignment: 'five-points', views: EIGHT_VIEWS },
+      length: 512,
+      size: 112,
+      colour: 'rgb',
+      mean: 127,
+      scale: 1 / 128,
+      alignment: 'five-points',
+      views: EIGHT_VIEWS,
     },
   },
   facenet: {
@@ -70,10 +75,7 @@ export const EMBEDDERS = {
   { component: Component; network: string; input: Omit<ReadyEmbedder, 'name' | 'network'> }
 >;
 
-/**
- * The packs, best first. How the thresholds were found: docs/thresholds.md. They are squared L2 distances of unit
- * vectors.
- */
+/** The packs, best first. Thresholds are squared L2 distances of unit vectors; how they were found: docs/thresholds.md. */
 export const PACKS: readonly Pack[] = [
   {
     id: 'facenet',
@@ -109,7 +111,7 @@ export const PACKS: readonly Pack[] = [
     thresholds: { identical: 0.14, sure: 0.105 },
     curve: CURVES['faceapi-chip'],
   },
-  // As they were before there were turned faces: for the people who are enrolled with them.
+  // From before there were rotated crops: for people who are enrolled with them.
   {
     id: 'mtcnn+faceapi',
     title: 'MTCNN + face-api ResNet (128 numbers)',

@@ -26,9 +26,9 @@ export type { Progress } from './component-store.js';
 const PACK_ID = /^[a-z0-9][a-z0-9+._-]{0,63}$/;
 
 /**
- * Makes a pack ready to run: builds what is missing or out of date. A second call only looks at the manifests.
- * @param id a pack's name, or `auto`: the pack that people are enrolled with; where nobody is, the best that is here,
- *   and at a first start the best that can be fetched
+ * Makes a pack ready to run: builds what is missing or out of date. A second call only reads the manifests.
+ * @param id a pack's name, or `auto`: the pack that people are enrolled with; if nobody is, the best one here, at a
+ *   first start the best that can be fetched
  * @throws KaomonError SETUP when there is no such pack, its weights are missing or damaged, or people are enrolled with
  *   a pack that cannot be had
  */
@@ -38,7 +38,7 @@ export async function preparePack(id: string, context: PrepareContext): Promise<
 }
 
 /**
- * The best pack that can be had, fetched where it must be, whoever is enrolled with which.
+ * The best pack that can be had, fetched if need be, no matter who is enrolled with which.
  * @throws KaomonError SETUP when there is none
  */
 export async function prepareBest(context: ComponentContext): Promise<ReadyPack> {
@@ -48,7 +48,7 @@ export async function prepareBest(context: ComponentContext): Promise<ReadyPack>
 }
 
 async function inPrecision(pack: ReadyPack, { modelsDir, precision = 'float32' }: ComponentContext) {
-  // A form that is missing is told: it is no reason to take another pack.
+  // A missing form is an error, not a reason to take another pack.
   return { ...pack, embedder: await embedderIn(precision, pack.embedder, modelsDir) };
 }
 
@@ -57,7 +57,7 @@ async function prepareAuto(context: PrepareContext): Promise<ReadyPack> {
   if (enrolled) return await prepareEnrolled(enrolled, context);
   const { fetchSource, fetchPackage, ...offline } = context;
   if ((!fetchSource && !fetchPackage) || !(await isFirstStart(context))) return await prepareOffline(offline);
-  // Workers that start at once shall take the same pack: the first fetches, the others find what it built.
+  // Workers that start together must take the same pack: the first fetches, the others find what it built.
   const lock = path.join(context.modelsDir, '.first-start.lock');
   const message = 'Waiting for the networks, which are being fetched';
   const prepare = async () => {
@@ -91,7 +91,7 @@ async function prepareEnrolled(
   const offer = await offerBetter(id, context);
   const better = describeBetter(id, offer);
   if (better !== undefined) note(better);
-  return { ...pack, ...(offer && { offer }) };
+  return { ...pack, offer };
 }
 
 /** A later start: it must not wait for a host that cannot be reached. */
@@ -108,7 +108,7 @@ async function prepareOffline(context: ComponentContext): Promise<ReadyPack> {
   return pack;
 }
 
-/** The first of these that can be had; what is wrong with each before it is told. */
+/** The first of these that can be had; notes say what is wrong with those before it. */
 async function prepareFirst(packs: readonly Pack[], context: ComponentContext): Promise<ReadyPack> {
   const failed: string[] = [];
   let reason = 'its weights are not here.';
@@ -156,7 +156,7 @@ export function allComponents(): Component[] {
 async function prepareOurs(pack: Pack, context: ComponentContext): Promise<ReadyPack> {
   const { component, network, input } = EMBEDDERS[pack.embedder];
   const cut = { ...input, ...pack.cut };
-  // The embedder first: it is the rarer one, and without it the detector need not be fetched.
+  // The embedder first: it is the harder one to get, and without it the detector need not be fetched.
   await ensureComponent(component, context);
   const detector = await prepareDetector(pack.detector, cut.alignment, context);
   return {
@@ -171,32 +171,25 @@ async function prepareOurs(pack: Pack, context: ComponentContext): Promise<Ready
     },
     ageGender: await prepareAgeGender(context),
     thresholds: pack.thresholds,
-    ...(pack.curve && { curve: pack.curve }),
-    ...(pack.templates && { templates: true }),
+    curve: pack.curve,
+    templates: pack.templates,
   };
 }
 
 async function prepareOwn(pack: OwnPack, context: ComponentContext): Promise<ReadyPack> {
   await checkOwnPack(pack);
   const { size, length, colour, mean, scale, alignment, padding, views, input, output } = pack.embedder;
+  const taken = { size, length, colour, mean, scale, alignment, padding, views, input, output };
   return {
     id: pack.id,
     title: pack.title,
     licence: `${pack.licence}; detector: ${DETECTORS[pack.detector].licence}`,
     detector: await prepareDetector(pack.detector, alignment, context),
-    embedder: {
-      name: pack.id,
-      network: pack.network,
-      ...{ size, length, colour, mean, scale, alignment },
-      ...(padding !== undefined && { padding }),
-      ...(views && { views }),
-      ...(input !== undefined && { input }),
-      ...(output !== undefined && { output }),
-    },
+    embedder: { name: pack.id, network: pack.network, ...taken },
     ageGender: await prepareAgeGender(context),
     thresholds: pack.thresholds,
-    ...(pack.curve && { curve: pack.curve }),
-    ...(pack.templates && { templates: true }),
+    curve: pack.curve,
+    templates: pack.templates,
   };
 }
 
@@ -211,12 +204,12 @@ async function prepareDetector(
   if (kind === 'ssd') return { kind, ssd: file('ssd.onnx'), landmarks: file('landmarks.onnx') };
   const cascade = { kind, pnet: file('pnet.onnx'), rnet: file('rnet.onnx'), onet: file('onet.onnx') };
   if (alignment !== 'faceapi' && alignment !== 'chip') return cascade;
-  // Five points place the square too roughly: with them alone this pair knows 93 of 100 faces instead of 100.
+  // Five points place the square too roughly: with them this pair identifies 93 of 100 faces, with 68 points all.
   await ensureComponent(SSD, context);
   return { ...cascade, landmarks: path.join(componentFolder(SSD, context.modelsDir), 'landmarks.onnx') };
 }
 
-/** An extra: without it a pack works, so its absence is told and no more. */
+/** An extra: a pack works without it, so that it is missing is only noted. */
 async function prepareAgeGender(context: ComponentContext): Promise<string | undefined> {
   try {
     await ensureComponent(AGE_GENDER, context);

@@ -12,15 +12,15 @@ import { decodeModel, encodeModel, type GraphMessage } from '../onnx/schema.js';
 import { suitsWholeNumbers } from '../onnx/quantise.js';
 import type { Precision, ReadyEmbedder } from '../types.js';
 
-/** Folder of other forms of networks below the models folder. */
+/** Folder, below the models folder, of other forms of networks. */
 const VARIANTS = 'variants';
 const MANIFEST = 'manifest.json';
 const NETWORK = 'embedder.onnx';
 
 const LikenessSchema = Type.Object({
-  /** Faces it was measured on. */
+  /** How many it was measured on. */
   faces: Type.Integer({ minimum: 1 }),
-  /** Cosine of its embedding of a face to the float32 network's. */
+  /** Cosine between its embedding of a face and the float32 network's. */
   least: Type.Number({ minimum: -1, maximum: 1.001 }),
   mean: Type.Number({ minimum: -1, maximum: 1.001 }),
 });
@@ -34,17 +34,17 @@ const ManifestSchema = Type.Object({
   likeness: Type.Optional(LikenessSchema),
 });
 
-/** How like a variant's embeddings are to the float32 network's. */
+/** How alike a variant's embeddings and the float32 network's are. */
 export type Likeness = Static<typeof LikenessSchema>;
 
 const folderOf = ({ name }: Pick<ReadyEmbedder, 'name'>, precision: Precision, modelsDir: string) =>
   path.join(modelsDir, VARIANTS, `${name}-${precision}`);
 
 /**
- * An embedder in the numbers that the setting asks for. Half-width ones are made where they are missing; whole ones
- * want faces to measure on, and are made by a command.
+ * An embedder in the precision that the setting asks for. A missing float16 form is made here; int8 needs faces to
+ * measure on, so a command makes it.
  * @param embedder in float32
- * @throws KaomonError SETUP when there are none, or none can be made
+ * @throws KaomonError SETUP when there is no such form and it cannot be made
  */
 export async function embedderIn(
   precision: Precision,
@@ -73,7 +73,7 @@ export async function embedderIn(
 
 /**
  * The graph of an embedder, to make another form of it.
- * @throws KaomonError SETUP for a network that is not of our making
+ * @throws KaomonError SETUP for a network that we did not build
  */
 export async function readNetwork({ name, network }: ReadyEmbedder): Promise<GraphMessage> {
   const graph = decodeModel(await readFile(network));
@@ -84,7 +84,7 @@ export async function readNetwork({ name, network }: ReadyEmbedder): Promise<Gra
   );
 }
 
-/** @throws KaomonError SETUP for a network that int8 makes neither faster nor keeps alike */
+/** @throws KaomonError SETUP for a network that int8 makes no faster and less exact */
 export function refuseUnsuited({ name }: ReadyEmbedder, graph: GraphMessage): void {
   if (suitsWholeNumbers(graph)) return;
   throw new KaomonError(
@@ -109,9 +109,12 @@ export async function writeVariant(
   const made = `${folder}.new`;
   const found = await statFile(embedder.network);
   const manifest: Static<typeof ManifestSchema> = {
-    ...{ format: 'kaomon-variant', precision, builder: BUILDER_VERSION, made: new Date().toISOString() },
+    format: 'kaomon-variant',
+    precision,
+    builder: BUILDER_VERSION,
+    made: new Date().toISOString(),
     of: { bytes: 0, modified: 0, ...found, sha256: await sha256OfFile(embedder.network) },
-    ...(likeness && { likeness }),
+    likeness,
   };
   await rm(made, { recursive: true, force: true });
   await makeFolder(made);
@@ -122,19 +125,19 @@ export async function writeVariant(
   return { ...embedder, precision, network: path.join(folder, NETWORK) };
 }
 
-/** A form of an embedder that is there, for a list. */
+/** An existing form of an embedder, for a list. */
 export interface Form {
   readonly precision: Precision;
-  /** Of one that was measured. */
+  /** Present where it was measured. */
   readonly likeness?: Likeness;
 }
 
-/** @returns the forms of an embedder that were made, whether or not its network is still the one they are of */
+/** @returns the forms of an embedder that were made, even of a network that has been replaced since */
 export async function listForms(name: string, modelsDir: string): Promise<Form[]> {
   const forms: Form[] = [];
   for (const precision of ['int8', 'float16'] as const) {
     const manifest = await readManifest(folderOf({ name }, precision, modelsDir));
-    if (manifest) forms.push({ precision, ...(manifest.likeness && { likeness: manifest.likeness }) });
+    if (manifest) forms.push({ precision, likeness: manifest.likeness });
   }
   return forms;
 }
@@ -147,18 +150,17 @@ async function readManifest(folder: string): Promise<Static<typeof ManifestSchem
   } catch {
     return undefined;
   }
-  // Which network it is of, its checksum says.
   if (!Value.Check(ManifestSchema, manifest)) return undefined;
   return manifest.builder >= OLDEST_USABLE_BUILDER ? manifest : undefined;
 }
 
-/** Whether the form that is there is of this very network. */
+/** Whether the existing form was made from this very network. */
 async function isCurrent(folder: string, { network }: ReadyEmbedder): Promise<boolean> {
   const manifest = await readManifest(folder);
   if (!manifest) return false;
   if ((await statFile(path.join(folder, NETWORK))) === undefined) return false;
   const found = await statFile(network);
   if (found?.bytes !== manifest.of.bytes) return false;
-  // A copy of the folder has other times; then the content says it.
+  // A copied folder has new times: then the content decides.
   return found.modified === manifest.of.modified || (await sha256OfFile(network)) === manifest.of.sha256;
 }

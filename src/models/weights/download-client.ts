@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import { type Dispatcher, EnvHttpProxyAgent } from 'undici';
 import { KaomonError } from '../../platform/errors.js';
 
-/** How the outside is reached. Values of the usual variables, handed in: this room reads no settings. */
+/** How the internet is reached: values of the usual variables, passed in because this room reads no settings. */
 export interface ProxySettings {
   /** Address of the proxy for `https:` addresses (HTTPS_PROXY). */
   readonly https?: string;
@@ -12,7 +12,7 @@ export interface ProxySettings {
   readonly except?: string;
 }
 
-/** A transfer that did not come to its end; another attempt may. */
+/** A transfer that broke off; another attempt may succeed. */
 export class Interrupted extends Error {}
 
 /** An answer whose body is about to be read. */
@@ -27,7 +27,7 @@ export interface Answer {
 
 export interface Client {
   /**
-   * Asks for an address and follows redirects.
+   * Requests an address and follows redirects.
    * @throws Interrupted when the host cannot be reached or does not answer in time
    * @throws KaomonError SETUP for an address or a redirect that is not followed
    */
@@ -36,7 +36,7 @@ export interface Client {
 }
 
 const MAX_REDIRECTS = 5;
-/** Bytes that may have come and not been written yet. */
+/** Bytes that may be waiting to be written. */
 const MAX_WAITING = 4_000_000;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 
@@ -45,7 +45,7 @@ const REDIRECTS = new Set([301, 302, 303, 307, 308]);
  * @param reachWithinMs bound on the time from the call to the answer's headers: names, connections and redirects
  *   together
  * @param stallMs bound on the time between two pieces of a body
- * @throws KaomonError SETUP when a proxy's address is none
+ * @throws KaomonError SETUP when a proxy's address is not one
  */
 export function createClient(proxy: ProxySettings, reachWithinMs: number, stallMs: number): Client {
   const agent = createAgent(proxy, reachWithinMs, stallMs);
@@ -82,7 +82,7 @@ export function createClient(proxy: ProxySettings, reachWithinMs: number, stallM
         clearTimeout(late);
       }
     },
-    // `destroy`, not `close`: whoever closes has read what it wanted, and a half-read body would be waited for.
+    // `destroy`, not `close`, which would wait for a body that nobody reads on.
     close: () => agent.destroy(),
   };
 }
@@ -90,7 +90,7 @@ export function createClient(proxy: ProxySettings, reachWithinMs: number, stallM
 function createAgent(proxy: ProxySettings, reachWithinMs: number, stallMs: number): Dispatcher {
   try {
     return new EnvHttpProxyAgent({
-      // Empty, not left out: left out, undici would read the environment by itself.
+      // Empty, not undefined: then undici would read the environment.
       httpsProxy: proxy.https ?? '',
       httpProxy: proxy.http ?? '',
       noProxy: proxy.except ?? '',
@@ -100,7 +100,9 @@ function createAgent(proxy: ProxySettings, reachWithinMs: number, stallMs: numbe
     });
   } catch (error) {
     const given = [proxy.https, proxy.http].filter(Boolean).join(' or ');
-    throw new KaomonError('SETUP', `The proxy ${given} is no address: ${reasonOf(error)}.`, { cause: error });
+    throw new KaomonError('SETUP', `The proxy ${given} is not an address: ${reasonOf(error)}.`, {
+      cause: error,
+    });
   }
 }
 
@@ -117,9 +119,9 @@ function toAnswer(address: URL, { statusCode, headers, body }: Dispatcher.Respon
 }
 
 /**
- * The pieces of a body, to the last one that came. (A stream that breaks drops what was not yet read of it: on a line
- * that breaks often, nothing would be gained.) Listens from the call on, not from the first piece that is asked for:
- * a break in between would never be heard of.
+ * The pieces of a body, up to the last one that arrived. (A broken stream drops what has not been read yet, so on an
+ * unreliable line nothing would be gained.) Listens from the call on, not from the first read, so as not to miss a
+ * break in between.
  */
 function piecesOf(body: Readable, host: string): AsyncIterable<Uint8Array> {
   const queue: Uint8Array[] = [];
@@ -173,7 +175,7 @@ function refuse(address: URL, reason: string): never {
   throw new KaomonError('SETUP', `${address.href} ${reason}.`);
 }
 
-/** The word that says most: a system's code, else the message. */
+/** The most telling word: a system error's code, else the message. */
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (error instanceof AggregateError && error.errors.length > 0) return reasonOf(error.errors[0]);

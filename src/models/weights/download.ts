@@ -15,11 +15,11 @@ import { sha256OfFile, statFile } from '../files.js';
 
 export interface DownloadSettings {
   readonly proxy?: ProxySettings;
-  /** Address that stands for `https://github.com`: a source's path is asked for below it. */
+  /** Address used instead of `https://github.com`, with a source's path below it. */
   readonly mirror?: string;
   /**
-   * Give up at once when a host does not answer at all (a start must not wait for it); a transfer that has begun is
-   * still taken up again. Default false.
+   * Give up at once when a host does not answer at all, so that a start does not wait; a transfer that has begun is
+   * still resumed. Default false.
    */
   readonly hurry?: boolean;
   /** Bound on reaching a host, ms. Default 5,000. */
@@ -38,9 +38,9 @@ const DEFAULTS = { hurry: false, reachWithinMs: 5_000, stallMs: 30_000, attempts
 export type Fetcher = NonNullable<ComponentContext['fetchSource']>;
 
 /**
- * Makes the function that fetches published weights. It writes to `<target>.part`, goes on there after a break (of the
- * connection or of the process), and renames it to `target` only when length and SHA-256 are those of the source. A
- * part that cannot become the file is removed.
+ * Makes the function that fetches published weights. It writes to `<target>.part`, resumes there after the connection
+ * broke or the process ended, and renames it to `target` only when length and SHA-256 are the source's. A part that
+ * cannot become the file is removed.
  */
 export function createFetcher(settings: DownloadSettings = {}): Fetcher {
   const silent: Silent = new Map();
@@ -56,7 +56,7 @@ export function createFetcher(settings: DownloadSettings = {}): Fetcher {
       const isResumed = ((await statFile(part))?.bytes ?? 0) > 0;
       await transferWhole(client, source, part, settings, silent, show);
       if (isResumed && (await sha256OfFile(part)) !== source.sha256) {
-        // What lay there from another time may have been the fault: once more, from the beginning.
+        // The part from an earlier run may be at fault: fetch it once more from the beginning.
         await rm(part, { force: true });
         await transferWhole(client, source, part, settings, silent, show);
       }
@@ -72,10 +72,10 @@ export function createFetcher(settings: DownloadSettings = {}): Fetcher {
   };
 }
 
-/** Hosts that did not answer somebody in a hurry, with what to say of a file: they are not asked again. */
+/** Hosts that did not answer in a hurry, with what to say about a file: they are not asked again. */
 type Silent = Map<string, (file: string) => string>;
 
-/** Attempt after attempt until the part has the source's length. */
+/** Tries until the part has the source's length. */
 async function transferWhole(
   client: Client,
   source: AddressedSource,
@@ -126,7 +126,7 @@ async function transfer(
   const answer = await client.get(address, {
     'user-agent': 'kaomon',
     'accept-encoding': 'identity',
-    ...(have > 0 && { range: `bytes=${have}-` }),
+    ...(have > 0 ? { range: `bytes=${have}-` } : {}),
   });
   onAnswer();
   try {
@@ -153,13 +153,13 @@ async function transfer(
   if (have < source.bytes) throw new Interrupted(`${address.host} sent ${have} of ${source.bytes} bytes`);
 }
 
-/** The part that is there cannot be gone on with. */
+/** The existing part cannot be resumed. */
 class UnfitPart extends Interrupted {}
 
-/** @returns from which byte on the answer's body holds the file */
+/** @returns the byte of the file at which the answer's body begins */
 function checkAnswer(answer: Answer, have: number, source: AddressedSource, address: URL): number {
   const { status } = answer;
-  if (status === 416) throw new UnfitPart(`${address.host} does not go on from byte ${have}`);
+  if (status === 416) throw new UnfitPart(`${address.host} does not resume from byte ${have}`);
   if (status >= 500 || status === 408 || status === 429) {
     throw new Interrupted(`${address.host} answered ${status}`);
   }
@@ -171,7 +171,7 @@ function checkAnswer(answer: Answer, have: number, source: AddressedSource, addr
     status === 206 &&
     answer.header('content-range') !== `bytes ${have}-${source.bytes - 1}/${source.bytes}`
   ) {
-    throw new UnfitPart(`${address.host} goes on elsewhere than it was asked to`);
+    throw new UnfitPart(`${address.host} does not resume where it was asked to`);
   }
   const announced = answer.header('content-length');
   if (announced !== undefined && Number(announced) !== source.bytes - from) {
@@ -184,7 +184,7 @@ function checkAnswer(answer: Answer, have: number, source: AddressedSource, addr
   return from;
 }
 
-/** Gives the part its name when it is the published file, else removes it. */
+/** Renames the part to `target` when it is the published file, else removes it. */
 async function adopt(part: string, target: string, source: AddressedSource): Promise<void> {
   const checksum = await sha256OfFile(part);
   if (checksum === source.sha256) {
@@ -205,14 +205,14 @@ function notPublished(source: AddressedSource, address: URL, reason: string): Ka
 function addressOf(source: AddressedSource, mirror: string | undefined): URL {
   if (!mirror) return new URL(source.url);
   if (!URL.canParse(mirror) || !/^https?:/.test(mirror)) {
-    throw new KaomonError('SETUP', `MODEL_MIRROR=${mirror} is no address of a web server.`);
+    throw new KaomonError('SETUP', `MODEL_MIRROR=${mirror} is not the address of a web server.`);
   }
   const base = new URL(mirror);
   base.pathname = base.pathname.replace(/\/$/, '') + new URL(source.url).pathname;
   return base;
 }
 
-/** Tells each whole per cent once. */
+/** Reports each whole per cent once. */
 function progressLine(source: AddressedSource, onProgress: Parameters<Fetcher>[2]): (bytes: number) => void {
   let told = -1;
   return (bytes) => {

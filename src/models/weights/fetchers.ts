@@ -5,11 +5,11 @@ import { createPackageFetcher, type RegistrySettings } from './registry.js';
 /** The functions that a {@link ComponentContext} takes to fetch weights: both, for every program that may. */
 export type Fetchers = Required<Pick<ComponentContext, 'fetchSource' | 'fetchPackage'>>;
 
-/** Makes both from one set of settings. What cannot be reached is asked once: a first start asks for several things. */
+/** Makes both from the same settings. What cannot be reached is tried only once, even for several files. */
 export function createFetchers(settings: DownloadSettings & Pick<RegistrySettings, 'env'> = {}): Fetchers {
   const { env, hurry } = settings;
   return {
     fetchSource: createFetcher(settings),
-    fetchPackage: createPackageFetcher({ ...(env && { env }), ...(hurry && { hurry }) }),
+    fetchPackage: createPackageFetcher({ env, hurry }),
   };
 }

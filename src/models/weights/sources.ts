@@ -1,4 +1,4 @@
-/** A component's weights on this machine: where they lie, and whether they are the published ones. */
+/** A component's weights on this machine: where they are, and whether they are the published ones. */
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { KaomonError } from '../../platform/errors.js';
@@ -6,13 +6,10 @@ import type { Component, PublishedSource, Source, WeightsForm, WeightsPackage } 
 import type { ComponentContext } from '../context.js';
 import { sha256OfFile, statFile } from '../files.js';
 
-/** Folder of published weights below the models folder: fetched, or put there by hand. */
-export const SOURCES_FOLDER = 'sources';
-
-/** What a component was built from, as its manifest keeps it. */
+/** What a component was built from, as recorded in its manifest. */
 export interface SourceRecord {
   file: string;
-  /** The npm package of ours, the published package or the address. */
+  /** The npm package, the published package or the address. */
   from: string;
   bytes: number;
   /** Milliseconds. */
@@ -26,9 +23,10 @@ export interface GatheredWeights {
   readonly sources: readonly { readonly path: string; readonly record: SourceRecord }[];
 }
 
-export const sourcesFolder = ({ modelsDir }: ComponentContext) => path.join(modelsDir, SOURCES_FOLDER);
+/** Folder of published weights: fetched, or put there by hand. */
+export const sourcesFolder = ({ modelsDir }: ComponentContext) => path.join(modelsDir, 'sources');
 
-/** The path of a file of ours in node_modules, or undefined where its package is not installed. */
+/** The path of a file in node_modules, or undefined where its package is not installed. */
 export function packagedFile(source: Source & { kind: 'package' }): string | undefined {
   const require = createRequire(import.meta.url);
   try {
@@ -46,7 +44,7 @@ async function firstThere(places: readonly (string | undefined)[]): Promise<stri
   return undefined;
 }
 
-/** A carried place may be the file, or a folder with it, or what unpacking its package left. */
+/** A place may be the file itself, a folder that holds it, or its package, unpacked. */
 function pathsIn(place: string, file: string, members: readonly string[]): string[] {
   if (path.basename(place) === file) return [place];
   const unpacked = members.flatMap((member) => [member, member.slice(member.indexOf('/') + 1)]);
@@ -85,7 +83,7 @@ export async function locateForm(
   return paths.every((file) => file !== undefined) ? paths : undefined;
 }
 
-/** Whether a component's weights lie in one of these places, in one form or another. Nothing is read. */
+/** Whether one of these places has a component's weights in any form. No content is read. */
 export async function haveWeights(component: Component, places: readonly string[]): Promise<boolean> {
   for (const form of component.forms) {
     if ((await locateForm(form, places)) !== undefined) return true;
@@ -97,9 +95,8 @@ export async function haveWeights(component: Component, places: readonly string[
 }
 
 /**
- * Reads every file and package of a component's weights that lies in these places, also where it is built and needs
- * them no more.
- * @throws KaomonError SETUP naming one that is not the published one
+ * Checks every file and package of a component's weights in these places, even if the component is already built.
+ * @throws KaomonError SETUP naming one that differs from the published one
  */
 export async function checkWeights(component: Component, places: readonly string[]): Promise<void> {
   for (const form of component.forms) {
@@ -114,11 +111,11 @@ export async function checkWeights(component: Component, places: readonly string
   }
 }
 
-/** The sources of a form that no package of ours holds. */
+/** The sources of a form that must be fetched or carried over. */
 export const published = (form: WeightsForm): PublishedSource[] =>
   form.sources.filter((source) => source.kind === 'published');
 
-// What unpacks archives is loaded by those starts that need it.
+// Loaded here, because most starts unpack no archive.
 export async function readFrom(archive: string, pkg: WeightsPackage, form: WeightsForm) {
   const { readPackage } = await import('./packages.js');
   return await readPackage(archive, pkg, published(form));
@@ -141,7 +138,7 @@ export async function checkSource(
   const refuse = (reason: string) =>
     new KaomonError(
       'SETUP',
-      `${file} is not the published file: ${reason}. Remove it, or take it again from ${from}.`,
+      `${file} is not the published file: ${reason}. Remove it, or get it again from ${from}.`,
     );
   if (source.kind === 'published' && source.bytes !== bytes)
     throw refuse(`it has ${bytes} bytes instead of ${source.bytes}`);
@@ -151,7 +148,7 @@ export async function checkSource(
   return { path: file, record: { file: source.file, from, bytes, modified, sha256 } };
 }
 
-/** The files that would complete a component, each form by itself: `a.tgz`, or `a.pt, b.pt`. */
+/** The files that would complete a component, an entry for each form: `a.tgz`, or `a.pt, b.pt`. */
 export function namesOfWeights(component: Component): string[] {
   return component.forms.flatMap((form) => [
     ...(form.packages ?? []).map(({ file }) => file),

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { KaomonError } from '../../platform/errors.js';
-import type { Tensor } from './tensor.js';
+import { checkShape, type Tensor } from './tensor.js';
 
 interface ManifestEntry {
   name: string;
@@ -23,16 +23,11 @@ export class TfjsWeights {
     this.#source = source;
   }
 
-  /** @throws KaomonError SETUP when there is no such tensor, or its shape is another */
+  /** @throws KaomonError SETUP when there is no such tensor, or its shape differs */
   tensor(name: string, shape?: readonly number[]): Tensor {
     const tensor = this.#tensors.get(name);
     if (!tensor) throw new KaomonError('SETUP', `${this.#source} holds no tensor "${name}".`);
-    if (shape && shape.join() !== tensor.shape.join()) {
-      throw new KaomonError(
-        'SETUP',
-        `${this.#source}: "${name}" has the shape [${tensor.shape.join(', ')}], not [${shape.join(', ')}].`,
-      );
-    }
+    checkShape(this.#source, name, tensor, shape);
     return tensor;
   }
 
@@ -60,11 +55,11 @@ export class TfjsWeights {
 }
 
 /**
- * Reads a manifest and its binary file(s): float32 and int32 as they are, uint8 and uint16 quantised by
- * `value * scale + min`. All numbers come out as float32.
+ * Reads a manifest and its binary file(s): float32 and int32 as they are, uint8 and uint16 quantised by `value * scale
+ * + min`. All numbers come out as float32.
  * @param manifestFile path of `*-weights_manifest.json`
- * @param binary answers the path of a binary that the manifest names; left out, they lie beside it
- * @throws KaomonError SETUP when the manifest and the binary do not fit each other
+ * @param binary returns the path of a binary that the manifest names; left out: beside it
+ * @throws KaomonError SETUP when the manifest and the binary do not match
  */
 export async function readTfjsWeights(
   manifestFile: string,

@@ -9,7 +9,7 @@ const PROTOCOL = 1001;
 /** How such a file begins: protocol 2, then MAGIC as a LONG1 of ten bytes. */
 const LEGACY_START = Buffer.from('80028a0a6cfc9c46f9206aa85019', 'hex');
 
-/** What a reader of one format answers. */
+/** What the reader of a format returns. */
 export interface ReadPickle {
   readonly root: Pickled;
   /** Every storage that the pickle refers to; `start` is set and it ends inside the file. */

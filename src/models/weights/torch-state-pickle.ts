@@ -16,7 +16,7 @@ export type Pickled =
 /** A dict or OrderedDict, in the order of the file. */
 export class PickledDict extends Map<Pickled, Pickled> {}
 
-/** A class or function that the file names: `module name`. Nothing is ever looked up or called by it. */
+/** A class or function that the file names: `module name`. It is never looked up or called. */
 export class PickledGlobal {
   constructor(readonly name: string) {}
 }
@@ -26,13 +26,13 @@ export class PickledObject {
   constructor(readonly value: unknown) {}
 }
 
-/** How the calls and references of one file format are answered. */
+/** How calls and references in one file format are handled. */
 export interface PickleHandlers {
-  /** Names (`module name`) that may occur. Any other is refused before anything is made of it. */
+  /** Names (`module name`) that may occur. Any other is refused at once. */
   isAllowed: (global: string) => boolean;
-  /** Stands for calling the global `name` with `args`. */
+  /** Stands in for a call of the global `name` with `args`. */
   call: (name: string, args: readonly Pickled[]) => Pickled;
-  /** Answers a persistent id. */
+  /** Resolves a persistent id. */
   persistent?: (id: Pickled) => Pickled;
 }
 
@@ -40,14 +40,14 @@ export interface PickleHandlers {
 const MARK = Symbol('mark');
 type Slot = Pickled | typeof MARK;
 
-/** No state dict comes near it; it keeps a hostile file from filling the memory. */
+/** Far more than any state dict has; it keeps a hostile file from filling the memory. */
 const MAX_VALUES = 5_000_000;
 
 /**
- * Reads one pickle by a machine that knows only the opcodes which a state dict of tensors is written with
- * (pickletools.py lists them all): no code, no import, no attribute is reached from a file.
+ * Reads one pickle with only the opcodes that a state dict of tensors needs (pickletools.py lists them all): a file can
+ * run no code, import nothing and reach no attribute.
  * @param start byte at which the pickle begins
- * @returns the value and the byte behind the pickle
+ * @returns the value and the byte after the pickle
  * @throws KaomonError SETUP naming the opcode, global or place that is refused
  */
 export function unpickle(
@@ -186,7 +186,7 @@ class Unpickler {
         const args = this.#pop();
         const callee = this.#pop();
         if (!(callee instanceof PickledGlobal) || !Array.isArray(args))
-          this.#refuse('it calls what is no function');
+          this.#refuse('it calls something that is not a function');
         this.#stack.push(this.handlers.call(callee.name, args));
         break;
       }
@@ -198,7 +198,7 @@ class Unpickler {
       case 0x51: {
         // BINPERSID
         const id = this.#pop();
-        if (!this.handlers.persistent) this.#refuse('it refers to a storage where none may be');
+        if (!this.handlers.persistent) this.#refuse('it refers to a storage where there can be none');
         this.#stack.push(this.handlers.persistent(id));
         break;
       }
@@ -277,14 +277,14 @@ class Unpickler {
 
   #appendTo(values: Pickled[]): void {
     const list = this.#top();
-    if (!Array.isArray(list)) this.#refuse('it appends to what is no list');
+    if (!Array.isArray(list)) this.#refuse('it appends to something that is not a list');
     for (const value of values) list.push(value);
   }
 
   #setItems(pairs: Pickled[]): void {
     const dict = this.#top();
     if (!(dict instanceof PickledDict) || pairs.length % 2 !== 0)
-      this.#refuse('it sets items of what is no dict');
+      this.#refuse('it sets items of something that is not a dict');
     for (let i = 0; i < pairs.length; i += 2) dict.set(pairs[i], pairs[i + 1]);
   }
 }

@@ -23,7 +23,7 @@ const ELEMENTS = {
 
 export type ElementType = (typeof ELEMENTS)[keyof typeof ELEMENTS]['name'];
 
-/** A run of numbers in the file, shared by all tensors that look into it. */
+/** A run of numbers in the file, shared by all tensors that are views of it. */
 export interface Storage {
   readonly key: string;
   readonly type: ElementType;
@@ -42,7 +42,7 @@ export interface StoredTensor {
   readonly strides: readonly number[];
 }
 
-/** A stride of 0 repeats one number at no cost to the file: a hostile one could ask for any amount of memory. */
+/** A stride of 0 repeats a number at no cost, so a small hostile file could ask for any amount of memory. */
 const MAX_ELEMENTS = 2 ** 28;
 
 const ORDERED_DICT = 'collections OrderedDict';
@@ -91,7 +91,7 @@ export function asTensor(value: Pickled): StoredTensor | undefined {
   return inner.storage ? (inner as StoredTensor) : undefined;
 }
 
-/** (`storage`, type, key, location, length[, view]): the location, such as `cuda:0`, is where it was, not where it goes. */
+/** (`storage`, type, key, location, length[, view]): the location, such as `cuda:0`, does not matter here. */
 function readStorage(id: Pickled): Storage | undefined {
   if (!Array.isArray(id) || id.length < 5 || id[0] !== 'storage') return undefined;
   const [, type, key, , length, view] = id;

@@ -59,9 +59,9 @@ export async function readZip(bytes: Buffer, source: string): Promise<ReadPickle
 
 class UnfitEntry extends Error {}
 
-/** @throws UnfitEntry when an entry is not stored as torch.save does it; Error when the directory is damaged */
+/** @throws UnfitEntry when an entry is not stored as torch.save does; Error when the directory is damaged */
 async function listEntries(bytes: Buffer): Promise<Map<string, Content>> {
-  // Sizes are held to what torch.save writes here, in words that name the entry.
+  // Checked below instead, with messages that name the entry.
   const zip = await fromBufferPromise(bytes, { validateEntrySizes: false });
   const entries = new Map<string, Content>();
   for await (const entry of zip.eachEntry()) {
@@ -69,7 +69,7 @@ async function listEntries(bytes: Buffer): Promise<Map<string, Content>> {
     if (compressionMethod !== 0 || compressedSize !== uncompressedSize)
       throw new UnfitEntry(`its entry ${name} is compressed, which torch.save does not do`);
     if (entry.isEncrypted()) throw new UnfitEntry(`its entry ${name} is encrypted`);
-    if (entries.has(name)) throw new UnfitEntry(`its entry ${name} is there twice`);
+    if (entries.has(name)) throw new UnfitEntry(`its entry ${name} occurs twice`);
     const { fileDataStart: start } = await zip.readLocalFileHeaderPromise(entry, { minimal: true });
     if (start + uncompressedSize > bytes.length)
       throw new UnfitEntry(`its entry ${name} ends after the end of the file`);

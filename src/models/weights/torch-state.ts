@@ -1,16 +1,16 @@
 import { open } from 'node:fs/promises';
 import path from 'node:path';
 import { KaomonError } from '../../platform/errors.js';
-import type { Tensor } from './tensor.js';
+import { checkShape, type Tensor } from './tensor.js';
 import { isLegacy, readLegacy, type ReadPickle } from './torch-state-legacy.js';
 import { PickledDict } from './torch-state-pickle.js';
 import { asTensor, type StoredTensor } from './torch-state-storage.js';
 import { isZip, readZip } from './torch-state-zip.js';
 
-/** Bytes a view of float32 must be aligned to. */
+/** Alignment of a float32 view, bytes. */
 const ROOM = 4;
 
-/** The tensors of a PyTorch state dict, by name. The file is held once; a tensor is taken from it when asked for. */
+/** The tensors of a PyTorch state dict, by name. The file is in memory once; a tensor is taken from it when asked for. */
 export class TorchState {
   readonly #bytes: Buffer;
   readonly #tensors: ReadonlyMap<string, StoredTensor>;
@@ -28,7 +28,7 @@ export class TorchState {
     return [...this.#tensors.keys()];
   }
 
-  /** By how many bytes most of the float32 numbers miss the alignment that a view of them needs, 0 to 3. */
+  /** By how many bytes most of the float32 numbers miss the alignment of a view, 0 to 3. */
   get misalignment(): number {
     const missed = [0, 0, 0, 0];
     for (const { storage } of this.#tensors.values()) {
@@ -39,18 +39,14 @@ export class TorchState {
   }
 
   /**
-   * A tensor as float32, row-major. Where the file's bytes are aligned and in order it is a view of them: only read it.
-   * @throws KaomonError SETUP when there is no such tensor, its shape is another or it holds whole numbers
+   * A tensor as float32, row-major. It is a view of the file's bytes where they are aligned and in order, so do not
+   * change it.
+   * @throws KaomonError SETUP when there is no such tensor, its shape differs or it holds whole numbers
    */
   tensor(name: string, shape?: readonly number[]): Tensor {
     const stored = this.#tensors.get(name);
     if (!stored) throw new KaomonError('SETUP', `${this.#source} holds no tensor "${name}".`);
-    if (shape && shape.join() !== stored.shape.join()) {
-      throw new KaomonError(
-        'SETUP',
-        `${this.#source}: "${name}" has the shape [${stored.shape.join(', ')}], not [${shape.join(', ')}].`,
-      );
-    }
+    checkShape(this.#source, name, stored, shape);
     return { shape: stored.shape, data: this.#numbers(name, stored) };
   }
 
@@ -116,13 +112,13 @@ export class TorchState {
   }
 }
 
-/** What a network is written from. */
+/** What a network is built from. */
 export type NamedTensors = Pick<TorchState, 'tensor' | 'values'>;
 
 /**
  * Reads a `.pt` file: the state dict of a network in either of torch.save's formats. Nothing in the file is run (see
  * torch-state-pickle.ts), every length is checked against the file.
- * @throws KaomonError SETUP when the file is cut off, hostile or something else; the message names what was met
+ * @throws KaomonError SETUP when the file is cut off, hostile or something else; the message says what was found
  */
 export async function readTorchState(file: string): Promise<TorchState> {
   const source = path.basename(file);
@@ -131,12 +127,12 @@ export async function readTorchState(file: string): Promise<TorchState> {
   const state = await parseTorchState(bytes, source);
   const shift = state.misalignment;
   if (shift === 0) return state;
-  // The old format puts its numbers at any byte. Moved once by a few bytes, no tensor needs a copy of its own.
+  // The old format does not align its numbers. Moved once by a few bytes, no tensor needs a copy of its own.
   content.copyWithin(ROOM - shift, 0, bytes.length);
   return await parseTorchState(content.subarray(ROOM - shift, ROOM - shift + bytes.length), source);
 }
 
-/** The bytes of a file with {@link ROOM} unused ones behind them. */
+/** The bytes of a file followed by {@link ROOM} unused ones. */
 async function readWithRoom(file: string): Promise<Buffer> {
   const handle = await open(file, 'r');
   try {
@@ -155,20 +151,20 @@ async function readWithRoom(file: string): Promise<Buffer> {
 }
 
 /**
- * As {@link readTorchState}, from memory.
+ * Like {@link readTorchState}, from memory.
  * @param bytes the whole file; kept and never written
  * @param source the file's name, for messages
  */
 export async function parseTorchState(bytes: Buffer, source: string): Promise<TorchState> {
   const { root } = await readAny(bytes, source);
   if (!(root instanceof PickledDict))
-    throw new KaomonError('SETUP', `${source} is not read: it holds no state dict.`);
+    throw new KaomonError('SETUP', `${source} is not read: it does not hold a state dict.`);
   const tensors = new Map<string, StoredTensor>();
   for (const [name, value] of root) {
     const tensor = asTensor(value);
     if (typeof name !== 'string' || !tensor) {
       const entry = typeof name === 'string' ? `"${name}"` : 'without a name';
-      throw new KaomonError('SETUP', `${source} is not read: its entry ${entry} is no tensor.`);
+      throw new KaomonError('SETUP', `${source} is not read: its entry ${entry} is not a tensor.`);
     }
     tensors.set(name, tensor);
   }
@@ -184,7 +180,7 @@ async function readAny(bytes: Buffer, source: string): Promise<ReadPickle> {
   );
 }
 
-/** Whether elements follow each other in the storage as they do in the tensor; an axis of one may have any stride. */
+/** Whether elements are in the same order in the storage and in the tensor; an axis of length 1 may have any stride. */
 function isRowMajor(shape: readonly number[], strides: readonly number[]): boolean {
   let expected = 1;
   for (let axis = shape.length - 1; axis >= 0; axis--) {
@@ -194,8 +190,8 @@ function isRowMajor(shape: readonly number[], strides: readonly number[]): boole
   return true;
 }
 
-/** A number of IEEE 754 binary16. Of our own: @petamoriken/float16's getFloat16 takes 15 times as long. */
-export function halfToNumber(half: number): number {
+/** Converts IEEE 754 binary16. Our own, because @petamoriken/float16's getFloat16 takes 15 times as long. */
+function halfToNumber(half: number): number {
   const sign = half & 0x8000 ? -1 : 1;
   const exponent = (half >> 10) & 0x1f;
   const fraction = half & 0x3ff;

@@ -1,17 +1,17 @@
-/** What was found damaged in a gallery: named once, counted, and passed over, so that it stops nobody and nothing. */
+/** Something damaged that was found in a gallery: reported once, counted and passed over, so that it stops nothing else. */
 export interface Damaged {
-  /** A file or a Redis key, as it is found again; never what is in it. */
+  /** The file or Redis key, so that it can be found; never its content. */
   what: string;
   /** Why, and what became of it. */
   reason: string;
 }
 
-/** What is remembered by name; beyond that something larger is wrong, and it is no longer told by name. */
+/** So many are remembered and reported; beyond that, something larger is wrong. */
 const NAMED = 10_000;
 
 export type Damage = ReturnType<typeof createDamage>;
 
-/** @param warn told of each damaged thing once */
+/** @param warn called once for each damaged thing */
 export function createDamage(warn: (message: string, damaged: Damaged) => void) {
   const found = new Map<string, string>();
   return {

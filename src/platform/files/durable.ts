@@ -5,7 +5,7 @@ import { giveTo, giveToFolder, ownerOf } from './owner.js';
 
 /** How unfinished files are named: swept at a later start. */
 export const UNFINISHED = '.unfinished-';
-/** A temporary file lives for milliseconds; one older than this was left by a crash, milliseconds. */
+/** A temporary file exists for milliseconds; one older than this was left by a crash, milliseconds. */
 const UNFINISHED_AGE = 60_000;
 
 /** Makes a folder's entries (a rename, a new file) survive a power cut. */
@@ -19,8 +19,8 @@ export async function syncFolder(folder: string): Promise<void> {
 }
 
 /**
- * Makes a folder and everything above it that is missing, durably; what is made belongs to whom the folder around it
- * does. Step by step: Node's own `recursive` never comes back, and heeds no signal, where nothing can be made (`/proc/x`).
+ * Makes a folder and any missing folders above it, durably, with the owner of the folder around them. One by one,
+ * because Node's own `recursive` hangs, deaf to signals, where nothing can be made (`/proc/x`).
  * @param mode of what is made
  * @returns the topmost folder that was made; undefined when all were there
  * @throws ENOENT where nothing can be made, EEXIST when a file is in the way
@@ -37,7 +37,7 @@ export async function makeFolder(folder: string, mode = 0o777): Promise<string |
   return (await makeOne(whole, mode)) ? (first ?? whole) : first;
 }
 
-/** @returns false when it is there */
+/** @returns false when it exists */
 async function makeOne(folder: string, mode: number): Promise<boolean> {
   try {
     await mkdir(folder, { mode });
@@ -50,11 +50,11 @@ async function makeOne(folder: string, mode: number): Promise<boolean> {
   return true;
 }
 
-/** A file that is written, whole and on the disk, and has yet to get its name. */
+/** A file that is completely written and has yet to get its name. */
 export interface Staged {
-  /** Gives it its name. @returns false when there is such a file, and it must not be replaced */
+  /** Gives it its name. @returns false when there is such a file that must stay */
   place(): Promise<boolean>;
-  /** Forgets it, unless it was placed. */
+  /** Removes it, unless it was placed. */
   discard(): Promise<void>;
 }
 
@@ -64,15 +64,15 @@ export interface WriteOptions {
 }
 
 export interface StageOptions extends WriteOptions {
-  /** A file that is there stays. */
+  /** Keep a file that exists. */
   unlessThere?: boolean;
   /** Whether its content survives a power cut. */
   survives?: boolean;
 }
 
 /**
- * Writes a file under a temporary name. Several that belong together are staged first and placed then: what a full disk
- * refuses leaves nothing behind. A file keeps its owner, whoever writes it.
+ * Writes a file under a temporary name. Several that belong together are all staged before any is placed, so that a
+ * full disk changes nothing. A file keeps its owner, no matter who writes it.
  * @throws ENOENT when the folder is not there
  */
 export async function stage(
@@ -115,8 +115,8 @@ export async function stage(
 }
 
 /**
- * Writes a file so that it is there whole or not at all, also after a power cut: temporary name, fsync, rename, fsync
- * of the folder. It keeps its owner, whoever writes it.
+ * Writes a file completely or not at all, even in a power cut: temporary name, fsync, rename, fsync of the folder. It
+ * keeps its owner, no matter who writes it.
  * @throws ENOENT when the folder is not there, or goes away in between
  */
 export async function writeDurably(
@@ -129,8 +129,8 @@ export async function writeDurably(
 }
 
 /**
- * As {@link writeDurably}, for what can be made again: whoever reads finds it whole, but after a power cut it may be
- * missing or damaged. The disk is not waited for.
+ * Like {@link writeDurably}, for what can be made again: readers find it complete, but after a power cut it may be
+ * missing or damaged. Does not wait for the disk.
  */
 export async function replaceFile(
   file: string,
@@ -146,7 +146,7 @@ export async function renameDurably(from: string, to: string): Promise<void> {
   await syncFolder(path.dirname(to));
 }
 
-/** As {@link writeDurably}, for a file that must not be there yet. @returns false when it is */
+/** Like {@link writeDurably}, for a file that must not exist yet. @returns false when it is */
 export async function createDurably(file: string, data: Uint8Array | string): Promise<boolean> {
   const isNew = await (await stage(file, data, { unlessThere: true })).place();
   if (isNew) await syncFolder(path.dirname(file));
@@ -158,7 +158,7 @@ export function hasCode(error: unknown, ...codes: string[]): boolean {
   return error instanceof Error && 'code' in error && codes.includes(String(error.code));
 }
 
-/** What the work answers, or undefined when a file or folder was not there. */
+/** What the work resolves to, or undefined when a file or folder does not exist. */
 export async function unlessMissing<T>(work: Promise<T>): Promise<T | undefined> {
   try {
     return await work;
@@ -168,19 +168,19 @@ export async function unlessMissing<T>(work: Promise<T>): Promise<T | undefined>
   }
 }
 
-/** Deletes a leftover temporary file, but not one that another process is writing at this moment. */
+/** Deletes a leftover temporary file, but not one that another process is writing right now. */
 export async function sweepUnfinished(file: string): Promise<void> {
   const found = await unlessMissing(stat(file));
   if (found && Date.now() - found.mtimeMs > UNFINISHED_AGE) await rm(file, { force: true });
 }
 
-/** As {@link sweepUnfinished}, for everything in a folder. What cannot be deleted stays. */
+/** Like {@link sweepUnfinished}, for everything in a folder. What cannot be deleted stays. */
 export async function sweepFolder(folder: string): Promise<void> {
   for (const name of await namesIn(folder))
     if (name.startsWith(UNFINISHED)) await sweepUnfinished(path.join(folder, name)).catch(() => undefined);
 }
 
-/** The names in a folder; none when it is not there. */
+/** The names in a folder; none when it does not exist. */
 export async function namesIn(folder: string): Promise<string[]> {
   return (await unlessMissing(readdir(folder))) ?? [];
 }

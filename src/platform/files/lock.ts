@@ -6,21 +6,21 @@ import { giveIfNew } from './owner.js';
 
 /** Between two tries, milliseconds. */
 const PAUSE = 20;
-/** A lock file that root has just made belongs to the folder's owner within this time, milliseconds. */
+/** Within this time a lock file that root has just made is given to the folder's owner, milliseconds. */
 const GIVEN_WITHIN = 1000;
 
 export interface LockOptions {
-  /** Milliseconds until the caller is told to try again; left out: as long as it takes. */
+  /** Milliseconds until giving up; left out: waits as long as it takes. */
   patience?: number;
   /** Called once when somebody else holds the lock. */
   onWait?: () => void;
 }
 
 /**
- * Runs `work` while nobody else runs under the same lock: no other process, no other thread and no other caller in this
- * one. The kernel holds the lock for an open file and releases it when the process ends, however it ends; so no lock is
- * ever stale, and neither clocks nor process numbers decide who has it.
- * @param file the lock's name, there only while it is held; its folder must be there
+ * Runs `work` while nobody else holds the same lock: no other process, thread or caller in this one. The kernel ties
+ * the lock to an open file and releases it however the process ends, so no lock is ever stale, and neither clocks nor
+ * process IDs decide who has it.
+ * @param file the lock file, which exists only while the lock is held; its folder must exist
  * @throws KaomonError STORE_UNAVAILABLE when the lock is not free in time; system errors where no file can be locked
  */
 export async function underLock<T>(
@@ -44,14 +44,14 @@ export async function underLock<T>(
   try {
     return await work();
   } finally {
-    // The name first: whoever opened this file and locks it after us finds that it is no longer the lock.
+    // The name first: if somebody has opened this file and locks it after us, they see that it is not the lock any more.
     await rm(file, { force: true }).finally(held.close.bind(held));
   }
 }
 
 /** @returns undefined when somebody else holds the lock */
 async function take(file: string, begun: number): Promise<FileHandle | undefined> {
-  // Most starts lock nothing; loading this takes some of a tenth of a second.
+  // Loaded here, because most starts lock nothing and this takes part of a tenth of a second.
   const { tryLock } = await import('fs-native-extensions');
   let handle: FileHandle;
   try {
@@ -72,7 +72,7 @@ async function take(file: string, begun: number): Promise<FileHandle | undefined
   return undefined;
 }
 
-/** Whether the open file still has this name: the one who held it before has removed it, and another may have been made. */
+/** Whether the open file still has this name: its last holder may have removed it, and somebody may have made a new one. */
 async function isNamed(file: string, handle: FileHandle): Promise<boolean> {
   const [named, opened] = await Promise.all([
     unlessMissing(stat(file, { bigint: true })),

@@ -1,9 +1,9 @@
-/** What keeps a gallery from being written, as disks and Redis say it, and as it is said to a person. */
+/** What keeps a gallery from being written: recognised from the errors of disks and Redis, and explained to a person. */
 import { type ErrorCode, KaomonError } from '../errors.js';
 
 export type Obstacle = 'disk full' | 'redis full' | 'read-only' | 'unreachable';
 
-/** Without a path: callers see these. */
+/** Without paths, because callers see these. */
 export const OBSTACLES: Readonly<Record<Obstacle, { code: ErrorCode; message: string }>> = {
   'disk full': {
     code: 'STORAGE_FULL',
@@ -33,12 +33,12 @@ const OF_SYSTEM: Record<string, Obstacle | undefined> = {
   EACCES: 'read-only',
   EPERM: 'read-only',
 };
-/** A script's error and a transaction's hold Redis's own in the middle. */
+/** Errors of scripts and transactions contain Redis's own in the middle. */
 const REDIS_FULL = /\bOOM command not allowed\b/;
-/** Errors within errors, at most. */
+/** Errors within errors that are followed. */
 const DEEP = 5;
 
-/** What an error, or one that lies behind it, says about the disk or about Redis; undefined: nothing of this kind. */
+/** The obstacle that an error or one of its causes names; undefined: none of these. */
 export function obstacleOf(error: unknown, depth = DEEP): Obstacle | undefined {
   if (!(error instanceof Error) || depth === 0) return undefined;
   const { code = '', previousErrors = [] } = error as Error & { code?: unknown; previousErrors?: unknown[] };
@@ -55,17 +55,17 @@ export function isFull(error: unknown): boolean {
   return obstacle === 'disk full' || obstacle === 'redis full';
 }
 
-/** Seconds until somebody can have made room. */
+/** Seconds until the obstacle may be gone: making room takes a person. */
 const RETRY_AFTER = { STORAGE_FULL: 60, STORE_UNAVAILABLE: 5 };
 
-/** What a caller is answered whose change could not be written. */
+/** The error for a caller whose change could not be written. */
 export function refusalOf(obstacle: Obstacle, cause?: unknown): KaomonError {
   const { code, message } = OBSTACLES[obstacle];
   const retryAfter = code === 'STORAGE_FULL' ? RETRY_AFTER.STORAGE_FULL : RETRY_AFTER.STORE_UNAVAILABLE;
   return new KaomonError(code, message, { cause, retryAfter });
 }
 
-/** Whether what failed is the store and not what was asked of it: nobody knows then how far a change came. */
+/** Whether the store failed, not the request: then nobody knows how far a change got. */
 export function isStoreTrouble(error: unknown): boolean {
   return (
     error instanceof KaomonError && (error.code === 'STORE_UNAVAILABLE' || error.code === 'STORAGE_FULL')

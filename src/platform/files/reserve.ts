@@ -1,6 +1,6 @@
 /**
- * Room kept aside on a disk for what must work when it is full: deleting somebody, ending a key, saying so in the audit.
- * A file holds it; a piece of it is given back to the disk when there is no other room.
+ * Room kept aside on a disk for what must work when it is full: deleting people, revoking keys and auditing both. A
+ * file holds it; when there is no other room, a piece of it is given back to the disk.
  */
 import { randomBytes } from 'node:crypto';
 import { open, rm, statfs, truncate } from 'node:fs/promises';
@@ -9,24 +9,24 @@ import { unlessMissing } from './durable.js';
 import { obstacleOf } from './obstacles.js';
 import { giveTo, ownerOf } from './owner.js';
 
-/** The file's name, in the folder whose disk it is about. */
-export const RESERVE = '.reserve';
+/** The file's name, in a folder on the disk concerned. */
+const RESERVE = '.reserve';
 /**
- * Bytes: some 300 deletions' lines in log and audit, should not one of them give a block back. A disk of a few
+ * Bytes: enough for the log and audit lines of some 300 deletions, even if none of them frees a block. A disk of a few
  * megabytes keeps a sixteenth.
  */
 const BYTES = 1 << 18;
 const PART = 16;
-/** Pieces that it is given back in: whoever fills the disk gets no more of it than one. */
+/** It is given back in so many pieces: whatever fills the disk gets only one. */
 const PIECES = 16;
 
 export type Reserve = ReturnType<typeof createReserve>;
 
-/** @param folder may be missing; several processes may share one */
+/** @param folder need not exist; several processes may share one */
 export function createReserve(folder: string) {
   const file = path.join(folder, RESERVE);
 
-  /** Bytes that are free for everybody, and that are kept aside; undefined where the disk does not say. */
+  /** Bytes that are free for everybody, and bytes to keep aside; undefined where the disk does not say. */
   async function measure(): Promise<{ free: number; wanted: number } | undefined> {
     const found = await statfs(folder).catch(() => undefined);
     if (!found || found.blocks === 0) return undefined;
@@ -49,7 +49,7 @@ export function createReserve(folder: string) {
     } finally {
       await handle.close();
     }
-    // Its name is the last that it has: a disk may be out of those.
+    // Its name goes last: a disk may have run out of files.
     await rm(file, { force: true });
     return true;
   }
@@ -57,7 +57,7 @@ export function createReserve(folder: string) {
   return {
     /**
      * Does what must work on a full disk.
-     * @param work is done again, from the beginning, while there is no room and some is kept aside
+     * @param work repeated from the beginning while the disk is full and some room is kept aside
      */
     async spend<T>(work: () => Promise<T>): Promise<T> {
       for (;;) {
@@ -69,13 +69,13 @@ export function createReserve(folder: string) {
       }
     },
 
-    /** Whether there is room for what can wait: as much as is kept aside stays free, or it would be taken at once. */
+    /** Whether there is room for work that can wait: as much must stay free as is kept aside. */
     async hasRoom(): Promise<boolean> {
       const found = await measure();
       return !found || found.free >= found.wanted;
     },
 
-    /** Keeps room aside, where there is some. Never throws: it may be a disk that cannot be written. */
+    /** Keeps room aside, if there is any. Never throws, as the disk may be read-only. */
     async keep(): Promise<void> {
       const found = await measure();
       if (!found) return;
@@ -86,15 +86,15 @@ export function createReserve(folder: string) {
         try {
           await giveTo(handle, owner);
           const missing = wanted - (await handle.stat()).size;
-          // Numbers that no file system can make smaller.
+          // Random, so that no file system can compress it.
           if (missing > 0 && free >= missing + wanted) await handle.write(randomBytes(missing));
         } finally {
           await handle.close();
         }
-        // Two processes may have kept it at once.
+        // Two processes may have filled it at once.
         await trimTo(wanted);
       } catch {
-        // Seen by `hasRoom`, or of no matter.
+        // If it matters, `hasRoom` notices.
       }
     },
   };

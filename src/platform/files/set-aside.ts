@@ -3,15 +3,15 @@ import path from 'node:path';
 import { hasCode, makeFolder, unlessMissing } from './durable.js';
 import type { Damage } from './damage.js';
 
-/** A folder of files that could not be read; nobody deletes biometric data unasked. */
+/** A folder for files that could not be read: biometric data is never deleted unasked. */
 export const SET_ASIDE = 'set-aside';
 
-/** A file or a folder that this process may not read, or that a failing disk gives no more. */
+/** Of a file or folder that this process may not read, or that a failing disk no longer gives. */
 const UNREADABLE = ['EACCES', 'EPERM', 'EIO', 'EISDIR', 'ELOOP', 'ENAMETOOLONG', 'EUCLEAN', 'ENXIO'];
 
 /**
- * Moves a damaged file (or what stands in its place) to `set-aside/`, and names it. Where it cannot be moved (a read-only
- * or a full disk) it is named and passed over.
+ * Moves a damaged file (or whatever has its name) to `set-aside/` and reports it. If it cannot be moved (a read-only or
+ * full disk), it is reported and passed over.
  * @param folder the gallery's @param what below it
  */
 export async function setAside(folder: string, what: string, reason: string, damage: Damage): Promise<void> {
@@ -31,8 +31,8 @@ export function isUnreadable(error: unknown): boolean {
 }
 
 /**
- * Names something that cannot be read and goes on without it.
- * @throws what was thrown, when it is about more than this one thing
+ * Reports something that cannot be read and goes on without it.
+ * @throws the given error when it is about more than this one thing
  */
 export function passOver(error: unknown, what: string, damage: Damage): void {
   if (!isUnreadable(error)) throw error;

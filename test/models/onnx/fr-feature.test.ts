@@ -145,22 +145,22 @@ describe('fr_feature, a made network of its form', () => {
   suite(async () => await Promise.resolve(published()));
 
   const refused: [title: string, onnx: () => Uint8Array, says: RegExp][] = [
-    ['no network', () => new TextEncoder().encode('<html>not found</html>'), /it is no ONNX model/],
-    ['nothing', () => new Uint8Array(), /it is no ONNX model/],
-    ['a file cut short', () => published().subarray(0, 500_000), /it is no ONNX model/],
+    ['no network', () => new TextEncoder().encode('<html>not found</html>'), /it is not an ONNX model/],
+    ['nothing', () => new Uint8Array(), /it is not an ONNX model/],
+    ['a file cut short', () => published().subarray(0, 500_000), /it is not an ONNX model/],
     [
       'another input',
       () =>
         published(
           ({ input }) => (input[0].type.tensorType.shape = { dim: [{ dimValue: 1 }, { dimValue: 3 }] }),
         ),
-      /takes something else/,
+      /input is different/,
     ],
-    ['two outputs', () => published(({ output }) => output.push(output[0])), /answers something else/],
+    ['two outputs', () => published(({ output }) => output.push(output[0])), /its output is different/],
     [
       'weights that are not there',
       () => published(({ initializer }) => (initializer[4].rawData = new Uint8Array())),
-      /weights constant_\d+ are not whole/,
+      /weights constant_\d+ are incomplete/,
     ],
     [
       'an operator that mixes faces',

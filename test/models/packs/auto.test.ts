@@ -221,7 +221,7 @@ describe('auto', () => {
     await pretendBuilt(FACENET_EMBEDDER, modelsDir, 1);
     assert.equal((await preparePack('auto', context)).id, 'facenet');
     assert.ok(
-      notes.some((note) => /InceptionResnetV1.*older version.*serves on/.test(note)),
+      notes.some((note) => /InceptionResnetV1.*older version.*stays in use/.test(note)),
       notes.join(),
     );
     await rm(path.join(modelsDir, FACENET_EMBEDDER.id, 'embedder.onnx'));

@@ -288,7 +288,10 @@ describe('download', () => {
     assert.equal(requests[0].url, '/mirror/org/net.pt');
     assert.deepEqual(await readFile(target), FILE);
     const wrong = await prepare(t, url, { mirror: 'weights.lan' });
-    await assert.rejects(wrong.fetch(), refusal(/MODEL_MIRROR=weights\.lan is no address/));
+    await assert.rejects(
+      wrong.fetch(),
+      refusal(/MODEL_MIRROR=weights\.lan is not the address of a web server/),
+    );
   });
 
   it('goes through a proxy when one is set, and past it where it is told to', async (t) => {

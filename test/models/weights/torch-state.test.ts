@@ -190,17 +190,17 @@ describe('state dict, hostile', () => {
       [new PickleWriter().raw(0x74), /no beginning/],
       [new PickleWriter().raw(0x68, 9), /recalls entry 9/],
       [new PickleWriter().raw(0x71, 0), /remembers what is not there/],
-      [new PickleWriter().raw(0x4e, 0x29, 0x52), /calls what is no function/],
+      [new PickleWriter().raw(0x4e, 0x29, 0x52), /calls something that is not a function/],
       [new PickleWriter().raw(0x4e, 0x4e, 0x62), /attributes/],
-      [new PickleWriter().raw(0x4e, 0x4e, 0x61), /no list/],
-      [new PickleWriter().raw(0x5d, 0x4e, 0x4e, 0x73), /no dict/],
+      [new PickleWriter().raw(0x4e, 0x4e, 0x61), /not a list/],
+      [new PickleWriter().raw(0x5d, 0x4e, 0x4e, 0x73), /not a dict/],
       [new PickleWriter().text('x').raw(0x51), /a storage is malformed/],
       [
         new PickleWriter().global('torch', 'FloatStorage').raw(0x29, 0x52),
         /in a way that state dicts do not/,
       ],
-      [new PickleWriter().integer(1), /no state dict/],
-      [new PickleWriter().raw(0x7d).text('x').integer(1).raw(0x73), /entry "x" is no tensor/],
+      [new PickleWriter().integer(1), /does not hold a state dict/],
+      [new PickleWriter().raw(0x7d).text('x').integer(1).raw(0x73), /entry "x" is not a tensor/],
     ];
     for (const [pickle, words] of cases) await assert.rejects(read(around(pickle.end())), refusal(words));
   });

@@ -4,7 +4,7 @@ import type { TfjsWeights } from '../../weights/tfjs-weights.js';
 /** Mean RGB of VGG's training pictures, which face-api's landmark, recognition and age networks subtract. */
 const MEAN_RGB = [122.782, 117.001, 104.298];
 
-/** (x - mean) / 255 for RGB 0 to 255; not folded into the first convolution, whose padding stands for the mean. */
+/** (x - mean) / 255 for RGB 0 to 255; not folded into the first convolution, as its zero padding stands for the mean. */
 export function normaliseFace(g: GraphBuilder, x: Value): Value {
   const mean = g.constant([3, 1, 1], Float32Array.from(MEAN_RGB));
   return g.mul(g.sub(x, mean), g.scalar(1 / 255));

@@ -3,7 +3,7 @@ import type { Tensor } from '../../weights/tensor.js';
 import type { TfjsWeights } from '../../weights/tfjs-weights.js';
 import { normaliseFace } from './face-api-parts.js';
 
-/** The residual blocks in order: `down` halves the map and takes on the channels. */
+/** The residual blocks in order: `down` halves the map and changes to `channels`. */
 const BLOCKS: { name: string; channels: number; down?: true }[] = [
   ...['conv32_1', 'conv32_2', 'conv32_3'].map((name) => ({ name, channels: 32 })),
   { name: 'conv64_down', channels: 64, down: true },
@@ -16,9 +16,9 @@ const BLOCKS: { name: string; channels: number; down?: true }[] = [
 ];
 
 /**
- * face-api's recognition network: dlib's ResNet with 27 convolutions and 128 numbers out.
+ * face-api's recognition network: dlib's ResNet with 27 convolutions and 128 outputs.
  *
- * `faces` [n, 3, 150, 150], RGB 0 to 255 -> `descriptor` [n, 128], as face-api answers it, and `embeddings` [n, 128],
+ * `faces` [n, 3, 150, 150], RGB 0 to 255 -> `descriptor` [n, 128], as face-api returns it, and `embeddings` [n, 128],
  * the same at unit length, which is what the gallery compares.
  */
 export function buildFaceRecognition(weights: TfjsWeights): Uint8Array {
@@ -59,7 +59,7 @@ export function buildFaceRecognition(weights: TfjsWeights): Uint8Array {
   return g.encode();
 }
 
-/** A convolution with the per-channel scale and offset behind it: s (w x + b) + t. */
+/** A convolution with the per-channel scale and offset after it folded in: s (w x + b) + t. */
 function foldScale(weights: TfjsWeights, name: string): { weight: Tensor; bias: Float32Array } {
   const weight = weights.convWeight(`${name}/conv/filters`);
   const [bias, scale, offset] = ['conv/bias', 'scale/weights', 'scale/biases'].map((part) =>

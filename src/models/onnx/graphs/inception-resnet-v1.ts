@@ -3,7 +3,7 @@ import { GraphBuilder, type Value } from '../graph.js';
 import type { Tensor } from '../../weights/tensor.js';
 import type { NamedTensors } from '../../weights/torch-state.js';
 
-/** Of the batch norms, as the network was trained in TensorFlow. */
+/** Of the batch norms: TensorFlow's, in which the network was trained. */
 const EPSILON = 0.001;
 /** The input is (x - 127.5) / 128. */
 const MEAN = 127.5;
@@ -35,7 +35,7 @@ export function buildInceptionResnetV1(state: NamedTensors): Uint8Array {
     const { weight, bias } = foldedConv(state, name, shape);
     return g.relu(g.conv(x, weight, { bias, stride: shape.stride, padding: shape.same ? 'same' : 'valid' }));
   };
-  /** Branches side by side, mixed by a 1x1 convolution and added to where they came from, at `scale`. */
+  /** Concatenates branches, mixes them by a 1x1 convolution and adds the result times `scale` to `x`. */
   const residual = (
     x: Value,
     name: string,

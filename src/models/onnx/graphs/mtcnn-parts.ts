@@ -4,23 +4,23 @@ import type { Tensor } from '../../weights/tensor.js';
 import type { NamedTensors } from '../../weights/torch-state.js';
 
 /**
- * The networks are written so that ONNX Runtime keeps its blocked layout from the first convolution to the heads:
- * PRelu and Softmax would leave it for two fifths of P-Net's time. Everything here is exact: the
- * rounding of single operations changes, nothing else.
+ * The networks are written so that ONNX Runtime keeps its blocked layout from the first convolution to the heads: PRelu
+ * and Softmax would leave it, which takes two fifths of P-Net's time. Everything here is exact but for the rounding of
+ * single operations.
  */
 
 /** MTCNN was trained on (x - 127.5) / 128. */
 const MEAN = 127.5;
 const SCALE = 1 / 128;
 /**
- * Channels in a block of ONNX Runtime's layout: 16 with AVX-512, 8 without. Pooling and adding leave the layout where
- * channels are no whole blocks, so they are filled up with zeros. Always to 16, whatever builds them: a built network is
- * carried to other machines, and is the same bytes on all. On one thread of a processor with AVX-512 R-Net takes 0.70 of
- * what it takes in eights, O-Net 0.93, P-Net 0.90; with AVX-512 hidden from the same processor 1.10, 1.07 and 0.90.
+ * Channels in a block of ONNX Runtime's layout: 16 with AVX-512, 8 without. Pooling and adding leave the layout unless
+ * the channels fill whole blocks, so channels of zeros are added. The block is 16 on every machine: a built network may
+ * be carried to another one, and has the same bytes on all. On one thread of a processor with AVX-512, R-Net takes 0.70
+ * of its time with blocks of 8, O-Net 0.93, P-Net 0.90; with AVX-512 hidden, 1.10, 1.07 and 0.90.
  */
 const BLOCK = 16;
 
-/** So many channels in whole blocks. */
+/** A number of channels, rounded up to whole blocks. */
 const inBlocks = (channels: number) => Math.ceil(channels / BLOCK) * BLOCK;
 
 /** A convolution of a state dict. */
@@ -43,14 +43,14 @@ export function convWeights(
   };
 }
 
-/** Numbers and zeros behind them. */
+/** Numbers, followed by zeros. */
 function filled(numbers: Float32Array, length: number): Float32Array {
   const all = new Float32Array(length);
   all.set(numbers);
   return all;
 }
 
-/** A convolution behind {@link convPreluPool}: it takes that one's channels of zeros as well. */
+/** A convolution that follows {@link convPreluPool}, widened by the channels of zeros that it adds. */
 export function takeBlocks({ weight, bias }: ConvWeights): ConvWeights {
   const [out, input, height, width] = weight.shape;
   const [given, wanted] = [input * height * width, inBlocks(input) * height * width];
@@ -59,7 +59,7 @@ export function takeBlocks({ weight, bias }: ConvWeights): ConvWeights {
   return { weight: { shape: [out, inBlocks(input), height, width], data }, bias };
 }
 
-/** A first convolution that takes 0 to 255: exact because none of MTCNN's convolutions pads. */
+/** A first convolution, made to take 0 to 255: exact because none of MTCNN's convolutions pads. */
 export function foldInput({ weight, bias }: ConvWeights): ConvWeights {
   const perChannel = weight.data.length / bias.length;
   return {
@@ -82,10 +82,10 @@ export function prelu(g: GraphBuilder, x: Value, slopes: Float32Array): Value {
 }
 
 /**
- * A convolution, PReLU and max pooling, with the pooling done before the PReLU, on fewer numbers. PReLU with a slope
- * a >= 0 grows with its input, so the two may change places. With a < 0 it is max(y, a y): its largest value in a
- * window is the larger of the largest y and the largest a y, so those channels are convolved twice, once times a.
- * @returns the channels, and zeros up to whole blocks
+ * A convolution, PReLU and max pooling, with the pooling done before the PReLU, on fewer numbers. PReLU with a slope a
+ * >= 0 grows with its input, so the two may be swapped. With a < 0 it is max(y, a y): its largest value in a window is
+ * the larger of the largest y and the largest a y, so those channels are convolved twice, once times a.
+ * @returns the channels, and channels of zeros up to whole blocks
  */
 export function convPreluPool(
   g: GraphBuilder,
@@ -133,7 +133,7 @@ export function convPreluPool(
   return g.add(g.conv(g.relu(g.conv(pooled, bend.weight)), bent.weight), g.conv(pooled, straight.weight));
 }
 
-/** A 1x1 convolution of zeros to fill in. */
+/** A 1x1 convolution whose weights are zero until they are set. */
 function mix(
   out: number,
   input: number,
@@ -146,8 +146,8 @@ function mix(
 }
 
 /**
- * `<name>.weight` [out, channels * side * side] for a map that is flattened channel by channel, row by row, as
- * [in, out]. The reference turns the map to (width, height, channels) before it flattens it.
+ * `<name>.weight` [out, channels * side * side] for a map that is flattened channel by channel, row by row, as [in,
+ * out]. The reference transposes the map to (width, height, channels) before it flattens it.
  */
 export function denseOfMap(
   state: NamedTensors,
@@ -170,16 +170,16 @@ export function densePrelu(g: GraphBuilder, x: Value, slopes: Float32Array): Val
   return g.node('PRelu', [x, g.constant([slopes.length], slopes)]);
 }
 
-/** A head of a dense network: its weights and the numbers it answers. */
+/** A head of a dense network: the name of its weights, and how many numbers it has. */
 export interface Head {
   name: string;
   out: number;
 }
 
 /**
- * The heads on x [n, inputs] as one product: first the probability [n] of a face, then each other head [n, out].
+ * All heads on x [n, inputs] as one matrix product: first the probability [n] of a face, then each other head [n, out].
  * A softmax over two classes is the sigmoid of their difference.
- * @param classes the head of the two classes: nothing, face
+ * @param classes the head of the two classes: no face, face
  */
 export function denseHeads(
   g: GraphBuilder,

@@ -1,5 +1,4 @@
-import type { Tensor } from '../../weights/tensor.js';
-import { KaomonError } from '../../../platform/errors.js';
+import { checkShape, type Tensor } from '../../weights/tensor.js';
 import type { TfjsWeights } from '../../weights/tfjs-weights.js';
 import type { NamedTensors } from '../../weights/torch-state.js';
 
@@ -11,10 +10,10 @@ const DENSE: Readonly<Record<'pnet' | 'rnet' | 'onet', Readonly<Record<string, s
 };
 
 /**
- * One of MTCNN's networks out of face-api's weights, under the names and in the layout of facenet-pytorch's state dict:
- * the same numbers in another order, so that both give the same networks. A convolution lies there as
- * [x, y, in, out] (its first implementation saw pictures by columns) and here as [out, in, y, x]; a dense layer as
- * [in, out] and as [out, in], with a map flattened by (x, y, channel) in both.
+ * One of MTCNN's networks from face-api's weights, under the names and in the layout of facenet-pytorch's state dict:
+ * the same numbers in another order, so that both give the same networks. A convolution is stored there as [x, y, in,
+ * out] (its first implementation saw pictures by columns) and here as [out, in, y, x]; a dense layer as [in, out] and
+ * as [out, in], with a map flattened by (x, y, channel) in both.
  * @throws KaomonError SETUP from `tensor` and `values`, when there is no such tensor or its shape is another
  */
 export function mtcnnOfTfjs(weights: TfjsWeights, net: 'pnet' | 'rnet' | 'onet'): NamedTensors {
@@ -27,12 +26,7 @@ export function mtcnnOfTfjs(weights: TfjsWeights, net: 'pnet' | 'rnet' | 'onet')
   }
   const tensor = (name: string, shape?: readonly number[]): Tensor => {
     const found = find(name);
-    if (shape && shape.join() !== found.shape.join()) {
-      throw new KaomonError(
-        'SETUP',
-        `${net}: "${name}" has the shape [${found.shape.join(', ')}], not [${shape.join(', ')}].`,
-      );
-    }
+    checkShape(net, name, found, shape);
     return found;
   };
   return { tensor, values: (name, length) => tensor(name, [length]).data };

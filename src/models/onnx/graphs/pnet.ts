@@ -49,7 +49,7 @@ export function buildPNet(state: NamedTensors): Uint8Array {
   return g.encode();
 }
 
-/** Row 0: face less nothing, whose sigmoid is the softmax of the two; rows 1 to 4: the regression. */
+/** Row 0: face minus no face, whose sigmoid is the softmax of the two; rows 1 to 4: the regression. */
 function joinHeads(state: NamedTensors) {
   const classes = convWeights(state, 'conv4_1', 2, 32, 1);
   const regression = convWeights(state, 'conv4_2', 4, 32, 1);

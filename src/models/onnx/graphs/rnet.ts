@@ -12,7 +12,7 @@ import {
 } from './mtcnn-parts.js';
 
 /**
- * MTCNN's refinement network: takes the proposals that are faces and moves their boxes.
+ * MTCNN's refinement network: keeps the proposals that are faces and corrects their boxes.
  *
  * `faces` [n, 3, 24, 24], RGB 0 to 255 -> `probability` [n] and `regression` [n, 4], as P-Net's.
  * @throws KaomonError SETUP when a tensor is missing or has another shape

@@ -14,7 +14,7 @@ const EPSILON = 0.0010000000474974513;
  * SSD MobileNet v1 as face-api trained it (WIDER FACE).
  *
  * `image` [1, 3, 512, 512], RGB 0 to 255 -> `boxes` [5118, 4] as (top, left, bottom, right), 0 to 1 of the input, not
- * clipped; `scores` [5118], 0 to 1. Suppressing overlapping boxes is the caller's.
+ * clipped; `scores` [5118], 0 to 1. The caller suppresses overlapping boxes.
  */
 export function buildSsdMobilenet(weights: TfjsWeights): Uint8Array {
   const g = new GraphBuilder('ssd-mobilenet-v1');
@@ -54,7 +54,7 @@ export function buildSsdMobilenet(weights: TfjsWeights): Uint8Array {
     maps.push(x);
   }
 
-  /** One predictor's numbers, `width` to an anchor, in the order of the anchors. */
+  /** One predictor's numbers, `width` per anchor, in the order of the anchors. */
   const predict = (map: Value, name: string, width: number): Value => {
     const weight = weights.convWeight(`${name}/weights`);
     const raw = g.conv(map, weight, { bias: weights.values(`${name}/biases`) });

@@ -1,10 +1,10 @@
 import { floatsOf, type GraphMessage, type NodeMessage, type TensorMessage } from '../schema.js';
 import { constantsOf, floatTensor, integerOf, integersOf, readersOf } from './parts.js';
 
-/** ONNX Runtime's blocks hold eight channels, or sixteen with AVX-512: what is left over of one costs a whole one. */
+/** Channels in a block of ONNX Runtime: 8, with AVX-512 16. A partly filled block costs as much as a full one. */
 const BLOCK = 16;
 
-/** expand -> PReLU -> depthwise -> PReLU (not always) -> project, each read by the next alone. */
+/** expand -> PReLU -> depthwise -> PReLU (not always) -> project, each read only by the next. */
 interface Bottleneck {
   expand: NodeMessage;
   first: NodeMessage;
@@ -14,13 +14,13 @@ interface Bottleneck {
 }
 
 /**
- * The graph without the inner channels of its bottlenecks that carry nothing.
+ * Removes the inner channels of a graph's bottlenecks that carry no information.
  *
- * Why it is exact: where all weights of a channel's depthwise filter are zero, it answers its bias b at every place,
- * edges too, whatever comes in; behind the PReLU of slope a that is c = b for b >= 0 and a b below. The projection, 1x1
- * without padding, adds w c to each of its outputs, at every place: as well added to its bias. Where the projection's
- * weights of a channel are zero the same holds with w = 0. Nothing else reads these channels. So many of them stay
- * that the others make whole blocks of {@link BLOCK}.
+ * Why it is exact: where all weights of a channel's depthwise filter are zero, its output is its bias b at every place,
+ * edges included, whatever its input; after the PReLU of slope a that is c = b for b >= 0 and c = a b below. The
+ * projection (1x1, no padding) adds w c to each of its outputs at every place, so it may be added to its bias instead.
+ * Where the projection's weights of a channel are zero, the same holds with w = 0. Nothing else reads these channels.
+ * As many of them stay as fill up the last block of {@link BLOCK}.
  */
 export function withoutDeadChannels(graph: GraphMessage): GraphMessage {
   const constants = constantsOf(graph);
@@ -41,7 +41,7 @@ function thin(
 ): void {
   const tensor = (name: string): TensorMessage => {
     const found = constants.get(name);
-    if (!found) throw new Error(`${name} is no constant`);
+    if (!found) throw new Error(`${name} is not a constant`);
     return found;
   };
   const [depthwiseWeight, projectWeight] = [depthwise.input[1], project.input[1]].map(tensor);
@@ -73,7 +73,7 @@ function thin(
     return sum;
   });
 
-  /** A tensor without the rows of channels that go. One slope for all channels stays what it is. */
+  /** Drops the rows of the removed channels from a tensor. A single slope for all channels stays. */
   const keepRows = (name: string) => {
     const { dims } = tensor(name);
     if (dims[0] !== channels) return;
@@ -91,7 +91,7 @@ function thin(
   nodes.set(depthwise, { ...depthwise, attribute });
 }
 
-/** The bottlenecks of which everything is known: their weights are constants of their own. */
+/** The bottlenecks whose weights are all constants that nothing else reads. */
 function bottlenecksOf(graph: GraphMessage): Bottleneck[] {
   const constants = constantsOf(graph);
   const readers = readersOf(graph);
@@ -132,7 +132,7 @@ function bottlenecksOf(graph: GraphMessage): Bottleneck[] {
   });
 }
 
-/** [channels, 1, 1]: one slope a channel, or one for all. */
+/** [channels, 1, 1]: one slope per channel, or one for all. */
 function isSlopes(tensor: TensorMessage | undefined): boolean {
   return tensor?.dims.length === 3 && tensor.dims[1] === 1 && tensor.dims[2] === 1;
 }

@@ -12,10 +12,10 @@ import { constantsOf } from './parts.js';
 const ROW_BY_ROW = new Set(['Conv', 'Relu', 'PRelu', 'Add', 'Identity']);
 
 /**
- * The graph with its first axis free, in every input and output, where it was fixed to one.
+ * Makes the first axis of a graph's inputs and outputs free, where it was fixed to one.
  *
- * Why it is exact: convolutions, activations and the addition of two values of the graph do to each row what they do to
- * one alone. A Reshape to [1, -1] is the one place that fixes the rows: of one row it makes what Flatten makes of each.
+ * Why it is exact: convolutions, activations and the addition of two values of the graph treat each row as if it were
+ * alone. Only a Reshape to [1, -1] fixes the number of rows; Flatten does the same for any number.
  * @throws Error naming the node for which none of this holds
  */
 export function withFreeBatch(graph: GraphMessage): GraphMessage {

@@ -1,8 +1,8 @@
 import { ELEMENT_TYPE, type GraphMessage, type NodeMessage, type TensorMessage } from '../schema.js';
 
 /**
- * What the rewritings of a graph share. Each of them is a function from a graph to a graph that answers the same; it
- * leaves the given one as it is and shares with it what did not change. All numbers are float32, the layout is NCHW.
+ * What the rewrites of a graph share. Each rewrite takes a graph and returns one that computes the same; it leaves the
+ * given one as it is and shares its unchanged parts. All numbers are float32, the layout is NCHW.
  */
 
 /** The constants of a graph by name. */

@@ -9,11 +9,12 @@ import {
 import { constantsOf, floatTensor } from './parts.js';
 
 /**
- * The graph with each PReLU behind a convolution as two depthwise convolutions, a ReLU and an addition: ONNX Runtime has
- * no PReLU for its blocked layout, and turning the numbers there and back costs more than all of these (docs/models.md).
+ * Replaces each PReLU after a convolution by two depthwise convolutions, a ReLU and an addition: ONNX Runtime has no
+ * PReLU for its blocked layout, and converting the numbers there and back costs more than all of these
+ * (docs/models.md).
  *
- * Why it is exact: PReLU of slope a is a x + (1 - a) relu(x). Below zero the second part is zero. From zero on it is
- * a x + (1 - a) x = x, but for the rounding of the two products and their sum: at most (|a| + |1 - a|) * 1.2e-7 of x.
+ * Why it is exact: PReLU of slope a is a x + (1 - a) relu(x). Below zero the second part is zero. From zero on it is a
+ * x + (1 - a) x = x, but for the rounding of the two products and their sum: at most (|a| + |1 - a|) * 1.2e-7 of x.
  */
 export function withPreluAsConvolutions(graph: GraphMessage): GraphMessage {
   const constants = constantsOf(graph);
@@ -35,10 +36,10 @@ export function withPreluAsConvolutions(graph: GraphMessage): GraphMessage {
       made.push(floatTensor(name, [channels, 1, 1, 1], numbers));
       return name;
     };
-    const scaled = (value: string, by: string, to: string): NodeMessage => ({
-      ...{ opType: 'Conv', name: to, input: [value, by], output: [to] },
-      attribute: [integer('group', channels), integers('kernel_shape', [1, 1])],
-    });
+    const attribute = [integer('group', channels), integers('kernel_shape', [1, 1])];
+    const scaled = (value: string, by: string, to: string): NodeMessage => {
+      return { opType: 'Conv', name: to, input: [value, by], output: [to], attribute };
+    };
     return [
       { opType: 'Relu', name: `${y}_relu`, input: [x], output: [`${y}_relu`], attribute: [] },
       scaled(x, constant(`${y}_slope`, slopes), `${y}_straight`),
