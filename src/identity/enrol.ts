@@ -26,7 +26,7 @@ export interface EnrollerDeps {
 export type EnrolPerson = Pick<Enrolment, 'groupid' | 'userid' | 'username'>;
 
 /** A face whose picture was looked at before, or is elsewhere: what was not measured is not checked. */
-export type LookedAtFace = Pick<AnalysedFace, 'embedding' | 'crop'> &
+export type FaceToEnrol = Pick<AnalysedFace, 'embedding' | 'crop'> &
   Partial<Pick<AnalysedFace, 'box' | 'quality' | 'unfit'>>;
 
 /** How a face is enrolled, and for whom. */
@@ -139,7 +139,7 @@ export function createEnroller(deps: EnrollerDeps) {
    */
   async function enrolFace(
     enrolment: Omit<Enrolment, 'crop'>,
-    face: LookedAtFace,
+    face: FaceToEnrol,
     { force = false, groups, isNew = false, signal }: EnrolFaceOptions = {},
   ): Promise<Enrolled> {
     checkFace(face, limits);

@@ -4,7 +4,7 @@ import { MTCNN_SECOND_PASS, SSD_SECOND_PASS, withCloseUps } from './detectors/cl
 import { type Detector, type DetectOptions, largestFirst } from './detectors/detector.js';
 import { createMtcnnDetector } from './detectors/mtcnn.js';
 import { createSsdDetector } from './detectors/ssd.js';
-import { MTCNN_JUDGE, SSD_JUDGE, withTurns } from './detectors/turned.js';
+import { MTCNN_UPRIGHT, SSD_UPRIGHT, withTurns } from './detectors/turned.js';
 import { findKeptFace } from './kept-face.js';
 import type { Runtime } from './ort.js';
 import type { Resampler } from './resample.js';
@@ -90,10 +90,10 @@ async function createDetector(
 ): Promise<Detector> {
   if (detector.kind === 'mtcnn') {
     const mtcnn = await createMtcnnDetector(runtime, detector, {}, sharing);
-    return withTurns(withCloseUps(mtcnn, MTCNN_SECOND_PASS, resampler), MTCNN_JUDGE);
+    return withTurns(withCloseUps(mtcnn, MTCNN_SECOND_PASS, resampler), MTCNN_UPRIGHT);
   }
   const ssd = await createSsdDetector(runtime, detector);
   // People of the older pack are enrolled with crops by the points of the first pass: a second pass would move them.
   const found = embedder.alignment === 'faceapi' ? ssd : withCloseUps(ssd, SSD_SECOND_PASS, resampler);
-  return withTurns(found, SSD_JUDGE);
+  return withTurns(found, SSD_UPRIGHT);
 }

@@ -48,9 +48,9 @@ export class Candidates {
   }
 
   /** What a network says of row `index`: probability, four sides, five x, five y, from `from` on. R-Net says no points. */
-  judge(index: number, verdicts: Float32Array, from: number): void {
+  setScores(index: number, scores: Float32Array, from: number): void {
     const at = index * ROW + PROBABILITY;
-    for (let k = 0; k < ROW - PROBABILITY; k++) this.#rows[at + k] = verdicts[from + k];
+    for (let k = 0; k < ROW - PROBABILITY; k++) this.#rows[at + k] = scores[from + k];
   }
 
   /** Keeps the rows that `isKept` accepts, in their order. */

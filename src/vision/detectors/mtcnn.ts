@@ -63,11 +63,11 @@ export async function createMtcnnDetector(
     boxes.clear();
     boxes.add(box, 1, NO_MOVE, 0, 0);
     boxes.square();
-    await networks.judge('rnet', boxes);
+    await networks.score('rnet', boxes);
     boxes.keepAbove(FOLLOW.refined);
     boxes.regress(true);
     boxes.square();
-    await networks.judge('onet', boxes);
+    await networks.score('onet', boxes);
     boxes.keepAbove(FOLLOW.output);
     boxes.placeLandmarks();
     boxes.regress(true);
@@ -90,13 +90,13 @@ export async function createMtcnnDetector(
       boxes.regress(false);
       boxes.square();
 
-      await networks.judge('rnet', boxes, stop);
+      await networks.score('rnet', boxes, stop);
       boxes.keepAbove(refined);
       boxes.suppress(overlaps[2], 'union', 0, MOST.refined);
       boxes.regress(true);
       boxes.square();
 
-      await networks.judge('onet', boxes, stop);
+      await networks.score('onet', boxes, stop);
       boxes.keepAbove(options.minProbability ?? output);
       boxes.placeLandmarks();
       boxes.regress(true);

@@ -14,7 +14,7 @@ import { uprightness } from './uprightness.js';
 import type { Detector } from './detector.js';
 
 /** How well a detector's face was read, and what that means. */
-export interface Judge {
+export interface UprightCheck {
   /** How well a face was read; more is better. */
   score: (face: Detection, picture: Picture) => number;
   /** No face that is turned by more than 45 degrees scores as much. */
@@ -28,7 +28,7 @@ export interface Judge {
 }
 
 /** MTCNN's own probability. Of 300 upright faces of Labeled Faces in the Wild two are below, of 68 turned ones one above. */
-export const MTCNN_JUDGE: Judge = {
+export const MTCNN_UPRIGHT: UprightCheck = {
   score: ({ probability }) => probability,
   sure: 0.98,
   better: 0.02,
@@ -37,7 +37,7 @@ export const MTCNN_JUDGE: Judge = {
 };
 
 /** The shape of the 68 points: SSD itself is no surer of an upright face than of one on its head. */
-export const SSD_JUDGE: Judge = {
+export const SSD_UPRIGHT: UprightCheck = {
   score: (face, picture) => uprightness(face, picture) ?? 1,
   sure: 0.5,
   better: 0.2,
@@ -56,7 +56,7 @@ const SQUARE = { times: 2, pixels: 112 };
 const GONE = 0.4;
 
 /** Gives a detector the right way up. Where a face is not in doubt, the answer is the detector's own. */
-export function withTurns(detector: Detector, judge: Judge): Detector {
+export function withTurns(detector: Detector, check: UprightCheck): Detector {
   let bytes = new Uint8Array(0);
 
   function draw(picture: Picture, square: TurnedSquare): Picture {
@@ -72,7 +72,7 @@ export function withTurns(detector: Detector, judge: Judge): Detector {
     const { box, probability } = intoSquare(square, face);
     const [read] = await detector.follow(drawn, [{ box, probability, landmarks: undefined, embed: true }]);
     if (!read?.landmarks) return undefined;
-    return { square, face: read, score: judge.score(read, drawn), leftOver: rollOf(read.landmarks) };
+    return { square, face: read, score: check.score(read, drawn), leftOver: rollOf(read.landmarks) };
   }
 
   /** As {@link readTurned}, and once more where the face is still tilted there. */
@@ -87,23 +87,23 @@ export function withTurns(detector: Detector, judge: Judge): Detector {
     if (!face.landmarks) return face;
     const tilt = rollOf(face.landmarks);
     const isTilted = Math.abs(tilt) > TILTED;
-    const own = judge.score(face, picture);
+    const own = check.score(face, picture);
     // What is not finite is refused elsewhere (valid-output.ts).
     if (!Number.isFinite(own + tilt + boxSize(face.box))) return face;
-    if (own >= judge.sure && !isTilted) return face;
+    if (own >= check.sure && !isTilted) return face;
     let best = isTilted ? await readUpright(picture, face, tilt) : undefined;
     if (best && best.score < own) best = undefined;
-    if ((best?.score ?? own) >= judge.sure) return best ? take(face, best) : face;
+    if ((best?.score ?? own) >= check.sure) return best ? take(face, best) : face;
     let other = -Infinity;
     for (const degrees of QUARTERS) {
       const read = await readUpright(picture, face, degrees);
       const than = best?.score ?? own;
       if (read) other = Math.max(other, read.score);
-      if (read && read.score >= judge.least && read.score > than + (best?.isQuarter ? 0 : judge.better))
+      if (read && read.score >= check.least && read.score > than + (best?.isQuarter ? 0 : check.better))
         best = { ...read, isQuarter: true };
     }
     if (best) return take(face, best);
-    return own < judge.readable || other > own ? { ...face, isUnread: true } : face;
+    return own < check.readable || other > own ? { ...face, isUnread: true } : face;
   }
 
   /** A face that was turned a moment ago. */
@@ -111,7 +111,7 @@ export function withTurns(detector: Detector, judge: Judge): Detector {
     const { box, probability, landmarks, thumbnail } = known;
     const face = { box, probability, landmarks };
     const read = landmarks && (await readTurned(picture, face, rollOf(landmarks)));
-    if (!read || read.score < judge.least) return undefined;
+    if (!read || read.score < check.least) return undefined;
     const there = take(face, read);
     return thumbnail && correlation(thumbnail, thumbnailOf(picture, there)) < GONE ? undefined : there;
   }
