@@ -191,8 +191,7 @@ export async function openMtcnnNetworks(
       const at = (first + i) * SCORES;
       job.scores[at] = probability[i];
       for (let k = 0; k < 4; k++) job.scores[at + 1 + k] = regression[i * 4 + k];
-      if (job.network === 'onet')
-        for (let k = 0; k < 10; k++) job.scores[at + 5 + k] = landmarks[i * 10 + k];
+      if (job.network === 'onet') for (let k = 0; k < 10; k++) job.scores[at + 5 + k] = landmarks[i * 10 + k];
       let sum = 0;
       for (let k = at; k < at + (job.network === 'onet' ? SCORES : 5); k++) sum += job.scores[k];
       if (!Number.isFinite(sum)) refuseInvalidOutput(job.network);
