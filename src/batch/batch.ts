@@ -11,12 +11,12 @@ import { hashOf, type Journal, type JournalEntry } from './journal.js';
 import type { BatchItem } from './list.js';
 import { createTurningVision } from './turning-vision.js';
 
-/** What became of a picture. */
+/** The outcome of a picture. */
 export interface BatchResult {
   item: BatchItem;
-  /** `enrolled` in this run; `known`: enrolled before; `refused`: not used. */
+  /** `enrolled` in this run, `known` (enrolled before) or `refused`. */
   outcome: 'enrolled' | 'known' | 'refused';
-  /** Clockwise degrees that the picture had to be turned by for its face to be found. */
+  /** By how many degrees clockwise the picture was turned to find its face. */
   turned?: number;
   error?: KaomonError;
 }
@@ -25,31 +25,30 @@ export interface BatchDeps extends Pick<EnrollerDeps, 'decision' | 'limits' | 'k
   vision: Pick<VisionPool, 'analyze'>;
   gallery: EnrollerDeps['gallery'] & Pick<Gallery, 'nearest' | 'vectors'>;
   maxPixels: number;
-  /** Pictures under way at a time: enough that no vision thread waits. */
+  /** Pictures in progress at a time: enough that no vision thread waits. */
   inFlight: number;
-  /** Enrol even faces that are enrolled under another person. */
+  /** Enrol faces even if they are enrolled under another person. */
   force?: boolean;
-  /** Left out: nothing is taken up and nothing written down. */
+  /** Without it no earlier run is continued and nothing is recorded. */
   journal?: Journal;
-  /** Gets a line for each picture that this run enrolled or refused, as the API's calls have one. */
+  /** Records each picture that this run enrolled or refused, as for calls of the API. */
   audit?: Pick<Audit, 'record' | 'flush'>;
-  /** Look at everything and write nothing. */
+  /** Analyse everything and write nothing. */
   dryRun?: boolean;
-  /** Look again at pictures that an earlier run refused. */
+  /** Try pictures again that an earlier run refused. */
   again?: boolean;
   onResult?: (result: BatchResult) => void;
   /** Asked before each picture. */
   stopped?: () => boolean;
 }
 
-/** Not the picture's fault, but the machine's or that of who else is enrolled: the next run tries again. */
-const PASSING = new Set(['INTERNAL', 'NO_MODEL', 'BUSY', 'CLOSING', 'OTHER_PERSON']);
+/** Not the picture's fault, but the server's or due to who else is enrolled: the next run tries again. */
+const TEMPORARY = new Set(['INTERNAL', 'NO_MODEL', 'BUSY', 'CLOSING', 'OTHER_PERSON']);
 
 /**
- * Enrols one picture after another, several at a time. A picture that cannot be used never changes what happens to
- * the next one: each carries its own person through every step.
- * @returns what became of each picture that was looked at, in no order
- * @throws KaomonError STORE_UNAVAILABLE, STORAGE_FULL when the gallery cannot be written: the run ends, the next one goes on
+ * Enrols pictures, several at a time. A picture that cannot be used does not affect the others.
+ * @returns the outcome of each picture that was tried, in no order
+ * @throws KaomonError STORE_UNAVAILABLE, STORAGE_FULL when the gallery cannot be written; another run continues
  */
 export async function runBatch(items: readonly BatchItem[], deps: BatchDeps): Promise<BatchResult[]> {
   const { journal, onResult, dryRun = false, again = false, stopped = () => false } = deps;
@@ -83,7 +82,7 @@ export async function runBatch(items: readonly BatchItem[], deps: BatchDeps): Pr
     try {
       if (before && !redo && stillTrue(before, item, deps.gallery)) {
         const { username } = item;
-        // Of a row that was taken before its name may be another now; what somebody renamed since then stays.
+        // The row's name may have changed since the earlier run; a person renamed elsewhere keeps that name.
         const isRenamed =
           before.outcome !== 'refused' && username !== undefined && username !== before.username;
         if (isRenamed && !dryRun) {
@@ -101,7 +100,7 @@ export async function runBatch(items: readonly BatchItem[], deps: BatchDeps): Pr
       if (!dryRun)
         await tell(item, { action: 'enrol', outcome: status < 500 ? 'refused' : 'failed', status });
       if (isStoreTrouble(error)) throw error;
-      if (!PASSING.has(error.code)) {
+      if (!TEMPORARY.has(error.code)) {
         journal?.add(item, hash, { outcome: 'refused', code: error.code, message: error.message });
       }
       return { item, outcome: 'refused', error };
@@ -118,7 +117,7 @@ export async function runBatch(items: readonly BatchItem[], deps: BatchDeps): Pr
   return results;
 }
 
-/** Whether a face that was enrolled is still there; a refused picture stays refused. */
+/** Whether the journal's entry still holds: an enrolled face may have been deleted; a refused picture stays refused. */
 function stillTrue(entry: JournalEntry, item: BatchItem, gallery: Pick<Gallery, 'person'>): boolean {
   if (entry.outcome === 'refused') return true;
   const person = gallery.person(faceIdOf(item.groupid, item.userid));
@@ -132,19 +131,23 @@ function fromJournal(item: BatchItem, entry: JournalEntry): BatchResult {
   return { item, outcome: 'known', turned: entry.turned };
 }
 
-/** Puts what was done to a person into the audit; on the disk before the journal says that it needs no doing again. */
+/** Records what was done in the audit log, on disk before the journal says that it is done. */
 function createTeller({ audit }: Pick<BatchDeps, 'audit'>) {
   return async (
     { groupid, userid }: BatchItem,
     what: Pick<AuditEntry, 'action' | 'outcome' | 'status'>,
     id?: string,
   ): Promise<void> => {
-    void audit?.record({ ...COMMAND_LINE, ...what, whom: { groupid, userid, ...(id && { id }) } });
+    void audit?.record({
+      ...COMMAND_LINE,
+      ...what,
+      whom: id === undefined ? { groupid, userid } : { groupid, userid, id },
+    });
     await audit?.flush();
   };
 }
 
-/** Takes over the name that a row gives a person who is there. */
+/** Gives an enrolled person the name of a row. */
 function createNamer(deps: Pick<BatchDeps, 'gallery' | 'audit'>) {
   const { gallery } = deps;
   const tell = createTeller(deps);
@@ -159,7 +162,6 @@ function createNamer(deps: Pick<BatchDeps, 'gallery' | 'audit'>) {
 
 type EnrolledEntry = Extract<JournalEntry, { face: string }>;
 
-/** Takes one picture from bytes to the gallery. */
 function createPictureEnroller(items: readonly BatchItem[], deps: BatchDeps) {
   const { vision, gallery, maxPixels, force, dryRun = false } = deps;
   const tell = createTeller(deps);
@@ -187,12 +189,12 @@ function createPictureEnroller(items: readonly BatchItem[], deps: BatchDeps) {
   };
 }
 
-/** The gallery of a dry run: it says whether it has a face, and takes none. */
+/** The gallery of a dry run: it finds known faces, and stores none. */
 function unwritten(gallery: BatchDeps['gallery'], items: readonly BatchItem[]): BatchDeps['gallery'] {
   const groups = [...new Set(items.map(({ groupid }) => groupid))];
   return {
     ...gallery,
-    // Those that are not there yet would be made.
+    // Missing groups would be created by then.
     groups: () => groups.map((groupid) => ({ groupid, groupname: groupid })),
     async enrolOnce({ groupid, userid }, embedding) {
       const faceid = faceIdOf(groupid, userid);

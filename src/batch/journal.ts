@@ -7,7 +7,7 @@ import { ERROR_CODES, type ErrorCode } from '../platform/errors.js';
 import { ownerOf } from '../platform/files/owner.js';
 import type { BatchItem } from './list.js';
 
-/** What became of a picture, as it is written down. */
+/** The recorded outcome of a picture. */
 export type JournalEntry =
   | { outcome: 'enrolled' | 'known'; face: string; turned?: number; username?: string }
   | { outcome: 'refused'; code: ErrorCode; message: string };
@@ -15,10 +15,9 @@ export type JournalEntry =
 export type Journal = Awaited<ReturnType<typeof openJournal>>;
 
 /**
- * What earlier runs over the same place did, one JSON line a picture. It only saves time: a line that a crash cut off
- * or that a power cut took leads to the picture being looked at again, and a picture that is enrolled already is
- * recognised by its vector.
- * @param folder of all journals; made when missing
+ * What earlier runs over the same place did, one JSON line per picture. It only saves time: where a crash or a power cut
+ * lost a line, the picture is analysed again, and recognised if it is enrolled already.
+ * @param folder of all journals; created when missing
  * @param key all that the outcome depends on besides the picture: the place, the pack, the limits
  */
 export async function openJournal(folder: string, key: readonly (string | number)[]) {
@@ -28,7 +27,7 @@ export async function openJournal(folder: string, key: readonly (string | number
   const owner = await ownerOf(file);
   const handle = openSync(file, 'a', 0o600);
   if (owner) await chown(file, owner.uid, owner.gid).catch(() => undefined);
-  // A line that a crash cut off must not swallow the first of this run.
+  // Ends a line that a crash cut off, so that this run's first line stands by itself.
   appendFileSync(handle, '\n');
 
   return {
@@ -43,12 +42,11 @@ export async function openJournal(folder: string, key: readonly (string | number
   };
 }
 
-/** SHA-256 in hexadecimal digits. */
 export function hashOf(data: Uint8Array | string): string {
   return createHash('sha256').update(data).digest('hex');
 }
 
-/** The same picture under another name or person is another matter. */
+/** The same picture under another name or for another person has another entry. */
 function keyOf({ groupid, userid, name }: BatchItem, hash: string): string {
   return hashOf(JSON.stringify([groupid, userid, name, hash])).slice(0, 32);
 }

@@ -12,15 +12,15 @@ import { decodeText } from './text.js';
 export interface BatchItem {
   groupid: string;
   userid: string;
-  /** From a CSV's column, or the name of a folder that cannot be an ID. */
+  /** From a CSV's column, or the name of a folder that is not a valid ID. */
   username?: string;
-  /** As the report names it: relative to the folder, or as the CSV has it. */
+  /** As in the report: relative to the folder, or as in the CSV. */
   name: string;
   /** Absolute. */
   file: string;
 }
 
-/** A picture that nobody can enrol, known before it is looked at. */
+/** A picture that is refused before it is analysed. */
 export interface RefusedItem {
   name: string;
   groupid: string;
@@ -31,27 +31,27 @@ export interface RefusedItem {
 export interface BatchList {
   items: BatchItem[];
   refused: RefusedItem[];
-  /** Files that are no pictures by their names, passed over. */
+  /** How many files were skipped because their names are not those of pictures. */
   otherFiles: number;
-  /** Of a CSV: what its bytes were taken for. */
+  /** The encoding that a CSV was read in. */
   encoding?: string;
 }
 
-/** What stands between the columns of a CSV: its first line tells. */
+/** Possible delimiters of a CSV; its first line decides. */
 const DELIMITERS = [',', ';', '\t'] as const;
-/** So much of a line that is not understood is shown. */
+/** How much of an invalid first line the message shows, characters. */
 const SHOWN = 100;
-/** Of a person's name, characters. */
+/** The longest name of a person, characters. */
 const MAX_NAME = 200;
-/** Deep enough for anybody's folders, an end to a loop of mounts. */
+/** Ends the search in a loop of mounts. */
 const MAX_DEPTH = 12;
 
 /**
  * Reads what to enrol: a folder per person (`<userid>/...jpg`, or `<groupid>/<userid>/...`), or a CSV file with the
- * columns `userid` and `file`, and where wanted `groupid` and `username`.
+ * columns `userid` and `file`, and optionally `groupid` and `username`.
  * @param place folder or CSV file
- * @param groupid of people whose group nothing names
- * @param encoding of the CSV; left out, it is told by its bytes, or refused
+ * @param groupid of people for whom no group is given
+ * @param encoding of the CSV. Default: detected, or refused
  * @throws KaomonError SETUP when the place cannot be read or does not say who is who
  */
 export async function listPictures(place: string, groupid: string, encoding?: string): Promise<BatchList> {
@@ -84,7 +84,7 @@ async function listFolder(root: string, groupid: string): Promise<BatchList> {
   }
   await walk([]);
 
-  // One rule for the whole folder: a guess for each part of it could put a face under the wrong person.
+  // One layout for the whole folder: guessing for each part could put a face under the wrong person.
   const shallow = pictures.find((parts) => parts.length === 2);
   const deep = pictures.find((parts) => parts.length > 2);
   if (shallow && deep) {
@@ -99,14 +99,14 @@ async function listFolder(root: string, groupid: string): Promise<BatchList> {
     const name = parts.join('/');
     const ids = deep ? { groupid: parts[0], ...personOf(parts[1]) } : { groupid, ...personOf(parts[0]) };
     if (parts.length === 1) {
-      const message = 'The picture lies in no folder of a person.';
+      const message = 'The picture is not in the folder of a person.';
       refuse(list, { name, groupid, userid: '' }, new KaomonError('FIELD_MISSING', message));
     } else take(list, { ...ids, name, file: path.join(root, ...parts) });
   }
   return list;
 }
 
-/** A folder's name is the user ID, or else the person's name, of which an ID is made as CompreFace's addresses make one. */
+/** A folder's name is the user ID or, where it is not a valid one, the person's name, from which an ID is derived. */
 function personOf(folder: string): Pick<BatchItem, 'userid' | 'username'> {
   if (isId(folder)) return { userid: folder };
   const username = normaliseName(folder);
@@ -120,13 +120,13 @@ async function isFile(entry: Dirent, file: string): Promise<boolean> {
 
 type Row = Partial<Record<string, string>>;
 
-/** The columns of a line, by their names in small letters. */
+/** The names of the columns in lower case. */
 const namesIn = (line: string, delimiter: string) =>
   line.split(delimiter).map((name) => name.trim().replace(/^"|"$/g, '').trim().toLowerCase());
 
-/** @throws Error that says what is wrong */
+/** @throws Error with the reason why it is not valid */
 function parseRows(text: string): Row[] {
-  // Excel's word for what stands between the columns; the line after it shows it anyway.
+  // Excel's line for the delimiter is dropped: the next line shows it as well.
   const table = text.replace(/^\ufeff/, '').replace(/^sep=.\r?\n/i, '');
   const first = (/^[^\r\n]*/.exec(table.trimStart()) ?? [''])[0];
   const delimiter = DELIMITERS.find((one) =>
@@ -138,7 +138,9 @@ function parseRows(text: string): Row[] {
     );
   }
   return parse(table, {
-    ...{ delimiter, trim: true, skip_empty_lines: true },
+    delimiter,
+    trim: true,
+    skip_empty_lines: true,
     columns: (names: string[]) => names.map((name) => name.toLowerCase()),
   });
 }
@@ -152,7 +154,7 @@ async function listCsv(file: string, groupid: string, asked: string | undefined)
     rows = parseRows(decoded.text);
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
-    throw new KaomonError('SETUP', `${file} is no CSV file that can be read: ${why}`, { cause });
+    throw new KaomonError('SETUP', `${file} cannot be read as a CSV file: ${why}`, { cause });
   }
   const folder = path.dirname(path.resolve(file));
   const list: BatchList = { items: [], refused: [], otherFiles: 0, encoding };
@@ -167,7 +169,7 @@ async function listCsv(file: string, groupid: string, asked: string | undefined)
     }
     take(list, {
       ...ids,
-      ...(username && { username: username.slice(0, MAX_NAME) }),
+      username: username.slice(0, MAX_NAME),
       name,
       file: path.resolve(folder, name),
     });
@@ -180,7 +182,7 @@ function take(list: BatchList, item: BatchItem): void {
     checkGroupId(item.groupid);
     checkUserId(item.userid);
     const username = checkName(item.username ?? '', 'username');
-    list.items.push({ ...item, ...(username && { username }) });
+    list.items.push({ ...item, username: username || undefined });
   } catch (error) {
     if (!(error instanceof KaomonError)) throw error;
     refuse(list, item, error);

@@ -1,10 +1,10 @@
 import { SingleBar } from 'cli-progress';
 
-/** Without a terminal a line is written at each so many percent, and at the end. */
+/** Without a terminal a line is written every so many percent, and at the end. */
 const STEP = 5;
 
 export interface BatchProgress {
-  /** One more picture is done. @param used enrolled now or before */
+  /** Counts a picture. @param used whether it is enrolled, now or before */
   step(used: boolean): void;
   end(): void;
 }

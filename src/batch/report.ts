@@ -17,7 +17,7 @@ export interface ReportLine {
   message: string;
 }
 
-/** Every picture that somebody should look at, by name. */
+/** The pictures that somebody should look at, sorted by name. */
 export function reportOf(results: readonly BatchResult[], refused: readonly RefusedItem[]): ReportLine[] {
   const lines = [
     ...results
@@ -50,14 +50,14 @@ export function describeLine({ file, outcome, turned, message }: ReportLine): st
   return `turned    ${file}: its face was found after a turn by ${turned} degrees (clockwise)`;
 }
 
-/** Writes the report: JSON where the name ends so, else CSV. @throws KaomonError SETUP when it cannot be written */
+/** Writes the report, as JSON where the name ends with .json, else as CSV. @throws KaomonError SETUP when it cannot be written */
 export async function writeReport(file: string, lines: readonly ReportLine[]): Promise<void> {
   const text = file.endsWith('.json')
     ? `${JSON.stringify(lines, null, 2)}\n`
     : stringify([...lines], {
         header: true,
         columns: ['file', 'groupid', 'userid', 'outcome', 'turned', 'code', 'message'],
-        // A name that a spreadsheet would take for a formula is not one.
+        // So that a spreadsheet does not run a name as a formula.
         escape_formulas: true,
       });
   try {

@@ -1,20 +1,20 @@
 import sharp from 'sharp';
 import type { Analysis, AnalyzeOptions, VisionPool } from '../vision/types.js';
 
-/** Tried in this order when no face is found upright; of those that show one the surest is taken. */
+/** Turns that are tried when no face is found upright; the one with the most probable face wins. */
 const TURNS = [90, 270, 180] as const;
-/** A face that is tilted by more lies on its side or stands on its head, degrees. */
+/** A face that is tilted by more is on its side or upside down, degrees. */
 const LYING = 60;
 
 /**
- * Looks at scans and old photographs, which may lie on their side: where no face stands upright the picture is turned.
- * @param maxPixels of the largest picture
+ * Analyses scans and old photographs, which may lie on their side: without an upright face the picture is turned.
+ * @param maxPixels the largest picture
  */
 export function createTurningVision(vision: Pick<VisionPool, 'analyze'>, maxPixels: number) {
   return {
-    /** @returns as VisionPool.analyze, of the turned picture, with the clockwise degrees that it was turned by */
+    /** @returns as VisionPool.analyze, of the turned picture; `turned`: by how many degrees clockwise */
     async analyze(bytes: Uint8Array, options?: AnalyzeOptions): Promise<Analysis & { turned?: number }> {
-      // A copy: the pool takes the buffer it is given.
+      // A copy, because the pool transfers the buffer.
       const asItIs = await vision.analyze(bytes.slice(), options);
       const lies = quartersOf(asItIs.faces.at(0)?.quality?.roll);
       if (asItIs.faces.length > 0 && lies === 0) return asItIs;
@@ -30,12 +30,12 @@ export function createTurningVision(vision: Pick<VisionPool, 'analyze'>, maxPixe
   };
 }
 
-/** How a face lies: 0, 90, 180 or 270 degrees clockwise, whichever is nearest. */
+/** A face's roll, rounded to 0, 90, 180 or 270 degrees clockwise. */
 const quartersOf = (roll = 0) => (Math.abs(roll) > LYING ? ((Math.round(roll / 90) + 4) % 4) * 90 : 0);
 
-/** The picture turned clockwise, after its EXIF orientation was applied, without loss. */
+/** Turns the picture clockwise, after applying its EXIF orientation, without loss. */
 async function turn(bytes: Uint8Array, degrees: number, maxPixels: number): Promise<Uint8Array> {
-  // It was read before: what is wrong with its end is not worth a refusal here.
+  // A damaged end is tolerated: analyze() has accepted the picture.
   const image = sharp(bytes, { failOn: 'none', limitInputPixels: maxPixels, ignoreIcc: true });
   const png = await image.autoOrient().rotate(degrees).png({ compressionLevel: 1 }).toBuffer();
   return new Uint8Array(png);

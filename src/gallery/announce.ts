@@ -4,21 +4,21 @@ import { isFull, isStoreTrouble, obstacleOf, refusalOf } from '../platform/files
 import { splitFaceId } from './ids.js';
 import type { EmbeddingStore } from './store/store.js';
 
-/** A store that cannot write (disk full, no rights, Redis gone) is the server's trouble, not the caller's picture. */
-export async function kept<T>(work: Promise<T>): Promise<T> {
+/** Turns a store's failure to write (disk full, no rights, Redis gone) into STORAGE_FULL or STORE_UNAVAILABLE. */
+export async function withStoreErrors<T>(work: Promise<T>): Promise<T> {
   try {
     return await work;
   } catch (cause) {
-    // A RangeError is a vector that is none: a fault of ours.
+    // A RangeError means an invalid vector, which is a bug here and not the store's fault.
     if (cause instanceof KaomonError || cause instanceof RangeError) throw cause;
     throw refusalOf(obstacleOf(cause) ?? 'unreachable', cause);
   }
 }
 
 /**
- * Says what is about to change, changes it, says that it is done.
+ * Publishes that a change begins, makes it, and publishes that it is done.
  * @param write changes the store
- * @param failed what to do first when it fails after it was announced: nobody knows then how far it came
+ * @param failed called first when the change fails after it was published, so that the store may hold a part of it
  */
 export async function announce<T>(
   publisher: Publisher,
@@ -26,20 +26,22 @@ export async function announce<T>(
   write: () => Promise<T>,
   failed: () => Promise<void> = () => Promise.resolve(),
 ): Promise<T> {
-  const begun = await kept(makesRoom(change) ? beginAnyway(publisher, change) : publisher.begin(change));
+  const begun = await withStoreErrors(
+    makesRoom(change) ? beginAnyway(publisher, change) : publisher.begin(change),
+  );
   try {
-    const result = await kept(write());
-    await kept(publisher.commit(begun, change));
+    const result = await withStoreErrors(write());
+    await withStoreErrors(publisher.commit(begun, change));
     return result;
   } catch (error) {
     await failed();
-    // Open changes are looked after by whoever saw them begin.
+    // Where the store has failed, the processes that saw the change begin settle it later.
     if (!isStoreTrouble(error)) await publisher.abort(begun, change);
     throw error;
   }
 }
 
-/** Somebody is deleted also where there is no room to say so before: there is when it is done. */
+/** A deletion must work where the log has no room for its beginning: once it is done, there is room. */
 async function beginAnyway(publisher: Publisher, change: GalleryChange): Promise<string> {
   try {
     return await publisher.begin(change);
@@ -49,26 +51,23 @@ async function beginAnyway(publisher: Publisher, change: GalleryChange): Promise
   }
 }
 
-/**
- * Refuses before anything is written what there is no room for.
- * @throws KaomonError STORAGE_FULL, STORE_UNAVAILABLE
- */
+/** Checks for room before anything is written. @throws KaomonError STORAGE_FULL, STORE_UNAVAILABLE */
 export async function requireRoom(
   store: Pick<EmbeddingStore, 'obstacle'>,
   change: GalleryChange,
 ): Promise<void> {
   if (makesRoom(change)) return;
-  const obstacle = await kept(store.obstacle());
+  const obstacle = await withStoreErrors(store.obstacle());
   if (obstacle) throw refusalOf(obstacle);
 }
 
-/** What a command needs of a store that it fills: no more than what is announced. */
+/** The part of a store that a command may use to fill it: reading, and the additions that are published. */
 export type FillableStore = Pick<
   EmbeddingStore,
   'load' | 'readGroups' | 'readPerson' | 'keepPerson' | 'addFace' | 'createGroup' | 'close'
 >;
 
-/** A store whose additions running workers learn of, for commands that fill it without a gallery in memory. */
+/** Publishes a store's additions to running workers, for commands that fill it without a gallery in memory. */
 export function announceAdditions(store: EmbeddingStore, publisher: Publisher): FillableStore {
   const at = () => new Date().toISOString();
   return {

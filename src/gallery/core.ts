@@ -10,20 +10,20 @@ import type { EmbeddingStore, ReadPerson } from './store/store.js';
 export interface GalleryDeps {
   /** The pack whose vectors these are. */
   pack: string;
-  /** People with several faces have a template, too. Left out: they are found at their faces alone. */
+  /** Give people with several faces a template as well. Default: only their faces are searched. */
   templates?: boolean;
   /** Closed with the gallery. */
   store: EmbeddingStore;
   index: VectorIndex;
-  /** Where changes are announced to other processes; left out: there are none. */
+  /** Publishes changes to other processes. Default: there are none. */
   publisher?: Publisher;
-  /** Told when the store cannot be written any more. */
+  /** Called when the store can no longer be written, and when it can again. */
   warn?: (message: string) => void;
 }
 
 const GROUPS_KEY = ' groups';
 
-/** What the operations share: memory, the store, and how a change goes through both. */
+/** What the operations share: memory, the store, and the steps of a change to both. */
 export type Core = ReturnType<typeof createCore>;
 
 export function createCore({ store, index, publisher = NO_PUBLISHER, templates = false }: GalleryDeps) {
@@ -37,8 +37,9 @@ export function createCore({ store, index, publisher = NO_PUBLISHER, templates =
   };
 
   /**
-   * A person with the vectors that memory needs. @param known ids of faces whose vectors it has
-   * @param without a face that is left out
+   * Reads a person with the vectors that memory needs.
+   * @param known ids of faces whose vectors it has
+   * @param without ID of a face to leave out
    */
   async function read(
     faceid: string,
@@ -53,18 +54,18 @@ export function createCore({ store, index, publisher = NO_PUBLISHER, templates =
     return person && memory.lacksVectors(person) ? readBut(new Set([without ?? ''])) : person;
   }
 
-  /** Makes memory what the store says of these people; of the groups when none is named. Call it holding their keys. */
-  async function look(faceids: readonly string[]): Promise<void> {
+  /** Reloads these people from the store, or the groups when none is named. The caller holds their keys. */
+  async function reload(faceids: readonly string[]): Promise<void> {
     if (faceids.length === 0) memory.setGroups(await store.readGroups());
     const known = new Set(faceids.flatMap((faceid) => [...memory.faceIds(faceid)]));
     const people: (ReadPerson | undefined)[] = [];
-    // Where a moved person was, then where they went to: who is being moved at this moment is seen twice, never not at all.
+    // The old place of a moved person first: somebody who moves meanwhile is read twice rather than not at all.
     for (let i = faceids.length - 1; i >= 0; i--) people[i] = await read(faceids[i], known);
-    // All at once, so that nobody is moved before the eyes of a search.
+    // Without waiting in between, so that no search sees half of a move.
     const to = faceids.at(0) ?? '';
     const from = faceids.at(1);
     const moved = from === undefined ? undefined : memory.people.get(from);
-    faceids.forEach((faceid, i) => memory.match(faceid, people[i]));
+    faceids.forEach((faceid, i) => memory.setPerson(faceid, people[i]));
     memory.succeed(moved, to);
   }
 
@@ -76,18 +77,19 @@ export function createCore({ store, index, publisher = NO_PUBLISHER, templates =
     mutex,
     tell,
     read,
-    look,
+    reload,
 
     nearest: (embedding: Float32Array, k: number) => findNearest(memory, index, embedding, k, {}),
 
-    /** As `look`, in turn with this process's own changes. */
-    follow: (faceids: readonly string[]): Promise<void> => mutex.run(keysOf(faceids), () => look(faceids)),
+    /** As `reload`, waiting for this process's own changes. */
+    lockAndReload: (faceids: readonly string[]): Promise<void> =>
+      mutex.run(keysOf(faceids), () => reload(faceids)),
 
     /**
-     * One change from beginning to end: checked, announced, written, told, shown. When it fails after it was announced
-     * nobody knows how far it came: memory is made what the store says, and the other workers do the same.
-     * @param check throws when the change cannot be; may look into the store
-     * @param write changes the store; @returns what to show in memory, at once and without failing
+     * Makes a change: checks, publishes, writes, applies it to memory and calls the listeners. When it fails after it
+     * was published, the store may hold a part of it: memory is reloaded, here and in the other workers.
+     * @param check throws when the change is not possible; may read the store
+     * @param write changes the store, and returns what applies the change to memory, at once and without failing
      */
     change<T>(planned: GalleryChange, check: () => unknown, write: () => Promise<() => T>): Promise<T> {
       const faceids = faceidsOf(planned);
@@ -95,10 +97,12 @@ export function createCore({ store, index, publisher = NO_PUBLISHER, templates =
         await check();
         try {
           await requireRoom(store, planned);
-          const show = await announce(publisher, planned, write, () => look(faceids).catch(() => undefined));
-          const shown = show();
+          const apply = await announce(publisher, planned, write, () =>
+            reload(faceids).catch(() => undefined),
+          );
+          const result = apply();
           tell(planned);
-          return shown;
+          return result;
         } catch (error) {
           if (isStoreTrouble(error)) failed();
           throw error;
@@ -106,7 +110,7 @@ export function createCore({ store, index, publisher = NO_PUBLISHER, templates =
       });
     },
 
-    /** @param listener told when a change could not be written */
+    /** @param listener called when a change could not be written */
     onFailure(listener: () => void): void {
       failed = listener;
     },

@@ -1,23 +1,22 @@
-/** What is enrolled is compared for years: a vector without a direction would be near to everybody, or to nobody. */
+/** Checks of embeddings. An enrolled one is compared for years: without a direction it would match everybody, or nobody. */
 import { squaredDistance } from './distance.js';
 import { checkVector } from './index/vector-index.js';
 
-/** How far an embedding's length may be from 1: more than float32 rounds away, less than shifts any distance. */
+/** How far an embedding's length may be from 1: more than float32 rounding, too little to change a distance. */
 const UNIT = 1e-3;
-/** As it is written to a file and read again. */
+/** A vector whose length is this near to 1 is used as it is. */
 const EXACT = 1e-5;
-/** A vector that is shorter has no direction that means anything. */
+/** The direction of a shorter vector means nothing. */
 const NOTHING = 1e-6;
 
-/** Squared L2: an embedding nearer than this to another comes from the very same picture. */
+/** Squared L2: embeddings nearer than this come from the very same picture. */
 const SAME = 1e-6;
 
-/** Whether two embeddings are of the very same picture. */
 export function isSameEmbedding(a: Float32Array, b: Float32Array): boolean {
   return squaredDistance(a, b) < SAME;
 }
 
-/** @throws RangeError when it is not of unit length, or holds what is no number */
+/** @throws RangeError when it is not of unit length, or a number in it is not finite */
 export function checkEmbedding(vector: Float32Array, length = vector.length): void {
   checkVector(vector, length);
   const norm = lengthOf(vector);
@@ -26,10 +25,10 @@ export function checkEmbedding(vector: Float32Array, length = vector.length): vo
 }
 
 /**
- * A vector that came from a file, an archive or another program as an embedding.
+ * Makes an embedding of a vector from a file, an archive or another program.
  * @param length numbers in an embedding of the pack
- * @returns of unit length: the vector itself where it is, else a copy
- * @throws RangeError that says why it is none
+ * @returns the vector itself where it has unit length, else a new one
+ * @throws RangeError with the reason why it cannot be one
  */
 export function toEmbedding(vector: Float32Array, length: number): Float32Array {
   if (vector.length !== length)
@@ -39,10 +38,7 @@ export function toEmbedding(vector: Float32Array, length: number): Float32Array 
   return unit;
 }
 
-/**
- * Numbers from anywhere at unit length.
- * @returns the vector itself where it is one of unit length, else a new one; undefined: they have no direction
- */
+/** @returns the vector itself where it has unit length, else a new one; undefined when it has no direction */
 export function toUnitLength(vector: Float32Array | readonly number[]): Float32Array | undefined {
   const norm = lengthOf(vector);
   if (!(norm >= NOTHING && norm < Infinity)) return undefined;

@@ -1,13 +1,13 @@
-/** Which packs the enrolled people's faces were made by: asked before a pack is chosen, so nothing of a pack is needed. */
+/** Which packs embedded the enrolled faces: asked before a pack is chosen, so it needs none. */
 import type { Config } from '../settings/config.js';
 import { KaomonError } from '../platform/errors.js';
 import { countEnrolled } from './store/file-read.js';
 import { redisSettings } from './open.js';
 
 /**
- * People who have a face, by pack. Cheap: where only one pack has faces, all of its people are counted, also those
- * without one; people of whom nobody has a face were made by no pack.
- * @throws KaomonError SETUP when the store cannot be read: whoever chooses a pack must not guess then
+ * People who have a face, by pack; packs without a face are left out. To save time, where only one pack has faces its
+ * people are counted without looking whether each has one.
+ * @throws KaomonError SETUP when the store cannot be read: a pack must not be guessed then
  */
 export async function enrolledPacks(config: Config): Promise<Record<string, number>> {
   if (config.EMBEDDING_STORE === 'redis') {

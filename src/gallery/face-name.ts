@@ -1,14 +1,14 @@
 import { createHash, randomBytes, webcrypto } from 'node:crypto';
 import type { Face } from './types.js';
 
-/** What stands behind the faceid in the ID of a face: date, time, and how it was enrolled with what makes it unique. */
+/** What follows the faceid in the ID of a face: date, time, and `a` (automatic) or `m` (by hand) with a unique part. */
 const END = /_(\d{8})_(\d{6})_([0-9A-Za-z]{1,64})$/;
-/** Ten random hexadecimal digits, and sixteen more of the mark of the picture. */
+/** Ten random hexadecimal digits, then sixteen that mark the picture. */
 const MARKED = /_[am]([0-9a-f]{10})([0-9a-f]{16})$/;
 
 /**
- * `<faceid>_<YYYYMMDD_HHMMSS>_<id>`: when and how a face was enrolled stands in its name, and which picture it is of.
- * @param picture as {@link hashPicture}; left out: the picture will not be known again
+ * `<faceid>_<YYYYMMDD_HHMMSS>_<id>`: the name tells when and how a face was enrolled, and from which picture.
+ * @param picture as {@link hashPicture}; without it the picture is not recognised when it comes again
  */
 export function nameFace(faceid: string, at: Date, automatic: boolean, picture?: string): string {
   const digits = at.toISOString().replace(/\D/g, '');
@@ -17,14 +17,14 @@ export function nameFace(faceid: string, at: Date, automatic: boolean, picture?:
   return `${faceid}_${digits.slice(0, 8)}_${digits.slice(8, 14)}_${automatic ? 'a' : 'm'}${unique}${mark}`;
 }
 
-/** What a picture's bytes are known by: SHA-256 in hexadecimal digits, computed beside the main thread. */
+/** SHA-256 of a picture's bytes in hexadecimal digits, computed off the main thread. */
 export async function hashPicture(bytes: Uint8Array): Promise<string> {
   return Buffer.from(await webcrypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>)).toString(
     'hex',
   );
 }
 
-/** The face that the very same picture was enrolled as. @param picture as {@link hashPicture} */
+/** The face that was enrolled from the very same picture. @param picture as {@link hashPicture} */
 export function findByPicture<F extends Pick<Face, 'id'>>(
   faces: readonly F[],
   picture: string,
@@ -35,17 +35,17 @@ export function findByPicture<F extends Pick<Face, 'id'>>(
   });
 }
 
-/** Salted by the face's own digits: names do not tell that two people's faces are of one picture. */
+/** Salted with the face's own digits, so that names do not reveal that two people's faces come from one picture. */
 function markOf(unique: string, picture: string): string {
   return createHash('sha256').update(`${unique}${picture}`).digest('hex').slice(0, 16);
 }
 
-/** The faceid in the ID of a face; anything else is given back as it is. */
+/** The faceid in the ID of a face; anything else is returned unchanged. */
 export function personOfFace(id: string): string {
   return id.replace(END, '');
 }
 
-/** Reads a face's ID. @returns undefined when it does not belong to this person, or when its date does not exist */
+/** @returns undefined when the ID is not that of a face of this person, or its date does not exist */
 export function parseFaceId(faceid: string, id: string): Omit<Face, 'hasPicture'> | undefined {
   const [, date, time, unique] = END.exec(id) ?? [];
   if (!id.startsWith(`${faceid}_`) || !date) return undefined;
@@ -56,15 +56,15 @@ export function parseFaceId(faceid: string, id: string): Omit<Face, 'hasPicture'
   return { id, faceid, enrolledAt, automatic: unique.startsWith('a') };
 }
 
-/** Whether there was, or will be, such a second: JavaScript takes February 31 for March 3. */
+/** Whether the date exists: JavaScript takes February 31 for March 3. */
 function isTime(text: string): boolean {
   const time = Date.parse(text);
   return !Number.isNaN(time) && new Date(time).toISOString().slice(0, 19) === text.slice(0, 19);
 }
 
 /**
- * What a face of `from` is called as one of `to`: the name with the other faceid, and with another end when `taken`
- * holds it (two faces from elsewhere may share time and end).
+ * The ID of a face of `from` once it belongs to `to`: with the other faceid, and with a new unique part when `taken` has
+ * the ID already.
  */
 export function renameFace(id: string, from: string, to: string, taken: ReadonlySet<string>): string {
   const renamed = `${to}${id.slice(from.length)}`;

@@ -3,10 +3,10 @@ import { nextTurn } from '../platform/turns.js';
 import { searchKey } from './names.js';
 import type { Person } from './types.js';
 
-/** A slice of a search, milliseconds; the clock is looked at after so many people. */
+/** A search yields to the event loop after so many milliseconds; the clock is read once per so many people. */
 const SLICE = { milliseconds: 1.5, people: 100 };
 
-/** Keys of names that were searched before; a person is the same object as long as it is enrolled. */
+/** Search keys made before. A person stays the same object while enrolled. */
 const keys = new WeakMap<Person, { username: string; name: string; userid: string }>();
 
 function keyOf(person: Person): { name: string; userid: string } {
@@ -19,10 +19,10 @@ function keyOf(person: Person): { name: string; userid: string } {
 }
 
 /**
- * People of these groups whose name or userid holds a text; see {@link searchKey}. Of a hundred thousand it does not hold
- * the event loop: it is done in slices.
+ * People of these groups whose name or userid contains a text; see {@link searchKey}. Works in slices, so that a hundred
+ * thousand people do not block the event loop.
  * @param groups undefined: all
- * @param signal looked at between the slices
+ * @param signal checked between the slices
  * @throws KaomonError CLIENT_GONE
  */
 export async function findPeople(

@@ -7,20 +7,20 @@ import { findNearest } from './search.js';
 import { watchStore } from './store/store-watch.js';
 import type { Gallery } from './types.js';
 
-/** A gallery that other processes change, too. */
+/** A gallery that other processes change as well. */
 export interface LiveGallery extends Gallery {
-  /** Takes over what another worker did. Safe to repeat. Resolves when this process's index has it. */
+  /** Applies another worker's change. Safe to repeat. Resolves when this process's index has it. */
   apply(event: GalleryEvent): Promise<void>;
-  /** Looks what became of a change that was begun and never closed, and finishes it where that is possible. */
+  /** Finishes, where possible, a change that was begun and never closed, and reloads the people it is about. */
   settle(event: GalleryEvent): Promise<void>;
-  /** Compares everything with the store: for when events were missed. */
+  /** Reloads everything from the store, after events were missed. */
   reload(): Promise<void>;
 }
 
 /**
- * Loads the store into the index and serves from memory from then on. A change is written to the store before it
- * shows in memory, and changes to one person happen one after another. Of other workers' changes only *who* is taken
- * from the event; what became of the person is read from the store, so that events may come twice or late.
+ * Loads the store into the index and serves from memory from then on. A change is written to the store before memory
+ * shows it, and changes to one person happen one after another. Another worker's event only tells *whom* a change is
+ * about; the person is reloaded from the store, so events may come twice or late.
  */
 export async function createGallery(deps: GalleryDeps): Promise<LiveGallery> {
   const { pack, store, warn = () => undefined } = deps;
@@ -29,11 +29,11 @@ export async function createGallery(deps: GalleryDeps): Promise<LiveGallery> {
   const { memory, mutex } = core;
   const contents = await store.load();
   const watch = await watchStore(store, warn);
-  core.onFailure(() => void watch.look());
+  core.onFailure(() => void watch.check());
   memory.setGroups(contents.groups);
-  for (const person of contents.people) memory.match(person.faceid, person);
+  for (const person of contents.people) memory.setPerson(person.faceid, person);
 
-  /** Events of others that were told already, the newest: an event may come again, its listeners hear of it once. */
+  /** The newest events of others that listeners were told of: an event may come again. */
   const told = new Set<string>();
   function remember(uid: string): void {
     told.add(uid);
@@ -59,49 +59,41 @@ export async function createGallery(deps: GalleryDeps): Promise<LiveGallery> {
     async apply(event) {
       if (event.kind === 'begun') return;
       const { kind, at, groupid, faceid, from, face } = event;
-      // Of another pack's worker, too: whom it deletes or moves is deleted or moved here.
-      await core.follow(faceidsOf(event));
+      // Also from a worker with another pack: people it deletes or moves are deleted or moved here.
+      await core.lockAndReload(faceidsOf(event));
       if (kind === 'given-up' || told.has(event.uid)) return;
-      // But a face that it has come to have is none of these.
+      // But the faces it adds are not searched here.
       if (event.pack !== pack && face !== undefined) return;
       remember(event.uid);
-      core.tell({
-        kind,
-        at,
-        groupid,
-        ...(faceid && { faceid }),
-        ...(from && { from }),
-        ...(face && { face }),
-      });
+      core.tell({ kind, at, groupid, faceid, from, face });
     },
 
     async settle(event) {
       await store.recover();
-      await core.follow(faceidsOf(event));
+      await core.lockAndReload(faceidsOf(event));
     },
 
     async reload() {
       await store.recover();
       const faceids = new Set([...(await store.list()), ...memory.people.keys()]);
-      await core.follow([]);
-      for (const faceid of faceids) await core.follow([faceid]);
+      await core.lockAndReload([]);
+      for (const faceid of faceids) await core.lockAndReload([faceid]);
     },
 
     damaged: () => store.damage.list(),
 
     info(groups) {
       const all = memory.groups();
-      const whole = {
-        ...(watch.obstacle() && { obstacle: watch.obstacle() }),
-        ...{ pack, people: memory.people.size, faces: memory.faces.size, groups: all.length },
-        ...{ otherPacks: contents.otherPacks, setAside: store.damage.count(), index: index.kind },
-      };
-      if (!groups) return whole;
       return {
-        ...{ ...whole, people: memory.countPeople(groups), faces: memory.facesIn(groups) },
-        groups: all.filter(({ groupid }) => groups.has(groupid)).length,
-        // Nobody knows of which group they are.
-        ...{ otherPacks: {}, setAside: 0 },
+        pack,
+        people: groups ? memory.countPeople(groups) : memory.people.size,
+        faces: groups ? memory.facesIn(groups) : memory.faces.size,
+        groups: groups ? all.filter(({ groupid }) => groups.has(groupid)).length : all.length,
+        // Which groups these belong to is not known.
+        otherPacks: groups ? {} : contents.otherPacks,
+        setAside: groups ? 0 : store.damage.count(),
+        index: index.kind,
+        obstacle: watch.obstacle(),
       };
     },
 
@@ -113,5 +105,5 @@ export async function createGallery(deps: GalleryDeps): Promise<LiveGallery> {
   };
 }
 
-/** Events whose ids are kept to know them again. */
+/** How many event ids are remembered. */
 const REMEMBERED = 4096;

@@ -1,12 +1,12 @@
 import { KaomonError } from '../platform/errors.js';
 import type { ChangeKind, GalleryChange } from '../events/event.js';
-import { kept } from './announce.js';
+import { withStoreErrors } from './announce.js';
 import type { Core } from './core.js';
 import { checkGroupId } from './ids.js';
 import { normaliseName } from './names.js';
 import type { Gallery, Group } from './types.js';
 
-/** The groups' part of a gallery. */
+/** A gallery's methods for groups. */
 export function createGroupOperations(
   core: Core,
 ): Pick<Gallery, 'createGroup' | 'updateGroup' | 'removeGroup'> {
@@ -18,7 +18,7 @@ export function createGroupOperations(
     at: new Date().toISOString(),
   });
 
-  /** Shows the groups as they are after a change. */
+  /** What `Core.change` asks of a write: reads the groups now, and puts them into memory later. */
   async function showing<T>(result: T): Promise<() => T> {
     const groups = await store.readGroups();
     return () => {
@@ -51,7 +51,7 @@ export function createGroupOperations(
       const group: Group = { groupid, groupname: normaliseName(groupname).trim() || groupid };
       return core.change(
         changeOf('group-updated', groupid),
-        () => requireGroup(core, groupid, core.look),
+        () => requireGroup(core, groupid, core.reload),
         async () => {
           await store.saveGroup(group);
           return showing(group);
@@ -93,13 +93,13 @@ export function createGroupOperations(
 }
 
 /**
- * @param look how to look into the store: another worker may have made the group a moment ago
+ * @param reload reads the store where memory lacks the group, which another worker may just have made
  * @throws KaomonError GROUP_UNKNOWN
  */
-export async function requireGroup(core: Core, groupid: string, look = core.follow): Promise<void> {
+export async function requireGroup(core: Core, groupid: string, reload = core.lockAndReload): Promise<void> {
   const { memory } = core;
   if (memory.hasGroup(groupid)) return;
-  await kept(look([]));
+  await withStoreErrors(reload([]));
   if (memory.hasGroup(groupid)) return;
   throw new KaomonError(
     'GROUP_UNKNOWN',

@@ -9,7 +9,6 @@ const ID = /^[0-9A-Za-z_][0-9A-Za-z_.]{0,63}$/;
 
 const ALLOWED = '1 to 64 letters, digits, "_" or "." and no dot at the start';
 
-/** Whether a text can be a group's or a person's ID. */
 export function isId(text: string): boolean {
   return ID.test(text);
 }
@@ -30,12 +29,12 @@ export function checkUserId(userid: string): void {
   });
 }
 
-/** `groupid-userid`; the parts must have been checked. */
+/** `groupid-userid`, of parts that were checked. */
 export function faceIdOf(groupid: string, userid: string): string {
   return `${groupid}-${userid}`;
 }
 
-/** The two parts of a faceid, or undefined when it is none. */
+/** The two parts of a faceid; undefined when it is not valid. */
 export function splitFaceId(faceid: string): { groupid: string; userid: string } | undefined {
   const parts = faceid.split('-');
   if (parts.length !== 2 || !parts.every((part) => ID.test(part))) return undefined;
@@ -43,12 +42,12 @@ export function splitFaceId(faceid: string): { groupid: string; userid: string }
   return { groupid, userid };
 }
 
-/** Letters of a name that a derived ID shows. */
+/** The most letters of a name in a derived ID. */
 const READABLE = 40;
 
 /**
- * An ID for somebody whose name cannot be one: readable where the name has Latin letters, and told apart by its hash. The
- * same name gives the same ID, whichever way it comes in.
+ * Makes an ID from a name that is not a valid one: its Latin letters, to be readable, and a hash of it, to be unique. The
+ * same name always gives the same ID.
  * @param name in Unicode's composed form (NFC)
  */
 export function deriveId(name: string): string {

@@ -8,8 +8,8 @@ import type { Face, Group, Person } from './types.js';
 export type Memory = ReturnType<typeof createMemory>;
 
 /**
- * People and faces by id, with their vectors in the index. Nothing here waits: what is seen is always whole.
- * @param withTemplates people with several faces have a template in the index, too
+ * People and faces by id, with their vectors in the index. Nothing here is asynchronous, so nobody sees a half-made change.
+ * @param withTemplates puts a template of each person with several faces into the index
  */
 export function createMemory(index: VectorIndex, withTemplates = false) {
   const people = new Map<string, Person>();
@@ -18,10 +18,10 @@ export function createMemory(index: VectorIndex, withTemplates = false) {
   const peopleOf = new Map<string, number>();
   const facesOf = new Map<string, number>();
   const templates = createTemplates(index);
-  /** Whom a person became who was moved or merged. Held by whoever holds the old one: a camera's track. */
+  /** From a person who was moved or merged to the one they became, for holders of the old object such as tracks. */
   const successors = new WeakMap<Person, Person>();
   let stored: Group[] = [];
-  /** By faceid, but for those who came since it was put in order last, who stand at its end. */
+  /** Sorted by faceid, but for people added since it was sorted last, who are at its end. */
   let ordered: Person[] = [];
   let isOrdered = true;
   let hasLost = false;
@@ -90,8 +90,8 @@ export function createMemory(index: VectorIndex, withTemplates = false) {
     faces: faces as ReadonlyMap<string, Face>,
 
     /**
-     * Everyone by faceid; the array is the caller's. To sort a hundred thousand anew takes 0.2 s: only those who came
-     * since the last time are put in their places, which takes a tenth of that, and mostly there are none.
+     * Everyone, sorted by faceid; the array is the caller's. Sorting a hundred thousand takes 0.2 s, so the order is kept:
+     * nearly sorted, a tenth of that, and mostly there is nothing to sort.
      */
     inOrder(): Person[] {
       if (hasLost) ordered = ordered.filter((person) => people.get(person.faceid) === person);
@@ -101,10 +101,10 @@ export function createMemory(index: VectorIndex, withTemplates = false) {
       return ordered.slice();
     },
 
-    /** The name and metadata as they were given. */
+    /** The name (empty when none was given) and metadata. */
     profile: (faceid: string): Profile => profiles.get(faceid) ?? { username: '', metadata: {} },
 
-    /** Faces of people of these groups. */
+    /** How many faces the people of these groups have. */
     facesIn: (groups: Iterable<string>): number =>
       [...groups].reduce((sum, groupid) => sum + (facesOf.get(groupid) ?? 0), 0),
 
@@ -120,7 +120,7 @@ export function createMemory(index: VectorIndex, withTemplates = false) {
     hasGroup: (groupid: string): boolean =>
       stored.some((group) => group.groupid === groupid) || (peopleOf.get(groupid) ?? 0) > 0,
 
-    /** Those of the store, then those that only people name: somebody copied folders in without the group's file. */
+    /** Those of the store, then those that only people refer to, as after folders were copied in without the group's file. */
     groups(): Group[] {
       const known = new Set(stored.map(({ groupid }) => groupid));
       const implied = [...peopleOf].filter(([groupid, number]) => number > 0 && !known.has(groupid));
@@ -135,21 +135,21 @@ export function createMemory(index: VectorIndex, withTemplates = false) {
 
     drop,
 
-    /** Who `before` is now; to be said in the same breath in which they come to stand under their new name. */
+    /** Notes who `before` has become; call it in the same turn that adds them under the new faceid. */
     succeed(before: Person | undefined, faceid: string): void {
       const after = people.get(faceid);
       if (before && after && before !== after && people.get(before.faceid) !== before)
         successors.set(before, after);
     },
 
-    /** The person as they are now, also under another faceid; undefined: deleted. */
+    /** The person as they are now, perhaps under another faceid; undefined when deleted. */
     current(person: Person): Person | undefined {
       let now = person;
       for (let next = successors.get(now); next; next = successors.get(now)) now = next;
       return people.get(now.faceid);
     },
 
-    /** Whose vector this is, and of which face; of none where it is the person's template. */
+    /** Whose vector has this id, and of which face; `face` is undefined for the person's template. */
     ownerOf(id: string): { person: Person; face: Face | undefined } | undefined {
       const face = faces.get(id);
       const person = people.get(face?.faceid ?? templates.ownerOf(id) ?? '');
@@ -159,12 +159,12 @@ export function createMemory(index: VectorIndex, withTemplates = false) {
     /** Ids of the faces whose vectors are in the index. */
     faceIds: (faceid: string): Set<string> => new Set(people.get(faceid)?.faces.map(({ id }) => id)),
 
-    /** Whether another face of the person takes the vector of the only one there is: for their template. */
+    /** Whether adding a face makes the person's first template, which needs the vector of the face they have. */
     lacksFirst: (faceid: string): boolean => withTemplates && people.get(faceid)?.faces.length === 1,
 
     /**
-     * Whether {@link match} cannot tell a person's template from what was read: it takes the vectors of all faces, but
-     * when faces were only added to two or more.
+     * Whether {@link setPerson} needs more vectors than were read to make the person's template: it needs those of all
+     * faces, unless faces were only added to a template.
      */
     lacksVectors({ faceid, faces: read }: ReadPerson): boolean {
       if (!withTemplates || read.length < 2 || read.every(({ vector }) => vector)) return false;
@@ -174,11 +174,11 @@ export function createMemory(index: VectorIndex, withTemplates = false) {
     },
 
     /**
-     * Makes a person what the store says.
-     * @param read undefined: there is no such person. Vectors of faces that are in memory are not needed, unless
-     *   {@link lacksVectors} says so
+     * Updates a person to what the store holds.
+     * @param read undefined when there is no such person. Without the vectors of faces that are in memory, unless
+     *   {@link lacksVectors} says that they are needed
      */
-    match(faceid: string, read: ReadPerson | undefined): void {
+    setPerson(faceid: string, read: ReadPerson | undefined): void {
       if (!read) {
         drop(faceid);
         return;
@@ -186,7 +186,7 @@ export function createMemory(index: VectorIndex, withTemplates = false) {
       const person = setProfile(faceid, { username: read.username, metadata: read.metadata });
       const wanted = new Set(read.faces.map(({ id }) => id));
       const gone = person.faces.filter(({ id }) => !wanted.has(id));
-      // First of all: a template that holds a face that is gone.
+      // First, because it was made with the faces that are gone.
       if (gone.length > 0) templates.drop(faceid);
       for (const { id } of gone) dropFace(person, id);
       const added: Float32Array[] = [];
@@ -202,7 +202,7 @@ export function createMemory(index: VectorIndex, withTemplates = false) {
   };
 }
 
-/** Of all faces, or none. */
+/** The vectors of all faces; empty when one is missing. */
 function vectorsOf({ faces }: ReadPerson): Float32Array[] {
   const vectors = faces.flatMap(({ vector }) => vector ?? []);
   return vectors.length === faces.length ? vectors : [];

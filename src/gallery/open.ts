@@ -1,4 +1,4 @@
-/** Puts a gallery together as the settings say: store, index, log of events and the event manager. */
+/** Opens a gallery as the settings say, with its store, index, event log and event manager. */
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
@@ -22,15 +22,15 @@ import type { EmbeddingStore } from './store/store.js';
 import type { Gallery } from './types.js';
 
 export interface OpenGalleryOptions {
-  /** The pack's id, the length of its embeddings, and whether people are found at their means, too. */
+  /** The pack's id, the length of its embeddings, and whether people have templates. */
   pack: { id: string; embedder: { length: number }; templates?: boolean };
   /** Empty; the caller closes it after the gallery. */
   index: VectorIndex;
   warn: (message: string) => void;
-  /** Learn of other workers' changes; a command that only adds something need not. */
+  /** Follow other workers' changes; a command that only adds something need not. */
   follow: boolean;
-  /** When a change that nobody closed is looked after, milliseconds; for tests. */
-  lookAfter?: readonly number[];
+  /** How long after it began a change that was never closed is settled, milliseconds; for tests. */
+  settleAfter?: readonly number[];
 }
 
 /** How other workers' changes arrive. */
@@ -39,30 +39,29 @@ export interface EventState {
 }
 
 export interface OpenedGallery {
-  /** Its `close` closes all that was opened for it. */
+  /** Its `close` also closes everything that was opened for it. */
   gallery: Gallery;
-  /** Absent without a log, or where nobody follows it. */
+  /** undefined without a log, or when it is not followed. */
   events: EventState | undefined;
 }
 
 /**
- * Opens the gallery of one pack and says in the log of events what is changed through it, so that running workers
- * learn of it.
- * @throws KaomonError SETUP when a setting cannot be followed
+ * Opens the gallery of one pack. Changes through it are published in the event log, for running workers.
+ * @throws KaomonError SETUP when a setting cannot be used
  */
 export async function openGallery(config: Config, options: OpenGalleryOptions): Promise<OpenedGallery> {
-  const { pack, index, warn, follow, lookAfter } = options;
+  const { pack, index, warn, follow, settleAfter } = options;
   const { length } = pack.embedder;
   const worker = nameWorker();
   const settings = await logSettings(config);
   const log = settings && (await openLog(settings, () => undefined, createDamage(warn)));
-  // Before the store is read: what changes while it is read is then followed.
+  // Before the store is read, so that changes during the reading are followed as well.
   const position = await log?.start().catch((error: unknown) => {
-    warn(`The log of events cannot be reached: enrolments are refused until it can. ${quietMessage(error)}`);
+    warn(`The event log cannot be reached: enrolments are refused until it can. ${quietMessage(error)}`);
     return '';
   });
   const { store, gallery } = await openStored().catch(async (error: unknown) => {
-    // An open connection would keep a command alive for ever.
+    // An open connection would keep a command from ending.
     await log?.close();
     throw error;
   });
@@ -71,11 +70,11 @@ export async function openGallery(config: Config, options: OpenGalleryOptions): 
     const store = await openStore(config, pack.id, length, warn);
     const gallery = await createGallery({
       pack: pack.id,
-      ...(pack.templates && { templates: true }),
+      templates: pack.templates,
       store,
       index,
       warn,
-      ...(log && { publisher: createPublisher(log, worker, pack.id) }),
+      publisher: log && createPublisher(log, worker, pack.id),
     }).catch(async (error: unknown) => {
       await store.close();
       throw error;
@@ -92,7 +91,7 @@ export async function openGallery(config: Config, options: OpenGalleryOptions): 
     const limits = { maxAge: config.EVENT_MAX_AGE * 1000, maxLength: config.EVENT_MAX_LENGTH };
     const from = { settings, worker, position: position ?? '', limits };
     const { damage } = store;
-    subscriber = startSubscriber({ ...from, gallery, warn, damage, settleAfter: lookAfter });
+    subscriber = startSubscriber({ ...from, gallery, warn, damage, settleAfter });
   }
   const close = async () => {
     await gallery.close();
@@ -103,9 +102,9 @@ export async function openGallery(config: Config, options: OpenGalleryOptions): 
 }
 
 /**
- * Opens the store of one pack for a command that adds to it. What it adds is said in the log of events, so that running
- * workers of this pack learn of it.
- * @throws KaomonError SETUP when a setting cannot be followed, or when nobody could be told
+ * Opens the store of one pack for a command that adds to it. Additions are published in the event log, for running
+ * workers of this pack.
+ * @throws KaomonError SETUP when a setting cannot be used, or the event log cannot be written
  */
 export async function openFillableStore(
   config: Config,
@@ -116,7 +115,7 @@ export async function openFillableStore(
   try {
     // Waits until the log can be written.
     await log?.start().catch((cause: unknown) => {
-      throw new KaomonError('SETUP', 'The log of events cannot be reached: see EVENT_LOG and REDIS_URL.', {
+      throw new KaomonError('SETUP', 'The event log cannot be reached: see EVENT_LOG and REDIS_URL.', {
         cause,
       });
     });
@@ -133,7 +132,7 @@ export async function openFillableStore(
   }
 }
 
-/** Every process that writes has a name of its own: it does not follow what it said itself. */
+/** A name for this process alone: it skips its own events in the log. */
 function nameWorker(): string {
   return `${hostname()}-${process.pid}-${randomBytes(4).toString('hex')}`;
 }
@@ -144,7 +143,7 @@ async function logSettings(config: Config): Promise<LogSettings | undefined> {
   return { kind: 'redis', redis: await redisSettings(config) };
 }
 
-/** The store of one pack among others, as the settings say; the caller closes it. @throws KaomonError SETUP */
+/** The store of one pack beside those of others, as the settings say; the caller closes it. @throws KaomonError SETUP */
 export async function openStore(
   config: Config,
   pack: string,
@@ -166,7 +165,7 @@ async function openOne(
   return createRedisStore({ redis: await redisSettings(config), pack, length, warn });
 }
 
-/** The settings of Redis, for whatever is kept there. @throws KaomonError SETUP */
+/** How to reach Redis, whatever is stored there. @throws KaomonError SETUP */
 export async function redisSettings(config: Config): Promise<RedisSettings> {
   const { REDIS_URL, REDIS_PASSWORD, REDIS_SENTINEL_PASSWORD, REDIS_CA, REDIS_PREFIX } = config;
   const ca = REDIS_CA

@@ -1,6 +1,6 @@
 import { KaomonError } from '../platform/errors.js';
 import type { ChangeKind, GalleryChange } from '../events/event.js';
-import { kept } from './announce.js';
+import { withStoreErrors } from './announce.js';
 import { checkEmbedding, isSameEmbedding } from './embedding.js';
 import { parseFaceId, findByPicture, nameFace } from './face-name.js';
 import type { Core } from './core.js';
@@ -24,19 +24,18 @@ type PersonOperations = Pick<
   | 'vectors'
 >;
 
-/** People looked at for one whose picture this is already; others may hold the same picture. */
+/** How many of the nearest people are checked for the same picture: others may have it, too. */
 const NEAR = 8;
-/** Squared L2, looser than two embeddings of one picture are apart: an index may round. */
+/** Squared L2, looser than `isSameEmbedding`, because an index may round. */
 const MAYBE_SAME = 1e-4;
 
-/** The person has this picture. */
 class AlreadyThere extends Error {
   constructor(readonly face: Face) {
     super('This picture is enrolled already.');
   }
 }
 
-/** The people's part of a gallery. */
+/** A gallery's methods for people and faces. */
 export function createPersonOperations(core: Core): PersonOperations {
   const { memory, store } = core;
 
@@ -48,22 +47,22 @@ export function createPersonOperations(core: Core): PersonOperations {
   });
 
   /**
-   * @param look how to look into the store, where another worker may have put the person a moment ago: `core.look`
-   *   inside a change, which holds the person's key
+   * @param reload reads the store where memory lacks the person, whom another worker may just have made: `core.reload`
+   *   inside a change, which holds the person's key, else `core.lockAndReload`
    * @throws KaomonError PERSON_UNKNOWN
    */
-  async function requirePerson(faceid: string, look: typeof core.look): Promise<Person> {
-    if (!memory.people.has(faceid) && splitFaceId(faceid)) await kept(look([faceid]));
+  async function requirePerson(faceid: string, reload: typeof core.reload): Promise<Person> {
+    if (!memory.people.has(faceid) && splitFaceId(faceid)) await withStoreErrors(reload([faceid]));
     return memory.people.get(faceid) ?? refuseUnknown(faceid);
   }
 
   /** @throws KaomonError PERSON_UNKNOWN, FACE_UNKNOWN */
-  async function requireFace(faceid: string, id: string, look: typeof core.look): Promise<Face> {
+  async function requireFace(faceid: string, id: string, reload: typeof core.reload): Promise<Face> {
     const find = (person: Person) => person.faces.find((face) => face.id === id);
-    const face = find(await requirePerson(faceid, look));
+    const face = find(await requirePerson(faceid, reload));
     if (face) return face;
-    await kept(look([faceid]));
-    return find(await requirePerson(faceid, look)) ?? refuseFace();
+    await withStoreErrors(reload([faceid]));
+    return find(await requirePerson(faceid, reload)) ?? refuseFace();
   }
 
   function checkPerson({ groupid, userid }: { groupid: string; userid: string }): string {
@@ -73,14 +72,14 @@ export function createPersonOperations(core: Core): PersonOperations {
   }
 
   async function readAnew(faceid: string): Promise<ReadPerson> {
-    return (await kept(store.readPerson(faceid, new Set()))) ?? refuseUnknown(faceid);
+    return (await withStoreErrors(store.readPerson(faceid, new Set()))) ?? refuseUnknown(faceid);
   }
 
-  /** Shows that all of `from` is under `to` now; both at once. */
-  function showMove(from: string, to: string, read: ReadPerson): Person {
+  /** Moves `from` to `to` in memory, in one step. */
+  function applyMove(from: string, to: string, read: ReadPerson): Person {
     const before = memory.people.get(from);
     memory.drop(from);
-    memory.match(to, read);
+    memory.setPerson(to, read);
     memory.succeed(before, to);
     return memory.people.get(to) ?? refuseUnknown(to);
   }
@@ -92,10 +91,10 @@ export function createPersonOperations(core: Core): PersonOperations {
     return core.change(
       changeOf('updated', faceid),
       async () => {
-        // The name may be changed here and the metadata in another worker: neither may undo the other.
-        await requirePerson(faceid, core.look);
-        await kept(core.look([faceid]));
-        await requirePerson(faceid, core.look);
+        // One worker may change the name while another changes the metadata: neither may undo the other.
+        await requirePerson(faceid, core.reload);
+        await withStoreErrors(core.reload([faceid]));
+        await requirePerson(faceid, core.reload);
       },
       async () => {
         const before = memory.profile(faceid);
@@ -110,14 +109,14 @@ export function createPersonOperations(core: Core): PersonOperations {
   }
 
   /**
-   * Another worker may have enrolled it a moment ago: to be asked when memory is what the store says.
+   * Call it after a reload: another worker may have enrolled the picture a moment ago.
    * @throws AlreadyThere
    */
   async function refuseSame(faceid: string, vector: Float32Array, picture?: string): Promise<void> {
     const faces = memory.people.get(faceid)?.faces ?? [];
     const same = picture === undefined ? undefined : findByPicture(faces, picture);
     if (same) throw new AlreadyThere(same);
-    // The store is read only where the index has something as near: the person's template may be it.
+    // The store is read only where the index finds the person this near, be it by the template.
     const near = await core.nearest(vector, NEAR);
     if (!near.some(({ person, distance }) => person.faceid === faceid && distance < MAYBE_SAME)) return;
     const { faces: stored } = await readAnew(faceid);
@@ -126,7 +125,7 @@ export function createPersonOperations(core: Core): PersonOperations {
     if (face) throw new AlreadyThere(face);
   }
 
-  /** @param once throw AlreadyThere for a picture that the person has */
+  /** @param once whether to throw AlreadyThere for a picture that the person has */
   async function enrol(enrolment: Enrolment, embedding: Float32Array, once = false): Promise<Face> {
     const { groupid, userid, username, automatic = false, at = new Date(), crop, picture, id } = enrolment;
     const faceid = checkPerson({ groupid, userid });
@@ -143,9 +142,9 @@ export function createPersonOperations(core: Core): PersonOperations {
     return core.change(
       { ...changeOf('enrolled', faceid), face: face.id },
       async () => {
-        // Another worker may have made, named or deleted the person a moment ago: the name is written along only
-        // when it changes, and that must be told by what the store says now.
-        await kept(core.look([faceid]));
+        // Another worker may have made, renamed or deleted the person a moment ago, and whether the name changes
+        // must be judged by the store.
+        await withStoreErrors(core.reload([faceid]));
         if (once) await refuseSame(faceid, vector, picture);
       },
       async () => {
@@ -153,14 +152,14 @@ export function createPersonOperations(core: Core): PersonOperations {
         const named = username === undefined ? before.username : normaliseName(username);
         const profile = { ...before, username: named };
         const isNamed = profile.username !== before.username;
-        // The template of two faces takes both vectors; later ones are added to what is there.
+        // The first template needs both vectors; later faces are added to it.
         const first = memory.lacksFirst(faceid)
           ? ((await store.readPerson(faceid, new Set()))?.faces ?? [])
           : undefined;
-        await store.addFace(face, vector, { ...(crop && { crop }), ...(isNamed && { profile }) });
+        await store.addFace(face, vector, { crop, profile: isNamed ? profile : undefined });
         return () => {
           const faces = first ?? memory.people.get(faceid)?.faces ?? [];
-          memory.match(faceid, { faceid, ...profile, faces: [...faces, { ...face, vector }] });
+          memory.setPerson(faceid, { faceid, ...profile, faces: [...faces, { ...face, vector }] });
           return face;
         };
       },
@@ -189,11 +188,11 @@ export function createPersonOperations(core: Core): PersonOperations {
     async movePerson(from, to) {
       const faceid = checkPerson(to);
       await requireGroup(core, to.groupid);
-      if (faceid === from) return requirePerson(from, core.follow);
+      if (faceid === from) return requirePerson(from, core.lockAndReload);
       return core.change(
         { ...changeOf('moved', faceid), from },
         async () => {
-          await requirePerson(from, core.look);
+          await requirePerson(from, core.reload);
           if (memory.people.has(faceid)) refuseExisting(faceid);
         },
         async () => {
@@ -201,23 +200,23 @@ export function createPersonOperations(core: Core): PersonOperations {
           if (outcome === 'missing') refuseUnknown(from);
           if (outcome === 'exists') refuseExisting(faceid);
           const read = await readAnew(faceid);
-          return () => showMove(from, faceid, read);
+          return () => applyMove(from, faceid, read);
         },
       );
     },
 
     async mergePerson(from, into) {
-      if (from === into) return requirePerson(into, core.follow);
+      if (from === into) return requirePerson(into, core.lockAndReload);
       return core.change(
         { ...changeOf('merged', into), from },
         async () => {
-          await requirePerson(from, core.look);
-          await requirePerson(into, core.look);
+          await requirePerson(from, core.reload);
+          await requirePerson(into, core.reload);
         },
         async () => {
           if (!(await store.mergePerson(from, into))) refuseUnknown(from);
           const read = await readAnew(into);
-          return () => showMove(from, into, read);
+          return () => applyMove(from, into, read);
         },
       );
     },
@@ -227,7 +226,7 @@ export function createPersonOperations(core: Core): PersonOperations {
       await requireGroup(core, groupid);
       await core.change(
         changeOf('removed', faceid),
-        () => requirePerson(faceid, core.look),
+        () => requirePerson(faceid, core.reload),
         async () => {
           if (!(await store.removePerson(faceid))) refuseUnknown(faceid);
           return () => memory.drop(faceid);
@@ -253,23 +252,23 @@ export function createPersonOperations(core: Core): PersonOperations {
     async removeFace(faceid, id) {
       await core.change(
         { ...changeOf('face-removed', faceid), face: id },
-        () => requireFace(faceid, id, core.look),
+        () => requireFace(faceid, id, core.reload),
         async () => {
-          const face = await requireFace(faceid, id, core.look);
-          // What stays, before the store changes: it may be out of reach afterwards.
+          const face = await requireFace(faceid, id, core.reload);
+          // The other faces are read before the store changes: it may not be reachable afterwards.
           const left = await core.read(faceid, memory.faceIds(faceid), id);
           if (!(await store.removeFace(face))) refuseFace();
-          return () => memory.match(faceid, left);
+          return () => memory.setPerson(faceid, left);
         },
       );
     },
 
     async picture(faceid, id) {
-      return kept(store.picture(await requireFace(faceid, id, core.follow)));
+      return withStoreErrors(store.picture(await requireFace(faceid, id, core.lockAndReload)));
     },
 
     async vectors(faceid) {
-      await requirePerson(faceid, core.follow);
+      await requirePerson(faceid, core.lockAndReload);
       const { faces } = await readAnew(faceid);
       return faces.flatMap(({ vector, ...face }) => (vector ? [{ face, vector }] : []));
     },

@@ -3,9 +3,9 @@ import type { Memory } from './memory.js';
 import type { Face, Match, SearchOptions } from './types.js';
 
 /**
- * The nearest people, each once, of those that may be found, each at the nearest of the faces and the template. The
- * index knows vectors only: several of one person, of people who may not be found, or that were just removed can be
- * nearest, so it is searched deeper until `k` people are found or every vector was seen.
+ * The nearest of the people that `options` allow, each once, at the nearest of their faces and template. The index only
+ * knows vectors: the nearest may be several of one person, of people who are not asked for, or just removed. So it is
+ * searched deeper until `k` people are found or every vector was seen.
  * @param k 1 or more
  */
 export async function findNearest(
@@ -29,7 +29,7 @@ export async function findNearest(
       if (!match) found.set(owner.person.faceid, { ...owner, distance });
       else match.face ??= owner.face;
     }
-    // Between the index's answer and here: what took the place of the one that is gone may be nearer than the rest.
+    // A vector was removed since the index answered: its replacement may be nearer than the rest.
     if (changed) continue;
     const matches = [...found.values()].slice(0, enough);
     const isWhole = matches.length === enough && (faceid === undefined || matches.every(({ face }) => face));
@@ -40,14 +40,14 @@ export async function findNearest(
 }
 
 /**
- * Where there are templates so many vectors are asked for, which costs no more than one: a face of whoever is found at a
- * template is among them nearly always.
+ * Least vectors to ask for where there are templates: it costs no more than one, and nearly always also finds a face of a
+ * person who is found by the template.
  */
 const WITH_FACES = 16;
 
 /**
- * Asking for `k` vectors first would be in vain where people have several, or few of them may be found: begin where `k`
- * of the people are expected.
+ * How many vectors to ask for first, so that they can be expected to hold `k` people: more than `k` where people have
+ * several faces or only some may be found.
  */
 function firstDepth(
   memory: Memory,

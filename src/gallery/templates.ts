@@ -1,6 +1,6 @@
 import type { VectorIndex } from './index/vector-index.js';
 
-/** The vectors of a person's faces, added up. Only ever added to: what is begun anew after a removal cannot drift. */
+/** The sum of the vectors of a person's faces. Never subtracted from, so that it cannot drift: a removal starts a new one. */
 interface Sum {
   values: Float64Array;
   count: number;
@@ -9,18 +9,17 @@ interface Sum {
 }
 
 /**
- * A mean that is shorter points nowhere: opposite vectors have nearly put each other out. Two unrelated faces have one
- * of about 0.7, a hundred of about 0.1.
+ * A shorter mean has no meaningful direction: its vectors nearly cancel out. That of two unrelated faces is about 0.7 long,
+ * that of a hundred about 0.1.
  */
 const SHORTEST_MEAN = 0.01;
 
-/** The people's templates; see {@link createTemplates}. */
+/** See {@link createTemplates}. */
 export type Templates = ReturnType<typeof createTemplates>;
 
 /**
- * A template for everyone with two faces or more: the mean of the faces' vectors at unit length, one more vector in the
- * index. It is made from the faces alone and stored nowhere. Each is a new vector under a new id, so that no search
- * can answer an old one, whenever it began.
+ * The templates of people with two faces or more: the mean of the faces' vectors at unit length, as one more vector in the
+ * index. It is not stored. A changed template gets a new id, so that a search that began earlier cannot find the old one.
  */
 export function createTemplates(index: VectorIndex) {
   const sums = new Map<string, Sum>();
@@ -34,7 +33,7 @@ export function createTemplates(index: VectorIndex) {
     sum.id = undefined;
   }
 
-  function show(faceid: string, sum: Sum): void {
+  function replace(faceid: string, sum: Sum): void {
     withdraw(sum);
     if (sum.count < 2) return;
     const { values } = sum;
@@ -44,7 +43,7 @@ export function createTemplates(index: VectorIndex) {
     if (length < SHORTEST_MEAN * sum.count) return;
     const template = new Float32Array(values.length);
     for (let i = 0; i < values.length; i++) template[i] = values[i] / length;
-    // No face is called so: the id of a face begins with its faceid, and a faceid with a letter, a digit or "_".
+    // No face has such an id: those begin with a letter, a digit or "_".
     const id = `/${made}`;
     made += 1;
     index.add(id, template);
@@ -53,13 +52,13 @@ export function createTemplates(index: VectorIndex) {
   }
 
   return {
-    /** Whose template an id of the index is; undefined for everything else. */
+    /** Whose template has this id in the index; undefined when it is not one. */
     ownerOf: (id: string): string | undefined => owners.get(id),
 
-    /** Faces that a person's sum holds, 0 while there is none. */
+    /** How many faces a person's sum holds; 0 when there is none. */
     count: (faceid: string): number => sums.get(faceid)?.count ?? 0,
 
-    /** @param vectors of faces that the sum does not hold yet; those of all faces where there is no sum; only read */
+    /** @param vectors of the faces to add, or of all faces where there is no sum yet; only read */
     add(faceid: string, vectors: readonly Float32Array[]): void {
       if (vectors.length === 0) return;
       const sum: Sum = sums.get(faceid) ?? {
@@ -71,10 +70,10 @@ export function createTemplates(index: VectorIndex) {
       const { values } = sum;
       for (const vector of vectors) for (let i = 0; i < values.length; i++) values[i] += vector[i];
       sum.count += vectors.length;
-      show(faceid, sum);
+      replace(faceid, sum);
     },
 
-    /** From then on no search answers the person's template. */
+    /** Once it returns, no search finds the person's template. */
     drop(faceid: string): void {
       const sum = sums.get(faceid);
       if (!sum) return;

@@ -13,19 +13,19 @@ export interface Group {
 
 /** One enrolled picture: an embedding and where it came from. */
 export interface Face {
-  /** Unique in the gallery; the file's name without `.npy`. Changes when the person is moved. */
+  /** Unique in the gallery; the file's name without `.npy`. Changes when the person moves. */
   id: string;
   /** `groupid-userid`. */
   faceid: string;
   /** ISO 8601. */
   enrolledAt: string;
-  /** Saved by automatic enrolment, not by a person. */
+  /** Enrolled automatically, not by hand. */
   automatic: boolean;
-  /** The face's crop is kept beside the vector (`KEEP_FACES=true`). */
+  /** The face's crop is stored beside the vector (`KEEP_FACES=true`). */
   hasPicture: boolean;
 }
 
-/** What an installation wants to remember of a person; small. */
+/** A few facts about a person, as the installation likes. */
 export type Metadata = Record<string, string | number | boolean | null>;
 
 /** One enrolled person. */
@@ -34,10 +34,10 @@ export interface Person {
   faceid: string;
   groupid: string;
   userid: string;
-  /** Display name; the userid until one is given. */
+  /** Display name; the userid when none was given. */
   username: string;
   metadata: Metadata;
-  /** When the oldest face was enrolled, ISO 8601; undefined while there is none. */
+  /** When the oldest face was enrolled, ISO 8601; undefined without a face. */
   enrolledAt?: string;
   /** Oldest first; a person may have none. */
   faces: Face[];
@@ -47,45 +47,45 @@ export interface Person {
 export interface Match {
   person: Person;
   /**
-   * The nearest of the person's pictures. Where the template is nearer than all of them: the nearest one that the search
-   * came by, or the oldest, should it have come by none.
+   * The person's nearest face. Where the template is nearer: the nearest of the faces that the search reached, or the
+   * oldest when it reached none.
    */
   face: Face;
   /**
-   * Squared L2 distance of two unit vectors, 0 to 4 (the number faiss's IndexFlatL2 answers): the probe's and the nearest
-   * reference of the person, a face or the template (docs/gallery.md).
+   * Squared L2 distance of the probe to the person's nearest face, or to the template where that is nearer, 0 to 4 (as
+   * faiss's IndexFlatL2 gives it; docs/gallery.md).
    */
   distance: number;
 }
 
-/** Who a new picture belongs to. */
+/** A face to enrol: whose it is, and where it came from. */
 export interface Enrolment {
   groupid: string;
   userid: string;
   /** Sets or changes the display name. */
   username?: string;
   automatic?: boolean;
-  /** When it was enrolled first; left out: now. Seconds count. */
+  /** When it was first enrolled, to the second. Default: now. */
   at?: Date;
   /**
-   * The ID that the face had in another gallery, in which `at` and `automatic` stand, too. A new one is made where it is
-   * none of this person's, or is taken.
+   * The ID of the face in another gallery, which also says `at` and `automatic`. A new one is made where it is taken, or
+   * not valid for this person.
    */
   id?: string;
-  /** The aligned crop as PNG, kept beside the vector when `KEEP_FACES=true`. */
+  /** The aligned crop as PNG, stored beside the vector; for `KEEP_FACES=true`. */
   crop?: Uint8Array;
-  /** What the picture's bytes are known by (`hashPicture`): it is then known again. Left out: by its embedding alone. */
+  /** The hash of the picture (`hashPicture`), to recognise it again. Default: it is recognised by its embedding alone. */
   picture?: string;
 }
 
-/** What became of a picture. */
+/** The outcome of an enrolment. */
 export interface Enrolled {
   face: Face;
-  /** The picture was enrolled under this person before: `face` is that one, and nothing was added. */
+  /** The person had the picture already: `face` is that one, and nothing was added. */
   already: boolean;
 }
 
-/** A person to be made without a face. */
+/** A person to create without a face. */
 export interface NewPerson {
   groupid: string;
   userid: string;
@@ -107,21 +107,20 @@ export interface GalleryInfo {
   people: number;
   faces: number;
   groups: number;
-  /** Faces on disk that another pack made: kept, counted, never compared. Pack id -> number of faces. */
+  /** Stored faces that other packs embedded, never compared. Pack id -> number of faces. */
   otherPacks: Record<string, number>;
-  /** Damaged files or keys that were met since the start, set aside or passed over; the log names them. */
+  /** Damaged files or keys found since the start, and set aside or skipped; the log names them. */
   setAside: number;
-  /** What keeps the gallery from being written at the moment. */
+  /** Why the gallery cannot be written at the moment. */
   obstacle?: Obstacle;
   /** `flat`, `ivfflat`, ... */
   index: string;
 }
 
 /**
- * Who is enrolled, and who is nearest. Made by `createGallery`. All ids are checked; vectors are copied in. What
- * changes something resolves only when it is in the store, in the log of events and in this process's index, and
- * throws STORE_UNAVAILABLE (503) when one of them cannot be had at the moment, and STORAGE_FULL (503) when there is no
- * room, except for what takes something away.
+ * Who is enrolled, and who is nearest. Made by `createGallery`. All ids are checked; vectors are copied. A change resolves
+ * when it is in the store, in the event log and in this process's index. It throws STORE_UNAVAILABLE (503) when the store
+ * or the log cannot be reached, and STORAGE_FULL (503) when there is no room, which a deletion does not need.
  */
 export interface Gallery {
   /** The oldest first. */
@@ -137,11 +136,11 @@ export interface Gallery {
   people(): Person[];
   person(faceid: string): Person | undefined;
   /**
-   * Somebody who was answered earlier, as they are now: also who has been moved or merged since, from the moment on at
-   * which nobody is found under the old faceid any more. undefined: deleted.
+   * A person from an earlier answer as they are now, even if they have been moved or merged since; undefined when
+   * deleted.
    */
   current(person: Person): Person | undefined;
-  /** Makes a person without a face. @throws KaomonError GROUPID_INVALID, USERID_INVALID, GROUP_UNKNOWN, PERSON_EXISTS */
+  /** Creates a person without a face. @throws KaomonError GROUPID_INVALID, USERID_INVALID, GROUP_UNKNOWN, PERSON_EXISTS */
   createPerson(person: NewPerson): Promise<Person>;
   /** Changes the name, or replaces the metadata, or both. @throws KaomonError PERSON_UNKNOWN */
   updatePerson(faceid: string, change: { username?: string; metadata?: Metadata }): Promise<Person>;
@@ -150,46 +149,46 @@ export interface Gallery {
    * @throws KaomonError PERSON_UNKNOWN, GROUPID_INVALID, USERID_INVALID, GROUP_UNKNOWN, PERSON_EXISTS
    */
   movePerson(faceid: string, to: { groupid: string; userid: string }): Promise<Person>;
-  /** All faces of `from` go to `into`, which keeps its name and metadata; `from` is gone. @throws KaomonError PERSON_UNKNOWN */
+  /** Gives all faces of `from` to `into`, which keeps its name and metadata, and deletes `from`. @throws KaomonError PERSON_UNKNOWN */
   mergePerson(from: string, into: string): Promise<Person>;
   /** Deletes a person and all faces. @throws KaomonError GROUPID_INVALID, USERID_INVALID, GROUP_UNKNOWN, PERSON_UNKNOWN */
   remove(groupid: string, userid: string): Promise<void>;
 
   /**
-   * Stores a picture's embedding and makes it searchable; a person who is not there is made.
-   * @param embedding unit length, the pack's length; copied.
-   * @throws KaomonError GROUPID_INVALID, USERID_INVALID, GROUP_UNKNOWN; RangeError for what is no such embedding
+   * Stores a face's embedding and makes it searchable; creates the person where necessary.
+   * @param embedding unit length, the pack's length; copied
+   * @throws KaomonError GROUPID_INVALID, USERID_INVALID, GROUP_UNKNOWN; RangeError when the embedding is not valid
    */
   enrol(enrolment: Enrolment, embedding: Float32Array): Promise<Face>;
   /**
-   * As `enrol`, unless the person has the picture already: by its bytes where `picture` says them, or by its embedding.
-   * Then only the name is changed, where another is given. What every way in uses.
+   * As `enrol`, unless the person has the picture already, judged by its hash (`picture`) or its embedding: then only the
+   * name changes, where another is given. Every way in uses it.
    * @throws as `enrol`
    */
   enrolOnce(enrolment: Enrolment, embedding: Float32Array): Promise<Enrolled>;
-  /** The person stays, without faces if it was the last. @throws KaomonError PERSON_UNKNOWN, FACE_UNKNOWN */
+  /** Deletes a face; the person stays, even without a face. @throws KaomonError PERSON_UNKNOWN, FACE_UNKNOWN */
   removeFace(faceid: string, id: string): Promise<void>;
-  /** The kept crop as PNG. @throws KaomonError PERSON_UNKNOWN, FACE_UNKNOWN */
+  /** The stored crop as PNG; undefined when there is none. @throws KaomonError PERSON_UNKNOWN, FACE_UNKNOWN */
   picture(faceid: string, id: string): Promise<Uint8Array | undefined>;
   /** A person's embeddings, read from the store; the arrays are the caller's. @throws KaomonError PERSON_UNKNOWN */
   vectors(faceid: string): Promise<{ face: Face; vector: Float32Array }[]>;
 
   /**
    * The nearest people, nearest first, each once.
-   * @param embedding unit length, the pack's length; only read during the call.
-   * @param k at most so many people, 1 or more. Fewer come back when fewer are enrolled; none when nobody is.
+   * @param embedding unit length, the pack's length; only read during the call
+   * @param k the most people to return, 1 or more; fewer where fewer are enrolled
    */
   nearest(embedding: Float32Array, k: number, options?: SearchOptions): Promise<Match[]>;
   /**
-   * How many faces a search goes through, of these groups or of all: counted as they come and go. Templates are not
-   * counted: they give a stranger hardly another chance (docs/accuracy.md).
+   * How many faces a search compares, of these groups or of all. Templates are not counted: they hardly give a stranger
+   * another chance (docs/accuracy.md).
    */
   searched(groups?: ReadonlySet<string>): number;
-  /** Tells of every change, also one that another worker made. @returns ends it */
+  /** Calls the listener for every change, also of other workers. @returns ends the subscription */
   subscribe(listener: (change: GalleryChange) => void): () => void;
   /** @param groups count these only; undefined: all */
   info(groups?: ReadonlySet<string>): GalleryInfo;
-  /** What is counted in `setAside`, by name: for who administrates, because files are named after people. */
+  /** What `setAside` counts, by name; for administrators only, because files are named after people. */
   damaged(): Damaged[];
   close(): Promise<void>;
 }

@@ -1,4 +1,4 @@
-/** When a face is given a name, and how sure that is: the one place that every surface, stream and command asks. */
+/** When a face is named, and how sure that is: for every surface, stream and command. */
 import type { Config } from '../settings/config.js';
 import type { Gallery } from '../gallery/types.js';
 import type { ReadyPack } from '../models/types.js';
@@ -15,13 +15,13 @@ import {
 } from './odds.js';
 
 /**
- * No threshold is looser than this FMR. With few faces enrolled FALSE_NAMES alone would give each of them a name for
- * one stranger in a hundred, though faces beyond this rate are hardly ever the right person's (docs/thresholds.md).
+ * No threshold is looser than this FMR. With few faces enrolled FALSE_NAMES alone would allow one stranger in a hundred a
+ * name, though faces beyond this rate are hardly ever the right person's (docs/thresholds.md).
  */
 export const LOOSEST_RATE = 1e-3;
-/** "Sure" is one stranger in 10,000 who would come as near to somebody in the gallery. */
+/** A name is sure where only one stranger in 10,000 would come as near to somebody in the gallery. */
 export const SURE_RATE = 1e-4;
-/** Two faces that are compared with each other alone are the same person's below the distance of this FMR. */
+/** The FMR of the default threshold of a verification. */
 export const PAIR_RATE = 1e-4;
 
 export interface DecisionDeps {
@@ -38,28 +38,28 @@ export interface Meaning {
   sure: number;
   /** Two single faces are one person's below it: the default of a verification. */
   pair: number;
-  /** So many faces are searched: a person with three gives a stranger three chances (docs/accuracy.md). */
+  /** How many faces are searched: a person with three gives a stranger three chances (docs/accuracy.md). */
   faces: number;
-  /** What sets `identical`: the faces searched, the loosest rate there may be, IDENTICAL_DISTANCE, or the pack. */
+  /** What sets `identical`: the faces searched, LOOSEST_RATE, IDENTICAL_DISTANCE, or the pack. */
   by: 'faces' | 'limit' | 'setting' | 'pack';
-  /** The part of strangers who are given a name at most, 0 to 1; null: nobody measured it. */
+  /** The share of strangers who are named at most (FPIR), 0 to 1; null when it was not measured. */
   falseNames: number | null;
-  /** The FMR at `identical`: of pairs of two people so many lie nearer, at most. */
+  /** The FMR at `identical` at most; null when it was not measured. */
   falseMatchRate: number | null;
   /** Impostor pairs behind these rates. */
   pairs: number | null;
-  /** The threshold lies where the pairs cannot tell its rate any more: the rates are what they vouch for. */
+  /** There were too few pairs to measure the rates at this threshold: the rates are upper bounds. */
   beyondPairs: boolean;
-  /** All of this for a person. */
+  /** All of this in words. */
   sentence: string;
 }
 
-/** Who is named, and how sure that is; see {@link createDecision}. */
+/** See {@link createDecision}. */
 export type Decision = ReturnType<typeof createDecision>;
 
 /**
- * Where the pack has a curve, thresholds follow it and the faces searched, as many as there are at the moment of the
- * question; IDENTICAL_DISTANCE fixes the one below which a face is named. Without a curve they are the pack's.
+ * Where the pack has a curve, thresholds follow from it and from how many faces are searched at the time of the call;
+ * IDENTICAL_DISTANCE fixes the one below which a face is named. Without a curve they are the pack's.
  */
 export function createDecision({ pack, config, gallery }: DecisionDeps) {
   const { curve, thresholds } = pack;
@@ -70,7 +70,7 @@ export function createDecision({ pack, config, gallery }: DecisionDeps) {
 
   function thresholdsFor(faces: number): { identical: number; sure: number } {
     if (!curve) return { identical: without, sure: Math.min(thresholds.sure, without) };
-    // A camera asks for every face, and people come seldom.
+    // Cached, because a camera asks for every face and enrolments are rare.
     if (last.faces !== faces) {
       const rateOf = (part: number) => Math.min(LOOSEST_RATE, falseMatchRateFor(part, Math.max(1, faces)));
       const identical = setting ?? distanceAt(curve, rateOf(FALSE_NAMES));
@@ -86,20 +86,20 @@ export function createDecision({ pack, config, gallery }: DecisionDeps) {
   }
 
   return {
-    /** A face is named below this distance to the nearest of those searched. @param groups undefined: everybody */
+    /** A face is named below this distance to the nearest face searched. @param groups undefined: all */
     threshold: (groups?: ReadonlySet<string>): number => thresholdsFor(gallery.searched(groups)).identical,
 
     /** Below this distance the name is sure; never above the threshold. */
     sure: (groups?: ReadonlySet<string>): number => thresholdsFor(gallery.searched(groups)).sure,
 
-    /** How many strangers would come as near to somebody of those searched; undefined: nobody measured this pack. */
+    /** How many strangers would come as near to somebody searched; undefined when the pack was not measured. */
     odds: (distance: number, groups?: ReadonlySet<string>): Odds | undefined =>
       curve && oddsAt(curve, distance, Math.max(1, gallery.searched(groups))),
 
-    /** Two single faces are one person's below this distance, whoever is enrolled. */
+    /** The default threshold of a verification, whoever is enrolled. */
     pair: (): number => pair,
 
-    /** The FMR at the distance of two single faces, whoever is enrolled. */
+    /** The FMR at a distance, whoever is enrolled; undefined when the pack was not measured. */
     pairRate: (distance: number): { rate: number; atMost: boolean } | undefined =>
       curve && toldRateAt(curve, distance),
 
@@ -108,7 +108,9 @@ export function createDecision({ pack, config, gallery }: DecisionDeps) {
       const { identical, sure } = thresholdsFor(faces);
       const told = curve && toldRateAt(curve, identical);
       const figures = {
-        ...{ faces, by: setBy(faces), pairs: curve?.pairs ?? null },
+        faces,
+        by: setBy(faces),
+        pairs: curve?.pairs ?? null,
         falseNames: told ? toDigits(falsePositiveRate(told.rate, faces), 4) : null,
         falseMatchRate: told ? toDigits(told.rate, 4) : null,
         beyondPairs: curve !== undefined && rateAt(curve, identical) < leastRate(curve),
@@ -120,7 +122,6 @@ export function createDecision({ pack, config, gallery }: DecisionDeps) {
 
 const count = (value: number) => value.toLocaleString('en');
 
-/** What the threshold in force means, in a sentence or two for a person. */
 function explain(
   { faces, by, falseNames, pairs, beyondPairs }: Omit<Meaning, 'identical' | 'sure' | 'pair' | 'sentence'>,
   pack: string,

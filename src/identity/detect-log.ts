@@ -2,9 +2,9 @@ import type { FastifyBaseLogger } from 'fastify';
 import { quietMessage } from '../platform/quiet-error.js';
 import { openRedis, type RedisSettings } from '../platform/redis.js';
 
-/** Results under way to Redis at a time; what comes on top is dropped, so that a slow Redis costs no memory. */
+/** The most results on their way to Redis; more are dropped, so that a slow Redis takes no memory. */
 const MOST_UNDER_WAY = 1000;
-/** A person who stays before a camera renews the list's expiry at each frame: only the last so many are kept. */
+/** The longest list: somebody who stays in front of a camera renews its expiry with each frame. */
 const LONGEST_LIST = 1000;
 /** It becomes part of a key. */
 const DEVICE_ID = /^[0-9A-Za-z_.:-]{0,64}$/;
@@ -12,17 +12,17 @@ const DEVICE_ID = /^[0-9A-Za-z_.:-]{0,64}$/;
 export interface DetectLogOptions {
   /** The same as for events and embeddings. */
   redis: Omit<RedisSettings, 'prefix'>;
-  /** Number of the Redis database, in the place of the URL's; the original's default is 2. */
+  /** The Redis database to use instead of the URL's; maiface's default is 2. */
   database: number;
-  /** Seconds after the last result until a list is gone. */
+  /** A list is deleted so long after its last result, seconds. */
   expire: number;
   log: Pick<FastifyBaseLogger, 'warn' | 'info'>;
 }
 
-/** How the log does, for status and metrics. */
+/** For status and metrics. */
 export interface DetectLogInfo {
   written: number;
-  /** Not written: Redis was away or slow, or the device ID was not fit. */
+  /** Not written: Redis could not be reached or was slow, or the device ID was not valid. */
   dropped: number;
   connected: boolean;
 }
@@ -30,31 +30,31 @@ export interface DetectLogInfo {
 export type DetectLog = ReturnType<typeof createDetectLog>;
 
 /**
- * Writes who was recognised to Redis, as maiface does: the list `<deviceid>_<faceid>` holds the distances (squared
- * L2, six decimals), newest last, and expires. It never slows or fails a recognition: nothing waits for it, and what
- * Redis does not take is counted and dropped.
- * @throws KaomonError SETUP when the URL is none that is known here, or of a cluster, which has no databases
+ * Writes who was identified to Redis, as maiface does: the list `<deviceid>_<faceid>` holds the distances (squared L2, six
+ * decimals), newest last, and expires. It never slows or fails an identification: nothing waits for it, and what Redis
+ * does not take is counted and dropped.
+ * @throws KaomonError SETUP when the URL is not valid, or is a cluster's, which has no databases
  */
 export function createDetectLog({ redis: settings, database, expire, log }: DetectLogOptions) {
   const counts = { written: 0, dropped: 0 };
   let underWay = 0;
-  let complained = false;
+  let warned = false;
   let closed = false;
 
-  // Nothing piles up while Redis is away: commands fail at once.
+  // Commands fail at once while Redis cannot be reached, so that nothing piles up.
   const redis = openRedis({ ...settings, database }, 'commands', (reason) => {
-    if (reason !== undefined) complain(reason);
+    if (reason !== undefined) warn(reason);
     else {
-      if (complained) log.info('Redis takes the detection results again');
-      complained = false;
+      if (warned) log.info('Detection results are written to Redis again');
+      warned = false;
     }
   });
 
-  /** Once until it works again: a camera would fill the log within minutes. */
-  function complain(reason: string): void {
-    if (complained || closed) return;
-    complained = true;
-    log.warn({ reason }, 'Detection results cannot be written to Redis; recognition goes on without');
+  /** Warns once until it works again: a camera would fill the log within minutes. */
+  function warn(reason: string): void {
+    if (warned || closed) return;
+    warned = true;
+    log.warn({ reason }, 'Detection results cannot be written to Redis; identification goes on without them');
   }
 
   async function write(key: string, distance: number): Promise<void> {
@@ -72,7 +72,7 @@ export function createDetectLog({ redis: settings, database, expire, log }: Dete
       counts.written += 1;
     } catch (error) {
       counts.dropped += 1;
-      complain(quietMessage(error));
+      warn(quietMessage(error));
     } finally {
       underWay -= 1;
     }
@@ -81,7 +81,7 @@ export function createDetectLog({ redis: settings, database, expire, log }: Dete
   return {
     /**
      * Returns at once.
-     * @param deviceid as the caller gave it; may be empty
+     * @param deviceid the caller's; may be empty
      * @param distance squared L2
      */
     record(deviceid: string, faceid: string, distance: number): void {
@@ -94,7 +94,7 @@ export function createDetectLog({ redis: settings, database, expire, log }: Dete
 
     info: (): DetectLogInfo => ({ ...counts, connected: redis.status === 'ready' }),
 
-    /** Drops what is under way. */
+    /** Drops results that are on their way. */
     close(): Promise<void> {
       closed = true;
       redis.disconnect();

@@ -8,74 +8,73 @@ import type { Decision } from './decision.js';
 import { checkFace, chooseFace, type EnrolLimits } from './fit-to-enrol.js';
 
 export interface EnrollerDeps {
-  /** Looks at a picture; may turn it first, and says then by how many degrees. */
+  /** Analyses a picture; where it turned it first, `turned` is by how many degrees. */
   vision: { analyze(bytes: Uint8Array, options?: AnalyzeOptions): Promise<Analysis & { turned?: number }> };
   gallery: Pick<Gallery, 'enrol' | 'enrolOnce' | 'updatePerson' | 'groups' | 'person'>;
-  /** The gallery's, or one that is measured. */
+  /** The gallery's `nearest`, perhaps wrapped for metrics. */
   nearest: Gallery['nearest'];
   limits: EnrolLimits;
-  /** A face that it names as somebody else is somebody else's. */
+  /** A face that it would name as somebody else is refused. */
   decision: Pick<Decision, 'threshold'>;
-  /** A second enrolment of one person within so many seconds is a double click (maiface's E1002). */
+  /** A second enrolment of a person within so many seconds is taken for a double click (maiface's E1002). */
   doubleSeconds: number;
-  /** Keep the aligned face beside its vector. */
+  /** Store the aligned face beside its vector. */
   keepFaces: boolean;
 }
 
 /** Whom a face is enrolled for. */
 export type EnrolPerson = Pick<Enrolment, 'groupid' | 'userid' | 'username'>;
 
-/** A face whose picture was looked at before, or is elsewhere: what was not measured is not checked. */
-export type LookedAtFace = Pick<AnalysedFace, 'embedding' | 'crop'> &
+/** A face of an analysed picture, or an embedding whose picture is elsewhere. What was not measured is not checked. */
+export type FaceToEnrol = Pick<AnalysedFace, 'embedding' | 'crop'> &
   Partial<Pick<AnalysedFace, 'box' | 'quality' | 'unfit'>>;
 
-/** How a face is enrolled, and for whom. */
 export interface EnrolFaceOptions extends Pick<AnalyzeOptions, 'signal'> {
-  /** Enrol even a face that is enrolled under another person. */
+  /** Enrol the face even if it is enrolled under another person. */
   force?: boolean;
   /**
-   * The groups that the caller may see; undefined: all. Who is enrolled in another one neither stands in the way nor is
-   * told of: a refusal alone would say that a face is enrolled there.
+   * The groups that the caller may see; undefined: all. People of others are not compared, because even a refusal would
+   * reveal that a face is enrolled there.
    */
   groups?: ReadonlySet<string>;
-  /** The caller has made sure that the person has not got this face yet. */
+  /** The caller has made sure that the person does not have this face yet. */
   isNew?: boolean;
 }
 
 export interface EnrolOptions extends EnrolFaceOptions, Pick<AnalyzeOptions, 'caller' | 'minProbability'> {
-  /** Take another picture of a person who was enrolled a moment ago: no double click, but one of several. */
+  /** This is one of several pictures of the person: a recent enrolment is not taken for a double click. */
   oneOfSeveral?: boolean;
   /**
-   * Says at the last moment whose the face is: for a way in whose people have other names, where two requests may be
-   * making the same person.
+   * Decides at the last moment whose the face is, and stores it: for a surface that derives its people's IDs, where two
+   * requests may be creating the same person.
    */
   storing?: (store: (person: EnrolPerson) => Promise<Enrolled>) => Promise<Enrolled>;
 }
 
-/** What became of a picture. */
+/** The outcome of enrolling a picture. */
 export interface EnrolledPicture extends Enrolled {
   times: StageTimes;
-  /** Clockwise degrees that the picture had to be turned by for its face to be found. */
+  /** By how many degrees clockwise the picture was turned to find its face. */
   turned?: number;
 }
 
-/** Enrols faces; see {@link createEnroller}. */
+/** See {@link createEnroller}. */
 export type Enroller = ReturnType<typeof createEnroller>;
 
 /**
- * The one place where faces are enrolled, for every way in. What a picture must be like, that a person has it already,
- * that the face is somebody else's: docs/ways-in.md says which rule holds where, and why not where it does not.
+ * The one place where faces are enrolled, for every way in. docs/ways-in.md says which rule applies to which: a picture's
+ * quality, a picture the person has already, a face of somebody else.
  */
 export function createEnroller(deps: EnrollerDeps) {
   const { vision, gallery, nearest, limits, decision, doubleSeconds, keepFaces } = deps;
-  /** faceids whose enrolment is under way: two that arrive at once must not both pass the check. */
+  /** faceids being enrolled: of two requests at once only one may pass the check for double clicks. */
   const underWay = new Set<string>();
-  /** The newest face of each who was enrolled here within `doubleSeconds`, the oldest first. */
+  /** The newest face of each person enrolled here within `doubleSeconds`, oldest first. */
   const lately = new Map<string, { face: string; at: number }>();
-  /** Faces on their way into the gallery, where no search finds them yet. */
+  /** Faces being stored, which no search finds yet. */
   const arriving = new Set<{ faceid: string; embedding: Float32Array; stored: Promise<unknown> }>();
 
-  /** Seconds since the last enrolment: here by a clock that nobody sets, in another worker by the dates of the faces. */
+  /** Seconds since the last enrolment: here by a monotonic clock, in another worker by the dates of the faces. */
   function sinceLast(faceid: string): number {
     const faces = gallery.person(faceid)?.faces.filter(({ automatic }) => !automatic) ?? [];
     const own = lately.get(faceid);
@@ -105,7 +104,7 @@ export function createEnroller(deps: EnrollerDeps) {
     );
   }
 
-  /** Refuses a face that is nearer to somebody else than a name is given at, and nearer than to the person it is for. */
+  /** Refuses a face that would be named as somebody else, unless it is as near to the person it is for. */
   async function refuseOtherPerson(
     faceid: string,
     embedding: Float32Array,
@@ -115,7 +114,7 @@ export function createEnroller(deps: EnrollerDeps) {
     const other = near.find(({ person }) => person.faceid !== faceid);
     const own = near.find(({ person }) => person.faceid === faceid);
     if (!other || other.distance >= decision.threshold(groups)) return;
-    // Who resembles somebody is still oneself.
+    // A person may resemble somebody else.
     if (own && own.distance <= other.distance) return;
     const { person, distance } = other;
     throw new KaomonError(
@@ -125,7 +124,7 @@ export function createEnroller(deps: EnrollerDeps) {
     );
   }
 
-  /** Of two people who come with one face at once the second waits, and finds the first enrolled. */
+  /** When one face is enrolled for two people at once, the second waits and then finds the first. */
   async function waitForSame(faceid: string, embedding: Float32Array, limit: number): Promise<void> {
     const same = [...arriving].filter(
       (other) => other.faceid !== faceid && squaredDistance(other.embedding, embedding) < limit,
@@ -134,12 +133,12 @@ export function createEnroller(deps: EnrollerDeps) {
   }
 
   /**
-   * Enrols a face that was looked at. One that the person has already is not enrolled again (`already`).
+   * Enrols a face. One that the person has already is not enrolled again (`already`).
    * @throws KaomonError FACE_TOO_SMALL, FACE_BLURRED, FACE_TURNED, OTHER_PERSON, CLIENT_GONE, and what Gallery.enrol throws
    */
   async function enrolFace(
     enrolment: Omit<Enrolment, 'crop'>,
-    face: LookedAtFace,
+    face: FaceToEnrol,
     { force = false, groups, isNew = false, signal }: EnrolFaceOptions = {},
   ): Promise<Enrolled> {
     checkFace(face, limits);
@@ -151,13 +150,13 @@ export function createEnroller(deps: EnrollerDeps) {
         await waitForSame(faceid, embedding, decision.threshold(groups));
         await refuseOtherPerson(faceid, embedding, groups);
       }
-      // From here on it is done, whoever hangs up.
+      // From here on it is stored even if the client hangs up.
       throwIfGone(signal);
       const whole = { ...enrolment, crop };
       if (isNew) return { face: await gallery.enrol(whole, embedding), already: false };
       return await gallery.enrolOnce(whole, embedding);
     };
-    // It has looked who arrives before it is one of them: nobody waits for whoever waits for him.
+    // store() looked through `arriving` before this face is added, so that no two wait for each other.
     const stored = store();
     const mine = { faceid, embedding, stored };
     arriving.add(mine);
@@ -172,8 +171,8 @@ export function createEnroller(deps: EnrollerDeps) {
     enrolFace,
 
     /**
-     * Enrols the one face of a picture. Checks what costs nothing before the picture is looked at; one that the person
-     * has already, by its bytes or by its embedding, is not enrolled again (`already`).
+     * Enrols the one face of a picture, after the checks that need no analysis. A picture that the person has already, by
+     * its bytes or its embedding, is not enrolled again (`already`).
      * @param bytes an encoded picture; handed over (see VisionPool.analyze)
      * @throws KaomonError GROUPID_INVALID, USERID_INVALID, GROUP_UNKNOWN, ALREADY_REGISTERED, NO_FACE, SEVERAL_FACES, and
      *   what `enrolFace` and VisionPool.analyze throw
@@ -196,8 +195,8 @@ export function createEnroller(deps: EnrollerDeps) {
         if (before) {
           return { face: before, already: true, times: { queue: 0, decode: 0, detect: 0, embed: 0 } };
         }
-        const look = { quality: true, crops: keepFaces, views: true };
-        const analysis = await vision.analyze(bytes, { ...look, caller, signal, minProbability });
+        const wanted = { quality: true, crops: keepFaces, views: true };
+        const analysis = await vision.analyze(bytes, { ...wanted, caller, signal, minProbability });
         const face = chooseFace(analysis);
         const store = (whose: EnrolPerson) => enrolFace({ ...whose, picture }, face, options);
         const enrolled = await (storing ? storing(store) : store(person));
@@ -211,7 +210,7 @@ export function createEnroller(deps: EnrollerDeps) {
 }
 
 /**
- * The face that a person's picture was enrolled as before: nothing of the picture need be looked at then.
+ * The face that was enrolled from the same picture before, so that it need not be analysed; updates the name.
  * @param picture as `hashPicture`
  */
 async function findEnrolled(

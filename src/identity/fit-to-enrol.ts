@@ -1,19 +1,19 @@
-/** Which face of a picture may be enrolled or compared, and what it must be like (docs/quality.md). */
+/** Which face of a picture is enrolled or compared, and what quality it must have (docs/quality.md). */
 import { KaomonError } from '../platform/errors.js';
 import { FLOORS } from '../vision/fitness.js';
 import type { AnalysedFace, Analysis } from '../vision/types.js';
 
 /**
- * A face in the background does not stop an enrolment: one whose shorter side is less than this part of the largest
- * face's. Above it nobody can say which of the two is meant.
+ * A face in the background does not prevent an enrolment: its shorter side is less than this share of the largest face's.
+ * Of larger ones it is not clear which is meant.
  */
 const BACKGROUND = 0.5;
-/** Nor does one that the picture's edge cuts: with less than this part of its box inside it is not the one meant. */
+/** Nor does one cut off by the picture's edge: less than this share of its box is inside. */
 const INSIDE = 0.8;
-/** One that the edge only touches may be meant where it is nearly as large: less than this part inside is touched. */
+/** Nor one that the edge touches (less than `inside` of it is inside), unless it has this share of the largest one's size. */
 const TOUCHED = { inside: 0.97, size: 0.75 };
 
-/** What a face must reach to be enrolled; the settings MIN_ENROL_SIZE, MIN_SHARPNESS, MAX_YAW, ... (docs/quality.md). */
+/** The quality that an enrolment needs: the settings MIN_ENROL_SIZE, MIN_SHARPNESS, MAX_YAW, ... (docs/quality.md). */
 export interface EnrolLimits {
   /** Shorter side of the smallest face, pixels. */
   minSize: number;
@@ -25,14 +25,14 @@ export interface EnrolLimits {
   maxRoll: number;
 }
 
-/** Which part of a face's box lies in the picture, 0 to 1. */
+/** The share of a face's box that lies in the picture, 0 to 1. */
 function partInside({ box }: AnalysedFace, { width, height }: PictureSize): number {
   const along = (from: number, to: number, length: number) =>
     Math.max(0, Math.min(to, length) - Math.max(from, 0)) / (to - from);
   return along(box.x1, box.x2, width) * along(box.y1, box.y2, height);
 }
 
-/** Whether enough of a face is in the picture for it to be the one meant. @param size its side, of the largest face's */
+/** Whether enough of a face is in the picture for it to be meant. @param size its side as a share of the largest face's */
 function isInside(face: AnalysedFace, size: number, picture: PictureSize): boolean {
   const part = partInside(face, picture);
   return part >= TOUCHED.inside || (part >= INSIDE && size >= TOUCHED.size);
@@ -43,7 +43,7 @@ type PictureSize = Pick<Analysis, 'width' | 'height'>;
 const shorterSide = ({ box }: Pick<AnalysedFace, 'box'>) => Math.min(box.x2 - box.x1, box.y2 - box.y1);
 
 /**
- * The one face that a picture is of.
+ * The one face that is meant.
  * @param faces of the picture, largest first
  * @throws KaomonError NO_FACE, SEVERAL_FACES
  */
@@ -69,7 +69,7 @@ export function chooseFace({ faces, ...picture }: PictureSize & Pick<Analysis, '
 }
 
 /**
- * Nobody would be recognised by it, so nobody is enrolled with it or compared by it, whatever the settings say.
+ * Refuses a face by which nobody can be identified, whatever the settings say.
  * @throws KaomonError FACE_TOO_SMALL, FACE_BLURRED, FACE_TURNED
  */
 export function refuseUnfit({ quality, unfit }: Partial<Pick<AnalysedFace, 'quality' | 'unfit'>>): void {
@@ -97,9 +97,9 @@ export function refuseUnfit({ quality, unfit }: Partial<Pick<AnalysedFace, 'qual
 }
 
 /**
- * Refuses a face that is not fit to be compared with for years: large and sharp enough, and looking at the camera. What
- * was not measured, of an embedding whose picture is elsewhere, is not checked.
- * @throws KaomonError FACE_TOO_SMALL, FACE_BLURRED, FACE_TURNED, with the measured figure and the limit
+ * Refuses a face that is too small, too blurred or turned away, because it will be compared with for years. What was not
+ * measured, as for an embedding whose picture is elsewhere, is not checked.
+ * @throws KaomonError FACE_TOO_SMALL, FACE_BLURRED, FACE_TURNED, with the measured value and the limit
  */
 export function checkFace(
   { box, quality, unfit }: Partial<Pick<AnalysedFace, 'box' | 'quality' | 'unfit'>>,

@@ -13,27 +13,27 @@ export interface Times extends StageTimes {
   search: number;
 }
 
-/** A picture whose faces were identified. */
 export interface Identification extends Pick<Analysis, 'width' | 'height' | 'leftOut'> {
   /** Largest first. */
   faces: IdentifiedFace[];
   times: Times;
 }
 
-/** Whom to look for among the enrolled, and who is told. */
+/** Whom to search for. */
 export interface IdentifyOptions<F = AnalysedFace> {
-  /** At most so many people a face, 1 or more. Default 1. */
+  /** The most people per face, 1 or more. Default 1. */
   k?: number;
-  /** A face is named below this squared L2 distance. Default: the threshold in force. The odds do not depend on it. */
+  /** Squared L2 distance below which a face is named. Default: the threshold in force. The odds do not depend on it. */
   threshold?: number;
-  /** Only people of these groups are searched. Default: everyone. */
+  /** Search only people of these groups. Default: everyone. */
   groups?: ReadonlySet<string>;
   /** The camera, where the caller names one: distances are logged under it (docs/detections.md). */
   deviceid?: string;
   signal?: AbortSignal;
   /**
-   * Has the last word on who is told of, where more is known than this one picture: a camera's tracks. From the call to
-   * its return nothing waits. @param threshold the one in force @returns who was seen
+   * Decides who was seen, for a caller who knows more than this picture, as a stream with its tracks. Synchronous.
+   * @param threshold the one in force
+   * @returns who was seen, to be announced and logged
    */
   settle?: (found: IdentifiedFace<F>[], threshold: number) => readonly Pick<IdentifiedFace, 'match'>[];
 }
@@ -41,22 +41,22 @@ export interface IdentifyOptions<F = AnalysedFace> {
 export interface IdentifierDeps {
   vision: Pick<VisionPool, 'analyze'>;
   gallery: Pick<Gallery, 'current'>;
-  /** The gallery's, or one that is measured. */
+  /** The gallery's `nearest`, perhaps wrapped for metrics. */
   nearest: Gallery['nearest'];
   decision: Pick<Decision, 'threshold' | 'odds'>;
   sightings: Pick<Sightings, 'announce'>;
-  /** Left out: nobody is enrolled automatically. */
+  /** Without it nobody is enrolled automatically. */
   autoEnroller?: Pick<AutoEnroller, 'consider'>;
-  /** Left out: distances are not logged. */
+  /** Without it distances are not logged. */
   detectLog?: Pick<DetectLog, 'record'>;
 }
 
-/** Tells who is in a picture. */
+/** See {@link createIdentifier}. */
 export type Identifier = ReturnType<typeof createIdentifier>;
 
 /**
- * The one place where faces are given names, for every way in: unfit faces get none, the threshold and the odds are those
- * of the people searched, and whoever follows who was seen (sightings, the detect log, automatic enrolment) is told.
+ * The one place where faces are named, for every way in: unfit faces get no name, threshold and odds are those of the
+ * people searched, and sightings, the detect log and automatic enrolment are informed.
  */
 export function createIdentifier(deps: IdentifierDeps) {
   const { vision, gallery, nearest, decision, sightings, autoEnroller, detectLog } = deps;
@@ -72,7 +72,7 @@ export function createIdentifier(deps: IdentifierDeps) {
       signal,
     );
     const threshold = options.threshold ?? decision.threshold(groups);
-    // Whoever was moved or merged while the others were searched is so for all of them.
+    // People may have been moved or merged during the searches.
     const current = currentIn(gallery, groups);
     const identified = faces.map((face, i): IdentifiedFace<F> => {
       const candidates = found[i].flatMap((match) => {
@@ -92,29 +92,29 @@ export function createIdentifier(deps: IdentifierDeps) {
   }
 
   return {
-    /** Identifies faces that were looked at, or embeddings. */
+    /** Identifies faces of an analysed picture, or embeddings. */
     identify,
 
     /**
-     * Looks at a picture and identifies its faces.
+     * Analyses a picture and identifies its faces.
      * @param bytes an encoded picture; handed over (see VisionPool.analyze)
      * @throws KaomonError as VisionPool.analyze
      */
     async identifyPicture(
       bytes: Uint8Array,
-      look: AnalyzeOptions,
+      asked: AnalyzeOptions,
       options: IdentifyOptions = {},
     ): Promise<Identification> {
-      const { width, height, faces, leftOut, times } = await vision.analyze(bytes, look);
+      const { width, height, faces, leftOut, times } = await vision.analyze(bytes, asked);
       const started = performance.now();
-      const identified = await identify(faces, { signal: look.signal, ...options });
+      const identified = await identify(faces, { signal: asked.signal, ...options });
       const search = performance.now() - started;
       return { width, height, faces: identified, leftOut, times: { ...times, search } };
     },
   };
 }
 
-/** Who a person is now, of these groups: undefined when deleted, or moved out of them. */
+/** Looks up a person as they are now; undefined when deleted, or moved out of these groups. */
 export function currentIn(gallery: Pick<Gallery, 'current'>, groups: ReadonlySet<string> | undefined) {
   return (person: Person): Person | undefined => {
     const now = gallery.current(person);
@@ -122,7 +122,7 @@ export function currentIn(gallery: Pick<Gallery, 'current'>, groups: ReadonlySet
   };
 }
 
-/** A match with the person as they are now. @param current undefined: nobody any more */
+/** A match with the person as they are now; undefined when `current` finds none. */
 export function renewed<M extends Match>(
   match: M | undefined,
   current: (person: Person) => Person | undefined,

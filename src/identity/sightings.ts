@@ -1,10 +1,10 @@
 import { tellOdds } from './odds.js';
 import type { IdentifiedFace } from './types.js';
 
-/** A person stays announced for so long, milliseconds: a camera page sends several frames a second. */
+/** A person is announced again after so long, milliseconds: a camera page sends several frames a second. */
 const AGAIN = 10_000;
 
-/** Somebody was named. */
+/** A person was named. */
 export interface Sighting {
   /** ISO 8601. */
   at: string;
@@ -14,22 +14,22 @@ export interface Sighting {
   username: string;
   /** Squared L2. */
   distance: number;
-  /** Of a million strangers so many would come as near to somebody of those searched; null: nobody measured this pack. */
+  /** How many of a million strangers would come as near to somebody searched; null when the pack was not measured. */
   odds: number | null;
-  /** So many or fewer: the pack's pairs can tell no more. */
+  /** `odds` is an upper bound: the pack has too few pairs to tell. */
   oddsAtMost: boolean;
 }
 
-/** Tells who was recognised, each person once in ten seconds, to whoever listens. */
+/** Tells listeners who was identified, each person once in ten seconds. */
 export type Sightings = ReturnType<typeof createSightings>;
 
-/** @param now milliseconds of a clock that nobody sets; @param date what the sighting is dated */
+/** @param now a monotonic clock, milliseconds @param date the date of a sighting */
 export function createSightings(
   now: () => number = () => performance.now(),
   date: () => Date = () => new Date(),
 ) {
   const listeners = new Set<(sighting: Sighting) => void>();
-  /** When each person was announced last, the longest ago first. */
+  /** When each person was last announced, oldest first. */
   const announced = new Map<string, number>();
 
   function forgetOld(time: number): void {
@@ -40,7 +40,6 @@ export function createSightings(
   }
 
   return {
-    /** Called by the identifier with whoever was seen. */
     announce(faces: readonly Pick<IdentifiedFace, 'match'>[]): void {
       if (listeners.size === 0) return;
       const time = now();
@@ -55,7 +54,7 @@ export function createSightings(
         for (const listener of listeners) listener(sighting);
       }
     },
-    /** @returns ends it */
+    /** @returns ends the subscription */
     subscribe(listener: (sighting: Sighting) => void): () => void {
       listeners.add(listener);
       return () => listeners.delete(listener);

@@ -2,22 +2,22 @@ import type { Match } from '../gallery/types.js';
 import type { AnalysedFace } from '../vision/types.js';
 import type { Odds } from './odds.js';
 
-/** A match with the odds that it is a stranger's. */
+/** A match with its odds. */
 export interface RatedMatch extends Match {
-  /** undefined: nobody measured this pack. */
+  /** undefined when the pack was not measured. */
   odds: Odds | undefined;
 }
 
-/** What is compared with everybody enrolled: a face of a picture, or an embedding whose picture is elsewhere. */
+/** What is identified: a face of a picture, or an embedding whose picture is elsewhere. */
 export type Probe = Pick<AnalysedFace, 'embedding' | 'unfit' | 'quality'> &
   Partial<Pick<AnalysedFace, 'box'>>;
 
 /** A face and who it is. */
 export interface IdentifiedFace<F = AnalysedFace> {
   face: F;
-  /** The nearest enrolled people, at most `k`, nearest first, however far; nobody for a face that is unfit. */
+  /** The at most `k` nearest people, nearest first, however far; empty for an unfit face. */
   candidates: RatedMatch[];
-  /** Those of the candidates who are near enough to be named. */
+  /** The candidates who are near enough to be named. */
   matches: RatedMatch[];
   /** Who it is: the first of `matches`. */
   match: RatedMatch | undefined;

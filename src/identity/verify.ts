@@ -11,12 +11,12 @@ import { toDigits } from './odds.js';
 export type Side =
   /** An encoded picture with one face; handed over (see VisionPool.analyze). */
   | { bytes: Uint8Array }
-  /** An embedding, made unit length here, and the pack that made it. */
+  /** An embedding of any length, and the pack that made it. */
   | { vector: readonly number[]; pack: string }
-  /** An enrolled person: the nearest of the person's pictures counts. */
+  /** An enrolled person: their nearest face counts. */
   | { faceid: string };
 
-/** A side as it was looked at: the face of a picture, or the picture of a person. */
+/** What was compared of a side: the face of a picture, or the match with a person. */
 export interface Seen {
   width?: number;
   height?: number;
@@ -30,11 +30,11 @@ export interface Verification {
   distance: number;
   threshold: number;
   /**
-   * The FMR at the distance: of pairs of two different people such a part lies as near, 0 to 1. Of this one comparison,
-   * whoever is enrolled; undefined: nobody measured this pack.
+   * The FMR at the distance, 0 to 1: the share of pairs of two different people that are as near, whoever is enrolled;
+   * undefined when the pack was not measured.
    */
   falseMatchRate: number | undefined;
-  /** It is so much or less: the pack's pairs can tell no more. */
+  /** `falseMatchRate` is an upper bound: the pack has too few pairs to tell. */
   falseMatchRateAtMost: boolean;
   probe: Seen;
   against: Seen;
@@ -43,7 +43,7 @@ export interface Verification {
 
 export interface VerifierDeps {
   vision: Pick<VisionPool, 'analyze'>;
-  /** The gallery's, or one that is measured. */
+  /** The gallery's `nearest`, perhaps wrapped for metrics. */
   nearest: Gallery['nearest'];
   decision: Pick<Decision, 'pair' | 'pairRate'>;
   pack: { id: string; length: number };
@@ -60,13 +60,13 @@ export interface VerifyOptions extends OnBehalf {
 export type Verifier = ReturnType<typeof createVerifier>;
 
 export function createVerifier({ vision, nearest, decision, pack }: VerifierDeps) {
-  interface Looked extends Seen {
+  interface Embedded extends Seen {
     embedding: Float32Array;
     times: StageTimes;
   }
 
-  /** @param look `views`: whether it stands for an enrolled picture, and is looked at as one; and for whom */
-  async function look(side: Exclude<Side, { faceid: string }>, asked: AnalyzeOptions): Promise<Looked> {
+  /** @param asked `views`: whether the side takes the place of an enrolled face, and is embedded like one */
+  async function embed(side: Exclude<Side, { faceid: string }>, asked: AnalyzeOptions): Promise<Embedded> {
     if ('vector' in side) {
       return { embedding: toEmbedding(side, pack), times: { queue: 0, decode: 0, detect: 0, embed: 0 } };
     }
@@ -96,11 +96,9 @@ export function createVerifier({ vision, nearest, decision, pack }: VerifierDeps
       against: Side,
       { threshold = decision.pair(), ...whose }: VerifyOptions = {},
     ): Promise<Verification> {
-      const looks = [
-        look(probe, { ...whose, views: false }),
-        ...('faceid' in against ? [] : [look(against, { ...whose, views: true })]),
-      ];
-      const [first, second] = sidesOf(await Promise.allSettled(looks)) as [Looked, Looked?];
+      const sides = [embed(probe, { ...whose, views: false })];
+      if (!('faceid' in against)) sides.push(embed(against, { ...whose, views: true }));
+      const [first, second] = sidesOf(await Promise.allSettled(sides)) as [Embedded, Embedded?];
       const started = performance.now();
       const match = 'faceid' in against ? await nearestOf(first.embedding, against.faceid) : undefined;
       const distance =
@@ -114,30 +112,33 @@ export function createVerifier({ vision, nearest, decision, pack }: VerifierDeps
         falseMatchRate: told && toDigits(told.rate, 3),
         falseMatchRateAtMost: told?.atMost ?? false,
         probe: first,
-        against: second ?? { ...(match && { match }) },
+        against: second ?? { match },
         times: { ...addTimes(first.times, second?.times), search },
       };
     },
   };
 }
 
-/** Failures that one picture or vector has, and the other need not have. */
+/** Errors of one picture or vector, for which the message names the side. */
 const OF_A_SIDE = new Set<ErrorCode>([
-  ...(['NO_FACE', 'SEVERAL_FACES', 'FACE_TOO_SMALL', 'FIELD_INVALID', 'OTHER_PACK'] as const),
-  ...(['IMAGE_UNREADABLE', 'IMAGE_FORMAT_UNKNOWN', 'IMAGE_TOO_LARGE'] as const),
+  'NO_FACE',
+  'SEVERAL_FACES',
+  'FACE_TOO_SMALL',
+  'FIELD_INVALID',
+  'OTHER_PACK',
+  'IMAGE_UNREADABLE',
+  'IMAGE_FORMAT_UNKNOWN',
+  'IMAGE_TOO_LARGE',
 ]);
 const SIDES = { probe: 'The probe', against: 'What it is compared with', both: 'Both sides' } as const;
 
-/**
- * What became of the two sides.
- * @throws KaomonError what failed, which of them it was in `details.side`: `probe`, `against` or `both`
- */
-function sidesOf<T>(looks: readonly PromiseSettledResult<T>[]): T[] {
-  const errors: unknown[] = looks.map((look) =>
-    look.status === 'rejected' ? (look.reason as unknown) : undefined,
+/** @throws KaomonError the error of a side, with `details.side`: `probe`, `against` or `both` */
+function sidesOf<T>(sides: readonly PromiseSettledResult<T>[]): T[] {
+  const errors: unknown[] = sides.map((side) =>
+    side.status === 'rejected' ? (side.reason as unknown) : undefined,
   );
   const at = errors.findIndex((error) => error !== undefined);
-  if (at < 0) return looks.flatMap((look) => (look.status === 'fulfilled' ? [look.value] : []));
+  if (at < 0) return sides.flatMap((side) => (side.status === 'fulfilled' ? [side.value] : []));
   const error = errors[at];
   if (!(error instanceof KaomonError) || !OF_A_SIDE.has(error.code)) throw error;
   const { code, message, details, cause } = error;
@@ -147,7 +148,7 @@ function sidesOf<T>(looks: readonly PromiseSettledResult<T>[]): T[] {
 }
 
 /**
- * A caller's numbers as an embedding of this pack.
+ * Makes an embedding of this pack from a caller's numbers.
  * @throws KaomonError OTHER_PACK when another pack made it, FIELD_INVALID when it has the wrong length or no direction
  */
 export function toEmbedding(

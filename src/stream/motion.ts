@@ -1,17 +1,14 @@
 import { SCENE } from '../vision/track.js';
 import type { Box } from '../vision/types.js';
 
-/** A cell has changed when its grey level did by more than this: above the noise of a camera, below a person. */
+/** How much a changed cell's grey level differs: more than a camera's noise, less than a person. */
 const CHANGE = 20;
-/** So many changed cells are a movement: a face of a sixteenth of the frame's width and its neck. */
+/** How many changed cells are a movement: a face a sixteenth of the frame wide, with its neck. */
 const CELLS = 6;
-/** Around a known face its head and shoulders move with it. */
+/** Head and shoulders move with a known face, within this share of its size around it. */
 const MARGIN = 0.6;
 
-/**
- * Whether something moved beside the known faces.
- * @param known boxes in pixels of a frame of `size`
- */
+/** Whether something moved away from the known faces. @param known boxes in pixels of a frame of `size` */
 export function hasMoved(
   before: Uint8Array,
   now: Uint8Array,
@@ -33,6 +30,6 @@ export function hasMoved(
 function isAround({ x1, y1, x2, y2 }: Box, x: number, y: number): boolean {
   const across = (x2 - x1) * MARGIN;
   const down = (y2 - y1) * MARGIN;
-  // Below a face is the body that carries it.
+  // The body is below the face.
   return x >= x1 - across && x <= x2 + across && y >= y1 - down && y <= y2 + 3 * down;
 }

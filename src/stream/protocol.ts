@@ -5,10 +5,10 @@ import type { Meaning } from '../identity/decision.js';
 import type { Times } from '../identity/identify.js';
 import type { Quality, Unfit } from '../vision/types.js';
 
-/** The messages of the stream, see docs/stream.md. A change that old pages cannot read raises the number. */
+/** The version of the messages (docs/stream.md); raised by a change that old pages cannot read. */
 export const PROTOCOL = 1;
 
-/** Frames that a client should have unanswered at a time: one is worked on, one is there when that ends. */
+/** The most unanswered frames a client should have: one is processed while the next one waits. */
 export const MAX_IN_FLIGHT = 2;
 
 /** Largest text message, bytes. */
@@ -29,7 +29,7 @@ const OptionsSchema = Type.Object(
 );
 const optionsCheck = Compile(OptionsSchema);
 
-/** What a client may ask for; a message replaces what the ones before it said of the same. */
+/** What a client may set; each message replaces only the options that it names. */
 export type StreamOptions = Omit<Static<typeof OptionsSchema>, 'type'>;
 
 /**
@@ -53,7 +53,7 @@ export function readText(text: string): StreamOptions {
     const field = wrong?.instancePath.slice(1).replaceAll('/', '.') ?? '';
     throw new KaomonError(
       'FIELD_INVALID',
-      `The options are not usable${field && `: "${field}" ${wrong?.message ?? ''}`}.`,
+      `The options are not valid${field && `: "${field}" ${wrong?.message ?? ''}`}.`,
       {
         details: { field },
       },
@@ -67,14 +67,14 @@ export interface Hello {
   type: 'hello';
   protocol: number;
   pack: { id: string; title: string };
-  /** In force for those whom the client may see; a message `thresholds` tells of others. */
+  /** In force for the people whom the client may see; later ones come in messages `thresholds`. */
   thresholds: Meaning;
   maxInFlight: number;
 }
 
-/** One face of a frame. Pixels are the frame's, upright. */
+/** One face of a frame, in pixels of the upright frame. */
 export interface StreamFace {
-  /** Stays with a face from frame to frame; another number is another face. */
+  /** The same face has the same number from frame to frame. */
   track: number;
   x: number;
   y: number;
@@ -91,35 +91,35 @@ export interface StreamFace {
   /** Squared L2, to the nearest person; null when nobody is enrolled. */
   distance: number | null;
   sure: boolean;
-  /** Of a million strangers so many would come as near to somebody of those searched; null: not measured, or nobody. */
+  /** How many of a million strangers would come as near to somebody searched; null: not measured, or nobody enrolled. */
   odds: number | null;
-  /** So many or fewer: the pack's pairs can tell no more. */
+  /** `odds` is an upper bound: the pack has too few pairs to tell. */
   oddsAtMost: boolean;
   /** `[x0, y0, ... x4, y4]`. */
   landmarks?: number[];
   quality?: Quality;
-  /** Why the face is nobody's: nobody can be told apart by it. `quality` goes with it. */
+  /** Why the face is unfit to be identified; `quality` is then given as well. */
   reason?: Unfit;
 }
 
-/** What the server sends; one of `frame`, `skipped` and `error` with its number for each frame. */
+/** What the server sends; each frame is answered by a `frame`, `skipped` or `error` with its number. */
 export type ServerMessage =
   | Hello
-  /** Before the first frame that others than those told last hold for: people came or went, or other groups are asked for. */
+  /** Before a frame for which the thresholds have changed: people came or went, or the client chose other groups. */
   | { type: 'thresholds'; thresholds: Meaning }
   | {
       type: 'frame';
       frame: number;
       width: number;
       height: number;
-      /** Whether the whole frame was searched, or known faces were followed only. */
+      /** Whether the whole frame was searched; else known faces were only followed. */
       full: boolean;
       faces: StreamFace[];
-      /** Faces beyond `MAX_FACES`, when there were any. */
+      /** How many faces exceeded `MAX_FACES`, if any. */
       leftOut?: number;
       times: Times;
     }
   | { type: 'skipped'; frame: number }
-  /** Without `frame` it answers a text message. */
+  /** Without `frame`, the answer to a text message. */
   | { type: 'error'; frame?: number; code: string; message: string; retryAfter?: number }
   | { type: 'bye'; reason: string };

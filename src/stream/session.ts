@@ -15,21 +15,18 @@ export interface SessionDeps {
   decision: Pick<Decision, 'sure' | 'odds' | 'pair' | 'meaning'>;
   /** Largest frame, bytes. */
   maxFrameBytes: number;
-  /** Shorter side of the smallest face to look for, pixels, until the client says another. */
+  /** Shorter side of the smallest face to look for, pixels, unless the client sets another. */
   minFaceSize: number;
   /** The groups that the client may see; undefined: all. */
   groups: ReadonlySet<string> | undefined;
-  /** What its pictures are counted by (see TaskQueue). */
+  /** Whose pictures these are, for sharing the queue fairly (see TaskQueue). */
   caller?: string;
   send: (message: ServerMessage) => void;
-  /** Told of faults of ours, which the client does not get to read. */
+  /** Called with internal errors, whose details the client is not told. */
   onFault: (error: unknown) => void;
-  /** Milliseconds that only go forward, for tests. */
+  /** A monotonic clock, milliseconds; for tests. */
   now?: () => number;
 }
-
-/** One connection's frames: one is worked on at a time, the newest of the others waits. */
-export type StreamSession = ReturnType<typeof createStreamSession>;
 
 interface Frame {
   frame: number;
@@ -38,22 +35,22 @@ interface Frame {
 }
 
 /**
- * Only one frame of a connection is ever in the vision threads' queue, and that queue is first come, first served: so
- * connections take turns, however many frames each sends.
+ * One connection's frames: one is processed at a time, and the newest of the others waits. So each connection has at most
+ * one frame in the vision threads' queue, and connections take turns, however many frames each sends.
  */
 export function createStreamSession(deps: SessionDeps) {
   const { vision, identifier, gallery, decision, send, now = () => performance.now() } = deps;
   const tracker = new FaceTracker(decision.pair());
   let told = decision.meaning(deps.groups);
   let options: StreamOptions = {};
-  /** Groups that were asked for and have gone since. */
+  /** Groups of the options that have been deleted since. */
   let missing: string[] = [];
   let count = 0;
   let isRunning = false;
   let waiting: Frame | undefined;
   let isClosed = false;
   const gone = new AbortController();
-  /** Of the frame that is worked on. */
+  /** Bytes of the frame in progress. */
   let running = 0;
 
   /** A client narrows the groups that its key allows, and cannot widen them. */
@@ -74,14 +71,14 @@ export function createStreamSession(deps: SessionDeps) {
     if (first !== undefined) throw unknownGroup(first);
   }
 
-  /** Which of these groups are not there. */
+  /** Which of these groups do not exist. */
   function missingOf(ids: readonly string[]): string[] {
     if (ids.length === 0) return [];
     const known = new Set(gallery.groups().map(({ groupid }) => groupid));
     return ids.filter((id) => !known.has(id));
   }
 
-  /** A group that is asked for may be deleted later: its people are named no more, and the client is told why, once. */
+  /** Tells the client once when a group of its options has been deleted, whose people are then no longer named. */
   function tellMissing(): void {
     const gone = missingOf(options.groups ?? []);
     for (const id of gone) if (!missing.includes(id)) refuse(unknownGroup(id));
@@ -94,10 +91,10 @@ export function createStreamSession(deps: SessionDeps) {
     if (code === 'INTERNAL') deps.onFault(error);
     send({
       type: 'error',
-      ...(frame !== undefined && { frame }),
+      frame,
       code,
       message: code === 'INTERNAL' ? 'The server failed on this frame: its log has the reason.' : message,
-      ...(retryAfter !== undefined && { retryAfter }),
+      retryAfter,
     });
   }
 
@@ -107,7 +104,7 @@ export function createStreamSession(deps: SessionDeps) {
       const { frame } = next;
       running = next.bytes.length;
       try {
-        const answer = await recognise(next);
+        const answer = await identify(next);
         if (!isClosed) send(answer);
       } catch (error) {
         refuse(error, frame);
@@ -123,7 +120,7 @@ export function createStreamSession(deps: SessionDeps) {
     return frame;
   }
 
-  async function recognise({ frame, bytes, arrivedAt }: Frame): Promise<ServerMessage> {
+  async function identify({ frame, bytes, arrivedAt }: Frame): Promise<ServerMessage> {
     const waited = performance.now() - arrivedAt;
     const plan = tracker.plan(now(), options.track);
     const analysis = await vision.analyze(bytes, {
@@ -165,7 +162,7 @@ export function createStreamSession(deps: SessionDeps) {
     };
   }
 
-  /** Says what holds from this frame on, when it is not what was said last. */
+  /** Sends the thresholds when they have changed. */
   function tellThresholds(identical: number, within: ReadonlySet<string> | undefined): void {
     if (isClosed || (identical === told.identical && decision.sure(within) === told.sure)) return;
     told = decision.meaning(within);
@@ -197,17 +194,17 @@ export function createStreamSession(deps: SessionDeps) {
       distance: distance && Math.max(0, distance),
       sure: person !== undefined && distance !== null && distance < decision.sure(within),
       ...tellOdds(distance === null ? undefined : decision.odds(distance, within)),
-      ...(options.landmarks && landmarks && { landmarks: Array.from(landmarks, tenths) }),
-      ...((options.quality === true || reason !== undefined) && quality && { quality }),
-      ...(reason && { reason }),
+      landmarks: options.landmarks && landmarks ? Array.from(landmarks, tenths) : undefined,
+      quality: options.quality === true || reason !== undefined ? quality : undefined,
+      reason,
     };
   }
 
   return {
-    /** Bytes of the frames that are here: one that is worked on, one that waits. */
+    /** Bytes of the frame in progress and the one that waits. */
     held: () => running + (waiting?.bytes.length ?? 0),
 
-    /** The client's next frame. @param bytes an encoded picture; handed over */
+    /** The client's next frame. @param bytes an encoded picture; ownership passes to the session */
     frame(bytes: Uint8Array): void {
       const frame = count++;
       if (isClosed) return;
@@ -217,7 +214,7 @@ export function createStreamSession(deps: SessionDeps) {
         refuse(new KaomonError('UPLOAD_TOO_LARGE', message, { details: { maxBytes: maxFrameBytes } }), frame);
         return;
       }
-      // The newest frame wins: what waited is out of date and is not worked on.
+      // The newest frame wins: the one that waited is out of date.
       if (waiting) send({ type: 'skipped', frame: waiting.frame });
       waiting = { frame, bytes, arrivedAt: performance.now() };
       if (!isRunning) void work();
@@ -233,7 +230,7 @@ export function createStreamSession(deps: SessionDeps) {
         refuse(error);
       }
     },
-    /** The connection is gone: nothing more is sent, what waits is dropped and what runs ends at its stage. */
+    /** After the connection is gone: drops the waiting frame, stops the one in progress and sends nothing more. */
     close(): void {
       isClosed = true;
       waiting = undefined;

@@ -4,48 +4,48 @@ import type { AnalysedFace, Analysis, KnownFace } from '../vision/types.js';
 import { renewed } from '../identity/identify.js';
 import { hasMoved } from './motion.js';
 
-/** The whole frame is searched at least so often, for faces that came in, milliseconds. */
+/** The whole frame is searched for new faces at least so often, milliseconds. */
 const SEARCH_EVERY = 1000;
-/** A search that finds nobody looks again for a face that fills the frame, not more often than this, milliseconds. */
+/** A search that finds nobody tries again for a face that fills the frame, at most so often, milliseconds. */
 const CLOSE_UP_EVERY = 1000;
-/** After a movement beside the known faces it is searched sooner, but not sooner than this, milliseconds. */
+/** After a movement away from the known faces the next search comes after so long, milliseconds. */
 const SEARCH_AFTER_MOVEMENT = 250;
 /**
- * A face is embedded anew after so long or so many frames, whichever comes first: the bound within which another face
- * under the same box is noticed though it looks alike (docs/stream.md).
+ * A face is embedded again after so long or so many frames, whichever comes first: until then a similar face that takes its
+ * place may go unnoticed (docs/stream.md).
  */
 export const RENEW = { milliseconds: 500, frames: 12 } as const;
-/** Known faces that are embedded anew in one frame at most; the others follow in the next ones, oldest first. */
+/** The most known faces that are embedded again in one frame; the others wait for the next frames, oldest first. */
 const RENEWALS_A_FRAME = 2;
-/** A name stays for so long when the face is the same and only looks too unlike its pictures, milliseconds. */
+/** A name is held so long while the same face is too unlike its pictures, milliseconds. */
 const HOLD = 2000;
-/** A face that was lost and comes back within this time is taken for the same, by its embedding, milliseconds. */
+/** A lost face that returns within this time keeps its track, judged by its embedding, milliseconds. */
 const COMES_BACK = 2000;
 
-/** A face on its way through the frames. */
+/** A face, followed through the frames. */
 export interface Track {
   /** The face's number in the answers. */
   id: number;
   face: AnalysedFace;
-  /** From when it was embedded last. */
+  /** From its last embedding. */
   thumbnail: Float32Array | undefined;
   embedding: Float32Array | undefined;
   embeddedAt: number;
-  /** Frames since it was embedded. */
+  /** Frames since its last embedding. */
   frames: number;
-  /** Who it is: the best match of the last while; undefined while it is unknown. */
+  /** Who it is: the best recent match; undefined while unknown. */
   match: Match | undefined;
-  /** The nearest person at the last embedding, near enough or not. */
+  /** The nearest person at the last embedding, however far. */
   nearest: Match | undefined;
   matchedAt: number;
-  /** Why the last embedding told of nobody, and how the face was then. */
+  /** Why the face was unfit at its last embedding, with its quality then. */
   unfit: Pick<AnalysedFace, 'unfit' | 'quality'> | undefined;
-  /** The last embedding spoke against `match`: the next frame decides. */
+  /** The last embedding contradicted `match`: the next frame decides. */
   isDoubted: boolean;
   lostAt: number;
 }
 
-/** What the next frame is to be looked at for. */
+/** What to do with the next frame. */
 export interface Plan {
   search: boolean;
   closeUps: boolean;
@@ -53,16 +53,16 @@ export interface Plan {
   faces: KnownFace[];
 }
 
-/** What holds for one frame. */
+/** The time and the threshold of one frame. */
 export interface Moment {
   /** Milliseconds of the clock. */
   now: number;
-  /** Squared L2: a face is named below this distance. It moves as people come and go. */
+  /** Squared L2: a face is named below this distance. It changes as people come and go. */
   identical: number;
 }
 
 /**
- * The faces of one connection from frame to frame. Times are milliseconds of any clock that only runs forward.
+ * Follows the faces of one connection. Times are milliseconds of a monotonic clock.
  * @param pair squared L2 distance below which two embeddings are of one person, whoever is enrolled
  */
 export class FaceTracker {
@@ -79,7 +79,7 @@ export class FaceTracker {
 
   constructor(readonly pair: number) {}
 
-  /** Embeds every face anew and searches the next frame: what it is compared with has changed. */
+  /** Searches the next frame and embeds every face again, because other groups are compared from now on. */
   doubtAll(): void {
     this.#mustSearch = true;
     for (const track of this.#tracks) {
@@ -91,8 +91,8 @@ export class FaceTracker {
   }
 
   /**
-   * Takes over what became of people since they were matched: moved and merged, they are the same people.
-   * @param current who a person is now; undefined: nobody any more
+   * Updates matches with people who were moved, merged or deleted since.
+   * @param current a person as they are now; undefined when deleted
    */
   refresh(current: (person: Person) => Person | undefined): void {
     for (const track of [...this.#tracks, ...this.#lost]) {
@@ -101,7 +101,7 @@ export class FaceTracker {
     }
   }
 
-  /** @param follow false: every frame is searched and every face embedded */
+  /** @param follow when false, every frame is searched and every face embedded */
   plan(now: number, follow = true): Plan {
     const tracks = [...this.#tracks];
     const due = tracks
@@ -139,8 +139,8 @@ export class FaceTracker {
   }
 
   /**
-   * Takes a frame's faces in.
-   * @param matches of each face with an embedding the nearest person
+   * Adds a frame's faces.
+   * @param matches the nearest person of each face that was embedded
    * @returns the faces' tracks, in the same order
    */
   update(
@@ -164,7 +164,7 @@ export class FaceTracker {
       const track = known ?? this.#reappeared(face) ?? this.#begin(face);
       track.face = face;
       track.frames += 1;
-      // People came since: what was near enough for a name is so no longer.
+      // People were enrolled since, and the threshold is stricter.
       if (track.match && track.match.distance >= identical) track.match = undefined;
       track.unfit = this.#unfitOf(track, face);
       if (face.embedding && face.unfit) this.#holdName(track, moment);
@@ -175,7 +175,7 @@ export class FaceTracker {
       if (tracks.includes(track)) continue;
       track.lostAt = now;
       this.#lost.push(track);
-      // Gone, or turned too fast to follow: the next frame tells.
+      // It has gone or moved too fast to be followed: the next search shows which.
       this.#mustSearch = true;
       this.#closeUpAt = -Infinity;
     }
@@ -210,13 +210,13 @@ export class FaceTracker {
     return before !== undefined && squaredDistance(before, embedding) >= this.pair;
   }
 
-  /** Unchanged where the face was not embedded anew. */
+  /** Unchanged where the face was not embedded in this frame. */
   #unfitOf(track: Track, { embedding, unfit, quality }: AnalysedFace): Track['unfit'] {
     if (!embedding) return track.unfit;
     return unfit && { unfit, quality };
   }
 
-  /** An unfit face says nothing for or against its name, which is kept for a while. */
+  /** An unfit face says nothing for or against its name, which is held for a while. */
   #holdName(track: Track, { now }: Moment): void {
     track.frames = 0;
     track.embeddedAt = now;
@@ -225,7 +225,7 @@ export class FaceTracker {
     if (now - track.matchedAt >= HOLD) track.match = undefined;
   }
 
-  /** Weighs a new embedding against who the face was taken for. */
+  /** Decides by a new embedding whether the face has the same name, another one, or none. */
   #identify(
     track: Track,
     embedding: Float32Array,
@@ -243,15 +243,15 @@ export class FaceTracker {
     if (isFirst || (!isFar && track.match === undefined)) {
       this.#settle(track, embedding, nearest, match, now);
     } else if (isSamePerson && (match || !isFar)) {
-      // The best of the last while stands for it, so that the label does not flicker.
+      // The best recent match stays, so that the label does not flicker.
       const isBetter =
         match && track.match && (match.distance <= track.match.distance || now - track.matchedAt >= HOLD);
       this.#settle(track, embedding, nearest, isBetter ? match : track.match, now);
     } else if (match && isFar) {
-      // Another face, and one that is known: there is nothing to wait for.
+      // Another face, which has a name: there is no doubt.
       this.#replaceFace(track, embedding, nearest, match, now);
     } else if (!isFar && !match && now - track.matchedAt < HOLD) {
-      // The same face, turned or blurred so that it is too unlike its pictures for the moment.
+      // The same face, for the moment too unlike its pictures because it is turned or blurred.
       track.embedding = embedding;
       track.isDoubted = false;
     } else if (!isFar && !match) {
@@ -275,7 +275,7 @@ export class FaceTracker {
     if (match && (isNew || match === nearest)) track.matchedAt = now;
   }
 
-  /** Another face is where this one was: it gets a number of its own. */
+  /** Another face has taken the place of this one, and gets a new number. */
   #replaceFace(
     track: Track,
     embedding: Float32Array,

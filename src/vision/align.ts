@@ -6,24 +6,24 @@ import { asRead } from './turn.js';
 import type { Detection, Landmarks, Picture, Similarity } from './types.js';
 import { mirror, throughView, warpPicture } from './warp.js';
 
-/** face-api's square, in parts of its side: the distance from eyes to mouth, and where the centre of the three lies. */
+/** face-api's square, as shares of its side: the distance from eyes to mouth, and the centre of the three. */
 const FACEAPI_SCALE = 0.45;
 const FACEAPI_X = 0.5;
 const FACEAPI_Y = 0.43;
-/** Outside the picture; the grey of the border that close-ups are detected in. */
+/** Fills what lies outside the picture, as in the border in which close-ups are detected. */
 const BORDER_GREY = 128;
 
-/** Where a pack says no other; see ReadyEmbedder.padding. */
+/** The default of ReadyEmbedder.padding. */
 export const CHIP_PADDING = 0.25;
 
 /** How an embedder's faces are cut. */
-export type CutSettings = Pick<ReadyEmbedder, 'alignment' | 'size' | 'padding'>;
+type CutSettings = Pick<ReadyEmbedder, 'alignment' | 'size' | 'padding'>;
 
 /**
  * Cuts a face out for an embedder.
  * @param out RGB, interleaved, `size * size * 3` bytes; written whole
- * @param view the crop moved, scaled or mirrored. The alignments `box` and `faceapi`, whose crops are equal to the
- *   reference's to the bit, are mirrored and no more
+ * @param view how to move, scale or mirror the crop. With `box` and `faceapi`, whose crops equal the reference's to the
+ *   bit, it is only mirrored
  * @returns false when the face lies outside the picture, or its box or landmarks are not finite: `out` is then black
  *   (grey with `faceapi`)
  */
@@ -43,7 +43,7 @@ export function cutFace(
   return isInside;
 }
 
-/** Where the crop lies; undefined for crops that are cut upright, and where the landmarks are missing that it depends on. */
+/** Where the crop lies; undefined for crops that are cut upright, and where its landmarks are missing. */
 function alignmentOf(
   alignment: Alignment,
   detection: Detection,
@@ -74,8 +74,8 @@ function cutUpright(
 }
 
 /**
- * The square that face-api cuts for its recognition network (dlib's proportions): its side from the distance of eyes
- * and mouth, its place from their centre. It may reach outside the picture.
+ * The square that face-api cuts for its recognition network (dlib's proportions): its side follows from the distance
+ * of eyes and mouth, its place from their centre. It may reach outside the picture.
  */
 function faceApiSquare({
   landmarks,
@@ -119,7 +119,7 @@ function centresOf5([x0, y0, x1, y1, , , x3, y3, x4, y4]: Landmarks): Centres {
   ];
 }
 
-/** Cuts a square out; what of it lies outside the picture is grey, as in a picture with a border. */
+/** Cuts a square out, grey outside the picture. */
 function cutSquare(
   picture: Picture,
   square: { x: number; y: number; side: number },
@@ -132,7 +132,7 @@ function cutSquare(
   out.fill(BORDER_GREY);
   if (!rect) return false;
   const scale = size / side;
-  // A square far larger than the picture leaves a fraction of a pixel, which rounding may put outside.
+  // Of a square far larger than the picture a fraction of a pixel is left, which rounding may put outside.
   const left = Math.min(size - 1, Math.round((rect.x - x) * scale));
   const top = Math.min(size - 1, Math.round((rect.y - y) * scale));
   const width = Math.max(1, Math.min(size - left, Math.round(rect.width * scale)));

@@ -15,21 +15,21 @@ import type { AnalysedFace, Analysis, Detection, Picture, StageTimes, ThreadOpti
 import { isPlain, meanEmbedding, PLAIN } from './views.js';
 import { SERIAL, type WorkSharing } from './work-sharing.js';
 
-/** A known face whose thumbnail correlates with its last one by less is embedded anew (docs/performance.md). */
+/** A known face whose thumbnail correlates less with its last one is embedded again (docs/performance.md). */
 const CHANGED = 0.8;
 
 export interface AnalyzerSettings extends Omit<SessionOptions, 'selfCheck'>, FinderSettings, ImageLimits {
   pack: ReadyPack;
 }
 
-/** An encoded picture, only read, and what to look for in it. */
+/** An encoded picture, which is only read, and what to look for in it. */
 export interface AskedPicture {
   bytes: Uint8Array;
   options: ThreadOptions;
   stop?: Stop;
 }
 
-/** A picture whose faces are found and cut out. */
+/** A picture whose faces were found and cut out. */
 interface CutPicture {
   options: ThreadOptions;
   stop: Stop | undefined;
@@ -42,18 +42,18 @@ interface CutPicture {
 
 interface CutFace {
   detection: Detection;
-  /** What is answered of it. */
+  /** The answer for it. */
   face: AnalysedFace;
   isEmbedded: boolean;
-  /** As the embedder takes it; undefined where neither embedding, quality nor crop is asked for. */
+  /** The embedder's input; undefined when neither embedding, quality nor crop is wanted. */
   crop: Uint8Array | undefined;
 }
 
 /** One vision thread's work: pictures in, faces out. One call at a time. */
 export interface Analyzer {
   /**
-   * @param asked one picture, or several, whose faces are then embedded together
-   * @returns what became of each, in their order: nobody's failure is another's
+   * @param asked one picture, or several, whose faces are embedded together
+   * @returns the outcome of each, in order: one's failure does not affect the others
    */
   analyze(asked: readonly AskedPicture[]): Promise<PromiseSettledResult<Analysis>[]>;
   readonly provider: string;
@@ -62,9 +62,9 @@ export interface Analyzer {
 }
 
 /**
- * Loads a pack's networks on the first execution provider on which all of them answer a made picture rightly.
+ * Loads a pack's networks on the first execution provider on which all of them pass the self-check.
  * @param sharing with the other vision threads
- * @throws KaomonError NO_MODEL naming the network that answers wrongly even on the CPU, SETUP
+ * @throws KaomonError NO_MODEL naming a network that fails even on the CPU, SETUP
  */
 export async function createAnalyzer(
   settings: AnalyzerSettings,
@@ -116,7 +116,7 @@ export async function createAnalyzer(
     return { options, stop, picture, faces, leftOut: all.length - found.length, times, detectedAt };
   }
 
-  /** A face through the pack's views; its crop is the plain one. */
+  /** A face's crops for the pack's views. @param crop the plain one */
   function viewsOf({ options, picture }: CutPicture, detection: Detection, crop: Uint8Array): Uint8Array[] {
     const views = (options.views ? pack.embedder.views : undefined) ?? PLAIN;
     return views.map((view) => {
@@ -127,14 +127,14 @@ export async function createAnalyzer(
     });
   }
 
-  /** The faces of all pictures in one go. */
+  /** Embeds the faces of all pictures together. */
   async function embedAll(pictures: readonly CutPicture[]): Promise<void> {
     const wanted = pictures.flatMap((cut) =>
       cut.faces.flatMap(({ face, detection, isEmbedded, crop }) =>
         crop && isEmbedded && !isStopped(cut.stop) ? [{ face, views: viewsOf(cut, detection, crop) }] : [],
       ),
     );
-    // One of several that nobody waits for any more must not stop the others' batch.
+    // One of several pictures that is no longer wanted must not stop the batch.
     const only = pictures.length === 1 ? pictures[0].stop : undefined;
     const crops = wanted.flatMap(({ views }) => views);
     const embeddings = await embedder.embed(crops, only);
@@ -179,7 +179,7 @@ export async function createAnalyzer(
 
     async analyze(asked) {
       const cut: PromiseSettledResult<CutPicture>[] = [];
-      // One after the other: the networks keep their buffers.
+      // One after the other: the networks reuse their buffers.
       for (const one of asked) cut.push(await settle(cutFaces(one)));
       const good = cut.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
       const embedded = await settle(embedAll(good));
@@ -189,7 +189,7 @@ export async function createAnalyzer(
         else if (embedded.status === 'fulfilled') results.push(await settle(describe(result.value)));
         else if (good.length === 1) results.push(embedded);
         else {
-          // One of several has failed: each gets another try, by itself.
+          // One of several has failed: each is tried again by itself.
           results.push(await settle(embedAll([result.value]).then(() => describe(result.value))));
         }
       }

@@ -2,7 +2,7 @@ import { pixelLoops } from './pixels.js';
 import { sharedInts } from './work-sharing.js';
 import type { Picture } from './types.js';
 
-/** A table in memory that other threads read as well. */
+/** A summed-area table in shared memory, which other threads read. */
 export interface SharedTable {
   sums: Int32Array;
   width: number;
@@ -17,7 +17,7 @@ export interface Region {
   height: number;
 }
 
-/** Tables larger than this (a picture of 4 megapixels) are not kept for the next picture. */
+/** The memory of larger tables (from 4 megapixels on) is not reused for the next picture; numbers. */
 const MAX_KEPT = 12_000_000;
 
 /**
@@ -33,16 +33,16 @@ export class AreaTable {
   #sums = sharedInts(0);
   #width = 0;
   #height = 0;
-  /** Of the picture that was loaded. */
+  /** `Picture.number` of the loaded picture. */
   #number: number | undefined;
   #columns: Span = { from: new Int32Array(0), to: new Int32Array(0) };
 
-  /** Takes another picture; what the last one was is forgotten. The picture is only read, and only when it is another. */
+  /** Loads a picture in the place of the last one; does nothing when it is the same one. The picture is only read. */
   load({ data, width, height, number }: Picture): void {
-    // A frame that is searched, and in which faces are followed then, comes twice.
+    // A frame is loaded twice when it is searched and known faces are then followed in it.
     if (number !== undefined && number === this.#number) return;
     this.#number = number;
-    // One more than the table: the loops read and write four numbers at a time.
+    // One more number than the table, because the loops read and write four at a time.
     const needed = (width + 1) * 3 * (height + 1) + 1;
     if (this.#sums.length < needed || (this.#sums.length > MAX_KEPT && needed < this.#sums.length / 4)) {
       this.#sums = sharedInts(needed);
@@ -52,7 +52,7 @@ export class AreaTable {
     pixelLoops.sumTable(data, width, height, this.#sums);
   }
 
-  /** Gives back the memory of a large picture. */
+  /** Frees the memory of a large picture. */
   trim(): void {
     if (this.#sums.length <= MAX_KEPT) return;
     this.#sums = sharedInts(0);
@@ -69,14 +69,14 @@ export class AreaTable {
     return { sums: this.#sums, width: this.#width, height: this.#height };
   }
 
-  /** Reads another thread's table from now on. Not to be loaded into. */
+  /** Reads another thread's table from now on; do not load() a picture then. */
   borrow({ sums, width, height }: SharedTable): void {
     this.#sums = sums;
     this.#width = width;
     this.#height = height;
   }
 
-  /** Whether it is this table that was shared. */
+  /** Whether this is the table that was shared. */
   isOf({ sums }: SharedTable): boolean {
     return sums.buffer === this.#sums.buffer;
   }
@@ -85,7 +85,7 @@ export class AreaTable {
    * Resamples a region to `width` x `height`: output pixel i is the mean of inputs floor(i n / out) to before
    * ceil((i + 1) n / out). Fewer inputs than outputs repeat them.
    * @param out float32, three planes of `height * width` from `start` on; 0 to 255, RGB
-   * @param rows writes only these rows of the output, as planes of that height; default all
+   * @param rows the rows of the output to write, as planes of that height; default all
    */
   resample(
     region: Region,

@@ -24,19 +24,19 @@ export function iou(a: Box, b: Box): number {
 }
 
 /**
- * Non-maximum suppression: keeps the most probable of boxes that overlap, and drops the others.
+ * Non-maximum suppression: of boxes that overlap, only the most probable one is left.
  * @param threshold an overlap (IoU) above this drops a box
- * @returns the kept ones, most probable first; the input stays as it is
+ * @returns those that are left, most probable first; the input is not changed
  */
 export function suppress<T extends { box: Box; probability: number }>(
   candidates: readonly T[],
   threshold: number,
 ): T[] {
-  const kept: T[] = [];
+  const left: T[] = [];
   for (const candidate of [...candidates].sort((a, b) => b.probability - a.probability)) {
-    if (kept.every((other) => iou(candidate.box, other.box) <= threshold)) kept.push(candidate);
+    if (left.every((other) => iou(candidate.box, other.box) <= threshold)) left.push(candidate);
   }
-  return kept;
+  return left;
 }
 
 /** Whole pixels of a picture. */
@@ -48,8 +48,8 @@ export interface PixelRect {
 }
 
 /**
- * The whole pixels of a picture that a box covers: corners truncated, clamped to the picture; at least one pixel as
- * long as the box touches the picture at all.
+ * The whole pixels of a picture that a box covers: corners truncated, clamped to the picture; at least one pixel if the
+ * box touches the picture.
  * @returns undefined when it lies outside
  */
 export function clampToPicture(box: Box, picture: { width: number; height: number }): PixelRect | undefined {

@@ -8,10 +8,10 @@ import { refuseInvalidOutput } from './valid-output.js';
 import { type Stop, throwIfStopped } from './stop.js';
 import { SERIAL, sharedFloats, type WorkSharing } from './work-sharing.js';
 
-/** Faces in one run. On a CPU a batch is no faster, and one of four takes 50 MB more of working memory. */
+/** Faces in one run. On a CPU a batch is no faster, and one of four takes 50 MB more memory. */
 const BATCH = { cpu: 1, gpu: 8 };
 
-/** Least cosine of the first answer to the fingerprint's: int8 is rounded differently on other processors. */
+/** Least cosine of the first answer to its fingerprint: int8 is rounded differently on other processors. */
 const LEAST = { float32: LEAST_COSINE, float16: LEAST_COSINE, int8: 0.99 };
 
 /** Faces in shared memory, for the threads that embed them. */
@@ -21,13 +21,13 @@ interface EmbedJob {
   embeddings: Float32Array;
 }
 
-/** Turns aligned faces into embeddings. One call at a time: it keeps its buffers. */
+/** Turns aligned faces into embeddings. One call at a time, because it reuses its buffers. */
 export interface Embedder {
   /**
    * @param crops RGB, interleaved, `size * size * 3` bytes each; only read
-   * @param stop looked at between faces
-   * @returns one unit vector a crop, of the embedder's length; the caller's own
-   * @throws KaomonError CLIENT_GONE by `stop`; INTERNAL when the network answers zeros or NaN, which have no direction
+   * @param stop checked between faces
+   * @returns a unit vector of the embedder's length for each crop; the caller's
+   * @throws KaomonError CLIENT_GONE by `stop`; INTERNAL when the network answers zeros or NaN
    */
   embed(crops: readonly Uint8Array[], stop?: Stop): Promise<Float32Array[]>;
   release(): Promise<void>;
@@ -35,9 +35,8 @@ export interface Embedder {
 
 /**
  * Opens the network of a pack; a user's own must be what its manifest says.
- * @param sharing with threads that embed some of the faces while they have no picture of their own
- * @throws KaomonError NO_MODEL when it cannot be run, or takes or answers something else than its pack says: the
- *   message names what
+ * @param sharing with idle threads, which embed some of the faces
+ * @throws KaomonError NO_MODEL when it cannot be run, or its inputs or outputs are not what its pack says
  */
 export async function createEmbedder(
   runtime: Runtime,
@@ -107,8 +106,8 @@ export async function createEmbedder(
 }
 
 /**
- * Scales to unit length in place; our own networks did it already, a user's may not.
- * @throws KaomonError INTERNAL for what has no direction: whoever was enrolled with it would be anybody
+ * Scales to unit length in place: a user's own network may not do it.
+ * @throws KaomonError INTERNAL for zeros or NaN, which would match anybody
  */
 function unitLength(vector: Float32Array): Float32Array {
   let sum = 0;
@@ -119,7 +118,7 @@ function unitLength(vector: Float32Array): Float32Array {
   return vector;
 }
 
-/** Where faces go in and embeddings come out, and whether a run takes more than one face. */
+/** The names of the network's input and output, and whether a run takes several faces. */
 interface Ends {
   input: string;
   output: string;
@@ -137,10 +136,7 @@ function findEnds({ inputs, outputs }: Network, spec: ReadyEmbedder): Ends {
     throw misfit(spec, `its input ${describeEnd(input)} does not take [n, 3, ${size}, ${size}] of float32`);
   }
   if (typeof batch === 'number' && batch > 1) {
-    throw misfit(
-      spec,
-      `its input ${describeEnd(input)} takes ${batch} faces at once, neither one nor any number`,
-    );
+    throw misfit(spec, `its input ${describeEnd(input)} takes ${batch} faces at once, not one or any number`);
   }
   if (!fits(output, [undefined, length])) {
     throw misfit(spec, `its output ${describeEnd(output)} is not [n, ${length}] of float32`);
@@ -159,7 +155,7 @@ function pick(
   throw misfit(spec, `it has no ${kind} "${name}"; it has ${ends.map((end) => `"${end.name}"`).join(', ')}`);
 }
 
-/** Whether the sizes that are fixed are the wanted ones; a negative size is another way to write any. */
+/** Whether the fixed sizes are the wanted ones; a negative size also stands for any. */
 function fits({ type, shape }: ValueInfo, wanted: readonly (number | undefined)[]): boolean {
   if (type !== 'float32') return false;
   if (shape.length === 0) return true;

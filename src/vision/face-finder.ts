@@ -4,7 +4,7 @@ import { MTCNN_SECOND_PASS, SSD_SECOND_PASS, withCloseUps } from './detectors/cl
 import { type Detector, type DetectOptions, largestFirst } from './detectors/detector.js';
 import { createMtcnnDetector } from './detectors/mtcnn.js';
 import { createSsdDetector } from './detectors/ssd.js';
-import { MTCNN_JUDGE, SSD_JUDGE, withTurns } from './detectors/turned.js';
+import { MTCNN_UPRIGHT, SSD_UPRIGHT, withTurns } from './detectors/turned.js';
 import { findKeptFace } from './kept-face.js';
 import type { Runtime } from './ort.js';
 import type { Resampler } from './resample.js';
@@ -14,7 +14,7 @@ import type { Detection, Picture, ThreadOptions } from './types.js';
 import { onlyValid } from './valid-output.js';
 import type { WorkSharing } from './work-sharing.js';
 
-/** What holds where a call says nothing else. */
+/** The defaults of a call. */
 export interface FinderSettings {
   /** Shorter side of the smallest face to look for, pixels. */
   minFaceSize: number;
@@ -22,12 +22,12 @@ export interface FinderSettings {
   maxFaces?: number;
 }
 
-/** Finds the faces of one picture. One call at a time. */
+/** Finds the faces of a picture. One call at a time. */
 export interface FaceFinder {
   /**
    * Searches the whole picture, or follows known faces, or both.
-   * @returns largest first, each with the known face that it is
-   * @throws KaomonError CLIENT_GONE by `stop`; INTERNAL when the detector answers what is no number
+   * @returns largest first, each with its known face, if any
+   * @throws KaomonError CLIENT_GONE by `stop`; INTERNAL when the detector answers numbers that are not finite
    */
   find(picture: Picture, options: ThreadOptions, stop?: Stop): Promise<Found[]>;
   release(): Promise<void>;
@@ -44,7 +44,7 @@ export async function createFaceFinder(
   const detector = await createDetector(runtime, pack, sharing, resampler);
 
   async function follow(picture: Picture, found: Found[], track: Track, minFaceSize: number): Promise<void> {
-    // A face that turned away is missed by a search, and still seen near where it was.
+    // A search misses a face that turns away, which can still be found near its last place.
     const missed = [...track.faces.keys()].filter((index) => found.every(({ known }) => known !== index));
     if (missed.length === 0) return;
     const followed = await detector.follow(
@@ -79,7 +79,7 @@ export async function createFaceFinder(
 
 type Track = NonNullable<ThreadOptions['track']>;
 
-/** Also a box that is no number, which {@link onlyValid} then refuses. */
+/** True for NaN as well, which {@link onlyValid} then refuses. */
 const isLarge = ({ box }: Detection, minFaceSize: number) => !(boxSize(box) < minFaceSize);
 
 async function createDetector(
@@ -90,10 +90,10 @@ async function createDetector(
 ): Promise<Detector> {
   if (detector.kind === 'mtcnn') {
     const mtcnn = await createMtcnnDetector(runtime, detector, {}, sharing);
-    return withTurns(withCloseUps(mtcnn, MTCNN_SECOND_PASS, resampler), MTCNN_JUDGE);
+    return withTurns(withCloseUps(mtcnn, MTCNN_SECOND_PASS, resampler), MTCNN_UPRIGHT);
   }
   const ssd = await createSsdDetector(runtime, detector);
-  // People of the older pack are enrolled with crops by the points of the first pass: a second pass would move them.
+  // The older pack's people were enrolled with crops of the first pass's landmarks, which a second pass would move.
   const found = embedder.alignment === 'faceapi' ? ssd : withCloseUps(ssd, SSD_SECOND_PASS, resampler);
-  return withTurns(found, SSD_JUDGE);
+  return withTurns(found, SSD_UPRIGHT);
 }

@@ -1,15 +1,15 @@
 import type { ReadyEmbedder } from '../models/types.js';
 import { toPlanes } from './resample.js';
 
-/** The numbers that an embedder's network reads, and how faces come into them. */
+/** The input of an embedder's network. */
 export interface FacesInput {
-  /** [n, 3, size, size], kept for every run. */
+  /** [n, 3, size, size]; reused for every run. */
   readonly data: Float32Array;
   /** @param crop RGB, interleaved, `size * size * 3` bytes; only read */
   fill(crop: Uint8Array, index: number): void;
 }
 
-/** @param count faces a run, at most */
+/** @param count the most faces in a run */
 export function facesInput(
   { size, colour, mean, scale }: Pick<ReadyEmbedder, 'size' | 'colour' | 'mean' | 'scale'>,
   count: number,

@@ -4,11 +4,11 @@ import type { Fingerprint } from '../models/types.js';
 import type { Network, NetworkInput } from './network.js';
 import { areSame, fingerprintOf, LEAST_COSINE, nameInput, plainFault, strangeness } from './self-check.js';
 
-/** What the first answer of a network is expected to be. */
+/** How the first answer of a network is checked. */
 export interface Expectation {
-  /** The outputs that count; left out, all. */
+  /** The outputs to check. Default: all. */
   outputs?: readonly string[];
-  /** Least cosine to the fingerprint's. */
+  /** Least cosine to the fingerprint. */
   least?: number;
 }
 
@@ -21,13 +21,13 @@ export interface FirstAnswer extends Expectation {
   answers: Record<string, Float32Array>;
 }
 
-/** Opens a network on the CPU as it is written: not optimised, not from a cache. */
+/** Opens a network on the CPU, neither optimised nor from the cache. */
 type OpenPlainly = () => Promise<Network>;
 
 /**
- * Compares the first answer of a network with its fingerprint, which is made where there is none.
+ * Compares the first answer of a network with its fingerprint, which is made when there is none.
  * @returns what is wrong ("answers zeros"), or undefined
- * @throws KaomonError NO_MODEL when the network itself answers nothing that can be used
+ * @throws KaomonError NO_MODEL when the network itself is faulty
  */
 export async function faultOfFirst(
   first: FirstAnswer,
@@ -36,12 +36,12 @@ export async function faultOfFirst(
   const counted = only(first.answers, first.outputs);
   const fault = plainFault(counted);
   if (fault && first.provider === 'cpu') return fault;
-  // Also of a GPU that answers zeros: it may be the network that does.
+  // Even for a GPU that answers zeros, because the network itself may be faulty.
   const expected = await expectedOf(first, openPlainly);
   return fault ?? (expected && strangeness(counted, expected, first.least ?? LEAST_COSINE));
 }
 
-/** @returns undefined when there is none and none can be kept: a CPU is then trusted */
+/** @returns undefined on a CPU when there is none and none can be stored: the CPU is then trusted */
 async function expectedOf(first: FirstAnswer, openPlainly: OpenPlainly): Promise<Fingerprint | undefined> {
   const { file, inputs, provider } = first;
   const input = nameInput(inputs);
@@ -57,9 +57,9 @@ async function expectedOf(first: FirstAnswer, openPlainly: OpenPlainly): Promise
 }
 
 /**
- * What the CPU answers with the network as it is written, so that optimised and cached forms are compared with something
- * that was not made from them.
- * @throws KaomonError NO_MODEL when it answers nothing that can be used
+ * The fingerprint of what the CPU answers with the unoptimised network, so that optimised and cached forms are compared
+ * with something independent of them.
+ * @throws KaomonError NO_MODEL when the network itself is faulty
  */
 async function makeFingerprint(
   { file, inputs, outputs }: FirstAnswer,
@@ -79,7 +79,7 @@ async function makeFingerprint(
     const answers = await answer((data) => data);
     const fault = plainFault(answers);
     if (fault) throw wrongNetwork(file, fault);
-    // Reversed, and all of one grey: a network that answers the same to both does not use its input.
+    // A network that answers the same to the reversed input and to plain grey does not use its input.
     const others = [
       await answer((data) => data.slice().reverse()),
       await answer((data) => new Float32Array(data.length).fill(data[0])),
@@ -100,7 +100,7 @@ export function wrongNetwork(file: string, fault: string): KaomonError {
   );
 }
 
-/** The answers of these outputs, without those that are not float32. */
+/** The float32 answers of these outputs. */
 function only(
   answers: Record<string, Float32Array>,
   outputs: readonly string[] | undefined,

@@ -1,27 +1,26 @@
 import type { Detection, Unfit } from './types.js';
 
 /**
- * Below these people are not told apart by a face: the weaker of the embedders here names at most four of ten, and where a
- * threshold is fixed up to one name in six is wrong (docs/quality.md has the figures, scripts/measure/worse.mjs measures
- * them).
+ * Below these values a face does not tell people apart: the weaker embedders name at most four of ten, and with a fixed
+ * threshold up to one name in six is wrong (figures in docs/quality.md, measured by scripts/measure/worse.mjs).
  */
 export const FLOORS = {
   /** Shorter side of the box, pixels. */
   size: 18,
-  /** Variance of the Laplacian over that of the grey levels: edges, however dark the face is. */
+  /** Variance of the Laplacian divided by that of the grey levels, so that dark faces are judged alike. */
   edges: 0.006,
-  /** Quantisation step of a JPEG's lowest frequencies over the pixels of the face. */
+  /** Quantisation step of a JPEG's lowest frequencies divided by the pixels of the face. */
   quantisation: 1,
 } as const;
 
 /**
- * Least sharpness of a crop. What is blurred has the second derivatives of a picture that was made larger: they shrink
- * with the square of the crop's side, their variance with its fourth power, down to what rounding to whole grey levels
- * leaves by itself (a twelfth, times the kernel's 20 squares).
+ * Least sharpness of a crop. A blurred crop is like an enlarged picture: its second derivatives shrink with the square of the
+ * side, their variance with the fourth power, down to what rounding to whole grey levels causes (a twelfth, times the
+ * sum 20 of the kernel's squares).
  */
 const sharpnessFloor = (side: number) => 20 / 12 + 2.3 * (112 / side) ** 4;
 
-/** What is judged, besides whether the face was read at all. */
+/** The measurements that decide. */
 export interface Measured {
   /** Shorter side of the box, pixels. */
   size: number;
@@ -35,7 +34,7 @@ export interface Measured {
   quantisation: number | undefined;
 }
 
-/** Why nobody is recognised by a face; undefined where it is good enough. */
+/** Why a face is unfit to be identified; undefined when it is fit. */
 export function unfitBy(
   { size, sharpness, contrast, side, quantisation = 0 }: Measured,
   { isUnread }: Pick<Detection, 'isUnread'>,

@@ -19,8 +19,6 @@ export function fiveOf68(points: Float32Array): Landmarks {
     return sum / (to - from + 1);
   };
   const at = (i: number) => [points[i * 2], points[i * 2 + 1]];
-  return Float32Array.of(
-    ...[centre(LEFT_EYE, 0), centre(LEFT_EYE, 1), centre(RIGHT_EYE, 0), centre(RIGHT_EYE, 1)],
-    ...[...at(NOSE_TIP), ...at(MOUTH_LEFT), ...at(MOUTH_RIGHT)],
-  );
+  const eyes = [centre(LEFT_EYE, 0), centre(LEFT_EYE, 1), centre(RIGHT_EYE, 0), centre(RIGHT_EYE, 1)];
+  return Float32Array.of(...eyes, ...at(NOSE_TIP), ...at(MOUTH_LEFT), ...at(MOUTH_RIGHT));
 }

@@ -1,4 +1,4 @@
-/** What a file is, by how it begins: the name and the media type that a client gives are not trusted. */
+/** Recognises a file's format by its first bytes: a client's file name and media type are not trusted. */
 import { KaomonError } from '../platform/errors.js';
 
 interface Format {
@@ -20,7 +20,7 @@ const READ: readonly Format[] = [
 ];
 
 const AVIF = new Set(['avif', 'avis']);
-/** mif1 and msf1 say only that there are pictures inside, as iPhones and Android phones write them. */
+/** mif1 and msf1 are generic brands, which iPhones and Android phones write into HEIC files. */
 const HEIF = new Set([
   'heic',
   'heix',
@@ -37,7 +37,7 @@ const HEIF = new Set([
 
 const TO_JPEG = 'save it as JPEG and send that';
 
-/** Formats that people send and that are not read, each with what to do. */
+/** Formats that people send but that are not supported, each with what to do. */
 const NAMED: readonly (Format & { advice: string })[] = [
   {
     name: 'HEIC',
@@ -72,7 +72,7 @@ const NAMED: readonly (Format & { advice: string })[] = [
 
 /**
  * @returns the format's name
- * @throws KaomonError IMAGE_FORMAT_UNKNOWN, which names the format where it is one that people send, and says what to do
+ * @throws KaomonError IMAGE_FORMAT_UNKNOWN, whose message names a format that people send, and says what to do
  */
 export function requireReadable(bytes: Uint8Array): string {
   const read = READ.find(({ matches }) => matches(bytes));
@@ -85,7 +85,7 @@ export function requireReadable(bytes: Uint8Array): string {
   if (!named) {
     throw new KaomonError(
       'IMAGE_FORMAT_UNKNOWN',
-      `This is no picture in a format that is read here: send ${known}.`,
+      `This is not a picture in a supported format: send ${known}.`,
     );
   }
   const { name, advice } = named;
@@ -110,21 +110,21 @@ function ascii(bytes: Uint8Array, from: number, to: number): string {
   return String.fromCharCode(...bytes.subarray(from, to));
 }
 
-/** How a text begins. */
+/** The beginning of a text. */
 const textOf = (bytes: Uint8Array) => ascii(bytes, 0, 512);
 
-/** Brands of a file in boxes (ISO 14496-12), the one that it calls its own first; empty for others. */
+/** Brands of an ISO 14496-12 file, the major one first; empty for other files. */
 function brandsOf(bytes: Uint8Array): string[] {
   if (!startsWith(bytes, 'ftyp', 4)) return [];
   const size = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(0);
   const end = Math.min(size, bytes.length, 256);
   const brands = [ascii(bytes, 8, 12)];
-  // Behind the brand stands its version.
+  // The brand's version comes before the others.
   for (let at = 16; at + 4 <= end; at += 4) brands.push(ascii(bytes, at, at + 4));
   return brands;
 }
 
-/** Raw pictures of cameras that say so; others (DNG, NEF, ARW) are TIFFs, and read or refused as such. */
+/** Recognisable camera raw files; others (DNG, NEF, ARW) are TIFFs, and read or refused as such. */
 function isRaw(bytes: Uint8Array): boolean {
   const isCanon = startsWith(bytes, 'II*\0') && startsWith(bytes, 'CR', 8);
   const marks = ['FUJIFILMCCD-RAW', 'IIU\0', 'IIRO', 'IIRS', 'MMOR'];

@@ -4,15 +4,15 @@ import { requireReadable } from './formats.js';
 import { quantisationOf } from './jpeg.js';
 import type { Picture } from './types.js';
 
-// Each vision thread decodes one picture at a time: more libvips threads would only fight the networks for the
-// cores, and no picture comes twice.
+// Each vision thread decodes one picture at a time: more libvips threads would compete with the networks for the cores.
+// No picture comes twice, so a cache is useless.
 sharp.concurrency(1);
 sharp.cache(false);
 
 /** Pictures that this thread has decoded. */
 let decoded = 0;
 
-/** What is behind transparent pixels. */
+/** Shows behind transparent pixels. */
 const BACKGROUND = '#ffffff';
 
 export interface ImageLimits {
@@ -20,18 +20,18 @@ export interface ImageLimits {
   maxPixels: number;
 }
 
-/** The end of a JPEG. */
+/** The end marker of a JPEG. */
 const END = Uint8Array.of(0xff, 0xd9);
 /**
- * Warnings of libjpeg that cost no pixel: of bytes between the last scan and the end, and of headers that cameras are
- * known to write wrongly.
+ * Warnings of libjpeg that affect no pixel: about bytes between the last scan and the end, and about headers that cameras
+ * are known to write wrongly.
  */
 const HARMLESS =
   /^VipsJpeg: (?!Corrupt JPEG data: (?!\d+ extraneous bytes before marker 0xd9$))(?!premature end)/;
 
 /**
- * Decodes a picture to upright 8-bit RGB. Colour profiles are not applied: the networks were trained on, and the
- * reference embeds, the stored values.
+ * Decodes a picture to upright 8-bit RGB. Colour profiles are not applied: the networks were trained on the stored values,
+ * and the reference embeds them.
  * @param bytes an encoded JPEG, PNG, WebP, AVIF, GIF (first frame) or TIFF; only read
  * @returns a picture whose bytes the caller owns
  * @throws KaomonError IMAGE_FORMAT_UNKNOWN, IMAGE_TOO_LARGE, IMAGE_UNREADABLE
@@ -59,7 +59,7 @@ export async function decodeImage(bytes: Uint8Array, { maxPixels }: ImageLimits)
   };
 }
 
-// Pixels are counted from the header, with a message that names the limit.
+// decodeImage checks the limit itself, with a message that names it.
 function open(bytes: Uint8Array, failOn: FailOnOptions): Sharp {
   return sharp(bytes, { failOn, limitInputPixels: false, ignoreIcc: true });
 }
@@ -74,8 +74,8 @@ function read(image: Sharp) {
 }
 
 /**
- * A JPEG whose data libjpeg calls corrupt is refused, where it would fill in grey or noise: a face in it would be
- * anybody's. One that only lacks its end marker, as some cameras write it, is whole, and read as browsers read it.
+ * A JPEG that libjpeg calls corrupt is refused, because it would fill in grey or noise, and a face in it could be anybody's.
+ * One that only lacks its end marker, as some cameras write it, is complete and is read, as in browsers.
  */
 async function readJpeg(strict: Sharp, bytes: Uint8Array) {
   try {
@@ -105,7 +105,7 @@ function refuseDamaged(cause: unknown): never {
   throw new KaomonError('IMAGE_UNREADABLE', 'The picture is damaged or cut off: send it again.', { cause });
 }
 
-/** One grey channel (and perhaps others behind it) as three equal ones. */
+/** Makes three equal channels of a grey one; further channels are dropped. */
 function repeatGrey(data: Uint8Array, channels: number): Uint8Array {
   const pixels = data.length / channels;
   const out = new Uint8Array(pixels * 3);

@@ -1,14 +1,14 @@
 /** Marker segments of a JPEG (ITU-T T.81, annex B). */
 const TABLES = 0xdb;
 const SCAN = 0xda;
-/** The first frequencies after the mean, in the order of the table. */
+/** The lowest frequencies after the mean, in the table's order. */
 const LOWEST = { from: 1, count: 5 };
 
 /**
- * How coarsely a JPEG is quantised: the mean step of its five lowest frequencies of brightness, in grey levels. 10 to 14
- * at quality 50, ten times that at quality 5, where nothing is left of an eye that is 8 pixels wide.
- * @param bytes of a JPEG; only its head is read
- * @returns undefined where there is no table in front of the scan
+ * How coarsely a JPEG is quantised: the mean step of its five lowest luminance frequencies, in grey levels. 10 to 14 at
+ * quality 50, ten times that at quality 5, where nothing is left of an eye 8 pixels wide.
+ * @param bytes of a JPEG; only its header is read
+ * @returns undefined when there is no table before the scan
  */
 export function quantisationOf(bytes: Uint8Array): number | undefined {
   let at = 2;
@@ -28,7 +28,7 @@ export function quantisationOf(bytes: Uint8Array): number | undefined {
   return undefined;
 }
 
-/** Of the first table, number 0, which is brightness's. */
+/** The mean step in table 0, the luminance table. */
 function stepIn(tables: Uint8Array): number | undefined {
   for (let at = 0; at < tables.length;) {
     const bytesEach = tables[at] >> 4 ? 2 : 1;

@@ -1,6 +1,6 @@
 /**
- * The face of a picture that was stored as the crop of an embedder. It fills the picture, whose edge cuts chin and hair,
- * and many detectors find no face there. Where it lies is known all the same: where the crop has put it.
+ * Finds the face in a stored crop of an embedder. It fills the picture, whose edge cuts chin and hair, so detectors often
+ * miss it. Its place is known anyway, from how the crop was cut.
  */
 import { CHIP_PADDING } from './align.js';
 import { boxSize } from './boxes.js';
@@ -8,15 +8,15 @@ import { type Bordered, GREY, toLarge } from './detectors/bordered.js';
 import { cutPoints } from './templates.js';
 import type { Detection, KeptCut, Picture } from './types.js';
 
-/** Of the picture's width on each side: with it face-api's SSD finds every face that fills a picture (docs/models.md). */
+/** Border on each side as a share of the shorter one: with it face-api's SSD finds every such face (docs/models.md). */
 const BORDER = 0.4;
-/** A cropped face fills its picture: what takes less of the shorter side is an eye, or a face in the background. */
+/** A face that takes less of the shorter side is an eye, or a face in the background. */
 const LEAST = 0.4;
 
 /**
- * Looks for the face in the picture, then in the picture with a border. Where neither shows it, the crop says where it is.
- * @param detect faces of a picture, largest first; a picture is only read
- * @returns the one face; of the probability 0 where it was not found
+ * Looks for the face in the picture, then in the picture with a border, else takes it to be where the crop has put it.
+ * @param detect finds faces, largest first; only reads the picture
+ * @returns the face; with the probability 0 when it was not detected
  */
 export async function findKeptFace(
   detect: (picture: Picture) => Promise<Detection[]>,

@@ -11,12 +11,12 @@ export type ThreadSettings = AnalyzerSettings & { sharing: SharingSlot; turns: W
 /** From the pool to a vision thread. */
 export type ToThread = { kind: 'analyze'; pictures: AskedPicture[] } | { kind: 'close' };
 
-/** What became of one picture. */
+/** The outcome of one picture. */
 export type PictureResult = { analysis: Analysis } | { error: PlainError };
 
-/** From a vision thread to the pool. It is at one message at a time, so answers need no number. */
+/** From a vision thread to the pool. A thread handles one message at a time, so answers need no number. */
 export type FromThread =
   | { kind: 'ready'; provider: string; refusedProviders: RefusedProvider[] }
   | { kind: 'failed'; error: PlainError }
-  /** In the order of the pictures. `ends`: the thread ends by itself, another one is to take its place. */
+  /** In the order of the pictures. `ends`: the thread ends by itself and must be replaced. */
   | { kind: 'done'; results: PictureResult[]; ends: boolean };

@@ -1,4 +1,4 @@
-/** A network ready to run. Runs block the thread that calls them: only vision threads do. */
+/** A network ready to run. A run blocks its thread, so only vision threads call it. */
 export interface Network {
   readonly inputs: readonly ValueInfo[];
   readonly outputs: readonly ValueInfo[];
@@ -12,7 +12,7 @@ export interface ValueInfo {
   readonly name: string;
   /** `float32`, `uint8`, ... */
   readonly type: string;
-  /** A name, or nothing, stands where any size will do. */
+  /** A name or an empty string stands for any size. */
   readonly shape: readonly (number | string)[];
 }
 

@@ -1,6 +1,6 @@
 /**
- * `node optimise.js NETWORK SAVED`: writes a network as ONNX Runtime optimises it for this processor, in ONNX Runtime's
- * own format. A program of its own: what it takes, several times the network's size, goes when it ends.
+ * `node optimise.js NETWORK SAVED`: writes a network, optimised for this processor, in ONNX Runtime's own format. It is a
+ * program of its own because it takes several times the network's size, which its end gives back.
  */
 import { InferenceSession } from 'onnxruntime-node';
 import { sessionOptions } from '../platform/onnx-runtime.js';

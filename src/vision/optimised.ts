@@ -10,25 +10,24 @@ import { makeFolder } from '../platform/files/durable.js';
 
 const run = promisify(execFile);
 
-/** Smaller networks load at once and weigh nothing. */
+/** Smaller networks are not worth it, bytes. */
 const WORTH_IT = 1_000_000;
 const NETWORK = 'network.ort';
 
 const PROGRAM = fileURLToPath(new URL('./optimise.js', import.meta.url));
 
 /**
- * The network as ONNX Runtime optimises it for this machine's processor, in the cache: with the weights as they are
- * used, so that sessions work on the file's bytes themselves instead of on copies of their own, and with nothing left
- * to do at the start (docs/performance.md).
- * @returns the file; undefined when it is not worth it
- * @throws Error when it cannot be made or written
+ * The network, optimised for this machine's processor, in the cache. Its weights are laid out as they are used, so that
+ * sessions read the file's bytes instead of copies, and starting needs no further work (docs/performance.md).
+ * @returns the file; undefined for a small network
+ * @throws Error when it cannot be optimised or written
  */
 export async function optimisedNetwork(file: string, cacheDir: string): Promise<string | undefined> {
   const { size, mtimeMs } = await stat(file);
   if (size < WORTH_IT) return undefined;
   const folder = path.join(cacheDir, 'networks');
   const source = digest(path.resolve(file));
-  // What is optimised for one processor may not run on another.
+  // A network optimised for one processor may not run on another.
   const machine = cpus().at(0)?.model ?? '';
   const state = `${NETWORK} ${size} ${mtimeMs} ${env.versions.node ?? ''} ${process.arch} ${machine}`;
   const name = `${source}-${digest(state)}`;
@@ -36,13 +35,13 @@ export async function optimisedNetwork(file: string, cacheDir: string): Promise<
   const network = path.join(ready, NETWORK);
   if (await isFile(network)) return network;
 
-  // Other threads and processes may do the same: each writes its own, and the first to finish wins.
+  // Other threads and processes may do the same: each writes its own file, and the first to finish wins.
   const mine = path.join(folder, `.${name}.${randomUUID()}`);
   try {
     await makeFolder(mine);
     const saved = path.join(mine, NETWORK);
     await run(process.execPath, [PROGRAM, file, saved]);
-    // Weights that a crash left half on disk would answer wrong embeddings without a word.
+    // Weights that a crash left half written would silently give wrong embeddings.
     await flush(saved);
     for (const other of await readdir(folder)) {
       if (other.startsWith(`${source}-`) && other !== name)
@@ -57,7 +56,7 @@ export async function optimisedNetwork(file: string, cacheDir: string): Promise<
   }
 }
 
-/** Removes an optimised network that could not be used, so that it is made anew at the next start. */
+/** Removes an optimised network that cannot be used, so that the next start makes a new one. */
 export async function forgetOptimised(network: string): Promise<void> {
   await rm(path.dirname(network), { recursive: true, force: true });
 }

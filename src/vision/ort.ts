@@ -8,7 +8,7 @@ import { faultOfFirst, type Expectation, wrongNetwork } from './first-answer.js'
 import type { Network, NetworkInput, ValueInfo } from './network.js';
 import { forgetOptimised, optimisedNetwork } from './optimised.js';
 
-/** The execution providers that can be named; ONNX Runtime silently drops a name that it does not know. */
+/** The supported execution providers; ONNX Runtime silently ignores unknown names. */
 const PROVIDERS = new Set(['cpu', 'cuda', 'webgpu']);
 
 export interface SessionOptions {
@@ -16,13 +16,13 @@ export interface SessionOptions {
   providers: readonly string[];
   /** Threads inside one run. */
   threads: number;
-  /** Which GPU, where one is used: 0 is the first. */
+  /** Which GPU to use; 0 is the first. */
   gpuDevice?: number;
-  /** Folder for networks as ONNX Runtime optimises them for this machine; left out, none is kept. */
+  /** Folder for optimised networks. Default: none are stored. */
   cacheDir?: string;
-  /** Whose turn it is to use WebGPU in this process; the main thread hands its own to every other. */
+  /** Whose turn it is to use WebGPU in this process; other threads get the main thread's. */
   turns?: WebgpuTurns;
-  /** Compare what each network answers first with its fingerprint (models/packs/fingerprints.ts). */
+  /** Compare each network's first answer with its fingerprint (models/packs/fingerprints.ts). */
   selfCheck?: boolean;
   /** Opens sessions instead of ONNX Runtime; for tests. */
   createSession?: (file: string, options: InferenceSession.SessionOptions) => Promise<InferenceSession>;
@@ -40,13 +40,13 @@ type How = [
   expected: () => Expectation,
 ];
 
-/** A network runs and answers wrongly. Its message is a predicate: "answers zeros". */
+/** A network runs but answers wrongly. The message is a predicate: "answers zeros". */
 class WrongAnswer extends Error {}
 
-/** A provider answers wrongly, and networks were opened on it already: see {@link Runtime.openAll}. */
+/** A provider is unusable, but other networks are open on it already: see {@link Runtime.openAll}. */
 class ProviderTakenOut extends Error {}
 
-/** Opens networks on the first execution provider that runs them and answers rightly. */
+/** Opens networks on the first execution provider that runs them correctly. */
 export class Runtime {
   readonly #options: SessionOptions;
   readonly #turns: WebgpuTurns;
@@ -54,10 +54,10 @@ export class Runtime {
   #provider: string | undefined;
   #candidates: string[];
   readonly #open = new Set<Network>();
-  /** What sessions read their weights from; they hold no reference to it themselves. */
+  /** The sessions' weights, to which they hold no reference themselves. */
   readonly #bytes: Uint8Array[] = [];
 
-  /** @throws KaomonError SETUP when a provider's name is not known */
+  /** @throws KaomonError SETUP when a provider is unknown */
   constructor(options: SessionOptions) {
     const unknown = options.providers.find((name) => !PROVIDERS.has(name));
     if (unknown !== undefined) {
@@ -75,8 +75,8 @@ export class Runtime {
   }
 
   /**
-   * Opens several networks, all on one provider. When a later one shows that the provider cannot be trusted, those that
-   * are open are released and `open` is called once more, for the next provider.
+   * Opens several networks on one provider. When a later one shows that the provider is unusable, those that are open are
+   * released, and `open` is called again for the next provider.
    * @param open calls {@link Runtime.open}
    * @throws what `open` throws; nothing is open then
    */
@@ -92,13 +92,12 @@ export class Runtime {
   }
 
   /**
-   * Opens a network and runs it once: the proof that the provider works, and the warm-up.
+   * Opens a network and runs it once, to prove that the provider works and to warm it up.
    * @param file path of the `.onnx` file
-   * @param probe inputs for the first run; where they depend on what the network declares, a function of it
-   * @param threads inside a run, where it is not to be what the settings say
-   * @param expected how near its first answer must be to its fingerprint; called once it has answered
-   * @throws KaomonError NO_MODEL when not even the CPU runs it, or it answers nothing that can be used, and what `probe`
-   *   throws
+   * @param probe inputs for the first run, or a function that makes them for the opened network
+   * @param threads inside a run; default: the settings'
+   * @param expected how to check its first answer; called once it has answered
+   * @throws KaomonError NO_MODEL when not even the CPU runs it, or the network is faulty, and what `probe` throws
    */
   async open(
     file: string,
@@ -113,7 +112,7 @@ export class Runtime {
         this.#provider = provider;
         return network;
       } catch (error) {
-        // The network itself is wrong: another provider would not help.
+        // The network itself is faulty: another provider would not help.
         if (error instanceof KaomonError) throw error;
         if (provider === 'cpu') throw unusable(file, error);
         const reason = refusalOf(file, error);
@@ -128,7 +127,7 @@ export class Runtime {
     throw new Error('unreachable: cpu is always tried');
   }
 
-  /** @throws KaomonError for a fault of the network, Error for what may be the provider's */
+  /** @throws KaomonError for a fault of the network, Error for what may be the provider's fault */
   async #openSound(provider: string, file: string, ...how: How): Promise<Network> {
     for (const cached of await this.#forms(provider, file)) {
       try {
@@ -163,16 +162,16 @@ export class Runtime {
     }
   }
 
-  /** What to open: the network as it is optimised for this machine, where it is kept, then the file itself. */
+  /** What to try: the optimised network in the cache, where there is one, then the file itself (undefined). */
   async #forms(provider: string, file: string): Promise<(string | undefined)[]> {
     const { cacheDir } = this.#options;
     if (provider !== 'cpu' || !cacheDir) return [undefined];
-    // The cache is not needed: a full disk or a damaged file costs time and memory only.
+    // Without the cache, as on a full disk, it only takes more time and memory.
     const optimised = await optimisedNetwork(file, cacheDir).catch(() => undefined);
     return optimised ? [optimised, undefined] : [undefined];
   }
 
-  /** @param asWritten nothing of it optimised */
+  /** @param asWritten without optimisation */
   async #openFile(file: string, place: SessionPlace, asWritten = false): Promise<Network> {
     const { createSession } = this.#options;
     const options = sessionOptions(place, { optimised: !asWritten });
@@ -180,7 +179,7 @@ export class Runtime {
     return this.#toNetwork(await onProvider(place.provider, this.#turns, create), place.provider);
   }
 
-  /** Opens an optimised network on the bytes of its file: its sessions have no weights of their own. */
+  /** Opens an optimised network on the mapped bytes of its file, without copying the weights. */
   async #openCached(file: string, place: SessionPlace): Promise<Network> {
     const bytes = await mappedFile(file);
     const settings = { use_ort_model_bytes_directly: '1', use_ort_model_bytes_for_initializers: '1' };
@@ -215,7 +214,6 @@ export class Runtime {
   }
 }
 
-/** The refusal of a network that even the CPU does not run rightly. */
 function unusable(file: string, error: unknown): KaomonError {
   if (error instanceof WrongAnswer) return wrongNetwork(file, error.message);
   return new KaomonError('NO_MODEL', `The network ${file} cannot be run: ${sentenceOf(error)}`, {
@@ -223,11 +221,11 @@ function unusable(file: string, error: unknown): KaomonError {
   });
 }
 
-/** Why a provider is not taken. */
+/** Why a provider is not used. */
 function refusalOf(file: string, error: unknown): string {
   if (error instanceof WrongAnswer) return `${path.basename(file)} ${error.message}`;
   const reason = sentenceOf(error);
-  // Which library is missing, ONNX Runtime says on standard error alone.
+  // ONNX Runtime names the missing library only on standard error.
   return reason.includes('Cuda: Failed to load shared library')
     ? `${reason}: "npm run setup -- --cuda" puts the provider there and names the libraries of NVIDIA that are missing`
     : reason;

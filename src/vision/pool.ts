@@ -7,9 +7,9 @@ import { createStop, isStopped, stop } from './stop.js';
 import type { Analysis, VisionPool } from './types.js';
 import { createVisionThreads, isIdle, type VisionThread } from './vision-threads.js';
 
-/** Seconds a caller is asked to wait when the queue is full: about what a full queue takes to empty. */
+/** How long a caller should wait when the queue is full, seconds: about the time to empty a full queue. */
 const RETRY_AFTER = 2;
-/** Pictures at once on a GPU: their faces fill the embedder's batch of eight, and the first waits for few others. */
+/** Pictures in a batch on a GPU: enough to fill the embedder's batch of eight faces, few enough to wait for. */
 const ON_GPU = 4;
 
 export interface PoolSettings extends AnalyzerSettings {
@@ -17,16 +17,16 @@ export interface PoolSettings extends AnalyzerSettings {
   poolThreads: number;
   /** Pictures that may wait for a thread. */
   queueLength: number;
-  /** The part of them that one caller may have (see shares.ts). Default: all. */
+  /** The share of them that one caller may have (see shares.ts). Default: all. */
   callerShare?: number;
   /**
-   * Waiting pictures that a thread takes at once, so that their faces are embedded together; nobody waits for others to
-   * come. Left out: one on a CPU, where it gains nothing, and {@link ON_GPU} on a GPU.
+   * The most waiting pictures that a thread takes at once, to embed their faces together. Default: one on a CPU, where a
+   * batch gains nothing, and {@link ON_GPU} on a GPU.
    */
   atOnce?: number;
-  /** Told of each thread that ended without being asked to, and how many are left at that moment. */
+  /** Called for each thread that ended unexpectedly, with how many are left. */
   onDeath?: (cause: Error, left: number) => void;
-  /** What a thread runs; left out, thread.ts. */
+  /** The program of a thread. Default: thread.ts. */
   program?: URL;
 }
 
@@ -56,14 +56,14 @@ export async function createVisionPool(settings: PoolSettings): Promise<VisionPo
   });
   let isClosing = false;
 
-  /** Gives an idle thread what it works on next. */
+  /** Gives an idle thread its next tasks. */
   function startNext(thread: VisionThread): void {
     const most = atOnce ?? (threads.provider() === 'cpu' ? 1 : ON_GPU);
     const ready = [...threads.all].filter(({ isReady }) => isReady);
     const callersOf = ({ tasks }: VisionThread) => tasks.map(({ caller }) => caller);
     const slow = ready.filter((one) => callersOf(one).some((caller) => queue.isSlow(caller)));
     const others = slow.flatMap(callersOf);
-    // The last thread is not for callers whose pictures take long: others would wait until they are through.
+    // The last thread is not for slow callers, whose pictures would keep others waiting.
     const isLast = ready.length > 1 && slow.length >= ready.length - 1 && !isClosing;
     const next = queue.take(most, (caller) => !isLast || queue.mayTakeLast(caller, others));
     for (const { caller } of next) places.give(caller, 1);
@@ -89,11 +89,11 @@ export async function createVisionPool(settings: PoolSettings): Promise<VisionPo
     thread.tasks = [];
     if (thread.isLeaving) return;
     startNext(thread);
-    // What this one may not take, another may now.
+    // Another thread may now take what this one must not.
     startIdle();
   }
 
-  /** A thread has died: its picture fails. Of several, one has killed it, and each gets another try, by itself. */
+  /** A thread has died: its picture fails. Of several any may have killed it, so each is tried again by itself. */
   function retryOrFail(tasks: PictureTask[], cause: Error): void {
     if (tasks.length > 1 && !isClosing) {
       for (const task of tasks) task.alone = true;
@@ -118,7 +118,7 @@ export async function createVisionPool(settings: PoolSettings): Promise<VisionPo
     }
   }
 
-  /** Nobody waits for it any more: what waits does not begin, what runs ends at its stage. */
+  /** Nobody wants the answer any more: a waiting task is removed, a running one ends after its current stage. */
   function drop(task: PictureTask): void {
     if (queue.remove(task)) places.give(task.caller, 1);
     stop(task.stop);

@@ -3,9 +3,9 @@ import type { Detection, Landmarks, Quality } from './types.js';
 
 const DEGREES = 180 / Math.PI;
 
-/** What is answered, and what fitness.ts alone needs. */
+/** Quality, and what fitness.ts alone needs. */
 export interface MeasuredQuality extends Quality {
-  /** Variance of the grey levels where the sharpness is taken. */
+  /** Variance of the grey levels where the sharpness is measured. */
   contrast: number;
 }
 
@@ -23,7 +23,7 @@ export function measureQuality(detection: Detection, crop: Uint8Array, side: num
   };
 }
 
-/** Rec. 601 luma of the crop; the memory is kept for the next face. */
+/** Rec. 601 luma of the crop; reused for the next face. */
 let grey = new Float32Array(0);
 
 /** Fills {@link grey}. @returns its mean */
@@ -39,8 +39,8 @@ function takeGrey(crop: Uint8Array): number {
 }
 
 /**
- * Variance of the 4-neighbour Laplacian (Pech-Pacheco et al. 2000): few edges, little variance, a blurred face. Taken
- * over the middle two thirds, where the face is and no black border.
+ * Variance of the 4-neighbour Laplacian (Pech-Pacheco et al. 2000): a blurred face has few edges and so little variance.
+ * Measured over the middle two thirds, where the face is and no black border.
  */
 function sharpnessOf(side: number): Pick<MeasuredQuality, 'sharpness' | 'contrast'> {
   const from = Math.floor(side / 6);
@@ -64,9 +64,9 @@ function sharpnessOf(side: number): Pick<MeasuredQuality, 'sharpness' | 'contras
 }
 
 /**
- * Head pose estimated from five points, in degrees. Roll is the slope of the line between the eyes; yaw and pitch are
- * how far the nose's tip leaves the middle between the eyes and the mouth, taken as the sine of the turn of a nose that
- * stands out by about 0.6 of the eyes' distance. Good to some ten degrees, enough to ask for a straight look.
+ * Head pose estimated from five points, in degrees. Roll is the slope of the line between the eyes. Yaw and pitch follow
+ * from how far the nose's tip is from the middle of eyes and mouth, taken as the sine of the turn of a nose about 0.6 eye
+ * distances long. Accurate to some ten degrees, enough to ask for a look straight at the camera.
  */
 function pose(landmarks: Landmarks): { yaw: number; pitch: number; roll: number } {
   const [leftX, leftY, rightX, rightY, noseX, noseY, mouthLeftX, mouthLeftY, mouthRightX, mouthRightY] =

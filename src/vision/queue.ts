@@ -1,43 +1,43 @@
 import type { Stop } from './stop.js';
 import type { Analysis, ThreadOptions } from './types.js';
 
-/** What waits for a vision thread. */
+/** A task that waits for a vision thread. */
 export interface Waiting {
-  /** By whom it is asked. */
+  /** Who asked for it. */
   caller: string;
-  /** It must not be looked at together with others. */
+  /** It must not be in a batch with others. */
   alone: boolean;
 }
 
-/** A picture that waits for a vision thread, or is worked on. */
+/** A picture that waits for a vision thread or is in progress. */
 export interface PictureTask extends Waiting {
   bytes: Uint8Array;
   options: ThreadOptions;
   /** By `performance.now()`. */
   queuedAt: number;
   stop: Stop;
-  /** Called once it is answered, however. */
+  /** Called once it is answered, well or badly. */
   settled: () => void;
   resolve: (analysis: Analysis) => void;
   reject: (error: unknown) => void;
 }
 
-/** A caller is slow beside another one whose pictures take this many times less. */
+/** A caller is slow when its pictures take this many times as long as another's. */
 const SLOW = 3;
-/** A caller who has sent nothing for so long is not counted any more, milliseconds. */
+/** A caller who has sent nothing for so long no longer counts, milliseconds. */
 const RECENT = 10_000;
-/** What a new picture's time counts in a caller's mean. */
+/** The weight of the newest picture in a caller's mean time. */
 const NEWEST = 0.3;
-/** Callers whose times are remembered; the one used longest ago is forgotten first. */
+/** How many callers' times are remembered; the least recently used is forgotten first. */
 const CALLERS = 1000;
 
 /**
- * The pictures that wait: each caller's in their order, the callers in turn. Whoever sends a hundred waits a hundred
- * times as long, and nobody else does. And because a thread is never ended in mid-picture, callers whose pictures take
- * far longer than others' leave a thread to those: a camera's frame does not wait behind large photographs.
+ * The waiting pictures: each caller's in order, the callers in turn. A caller who sends a hundred makes nobody else wait.
+ * A picture in progress is never interrupted, so callers whose pictures take far longer than others' must leave those a
+ * thread: a camera's frame does not wait behind large photographs.
  */
 export class TaskQueue<T extends Waiting> {
-  /** The caller whose turn it is first. */
+  /** In the order of their turns. */
   readonly #waiting = new Map<string, T[]>();
   readonly #times = new Map<string, { mean: number; at: number }>();
   #length = 0;
@@ -56,11 +56,11 @@ export class TaskQueue<T extends Waiting> {
     this.#length += 1;
   }
 
-  /** Puts back what was taken, in its order, before everything else of the same callers. */
+  /** Puts taken tasks back in their order, before all others. */
   putBack(tasks: readonly T[]): void {
     for (const task of [...tasks].reverse()) {
       const mine = this.#waiting.get(task.caller) ?? [];
-      // Its turn is now.
+      // To the head of the queue.
       this.#waiting.delete(task.caller);
       const others = [...this.#waiting];
       this.#waiting.clear();
@@ -82,9 +82,9 @@ export class TaskQueue<T extends Waiting> {
   }
 
   /**
-   * Takes what a thread works on next.
-   * @param most tasks; one that must be alone comes alone
-   * @param mayTake whose tasks may be taken
+   * Takes the next tasks for a thread.
+   * @param most the most tasks; one that must be alone is taken alone
+   * @param mayTake whether a caller's tasks may be taken
    */
   take(most: number, mayTake: (caller: string) => boolean = () => true): T[] {
     const taken: T[] = [];
@@ -110,7 +110,7 @@ export class TaskQueue<T extends Waiting> {
     return all;
   }
 
-  /** Notes how long a caller's picture took a thread, milliseconds. @param atLeast it was stopped before its end */
+  /** Records how long a caller's picture took, milliseconds. @param atLeast whether it was stopped before its end */
   took(caller: string, ms: number, atLeast = false): void {
     const before = this.#times.get(caller)?.mean ?? ms;
     const counted = atLeast ? Math.max(ms, before) : ms;
@@ -121,10 +121,10 @@ export class TaskQueue<T extends Waiting> {
   }
 
   /**
-   * Whether a caller's next picture may go to the last thread that is free: nobody's may who would keep others waiting for
-   * far longer than they are used to. Beside pictures that take far longer still it may, or whoever sends trifles would
+   * Whether a caller's next picture may go to the last free thread. A slow caller's may not, because others would wait far
+   * longer than usual; but it may when the other threads' pictures take far longer still, or a sender of tiny pictures would
    * make everybody else wait behind the largest.
-   * @param others whose pictures the other threads work on
+   * @param others the callers whose pictures the other threads are processing
    */
   mayTakeLast(caller: string, others: readonly string[]): boolean {
     if (!this.isSlow(caller)) return true;
@@ -132,7 +132,7 @@ export class TaskQueue<T extends Waiting> {
     return others.every((other) => mine * SLOW < (this.#times.get(other)?.mean ?? 0));
   }
 
-  /** Whether a caller's pictures take far longer than those of somebody who asks at the same time. */
+  /** Whether a caller's pictures take far longer than those of another recent caller. */
   isSlow(caller: string): boolean {
     const mine = this.#times.get(caller)?.mean ?? 0;
     const since = this.now() - RECENT;

@@ -49,7 +49,7 @@ export class Resampler {
     );
   }
 
-  /** Weights depend on the two sizes alone, and a camera's frames repeat them; a few hundred are kept. */
+  /** Weights depend only on the two sizes, which a camera's frames repeat; a few hundred are cached. */
   #weightsFor(from: number, to: number): Weights {
     const key = from * 65536 + to;
     const known = this.#weights.get(key);

@@ -1,20 +1,20 @@
 import type { Fingerprint } from '../models/types.js';
 import { toPlanes } from './resample.js';
 
-/** Least cosine of an answer to the fingerprint's; other providers and processors give 0.99999 and more. */
+/** Least cosine of an answer to its fingerprint; working providers and processors reach 0.99999. */
 export const LEAST_COSINE = 0.999;
-/** Numbers in a sketch, at most. */
+/** The most numbers in a sketch. */
 const SKETCH = 32;
-/** A longer made picture is made at a quarter of its side and enlarged, where 4 divides it: it is made at every start. */
+/** A larger picture whose side 4 divides is made at a quarter of it and enlarged, to save time at each start. */
 const LARGE = 256;
-/** About how many numbers of an input its name is made from. */
+/** About how many numbers of an input its hash covers. */
 const NAMED_BY = 65_536;
-/** Answers that differ by less, a share of their length, are equal. */
+/** Answers that differ by less than this share of their length are equal. */
 const SAME = 1e-6;
 
 /**
- * A picture of nobody: something like a face in front of something like a wall, made by sums, products and quotients
- * alone, so that it is the same to the bit on every machine.
+ * An artificial picture that resembles a face in front of a wall, made by sums, products and quotients alone, so that it is
+ * the same to the bit on every machine.
  * @param index which of several
  * @returns RGB, interleaved, `side * side * 3` bytes
  */
@@ -23,7 +23,7 @@ export function madeFace(side: number, index = 0): Uint8Array {
   const face = new Uint8Array(3 * side * side);
   /** 1 inside an ellipse, 0 outside, smoothly. */
   const inside = (x: number, y: number, width: number, height: number) => {
-    // Products, not powers: those are not the same to the bit everywhere.
+    // Products, because powers differ in the last bits between machines.
     const across = x / width;
     const down = y / height;
     const square = across * across + down * down;
@@ -49,7 +49,7 @@ export function madeFace(side: number, index = 0): Uint8Array {
   return face;
 }
 
-/** Each pixel four times across and down. */
+/** Repeats each pixel four times across and down. */
 function enlarged(face: Uint8Array, side: number): Uint8Array {
   const large = new Uint8Array(3 * side * side);
   for (let row = 0, at = 0; row < side; row++) {
@@ -62,14 +62,14 @@ function enlarged(face: Uint8Array, side: number): Uint8Array {
   return large;
 }
 
-/** 0 to 1, the same for the same number (the finaliser of MurmurHash3). */
+/** A pseudo-random value from 0 to 1 for a number (MurmurHash3's finaliser). */
 function noise(number: number): number {
   let bits = Math.imul(number ^ (number >>> 16), 0x85ebca6b);
   bits = Math.imul(bits ^ (bits >>> 13), 0xc2b2ae35);
   return ((bits ^ (bits >>> 16)) >>> 0) / 4294967296;
 }
 
-/** Made faces as a network of ours is fed: [count, 3, side, side], 0 to 255. */
+/** Made faces as input of our networks: [count, 3, side, side], 0 to 255. */
 export function madeFaces(side: number, count = 1): { data: Float32Array; shape: readonly number[] } {
   const face = 3 * side * side;
   const data = new Float32Array(count * face);
@@ -81,7 +81,7 @@ export function madeFaces(side: number, count = 1): { data: Float32Array; shape:
 type Inputs = Readonly<Record<string, { data: Float32Array; shape: readonly number[] }>>;
 type Answers = Readonly<Record<string, Float32Array>>;
 
-/** A name for what a network is shown, from its content (FNV-1a over the bits of its numbers, or of some of them). */
+/** Identifies a network's input by its content (FNV-1a over the bits of its numbers, or of some of them). */
 export function nameInput(inputs: Inputs): string {
   return Object.entries(inputs)
     .map(([name, { data, shape }]) => {
@@ -94,7 +94,7 @@ export function nameInput(inputs: Inputs): string {
     .join(', ');
 }
 
-/** What is kept of an answer. */
+/** Summarises an answer. */
 export function fingerprintOf(input: string, answers: Answers): Fingerprint {
   const outputs = Object.entries(answers).map(([name, numbers]): [string, Fingerprint['outputs'][string]] => [
     name,
@@ -107,8 +107,8 @@ export function fingerprintOf(input: string, answers: Answers): Fingerprint {
 }
 
 /**
- * A count sketch (Charikar, Chen and Farach-Colton 2002): each number is added to one of 32 sums, or taken away. Two
- * answers have sketches as far apart as they are themselves, to a quarter or so, and no number is left out.
+ * A count sketch (Charikar, Chen and Farach-Colton 2002): each number is added to or subtracted from one of 32 sums. The
+ * distance of two sketches is that of the answers, to within about a quarter.
  */
 function sketchOf(numbers: Float32Array): Float64Array {
   const sums = new Float64Array(Math.min(SKETCH, numbers.length));
@@ -116,7 +116,7 @@ function sketchOf(numbers: Float32Array): Float64Array {
   return sums;
 }
 
-/** What a working network never answers: "answers zeros", or undefined. */
+/** A fault that shows without a fingerprint, such as "answers zeros"; undefined when there is none. */
 export function plainFault(answers: Answers): string | undefined {
   for (const numbers of Object.values(answers)) {
     if (numbers.length === 0) return 'answers nothing';
@@ -130,7 +130,7 @@ export function plainFault(answers: Answers): string | undefined {
   return undefined;
 }
 
-/** @returns "answers something else ..." when it is not what the fingerprint says, else undefined */
+/** @returns how an answer differs from its fingerprint ("answers something else ..."); undefined when it does not */
 export function strangeness(
   answers: Answers,
   expected: Fingerprint,
@@ -141,7 +141,7 @@ export function strangeness(
     if (numbers?.length !== length)
       return `answers ${numbers?.length ?? 'no'} numbers as "${name}" instead of ${length}`;
     const found = sketchOf(numbers);
-    // Of equal lengths, so far apart as this cosine makes them: an answer of twice the size is another one, too.
+    // By distance and not by angle, so that an answer of twice the size is also wrong.
     if (distance(found, sketch) <= Math.sqrt(2 - 2 * least) * size(sketch)) continue;
     const cosine = product(found, sketch) / (size(found) * size(sketch));
     return `answers something else than it should (cosine ${cosine.toFixed(3)}, ${(size(found) / size(sketch)).toFixed(2)} times as long, as "${name}")`;
@@ -149,7 +149,7 @@ export function strangeness(
   return undefined;
 }
 
-/** Whether two answers of a network are one and the same. */
+/** Whether two answers of a network are equal. */
 export function areSame(answers: Answers, others: Answers): boolean {
   return Object.entries(answers).every(
     ([name, numbers]) => distance(numbers, others[name]) <= SAME * size(numbers),

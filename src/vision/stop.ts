@@ -1,6 +1,6 @@
 import { KaomonError } from '../platform/errors.js';
 
-/** Shared by the caller and the threads that work on a picture: not 0 once nobody waits for it any more. */
+/** A flag shared with the threads that process a picture: not 0 once its answer is no longer wanted. */
 export type Stop = Int32Array;
 
 export function createStop(): Stop {
@@ -15,7 +15,7 @@ export function isStopped(flag: Stop | undefined): boolean {
   return flag !== undefined && Atomics.load(flag, 0) !== 0;
 }
 
-/** Between two parts of the work on a picture. @throws KaomonError CLIENT_GONE */
+/** Called between two parts of the work on a picture. @throws KaomonError CLIENT_GONE */
 export function throwIfStopped(flag: Stop | undefined): void {
   if (isStopped(flag)) throw new KaomonError('CLIENT_GONE', 'The client has hung up.');
 }

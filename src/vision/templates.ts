@@ -8,7 +8,7 @@ const ARCFACE = [38.2946, 51.6963, 73.5318, 51.5014, 56.0252, 71.7366, 41.5493, 
 const ARCFACE_SIDE = 112;
 
 /**
- * dlib's mean face, parts of its side: `[x, y]` of the points 27 to 54 and 60 to 64 of the iBUG order, all but brows,
+ * dlib's mean face, as shares of its side: `[x, y]` of the points 27 to 54 and 60 to 64 of the iBUG order, all but brows,
  * jaw and lower lip, which move most (dlib, image_transforms/interpolation.h, get_face_chip_details; Boost licence).
  */
 const DLIB_NOSE_AND_EYES = [
@@ -42,8 +42,8 @@ function fiveOfDlib(): Landmarks {
 }
 
 /**
- * ArcFace's alignment: errors count in the crop, so that a face that is turned aside, whose points fit badly, is cut as
- * large as the embedder saw such faces.
+ * ArcFace's alignment. Errors are measured in the crop, so that a face turned aside, whose points fit badly, is cut as
+ * large as in the embedder's training.
  */
 export function arcfaceToPicture(landmarks: Landmarks, size: number): Similarity {
   const scale = size / ARCFACE_SIDE;
@@ -55,15 +55,16 @@ export function arcfaceToPicture(landmarks: Landmarks, size: number): Similarity
 }
 
 /**
- * dlib's face chip: its mean face laid on the 68 points, on five where there are no more; errors count in the picture.
- * @param padding so much of the mean face's side is left on each side of it
+ * dlib's face chip: its mean face fitted to the 68 points, or to five where there are no more. Errors are measured in the
+ * picture.
+ * @param padding on each side, as a share of the mean face's side
  */
 export function chipToPicture(
   { landmarks, landmarks68 }: Pick<Detection, 'landmarks' | 'landmarks68'>,
   size: number,
   padding: number,
 ): Similarity | undefined {
-  // A pixel's middle lies half a pixel behind its edge, from which the mean face is measured.
+  // The mean face is measured from a pixel's edge, coordinates from its middle.
   const place = (value: number) => ((padding + value) / (2 * padding + 1)) * size - 0.5;
   if (landmarks68) {
     const points = new Float32Array(DLIB.length);
@@ -74,17 +75,17 @@ export function chipToPicture(
   return landmarks && fitTemplate(Array.from(dlibFive, place), landmarks, 'picture');
 }
 
-/** Medians of 123 faces of the reference detector (golden/detections.json), parts of its box. */
+/** Medians of 123 faces of the reference detector (golden/detections.json), as shares of its box. */
 const IN_BOX = [0.264, 0.39, 0.735, 0.39, 0.5, 0.605, 0.296, 0.761, 0.709, 0.761];
 /**
- * dlib's mean face laid into face-api's square: eyes and mouth 0.45 of the side apart, their centre at (0.5, 0.43) of it
+ * dlib's mean face in face-api's square: eyes and mouth 0.45 of the side apart, their centre at (0.5, 0.43) of it
  * (align.ts).
  */
 const IN_SQUARE = [0.299, 0.296, 0.701, 0.296, 0.5, 0.493, 0.33, 0.698, 0.67, 0.698];
 
 /**
- * Where the five points of a face lie in its own cut, about: exactly for those that are cut by them.
- * @returns parts of the cut's sides; the caller's
+ * Where the five points of a face lie in its crop: exactly where they determine the crop, else about.
+ * @returns shares of the crop's sides; the caller's
  */
 export function cutPoints(alignment: Alignment, padding: number): Landmarks {
   if (alignment === 'five-points') return Float32Array.from(ARCFACE, (value) => value / ARCFACE_SIDE);

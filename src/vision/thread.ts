@@ -1,6 +1,5 @@
 /**
- * A vision thread: works on the pictures of one message at a time and ends by itself when it is told to, never in
- * mid-run.
+ * A vision thread: processes the pictures of one message at a time, and ends when told to, but never during a run.
  */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -16,9 +15,9 @@ if (!port) throw new Error('thread.ts runs in a worker thread only: see pool.ts.
 const answer = (message: FromThread, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer);
 
 /**
- * Frees the picture that was worked on. sharp gives each one memory of its own, a megabyte or two, which V8 does not
- * count when it decides to collect: dozens would pile up, and each new one would cost hundreds of page faults (measured:
- * 8 of the 12 ms that decoding a frame takes; this takes 0.5 ms, after the answer is sent).
+ * Frees the last picture. sharp allocates a megabyte or two for each, which V8 ignores when it decides to collect: dozens
+ * would pile up, and each new one would cost hundreds of page faults (measured: 8 of the 12 ms of decoding a frame; this
+ * takes 0.5 ms, after the answer is sent).
  */
 const dropPicture = openCollector();
 
@@ -38,8 +37,7 @@ async function analyze(analyzer: Analyzer, pictures: readonly AskedPicture[]): P
     }
     return { analysis: result.value };
   });
-  // A GPU that was lost or has failed fails every picture from now on. A new thread checks it as at the start, and does
-  // without it where it must.
+  // A failed GPU fails every later picture. A new thread checks it again, and uses another provider if necessary.
   const ends =
     analyzer.provider !== 'cpu' &&
     results.some((result) => 'error' in result && result.error.code === 'INTERNAL');

@@ -1,19 +1,19 @@
 import { clampToPicture, iou } from './boxes.js';
 import type { Detection, KnownFace, Picture } from './types.js';
 
-/** Cells of a thumbnail along each side, and the pixels that are read of a cell along each side. */
+/** Cells along each side of a thumbnail, and pixels sampled along each side of a cell. */
 const THUMBNAIL_SIDE = 16;
 const SAMPLES = 3;
 /** Cells of a scene, across and down. */
 export const SCENE = { columns: 32, rows: 18 } as const;
-/** Boxes of a face in two successive frames overlap by this at least (IoU). */
+/** Least overlap (IoU) of a face's boxes in two successive frames. */
 const MIN_OVERLAP = 0.3;
 /** Two boxes that overlap by more are one face. */
 const SAME_FACE = 0.5;
 
 /**
- * A face in 16 x 16 grey levels of its box, less their mean, scaled to unit length. Cheap enough for every frame;
- * compared by {@link correlation}.
+ * A face's box in 16 x 16 grey levels, less their mean, scaled to unit length. Cheap enough for every frame; compared by
+ * {@link correlation}.
  */
 export function thumbnailOf(picture: Picture, { box }: Pick<Detection, 'box'>): Float32Array {
   const thumbnail = new Float32Array(THUMBNAIL_SIDE * THUMBNAIL_SIDE);
@@ -37,7 +37,7 @@ export function thumbnailOf(picture: Picture, { box }: Pick<Detection, 'box'>): 
   return thumbnail;
 }
 
-/** Of two thumbnails, -1 to 1. */
+/** The correlation of two thumbnails, -1 to 1. */
 export function correlation(a: Float32Array, b: Float32Array): number {
   let sum = 0;
   for (let i = 0; i < a.length; i++) sum += a[i] * b[i];
@@ -64,14 +64,14 @@ export function sceneOf({ data, width, height }: Picture): Uint8Array {
   return scene;
 }
 
-/** A detection, and which of the known faces it is. */
+/** A detection, and which known face it is. */
 export interface Found {
   detection: Detection;
   /** Index in the known faces; undefined for a new face. */
   known: number | undefined;
 }
 
-/** Says for each detection which known face it is: those that overlap most are joined first, each once. */
+/** Assigns known faces to detections, those that overlap most first, each once. */
 export function associate(detections: readonly Detection[], known: readonly KnownFace[]): Found[] {
   const pairs = detections.flatMap(({ box }, detection) =>
     known
@@ -88,7 +88,7 @@ export function associate(detections: readonly Detection[], known: readonly Know
   return found;
 }
 
-/** Whether a box is of one of the faces that were found already. */
+/** Whether a detection is a face that was found already. */
 export function isFound({ box }: Detection, found: readonly Found[]): boolean {
   return found.some(({ detection }) => iou(detection.box, box) > SAME_FACE);
 }

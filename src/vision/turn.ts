@@ -2,7 +2,7 @@ import type { Box, Detection, Landmarks, Picture, TurnedFace, TurnedSquare } fro
 import { warpPicture } from './warp.js';
 
 const RADIANS = Math.PI / 180;
-/** A square that a face is cut from has at most so many pixels along its side. */
+/** The largest side of a square that a face is cut from, pixels. */
 const LARGEST_SQUARE = 640;
 
 /** Slope of the line between the eyes, degrees clockwise, -180 to 180. */
@@ -10,7 +10,7 @@ export function rollOf([leftX, leftY, rightX, rightY]: Landmarks): number {
   return Math.atan2(rightY - leftY, rightX - leftX) / RADIANS;
 }
 
-/** @param times the square's side, of the box's longer one. @param pixels of the box's longer side in it, at most */
+/** @param times the square's side divided by the box's longer one @param pixels the most pixels of that side in it */
 export function squareAround(box: Box, degrees: number, times: number, pixels: number): TurnedSquare {
   const longer = Math.max(box.x2 - box.x1, box.y2 - box.y1, 1);
   const scale = Math.max(1, longer / pixels);
@@ -28,12 +28,12 @@ export function drawSquare(picture: Picture, { side, toPicture }: TurnedSquare, 
   return { data, width: side, height: side };
 }
 
-/** A face of the square, in pixels of the picture. Its box stays upright: the middle moves, the sides grow. */
+/** Maps a face of the square to the picture. Its box stays upright: only its middle and size change. */
 export function outOfSquare({ toPicture: { a, b, x, y } }: TurnedSquare, face: Detection): Detection {
   return move(face, a, b, (px, py) => [a * px - b * py + x, b * px + a * py + y]);
 }
 
-/** The other way: a face of the picture in pixels of the square. */
+/** Maps a face of the picture to the square. */
 export function intoSquare({ toPicture }: TurnedSquare, face: Detection): Detection {
   const { x, y } = toPicture;
   const length = toPicture.a ** 2 + toPicture.b ** 2;
@@ -47,7 +47,7 @@ function move(face: Detection, a: number, b: number, place: Place): Detection {
   const { x1, y1, x2, y2 } = face.box;
   const [x, y] = place((x1 + x2) / 2, (y1 + y2) / 2);
   const half = Math.hypot(a, b) / 2;
-  // Of a face that lies on its side what was high is wide.
+  // A face that lies on its side swaps width and height.
   const [wide, high] = Math.abs(b) > Math.abs(a) ? [y2 - y1, x2 - x1] : [x2 - x1, y2 - y1];
   const box = { x1: x - wide * half, y1: y - high * half, x2: x + wide * half, y2: y + high * half };
   return { ...face, box, ...movePoints(face, place) };
@@ -62,12 +62,12 @@ function movePoints({ landmarks, landmarks68 }: Detection, place: Place) {
   return { landmarks: landmarks && points(landmarks), landmarks68: landmarks68 && points(landmarks68) };
 }
 
-/** What is cut upright, as others cut it, is only cut otherwise where a face lies on its side or stands on its head. */
+/** Upright crops, which must equal the reference's, are only turned for a face that is tilted by more, degrees. */
 const LYING = 45;
 
 /**
- * A turned face as it was read, for what is cut upright: the square in which it stands, as fine as the picture is.
- * @returns both as they are given where the face is upright, or tilted by less than half a quarter
+ * For crops that are cut upright: draws the square in which a turned face is upright, at the picture's resolution.
+ * @returns the given picture and face when the face is tilted by at most 45 degrees
  */
 export function asRead(picture: Picture, face: Detection): { picture: Picture; face: Detection } {
   const { turned } = face;

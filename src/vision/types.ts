@@ -6,9 +6,9 @@ export interface Picture {
   readonly data: Uint8Array;
   readonly width: number;
   readonly height: number;
-  /** Of a JPEG: the step by which its lowest frequencies are quantised, grey levels, 1 to some 200 (jpeg.ts). */
+  /** Of a JPEG: the quantisation step of its lowest frequencies, grey levels, 1 to some 200 (jpeg.ts). */
   readonly quantisation?: number | undefined;
-  /** Which decoded picture of its thread it is, so that what was made of its pixels is known again; none: a drawing. */
+  /** Its number among the pictures that its thread decoded, by which caches recognise it; undefined for a drawing. */
   readonly number?: number;
 }
 
@@ -23,7 +23,7 @@ export interface Box {
 /** Five points, `[x0, y0, ... x4, y4]` in pixels: left eye, right eye (as seen), nose, left, right mouth corner. */
 export type Landmarks = Float32Array;
 
-/** One face as a detector finds it. */
+/** A face that a detector found. */
 export interface Detection {
   box: Box;
   /** 0 to 1. */
@@ -31,13 +31,13 @@ export interface Detection {
   landmarks: Landmarks | undefined;
   /** The 68 points `[x, y] * 68` in pixels, where the detector's landmark network gives them. */
   landmarks68?: Float32Array | undefined;
-  /** How it was read, where it is not the right way up: in a square turned with it (detectors/turned.ts). */
+  /** Where it is not the right way up: how it was read in a square turned with it (detectors/turned.ts). */
   turned?: TurnedFace;
-  /** Nothing says which way up it is: its landmarks are invented. */
+  /** Which way up it is could not be found: its landmarks are meaningless. */
   isUnread?: boolean;
 }
 
-/** picture = [a -b; b a] crop + (x, y), in pixels; whole coordinates are the middles of pixels, in both. */
+/** picture = [a -b; b a] crop + (x, y), in pixels; in both, whole coordinates are the middles of pixels. */
 export interface Similarity {
   a: number;
   b: number;
@@ -45,7 +45,7 @@ export interface Similarity {
   y: number;
 }
 
-/** A square about a face, turned with it so that the face stands upright in it. */
+/** A square around a face, turned so that the face is upright in it. */
 export interface TurnedSquare {
   /** Degrees clockwise. */
   degrees: number;
@@ -55,16 +55,16 @@ export interface TurnedSquare {
   toPicture: Similarity;
 }
 
-/** Why nobody is recognised by a face (fitness.ts, docs/quality.md). */
+/** Why a face is unfit to be identified (fitness.ts, docs/quality.md). */
 export type Unfit = 'turned' | 'too_small' | 'too_blurred';
 
-/** A face that stands upright in a turned square; `face` is in pixels of that square. */
+/** A face that is upright in a turned square; `face` is in pixels of that square. */
 export interface TurnedFace {
   square: TurnedSquare;
   face: Detection;
 }
 
-/** How fit a face is for enrolment; every figure is stated so that a threshold can be set on it. */
+/** How fit a face is for enrolment. */
 export interface Quality {
   /** Shorter side of the box, pixels. */
   size: number;
@@ -85,9 +85,9 @@ export interface AnalysedFace {
   landmarks: Landmarks | undefined;
   /** Unit length; undefined unless embeddings were asked for. */
   embedding?: Float32Array;
-  /** Of every face that was embedded, and of all where it was asked for. */
+  /** Of faces that were embedded, and of all when it was asked for. */
   quality?: Quality;
-  /** Why nobody can be recognised by it; told of every face that was embedded. */
+  /** Why it is unfit to be identified; undefined when it is fit, or was not measured. */
   unfit?: Unfit;
   age?: number;
   gender?: { value: 'male' | 'female'; probability: number };
@@ -95,19 +95,19 @@ export interface AnalysedFace {
   crop?: Uint8Array;
   /** Which of `track.faces` it is; undefined for a new face. */
   known?: number;
-  /** To be handed back as a {@link KnownFace}'s; with `track` only (track.ts). */
+  /** To be passed back in a {@link KnownFace}; only with `track` (track.ts). */
   thumbnail?: Float32Array;
 }
 
-/** A face of an earlier frame, as a call that tracks is told of it. */
+/** A face of an earlier frame, to be followed. */
 export interface KnownFace {
-  /** In the frame before. */
+  /** In the previous frame. */
   box: Box;
   probability: number;
   landmarks: Landmarks | undefined;
-  /** Embed it anew. */
+  /** Embed it again. */
   embed: boolean;
-  /** From when it was embedded last: a face that has changed since is embedded anew, too. */
+  /** From its last embedding: a face that has changed since is also embedded again. */
   thumbnail?: Float32Array | undefined;
 }
 
@@ -121,23 +121,23 @@ export interface StageTimes {
   embed: number;
 }
 
-/** What a picture holds: faces, largest first. */
+/** The faces of a picture, largest first. */
 export interface Analysis {
   /** Of the upright picture. */
   width: number;
   height: number;
   faces: AnalysedFace[];
-  /** Faces beyond the setting `MAX_FACES`, the smaller ones: they were found and not looked at. At least so many. */
+  /** At least how many smaller faces, beyond the setting `MAX_FACES`, were found and left out. */
   leftOut?: number;
   times: StageTimes;
-  /** The frame in 32 x 18 grey levels, to see what moved; with `track` only. */
+  /** The frame in 32 x 18 grey levels, to see what moved; only with `track`. */
   scene?: Uint8Array;
 }
 
-/** How a kept picture was cut: as its pack's embedder takes faces. */
+/** How a stored crop was cut for its pack's embedder. */
 export interface KeptCut {
   alignment: Alignment;
-  /** With `chip`; as ReadyEmbedder.padding. */
+  /** For `chip`, as ReadyEmbedder.padding. */
   padding?: number;
 }
 
@@ -145,46 +145,46 @@ export interface KeptCut {
 export interface AnalyzeOptions {
   /** Compute embeddings. Default true. */
   embed?: boolean;
-  /** For enrolment: each embedding is the mean over the pack's views (ReadyEmbedder.views). Default: of the plain crop. */
+  /** For enrolment: make each embedding the mean over the pack's views (ReadyEmbedder.views). Default: only the plain crop's. */
   views?: boolean;
-  /** Only the largest so many are embedded and answered. Default: all. */
+  /** The most faces to embed and answer, the largest ones. Default: all. */
   maxFaces?: number;
   /** Shorter side of the smallest face to look for and to answer, pixels. Default: the setting `MIN_FACE_SIZE`. */
   minFaceSize?: number;
   /** Smallest probability of a detection, 0 to 1. Default: the detector's own. */
   minProbability?: number;
-  /** The picture is a face as a pack has cut it: there is one, where the cut has put it if it is not found (kept-face.ts). */
+  /** The picture is a stored crop: it holds one face, whose place is known from the crop if it is not detected (kept-face.ts). */
   kept?: KeptCut;
   quality?: boolean;
   crops?: boolean;
   ageGender?: boolean;
-  /** By whom it is asked: pictures of one caller wait for each other, those of several take turns. Default: ''. */
+  /** Who asks: pictures of one caller wait for each other, those of several take turns. Default: ''. */
   caller?: string;
-  /** Aborted when nobody waits for the answer any more: what has not begun is dropped, what runs ends at its stage. */
+  /** Aborted when the answer is no longer wanted: waiting work is dropped, running work ends after its stage. */
   signal?: AbortSignal;
   /**
-   * The picture is a frame of a camera, and these faces were in the one before. They are looked for near where they
-   * were, which costs a fraction of a search; with `search` the whole frame is searched as well, for new faces. Only
-   * new faces, those that say so and those that have changed are embedded. Nothing is kept between calls. A search that
-   * finds nobody makes a second pass, for a face that fills the frame, unless `closeUps` is false.
+   * The picture is a camera's frame, and these faces were in the previous one. They are looked for near their last places,
+   * which costs a fraction of a search; with `search` the whole frame is searched for new faces as well. Only new faces,
+   * changed ones and those with `embed` are embedded. No state is held between calls. A search that finds nobody makes a
+   * second pass for a face that fills the frame, unless `closeUps` is false.
    */
   track?: { faces: readonly KnownFace[]; search: boolean; closeUps?: boolean };
 }
 
-/** The options as a vision thread gets them: a signal cannot cross, `AskedPicture.stop` stands for it. */
+/** The options for a vision thread, which gets `AskedPicture.stop` instead of the signal. */
 export type ThreadOptions = Omit<AnalyzeOptions, 'caller' | 'signal'>;
 
 /** The main thread's view of the vision threads. Made by `createVisionPool`. */
 export interface VisionPool {
   /**
    * Decodes, detects and embeds on a vision thread.
-   * @param bytes an encoded picture. Its buffer is transferred when it owns it whole: do not read it afterwards.
+   * @param bytes an encoded picture; do not read it afterwards: its buffer is transferred unless it holds something else
    * @throws KaomonError IMAGE_FORMAT_UNKNOWN, IMAGE_UNREADABLE, IMAGE_TOO_LARGE, BUSY (queue full),
    *   TOO_MANY_REQUESTS (the caller's share of it is), CLIENT_GONE (by the signal), CLOSING
    */
   analyze(bytes: Uint8Array, options?: AnalyzeOptions): Promise<Analysis>;
   info(): VisionInfo;
-  /** Lets what is running and queued finish, then ends the threads. Never terminates one in mid-run: ORT aborts. */
+  /** Lets running and queued work finish, then ends the threads. Never during a run: ONNX Runtime would abort. */
   close(): Promise<void>;
 }
 
@@ -196,10 +196,10 @@ export interface VisionInfo {
   running: number;
   /** The ONNX Runtime execution provider in use: `cpu`, `cuda`, `webgpu`. */
   provider: string;
-  /** Why a preferred provider was not taken, in the order they were tried. */
+  /** Why preferred providers are not used, in the order they were tried. */
   refusedProviders: { provider: string; reason: string }[];
-  /** Threads that ended since the start without being asked to; others took their places where they could. */
+  /** How many threads have ended unexpectedly since the start. */
   deaths?: number;
-  /** What an administrator should know of how the settings were followed; absent when there is nothing to say. */
+  /** Where the settings could not be followed, for an administrator. */
   note?: string;
 }

@@ -3,19 +3,19 @@ import { clampToPicture } from './boxes.js';
 import type { Detection } from './types.js';
 
 /**
- * A network that answered rightly when it was opened answers NaN, infinity or zeros: a GPU was reset, or memory fails.
- * Passed on, that would be a null in somebody's JSON, or a vector that is near to everybody.
+ * Refuses NaN, infinity or zeros from a network that passed its self-check: a GPU was reset, or memory fails. Passed on,
+ * they would become null in JSON, or an embedding that matches everybody.
  * @throws KaomonError INTERNAL
  */
 export function refuseInvalidOutput(network: string): never {
   throw new KaomonError(
     'INTERNAL',
-    `The network ${network} answers NaN, infinity or zeros, though it answered rightly at the start: a GPU or its driver has failed (see refusedProviders in /api/v1/health), or this machine's memory.`,
+    `The network ${network} answers NaN, infinity or zeros, though it answered correctly at the start: a GPU or its driver has failed (see refusedProviders in /api/v1/health), or this machine's memory.`,
   );
 }
 
 /**
- * Those of a detector's faces that lie in the picture.
+ * A detector's faces that lie in the picture.
  * @throws KaomonError INTERNAL for a box, a probability or a landmark that is not finite
  */
 export function onlyValid<T extends { detection: Detection }>(

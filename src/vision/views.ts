@@ -1,16 +1,16 @@
 import type { View } from '../models/types.js';
 
-/** The one view of a recognition. */
+/** The only view of an identification. */
 export const PLAIN: readonly View[] = [{}];
 
-/** Whether a view is the crop as it is. */
+/** Whether a view leaves the crop unchanged. */
 export function isPlain({ mirrored = false, scale = 1, shift: [right, down] = [0, 0] }: View): boolean {
   return !mirrored && scale === 1 && right === 0 && down === 0;
 }
 
 /**
- * The mean of a face's embeddings, one a view, as unit vector.
- * @param embeddings unit vectors, one at least; only read
+ * The mean of a face's embeddings, one for each view, as unit vector.
+ * @param embeddings unit vectors, at least one; only read
  */
 export function meanEmbedding(embeddings: readonly Float32Array[]): Float32Array {
   const [first] = embeddings;

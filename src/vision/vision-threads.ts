@@ -8,31 +8,31 @@ import type { RefusedProvider } from './ort.js';
 import type { PictureTask } from './queue.js';
 import { BUSY, IDLE, sharedInts } from './work-sharing.js';
 
-/** A thread that dies this often in a row is not replaced any more: the fault is not the pictures'. */
+/** After so many deaths in a row threads are not replaced any more: the pictures are not the cause. */
 const MAX_DEATHS = 5;
-/** A GPU on which so many threads in a row have failed, though it passed the check of each start, is not used again. */
+/** A GPU is no longer used when so many threads in a row have failed on it, though it passed each start's self-check. */
 const MAX_FAULTS = 3;
 
 /**
- * Room for a thread's short-lived objects, MB. A frame leaves little besides its picture, which is freed after the
- * answer; V8's own choice is 48 a thread.
+ * Memory for a thread's short-lived objects, MB; V8's default is 48. A frame needs little besides its picture, which is
+ * freed after the answer.
  */
 const YOUNG = 4;
 
 const PROGRAM = new URL('./thread.js', import.meta.url);
 
-/** One vision thread, as the main thread knows it. */
+/** A vision thread, as seen by the main thread. */
 export interface VisionThread {
   readonly worker: Worker;
-  /** Its place among the threads that share work; free again once it has ended. */
+  /** Its index among the threads that share work; reused after it has ended. */
   readonly slot: number;
-  /** What it is working on; empty: it is idle. */
+  /** Its current tasks; empty when it is idle. */
   tasks: PictureTask[];
   startedAt: number;
   isReady: boolean;
   /** Once it is ready. */
   provider?: string;
-  /** It ends by itself. */
+  /** It is about to end by itself. */
   isLeaving: boolean;
   /** Resolved once the thread has ended. */
   ended: Promise<void>;
@@ -42,9 +42,9 @@ export interface ThreadsOptions {
   analyzer: AnalyzerSettings;
   /** 1 or more; on WebGPU it is one whatever is asked for, see {@link createVisionThreads}. */
   count: number;
-  /** Told of each thread that ended without being asked to, and how many are left at that moment. */
+  /** Called for each thread that ended unexpectedly, with how many are left. */
   onDeath: ((cause: Error, left: number) => void) | undefined;
-  /** What a thread runs; left out, thread.ts. */
+  /** The program of a thread. Default: thread.ts. */
   program: URL | undefined;
   /** A thread can take its first picture. */
   onReady: (thread: VisionThread) => void;
@@ -52,12 +52,9 @@ export interface ThreadsOptions {
   onResults: (thread: VisionThread, results: PictureResult[]) => void;
   /** A thread has died with these tasks. @param cause what it died of */
   onLost: (tasks: PictureTask[], cause: Error) => void;
-  /** No thread is left, and none can be started. */
+  /** No thread is left and none can be started. */
   onNone: (cause: unknown) => void;
 }
-
-/** The vision threads of this process; see {@link createVisionThreads}. */
-export type VisionThreads = ReturnType<typeof createVisionThreads>;
 
 export const isIdle = ({ isReady, isLeaving, tasks }: VisionThread) =>
   isReady && !isLeaving && tasks.length === 0;
@@ -65,11 +62,11 @@ export const isIdle = ({ isReady, isLeaving, tasks }: VisionThread) =>
 /**
  * Starts vision threads, replaces those that die, and ends them.
  *
- * On WebGPU there is one: one thread of a process at a time may use it (webgpu-turns.ts), so more would wait for each
- * other, hold every network in the GPU's memory once more, and leave the batches half full by which a GPU gains. Several
- * pictures go into one batch instead, and several processes (`WORKERS`) run beside each other. The first thread finds
- * out which provider serves. The others start once that is known and try no provider but that one and the CPU: in a
- * process with one thread on WebGPU no second one ever gets there, not even by falling back from CUDA.
+ * On WebGPU there is only one: a process may use it from one thread at a time (webgpu-turns.ts), so more would wait for
+ * each other, hold each network in the GPU's memory once more, and leave batches half full. Instead several pictures go
+ * into one batch, and several processes (`WORKERS`) run in parallel. The first thread finds out which provider works. The
+ * others start after it and try only that provider and the CPU, so that a second thread never uses WebGPU, not even by
+ * falling back from CUDA.
  */
 export function createVisionThreads(options: ThreadsOptions) {
   const { analyzer, count, onDeath, program = PROGRAM, onReady, onResults, onLost, onNone } = options;
@@ -77,20 +74,20 @@ export function createVisionThreads(options: ThreadsOptions) {
   const sharing = { channel: `vision ${randomUUID()}`, states: sharedInts(count) };
   const preferred = [...new Set([...analyzer.providers, 'cpu'])];
   const mayBeWebgpu = analyzer.providers.includes('webgpu');
-  /** The most preferred of the providers that threads are on, or were on last; undefined until one is ready. */
+  /** The most preferred of the providers that threads use, or used last; undefined until a thread is ready. */
   let provider: string | undefined;
-  /** Providers that are not tried any more. */
+  /** Providers that are no longer tried. */
   const excluded = new Set<string>();
   const refused = new Map<string, RefusedProvider>();
   let deathsInARow = 0;
   let deaths = 0;
-  /** Threads in a row that ended because of their GPU. */
+  /** How many threads in a row ended because of their GPU. */
   let faultsInARow = 0;
   let isClosing = false;
 
   const wantedCount = () => (mayBeWebgpu && (provider ?? 'webgpu') === 'webgpu' ? 1 : count);
 
-  /** What a thread that is started now may try. */
+  /** The providers that a new thread may try. */
   function allowedProviders(): readonly string[] {
     const mayBeAny = provider === undefined || provider === 'webgpu';
     return preferred.filter(
@@ -112,7 +109,7 @@ export function createVisionThreads(options: ThreadsOptions) {
     faultsInARow += 1;
     if (faultsInARow < MAX_FAULTS || thread.provider === undefined) return;
     excluded.add(thread.provider);
-    const reason = 'it answered rightly at the start, and failed while it ran';
+    const reason = 'it answered correctly at the start, but failed later';
     refused.set(thread.provider, { provider: thread.provider, reason });
   }
 
@@ -177,7 +174,7 @@ export function createVisionThreads(options: ThreadsOptions) {
 
   /** A thread has died: another one takes its place. */
   function replace(thread: VisionThread, cause: Error): void {
-    // A thread that ends idle while the pool closes was asked to.
+    // An idle thread that ends while the pool closes was told to.
     if (!isClosing || thread.tasks.length > 0) noteDeath(cause);
     onLost(thread.tasks, cause);
     if (!isClosing) deathsInARow += 1;
@@ -185,7 +182,7 @@ export function createVisionThreads(options: ThreadsOptions) {
       giveUp(cause);
       return;
     }
-    // The successor of the only thread on WebGPU may be on the CPU, and have others beside it.
+    // After the only thread on WebGPU the new one may use the CPU, which allows several.
     start()
       .then(fill)
       .catch((failure: unknown) => {
@@ -211,7 +208,7 @@ export function createVisionThreads(options: ThreadsOptions) {
   }
 
   return {
-    /** Those that live. */
+    /** The running threads. */
     all: threads as ReadonlySet<VisionThread>,
     /** The provider in use; undefined until a thread is ready. */
     provider: () => provider,
@@ -221,7 +218,7 @@ export function createVisionThreads(options: ThreadsOptions) {
       await fill();
     },
 
-    /** Hands a thread its tasks; none: it helps the others, and ends when the threads are being closed. */
+    /** Gives a thread its tasks. Without any it helps the others, or ends when the threads are being closed. */
     hand(thread: VisionThread, tasks: PictureTask[]): void {
       thread.tasks = tasks;
       Atomics.store(sharing.states, thread.slot, tasks.length === 0 && !isClosing ? IDLE : BUSY);
@@ -231,8 +228,8 @@ export function createVisionThreads(options: ThreadsOptions) {
       }
       thread.startedAt = performance.now();
       const pictures = tasks.map(({ bytes, options: asked, stop }) => ({ bytes, options: asked, stop }));
-      // A buffer that holds nothing else is transferred. A slice of a larger one (small Buffers) is copied, and so are
-      // pictures that may have to be tried again.
+      // A buffer that holds nothing else is transferred. A slice of a larger one (as of small Buffers) is copied, and so
+      // are several pictures, which may have to be tried again.
       const [{ bytes }] = pictures;
       const isWhole = bytes.buffer instanceof ArrayBuffer && bytes.byteLength === bytes.buffer.byteLength;
       const transferred = isWhole && pictures.length === 1 ? [bytes.buffer] : [];
@@ -247,7 +244,7 @@ export function createVisionThreads(options: ThreadsOptions) {
       note: provider === 'webgpu' && count > 1 ? oneThread(count) : undefined,
     }),
 
-    /** Lets what is at work finish, then ends the threads. */
+    /** Lets current work finish, then ends the threads. */
     async close(): Promise<void> {
       isClosing = true;
       sharing.states.fill(BUSY);
@@ -257,7 +254,7 @@ export function createVisionThreads(options: ThreadsOptions) {
   };
 }
 
-/** Why a thread ended that did not say it. */
+/** Why a thread ended without an error. */
 function causeOf({ isLeaving, provider }: VisionThread, code: number): Error {
   return new Error(
     isLeaving

@@ -1,19 +1,19 @@
 import { PHASES, pixelLoops, WARP_PRECISION } from './pixels.js';
 import type { Landmarks, Picture, Similarity } from './types.js';
 
-/** Nothing is shrunk by more: a picture of 25 megapixels that one face fills is by 30. */
+/** The most that anything is shrunk by; a face that fills 25 megapixels is shrunk by 30. */
 const MAX_REACH = 256;
 
 let weights = new Int32Array(0);
 
 /**
- * Cuts a turned, scaled and moved square out of a picture. Where it is no smaller than what it shows it is sampled
- * bilinearly, as OpenCV's warpAffine does, with which ArcFace models were trained. Where it is smaller, a sample is the
- * mean of the pixels about its place, weighted by a triangle that is as much wider as the picture is larger (Pillow's
- * and PyTorch's way to antialias): at a fifth of the size four pixels of 25 would speak for all. It joins the other
- * without a step, and costs four readings a pixel of the face, however large that is. Black outside the picture.
+ * Cuts a turned, scaled and moved square out of a picture; black outside it. Where the square does not shrink the picture
+ * it is sampled bilinearly, as by OpenCV's warpAffine, with which ArcFace models were trained. Where it does, each sample
+ * is a mean of the pixels around it, weighted by a triangle that widens with the scale (as Pillow and PyTorch antialias):
+ * at a fifth of the size, bilinear sampling would use four pixels of 25. The two agree at scale 1, and the cost is four
+ * readings per pixel of the face, however large it is.
  * @param out RGB, interleaved, `size * size * 3` bytes; written whole
- * @returns false when nothing of the square lies in the picture, or it has no place
+ * @returns false when the square lies outside the picture, or its place is not finite
  */
 export function warpPicture(
   { data, width, height }: Picture,
@@ -53,7 +53,7 @@ function spreadWeights(reach: number): number {
   return taps;
 }
 
-/** The same crop looked at otherwise: `scale` times as large about its middle, moved by `shift` pixels of it. */
+/** The crop of another view: `scale` times as large about its middle, moved by `shift` pixels of the crop. */
 export function throughView(
   { a, b, x, y }: Similarity,
   size: number,
@@ -70,19 +70,19 @@ export function mirror(pixels: Uint8Array, size: number): void {
   for (let row = 0; row < size * size * 3; row += size * 3) {
     for (let left = row, right = row + (size - 1) * 3; left < right; left += 3, right -= 3) {
       for (let c = 0; c < 3; c++) {
-        const kept = pixels[left + c];
+        const value = pixels[left + c];
         pixels[left + c] = pixels[right + c];
-        pixels[right + c] = kept;
+        pixels[right + c] = value;
       }
     }
   }
 }
 
-/** What a fit keeps small: the distances of the points in the crop, or in the picture. */
-export type ErrorsIn = 'crop' | 'picture';
+/** Where a fit measures its errors. */
+type ErrorsIn = 'crop' | 'picture';
 
 /**
- * The similarity that lays a template on points with the least squared error (Umeyama 1991).
+ * The similarity that fits a template to points with the least squared error (Umeyama 1991).
  * @param template `[x, y]` of each point, pixels of the crop
  * @param points `[x, y]` of each point, pixels of the picture
  */

@@ -1,33 +1,32 @@
 import { BroadcastChannel } from 'node:worker_threads';
 
 /**
- * How vision threads share the work on one picture: while one thread works on it and others are idle, its parts (bands
- * of the pyramid, candidates, faces) are done by all of them. What the parts read and write lies in shared memory, and a
- * counter there says which part is next. So a helper that comes late, or not at all, costs nothing: the thread whose
- * picture it is does what nobody else took.
+ * How vision threads share the work on one picture: idle threads help to do its parts (bands of the pyramid, candidates,
+ * faces). Their data is in shared memory, with a counter that gives the next part. A helper that comes late or not at all
+ * costs nothing: the picture's own thread does all parts that nobody else took.
  */
 export interface WorkSharing {
-  /** How many other threads have no picture at this moment. */
+  /** How many other threads are idle at the moment. */
   idle(): number;
   /**
    * Registers a kind of work. Every thread registers the same kinds in the same order.
-   * @param part does one part of a job. A job holds plain values and shared memory alone: it may come from another thread
+   * @param part does one part of a job. A job holds only plain values and shared memory, as it may come from another thread
    * @returns does the parts 0 to `count - 1` of a job, here and on every idle thread; resolves when all are done.
    *   @throws what `part` throws here; a part that failed elsewhere is done again here
    */
   loop<Job>(part: (job: Job, index: number) => Promise<void>): (job: Job, count: number) => Promise<void>;
-  /** Drops all registered kinds of work; the next one is the first again. */
+  /** Removes all registered kinds of work, to register them again from the first. */
   forget(): void;
-  /** Resolves when this thread is at no part of another's job. Parts use the thread's buffers, as its own picture does. */
+  /** Resolves when this thread is not helping: parts use the same buffers as its own picture. */
   settled(): Promise<void>;
   close(): void;
 }
 
-/** One thread's place among those that share work; made by the pool. */
+/** A thread's place among those that share work; made by the pool. */
 export interface SharingSlot {
   /** The channel's name, known to nobody else in the process. */
   channel: string;
-  /** One number a thread: {@link IDLE} while it has no picture. Written by the pool. */
+  /** A number for each thread: {@link IDLE} while it has no picture. Written by the pool. */
   states: Int32Array;
   /** This thread's index in `states`. */
   slot: number;
@@ -36,7 +35,7 @@ export interface SharingSlot {
 export const IDLE = 1;
 export const BUSY = 0;
 
-/** What the other threads are told of a job. */
+/** A job that is offered to the other threads. */
 interface Offer {
   kind: number;
   job: unknown;
@@ -44,14 +43,14 @@ interface Offer {
   progress: Int32Array;
 }
 
-/** Places in `progress`: the next part to take, how many helpers are at a part, then 1 for each part that is done. */
+/** Indexes in `progress`: the next part to take, the number of busy helpers, then 1 for each part that is done. */
 const NEXT = 0;
 const HELPING = 1;
 const DONE = 2;
-/** A part takes milliseconds: a helper that is silent for so long has died, milliseconds. */
+/** A part takes milliseconds: a helper that needs longer than this has died, milliseconds. */
 const PATIENCE = 20_000;
 
-/** Shares with nobody: every part is done by the caller, in order. */
+/** Does not share: the caller does every part, in order. */
 export const SERIAL: WorkSharing = {
   idle: () => 0,
   loop: (part) => async (job, count) => {
@@ -94,7 +93,7 @@ export function joinWorkSharing({ channel: name, states, slot }: SharingSlot): W
           Atomics.store(progress, DONE + index, 1);
         }
       } catch {
-        // Not marked as done: the owner does it again and meets the error where it can be answered.
+        // The part is not marked as done: the owner does it again and gets the error, which it can answer.
       } finally {
         Atomics.sub(progress, HELPING, 1);
         Atomics.notify(progress, HELPING);
@@ -103,7 +102,7 @@ export function joinWorkSharing({ channel: name, states, slot }: SharingSlot): W
     }
   }
 
-  /** No helper writes to the job's memory any more when this returns. */
+  /** Waits until no helper writes to the job's memory any more. */
   function waitForHelpers(progress: Int32Array): void {
     for (;;) {
       const helpers = Atomics.load(progress, HELPING);
@@ -133,7 +132,7 @@ export function joinWorkSharing({ channel: name, states, slot }: SharingSlot): W
             Atomics.store(progress, DONE + index, 1);
           }
         } finally {
-          // Also after an error: a part that has begun must not write into the memory of the next job.
+          // Even after an error: a helper's part must not write into the memory of the next job.
           Atomics.add(progress, NEXT, count);
           waitForHelpers(progress);
         }
@@ -152,7 +151,7 @@ export function joinWorkSharing({ channel: name, states, slot }: SharingSlot): W
   };
 }
 
-/** Shared memory for at least so many numbers: `before` again where it is large enough. */
+/** Shared memory for at least so many numbers; reuses `before` when it is large enough. */
 export function sharedFloats(length: number, before?: Float32Array): Float32Array {
   if (before && before.length >= length) return before;
   return new Float32Array(new SharedArrayBuffer(length * Float32Array.BYTES_PER_ELEMENT));

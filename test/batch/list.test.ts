@@ -190,7 +190,7 @@ describe('The list of a batch', () => {
         ({ encoding }) => encoding,
         (error: unknown) => String(error),
       );
-      assert.match(told ?? '', /encoding cannot be told: .*--encoding/);
+      assert.match(told ?? '', /encoding cannot be detected: .*--encoding/);
     }
     await writeFile(file, Uint8Array.from(listOf(',', IVAN)));
     const { items } = await listPictures(file, 'default', 'windows-1251');
@@ -229,6 +229,6 @@ describe('The list of a batch', () => {
     const folder = await folderOf(t, 'broken.csv');
     await writeFile(path.join(folder, 'broken.csv'), 'userid,file\n1,"a.jpg\n');
     await assert.rejects(listPictures(path.join(folder, 'nothing'), 'default'), setup(/cannot be read/));
-    await assert.rejects(listPictures(path.join(folder, 'broken.csv'), 'default'), setup(/no CSV/));
+    await assert.rejects(listPictures(path.join(folder, 'broken.csv'), 'default'), setup(/as a CSV file/));
   });
 });

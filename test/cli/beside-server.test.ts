@@ -137,7 +137,7 @@ describe('npm run import beside a running server', () => {
     const nowhere = { ...lost, EVENT_LOG: 'redis', REDIS_URL: `redis://127.0.0.1:${await freePort()}` };
     const refused = await runKaomon(['import', folder], nowhere);
     assert.equal(refused.code, 1, refused.text);
-    assert.match(refused.text, /^kaomon: The log of events cannot be reached: see EVENT_LOG and REDIS_URL/m);
+    assert.match(refused.text, /^kaomon: The event log cannot be reached: see EVENT_LOG and REDIS_URL/m);
     const later = await running(t, { ...lost, ...FACENET });
     assert.equal((await later.ask('snapshot')).faces, 0, 'nothing is written behind the servers’ backs');
   });

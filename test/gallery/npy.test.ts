@@ -34,8 +34,8 @@ describe('npy files', () => {
   });
 
   for (const [name, file, reason] of [
-    ['no .npy file', Buffer.from('hello, this is text'), /no \.npy/],
-    ['an empty file', Buffer.alloc(0), /no \.npy/],
+    ['no .npy file', Buffer.from('hello, this is text'), /not a \.npy/],
+    ['an empty file', Buffer.alloc(0), /not a \.npy/],
     ['a cut header', encodeNpy(new Float32Array(4)).subarray(0, 40), /cut off/],
     ['cut numbers', encodeNpy(new Float32Array(4)).subarray(0, -3), /4 numbers/],
     ['whole numbers', npy("{'descr': '<i4', 'fortran_order': False, 'shape': (1,), }", floats(1)), /floats/],

@@ -251,7 +251,7 @@ function openMemory(index: VectorIndex) {
       ...{ id: ids.get(vector) ?? '', faceid, automatic: false, hasPicture: false },
       ...{ enrolledAt: '2026-01-01T00:00:00Z', vector },
     }));
-    memory.match(faceid, model.has(faceid) ? { faceid, username: '', metadata: {}, faces } : undefined);
+    memory.setPerson(faceid, model.has(faceid) ? { faceid, username: '', metadata: {}, faces } : undefined);
   }
 
   return {

@@ -122,7 +122,7 @@ describe('the built server over HTTPS', () => {
       ],
       [
         { EMBEDDING_STORE: 'redis', EVENT_LOG: 'redis', REDIS_URL: noRedis },
-        /^kaomon: (EMBEDDING_STORE=redis, but Redis does not answer|The log of events cannot be reached).*\n$/,
+        /^kaomon: (EMBEDDING_STORE=redis, but Redis does not answer|The event log cannot be reached).*\n$/,
       ],
     ];
     for (const [more, says] of cases) {

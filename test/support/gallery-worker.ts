@@ -19,7 +19,7 @@ const length = Number(PACK_LENGTH);
 const pack = { id, embedder: { length }, templates: true };
 const index = createExactIndex(length);
 const { gallery, events } = await openGallery(config, {
-  ...{ pack, index, follow: true, lookAfter: [1500, 4000] },
+  ...{ pack, index, follow: true, settleAfter: [1500, 4000] },
   warn: () => undefined,
 });
 const decision = createDecision({

@@ -81,7 +81,7 @@ describe('a format that is not read', () => {
     ['a web page', Buffer.from('<!DOCTYPE html><html></html>'), /web page/],
     ['JPEG XL', Uint8Array.of(0xff, 0x0a, 1, 2), /JPEG XL/],
     ['nothing', new Uint8Array(0), /empty/],
-    ['a text', Buffer.from('hello'), /no picture in a format/],
+    ['a text', Buffer.from('hello'), /not a picture in a supported format/],
   ];
   for (const [name, bytes, message] of cases) {
     it(`is called by its name: ${name}`, async () => {

@@ -13,10 +13,10 @@ export interface ExportDeps {
 }
 
 /**
- * Writes the gallery as a zip (see manifest.ts), a person at a time, no faster than it is read. Who is deleted
- * meanwhile is left out; who is added meanwhile, too.
- * @param groups only people of these; undefined: all
- * @returns a stream that the caller reads to its end or destroys
+ * Writes the gallery as a zip (see manifest.ts), a person at a time, no faster than it is read. People who are added or
+ * deleted meanwhile are left out.
+ * @param groups whose people to export; undefined: all
+ * @returns a stream that the caller must read to its end or destroy
  */
 export function exportGallery({ gallery, pack }: ExportDeps, groups?: ReadonlySet<string>): Readable {
   const zip = new ZipFile();
@@ -25,7 +25,7 @@ export function exportGallery({ gallery, pack }: ExportDeps, groups?: ReadonlySe
   const mtime = new Date();
 
   async function add(entry: string, bytes: Buffer, compress = false): Promise<void> {
-    if (out.destroyed) throw new Error('The reader of the export has gone.');
+    if (out.destroyed) throw new Error('The export is no longer being read.');
     entries[entry] = sha256(bytes);
     zip.addBuffer(bytes, entry, { compress, mtime });
     if (out.writableNeedDrain) await Promise.race([once(out, 'drain'), once(out, 'close')]);

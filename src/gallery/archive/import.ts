@@ -19,7 +19,7 @@ import { type OpenArchive, openArchive } from './read-zip.js';
 
 export interface ImportDeps {
   gallery: Pick<Gallery, 'groups' | 'createGroup' | 'person' | 'createPerson' | 'vectors' | 'remove'>;
-  /** Enrols a face that the person has not got yet: identity's, as the gallery knows no rules about people. */
+  /** Enrols a face that the person does not have yet, by identity's rules. */
   enrol: (
     enrolment: Omit<Enrolment, 'crop'>,
     face: Pick<Enrolment, 'crop'> & { embedding: Float32Array },
@@ -27,7 +27,7 @@ export interface ImportDeps {
   pack: { id: string; length: number };
 }
 
-/** What became of an archive's parts. */
+/** The outcome of an import. */
 export interface ImportReport {
   groups: Taken;
   people: Taken;
@@ -35,25 +35,23 @@ export interface ImportReport {
 }
 export interface Taken {
   added: number;
-  /** They were there already. */
+  /** There already. */
   skipped: number;
 }
 
-/** How an import is done, and for whom. */
 export interface ImportOptions {
-  /** Called with each group before anything is changed; may throw. */
+  /** Called for each group before anything is changed; throws to refuse the import. */
   requireGroup?: (groupid: string) => void;
-  /** Aborted when whoever sent it has hung up: then it is broken off between two people. */
+  /** Aborted when the client has hung up: the import then stops between two people. */
   signal?: AbortSignal;
-  /** Told of each group that is made and of each person who got something, when it is done. */
+  /** Called for each group that was created and each person who was changed. */
   report?: (list: 'groups' | 'people', id: string) => void;
 }
 
 /**
- * Takes over an export. Every entry is read and compared with the manifest before anything is changed; what is there
- * already is passed over, so that an import that was broken off goes on when it is run again. A person who is there
- * keeps name and metadata.
- * @param file the zip's path; only read
+ * Imports an export. Every entry is checked against the manifest before anything is changed. What is there already is
+ * skipped, so that an interrupted import continues when it is run again; people who are there keep name and metadata.
+ * @param file the zip's path or a descriptor of it; only read
  * @throws KaomonError ARCHIVE_INVALID, OTHER_PACK, CLIENT_GONE, and what `requireGroup` and the gallery throw
  */
 export async function importGallery(
@@ -87,8 +85,8 @@ export async function importGallery(
 }
 
 /**
- * Reads all of an archive once.
- * @returns faceid -> names of the faces
+ * Reads and checks all of an archive.
+ * @returns faceid -> IDs of the faces
  */
 async function verify(
   archive: OpenArchive,
@@ -140,7 +138,6 @@ function refuseOtherPack(manifest: Manifest, pack: ImportDeps['pack']): void {
   );
 }
 
-/** @returns unit length, as the gallery's store reads it */
 function readVector(bytes: Buffer, entry: string, length: number): Float32Array {
   try {
     return toEmbedding(decodeNpy(bytes), length);
@@ -188,7 +185,7 @@ async function takePerson(
   try {
     await takeFaces(deps, archive, { ...person, faceid }, faces, counted);
   } catch (error) {
-    // A full disk, say: nobody stays behind without a face. The next import begins with this person again.
+    // On a full disk, say, a new person must not stay without a face: the next import starts with them again.
     if (!there && counted.added === before)
       await gallery.remove(person.groupid, person.userid).catch(() => undefined);
     throw error;
@@ -202,24 +199,24 @@ async function takeFaces(
   faces: readonly string[],
   counted: Taken,
 ): Promise<void> {
-  // The vector itself says whether it is there: names change when a person is moved.
-  const known = new Set((await gallery.vectors(faceid)).map(({ vector }) => print(vector)));
+  // By their vectors, because IDs change when a person moves.
+  const known = new Set((await gallery.vectors(faceid)).map(({ vector }) => hashVector(vector)));
   for (const face of faces) {
     const path = `people/${faceid}/${face}`;
     const embedding = readVector(await archive.read(`${path}.npy`), `${path}.npy`, pack.length);
-    const mark = print(embedding);
-    if (known.has(mark)) {
+    const hash = hashVector(embedding);
+    if (known.has(hash)) {
       counted.skipped += 1;
       continue;
     }
-    known.add(mark);
+    known.add(hash);
     const crop = archive.entries.has(`${path}.png`) ? await archive.read(`${path}.png`) : undefined;
-    // What other programs know the face by (CompreFace's `image_id` is made of it) stays.
+    // The ID stays, because other programs know the face by it (CompreFace's `image_id` is made of it).
     await enrol({ groupid, userid, id: face }, { embedding, crop });
     counted.added += 1;
   }
 }
 
-function print(vector: Float32Array): string {
+function hashVector(vector: Float32Array): string {
   return sha256(new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength));
 }

@@ -6,12 +6,12 @@ import { splitFaceId } from '../ids.js';
 
 /**
  * A gallery as one zip: `groups.json`, for each person `people/<faceid>/person.json` and the vectors as
- * `people/<faceid>/<face>.npy`, kept thumbnails beside them as `.png`, and last `manifest.json`, which says what made
+ * `people/<faceid>/<face>.npy`, stored crops beside them as `.png`, and last `manifest.json`, which names the pack of
  * the vectors and holds a SHA-256 of every other entry.
  */
 export const MANIFEST = 'manifest.json';
 export const GROUPS = 'groups.json';
-/** The longest entry of which it is said what is wrong with it, bytes. */
+/** For a longer entry the message does not say what is wrong with it, bytes. */
 const EXPLAINED = 200_000;
 export const FORMAT = 'kaomon-gallery';
 export const FORMAT_VERSION = 1;
@@ -46,7 +46,7 @@ export const PersonFileSchema = Type.Object({
   ),
 });
 
-/** What an entry is, by its name alone; undefined: nothing that an export of ours holds. */
+/** What an entry is, judged by its name. */
 export type EntryKind =
   | { kind: 'manifest' }
   | { kind: 'groups' }
@@ -54,7 +54,7 @@ export type EntryKind =
   | { kind: 'vector'; faceid: string; face: string }
   | { kind: 'picture'; faceid: string; face: string };
 
-/** @param entry an entry's name: anything */
+/** @param entry its name, not trusted @returns undefined when no export has such an entry */
 export function kindOf(entry: string): EntryKind | undefined {
   if (entry === MANIFEST) return { kind: 'manifest' };
   if (entry === GROUPS) return { kind: 'groups' };
@@ -71,12 +71,12 @@ export function sha256(bytes: Uint8Array): string {
 
 /** @throws KaomonError ARCHIVE_INVALID */
 export function refuseArchive(why: string, cause?: unknown): never {
-  throw new KaomonError('ARCHIVE_INVALID', `The archive cannot be used: ${why}. Nothing of it was taken.`, {
+  throw new KaomonError('ARCHIVE_INVALID', `The archive cannot be used: ${why}. Nothing was imported.`, {
     cause,
   });
 }
 
-/** A JSON entry, checked. @throws KaomonError ARCHIVE_INVALID */
+/** Parses and checks a JSON entry. @throws KaomonError ARCHIVE_INVALID */
 export function readJson<T extends typeof ManifestSchema | typeof GroupsFileSchema | typeof PersonFileSchema>(
   schema: T,
   bytes: Buffer,
@@ -89,7 +89,7 @@ export function readJson<T extends typeof ManifestSchema | typeof GroupsFileSche
     refuseArchive(`${entry} is not JSON`, cause);
   }
   if (Value.Check(schema, value)) return value;
-  // Errors are made of every entry of a list, however long: where it is long, that something is wrong must do.
+  // Errors are collected for every item of a list, however long.
   const wrong = bytes.length <= EXPLAINED ? Value.Errors(schema, value).at(0) : undefined;
-  refuseArchive(`${entry} is not as it must be${wrong ? ` at "${wrong.instancePath}"` : ''}`);
+  refuseArchive(`${entry} is not valid${wrong ? ` at "${wrong.instancePath}"` : ''}`);
 }

@@ -10,13 +10,13 @@ const closeFile = promisify(close);
 const writeFrom = promisify(write);
 
 const NAME = /^import-[0-9a-f-]{36}\.zip$/;
-/** What is being sent is younger: a body that comes slower than its least rate is ended. Milliseconds. */
+/** An older archive is not being received any more, since slow uploads are ended; milliseconds. */
 const LEFT = 600_000;
 
 /**
- * Opens a new file that has no name any more, so that it goes with the process, whatever ends that: an archive is
- * everybody's vectors.
- * @returns its descriptor, to write and to read; the caller closes it
+ * Opens a new file and unlinks it, so that it vanishes with the process, however that ends: an archive holds everybody's
+ * vectors.
+ * @returns its descriptor, for writing and reading; the caller closes it
  */
 export async function openNameless(folder: string): Promise<number> {
   await makeFolder(folder);
@@ -31,7 +31,7 @@ export async function openNameless(folder: string): Promise<number> {
   }
 }
 
-/** The end of a pipeline that writes to a descriptor: a stream of Node's own would close it when the pipeline fails. */
+/** A pipeline's last step, which writes to a descriptor; Node's own streams would close it when the pipeline fails. */
 export function writingTo(descriptor: number): (source: AsyncIterable<Buffer>) => Promise<void> {
   return async (source) => {
     for await (const chunk of source) {
@@ -46,7 +46,7 @@ export async function closeDescriptor(descriptor: number): Promise<void> {
   await closeFile(descriptor);
 }
 
-/** Removes archives that a killed process of an earlier version left, but none that another is being sent. Never throws. */
+/** Removes archives that a killed process left, but none that is being received. Never throws. */
 export async function sweepArchives(folder: string): Promise<void> {
   for (const name of await namesIn(folder).catch(() => [])) {
     const file = path.join(folder, name);

@@ -13,17 +13,17 @@ import { KaomonError } from '../../platform/errors.js';
 import { type EntryKind, kindOf, refuseArchive } from './manifest.js';
 
 /**
- * An archive whose entries hold more than so many times its own size, and a little, is a bomb: vectors and pictures are
- * stored as they are, and of the rest nothing shrinks to a hundredth.
+ * An archive that unpacks to more than so many times its size, plus a little, is a zip bomb: vectors and pictures are not
+ * compressed, and the rest does not shrink to a hundredth.
  */
 const MOST_GROWTH = 100;
 const SMALL = 1_000_000;
-/** What the manifest says of an entry, at most, and around them, bytes. */
+/** The most bytes of a manifest for each entry, and besides. */
 const MANIFEST_LINE = 600;
 const MANIFEST_HEAD = 10_000;
 /** The most entries of an archive: some 500,000 people with a picture each. */
 const MAX_ENTRIES = 2_000_000;
-/** What an entry may hold when it is unpacked, bytes: a bomb is refused by its own header, and stopped if that lies. */
+/** The most bytes of an unpacked entry: larger ones are refused by their header, and stopped where it lies. */
 const MAX_BYTES = {
   manifest: 400_000_000,
   groups: 10_000_000,
@@ -36,9 +36,9 @@ const readFrom = promisify(read);
 /** Bytes read at a time. */
 const PIECE = 1 << 16;
 
-/** A zip whose entries were all looked at, by name and size. */
+/** A zip whose entries' names and sizes were checked. */
 export interface OpenArchive {
-  /** In the order of the archive's list. */
+  /** In the archive's order. */
   readonly entries: ReadonlyMap<string, EntryKind>;
   /** @throws KaomonError ARCHIVE_INVALID */
   read(entry: string): Promise<Buffer>;
@@ -46,9 +46,9 @@ export interface OpenArchive {
 }
 
 /**
- * Opens a zip and refuses it unless every entry has a name and a size that an export of ours can have: no path leads
- * out of it, because nothing is ever written by an entry's name.
- * @param file its path, or a descriptor, which stays the caller's
+ * Opens a zip and refuses it unless every entry has a name and a size as in an export. Entries' names are never used as
+ * paths.
+ * @param file its path, or a descriptor, which the caller closes
  * @throws KaomonError ARCHIVE_INVALID
  */
 export async function openArchive(file: string | number): Promise<OpenArchive> {
@@ -57,7 +57,7 @@ export async function openArchive(file: string | number): Promise<OpenArchive> {
     const options = { lazyEntries: true, autoClose: false, validateEntrySizes: true, strictFileNames: true };
     zip = await (typeof file === 'string' ? openPromise(file, options) : openDescriptor(file, options));
   } catch (cause) {
-    refuseArchive('it is no zip', cause);
+    refuseArchive('it is not a zip', cause);
   }
   try {
     const places = await listEntries(zip);
@@ -78,13 +78,13 @@ export async function openArchive(file: string | number): Promise<OpenArchive> {
   }
 }
 
-/** Reads by a descriptor that somebody else closes: yauzl's own closes it, or does not when it fails. */
+/** Reads from a descriptor without closing it; yauzl's own reader closes it, but not always when it fails. */
 async function openDescriptor(descriptor: number, options: Options): Promise<ZipFile> {
   const { size } = await promisify(fstat)(descriptor);
   return await fromRandomAccessReaderPromise(new DescriptorReader(descriptor), size, options);
 }
 
-/** A stream of Node's own would close the descriptor when it is destroyed. */
+/** Instead of Node's own stream, which would close the descriptor when it is destroyed. */
 async function* readRange(descriptor: number, start: number, end: number): AsyncGenerator<Buffer> {
   for (let at = start; at < end;) {
     const buffer = Buffer.allocUnsafe(Math.min(PIECE, end - at));
@@ -105,7 +105,7 @@ class DescriptorReader extends RandomAccessReader {
   }
 }
 
-/** What an entry may hold: the manifest no more than it has to say of what is there. */
+/** The most bytes of an entry; the manifest's limit depends on the number of entries. */
 function mostBytes({ kind }: EntryKind, { entryCount }: ZipFile): number {
   const most = MAX_BYTES[kind];
   return kind === 'manifest' ? Math.min(most, MANIFEST_HEAD + entryCount * MANIFEST_LINE) : most;

@@ -6,7 +6,7 @@ import { createFaissIndex } from './faiss-index.js';
 import { createOnnxIndex } from './onnx-index.js';
 import type { VectorIndex } from './vector-index.js';
 
-/** Faces from which faiss searches lists instead of all vectors. */
+/** The number of faces from which faiss searches lists instead of all vectors. */
 const LISTS_FROM = {
   flat: Infinity,
   // From here on an exact search takes longer than 15 ms on two cores (docs/benchmarks.md).
@@ -18,8 +18,8 @@ const LISTS_FROM = {
 /**
  * The index that the settings ask for.
  * @param length numbers in a vector
- * @param note told what a person should know: that `auto` does without faiss, that lists were trained
- * @throws KaomonError SETUP when faiss is asked for and cannot be used
+ * @param note called with what an administrator should know: that `auto` goes without faiss, that lists were trained
+ * @throws KaomonError SETUP when faiss is required and cannot be used
  */
 export function chooseIndex(
   config: Pick<Config, 'INDEX' | 'EXECUTION_PROVIDERS' | 'GPU_DEVICE_ID'>,

@@ -7,22 +7,21 @@ interface Addition {
 }
 
 /**
- * An index whose answers are of the moment in which they are given: a search that was under way while vectors came
- * also answers those. Without it, whoever is moved or gets another template would be missing from it: the old vectors
- * are answered no more, and the search has not seen the new ones. What comes while searches are under way is kept for
- * as long as one of them is.
- * @param index answers what it held when a search began, less what was removed since
+ * Makes a search also find vectors that were added while it ran. Otherwise it would miss a person who was moved, or got
+ * another template, meanwhile: the old vectors are no longer found, and it has not seen the new ones. Vectors added during
+ * searches are held until those end.
+ * @param index finds what it held when a search began, less what was removed since
  */
 export function createCurrentIndex(index: VectorIndex): VectorIndex {
-  /** What came since the oldest search under way began; `dropped` more came before. */
+  /** Vectors added since the oldest running search began; `dropped` more were added before. */
   let additions: Addition[] = [];
   let dropped = 0;
-  /** How many vectors had come when each search under way began. */
-  const underWay = new Set<{ began: number }>();
+  /** How many vectors had been added when each running search began. */
+  const running = new Set<{ began: number }>();
 
   function end(search: { began: number }): void {
-    underWay.delete(search);
-    const first = Math.min(dropped + additions.length, ...[...underWay].map(({ began }) => began));
+    running.delete(search);
+    const first = Math.min(dropped + additions.length, ...[...running].map(({ began }) => began));
     const over = first - dropped;
     if (over === 0) return;
     additions = additions.slice(over);
@@ -54,12 +53,12 @@ export function createCurrentIndex(index: VectorIndex): VectorIndex {
 
     add(id, vector) {
       index.add(id, vector);
-      if (underWay.size > 0) additions.push({ id, vector: vector.slice() });
+      if (running.size > 0) additions.push({ id, vector: vector.slice() });
     },
 
     remove(id) {
       const at = additions.findIndex((addition) => addition.id === id);
-      // Its place is kept: searches count by places.
+      // Its entry stays, because searches count entries.
       if (at >= 0) additions[at] = { id: '', vector: additions[at].vector };
       return index.remove(id);
     },
@@ -68,7 +67,7 @@ export function createCurrentIndex(index: VectorIndex): VectorIndex {
       const copy = query.slice();
       const searching = index.search(copy, k);
       const search = { began: dropped + additions.length };
-      underWay.add(search);
+      running.add(search);
       return finish(searching, search, copy, k);
     },
 
@@ -77,7 +76,7 @@ export function createCurrentIndex(index: VectorIndex): VectorIndex {
   };
 }
 
-/** The nearest of both, each once. */
+/** The `k` nearest of both, each once. */
 function merge(found: Found, since: readonly Addition[], query: Float32Array, k: number): Found {
   const known = new Set(found.hits.map(({ id }) => id));
   const others = since

@@ -4,8 +4,8 @@ import { checkCount, checkVector, type VectorIndex } from './vector-index.js';
 const FIRST_CAPACITY = 256;
 
 /**
- * Exact search in plain TypeScript on the thread that calls: no native part, and the measure for the others. Holds the
- * event loop for about half a millisecond a thousand vectors of 512.
+ * Exact search in plain TypeScript on the calling thread: without native code, and the reference for the other indexes.
+ * Blocks the event loop for about half a millisecond per thousand vectors of 512.
  */
 export function createExactIndex(length: number): VectorIndex {
   let vectors = new Float32Array(FIRST_CAPACITY * length);
@@ -48,7 +48,7 @@ export function createExactIndex(length: number): VectorIndex {
       checkVector(query, length);
       checkCount(k);
       const copy = query.slice();
-      // Read when the answer is given: what was removed by then takes nobody's place.
+      // Deferred, so that a vector removed in this turn is not among the `k`.
       return Promise.resolve().then(() => {
         const { rows, distances } = nearestRows(vectors, ids.length, copy, k);
         const hits = rows.map((row, i) => ({ id: ids[row], distance: distances[i] }));

@@ -1,8 +1,8 @@
 import { createRequire } from 'node:module';
 
 /**
- * Vectors of one length in faiss, searched and trained on libuv's threads (native/vectors). Every argument that does not
- * fit is a RangeError.
+ * Vectors of one length in faiss, searched and trained on libuv's threads (native/vectors). Invalid arguments throw a
+ * RangeError.
  */
 export interface FaissVectors {
   /**
@@ -14,12 +14,11 @@ export interface FaissVectors {
   remove(label: number): void;
   /**
    * @param query copied
-   * @returns `k` or fewer, nearest first; removed vectors that are still in the lists may be among them
+   * @returns at most `k`, nearest first; removed vectors that are still in the lists may be among them
    */
   search(query: Float32Array, k: number): Promise<{ labels: Float64Array; distances: Float32Array }>;
   /**
-   * Makes new inverted lists of all vectors but those in the last block. While a `train` or `tidy` is under way, the next
-   * one throws.
+   * Builds new inverted lists of all vectors but those in the last block. Throws while another `train` or `tidy` runs.
    */
   train(lists: number, threads: number): Promise<void>;
   /** Moves full blocks into the lists and drops removed vectors from them. */
@@ -28,7 +27,7 @@ export interface FaissVectors {
   setNprobe(count: number): void;
   /** Inverted lists, blocks outside of them, and removed vectors that may still be in the lists. */
   info(): { lists: number; blocks: number; dead: number };
-  /** A training that is under way soon rejects. */
+  /** Makes a running training reject soon. */
   cancel(): void;
 }
 
@@ -36,7 +35,7 @@ type FaissVectorsClass = new (length: number) => FaissVectors;
 
 let loaded: FaissVectorsClass | Error | undefined;
 
-/** Loads the binary once: faiss-node keeps its classes in variables of the process, so only one thread may use it. */
+/** Loads the addon once: faiss-node holds its classes in global variables, so only one thread may use it. */
 function loadAddon(): FaissVectorsClass | Error {
   if (loaded) return loaded;
   try {
@@ -50,7 +49,7 @@ function loadAddon(): FaissVectorsClass | Error {
   return loaded;
 }
 
-/** Why faiss cannot be used here, or undefined when it can. */
+/** Why faiss cannot be used here; undefined when it can. */
 export function faissRefusal(): string | undefined {
   const addon = loadAddon();
   return addon instanceof Error ? addon.message.split('\n')[0] : undefined;

@@ -3,38 +3,38 @@ import { openFaissVectors } from './faiss-addon.js';
 import { createLabels } from './labels.js';
 import { checkCount, checkVector, type VectorIndex } from './vector-index.js';
 
-/** Full blocks (1,024 vectors each) that wait outside the lists before they are put into them. */
+/** Full blocks (1,024 vectors each) that may wait outside the lists. */
 const TAIL_BLOCKS = 4;
-/** Removed vectors that may stay in the lists, of all: each may cost a search a place. */
+/** Removed vectors that may stay in the lists, as a share of all: each may displace a result. */
 const DEAD_SHARE = 0.05;
 const DEAD_ALLOWED = 500;
-/** The lists fit until there are this many times as many vectors, or as few. */
+/** Lists are trained again when the number of vectors has grown or shrunk by this factor. */
 const GROWTH = 2;
-/** Lists that a search reads, at least, and of all: how both were found stands in docs/benchmarks.md. */
+/** How many lists a search reads: at least so many, and this share of all (measured in docs/benchmarks.md). */
 const NPROBE_LEAST = 32;
 const NPROBE_SHARE = 1 / 16;
-/** A list of more vectors holds so many people that its centre is near to none of them. */
+/** The most vectors in a list: with more it holds so many people that its centre is near none of them. */
 const VECTORS_A_LIST = 128;
-/** After a training that failed (no memory) the next one waits this long, milliseconds. */
+/** How long to wait after a failed training (out of memory), milliseconds. */
 const RETRY_AFTER = 60_000;
-/** Trainings leave half of the cores to the pictures. */
+/** Training leaves half of the cores to the pictures. */
 const THREADS = Math.max(1, Math.floor(availableParallelism() / 2));
 
 export interface FaissIndexOptions {
-  /** Vectors from which searches go through inverted lists (IVFFlat); default: never. Below, search is exact. */
+  /** The number of vectors from which inverted lists (IVFFlat) are searched; below, search is exact. Default: never. */
   listsFrom?: number;
-  /** Told when the way of searching changes, or a training fails: searches go on as before it. */
+  /** Called when lists were trained, or a training failed, after which searches go on as before. */
   note?: (message: string) => void;
 }
 
-/** Lists for `size` vectors: reading all centres then costs about as much as reading the lists near a probe. */
-export function listsFor(size: number): number {
+/** How many lists suit `size` vectors: comparing all centres then costs about as much as reading the lists near a probe. */
+function listsFor(size: number): number {
   return Math.max(1, Math.round(Math.max(4 * Math.sqrt(size), size / VECTORS_A_LIST)));
 }
 
 /**
- * faiss under our ids: exact (IndexFlatL2) while there are few vectors, IVFFlat from `listsFrom` on. Lists are trained
- * and kept on threads of libuv's pool; searches run there too and never wait for a training.
+ * faiss with our ids: exact (IndexFlatL2) for few vectors, IVFFlat from `listsFrom` on. Training and searches run on
+ * libuv's threads, and searches never wait for a training.
  * @throws Error when faiss cannot be used here (see `faissRefusal`)
  */
 export function createFaissIndex(length: number, options: FaissIndexOptions = {}): VectorIndex {
@@ -47,13 +47,13 @@ export function createFaissIndex(length: number, options: FaissIndexOptions = {}
   let upkeep: Promise<void> | undefined;
   let failedAt = -Infinity;
 
-  /** What is due, or undefined. */
+  /** The maintenance that is due, or undefined. */
   function dueWork(): (() => Promise<void>) | undefined {
     const { size } = labels;
     const { lists, blocks, dead } = vectors.info();
     // The last block is never moved.
     if (lists === 0) return size >= listsFrom && blocks > 1 ? train : undefined;
-    // One list is an exact search: what is left of a gallery that has shrunk.
+    // A gallery that has shrunk gets one list, which is an exact search.
     const few = size < listsFrom / GROWTH;
     if (few && lists > 1) return train;
     if (!few && (size > trainedFor * GROWTH || size < trainedFor / GROWTH)) return train;
@@ -72,7 +72,7 @@ export function createFaissIndex(length: number, options: FaissIndexOptions = {}
     note(`The index was trained for ${size} vectors: ${lists} lists, ${seconds} s.`);
   }
 
-  /** Begins what is due once the present call is through: a gallery that is being loaded is trained for once. */
+  /** Starts due maintenance after the current turn, so that a gallery that is being loaded is trained once. */
   function keepUp(): void {
     if (closed || upkeep || listsFrom === Infinity || performance.now() - failedAt < RETRY_AFTER) return;
     upkeep = new Promise<void>((resolve) => setImmediate(resolve)).then(async () => {
@@ -80,7 +80,7 @@ export function createFaissIndex(length: number, options: FaissIndexOptions = {}
         for (let work = dueWork(); work && !closed; work = dueWork()) await work();
       } catch (error) {
         failedAt = performance.now();
-        if (!closed) note(`The index could not be trained, searches go on without: ${String(error)}`);
+        if (!closed) note(`The index could not be trained; searches go on as before: ${String(error)}`);
       } finally {
         upkeep = undefined;
       }

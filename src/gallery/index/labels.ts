@@ -1,8 +1,8 @@
 import type { Hit } from './vector-index.js';
 
 /**
- * Our ids and the whole numbers that engines know vectors by. Labels are given by whoever holds the vectors and are
- * never used twice, so that an engine's late answer can be told from what is true now.
+ * Maps our ids to the numbers (labels) that engines use. Labels are never used twice, so that a late answer of an engine
+ * cannot name a vector that was added after another was removed.
  */
 export function createLabels() {
   const labels = new Map<string, number>();
@@ -29,7 +29,7 @@ export function createLabels() {
       return label;
     },
 
-    /** What lives of an engine's answer, in its order. */
+    /** An engine's answer without removed vectors, in its order. */
     hits(found: { labels: ArrayLike<number>; distances: ArrayLike<number> }): Hit[] {
       const hits: Hit[] = [];
       for (let i = 0; i < found.labels.length; i++) {

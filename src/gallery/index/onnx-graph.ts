@@ -1,10 +1,9 @@
 import { ATTRIBUTE_TYPE, ELEMENT_TYPE, encodeModel, type ValueMessage } from '../../models/onnx/schema.js';
 
 /**
- * The nearest of `count` vectors as an ONNX model. |q - x|² = |q|² - 2 q·x + |x|²: the product with -2 q (`query`
- * [1, length]), plus |x|² or, for a removed one, infinity (`offsets` [1, count]), and the `k` [1] smallest of it:
- * `distances` and `places` [1, k], |q|² left to the caller. The vectors are constants, so that they lie in the memory
- * of the device that runs it.
+ * An ONNX model that finds the nearest of `count` vectors. |q - x|² = |q|² - 2 q·x + |x|²: it multiplies by `query` (-2 q,
+ * [1, length]), adds `offsets` (|x|², or infinity for a removed vector, [1, count]) and answers the `k` [1] smallest sums:
+ * `distances` and `places` [1, k]; the caller adds |q|². The vectors are constants, so they lie in the memory of the device.
  * @param vectors row-major; copied into the model
  */
 export function encodeNearest(vectors: Float32Array, length: number): Uint8Array {

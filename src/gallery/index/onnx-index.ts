@@ -2,19 +2,19 @@ import { createLabels } from './labels.js';
 import { GrowingSegment, type OpenedSegment, openOnnxSegment, type Segment } from './onnx-segment.js';
 import { checkCount, checkVector, type Found, type VectorIndex } from './vector-index.js';
 
-/** Vectors of 512 that are read on the calling thread, half a millisecond's work, before they become a segment. */
+/** How many vectors are searched on the calling thread before they become a segment: half a millisecond for 512 numbers. */
 const GROWING_LIMIT = 1000;
-/** Bytes of vectors in one segment: a model is held to 2 GB, and building it takes its size twice for a moment. */
+/** Most bytes of vectors in a segment: a model is limited to 2 GB, and building it briefly takes twice its size. */
 const SEGMENT_BYTES = 256e6;
-/** A segment with a smaller share of living vectors is built anew. */
+/** A segment with a smaller share of live vectors is rebuilt. */
 const LIVE_SHARE = 0.7;
-/** After a failure the next attempt waits this long, milliseconds. */
+/** How long to wait after a failure, milliseconds. */
 const RETRY_AFTER = 60_000;
 
 export interface OnnxIndexOptions {
   /** Execution providers in order of preference; the CPU is tried last whether it is named or not. */
   providers: readonly string[];
-  /** Which GPU the provider `cuda` takes: 0, the default, is the first. */
+  /** Which GPU to use; 0, the default, is the first. */
   gpuDevice?: number;
   note?: (message: string) => void;
   growingLimit?: number;
@@ -22,10 +22,9 @@ export interface OnnxIndexOptions {
 }
 
 /**
- * Exact search by ONNX Runtime, on whatever it runs on: segments whose vectors are constants of a small network, each
- * in a thread of its own, and a growing one on this thread for what was added since. Removed vectors are masked;
- * small segments are joined to larger ones, and segments that have lost many are built anew, while the old ones serve.
- * Takes twice the memory of the vectors on the CPU.
+ * Exact search by ONNX Runtime on any of its providers: segments whose vectors are constants of a small network, each in a
+ * thread of its own, and a growing one on this thread for recent additions. Removed vectors are masked. Small segments are
+ * merged and thinned ones rebuilt, while the old ones serve. On the CPU it takes twice the memory of the vectors.
  */
 export function createOnnxIndex(length: number, options: OnnxIndexOptions): VectorIndex {
   const { providers, gpuDevice = 0, note = () => undefined, growingLimit = GROWING_LIMIT } = options;
@@ -36,7 +35,7 @@ export function createOnnxIndex(length: number, options: OnnxIndexOptions): Vect
   let growing = new GrowingSegment(length);
   let nextLabel = 0;
   let provider = 'cpu';
-  /** Providers whose refusal was told. */
+  /** Providers whose refusal was noted. */
   const told = new Set<string>();
   let upkeep: Promise<void> | undefined;
   let failedAt = -Infinity;
@@ -46,13 +45,13 @@ export function createOnnxIndex(length: number, options: OnnxIndexOptions): Vect
   const isGrowing = (segment: Segment) => segment instanceof GrowingSegment;
   const isThin = (segment: Segment) => segment.live < segment.count * LIVE_SHARE;
 
-  /** Neighbours that should become one segment (or several full ones), or undefined. */
+  /** The next neighbouring segments to rebuild as one (or as several full ones); undefined when there are none. */
   function due(): { from: number; to: number } | undefined {
     const waiting = segments.findIndex(isGrowing);
     if (waiting >= 0) {
       let from = waiting;
       let rows = segments[waiting].live;
-      // Joined with those before that are not much larger: each vector is copied a few times in all.
+      // Merged only with earlier ones that are not much larger, so that each vector is copied just a few times.
       while (from > 0 && segments[from - 1].live <= 2 * rows && segments[from - 1].live + rows <= maxRows) {
         from -= 1;
         rows += segments[from].live;
@@ -81,7 +80,7 @@ export function createOnnxIndex(length: number, options: OnnxIndexOptions): Vect
       }
       for (const [row, label] of segment.labels.entries()) if (!labels.lives(label)) segment.remove(row);
     }
-    // Nothing else changes the list before `to`; freezing a growing segment appends.
+    // Meanwhile the list changed at its end at most, where a growing segment is appended.
     segments = [...segments.slice(0, from), ...made, ...segments.slice(to)];
     await Promise.all(old.map((segment) => segment.close()));
   }
@@ -102,7 +101,7 @@ export function createOnnxIndex(length: number, options: OnnxIndexOptions): Vect
         }
       } catch (error) {
         failedAt = performance.now();
-        note(`The ONNX index could not be built, searches go on without: ${String(error)}`);
+        note(`The ONNX index could not be rebuilt; searches go on as before: ${String(error)}`);
       } finally {
         upkeep = undefined;
       }
@@ -171,7 +170,7 @@ export function createOnnxIndex(length: number, options: OnnxIndexOptions): Vect
   };
 }
 
-/** The living rows of neighbours, in portions of `maxRows` or fewer. */
+/** The live rows of segments, in portions of at most `maxRows`. */
 function* portions(segments: readonly Segment[], maxRows: number) {
   let parts: { segment: Segment; rows: Uint32Array }[] = [];
   let room = maxRows;

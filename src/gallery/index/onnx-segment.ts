@@ -4,7 +4,7 @@ import { endTurnOf, webgpuTurns } from '../../platform/webgpu-turns.js';
 import type { FromSegment, SegmentData, ToSegment } from './onnx-thread.js';
 import { nearestRows, type Rows } from './rows.js';
 
-/** Some of the index's vectors, under labels in ascending order. */
+/** Some of the index's vectors, in ascending order of their labels. */
 export interface Segment {
   readonly labels: Float64Array;
   readonly vectors: Float32Array<SharedArrayBuffer>;
@@ -15,15 +15,15 @@ export interface Segment {
   remove(row: number): void;
   isLive(row: number): boolean;
   readonly live: number;
-  /** Resolves with `k` rows or fewer; removed ones may be among them while no thread serves the segment. */
+  /** Resolves with at most `k` rows; without a thread, removed ones may be among them. */
   search(query: Float32Array, k: number): Promise<Rows>;
   close(): Promise<void>;
 }
 
-/** A segment that a thread serves. */
+/** A segment that is searched in a thread. */
 export interface OpenedSegment extends Segment {
   readonly provider: string;
-  /** Providers that were preferred, and why they do not serve. */
+  /** Preferred providers that are not used, and why. */
   readonly refused: readonly { provider: string; reason: string }[];
 }
 
@@ -38,7 +38,7 @@ function findRow(labels: Float64Array, count: number, label: number): number {
   return low < count && labels[low] === label ? low : -1;
 }
 
-/** A segment that grows, read on this thread: for what was added last. */
+/** A segment that can grow, searched on this thread, for the latest additions. */
 export class GrowingSegment implements Segment {
   labels: Float64Array<ArrayBuffer>;
   vectors: Float32Array<SharedArrayBuffer>;
@@ -94,10 +94,9 @@ export class GrowingSegment implements Segment {
 }
 
 /**
- * A segment of what lives in others, searched by ONNX Runtime in a thread of its own.
+ * A segment of the live vectors of others, searched by ONNX Runtime in a thread of its own.
  * @param parts in ascending order of their labels
- * @returns once it serves; the parts are not needed any more then, but what was removed from them since they were
- *   taken is still here
+ * @returns once it can be searched, independent of the parts; what was removed from them meanwhile is still in it
  * @throws Error when no thread or no provider runs it
  */
 export async function openOnnxSegment(
@@ -141,7 +140,7 @@ export async function openOnnxSegment(
         serving = false;
         endTurnOf(webgpuTurns, threadId);
         reject(new Error('The thread of a segment ended.'));
-        // What it did not answer is read here.
+        // Unanswered searches are done on this thread.
         for (const give of waiting.values()) give(undefined);
         waiting.clear();
       });
@@ -181,7 +180,7 @@ export async function openOnnxSegment(
     async close() {
       if (!serving) return;
       send({ kind: 'close' });
-      // After the searches that it still has to answer.
+      // It answers the searches it still has first.
       await once(worker, 'exit');
     },
   };

@@ -1,6 +1,6 @@
 /**
- * One segment of the ONNX index: a thread of its own, for ONNX Runtime blocks the one that runs it. Takes the vectors
- * together, opens them as a network on the first provider that runs it, and answers searches in their order.
+ * The thread of one segment of the ONNX index: ONNX Runtime blocks the thread that runs it. It gathers the vectors, opens
+ * them as a network on the first provider that runs it, and answers searches in order.
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
@@ -33,7 +33,7 @@ if (!port) throw new Error('onnx-thread.ts runs in a worker thread only: see onn
 const { length, providers, gpuDevice, turns, target, parts } = workerData as SegmentData;
 const say = (message: FromSegment) => port.postMessage(message);
 
-/** Squared distance of a vector to itself, at most, as a share of its own length. */
+/** The most that a vector's squared distance to itself may be, as a share of its squared length. */
 const SELF = 1e-6;
 const vectors = new Float32Array(target);
 const count = vectors.length / length;
@@ -83,14 +83,14 @@ async function search({ session, provider }: Opened, query: Float32Array, k: num
   return { rows: found.map(({ row }) => row), distances: found.map(({ distance }) => distance) };
 }
 
-/** Without what the formula of the network rounds away: the difference of large numbers. */
+/** Computed again, because the network's formula subtracts large numbers and rounds. */
 function distanceTo(query: Float32Array, row: number): number {
   let sum = 0;
   for (let i = 0; i < length; i++) sum += (query[i] - vectors[row * length + i]) ** 2;
   return sum;
 }
 
-/** Vectors find themselves, or the provider answers something else. @throws Error */
+/** Checks the provider: some vectors must find themselves. @throws Error */
 async function check(opened: Opened): Promise<void> {
   for (const row of new Set([0, count >> 1, count - 1])) {
     const { distances } = await search(opened, vectors.subarray(row * length, (row + 1) * length), 1);
@@ -99,7 +99,7 @@ async function check(opened: Opened): Promise<void> {
   }
 }
 
-/** Opens the network on the first provider that runs it rightly. @throws what the last one said */
+/** Opens the network on the first provider that answers correctly. @throws the last one's error */
 async function open(): Promise<Opened & { refused: { provider: string; reason: string }[] }> {
   const model = encodeNearest(vectors, length);
   const refused: { provider: string; reason: string }[] = [];
@@ -108,8 +108,8 @@ async function open(): Promise<Opened & { refused: { provider: string; reason: s
     try {
       const options = sessionOptions(
         { provider, threads: 1, gpuDevice },
-        // Two nodes: nothing to optimise, and looking at the constants takes seconds. Repacking the vectors would take
-        // their memory once more.
+        // With two nodes there is nothing to optimise, and the optimiser takes seconds over the constants. Prepacking
+        // would copy the vectors.
         { optimised: false, settings: { disable_prepacking: '1' } },
       );
       session = await onProvider(provider, turns, () => InferenceSession.create(model, options));

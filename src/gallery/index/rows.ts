@@ -5,7 +5,7 @@ export interface Rows {
 }
 
 /**
- * Reads every row: exact, on the thread that calls, about half a millisecond a thousand rows of 512.
+ * Exact search on the calling thread; about half a millisecond per thousand rows of 512.
  * @param vectors row-major, `query.length` numbers a row
  * @param count rows to read
  */
@@ -16,7 +16,7 @@ export function nearestRows(vectors: Float32Array, count: number, query: Float32
   const distances: number[] = [];
   let limit = Infinity;
   for (let row = 0, start = 0; row < count; row++, start += length) {
-    // Four sums that do not wait for one another: about twice as fast as one.
+    // Four independent sums are about twice as fast as one.
     let [a, b, c, d] = [0, 0, 0, 0];
     for (let i = 0; i < whole; i += 4) {
       const p = query[i] - vectors[start + i];

@@ -1,8 +1,7 @@
 import pMap from 'p-map';
 /**
- * A person is one, whatever packs have embedded the pictures. A store holds one pack's faces; with another pack's people
- * left out, names would vanish with a change of pack, and whom somebody deletes would lie in the other pack's folder for
- * ever and be back with it.
+ * A person is the same whichever pack embedded their pictures, but a store holds one pack's faces. Without this, names
+ * would vanish with a change of pack, and a deleted person would stay in the other pack's folder and come back with it.
  */
 import type { EmbeddingStore, Profile } from './store.js';
 
@@ -10,12 +9,12 @@ import type { EmbeddingStore, Profile } from './store.js';
 const AT_ONCE = 64;
 
 /**
- * The store of one pack among those of others. People whom only another pack has are listed, without a face: they are
- * to be enrolled again. Whoever is deleted, moved or merged is so in every pack, and so is a face that is deleted, which
- * has one ID in all of them. What another pack has is never compared.
+ * The store of one pack, together with those of the others. People whom only another pack has are listed without a face,
+ * to be enrolled again. Deleting, moving and merging a person happens in every pack, and so does deleting a face, which has
+ * one ID in all of them. Embeddings of other packs are never compared.
  */
 export function acrossPacks(own: EmbeddingStore): EmbeddingStore {
-  /** The name and metadata that other packs have of a person, rather than none; undefined: they have no such person. */
+  /** A person's name and metadata in other packs, preferring one that has some; undefined when no pack has the person. */
   async function profileElsewhere(faceid: string): Promise<Profile | undefined> {
     let found: Profile | undefined;
     for (const other of await own.others()) {
@@ -26,7 +25,7 @@ export function acrossPacks(own: EmbeddingStore): EmbeddingStore {
     return found;
   }
 
-  /** Makes this pack's person of one whom only others have. @returns whether there is one now */
+  /** Adds a person whom only other packs have to this one. @returns whether this pack has the person now */
   async function adopt(faceid: string): Promise<boolean> {
     if (await own.profile(faceid)) return true;
     const profile = await profileElsewhere(faceid);
@@ -85,7 +84,7 @@ export function acrossPacks(own: EmbeddingStore): EmbeddingStore {
       );
     },
 
-    // This pack's part goes last: what is cut short is seen, and can be done again.
+    // This pack goes last, so that an interrupted deletion is visible and can be repeated.
     async removePerson(faceid) {
       let removed = false;
       for (const other of await own.others()) removed = (await other.removePerson(faceid)) || removed;

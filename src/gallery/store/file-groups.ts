@@ -1,4 +1,4 @@
-/** The groups, a file each (`groups/<groupid>.json`), so that two workers never write the same file for two groups. */
+/** Groups in a file each (`groups/<groupid>.json`), so that two workers never write one file for two groups. */
 import { readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { Type } from 'typebox';
@@ -24,11 +24,11 @@ const MOST_BYTES = 10_000_000;
 
 const GroupFileSchema = Type.Object({ groupname: Type.String(), made: Type.String() });
 
-/** Groups below the gallery's folder. */
+/** The groups in the gallery's folder. */
 export function createFileGroups(gallery: string, damage: Damage) {
   const folder = path.join(gallery, GROUPS);
   const fileOf = (groupid: string) => path.join(folder, `${groupid}.json`);
-  /** @param made when, ISO 8601: the order of the list */
+  /** @param made when it was created, ISO 8601, by which the list is sorted */
   const textOf = ({ groupname }: Group, made: string) => `${JSON.stringify({ groupname, made }, null, 2)}\n`;
 
   async function readOne(groupid: string): Promise<(Group & { made: string }) | undefined> {

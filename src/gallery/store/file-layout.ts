@@ -5,11 +5,11 @@ import { SET_ASIDE } from '../../platform/files/set-aside.js';
 export const GROUPS = 'groups';
 /** The log of events (src/events/file-log.ts). */
 export const EVENTS = 'events';
-/** A deleted person's folder between the rename, which is the deletion, and its end. */
+/** Begins the name of a deleted person's folder: renaming it is the deletion, then its files are removed. */
 export const REMOVED = '.removed-';
 export const PERSON_FILE = 'person.json';
 
-/** Names in the gallery's folder that are no pack's. */
+/** Names in the gallery's folder that do not belong to a pack. */
 export const RESERVED: readonly string[] = [SET_ASIDE, GROUPS, EVENTS];
 
 /** Where things lie in one pack's part of the gallery; docs/gallery.md has the picture. */
@@ -38,7 +38,7 @@ export function createLayout(folder: string, pack: string): Layout {
   };
 }
 
-/** A person is there from the first face or from `person.json`, whichever comes first. @param names of the folder */
+/** Whether a folder is a person: it has a face or `person.json`. @param names of its files */
 export function isPerson(names: readonly string[]): boolean {
   return names.some((name) => name === PERSON_FILE || name.endsWith('.npy'));
 }

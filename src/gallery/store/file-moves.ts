@@ -1,7 +1,7 @@
 /**
- * Moving all faces of one person to another. A note in the pack's folder lists the renames before the first is made
- * and is deleted after the last: what a crash cuts short in between is finished from the note, never undone, and each
- * face is at every moment in one of the two folders.
+ * Moves all faces of one person to another. A journal in the pack's folder lists the renames before the first and is
+ * deleted after the last: a move that a crash interrupts is finished from it, never undone. Each face is always in one of
+ * the two folders.
  */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { mkdir, rename, rm, rmdir, stat } from 'node:fs/promises';
@@ -27,24 +27,24 @@ import { isPerson, type Layout, PERSON_FILE } from './file-layout.js';
 import { splitFaceId } from '../ids.js';
 import { passOver, setAside } from '../../platform/files/set-aside.js';
 
-const NOTE = '.moving-';
+const JOURNAL = '.moving-';
 const PROCESS = randomUUID();
-/** A move takes milliseconds; a note older than this is nobody's, whatever process has its pid now, milliseconds. */
-const NOTE_AGE = 10 * 60_000;
-/** Of a person with ten thousand pictures, bytes. */
-const MOST_NOTE = 10_000_000;
+/** A move takes milliseconds: an older journal is abandoned, even if a process has its pid now. Milliseconds. */
+const JOURNAL_AGE = 10 * 60_000;
+/** The largest journal, bytes: that of a person with ten thousand pictures. */
+const MOST_BYTES = 10_000_000;
 
 const NoteSchema = Type.Object({
   from: Type.String(),
   to: Type.String(),
-  /** Old and new name of every file that goes along. */
+  /** Old and new name of every file. */
   files: Type.Array(Type.Tuple([Type.String(), Type.String()])),
-  /** The name and metadata of `from` are not wanted any more. */
+  /** Whether to delete the name and metadata of `from`. */
   dropProfile: Type.Boolean(),
-  /** Who is at it: a note is only finished for a process that is no more. */
+  /** The process that moves: another one finishes the move only when it has died. */
   host: Type.String(),
   pid: Type.Integer(),
-  /** In a container every start has the same pid. */
+  /** Different at each start: in a container the pid is always the same. */
   process: Type.String(),
 });
 type Note = Static<typeof NoteSchema>;
@@ -63,7 +63,7 @@ export async function movePersonFolder(
     await giveToFolder(target);
   } catch (error) {
     if (!hasCode(error, 'EEXIST')) throw error;
-    // An empty folder is what a crash left; nobody.
+    // An empty folder is left over from a crash.
     if (isPerson(await namesIn(target))) return 'exists';
   }
   const faces = renamed(names, from, to, new Set());
@@ -82,15 +82,15 @@ export async function mergePersonFolders(layout: Layout, from: string, into: str
   return true;
 }
 
-/** Finishes what processes that are no more had begun. */
+/** Finishes the moves of processes that have died. */
 export async function finishMoves(layout: Layout, damage: Damage): Promise<void> {
   for (const name of await namesIn(layout.packFolder)) {
     const file = path.join(layout.packFolder, name);
     if (name.startsWith(UNFINISHED)) await sweepUnfinished(file);
-    if (!name.startsWith(NOTE)) continue;
+    if (!name.startsWith(JOURNAL)) continue;
     let note: unknown;
     try {
-      const text = await unlessMissing(readSmall(file, MOST_NOTE));
+      const text = await unlessMissing(readSmall(file, MOST_BYTES));
       if (text === undefined) continue;
       note = JSON.parse(text.toString('utf8'));
     } catch (error) {
@@ -106,11 +106,11 @@ export async function finishMoves(layout: Layout, damage: Damage): Promise<void>
       await setAside(layout.folder, what, 'it is no note of a move: see whether one was cut short', damage);
       continue;
     }
-    if (Date.now() - found.mtimeMs > NOTE_AGE || !isAlive(note)) await finish(layout, note, file);
+    if (Date.now() - found.mtimeMs > JOURNAL_AGE || !isAlive(note)) await finish(layout, note, file);
   }
 }
 
-/** A face's vector and picture keep one name; the picture goes first, because a face counts by its vector. */
+/** A face's vector and picture get one new name. The picture goes first, because the vector makes a face count. */
 function renamed(names: string[], from: string, to: string, taken: ReadonlySet<string>): [string, string][] {
   const there = new Set(names);
   return names
@@ -124,19 +124,19 @@ function renamed(names: string[], from: string, to: string, taken: ReadonlySet<s
 }
 
 async function run(layout: Layout, move: Omit<Note, 'host' | 'pid' | 'process'>): Promise<void> {
-  const file = path.join(layout.packFolder, `${NOTE}${randomBytes(6).toString('hex')}.json`);
+  const file = path.join(layout.packFolder, `${JOURNAL}${randomBytes(6).toString('hex')}.json`);
   const note: Note = { ...move, host: hostname(), pid: process.pid, process: PROCESS };
   try {
     await writeDurably(file, JSON.stringify(note));
   } catch (error) {
-    // Nothing was moved yet: the folder that was made for it is nobody's.
+    // Nothing was moved yet: the new folder is empty.
     await rmdir(layout.personFolder(move.to)).catch(() => undefined);
     throw error;
   }
   await finish(layout, note, file);
 }
 
-/** Safe to run twice, and by two processes at once: a file that is no longer there was renamed by the other. */
+/** Safe to run twice, and in two processes at once: a file that is missing was renamed by the other one. */
 async function finish(
   layout: Layout,
   { from, to, files, dropProfile }: Note,
@@ -151,7 +151,7 @@ async function finish(
   await syncFolder(target);
   if (dropProfile) await rm(path.join(source, PERSON_FILE), { force: true });
   try {
-    // Not empty: somebody was enrolled there meanwhile, who is a new person and stays.
+    // When it is not empty, a new person was enrolled there meanwhile, who stays.
     await rmdir(source);
   } catch (error) {
     if (!hasCode(error, 'ENOENT', 'ENOTEMPTY')) throw error;
@@ -160,7 +160,7 @@ async function finish(
   await rm(noteFile, { force: true });
 }
 
-/** A note is a list of renames: one that somebody else wrote must not lead out of the two people's folders. */
+/** A journal lists renames: a forged one must not lead out of the two people's folders. */
 function isSafe({ from, to, files }: Note): boolean {
   const plain = (name: string) => name !== '' && path.basename(name) === name && !name.startsWith('.');
   return [from, to].every((faceid) => splitFaceId(faceid)) && files.flat().every(plain);

@@ -1,4 +1,4 @@
-/** Reading people from their folders, while other processes may be writing there. */
+/** Reads people from their folders, while other processes may be writing there. */
 import { readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { sweepUnfinished, UNFINISHED, unlessMissing, namesIn } from '../../platform/files/durable.js';
@@ -17,9 +17,9 @@ import type { Face } from '../types.js';
 /** People read at a time: enough to hide the disk, far from the limit on open files. */
 const READERS = 64;
 
-/** The largest vector file that anybody can mean, and the largest name with metadata, bytes. */
+/** The largest vector file, and the largest `person.json`, bytes. */
 const MOST_VECTOR = 1_000_000;
-export const MOST_JSON = 1_000_000;
+const MOST_JSON = 1_000_000;
 
 export interface Reader {
   layout: Layout;
@@ -50,7 +50,7 @@ export async function readPersonFolder(
         continue;
       }
       const file = await unlessMissing(readSmall(layout.vectorFile(face), MOST_VECTOR));
-      // Gone since the folder was read: deleted by another process, whose event is on its way.
+      // Where it is gone since the folder was read, another process deleted it, whose event will come.
       if (file) faces.push({ ...face, vector: toVector(file, reader.length) });
     } catch (error) {
       if (error instanceof NpyError || error instanceof UnfitFile)
@@ -65,7 +65,7 @@ export async function readPersonFolder(
   return { faceid, ...profile, faces };
 }
 
-/** A folder that this user may not read, or a failing disk, must not take everybody else along. */
+/** An unreadable folder or a failing disk must not keep everybody else from being read. */
 async function namesUnlessUnreadable({ layout, damage }: Reader, folder: string): Promise<string[]> {
   try {
     return await namesIn(folder);
@@ -93,15 +93,14 @@ export async function readEveryone(reader: Reader): Promise<StoredPerson[]> {
   return people;
 }
 
-/** A person that was read with every vector. */
-export function withVectors(person: ReadPerson): StoredPerson {
+function withVectors(person: ReadPerson): StoredPerson {
   return {
     ...person,
     faces: person.faces.flatMap(({ vector, ...face }) => (vector ? [{ ...face, vector }] : [])),
   };
 }
 
-/** The folders that can be people's. Finishes deletions that a crash cut short. */
+/** The names of people's folders. Finishes deletions that a crash interrupted. */
 export async function listPeople({ packFolder, pack }: Layout, damage: Damage): Promise<string[]> {
   const folders = await subfolders(packFolder);
   for (const name of folders) {
@@ -109,19 +108,19 @@ export async function listPeople({ packFolder, pack }: Layout, damage: Damage): 
     await removeRemains(path.join(packFolder, name)).catch((error: unknown) => {
       damage.report(
         path.join(pack, name),
-        `what is left of a deleted person cannot be deleted (${String(error)})`,
+        `the remains of a deleted person cannot be deleted (${String(error)})`,
       );
     });
   }
   return folders.filter((name) => splitFaceId(name));
 }
 
-/** Deletes what is left of a deleted person; another process may be at it, too. */
+/** Deletes the remains of a deleted person, perhaps together with another process. */
 export async function removeRemains(folder: string): Promise<void> {
   await rm(folder, { recursive: true, force: true, maxRetries: 3 });
 }
 
-/** The packs that have a folder here, but for this one. */
+/** The other packs that have a folder here. */
 export async function otherPacksIn({ folder, pack }: Layout): Promise<string[]> {
   const names = await subfolders(folder);
   return names.filter((name) => name !== pack && !RESERVED.includes(name) && !name.startsWith('.'));
@@ -164,7 +163,7 @@ export async function countEnrolled(folder: string): Promise<Record<string, numb
   return Object.fromEntries(await Promise.all(counts)) as Record<string, number>;
 }
 
-/** @param enough counted no further than this */
+/** @param enough stops counting here */
 async function countWithFaces(people: readonly string[], enough = Infinity): Promise<number> {
   let count = 0;
   const queue = people.values();
@@ -179,7 +178,7 @@ async function countWithFaces(people: readonly string[], enough = Infinity): Pro
 }
 
 async function countFaces(folder: string): Promise<number> {
-  // Whose folder cannot be read is named where it is read for the people in it.
+  // An unreadable folder is reported when the person is read.
   const names = await namesIn(folder).catch((error: unknown) => {
     if (!isUnreadable(error)) throw error;
     return [];
@@ -192,7 +191,7 @@ async function subfolders(folder: string): Promise<string[]> {
   return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
 }
 
-/** A person's name and metadata. @returns empty where the file is damaged, which is reported, or not there */
+/** A person's name and metadata; empty where the file is missing, or damaged, which is reported. */
 export async function readProfile(
   { layout, damage }: Pick<Reader, 'layout' | 'damage'>,
   faceid: string,
@@ -211,14 +210,13 @@ export async function readProfile(
   return { username: '', metadata: {} };
 }
 
-/** @throws NpyError when the name is not that of a face of this person */
 function describe(faceid: string, id: string): Omit<Face, 'hasPicture'> {
   const face = parseFaceId(faceid, id);
   if (!face) throw new NpyError('its name is not that of a face of this person');
   return face;
 }
 
-/** @throws NpyError when the file does not hold a vector of this length that has a direction */
+/** @throws NpyError when the file does not hold an embedding of this length */
 function toVector(file: Buffer, length: number): Float32Array {
   try {
     return toEmbedding(decodeNpy(file), length);

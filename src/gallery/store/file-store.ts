@@ -36,7 +36,7 @@ import { encodeNpy } from './npy.js';
 import type { EmbeddingStore, Profile } from './store.js';
 import type { Face } from '../types.js';
 
-/** How often a face is written anew when another process deletes the person's folder meanwhile. */
+/** How often writing a face is tried when another process deletes the person's folder meanwhile. */
 const ATTEMPTS = 5;
 
 export interface FileStoreOptions {
@@ -46,16 +46,16 @@ export interface FileStoreOptions {
   pack: string;
   /** Numbers in a vector of this pack. */
   length: number;
-  /** Told of everything damaged, once: its path, why, and what became of it. */
+  /** Called once for each damaged file: its path, why, and what was done with it. */
   warn: (message: string) => void;
-  /** Where what is damaged is noted; left out: in one of its own. */
+  /** Where damage is recorded. Default: a record of its own. */
   damage?: Damage;
 }
 
 /**
- * Keeps every face as `<pack>/<faceid>/<faceid>_<YYYYMMDD_HHMMSS>_<id>.npy`, names and metadata in `person.json`,
- * groups in `groups/` (docs/gallery.md has the layout and why a crash cannot tear it).
- * @throws KaomonError SETUP when the pack's name is taken by a folder of the gallery
+ * Stores every face as `<pack>/<faceid>/<faceid>_<YYYYMMDD_HHMMSS>_<id>.npy`, names and metadata in `person.json`,
+ * groups in `groups/` (docs/gallery.md has the layout and why it survives crashes).
+ * @throws KaomonError SETUP when the pack's name is that of another folder of the gallery
  */
 export function createFileStore(options: FileStoreOptions): EmbeddingStore {
   const { folder, pack, length, warn } = options;
@@ -74,15 +74,15 @@ export function createFileStore(options: FileStoreOptions): EmbeddingStore {
     await writeDurably(layout.personFile(faceid), profileText(profile));
   }
 
-  /** A profile without a name, unless there is one: another process may be writing it at this moment. */
-  async function needProfile(faceid: string, names: readonly string[]): Promise<void> {
+  /** Creates a profile without a name where there is none; another process may be writing one. */
+  async function ensureProfile(faceid: string, names: readonly string[]): Promise<void> {
     if (!names.includes(PERSON_FILE))
       await createDurably(layout.personFile(faceid), profileText({ username: '', metadata: {} }));
   }
 
   async function removePerson(faceid: string): Promise<boolean> {
     if (!isPerson(await namesIn(layout.personFolder(faceid)))) return false;
-    // What could not be read of the person is theirs, too.
+    // Damaged files of the person go as well.
     await rm(path.join(folder, SET_ASIDE, pack, faceid), { recursive: true, force: true });
     const removed = path.join(layout.packFolder, `${REMOVED}${randomBytes(6).toString('hex')}`);
     const done = await unlessMissing(rename(layout.personFolder(faceid), removed).then(() => true));
@@ -95,8 +95,8 @@ export function createFileStore(options: FileStoreOptions): EmbeddingStore {
   async function removeFace(face: Face): Promise<boolean> {
     const names = await namesIn(layout.personFolder(face.faceid));
     if (!isPerson(names)) return false;
-    // Enrolled by a program that wrote no profile: the last face would take the person along.
-    await unlessMissing(needProfile(face.faceid, names));
+    // A program may have enrolled the person without a profile: they would vanish with the last face.
+    await unlessMissing(ensureProfile(face.faceid, names));
     const removed = await unlessMissing(rm(layout.vectorFile(face)).then(() => true));
     if (!removed) return false;
     await rm(layout.pictureFile(face), { force: true });
@@ -104,7 +104,7 @@ export function createFileStore(options: FileStoreOptions): EmbeddingStore {
     return true;
   }
 
-  /** All of it or nothing: what there is no room for leaves no picture, and no person without a face. */
+  /** All or nothing: without room for the face, neither its picture nor a new person stays behind. */
   async function addFace(
     face: Face,
     vector: Float32Array,
@@ -114,19 +114,17 @@ export function createFileStore(options: FileStoreOptions): EmbeddingStore {
     const isNew = (await makeFolder(personFolder)) !== undefined;
     const isNamed = !isNew && (await namesIn(personFolder)).includes(PERSON_FILE);
     const text = profileText(profile ?? { username: '', metadata: {} });
-    // The vector last: a face counts from the moment its .npy is there.
-    const files: [file: string, data: Uint8Array | string, unlessThere: boolean][] = [
-      ...(profile || !isNamed
-        ? [[layout.personFile(face.faceid), text, !profile] satisfies [string, string, boolean]]
-        : []),
-      ...(crop ? [[layout.pictureFile(face), crop, false] satisfies [string, Uint8Array, boolean]] : []),
-      [layout.vectorFile(face), encodeNpy(vector), false],
-    ];
+    // The vector is last, because a face counts as soon as its .npy is there.
+    const files: { file: string; data: Uint8Array | string; unlessThere?: boolean }[] = [];
+    if (profile || !isNamed)
+      files.push({ file: layout.personFile(face.faceid), data: text, unlessThere: !profile });
+    if (crop) files.push({ file: layout.pictureFile(face), data: crop });
+    files.push({ file: layout.vectorFile(face), data: encodeNpy(vector) });
     const staged: Staged[] = [];
     const placed: string[] = [];
     try {
-      for (const [file, data, unlessThere] of files) staged.push(await stage(file, data, { unlessThere }));
-      for (const [i, one] of staged.entries()) if (await one.place()) placed.push(files[i][0]);
+      for (const { file, data, unlessThere } of files) staged.push(await stage(file, data, { unlessThere }));
+      for (const [i, one] of staged.entries()) if (await one.place()) placed.push(files[i].file);
       await syncFolder(personFolder);
     } catch (error) {
       for (const one of staged) await one.discard();
@@ -139,13 +137,13 @@ export function createFileStore(options: FileStoreOptions): EmbeddingStore {
   async function createPerson(faceid: string, profile: Profile): Promise<boolean> {
     const personFolder = layout.personFolder(faceid);
     try {
-      // Of two processes one makes the folder.
+      // mkdir fails for the second of two processes.
       await mkdir(personFolder);
       await giveToFolder(personFolder);
       await syncFolder(layout.packFolder);
     } catch (error) {
       if (!hasCode(error, 'EEXIST')) throw error;
-      // An empty folder is what a crash left; nobody.
+      // An empty folder is left over from a crash.
       if (isPerson(await namesIn(personFolder))) return false;
     }
     try {
@@ -202,7 +200,7 @@ export function createFileStore(options: FileStoreOptions): EmbeddingStore {
 
     async savePerson(faceid, profile) {
       if (!isPerson(await namesIn(layout.personFolder(faceid)))) return false;
-      // A folder that goes away meanwhile is not made again: a deleted person stays deleted.
+      // A folder that vanishes meanwhile is not created again: a deleted person stays deleted.
       return (await unlessMissing(writeProfile(faceid, profile).then(() => true))) ?? false;
     },
 
@@ -216,10 +214,10 @@ export function createFileStore(options: FileStoreOptions): EmbeddingStore {
       checkEmbedding(vector, length);
       for (let attempt = 1; ; attempt++) {
         try {
-          await addFace(face, vector, { ...(crop && { crop }), ...(profile && { profile }) });
+          await addFace(face, vector, { crop, profile });
           return;
         } catch (error) {
-          // The person was deleted by another process meanwhile: this face comes after the deletion.
+          // Another process deleted the person meanwhile: the face is added after the deletion.
           if (!hasCode(error, 'ENOENT') || attempt === ATTEMPTS) throw error;
         }
       }
@@ -246,7 +244,7 @@ async function isFolder(place: string): Promise<boolean> {
   );
 }
 
-/** A gallery that cannot be written can be read all the same: whoever watches it says so. */
+/** A gallery that cannot be written can still be read; the store watch reports it. */
 async function unlessReadOnly(work: Promise<unknown>): Promise<void> {
   await work.catch((error: unknown) => {
     const obstacle = obstacleOf(error);
@@ -254,7 +252,6 @@ async function unlessReadOnly(work: Promise<unknown>): Promise<void> {
   });
 }
 
-/** An empty folder is nobody; one with anything in it stays. */
 async function removeIfEmpty(folder: string): Promise<void> {
   await rmdir(folder).catch(() => undefined);
 }

@@ -4,7 +4,7 @@ const MAGIC = Buffer.from('\x93NUMPY', 'latin1');
 /** The header is padded so that the numbers begin at a multiple of this. */
 const ALIGNMENT = 64;
 
-/** Why a file is not a vector we can use; the caller decides what becomes of the file. */
+/** Why a file cannot be used as a vector. Its message follows the file's name. */
 export class NpyError extends Error {}
 
 /** @param vector copied as little-endian float32, shape (length,) */
@@ -26,7 +26,7 @@ export function encodeNpy(vector: Float32Array): Buffer {
  * @throws NpyError naming what is wrong
  */
 export function decodeNpy(file: Buffer): Float32Array {
-  if (file.length < 12 || !file.subarray(0, 6).equals(MAGIC)) throw new NpyError('it is no .npy file');
+  if (file.length < 12 || !file.subarray(0, 6).equals(MAGIC)) throw new NpyError('it is not a .npy file');
   const [major] = file.subarray(6);
   if (major < 1 || major > 3) throw new NpyError(`its format version ${major} is not known`);
   const wide = major > 1;

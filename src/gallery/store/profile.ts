@@ -10,7 +10,7 @@ const ProfileSchema = Type.Object({
   ),
 });
 
-/** Whether what a store holds is a person's name and metadata. */
+/** Checks a name and metadata that were read from a store. */
 export function isProfile(value: unknown): value is Profile {
   return Value.Check(ProfileSchema, value);
 }

@@ -3,14 +3,14 @@ import type { RedisSettings } from '../../platform/redis.js';
 /** The keys of one pack's part of the gallery in Redis; docs/gallery.md has the picture. */
 export type RedisLayout = ReturnType<typeof createRedisLayout>;
 
-/** All keys of one prefix lie in one slot of a cluster: the braces say so. */
+/** The braces (a hash tag) put all keys of one prefix into one slot of a cluster. */
 export function createRedisLayout({ prefix }: Pick<RedisSettings, 'prefix'>, pack: string) {
   const key = (...parts: string[]) => [`{${prefix}}`, ...parts].join(':');
   return {
     pack,
     /** Hash: groupid -> the group's name and date. */
     groups: key('groups'),
-    /** Set: packs that anything was ever written for. */
+    /** Set: packs that have ever been written to. */
     packs: key('packs'),
     /** Hash: faceid -> profile. */
     people: key('people', pack),

@@ -21,21 +21,21 @@ export interface RedisReaderOptions {
   damage: Damage;
 }
 
-/** Reads one pack's part of the gallery; what is damaged is named and passed over. */
+/** Reads one pack's part of the gallery; damage is reported and skipped. */
 export function createRedisReader({ redis, layout, length, damage }: RedisReaderOptions) {
   const { pack, people, groups, packs, all } = layout;
 
   /**
-   * Reads one thing, or names it and goes on without it, when its key holds something of another kind.
-   * @param without what is gone on with
+   * Reports and skips a key of the wrong type.
+   * @param fallback what to return then
    */
-  async function orPassOver<T, U>(what: string, read: Promise<T>, without: U): Promise<T | U> {
+  async function orPassOver<T, U>(what: string, read: Promise<T>, fallback: U): Promise<T | U> {
     try {
       return await read;
     } catch (error) {
-      if (!isWrongKind(error)) throw error;
-      damage.report(what, 'it is no longer what was written there, and is passed over');
-      return without;
+      if (!isWrongType(error)) throw error;
+      damage.report(what, 'its type in Redis is wrong; it is passed over');
+      return fallback;
     }
   }
 
@@ -73,7 +73,7 @@ export function createRedisReader({ redis, layout, length, damage }: RedisReader
       return { ...face, vector: toEmbedding(toVector(bytes), length) };
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
-      damage.report(what, `it holds no vector (${error.message}) and is passed over`);
+      damage.report(what, `it does not hold an embedding (${error.message}) and is passed over`);
       return undefined;
     }
   }
@@ -85,12 +85,15 @@ export function createRedisReader({ redis, layout, length, damage }: RedisReader
     return { username: '', metadata: {} };
   }
 
-  /** The faceids of everyone; what cannot be one is no person. */
+  /** The faceids of everyone. */
   async function list(): Promise<string[]> {
     const fields = await redis.hkeys(people);
     return fields.filter((faceid) => {
       if (splitFaceId(faceid)) return true;
-      damage.report(`${people} ${faceid.slice(0, 130)}`, 'it is the ID of nobody; it is passed over');
+      damage.report(
+        `${people} ${faceid.slice(0, 130)}`,
+        'it is not a valid ID of a person; it is passed over',
+      );
       return false;
     });
   }
@@ -120,27 +123,22 @@ export function createRedisReader({ redis, layout, length, damage }: RedisReader
   }
 
   /**
-   * The keys that hold everybody and everything: without one of them there is no gallery to go on with.
-   * @throws KaomonError SETUP that names it
+   * Checks the keys without which there is no gallery.
+   * @throws KaomonError SETUP naming one of the wrong type
    */
-  async function refuseWrongKinds(): Promise<void> {
-    const kinds: [name: string, kind: string][] = [
-      [people, 'hash'],
-      [groups, 'hash'],
-      [all(), 'set'],
-      [packs, 'set'],
-    ];
-    for (const [name, kind] of kinds) {
+  async function requireTypes(): Promise<void> {
+    const types = { [people]: 'hash', [groups]: 'hash', [all()]: 'set', [packs]: 'set' };
+    for (const [name, type] of Object.entries(types)) {
       const found = await redis.type(name);
-      if (found === kind || found === 'none') continue;
+      if (found === type || found === 'none') continue;
       throw new KaomonError(
         'SETUP',
-        `The Redis key ${name} holds a ${found}, where the gallery keeps a ${kind}: rename it (RENAME) and restore the key from a copy, or choose another REDIS_PREFIX.`,
+        `The Redis key ${name} holds a ${found}, where the gallery keeps a ${type}: rename it (RENAME) and restore the key from a copy, or choose another REDIS_PREFIX.`,
       );
     }
   }
 
-  return { readPerson, toProfile, list, readGroups, toGroup, countOtherPacks, refuseWrongKinds };
+  return { readPerson, toProfile, list, readGroups, toGroup, countOtherPacks, requireTypes };
 }
 
 function parseJson(text: string): unknown {
@@ -151,8 +149,7 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** A key that holds something else than it was made for. */
-function isWrongKind(error: unknown): boolean {
+function isWrongType(error: unknown): boolean {
   return error instanceof Error && error.message.includes('WRONGTYPE');
 }
 

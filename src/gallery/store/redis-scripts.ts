@@ -1,17 +1,17 @@
-/** What the gallery in Redis does in one step: scripts run whole or not at all, and nothing comes between. */
+/** The gallery's atomic operations in Redis, as Lua scripts. */
 import type { RedisConnection } from '../../platform/redis.js';
 
 /** Commands of our own, see {@link withScripts}. The last parameter, `prefix`, begins the key of every face. */
 export interface GalleryCommands {
-  /** @returns profile and ids of faces, both as they are at one moment */
+  /** @returns profile and ids of faces, as of one moment */
   readPerson(people: string, faces: string, faceid: string): Promise<[profile: string | null, ids: string[]]>;
   /** @returns 0 when there is no such person */
   saveProfile(people: string, faceid: string, profile: string): Promise<0 | 1>;
   /** @returns 0 when there is no such person */
   removePerson(people: string, faces: string, all: string, faceid: string, prefix: string): Promise<0 | 1>;
   /**
-   * Gives all faces of one person to another. Two faces of one name keep apart by a letter more.
-   * @param mode move: to nobody who is there; merge: to somebody who is
+   * Gives all faces of one person to another. A face whose new name is taken gets a letter more.
+   * @param mode move: the other must not exist; merge: it must
    */
   renamePerson(
     people: string,
@@ -28,7 +28,7 @@ export interface GalleryCommands {
 }
 
 const SCRIPTS: Record<keyof GalleryCommands, { numberOfKeys: number; lua: string }> = {
-  // No transaction: Redis takes no command into one when it is at its limit of memory, not even one that reads or deletes.
+  // Not a transaction: when Redis is out of memory it queues no command, not even one that reads or deletes.
   readPerson: {
     numberOfKeys: 2,
     lua: `return {redis.call('HGET', KEYS[1], ARGV[1]), redis.call('SMEMBERS', KEYS[2])}`,

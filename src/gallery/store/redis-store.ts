@@ -22,7 +22,7 @@ export interface RedisStoreOptions {
   /** Numbers in a vector of this pack. */
   length: number;
   warn: (message: string) => void;
-  /** Where what is damaged is noted; left out: in one of its own. */
+  /** Where damage is recorded. Default: a record of its own. */
   damage?: Damage;
 }
 
@@ -31,7 +31,7 @@ const FIRST_GROUP: Group = { groupid: 'default', groupname: 'Default' };
 const AT_ONCE = 200;
 
 /**
- * Keeps the gallery in Redis, for workers that share no disk: a hash for each face (vector, picture), a set of faces
+ * Stores the gallery in Redis, for workers that share no disk: a hash for each face (vector, picture), a set of faces
  * for each person, one hash of profiles and one of groups (docs/gallery.md). Every change is one transaction.
  * @throws KaomonError SETUP when Redis does not answer
  */
@@ -45,7 +45,7 @@ function storeOn(redis: GalleryRedis, options: RedisStoreOptions): EmbeddingStor
   const layout = createRedisLayout(options.redis, pack);
   const { people, groups, packs } = layout;
   const all = layout.all();
-  const { readPerson, toProfile, list, readGroups, toGroup, countOtherPacks, refuseWrongKinds } =
+  const { readPerson, toProfile, list, readGroups, toGroup, countOtherPacks, requireTypes } =
     createRedisReader({ redis, layout, length, damage });
 
   async function transact(fill: (multi: ReturnType<typeof redis.multi>) => void): Promise<unknown[]> {
@@ -59,7 +59,6 @@ function storeOn(redis: GalleryRedis, options: RedisStoreOptions): EmbeddingStor
     });
   }
 
-  /** All faces of `from` to `to`. */
   async function rename(
     from: string,
     to: string,
@@ -82,7 +81,7 @@ function storeOn(redis: GalleryRedis, options: RedisStoreOptions): EmbeddingStor
 
     async load() {
       await untilReady(redis, REDIS_PATIENCE);
-      await refuseWrongKinds();
+      await requireTypes();
       const isNew = (await redis.exists(groups, packs)) === 0;
       await runEvenWhenFull(redis, packs, ['SADD', packs, pack]);
       if (isNew) await redis.hsetnx(groups, FIRST_GROUP.groupid, groupText(FIRST_GROUP));
@@ -104,7 +103,7 @@ function storeOn(redis: GalleryRedis, options: RedisStoreOptions): EmbeddingStor
     list,
     readPerson,
     readGroups,
-    // Moves are transactions: none is ever half done.
+    // Moves are atomic: none is ever half done.
     recover: () => Promise.resolve(),
 
     async obstacle() {
@@ -212,7 +211,6 @@ export async function countEnrolledInRedis(settings: RedisSettings): Promise<Rec
     const counts = packs.map(async (pack) => {
       const { people, all } = layoutOf(pack);
       if (packs.length === 1) return [pack, await redis.hlen(people)];
-      // A face's name begins with its person's.
       const faces = await redis.smembers(all());
       return [pack, new Set(faces.map((id) => id.replace(/_\d{8}_\d{6}_[0-9A-Za-z]+$/, ''))).size];
     });

@@ -1,16 +1,16 @@
 import { type Obstacle, OBSTACLES, obstacleOf } from '../../platform/files/obstacles.js';
 import type { EmbeddingStore } from './store.js';
 
-/** How often it is looked whether a gallery can be written, milliseconds: readiness must not have to ask a disk. */
+/** How often to check whether a gallery can be written, milliseconds, so that readiness need not ask a disk. */
 const EVERY = 10_000;
 
-/** Whether a store can be written, looked at before somebody has to find out; see {@link watchStore}. */
-export type StoreWatch = Awaited<ReturnType<typeof watchStore>>;
-
-/** @param warn told when it cannot be any more, and when it can again */
+/**
+ * Checks regularly whether a store can be written, before a change has to find out.
+ * @param warn called when it no longer can, and when it can again
+ */
 export async function watchStore(store: Pick<EmbeddingStore, 'obstacle'>, warn: (message: string) => void) {
   let now: Obstacle | undefined;
-  let looking: Promise<void> | undefined;
+  let checking: Promise<void> | undefined;
 
   async function ask(): Promise<void> {
     const found = await store
@@ -20,19 +20,19 @@ export async function watchStore(store: Pick<EmbeddingStore, 'obstacle'>, warn: 
     now = found;
   }
 
-  const look = (): Promise<void> => (looking ??= ask().finally(() => (looking = undefined)));
+  const check = (): Promise<void> => (checking ??= ask().finally(() => (checking = undefined)));
 
-  await look();
-  const timer = setInterval(() => void look(), EVERY);
+  await check();
+  const timer = setInterval(() => void check(), EVERY);
   timer.unref();
   return {
-    /** As of the last look. */
+    /** As of the last check. */
     obstacle: (): Obstacle | undefined => now,
-    /** Looks now: something could not be written. */
-    look,
+    /** Checks now, after a failed write. */
+    check,
     close(): Promise<void> {
       clearInterval(timer);
-      return looking ?? Promise.resolve();
+      return checking ?? Promise.resolve();
     },
   };
 }

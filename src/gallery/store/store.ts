@@ -2,26 +2,26 @@ import type { Obstacle } from '../../platform/files/obstacles.js';
 import type { Damage } from '../../platform/files/damage.js';
 import type { Face, Group, Metadata } from '../types.js';
 
-/** What a store keeps of a person besides the faces. */
+/** What a store holds of a person besides the faces. */
 export interface Profile {
   /** Empty: none was given. */
   username: string;
   metadata: Metadata;
 }
 
-/** A face as it lies in the store. */
+/** A face as it is stored. */
 export interface StoredFace extends Face {
   /** Unit length; the caller's. */
   vector: Float32Array;
 }
 
-/** A person as it lies in the store. */
+/** A person as they are stored. */
 export interface StoredPerson extends Profile {
   faceid: string;
   faces: StoredFace[];
 }
 
-/** A person whose faces were read but for the vectors that the caller has. */
+/** A person, read without the vectors that the caller has already. */
 export interface ReadPerson extends Profile {
   faceid: string;
   faces: (Face & { vector?: Float32Array })[];
@@ -35,21 +35,21 @@ export interface StoreContents {
   otherPacks: Record<string, number>;
 }
 
-/** What is asked of another pack's store. */
+/** What another pack's store is used for. */
 export type OtherPack = Pick<
   EmbeddingStore,
   'list' | 'profile' | 'recover' | 'removePerson' | 'movePerson' | 'mergePerson' | 'removeFace'
 >;
 
 /**
- * Where embeddings are kept; several processes may use one at a time. Every method that changes something resolves
- * only when the change would survive a power cut, and when it fails leaves the old or the new state behind, or (move,
- * merge) what {@link recover} brings to the new one. Removing works when the disk or Redis is full.
+ * Where embeddings are stored; several processes may use it at once. A method that changes something resolves when the
+ * change would survive a power cut. When it fails it leaves the old or the new state behind, or, for a move or merge, one
+ * that {@link recover} completes. Removing works even when the disk or Redis is full.
  */
 export interface EmbeddingStore {
-  /** What of it is damaged: each is named, passed over, and set aside where that is possible. */
+  /** What is damaged in it: skipped, and set aside where that is possible. */
   readonly damage: Damage;
-  /** Everything. What a crash left half done is finished first. */
+  /** Everything. First finishes what a crash interrupted. */
   load(): Promise<StoreContents>;
   /** The faceids of everyone. */
   list(): Promise<string[]>;
@@ -64,41 +64,41 @@ export interface EmbeddingStore {
   recover(): Promise<void>;
 
   /**
-   * What keeps it from being written, or is about to; undefined: nothing. Asked before something is added, so that what
-   * there is no room for leaves nothing behind.
-   * @param options tend: room that was used up is kept aside again, too, where there is some
+   * Why it cannot be written, or soon cannot; undefined when it can. Checked before an addition, so that one without room
+   * leaves nothing behind.
+   * @param options tend: also fill up the reserve of disk space where there is room again
    */
   obstacle(options?: { tend?: boolean }): Promise<Obstacle | undefined>;
 
-  /** A person's name and metadata alone; undefined when there is no such person. */
+  /** A person's name and metadata; undefined when there is no such person. */
   profile(faceid: string): Promise<Profile | undefined>;
-  /** The stores of the other packs beside this one; closed with it. Their vectors are never read. */
+  /** The stores of the other packs, closed with this one. Their vectors are never read. */
   others(): Promise<OtherPack[]>;
 
-  /** @returns false, and changes nothing, when there is such a person */
+  /** @returns false, changing nothing, when the person exists in any pack */
   createPerson(faceid: string, profile: Profile): Promise<boolean>;
-  /** As `createPerson`, in this pack alone, whatever others have. */
+  /** As `createPerson`, but looks only at this pack. */
   keepPerson(faceid: string, profile: Profile): Promise<boolean>;
-  /** @returns false, and makes nobody, when there is no such person */
+  /** @returns false, changing nothing, when there is no such person */
   savePerson(faceid: string, profile: Profile): Promise<boolean>;
   removePerson(faceid: string): Promise<boolean>;
   /** The faces' ids change with the person's. */
   movePerson(from: string, to: string): Promise<'moved' | 'missing' | 'exists'>;
-  /** @returns false when one of the two is not there */
+  /** @returns false when one of the two does not exist */
   mergePerson(from: string, into: string): Promise<boolean>;
 
   /**
-   * A person who is not there is made by the face, without a name.
-   * @param profile written along when given, in the place of the one that is there
-   * @param crop the face's picture as PNG, kept beside the vector
+   * Creates the person, without a name, where necessary.
+   * @param profile replaces the person's
+   * @param crop the face's picture as PNG, stored beside the vector
    * @throws RangeError when the vector is not one of this pack, or not of unit length
    */
   addFace(face: Face, vector: Float32Array, extras: { crop?: Uint8Array; profile?: Profile }): Promise<void>;
-  /** The person stays, also without a face. @returns false when there is no such face */
+  /** The person stays, even without a face. @returns false when there is no such face */
   removeFace(face: Face): Promise<boolean>;
   picture(face: Face): Promise<Uint8Array | undefined>;
 
-  /** @returns false, and changes nothing, when there is such a group */
+  /** @returns false, changing nothing, when the group exists */
   createGroup(group: Group): Promise<boolean>;
   saveGroup(group: Group): Promise<void>;
   /** @returns false when there is no such group */

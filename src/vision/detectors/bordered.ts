@@ -3,19 +3,19 @@ import { clampToPicture } from '../boxes.js';
 import type { Resampler } from '../resample.js';
 import type { Box, Detection, Landmarks, Picture } from '../types.js';
 
-/** What lies around a picture that is looked at in a border. */
+/** The grey level of borders around pictures. */
 export const GREY = 128;
 
-/** A part of a picture, drawn smaller. */
+/** A part of a picture, drawn smaller and with a border where it reaches outside. */
 export interface Bordered {
-  /** Its bytes are overwritten by the next one that is drawn. */
+  /** Its bytes are overwritten by the next drawing. */
   picture: Picture;
-  /** The part's whole pixels that lie in the large picture, and where they lie in this one. */
+  /** The part's whole pixels in the large picture, and their place in this one. */
   from: PixelRect;
   to: PixelRect;
 }
 
-/** Draws parts of pictures that reach beyond the edge, grey there. Keeps its buffers between calls. */
+/** Draws parts of pictures, grey beyond the picture's edge. Reuses its buffers between calls. */
 export class BorderDrawer {
   #bytes = new Uint8Array(0);
   #inner = new Uint8Array(0);
@@ -23,10 +23,9 @@ export class BorderDrawer {
   constructor(readonly resampler: Resampler) {}
 
   /**
-   * @param part of the picture, in pixels of it; may reach outside
+   * @param part in pixels of the picture; may reach outside
    * @param scale of the drawing, 0 to 1
-   * @param isRough reads no more rows than one and a half a row of the drawing: half the time, and good enough to see
-   *   that there is a face
+   * @param isRough reads only about 1.5 rows for each row of the drawing, in half the time: enough to find a face
    * @returns undefined when the part lies outside
    */
   draw(picture: Picture, part: Box, scale: number, isRough = false): Bordered | undefined {
@@ -45,7 +44,7 @@ export class BorderDrawer {
     const innerLength = to.width * to.height * 3;
     if (this.#inner.length < innerLength) this.#inner = new Uint8Array(innerLength);
     const step = isRough ? Math.max(1, Math.floor(from.height / to.height / 1.5)) : 1;
-    // As a picture of which so many rows lie side by side, of which the first is taken.
+    // A picture `step` times as wide has `step` rows side by side, of which only the first is read.
     const rows = {
       data: picture.data.subarray(from.y * picture.width * 3),
       width: picture.width * step,
@@ -61,7 +60,7 @@ export class BorderDrawer {
   }
 }
 
-/** What was found in the drawing, in pixels of the large picture. */
+/** Maps a face of the drawing to the large picture. */
 export function toLarge(
   { from, to }: Bordered,
   { box, landmarks, landmarks68, ...rest }: Detection,
@@ -75,11 +74,11 @@ export function toLarge(
     ...rest,
     box: { x1: x(box.x1), y1: y(box.y1), x2: x(box.x2), y2: y(box.y2) },
     landmarks: landmarks && all(landmarks),
-    ...(landmarks68 && { landmarks68: all(landmarks68) }),
+    landmarks68: landmarks68 && all(landmarks68),
   };
 }
 
-/** The other way: a box of the large picture in pixels of the drawing. */
+/** Maps a box of the large picture to the drawing. */
 export function toDrawing({ from, to }: Bordered, { x1, y1, x2, y2 }: Box): Box {
   const across = to.width / from.width;
   const down = to.height / from.height;

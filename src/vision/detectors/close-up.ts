@@ -1,10 +1,9 @@
 /**
- * Close-ups: a face that fills the picture, or that the picture's edge cuts.
+ * Close-ups: faces that fill the picture, or that its edge cuts.
  *
- * MTCNN judges a candidate by its square, of which it takes what lies in the picture and stretches that to the
- * network's input; what the network says of the stretched face is then read as if it spoke of the whole square. So the
- * more of the square lies outside, the wider box and points become, until the face is lost. A second pass, with a grey
- * border in the place of what is not there, has nothing to stretch.
+ * MTCNN takes the part of a candidate's square that lies in the picture and stretches it to the network's input, but reads
+ * the answer as if it were about the whole square. So the more of the square lies outside, the wider box and points become,
+ * until the face is lost. A second pass with a grey border around the picture needs no stretching.
  */
 import { boxArea, boxSize, clampToPicture, intersection, iou } from '../boxes.js';
 import type { Resampler } from '../resample.js';
@@ -14,24 +13,24 @@ import { type Detector, type DetectOptions, largestFirst } from './detector.js';
 
 /** When and how a detector makes a second pass. */
 export interface SecondPass {
-  /** Whether a face of the first pass is to be detected anew. */
+  /** Whether to detect a face of the first pass again. */
   isDoubted: (face: Detection, picture: Picture) => boolean;
-  /** Faces of a picture that are, the largest ones. */
+  /** The most faces of a picture to detect again, the largest ones. */
   most: number;
-  /** The part around a face: so many times its side, drawn so that the side has at most so many pixels. */
+  /** The part around a face: its side, as a multiple of the face's, and the most pixels of the face's side in it. */
   around: { times: number; pixels: number };
-  /** Whether that costs little, so that also a camera's every frame can have it. */
+  /** Whether it is cheap enough for every frame of a camera. */
   isCheap: boolean;
 }
 
-/** A square that reaches outside by more of its side is stretched by more than the views of an embedder differ. */
+/** A square that is outside by more than this share of its side is stretched by more than an embedder tolerates. */
 const OUTSIDE = 0.05;
-/** Smaller faces at the edge are not worth a second pass: nobody is recognised by them. */
+/** Smaller faces at the edge are not worth a second pass: nobody is identified by them. */
 const SMALLEST = 32;
-/** SSD's boxes end at the picture's edge: so near to it, pixels, a face is cut. */
+/** SSD's boxes end at the picture's edge: a face this near to it is cut, pixels. */
 const EDGE = 1;
 
-/** A few runs of R-Net and O-Net; and the picture as a whole, where no face of it is sure. */
+/** A few runs of R-Net and O-Net around faces, and on the whole picture when none of its faces is sure. */
 export const MTCNN_SECOND_PASS: SecondPass = {
   isDoubted: (face, picture) => !fits(face) || (isCut(face.box, picture) && boxSize(face.box) >= SMALLEST),
   most: 4,
@@ -40,9 +39,9 @@ export const MTCNN_SECOND_PASS: SecondPass = {
 };
 
 /**
- * A pass is a whole run of SSD, so only the face that fills half of the picture or more has one. What the edge cuts of
- * its box the network of 68 points misses: they come to lie a tenth of the eyes' distance off, in the border a thirtieth.
- * (Where SSD finds nothing it tries with a border by itself.)
+ * A pass is a whole run of SSD, so only a face that fills at least half of the picture gets one. With a box cut by the edge
+ * the 68 points are off by a tenth of the eyes' distance, with a border by a thirtieth. (When SSD finds nothing, it tries
+ * with a border by itself.)
  */
 export const SSD_SECOND_PASS: SecondPass = {
   isDoubted: ({ box }, { width, height }) =>
@@ -53,17 +52,17 @@ export const SSD_SECOND_PASS: SecondPass = {
   isCheap: false,
 };
 
-/** A pass over the whole picture: border on each side and smallest face, parts of the shorter side; pixels of the face. */
+/** A pass over the whole picture: border and smallest face as shares of the shorter side, pixels of that face. */
 const WHOLE = { border: 0.3, face: 1 / 2, pixels: 48, longer: 1 / 8 };
-/** MTCNN is surer than this of 99 of 100 faces of ordinary photographs; below it, the face may be an eye. */
+/** The probability that MTCNN gives 99 of 100 faces of ordinary photographs; below it, the face may be an eye. */
 const SURE = 0.94;
 /** A face that only the second pass finds must be at least as probable. */
 const NEW_FACE = 0.9;
 /** Boxes of one face in the two passes overlap by this at least (IoU). */
 const SAME = 0.3;
-/** What lies in another face by more than this part is a part of it (the overlap that MTCNN's last stage allows). */
+/** A detection that overlaps a face by more than this share is a part of it (as in MTCNN's last stage). */
 const PART = 0.7;
-/** Less of a face than this in the picture is a guess. */
+/** With less than this share of it in the picture a face is a guess. */
 const SEEN = 0.4;
 
 /**
@@ -75,8 +74,8 @@ const EYES = { least: 0.1, most: 0.7 };
 const MOUTH = { least: 0.17, most: 0.84 };
 const BEYOND = 0.15;
 
-/** Whether five points can be those of the face in the box: nowhere outside it, in order, in proportion. */
-export function pointsFit(points: Landmarks, box: Box): boolean {
+/** Whether five points can be those of the face in the box: inside it, in order, in proportion. */
+function pointsFit(points: Landmarks, box: Box): boolean {
   const side = Math.sqrt(boxArea(box));
   const [leftX, leftY, rightX, rightY, , , mouthLeftX, mouthLeftY, mouthRightX, mouthRightY] = points;
   const eyes = { x: rightX - leftX, y: rightY - leftY };
@@ -91,20 +90,20 @@ export function pointsFit(points: Landmarks, box: Box): boolean {
     const [x, y] = [points[i], points[i + 1]];
     beyond = Math.max(beyond, box.x1 - x, x - box.x2, box.y1 - y, y - box.y2);
   }
-  // The mouth lies to the right hand of who goes from the left eye to the right one, however the head is turned.
+  // The mouth is to the right of the line from the left eye to the right one, however the head is turned.
   const isInOrder = eyes.x * mouth.y - eyes.y * mouth.x > 0;
   const isWithin = (value: number, { least, most }: typeof EYES) => value >= least && value <= most;
   return isInOrder && isWithin(apart, EYES) && isWithin(below, MOUTH) && beyond <= BEYOND * side;
 }
 
-/** Whether the square about a box, as MTCNN judges it, reaches far enough outside the picture to be stretched. */
+/** Whether MTCNN's square around a box reaches far enough outside the picture to be stretched noticeably. */
 export function isCut(box: Box, { width, height }: Pick<Picture, 'width' | 'height'>): boolean {
   const square = squareAbout(box, 1);
   const outside = Math.max(-square.x1, -square.y1, square.x2 - width, square.y2 - height);
   return outside > OUTSIDE * (square.x2 - square.x1);
 }
 
-/** The square about a box whose side is so many times its longer one. */
+/** The square around a box; its side is `times` the box's longer one. */
 function squareAbout({ x1, y1, x2, y2 }: Box, times: number): Box {
   const half = (Math.max(x2 - x1, y2 - y1) * times) / 2;
   const [x, y] = [(x1 + x2) / 2, (y1 + y2) / 2];
@@ -116,12 +115,12 @@ const isPlace = ({ box, landmarks }: Detection) =>
 
 const fits = ({ box, landmarks }: Detection) => !landmarks || pointsFit(landmarks, box);
 
-/** Part of the smaller box that lies in the other one. */
+/** The share of the smaller box that lies in the other one. */
 function partOf(a: Box, b: Box): number {
   return intersection(a, b) / Math.min(boxArea(a), boxArea(b));
 }
 
-/** Whether enough of a face is in the picture, its middle among it: nobody lives in the border. */
+/** Whether enough of a face, with its middle, is in the picture and not in the border. */
 function isSeen({ box }: Detection, picture: Picture): boolean {
   const inside = clampToPicture(box, picture);
   const [x, y] = [(box.x1 + box.x2) / 2, (box.y1 + box.y2) / 2];
@@ -132,15 +131,15 @@ function isSeen({ box }: Detection, picture: Picture): boolean {
 /**
  * Gives a detector a second pass. Where it changes nothing, the answer is the detector's own.
  *
- * The picture as a whole has a second pass where no face is sure: drawn small, for large faces alone, that costs a few
- * hundredths of a search. Around each face that the edge cuts, or whose points do not fit it, a square has
- * one, which costs a few runs of the smaller networks; four of a picture at most.
+ * When no face is sure, the whole picture gets a second pass: drawn small and for large faces only, it costs a few hundredths
+ * of a search. Each face that the edge cuts, or whose points do not fit it, gets one in the square around it, which costs a
+ * few runs of the smaller networks.
  */
 export function withCloseUps(detector: Detector, pass: SecondPass, resampler: Resampler): Detector {
   const { around, isCheap } = pass;
   const drawer = new BorderDrawer(resampler);
 
-  /** Large faces of the whole picture in its border. */
+  /** Detects large faces in the whole picture with a border. */
   async function detectWhole(picture: Picture, options: DetectOptions): Promise<Detection[]> {
     const { width, height } = picture;
     const shorter = Math.min(width, height);
@@ -155,7 +154,7 @@ export function withCloseUps(detector: Detector, pass: SecondPass, resampler: Re
     return drawn ? await detectIn(drawn, picture, smallest, options) : [];
   }
 
-  /** The face of a box, detected in a square about it; not one of `others`. */
+  /** Detects the face of a box in a square around it, but none of `others`. */
   async function detectAround(
     box: Box,
     picture: Picture,
@@ -243,16 +242,16 @@ export function withCloseUps(detector: Detector, pass: SecondPass, resampler: Re
 /** A face of the second pass. */
 export interface Redetected {
   face: Detection;
-  /** The face of the first pass that it was detected for; left out: the first pass did not find it. */
+  /** The face of the first pass that it replaces; undefined when the first pass did not find it. */
   insteadOf?: Detection;
 }
 
 /**
- * One list for the two passes: a face of the second one replaces the face that it was detected for, and whatever is a
- * part of it: an eye, a mouth.
+ * Merges the two passes: a face of the second one replaces the face that it was detected for, and any that is a part of it,
+ * such as an eye.
  * @returns largest first
  */
-export function mergePasses(first: readonly Detection[], second: readonly Redetected[]): Detection[] {
+function mergePasses(first: readonly Detection[], second: readonly Redetected[]): Detection[] {
   const replaced = new Set(second.map(({ insteadOf }) => insteadOf));
   const kept: Detection[] = [];
   for (const { face } of [...second].sort((a, b) => b.face.probability - a.face.probability)) {

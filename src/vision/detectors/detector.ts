@@ -4,23 +4,23 @@ import type { Detection, KnownFace, Picture } from '../types.js';
 export interface DetectOptions {
   /** Shorter side of the smallest face to answer, pixels. */
   minFaceSize?: number;
-  /** Smallest probability to answer, 0 to 1; default: the detector's own. */
+  /** Smallest probability to answer, 0 to 1. Default: the detector's own. */
   minProbability?: number;
-  /** The largest so many get everything that is computed face by face, the others box and probability. Default: all. */
+  /** The most faces, the largest ones, to compute landmarks for; the others get box and probability. Default: all. */
   most?: number;
-  /** Looked at between parts of the work: KaomonError CLIENT_GONE. */
+  /** Checked between parts of the work, which then throws CLIENT_GONE. */
   stop?: Stop;
-  /** Whether a picture without a sure face is looked at once more, in a border, for one that fills it. Default true. */
+  /** Search a picture without a sure face again, with a border, for a face that fills it. Default true. */
   closeUps?: boolean;
 }
 
-/** Finds faces. One call at a time: detectors keep their buffers between calls. */
+/** Finds faces. One call at a time, because detectors reuse their buffers. */
 export interface Detector {
   /** @returns the faces, largest first; the picture is only read */
   detect(picture: Picture, options?: DetectOptions): Promise<Detection[]>;
   /**
-   * Looks for faces of the frame before near where they were.
-   * @returns where each is now, in the same order; undefined for one that is not there any more
+   * Looks for faces of the previous frame near their places in it.
+   * @returns each face now, in the same order; undefined when it is gone
    */
   follow(picture: Picture, faces: readonly KnownFace[]): Promise<(Detection | undefined)[]>;
   release(): Promise<void>;

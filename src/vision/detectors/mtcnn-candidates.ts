@@ -8,12 +8,12 @@ const REGRESSION = 5;
 const LANDMARKS = 9;
 
 /** What an overlap is a share of: both boxes together, or the smaller of the two. */
-export type OverlapOf = 'union' | 'smaller';
+type OverlapOf = 'union' | 'smaller';
 
 /**
- * The boxes that one stage of the cascade hands to the next, in pixels of the picture, as rows of one array: hundreds
- * of candidates a frame make no garbage. Formulas and their pixel conventions (some widths count both end pixels, some
- * do not) are facenet-pytorch's, to which the results are held.
+ * The boxes that one stage of the cascade passes to the next, in pixels of the picture, as rows of one array, so that
+ * hundreds of candidates per frame make no garbage. Formulas and pixel conventions (some widths count both end pixels, some
+ * do not) are facenet-pytorch's, whose results they must match.
  */
 export class Candidates {
   count = 0;
@@ -48,9 +48,9 @@ export class Candidates {
   }
 
   /** What a network says of row `index`: probability, four sides, five x, five y, from `from` on. R-Net says no points. */
-  judge(index: number, verdicts: Float32Array, from: number): void {
+  setScores(index: number, scores: Float32Array, from: number): void {
     const at = index * ROW + PROBABILITY;
-    for (let k = 0; k < ROW - PROBABILITY; k++) this.#rows[at + k] = verdicts[from + k];
+    for (let k = 0; k < ROW - PROBABILITY; k++) this.#rows[at + k] = scores[from + k];
   }
 
   /** Keeps the rows that `isKept` accepts, in their order. */

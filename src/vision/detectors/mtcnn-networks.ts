@@ -31,7 +31,7 @@ const BAND_WINDOWS = 1024;
 /** How many there are, then the windows. */
 const BAND_SLOT = 1 + BAND_WINDOWS * WINDOW;
 /** What R- or O-Net says of a candidate: probability, four sides, ten landmarks. */
-const VERDICT = 15;
+const SCORES = 15;
 
 /** P-, R- and O-Net as ONNX files. */
 export interface MtcnnFiles {
@@ -69,14 +69,14 @@ interface ProposeJob extends Omit<Search, 'most'> {
   windows: Float32Array;
 }
 
-interface JudgeJob {
+interface ScoreJob {
   stop: Stop | undefined;
   table: SharedTable;
   network: 'rnet' | 'onet';
   count: number;
   /** x, y, width and height of each candidate. */
   regions: Int32Array;
-  verdicts: Float32Array;
+  scores: Float32Array;
 }
 
 /** The networks of the cascade over one picture. */
@@ -85,8 +85,8 @@ export interface MtcnnNetworks {
   load(picture: Picture): void;
   /** Adds P-Net's windows; `endScale` is called after those of each scale with the number there were before them. */
   propose(search: Search, boxes: Candidates, endScale: (first: number) => void): Promise<void>;
-  /** R- or O-Net judges every candidate; those outside the picture are dropped. */
-  judge(network: 'rnet' | 'onet', boxes: Candidates, stop?: Stop): Promise<void>;
+  /** R- or O-Net scorers every candidate; those outside the picture are dropped. */
+  score(network: 'rnet' | 'onet', boxes: Candidates, stop?: Stop): Promise<void>;
   /** Gives back the memory of a large picture. */
   trim(): void;
   release(): Promise<void>;
@@ -104,7 +104,7 @@ export async function openMtcnnNetworks(
   const pnet = await runtime.open(files.pnet, { image: madeFaces(MADE) }, THREADS);
   const rnet = await runtime.open(files.rnet, { faces: madeFaces(REFINE.side, 2) }, THREADS);
   const onet = await runtime.open(files.onet, { faces: madeFaces(OUTPUT.side, 2) }, THREADS);
-  const judges = { rnet: { ...REFINE, network: rnet }, onet: { ...OUTPUT, network: onet } };
+  const scorers = { rnet: { ...REFINE, network: rnet }, onet: { ...OUTPUT, network: onet } };
   const own = new AreaTable();
   const others = new AreaTable();
   const crops = new Float32Array(Math.max(batchLength(REFINE), batchLength(OUTPUT)));
@@ -112,7 +112,7 @@ export async function openMtcnnNetworks(
   let band = new Float32Array(0);
   let windows = sharedFloats(0);
   let regions = sharedInts(0);
-  let verdicts = sharedFloats(0);
+  let scores = sharedFloats(0);
 
   /** The table of a job: this thread's own, or what another one lends. */
   function tableOf(shared: SharedTable): AreaTable {
@@ -173,10 +173,10 @@ export async function openMtcnnNetworks(
     slot[0] = count;
   });
 
-  const judgeTogether = sharing.loop(async (job: JudgeJob, index) => {
+  const scoreTogether = sharing.loop(async (job: ScoreJob, index) => {
     throwIfStopped(job.stop);
     const table = tableOf(job.table);
-    const { side, batch, network } = judges[job.network];
+    const { side, batch, network } = scorers[job.network];
     const first = index * batch;
     const count = Math.min(batch, job.count - first);
     const face = 3 * side * side;
@@ -188,13 +188,12 @@ export async function openMtcnnNetworks(
       faces: { data: crops.subarray(0, count * face), shape: [count, 3, side, side] },
     });
     for (let i = 0; i < count; i++) {
-      const at = (first + i) * VERDICT;
-      job.verdicts[at] = probability[i];
-      for (let k = 0; k < 4; k++) job.verdicts[at + 1 + k] = regression[i * 4 + k];
-      if (job.network === 'onet')
-        for (let k = 0; k < 10; k++) job.verdicts[at + 5 + k] = landmarks[i * 10 + k];
+      const at = (first + i) * SCORES;
+      job.scores[at] = probability[i];
+      for (let k = 0; k < 4; k++) job.scores[at + 1 + k] = regression[i * 4 + k];
+      if (job.network === 'onet') for (let k = 0; k < 10; k++) job.scores[at + 5 + k] = landmarks[i * 10 + k];
       let sum = 0;
-      for (let k = at; k < at + (job.network === 'onet' ? VERDICT : 5); k++) sum += job.verdicts[k];
+      for (let k = at; k < at + (job.network === 'onet' ? SCORES : 5); k++) sum += job.scores[k];
       if (!Number.isFinite(sum)) refuseInvalidOutput(job.network);
     }
   });
@@ -230,18 +229,18 @@ export async function openMtcnnNetworks(
       }
     },
 
-    async judge(network, boxes, stop) {
+    async score(network, boxes, stop) {
       boxes.filter((index) => boxes.region(index, picture, region));
       const { count } = boxes;
       regions = sharedInts(count * 4, regions);
-      verdicts = sharedFloats(count * VERDICT, verdicts);
+      scores = sharedFloats(count * SCORES, scores);
       for (let index = 0; index < count; index++) {
         boxes.region(index, picture, region);
         regions.set([region.x, region.y, region.width, region.height], index * 4);
       }
-      const job = { stop, table: own.share(), network, count, regions, verdicts };
-      await judgeTogether(job, Math.ceil(count / judges[network].batch));
-      for (let index = 0; index < count; index++) boxes.judge(index, verdicts, index * VERDICT);
+      const job = { stop, table: own.share(), network, count, regions, scores };
+      await scoreTogether(job, Math.ceil(count / scorers[network].batch));
+      for (let index = 0; index < count; index++) boxes.setScores(index, scores, index * SCORES);
     },
 
     trim: () => own.trim(),

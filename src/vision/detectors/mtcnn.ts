@@ -13,7 +13,7 @@ export interface MtcnnSettings {
   minFaceSize: number;
   /** Smallest probability after P-, R- and O-Net. */
   thresholds: readonly [number, number, number];
-  /** Each scale of the pyramid is so much of the one before. */
+  /** Ratio of each scale of the pyramid to the one before. */
   factor: number;
   /** Overlap above which the less probable box is dropped: within a scale, across scales, after R-Net, after O-Net. */
   overlaps: readonly [number, number, number, number];
@@ -27,23 +27,23 @@ export const MTCNN_DEFAULTS: MtcnnSettings = {
 };
 
 /**
- * Least probabilities of a face that is followed: below those of a search, because a face that was there a moment ago
- * needs less of a proof than a new one, and turns its head.
+ * Least probabilities of a followed face: lower than those of a search, because a face that was there a moment ago needs
+ * less proof than a new one, and may turn its head.
  */
 const FOLLOW = { refined: 0.5, output: 0.6 };
 const NO_MOVE = new Float32Array(4);
 
 /**
- * Windows that are handed on, the most probable ones: of a scale before they are suppressed, of all to R-Net, and to
- * O-Net. A frame has hundreds, a photograph of 25 megapixels a few thousand; without a limit a picture that is made
- * for it, thousands of small faces, takes minutes.
+ * The most windows, by probability: of a scale before suppression, of all scales for R-Net, and for O-Net. A frame has
+ * hundreds, a photograph of 25 megapixels a few thousand; without a limit a malicious picture with thousands of small faces
+ * would take minutes.
  */
 const MOST = { windows: 32_768, proposed: 8192, refined: 2048 };
 
 /**
  * MTCNN (Zhang et al. 2016) as facenet-pytorch runs it.
  * @param files paths of the networks (see ReadyDetector)
- * @param sharing with threads that have no picture of their own
+ * @param sharing with idle threads
  * @throws KaomonError NO_MODEL when a network cannot be run
  */
 export async function createMtcnnDetector(
@@ -63,11 +63,11 @@ export async function createMtcnnDetector(
     boxes.clear();
     boxes.add(box, 1, NO_MOVE, 0, 0);
     boxes.square();
-    await networks.judge('rnet', boxes);
+    await networks.score('rnet', boxes);
     boxes.keepAbove(FOLLOW.refined);
     boxes.regress(true);
     boxes.square();
-    await networks.judge('onet', boxes);
+    await networks.score('onet', boxes);
     boxes.keepAbove(FOLLOW.output);
     boxes.placeLandmarks();
     boxes.regress(true);
@@ -90,13 +90,13 @@ export async function createMtcnnDetector(
       boxes.regress(false);
       boxes.square();
 
-      await networks.judge('rnet', boxes, stop);
+      await networks.score('rnet', boxes, stop);
       boxes.keepAbove(refined);
       boxes.suppress(overlaps[2], 'union', 0, MOST.refined);
       boxes.regress(true);
       boxes.square();
 
-      await networks.judge('onet', boxes, stop);
+      await networks.score('onet', boxes, stop);
       boxes.keepAbove(options.minProbability ?? output);
       boxes.placeLandmarks();
       boxes.regress(true);
@@ -112,7 +112,7 @@ export async function createMtcnnDetector(
       if (faces.length === 0) return [];
       networks.load(picture);
       const found: (Detection | undefined)[] = [];
-      // One by one: a batch saves nothing on a processor, and a face that is lost need not be told from the others.
+      // One by one: a batch saves nothing on a CPU, and lost faces would have to be matched to the others.
       for (const face of faces) found.push(await followOne(face));
       await landmarks68?.add(
         picture,

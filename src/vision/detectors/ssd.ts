@@ -12,13 +12,13 @@ import { fiveOf68 } from '../five-of-68.js';
 import { createLandmarks68 } from './landmarks.js';
 
 const SIDE = 512;
-/** A looser threshold than face-api's 0.5: half of the blurred faces of a camera lie between. */
+/** Lower than face-api's 0.5: half of a camera's blurred faces lie in between. */
 const MIN_PROBABILITY = 0.4;
 /** face-api's own. */
 const MAX_OVERLAP = 0.5;
-/** Grey border for close-ups on each side, a share of the width (see docs/thresholds.md). */
+/** Grey border for close-ups on each side, as a share of the width (see docs/thresholds.md). */
 const BORDER = 0.7;
-/** More than this from one frame to the next is no movement of a face: times its size, and radii of its landmarks. */
+/** A face cannot grow (as a factor) or move (in radii of its landmarks) by more from one frame to the next. */
 const MAX_GROWTH = 1.4;
 const MAX_JUMP = 1.5;
 /** Where the thumbnails of the face and of its new place correlate by less, the face is gone. */
@@ -34,7 +34,7 @@ interface Placement {
 
 /**
  * SSD MobileNet v1 with face-api's 68-point landmarks. It misses a face that fills the frame (a passport photo, a webcam
- * held close): when nothing is found, the picture is searched once more, smaller, in a grey border.
+ * held close): when nothing is found, the picture is searched again, smaller and with a grey border.
  * @param files paths of the two networks (see ReadyDetector)
  * @throws KaomonError NO_MODEL when a network cannot be run
  */
@@ -96,7 +96,7 @@ export async function createSsdDetector(
       return moved.map((detection, i) => {
         if (detection.landmarks68) detection.landmarks = fiveOf68(detection.landmarks68);
         const { thumbnail, landmarks: before } = faces[i];
-        // Nothing is known of where it was: these are the points of the box.
+        // Without landmarks of the previous frame there is no movement to compute.
         if (!before) return detection;
         const now = moveBox(detection, faces[i]);
         return now && thumbnail && correlation(thumbnail, thumbnailOf(picture, now)) < GONE ? undefined : now;
@@ -110,8 +110,8 @@ export async function createSsdDetector(
 }
 
 /**
- * The box of a face whose landmarks moved: it moves and grows as they do, so that over many frames it keeps its place
- * about them. The landmark network says nothing of whether there is a face: a jump says that there is none.
+ * Moves and scales a face's box as its landmarks moved, so that it stays around them over many frames. The landmark
+ * network does not say whether there is a face: a jump shows that it is gone.
  */
 function moveBox({ landmarks, landmarks68 }: Detection, before: KnownFace): Detection | undefined {
   if (!landmarks || !landmarks68 || !before.landmarks) return undefined;

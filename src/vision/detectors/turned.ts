@@ -1,10 +1,9 @@
 /**
- * Faces that are not the right way up. A detector finds some faces that are upside down or lie on their side. Its
- * landmark network then invents the points of an upright face: nobody is recognised by them, and they look as good as
- * any. Two things tell whether a face was read the right way up. MTCNN's last network is nearly certain of an upright
- * face and not of a turned one; and face-api's 68 points have the shape of a face, or of none (uprightness.ts). So a
- * face in doubt is detected again in squares that are turned by quarters, and taken from the one in which it scores best.
- * A face that is not in doubt costs nothing.
+ * Faces that are not the right way up. A detector finds some faces that are upside down or lie on their side, but gives them
+ * the landmarks of an upright face: they look plausible, and nobody is identified by them. Two things show whether a face
+ * was read the right way up: MTCNN's last network is nearly certain only of upright faces, and face-api's 68 points only
+ * then have the shape of a face (uprightness.ts). So a doubtful face is detected again in squares turned by quarters, and
+ * the one with the best score is used. Faces that are not doubtful cost nothing.
  */
 import { boxSize, iou } from '../boxes.js';
 import { correlation, thumbnailOf } from '../track.js';
@@ -13,22 +12,22 @@ import type { Detection, KnownFace, Picture, TurnedSquare } from '../types.js';
 import { uprightness } from './uprightness.js';
 import type { Detector } from './detector.js';
 
-/** How well a detector's face was read, and what that means. */
-export interface Judge {
-  /** How well a face was read; more is better. */
+/** How to tell whether a detector read a face the right way up. */
+export interface UprightCheck {
+  /** How well a face was read; higher is better. */
   score: (face: Detection, picture: Picture) => number;
-  /** No face that is turned by more than 45 degrees scores as much. */
+  /** A face with this score is not turned by more than 45 degrees. */
   sure: number;
-  /** Another way up must score so much more. */
+  /** How much higher another orientation must score. */
   better: number;
-  /** And at least so much. */
+  /** The least score of another orientation. */
   least: number;
-  /** A face that scores less, and better at no other angle, could not be read: its angle is unknown. */
+  /** A face that scores less, and no better at another angle, could not be read: its angle is unknown. */
   readable: number;
 }
 
 /** MTCNN's own probability. Of 300 upright faces of Labeled Faces in the Wild two are below, of 68 turned ones one above. */
-export const MTCNN_JUDGE: Judge = {
+export const MTCNN_UPRIGHT: UprightCheck = {
   score: ({ probability }) => probability,
   sure: 0.98,
   better: 0.02,
@@ -37,7 +36,7 @@ export const MTCNN_JUDGE: Judge = {
 };
 
 /** The shape of the 68 points: SSD itself is no surer of an upright face than of one on its head. */
-export const SSD_JUDGE: Judge = {
+export const SSD_UPRIGHT: UprightCheck = {
   score: (face, picture) => uprightness(face, picture) ?? 1,
   sure: 0.5,
   better: 0.2,
@@ -45,18 +44,18 @@ export const SSD_JUDGE: Judge = {
   readable: 0,
 };
 
-/** The tilt of a head is underestimated, the more the larger it is: beyond so many degrees it is read again, turned back. */
+/** Large tilts are underestimated: a face tilted by more degrees is read again in a square turned with it. */
 const TILTED = 20;
-/** Tilt that one reading in a turned square leaves, degrees; a face with more is read once more. */
+/** The most tilt that may remain in a turned square, degrees; with more the face is read again. */
 const LEFT_OVER = 12;
 const QUARTERS = [180, 90, -90] as const;
-/** The square takes so many times the box's longer side, which has at most so many pixels in it. */
+/** The square's side as a multiple of the box's longer one, and the most pixels of that in it. */
 const SQUARE = { times: 2, pixels: 112 };
 /** Where the thumbnails of the face and of its new place correlate by less, the face is gone. */
 const GONE = 0.4;
 
-/** Gives a detector the right way up. Where a face is not in doubt, the answer is the detector's own. */
-export function withTurns(detector: Detector, judge: Judge): Detector {
+/** Makes a detector read turned faces. For faces that are not doubtful the answer is the detector's own. */
+export function withTurns(detector: Detector, check: UprightCheck): Detector {
   let bytes = new Uint8Array(0);
 
   function draw(picture: Picture, square: TurnedSquare): Picture {
@@ -65,17 +64,17 @@ export function withTurns(detector: Detector, judge: Judge): Detector {
     return drawSquare(picture, square, bytes);
   }
 
-  /** The face as it is detected in a turned square. */
+  /** Detects the face in a turned square. */
   async function readTurned(picture: Picture, face: Detection, degrees: number): Promise<Read | undefined> {
     const square = squareAround(face.box, degrees, SQUARE.times, SQUARE.pixels);
     const drawn = draw(picture, square);
     const { box, probability } = intoSquare(square, face);
     const [read] = await detector.follow(drawn, [{ box, probability, landmarks: undefined, embed: true }]);
     if (!read?.landmarks) return undefined;
-    return { square, face: read, score: judge.score(read, drawn), leftOver: rollOf(read.landmarks) };
+    return { square, face: read, score: check.score(read, drawn), leftOver: rollOf(read.landmarks) };
   }
 
-  /** As {@link readTurned}, and once more where the face is still tilted there. */
+  /** As {@link readTurned}, and again when the face is still tilted there. */
   async function readUpright(picture: Picture, face: Detection, degrees: number): Promise<Read | undefined> {
     const first = await readTurned(picture, face, degrees);
     if (!first || Math.abs(first.leftOver) <= LEFT_OVER) return first;
@@ -87,31 +86,31 @@ export function withTurns(detector: Detector, judge: Judge): Detector {
     if (!face.landmarks) return face;
     const tilt = rollOf(face.landmarks);
     const isTilted = Math.abs(tilt) > TILTED;
-    const own = judge.score(face, picture);
-    // What is not finite is refused elsewhere (valid-output.ts).
+    const own = check.score(face, picture);
+    // Numbers that are not finite are refused in valid-output.ts.
     if (!Number.isFinite(own + tilt + boxSize(face.box))) return face;
-    if (own >= judge.sure && !isTilted) return face;
+    if (own >= check.sure && !isTilted) return face;
     let best = isTilted ? await readUpright(picture, face, tilt) : undefined;
     if (best && best.score < own) best = undefined;
-    if ((best?.score ?? own) >= judge.sure) return best ? take(face, best) : face;
+    if ((best?.score ?? own) >= check.sure) return best ? take(face, best) : face;
     let other = -Infinity;
     for (const degrees of QUARTERS) {
       const read = await readUpright(picture, face, degrees);
       const than = best?.score ?? own;
       if (read) other = Math.max(other, read.score);
-      if (read && read.score >= judge.least && read.score > than + (best?.isQuarter ? 0 : judge.better))
+      if (read && read.score >= check.least && read.score > than + (best?.isQuarter ? 0 : check.better))
         best = { ...read, isQuarter: true };
     }
     if (best) return take(face, best);
-    return own < judge.readable || other > own ? { ...face, isUnread: true } : face;
+    return own < check.readable || other > own ? { ...face, isUnread: true } : face;
   }
 
-  /** A face that was turned a moment ago. */
+  /** Follows a face that was turned in the previous frame. */
   async function followTurned(picture: Picture, known: KnownFace): Promise<Detection | undefined> {
     const { box, probability, landmarks, thumbnail } = known;
     const face = { box, probability, landmarks };
     const read = landmarks && (await readTurned(picture, face, rollOf(landmarks)));
-    if (!read || read.score < judge.least) return undefined;
+    if (!read || read.score < check.least) return undefined;
     const there = take(face, read);
     return thumbnail && correlation(thumbnail, thumbnailOf(picture, there)) < GONE ? undefined : there;
   }
@@ -153,7 +152,7 @@ interface Read {
   isQuarter?: boolean;
 }
 
-/** @returns the face in pixels of the picture, where its box was found by the detector if it is about the same */
+/** @returns the face in pixels of the picture, with the detector's own box when the two are about the same */
 function take(face: Detection, { square, face: read }: Read): Detection {
   const there = outOfSquare(square, read);
   const box = iou(face.box, there.box) > 0.5 || boxSize(there.box) <= 0 ? face.box : there.box;

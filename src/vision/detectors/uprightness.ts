@@ -2,11 +2,10 @@ import { clampToPicture } from '../boxes.js';
 import type { Detection, Picture } from '../types.js';
 
 /**
- * How much 68 points have the shape of a face that was the right way up: 1 for those of an upright face, -1 for those
- * that the network invents for a turned one, by ridge regression on the points of 500 people of Labeled Faces in the
- * Wild, each turned by 23 angles (scripts/measure/uprightness.mjs, which prints these numbers and what they are good
- * for: of upright faces 1 in 20 is below 0.46, of those turned by 75 degrees and more 1 in 1,000 above 0.28).
- * `[x, y] * 68`, about the middle of the network's square, in parts of its side.
+ * Weights of a linear score of the 68 points: 1 for those of an upright face, -1 for those the network gives a turned one.
+ * From ridge regression on the points of 500 people of Labeled Faces in the Wild, each turned by 23 angles
+ * (scripts/measure/uprightness.mjs prints them with their accuracy: of upright faces 1 in 20 is below 0.46, of those turned
+ * by 75 degrees and more 1 in 1,000 above 0.28). `[x, y] * 68`, from the middle of the network's square, as shares of its side.
  */
 // prettier-ignore
 const WEIGHTS = Float64Array.of(

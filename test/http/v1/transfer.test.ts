@@ -214,7 +214,7 @@ describe('export and import', () => {
       'people/default-eve/default-eve_20260131_090000_m1.npy': Buffer.alloc(900_000),
     });
     const cases: [title: string, archive: Buffer, status: number, code: string, says: RegExp][] = [
-      ['no zip', Buffer.from('PK no zip'), 400, 'ARCHIVE_INVALID', /no zip/],
+      ['no zip', Buffer.from('PK no zip'), 400, 'ARCHIVE_INVALID', /not a zip/],
       ['an empty body', Buffer.alloc(0), 400, 'ARCHIVE_INVALID', /archive/],
       ['cut off', whole.subarray(0, whole.length - 30), 400, 'ARCHIVE_INVALID', /zip/],
       ['a changed vector', flipped, 400, 'ARCHIVE_INVALID', /damaged|manifest/],

@@ -80,7 +80,7 @@ describe('candidates', () => {
   it('place landmarks by the box they were found in', () => {
     const boxes = candidates([[10, 20, 29, 59, 1]]);
     const landmarks = Float32Array.of(0, 0.25, 0.5, 0.75, 1, 0, 0.25, 0.5, 0.75, 1);
-    boxes.judge(0, Float32Array.of(0.5, 0, 0, 0, 0, ...landmarks), 0);
+    boxes.setScores(0, Float32Array.of(0.5, 0, 0, 0, 0, ...landmarks), 0);
     boxes.placeLandmarks();
     const [face] = boxes.detections();
     assert.equal(face.probability, 0.5);
