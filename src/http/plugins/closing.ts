@@ -7,20 +7,22 @@ import type { App } from '../app-type.js';
  */
 export function registerClosing(app: App): void {
   let closing = false;
-  /** Connections on which nothing has been asked. */
-  const unused = new Set<Socket>();
-  const markUsed = ({ socket }: { socket: Socket }) => void unused.delete(socket);
+  /** Connections on which nothing has been asked, by their clients' ends: a TLS socket is not the connection's own. */
+  const unused = new Map<string, Socket>();
+  const endOf = ({ remoteAddress, remotePort }: Socket) => `${remoteAddress} ${remotePort}`;
+  const markUsed = ({ socket }: { socket: Socket }) => void unused.delete(endOf(socket));
 
-  app.server.on(app.initialConfig.https ? 'secureConnection' : 'connection', (socket: Socket) => {
+  app.server.on('connection', (socket: Socket) => {
     if (closing) socket.destroy();
-    unused.add(socket);
-    socket.once('close', () => unused.delete(socket));
+    const end = endOf(socket);
+    unused.set(end, socket);
+    socket.once('close', () => unused.delete(end));
   });
   app.server.on('request', markUsed);
   app.server.on('upgrade', markUsed);
   app.addHook('preClose', (done) => {
     closing = true;
-    for (const socket of unused) socket.destroy();
+    for (const socket of unused.values()) socket.destroy();
     done();
   });
   app.addHook('onSend', (_request, reply, payload, done) => {
