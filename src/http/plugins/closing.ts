@@ -1,6 +1,9 @@
 import type { Socket } from 'node:net';
 import type { App } from '../app-type.js';
 
+/** A connection that has just been opened has this long to ask for something, milliseconds. */
+const GRACE = 2000;
+
 /**
  * Lets a server that is shutting down end. A connection whose request was in flight would otherwise stay open, idle,
  * until its keep-alive time is over; and so would one that was opened and never used, as browsers open them in advance.
@@ -13,7 +16,6 @@ export function registerClosing(app: App): void {
   const markUsed = ({ socket }: { socket: Socket }) => void unused.delete(endOf(socket));
 
   app.server.on('connection', (socket: Socket) => {
-    if (closing) socket.destroy();
     const end = endOf(socket);
     unused.set(end, socket);
     socket.once('close', () => unused.delete(end));
@@ -22,7 +24,10 @@ export function registerClosing(app: App): void {
   app.server.on('upgrade', markUsed);
   app.addHook('preClose', (done) => {
     closing = true;
-    for (const socket of unused.values()) socket.destroy();
+    const cutUnused = () => {
+      for (const socket of unused.values()) socket.destroy();
+    };
+    setTimeout(cutUnused, GRACE).unref();
     done();
   });
   app.addHook('onSend', (_request, reply, payload, done) => {
