@@ -6,26 +6,10 @@
  */
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
-
-process.env.ORT_DISABLE_TELEMETRY ??= '1';
-const DIST = new URL('../../dist/src/', import.meta.url);
-const { loadConfig } = await import(new URL('settings/config.js', DIST).href);
-const { preparePack } = await import(new URL('models/packs/prepare.js', DIST).href);
-const { createAnalyzer } = await import(new URL('vision/analyzer.js', DIST).href);
+import { openPack } from './pack.mjs';
 
 const [id = '', ...folders] = process.argv.slice(2);
-const config = loadConfig({});
-const pack = await preparePack(id, { modelsDir: config.MODELS_DIR });
-const analyzer = await createAnalyzer({
-  ...{
-    pack,
-    providers: ['cpu'],
-    gpuDevice: 0,
-    threads: 1,
-    maxPixels: 25e6,
-    minFaceSize: config.MIN_FACE_SIZE,
-  },
-});
+const { config, analyzer } = await openPack(id);
 
 /** @param {number[]} values @param {number} part 0 to 1 */
 const quantile = (values, part) => {

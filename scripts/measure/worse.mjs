@@ -8,12 +8,8 @@
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import sharp from 'sharp';
+import { DIST, openPack } from './pack.mjs';
 
-process.env.ORT_DISABLE_TELEMETRY ??= '1';
-const DIST = new URL('../../dist/src/', import.meta.url);
-const { loadConfig } = await import(new URL('settings/config.js', DIST).href);
-const { preparePack } = await import(new URL('models/packs/prepare.js', DIST).href);
-const { createAnalyzer } = await import(new URL('vision/analyzer.js', DIST).href);
 const { createDecision } = await import(new URL('identity/decision.js', DIST).href);
 const { squaredDistance } = await import(new URL('gallery/distance.js', DIST).href);
 
@@ -26,11 +22,7 @@ const CONDITIONS = [
   ...[0.5, 0.25].map((light) => ['dark', light]),
 ];
 
-const config = loadConfig({});
-const pack = await preparePack(id, { modelsDir: config.MODELS_DIR });
-const analyzer = await createAnalyzer({
-  ...{ pack, providers: ['cpu'], gpuDevice: 0, threads: 1, maxPixels: 25e6, minFaceSize: 12 },
-});
+const { config, pack, analyzer } = await openPack(id, 12);
 
 /** @param {Uint8Array} bytes */
 async function look(bytes, views = false) {

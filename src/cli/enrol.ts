@@ -15,8 +15,7 @@ import { checkGroupId } from '../gallery/ids.js';
 import type { Gallery } from '../gallery/types.js';
 import type { ReadyPack } from '../models/types.js';
 import { createDecision } from '../identity/decision.js';
-import { createVisionPool } from '../vision/pool.js';
-import { openAudit, openPack, runCommand } from './shared/parts.js';
+import { openAudit, openPack, openVision, runCommand } from './shared/parts.js';
 
 const USAGE = `Usage: kaomon enrol DIR|CSV [options]     (npm run enrol -- DIR|CSV [options])
 
@@ -130,17 +129,8 @@ interface Opened {
 async function enrolAll(source: string, list: BatchList, opened: Opened): Promise<number> {
   const { config, pack, gallery, audit, options } = opened;
   const threads = availableParallelism();
-  const vision = await createVisionPool({
-    pack,
-    providers: config.EXECUTION_PROVIDERS.split(','),
-    gpuDevice: config.GPU_DEVICE_ID,
-    // One vision thread per core, each running its networks on one core: more would compete for the cores.
-    threads: 1,
-    maxPixels: config.MAX_PIXELS,
-    minFaceSize: config.MIN_FACE_SIZE,
-    poolThreads: threads,
-    queueLength: threads * AHEAD,
-  });
+  // One vision thread per core.
+  const vision = await openVision(pack, config, { poolThreads: threads, queueLength: threads * AHEAD });
   const stop = stopOnSignal();
   const { MIN_FACE_SIZE, MAX_PIXELS, EMBEDDINGS_DIR, KEEP_FACES } = config;
   const limits = enrolLimits(config);

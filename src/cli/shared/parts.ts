@@ -12,7 +12,7 @@ import { quietMessage, quietText } from '../../platform/quiet-error.js';
 import { preparePack, type Progress } from '../../models/packs/prepare.js';
 import type { ReadyPack } from '../../models/types.js';
 import { READABLE_NAME } from '../../vision/picture-names.js';
-import { createVisionPool } from '../../vision/pool.js';
+import { createVisionPool, type PoolSettings } from '../../vision/pool.js';
 import type { VisionPool } from '../../vision/types.js';
 
 /** Prints a line of progress, or a warning, to standard error; results go to standard output. */
@@ -44,17 +44,27 @@ interface OpenPackOptions {
   tell?: (progress: Progress) => void;
 }
 
-/** The caller closes it. @throws KaomonError NO_MODEL, SETUP */
-export function openVision(pack: ReadyPack, config: Config): Promise<VisionPool> {
+/**
+ * The caller closes it.
+ * @param size how many threads and waiting pictures, where the command needs others than the server has
+ * @throws KaomonError NO_MODEL, SETUP
+ */
+export function openVision(
+  pack: ReadyPack,
+  config: Config,
+  size?: Pick<PoolSettings, 'poolThreads' | 'queueLength'>,
+): Promise<VisionPool> {
   return createVisionPool({
     pack,
     providers: config.EXECUTION_PROVIDERS.split(','),
     gpuDevice: config.GPU_DEVICE_ID,
+    // Each vision thread runs its networks on one core: more would compete for the cores.
     threads: 1,
     maxPixels: config.MAX_PIXELS,
     minFaceSize: config.MIN_FACE_SIZE,
     poolThreads: config.VISION_THREADS,
     queueLength: config.VISION_QUEUE,
+    ...size,
   });
 }
 
