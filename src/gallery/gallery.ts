@@ -3,6 +3,7 @@ import { createCore, type GalleryDeps } from './core.js';
 import { createGroupOperations } from './group-operations.js';
 import { createCurrentIndex } from './index/current-index.js';
 import { createPersonOperations } from './person-operations.js';
+import { createRestore } from './restore.js';
 import { findNearest } from './search.js';
 import { watchStore } from './store/store-watch.js';
 import type { Gallery } from './types.js';
@@ -49,6 +50,7 @@ export async function createGallery(deps: GalleryDeps): Promise<LiveGallery> {
     person: (faceid) => memory.people.get(faceid),
     current: (person) => memory.current(person),
     ...createPersonOperations(core),
+    ...createRestore(core),
 
     nearest: (embedding, k, options = {}) => findNearest(memory, index, embedding, k, options),
 
