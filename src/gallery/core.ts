@@ -64,7 +64,7 @@ export function createCore({ store, index, publisher = NO_PUBLISHER, templates =
     // Without waiting in between, so that no search sees half of a move.
     const to = faceids.at(0) ?? '';
     const from = faceids.at(1);
-    const moved = from === undefined ? undefined : memory.people.get(from);
+    const moved = from === undefined ? undefined : memory.person(from);
     faceids.forEach((faceid, i) => memory.setPerson(faceid, people[i]));
     memory.succeed(moved, to);
   }

@@ -47,14 +47,14 @@ export async function createGallery(deps: GalleryDeps): Promise<LiveGallery> {
     ...createGroupOperations(core),
 
     people: () => memory.inOrder(),
-    person: (faceid) => memory.people.get(faceid),
+    person: (faceid) => memory.person(faceid),
     current: (person) => memory.current(person),
     ...createPersonOperations(core),
     ...createRestore(core),
 
     nearest: (embedding, k, options = {}) => findNearest(memory, index, embedding, k, options),
 
-    searched: (groups) => (groups ? memory.facesIn(groups) : memory.faces.size),
+    searched: (groups) => (groups ? memory.facesIn(groups) : memory.count().faces),
 
     subscribe: (listener) => core.subscribe(listener),
 
@@ -77,7 +77,7 @@ export async function createGallery(deps: GalleryDeps): Promise<LiveGallery> {
 
     async reload() {
       await store.recover();
-      const faceids = new Set([...(await store.list()), ...memory.people.keys()]);
+      const faceids = new Set([...(await store.list()), ...memory.inOrder().map(({ faceid }) => faceid)]);
       await core.lockAndReload([]);
       for (const faceid of faceids) await core.lockAndReload([faceid]);
     },
@@ -88,8 +88,8 @@ export async function createGallery(deps: GalleryDeps): Promise<LiveGallery> {
       const all = memory.groups();
       return {
         pack,
-        people: groups ? memory.countPeople(groups) : memory.people.size,
-        faces: groups ? memory.facesIn(groups) : memory.faces.size,
+        people: groups ? memory.countPeople(groups) : memory.count().people,
+        faces: groups ? memory.facesIn(groups) : memory.count().faces,
         groups: groups ? all.filter(({ groupid }) => groups.has(groupid)).length : all.length,
         // Which groups these belong to is not known.
         otherPacks: groups ? {} : contents.otherPacks,

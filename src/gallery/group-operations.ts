@@ -6,6 +6,9 @@ import { checkGroupId } from './ids.js';
 import { normaliseName } from './names.js';
 import type { Gallery, Group } from './types.js';
 
+/** How many people of a group are listed at a time to be deleted with it. */
+const AT_ONCE = 256;
+
 /** A gallery's methods for groups. */
 export function createGroupOperations(
   core: Core,
@@ -62,23 +65,29 @@ export function createGroupOperations(
     async removeGroup(groupid, { withPeople }) {
       checkGroupId(groupid);
       await requireGroup(core, groupid);
-      const people = memory.peopleIn(groupid);
-      if (people.length > 0 && !withPeople) {
+      const groups = new Set([groupid]);
+      const people = memory.countPeople(groups);
+      if (people > 0 && !withPeople) {
         throw new KaomonError(
           'GROUP_NOT_EMPTY',
-          `The group "${groupid}" has ${people.length} people: delete or move them first, or delete them with it.`,
-          { details: { people: people.length } },
+          `The group "${groupid}" has ${people} people: delete or move them first, or delete them with it.`,
+          { details: { people } },
         );
       }
-      for (const { faceid } of people) {
-        await core.change(
-          { ...changeOf('removed', groupid), faceid },
-          () => undefined,
-          async () => {
-            await store.removePerson(faceid);
-            return () => memory.drop(faceid);
-          },
-        );
+      let after: string | undefined = '';
+      while (after !== undefined) {
+        const some = memory.find({ groups, after, limit: AT_ONCE });
+        after = some.after;
+        for (const faceid of some.found) {
+          await core.change(
+            { ...changeOf('removed', groupid), faceid },
+            () => undefined,
+            async () => {
+              await store.removePerson(faceid);
+              return () => memory.drop(faceid);
+            },
+          );
+        }
       }
       await core.change(
         changeOf('group-removed', groupid),

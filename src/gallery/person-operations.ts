@@ -52,8 +52,8 @@ export function createPersonOperations(core: Core): PersonOperations {
    * @throws KaomonError PERSON_UNKNOWN
    */
   async function requirePerson(faceid: string, reload: typeof core.reload): Promise<Person> {
-    if (!memory.people.has(faceid) && splitFaceId(faceid)) await withStoreErrors(reload([faceid]));
-    return memory.people.get(faceid) ?? refuseUnknown(faceid);
+    if (!memory.has(faceid) && splitFaceId(faceid)) await withStoreErrors(reload([faceid]));
+    return memory.person(faceid) ?? refuseUnknown(faceid);
   }
 
   /** @throws KaomonError PERSON_UNKNOWN, FACE_UNKNOWN */
@@ -77,11 +77,11 @@ export function createPersonOperations(core: Core): PersonOperations {
 
   /** Moves `from` to `to` in memory, in one step. */
   function applyMove(from: string, to: string, read: ReadPerson): Person {
-    const before = memory.people.get(from);
+    const before = memory.person(from);
     memory.drop(from);
     memory.setPerson(to, read);
     memory.succeed(before, to);
-    return memory.people.get(to) ?? refuseUnknown(to);
+    return memory.person(to) ?? refuseUnknown(to);
   }
 
   function updatePerson(
@@ -113,7 +113,7 @@ export function createPersonOperations(core: Core): PersonOperations {
    * @throws AlreadyThere
    */
   async function refuseSame(faceid: string, vector: Float32Array, picture?: string): Promise<void> {
-    const faces = memory.people.get(faceid)?.faces ?? [];
+    const faces = memory.person(faceid)?.faces ?? [];
     const same = picture === undefined ? undefined : findByPicture(faces, picture);
     if (same) throw new AlreadyThere(same);
     // The store is read only where the index finds the person this near, be it by the template.
@@ -132,7 +132,7 @@ export function createPersonOperations(core: Core): PersonOperations {
     checkEmbedding(embedding);
     await requireGroup(core, groupid);
     const vector = embedding.slice();
-    const given = id === undefined || memory.faces.has(id) ? undefined : parseFaceId(faceid, id);
+    const given = id === undefined || memory.hasFace(id) ? undefined : parseFaceId(faceid, id);
     const made = nameFace(faceid, at, automatic, picture);
     const enrolledAt = `${at.toISOString().slice(0, 19)}Z`;
     const face: Face = {
@@ -158,7 +158,7 @@ export function createPersonOperations(core: Core): PersonOperations {
           : undefined;
         await store.addFace(face, vector, { crop, profile: isNamed ? profile : undefined });
         return () => {
-          const faces = first ?? memory.people.get(faceid)?.faces ?? [];
+          const faces = first ?? memory.person(faceid)?.faces ?? [];
           memory.setPerson(faceid, { faceid, ...profile, faces: [...faces, { ...face, vector }] });
           return face;
         };
@@ -174,7 +174,7 @@ export function createPersonOperations(core: Core): PersonOperations {
       return core.change(
         changeOf('created', faceid),
         () => {
-          if (memory.people.has(faceid)) refuseExisting(faceid);
+          if (memory.has(faceid)) refuseExisting(faceid);
         },
         async () => {
           if (!(await store.createPerson(faceid, { username, metadata }))) refuseExisting(faceid);
@@ -193,7 +193,7 @@ export function createPersonOperations(core: Core): PersonOperations {
         { ...changeOf('moved', faceid), from },
         async () => {
           await requirePerson(from, core.reload);
-          if (memory.people.has(faceid)) refuseExisting(faceid);
+          if (memory.has(faceid)) refuseExisting(faceid);
         },
         async () => {
           const outcome = await store.movePerson(from, faceid);
@@ -243,7 +243,7 @@ export function createPersonOperations(core: Core): PersonOperations {
         if (!(error instanceof AlreadyThere)) throw error;
         const { face } = error;
         const username = enrolment.username === undefined ? undefined : normaliseName(enrolment.username);
-        if (username !== undefined && memory.people.get(face.faceid)?.username !== username)
+        if (username !== undefined && memory.person(face.faceid)?.username !== username)
           await updatePerson(face.faceid, { username });
         return { face, already: true };
       }
