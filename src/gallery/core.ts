@@ -77,7 +77,10 @@ export function createCore(deps: GalleryDeps & { index: CurrentIndex }) {
   /**
    * Reloads these people from the store, or the groups when none is named. The caller holds their keys.
    */
-  async function reload(faceids: readonly string[], { isHeard = false, hasMoved = false }: News = {}): Promise<void> {
+  async function reload(
+    faceids: readonly string[],
+    { isHeard = false, hasMoved = false }: News = {},
+  ): Promise<void> {
     if (faceids.length === 0) memory.setGroups(await store.readGroups());
     const known = new Set(faceids.flatMap((faceid) => [...memory.faceIds(faceid)]));
     const people: (ReadPerson | undefined)[] = [];

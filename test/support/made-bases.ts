@@ -29,8 +29,9 @@ async function mappedBase(people: readonly StoredPerson[], options: PlainBaseOpt
   // Mapped, it stays without its name.
   await rm(folder, { recursive: true });
   const search: typeof mapped.search = async (...asked) => {
+    const pause = options.pause?.();
     const found = await mapped.search(...asked);
-    await options.pause?.();
+    await pause;
     return found;
   };
   const close = async () => {
