@@ -28,14 +28,14 @@ export function createRestore(core: Core): Pick<Gallery, 'restorePerson'> {
       return core.change(
         { kind: 'created', groupid, faceid, at: new Date().toISOString() },
         () => {
-          if (memory.people.has(faceid)) refuseExisting(faceid);
+          if (memory.has(faceid)) refuseExisting(faceid);
         },
         async () => {
           if (!(await store.addPerson(faceid, profile, taken))) refuseExisting(faceid);
           return () => {
             const stored = taken.map(({ face, vector }) => ({ ...face, vector }));
             memory.setPerson(faceid, { faceid, ...profile, faces: stored });
-            return memory.people.get(faceid) ?? refuseExisting(faceid);
+            return memory.person(faceid) ?? refuseExisting(faceid);
           };
         },
       );
