@@ -79,6 +79,9 @@ public:
       offset += static_cast<size_t>(put);
     }
   }
+  void resize(size_t bytes) const {
+    if (ftruncate(number_, static_cast<off_t>(bytes)) != 0) fail("cannot write");
+  }
   // Its bytes are on the disk once this returns.
   void sync() const {
     if (fsync(number_) != 0) fail("cannot write");

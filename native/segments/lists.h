@@ -21,8 +21,10 @@ static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the files are little-e
 
 constexpr char LISTS_MAGIC[8] = {'K', 'A', 'O', 'L', 'I', 'S', 'T', 'S'};
 constexpr uint32_t LISTS_VERSION = 1;
+constexpr size_t LISTS_PAGE = 4096;
 constexpr size_t MOST_NUMBERS = 1 << 16;
 constexpr size_t MOST_ROWS = INT32_MAX;
+constexpr size_t MOST_LISTS = 1 << 24;
 
 struct Counts {
   uint64_t rows;
@@ -52,16 +54,19 @@ struct Layout {
     const uint64_t rows = of.rows, lists = of.lists, groups = of.groups, d = of.length, stride = strideOf(of.length);
     bytes = {groups * d * 4, (groups + 1) * 4, lists * d * 4, lists * 4, lists * 4, lists * stride,
              (lists + 1) * 4, rows * 4, rows * 4, rows * 4, rows * stride};
-    end = 4096;
+    end = LISTS_PAGE;
     for (size_t i = 0; i < SECTIONS; i++) {
       at[i] = end;
-      end = (end + bytes[i] + 4095) / 4096 * 4096;
+      whole[i] = (bytes[i] + LISTS_PAGE - 1) / LISTS_PAGE * LISTS_PAGE;
+      end += whole[i];
     }
   }
-  std::array<uint64_t, SECTIONS> at, bytes;
+  // Where each begins, its bytes, and those up to the next: zeros at its end.
+  std::array<uint64_t, SECTIONS> at, bytes, whole;
   uint64_t end;
 };
 
+// The first page of the file.
 struct ListsHeader {
   char magic[8];
   uint32_t version;
@@ -75,31 +80,32 @@ struct ListsHeader {
   float largestScale;
   float largestSquare;
   uint64_t sums[SECTIONS];
+  char unused[LISTS_PAGE - 64 - (SECTIONS + 1) * sizeof(uint64_t)];
   uint64_t sum;
 
   uint64_t ownSum() const { return checksum(this, offsetof(ListsHeader, sum)); }
 };
-static_assert(sizeof(ListsHeader) <= 4096);
+static_assert(sizeof(ListsHeader) == LISTS_PAGE);
 
 // An opened file.
 class Lists {
 public:
   // Reads all of it once: what is damaged is refused with the reason.
   explicit Lists(const std::string &path) : file_(path), map_(file_) {
-    if (file_.size() < 4096) damaged("it is too short");
+    if (file_.size() < LISTS_PAGE) damaged("it is too short");
     std::memcpy(&header, map_.at<char>(0), sizeof header);
     if (std::memcmp(header.magic, LISTS_MAGIC, sizeof header.magic) != 0) damaged("it is no file of lists");
     if (header.version != LISTS_VERSION) damaged("it is of another version");
     if (header.sum != header.ownSum()) damaged("its header has changed");
     const Counts &counts = header.counts;
     if (counts.rows < 1 || counts.rows > MOST_ROWS || counts.length < 1 || counts.length > MOST_NUMBERS ||
-        counts.groups < 1 || counts.groups > counts.lists || counts.lists > counts.rows || header.nprobe < 1)
+        counts.groups < 1 || counts.groups > counts.lists || counts.lists > MOST_LISTS || header.nprobe < 1)
       damaged("its counts do not fit");
     const Layout layout(counts);
     if (layout.end != file_.size()) damaged("it is cut");
     map_.populate(file_, 0, layout.end);
     for (size_t i = 0; i < SECTIONS; i++)
-      if (checksum(map_.at<char>(layout.at[i]), layout.bytes[i]) != header.sums[i]) damaged("its content has changed");
+      if (checksum(map_.at<char>(layout.at[i]), layout.whole[i]) != header.sums[i]) damaged("its content has changed");
     groupCentres = map_.at<float>(layout.at[GROUP_CENTRES]);
     groupFirst = map_.at<uint32_t>(layout.at[GROUP_FIRST]);
     centres = map_.at<float>(layout.at[CENTRES]);

@@ -70,13 +70,15 @@ constexpr size_t WIDENING = 4;
 
 class Search {
 public:
-  Search(std::shared_ptr<const Segment> of, const float *vector, size_t k, std::vector<Rows> ranges, size_t nprobe)
+  // @param isByLists even if there are few rows
+  Search(std::shared_ptr<const Segment> of, const float *vector, size_t k, std::vector<Rows> ranges, size_t nprobe,
+         bool isByLists = false)
       : segment_(std::move(of)), lists_(segment_->lists), query_(vector, segment_->d), k_(std::clamp<size_t>(k, 1, std::max<size_t>(1, segment_->rows))),
         ranges_(std::move(ranges)), wanted_(std::max(LEAST_CANDIDATES, CANDIDATES_A_ROW * k_)), nearest_(k_),
         candidates_(wanted_) {
     size_t rows = 0;
     for (const Rows &range : ranges_) rows += range.end - range.first;
-    if (!lists_ || rows <= FEW_ROWS || wanted_ > rows / 4) {
+    if (!lists_ || (!isByLists && (rows <= FEW_ROWS || wanted_ > rows / 4))) {
       starts_.push_back(0);
       for (const Rows &range : ranges_)
         starts_.push_back(starts_.back() + (range.end - range.first + EXACT_PIECE - 1) / EXACT_PIECE);
@@ -111,11 +113,13 @@ public:
 
   // Once it has ended.
   const std::vector<Found> &found() const { return found_; }
-  // The places of all lists, nearest first, for measurements: no other call may have been made.
-  std::vector<std::pair<float, uint32_t>> orderOfLists() {
+  // How many lists are nearer than this one. Instead of `work`.
+  uint32_t rankOf(uint32_t list) {
+    order_.resize(lists_->count());
     for (size_t piece = 0; piece < pieces(lists_->count(), CENTRES_PIECE); piece++) choose(piece);
-    std::sort(order_.begin(), order_.end());
-    return order_;
+    const auto own = order_[list];
+    return static_cast<uint32_t>(
+        std::count_if(order_.begin(), order_.end(), [&](const auto &other) { return other < own; }));
   }
 
 private:
@@ -205,10 +209,11 @@ private:
     const size_t first = piece * CENTRES_PIECE, end = std::min(lists_->count(), first + CENTRES_PIECE);
     int32_t sums[CENTRES_PIECE];
     products(query_.codes.data(), lists_->centreCodes + first * lists_->stride, lists_->stride, end - first, sums);
-    for (size_t i = first; i < end; i++)
-      order_[i] = {lists_->centreSquares[i] -
-                       2 * query_.scale * lists_->centreScales[i] * static_cast<float>(sums[i - first]),
-                   static_cast<uint32_t>(i)};
+    for (size_t i = first; i < end; i++) {
+      const float distance = lists_->centreSquares[i] -
+                             2 * query_.scale * lists_->centreScales[i] * static_cast<float>(sums[i - first]);
+      order_[i] = {std::isnan(distance) ? HUGE_VALF : distance, static_cast<uint32_t>(i)};
+    }
   }
 
   void scan(size_t piece, Nearest &mine) const {

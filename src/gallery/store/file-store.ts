@@ -32,6 +32,7 @@ import {
   readProfile,
   removeRemains,
 } from './file-read.js';
+import { stampOf } from './file-stamp.js';
 import { encodeNpy } from './npy.js';
 import type { EmbeddingStore, NewFace, Profile } from './store.js';
 import type { Face } from '../types.js';
@@ -179,17 +180,27 @@ export function createFileStore(options: FileStoreOptions): EmbeddingStore {
     return true;
   }
 
+  async function prepare(): Promise<void> {
+    await unlessReadOnly(makeFolder(layout.packFolder));
+    await reserve.keep();
+    await unlessReadOnly(groups.prepare());
+    await unlessReadOnly(finishMoves(layout, damage));
+  }
+
   return {
     damage,
 
+    prepare,
+
     async load() {
-      await unlessReadOnly(makeFolder(layout.packFolder));
-      await reserve.keep();
-      await unlessReadOnly(groups.prepare());
-      await unlessReadOnly(finishMoves(layout, damage));
+      await prepare();
       const people = await readEveryone(reader);
       return { groups: await groups.read(), people, otherPacks: await countOtherPacks(layout, damage) };
     },
+
+    countOtherPacks: () => countOtherPacks(layout, damage),
+
+    stamper: () => Promise.resolve((faceid, faces) => stampOf(layout, faceid, faces)),
 
     list: () => listPeople(layout, damage),
 

@@ -76,6 +76,14 @@ function storeOn(redis: GalleryRedis, options: RedisStoreOptions): EmbeddingStor
     return (await redis.hsetnx(people, faceid, profileText(profile))) === 1;
   }
 
+  async function prepare(): Promise<void> {
+    await untilReady(redis, REDIS_PATIENCE);
+    await requireTypes();
+    const isNew = (await redis.exists(groups, packs)) === 0;
+    await runEvenWhenFull(redis, packs, ['SADD', packs, pack]);
+    if (isNew) await redis.hsetnx(groups, FIRST_GROUP.groupid, groupText(FIRST_GROUP));
+  }
+
   function setFace(multi: ReturnType<typeof redis.multi>, { face, vector, crop }: NewFace): void {
     const bytes = Buffer.alloc(length * 4);
     vector.forEach((value, i) => bytes.writeFloatLE(value, i * 4));
@@ -87,12 +95,11 @@ function storeOn(redis: GalleryRedis, options: RedisStoreOptions): EmbeddingStor
   return {
     damage,
 
+    prepare,
+    countOtherPacks,
+
     async load() {
-      await untilReady(redis, REDIS_PATIENCE);
-      await requireTypes();
-      const isNew = (await redis.exists(groups, packs)) === 0;
-      await runEvenWhenFull(redis, packs, ['SADD', packs, pack]);
-      if (isNew) await redis.hsetnx(groups, FIRST_GROUP.groupid, groupText(FIRST_GROUP));
+      await prepare();
       const readOne = (faceid: string) => readPerson(faceid, new Set());
       const found = await pMap(await list(), readOne, { concurrency: AT_ONCE });
       const everyone: StoredPerson[] = found.flatMap((person) => {

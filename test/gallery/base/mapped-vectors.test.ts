@@ -2,62 +2,14 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { describe, it, type TestContext } from 'node:test';
-import type { BaseVectors, NearestRows, Range } from '../../../src/gallery/base/base.js';
+import { describe, it } from 'node:test';
 import { mapFile } from '../../../src/gallery/base/mapped-file.js';
 import { openMappedVectors, segmentsRefusal } from '../../../src/gallery/base/mapped-vectors.js';
-import { createExactIndex } from '../../../src/gallery/index/exact-index.js';
+import { assertSame, opened, reference, written } from '../../support/segments.js';
 import { temporaryFolder } from '../../support/temporary.js';
 import { randomUnitVector, seededRandom } from '../../support/vectors.js';
 
 const skip = segmentsRefusal() ?? false;
-
-async function written(t: TestContext, vectors: readonly Float32Array[]): Promise<string> {
-  const file = path.join(await temporaryFolder(t), 'vectors.f32');
-  await writeFile(file, Buffer.concat(vectors.map(({ buffer }) => new Uint8Array(buffer))));
-  return file;
-}
-
-async function opened(
-  t: TestContext,
-  vectors: readonly Float32Array[],
-  length: number,
-): Promise<BaseVectors> {
-  const base = await openMappedVectors({
-    vectorsFile: await written(t, vectors),
-    length,
-    rows: vectors.length,
-  });
-  t.after(() => base.close());
-  return base;
-}
-
-const within = (ranges: readonly Range[] | undefined, row: number) =>
-  !ranges || ranges.some(({ first, end }) => row >= first && row < end);
-
-/** What exact-index answers for the rows of some ranges that are left. */
-async function reference(
-  vectors: readonly Float32Array[],
-  query: Float32Array,
-  k: number,
-  { ranges, gone = new Set() }: { ranges?: readonly Range[]; gone?: ReadonlySet<number> } = {},
-) {
-  const index = createExactIndex(query.length);
-  for (const [row, vector] of vectors.entries())
-    if (within(ranges, row) && !gone.has(row)) index.add(String(row), vector);
-  const { hits } = await index.search(query, k);
-  return hits.map(({ id, distance }) => ({ row: Number(id), distance }));
-}
-
-function assertSame(found: NearestRows, expected: { row: number; distance: number }[], what: string): void {
-  assert.deepEqual(
-    [...found.rows],
-    expected.map(({ row }) => row),
-    what,
-  );
-  for (const [i, { distance }] of expected.entries())
-    assert.ok(Math.abs(found.distances[i] - distance) < 1e-5 * (1 + distance), `${what}, distance ${i}`);
-}
 
 describe('mapped vectors without lists', { skip }, () => {
   it('are searched exactly, whatever the length, in all rows and in ranges, without those that were removed', async (t) => {
