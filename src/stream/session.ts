@@ -10,7 +10,7 @@ import { FaceTracker, type Track } from './tracks.js';
 
 export interface SessionDeps {
   vision: Pick<VisionPool, 'analyze'>;
-  identifier: Pick<Identifier, 'identify'>;
+  identifier: Pick<Identifier, 'admit' | 'identify'>;
   gallery: Pick<Gallery, 'groups' | 'current'>;
   decision: Pick<Decision, 'sure' | 'odds' | 'pair' | 'meaning'>;
   /** Largest frame, bytes. */
@@ -122,6 +122,7 @@ export function createStreamSession(deps: SessionDeps) {
 
   async function identify({ frame, bytes, arrivedAt }: Frame): Promise<ServerMessage> {
     const waited = performance.now() - arrivedAt;
+    identifier.admit(deps.caller);
     const plan = tracker.plan(now(), options.track);
     const analysis = await vision.analyze(bytes, {
       caller: deps.caller,
@@ -137,7 +138,9 @@ export function createStreamSession(deps: SessionDeps) {
     let answer: StreamFace[] = [];
     await identifier.identify(analysis.faces, {
       groups: within,
+      caller: deps.caller,
       signal: gone.signal,
+      isAdmitted: true,
       settle(faces, identical) {
         tellThresholds(identical, within);
         tracker.refresh(currentIn(gallery, within));

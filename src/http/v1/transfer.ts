@@ -7,6 +7,7 @@ import { closeDescriptor, openNameless, sweepArchives, writingTo } from '../../g
 import { clientGone, KaomonError, throwIfGone, tooLarge } from '../../platform/errors.js';
 import { groupsToSearch, requireGroupAccess } from '../access.js';
 import type { App } from '../app-type.js';
+import { callerId } from '../on-behalf.js';
 import { BytesSchema, refusals } from '../schemas.js';
 import type { Services } from '../services.js';
 
@@ -127,7 +128,12 @@ export function transferRoutes(app: App, services: Services): void {
           const report = (list: 'groups' | 'people', id: string) => request.audited.did(list, id);
           // It comes back as it was: also faces that two people share, and those that stricter settings would refuse.
           const enrol: ImportDeps['enrol'] = (...what) =>
-            enroller.enrolFace(...what, { force: true, isNew: true });
+            enroller.enrolFace(...what, {
+              force: true,
+              isNew: true,
+              caller: callerId(request),
+              isAdmitted: true,
+            });
           return await importGallery({ gallery, pack, enrol }, file, {
             requireGroup,
             signal: request.gone,
