@@ -5,6 +5,7 @@ import { createGroupOperations } from './group-operations.js';
 import { createCurrentIndex } from './index/current-index.js';
 import { createPersonOperations } from './person-operations.js';
 import { createRebase } from './rebase.js';
+import { createRestore } from './restore.js';
 import { watchStore } from './store/store-watch.js';
 import type { Gallery } from './types.js';
 
@@ -73,6 +74,7 @@ export async function createGallery(deps: GalleryDeps): Promise<LiveGallery> {
     person: (faceid) => memory.person(faceid),
     current: (person) => memory.current(person),
     ...createPersonOperations(core),
+    ...createRestore(core),
 
     nearest: core.nearest,
 

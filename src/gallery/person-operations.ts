@@ -279,7 +279,7 @@ function refuseUnknown(faceid: string): never {
   throw new KaomonError('PERSON_UNKNOWN', `Nobody is enrolled as "${userid}" in the group "${groupid}".`);
 }
 
-function refuseExisting(faceid: string): never {
+export function refuseExisting(faceid: string): never {
   const { groupid, userid } = splitFaceId(faceid) ?? { groupid: '', userid: faceid };
   throw new KaomonError('PERSON_EXISTS', `There is a person "${userid}" in the group "${groupid}" already.`);
 }

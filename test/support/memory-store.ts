@@ -43,6 +43,8 @@ export function createMemoryStore(groups: Group[]): MemoryStore {
     people,
     vectorsRead: () => vectorsRead,
     damage: createDamage(() => undefined),
+    prepare: () => Promise.resolve(),
+    countOtherPacks: () => Promise.resolve({}),
     load: () =>
       soon(() => ({
         groups: [...stored.values()],
@@ -73,6 +75,13 @@ export function createMemoryStore(groups: Group[]): MemoryStore {
       soon(() => !people.has(faceid) && people.set(faceid, ofPerson(faceid, profile)).size > 0),
     keepPerson: (faceid, profile) =>
       soon(() => !people.has(faceid) && people.set(faceid, ofPerson(faceid, profile)).size > 0),
+    addPerson: (faceid, profile, faces) =>
+      soon(() => {
+        if (people.has(faceid)) return false;
+        const stored = faces.map(({ face, vector }) => ({ ...face, vector: vector.slice() }));
+        people.set(faceid, { ...ofPerson(faceid, profile), faces: age(stored) });
+        return true;
+      }),
     savePerson: (faceid, profile) =>
       soon(() => {
         const person = people.get(faceid);
