@@ -38,7 +38,8 @@ export async function createGallery(deps: GalleryDeps): Promise<LiveGallery> {
   const { memory, mutex } = core;
   const rebase = createRebase(core, index);
   let otherPacks = deps.base?.people.otherPacks ?? {};
-  if (!deps.base) {
+  if (deps.base) await store.prepare();
+  else {
     const contents = await store.load();
     memory.setGroups(contents.groups);
     for (const person of contents.people) memory.setPerson(person.faceid, person);
