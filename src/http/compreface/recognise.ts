@@ -1,6 +1,7 @@
 import { Type } from 'typebox';
 import type { RatedMatch } from '../../identity/types.js';
 import type { App } from '../app-type.js';
+import { onBehalfOf } from '../on-behalf.js';
 import { BytesSchema } from '../schemas.js';
 import { tellOf } from '../server-timing.js';
 import {
@@ -52,7 +53,7 @@ export function recogniseRoutes(app: App, context: CompreFaceContext): void {
   app.post(
     '/api/v1/recognition/recognize',
     {
-      config: { access: 'recognise' },
+      config: { access: 'recognise', slices: true },
       ...takesPicture,
       schema: {
         consumes: ['multipart/form-data', 'application/json'],
@@ -86,7 +87,7 @@ export function recogniseRoutes(app: App, context: CompreFaceContext): void {
   app.post(
     '/api/v1/recognition/embeddings/recognize',
     {
-      config: { access: 'recognise', jsonValues: EMBEDDINGS_VALUES },
+      config: { access: 'recognise', jsonValues: EMBEDDINGS_VALUES, slices: true },
       bodyLimit: EMBEDDINGS_BYTES,
       preValidation: readQuery,
       schema: {
@@ -106,7 +107,7 @@ export function recogniseRoutes(app: App, context: CompreFaceContext): void {
       const vectors = toVectors('embeddings', body.embeddings, pack.embedder.length);
       const found = await identifier.identify(
         vectors.map((embedding) => ({ embedding })),
-        { k: query.prediction_count, groups: new Set([groupid]), signal: request.gone },
+        { k: query.prediction_count, groups: new Set([groupid]), ...onBehalfOf(request) },
       );
       const result = found.map(({ candidates }, i) => ({
         embedding: body.embeddings[i],
@@ -119,7 +120,7 @@ export function recogniseRoutes(app: App, context: CompreFaceContext): void {
   app.post(
     '/api/v1/detection/detect',
     {
-      config: { access: 'recognise' },
+      config: { access: 'recognise', slices: true },
       ...takesPicture,
       schema: {
         consumes: ['multipart/form-data', 'application/json'],

@@ -17,7 +17,7 @@ export function subjectRoutes(app: App, { collections, config }: CompreFaceConte
     app.get(
       url,
       {
-        config: { access: 'recognise' },
+        config: { access: 'recognise', slices: true },
         schema: { response: { 200: Type.Object({ subjects: Type.Array(Type.String()) }), ...failures } },
       },
       (request) => ({ subjects: collections.namesOf(collectionOf(request, group)).list() }),
@@ -27,7 +27,7 @@ export function subjectRoutes(app: App, { collections, config }: CompreFaceConte
   app.post(
     PATH,
     {
-      config: { access: 'enrol' },
+      config: { access: 'enrol', changes: true },
       schema: { body: Subject, response: { 201: Told, ...failures } },
     },
     async (request, reply) => {
@@ -42,7 +42,7 @@ export function subjectRoutes(app: App, { collections, config }: CompreFaceConte
   app.put(
     `${PATH}/:subject`,
     {
-      config: { access: 'enrol' },
+      config: { access: 'enrol', changes: true },
       schema: {
         params: Subject,
         body: Subject,
