@@ -2,10 +2,13 @@ import { type GalleryChange, faceidsOf, NO_PUBLISHER, type Publisher } from '../
 import { isStoreTrouble } from '../platform/files/obstacles.js';
 import { createKeyedMutex } from '../platform/keyed-mutex.js';
 import { announce, requireRoom } from './announce.js';
+import type { Base } from './base/base.js';
+import type { CurrentIndex } from './index/current-index.js';
 import type { VectorIndex } from './index/vector-index.js';
 import { createMemory } from './memory.js';
-import { findNearest } from './search.js';
+import { findNearest, type SearchSources } from './search.js';
 import type { EmbeddingStore, ReadPerson } from './store/store.js';
+import type { Match, SearchOptions } from './types.js';
 
 export interface GalleryDeps {
   /** The pack whose vectors these are. */
@@ -14,7 +17,15 @@ export interface GalleryDeps {
   templates?: boolean;
   /** Closed with the gallery. */
   store: EmbeddingStore;
+  /** Empty. Without a base it takes everybody, else those who are newer. */
   index: VectorIndex;
+  /**
+   * Everybody as of a position of the event log that is followed from there; then nobody is read from the store at the
+   * start. The gallery's own from when it is made: closed with it, or when another takes its place.
+   */
+  base?: Base;
+  /** Compares a base with the store, after events were lost, and swaps it where they differ. Default: everybody is read. */
+  reconcile?: () => Promise<void>;
   /** Publishes changes to other processes. Default: there are none. */
   publisher?: Publisher;
   /** Called when the store can no longer be written, and when it can again. */
@@ -26,8 +37,9 @@ const GROUPS_KEY = ' groups';
 /** What the operations share: memory, the store, and the steps of a change to both. */
 export type Core = ReturnType<typeof createCore>;
 
-export function createCore({ store, index, publisher = NO_PUBLISHER, templates = false }: GalleryDeps) {
-  const memory = createMemory(index, templates);
+export function createCore(deps: GalleryDeps & { index: CurrentIndex }) {
+  const { store, index, publisher = NO_PUBLISHER, templates = false } = deps;
+  const memory = createMemory(index, templates, deps.base);
   const mutex = createKeyedMutex();
   const listeners = new Set<(change: GalleryChange) => void>();
   let failed: () => void = () => undefined;
@@ -54,8 +66,11 @@ export function createCore({ store, index, publisher = NO_PUBLISHER, templates =
     return person && memory.lacksVectors(person) ? readBut(new Set([without ?? ''])) : person;
   }
 
-  /** Reloads these people from the store, or the groups when none is named. The caller holds their keys. */
-  async function reload(faceids: readonly string[]): Promise<void> {
+  /**
+   * Reloads these people from the store, or the groups when none is named. The caller holds their keys.
+   * @param hasMoved the second is known to have become the first
+   */
+  async function reload(faceids: readonly string[], hasMoved = false): Promise<void> {
     if (faceids.length === 0) memory.setGroups(await store.readGroups());
     const known = new Set(faceids.flatMap((faceid) => [...memory.faceIds(faceid)]));
     const people: (ReadPerson | undefined)[] = [];
@@ -64,10 +79,16 @@ export function createCore({ store, index, publisher = NO_PUBLISHER, templates =
     // Without waiting in between, so that no search sees half of a move.
     const to = faceids.at(0) ?? '';
     const from = faceids.at(1);
-    const moved = from === undefined ? undefined : memory.person(from);
+    const wasThere = from !== undefined && (hasMoved || memory.has(from));
     faceids.forEach((faceid, i) => memory.setPerson(faceid, people[i]));
-    memory.succeed(moved, to);
+    if (wasThere) memory.succeed(from, to);
   }
+
+  const sources: SearchSources = {
+    memory,
+    index,
+    read: (faceid) => store.readPerson(faceid, new Set()),
+  };
 
   const keysOf = (faceids: readonly string[]) => (faceids.length > 0 ? faceids : [GROUPS_KEY]);
 
@@ -79,11 +100,12 @@ export function createCore({ store, index, publisher = NO_PUBLISHER, templates =
     read,
     reload,
 
-    nearest: (embedding: Float32Array, k: number) => findNearest(memory, index, embedding, k, {}),
+    nearest: (embedding: Float32Array, k: number, options: SearchOptions = {}): Promise<Match[]> =>
+      findNearest(sources, embedding, k, options),
 
     /** As `reload`, waiting for this process's own changes. */
-    lockAndReload: (faceids: readonly string[]): Promise<void> =>
-      mutex.run(keysOf(faceids), () => reload(faceids)),
+    lockAndReload: (faceids: readonly string[], hasMoved?: boolean): Promise<void> =>
+      mutex.run(keysOf(faceids), () => reload(faceids, hasMoved)),
 
     /**
      * Makes a change: checks, publishes, writes, applies it to memory and calls the listeners. When it fails after it

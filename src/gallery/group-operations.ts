@@ -66,7 +66,7 @@ export function createGroupOperations(
       checkGroupId(groupid);
       await requireGroup(core, groupid);
       const groups = new Set([groupid]);
-      const people = memory.countPeople(groups);
+      const { people } = memory.count(groups);
       if (people > 0 && !withPeople) {
         throw new KaomonError(
           'GROUP_NOT_EMPTY',

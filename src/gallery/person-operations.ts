@@ -77,10 +77,9 @@ export function createPersonOperations(core: Core): PersonOperations {
 
   /** Moves `from` to `to` in memory, in one step. */
   function applyMove(from: string, to: string, read: ReadPerson): Person {
-    const before = memory.person(from);
     memory.drop(from);
     memory.setPerson(to, read);
-    memory.succeed(before, to);
+    memory.succeed(from, to);
     return memory.person(to) ?? refuseUnknown(to);
   }
 
@@ -132,7 +131,7 @@ export function createPersonOperations(core: Core): PersonOperations {
     checkEmbedding(embedding);
     await requireGroup(core, groupid);
     const vector = embedding.slice();
-    const given = id === undefined || memory.hasFace(id) ? undefined : parseFaceId(faceid, id);
+    const given = id === undefined || memory.hasFace(faceid, id) ? undefined : parseFaceId(faceid, id);
     const made = nameFace(faceid, at, automatic, picture);
     const enrolledAt = `${at.toISOString().slice(0, 19)}Z`;
     const face: Face = {
@@ -280,7 +279,7 @@ function refuseUnknown(faceid: string): never {
   throw new KaomonError('PERSON_UNKNOWN', `Nobody is enrolled as "${userid}" in the group "${groupid}".`);
 }
 
-function refuseExisting(faceid: string): never {
+export function refuseExisting(faceid: string): never {
   const { groupid, userid } = splitFaceId(faceid) ?? { groupid: '', userid: faceid };
   throw new KaomonError('PERSON_EXISTS', `There is a person "${userid}" in the group "${groupid}" already.`);
 }

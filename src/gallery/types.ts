@@ -93,6 +93,16 @@ export interface NewPerson {
   metadata?: Metadata;
 }
 
+/** A face to restore with its person. */
+export interface RestoredFace {
+  /** As in the gallery that it comes from; it says when the face was enrolled, and how. */
+  id: string;
+  /** Unit length, the pack's length; copied. */
+  vector: Float32Array;
+  /** The aligned crop as PNG. */
+  crop?: Uint8Array | undefined;
+}
+
 /** Whom a search may find. */
 export interface SearchOptions {
   /** Only people of these groups. */
@@ -142,6 +152,11 @@ export interface Gallery {
   current(person: Person): Person | undefined;
   /** Creates a person without a face. @throws KaomonError GROUPID_INVALID, USERID_INVALID, GROUP_UNKNOWN, PERSON_EXISTS */
   createPerson(person: NewPerson): Promise<Person>;
+  /**
+   * Creates a person with all faces in one change, for an import: told to listeners as `created` alone. All or nothing.
+   * @throws KaomonError as `createPerson`; RangeError when an embedding or the ID of a face is not valid
+   */
+  restorePerson(person: NewPerson, faces: readonly RestoredFace[]): Promise<Person>;
   /** Changes the name, or replaces the metadata, or both. @throws KaomonError PERSON_UNKNOWN */
   updatePerson(faceid: string, change: { username?: string; metadata?: Metadata }): Promise<Person>;
   /**
