@@ -2,10 +2,12 @@ import { type GalleryChange, faceidsOf, NO_PUBLISHER, type Publisher } from '../
 import { isStoreTrouble } from '../platform/files/obstacles.js';
 import { createKeyedMutex } from '../platform/keyed-mutex.js';
 import { announce, requireRoom } from './announce.js';
+import { type Ask, createAsk } from './ask.js';
 import type { VectorIndex } from './index/vector-index.js';
 import { createMemory } from './memory.js';
 import { findNearest } from './search.js';
 import type { EmbeddingStore, ReadPerson } from './store/store.js';
+import type { Person } from './types.js';
 
 export interface GalleryDeps {
   /** The pack whose vectors these are. */
@@ -17,23 +19,41 @@ export interface GalleryDeps {
   index: VectorIndex;
   /** Publishes changes to other processes. Default: there are none. */
   publisher?: Publisher;
+  /** Applies what other processes have published by now. Default: nothing. */
+  catchUp?: () => Promise<void>;
   /** Called when the store can no longer be written, and when it can again. */
   warn?: (message: string) => void;
 }
 
 const GROUPS_KEY = ' groups';
 
-/** What the operations share: memory, the store, and the steps of a change to both. */
-export type Core = ReturnType<typeof createCore>;
+type Follower = (faceid: string, person: Person | undefined) => void;
 
-export function createCore({ store, index, publisher = NO_PUBLISHER, templates = false }: GalleryDeps) {
+/** What the operations share: memory, the store, and the steps of a change to both. */
+export interface Core extends ReturnType<typeof createParts> {
+  ask: Ask;
+}
+
+export function createCore(deps: GalleryDeps): Core {
+  const parts = createParts(deps);
+  return { ...parts, ask: createAsk(parts) };
+}
+
+function createParts({ store, index, publisher = NO_PUBLISHER, templates = false }: GalleryDeps) {
   const memory = createMemory(index, templates);
   const mutex = createKeyedMutex();
   const listeners = new Set<(change: GalleryChange) => void>();
+  const followers = new Set<Follower>();
   let failed: () => void = () => undefined;
 
   const tell = (change: GalleryChange) => {
     for (const listener of listeners) listener(change);
+  };
+
+  /** Tells the followers that memory may know these people otherwise now. */
+  const show = (faceids: readonly string[]) => {
+    for (const faceid of faceids)
+      for (const follower of followers) follower(faceid, memory.people.get(faceid));
   };
 
   /**
@@ -67,6 +87,7 @@ export function createCore({ store, index, publisher = NO_PUBLISHER, templates =
     const moved = from === undefined ? undefined : memory.people.get(from);
     faceids.forEach((faceid, i) => memory.setPerson(faceid, people[i]));
     memory.succeed(moved, to);
+    show(faceids);
   }
 
   const keysOf = (faceids: readonly string[]) => (faceids.length > 0 ? faceids : [GROUPS_KEY]);
@@ -101,6 +122,7 @@ export function createCore({ store, index, publisher = NO_PUBLISHER, templates =
             reload(faceids).catch(() => undefined),
           );
           const result = apply();
+          show(faceids);
           tell(planned);
           return result;
         } catch (error) {
@@ -113,6 +135,11 @@ export function createCore({ store, index, publisher = NO_PUBLISHER, templates =
     /** @param listener called when a change could not be written */
     onFailure(listener: () => void): void {
       failed = listener;
+    },
+
+    follow(follower: Follower): () => void {
+      followers.add(follower);
+      return () => followers.delete(follower);
     },
 
     subscribe(listener: (change: GalleryChange) => void): () => void {

@@ -2,6 +2,7 @@ import { type GalleryEvent, faceidsOf } from '../events/event.js';
 import { createCore, type GalleryDeps } from './core.js';
 import { createGroupOperations } from './group-operations.js';
 import { createCurrentIndex } from './index/current-index.js';
+import { createPeoplePages } from './people-pages.js';
 import { createPersonOperations } from './person-operations.js';
 import { findNearest } from './search.js';
 import { watchStore } from './store/store-watch.js';
@@ -23,7 +24,7 @@ export interface LiveGallery extends Gallery {
  * about; the person is reloaded from the store, so events may come twice or late.
  */
 export async function createGallery(deps: GalleryDeps): Promise<LiveGallery> {
-  const { pack, store, warn = () => undefined } = deps;
+  const { pack, store, warn = () => undefined, catchUp = () => Promise.resolve() } = deps;
   const index = createCurrentIndex(deps.index);
   const core = createCore({ ...deps, index });
   const { memory, mutex } = core;
@@ -45,16 +46,22 @@ export async function createGallery(deps: GalleryDeps): Promise<LiveGallery> {
     groups: () => memory.groups(),
     ...createGroupOperations(core),
 
-    people: () => memory.inOrder(),
-    person: (faceid) => memory.people.get(faceid),
+    ...createPeoplePages(memory),
+    group: (groupid) => core.ask.group(groupid),
+    person: (faceid) => core.ask.person(faceid),
     current: (person) => memory.current(person),
     ...createPersonOperations(core),
 
-    nearest: (embedding, k, options = {}) => findNearest(memory, index, embedding, k, options),
+    async nearest(embedding, k, options = {}) {
+      if (options.faceid !== undefined) await core.ask.person(options.faceid);
+      return findNearest(memory, index, embedding, k, options);
+    },
 
     searched: (groups) => (groups ? memory.facesIn(groups) : memory.faces.size),
 
     subscribe: (listener) => core.subscribe(listener),
+    follow: (listener) => core.follow(listener),
+    catchUp: () => catchUp().catch(() => undefined),
 
     async apply(event) {
       if (event.kind === 'begun') return;

@@ -1,8 +1,55 @@
 import { splitFaceId } from './ids.js';
+import { searchKey } from './names.js';
 import type { VectorIndex } from './index/vector-index.js';
 import type { Profile, ReadPerson } from './store/store.js';
 import { createTemplates } from './templates.js';
 import type { Face, Group, Person } from './types.js';
+
+/** Which people {@link Memory} lists. */
+export interface ListOptions {
+  groups?: ReadonlySet<string>;
+  /** Only people behind this faceid. */
+  after?: string;
+  /** So many that fit are passed over first. */
+  skip: number;
+  limit: number;
+  search?: string;
+}
+
+export interface Listed {
+  found: Person[];
+  /** How many that fit were passed over. */
+  skipped: number;
+  after: string | undefined;
+}
+
+/** People that one call looks at. */
+const BUDGET = 4096;
+
+/** Search keys made before. */
+const keys = new WeakMap<Person, { username: string; name: string; userid: string }>();
+
+/** @param key as `searchKey` makes it */
+function fits(person: Person, key: string): boolean {
+  if (key === '') return true;
+  const { username, userid } = person;
+  let known = keys.get(person);
+  if (known?.username !== username) {
+    known = { username, name: searchKey(username), userid: searchKey(userid) };
+    keys.set(person, known);
+  }
+  return known.name.includes(key) || known.userid.includes(key);
+}
+
+function firstBehind(ordered: readonly Person[], faceid: string): number {
+  let [low, high] = [0, ordered.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (ordered[middle].faceid <= faceid) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
 
 /** The gallery as this process knows it; see {@link createMemory}. */
 export type Memory = ReturnType<typeof createMemory>;
@@ -90,15 +137,36 @@ export function createMemory(index: VectorIndex, withTemplates = false) {
     faces: faces as ReadonlyMap<string, Face>,
 
     /**
-     * Everyone, sorted by faceid; the array is the caller's. Sorting a hundred thousand takes 0.2 s, so the order is kept:
-     * nearly sorted, a tenth of that, and mostly there is nothing to sort.
+     * Some of the people, by faceid. Looks at a few thousand at a time, so there may be more although fewer than `limit`
+     * were found.
+     * @returns `after`: where to go on, with the rest of `skip` and `limit`; undefined at the end
      */
-    inOrder(): Person[] {
+    list({ groups, after, skip, limit, search = '' }: ListOptions): Listed {
       if (hasLost) ordered = ordered.filter((person) => people.get(person.faceid) === person);
+      // Sorting a hundred thousand takes 0.2 s, nearly sorted a tenth of that.
       if (!isOrdered) ordered.sort((a, b) => (a.faceid < b.faceid ? -1 : 1));
       hasLost = false;
       isOrdered = true;
-      return ordered.slice();
+      const key = searchKey(search);
+      const found: Person[] = [];
+      let at = after === undefined ? 0 : firstBehind(ordered, after);
+      let skipped = 0;
+      if (key === '' && !groups) {
+        skipped = Math.min(skip, ordered.length - at);
+        at += skipped;
+      }
+      for (const end = at + BUDGET; at < ordered.length && at < end && found.length < limit; at++) {
+        const person = ordered[at];
+        if (groups && !groups.has(person.groupid)) continue;
+        if (!fits(person, key)) continue;
+        if (skipped < skip) skipped += 1;
+        else found.push(person);
+      }
+      return {
+        found,
+        skipped,
+        after: at < ordered.length ? (at > 0 ? ordered[at - 1].faceid : '') : undefined,
+      };
     },
 
     /** The name (empty when none was given) and metadata. */
@@ -111,11 +179,6 @@ export function createMemory(index: VectorIndex, withTemplates = false) {
     /** How many people these groups have. */
     countPeople: (groups: Iterable<string>): number =>
       [...groups].reduce((sum, groupid) => sum + (peopleOf.get(groupid) ?? 0), 0),
-
-    peopleIn: (groupid: string): Person[] =>
-      (peopleOf.get(groupid) ?? 0) === 0
-        ? []
-        : [...people.values()].filter((person) => person.groupid === groupid),
 
     hasGroup: (groupid: string): boolean =>
       stored.some((group) => group.groupid === groupid) || (peopleOf.get(groupid) ?? 0) > 0,

@@ -81,11 +81,9 @@ export async function openGallery(config: Config, options: OpenGalleryOptions): 
     });
     return { store, gallery };
   }
-  const bare = gallery.people().filter(({ faces }) => faces.length === 0).length;
-  if (bare > 0 && Object.keys(gallery.info().otherPacks).length > 0)
-    warn(
-      `${bare} people have no picture that the pack ${pack.id} can compare: enrol them again, or npm run reembed (docs/models.md).`,
-    );
+  const closing = new AbortController();
+  if (Object.keys(gallery.info().otherPacks).length > 0)
+    void warnOfBare(gallery, pack.id, warn, closing.signal).catch(() => undefined);
   let subscriber: Subscriber | undefined;
   if (settings && follow) {
     const limits = { maxAge: config.EVENT_MAX_AGE * 1000, maxLength: config.EVENT_MAX_LENGTH };
@@ -94,11 +92,26 @@ export async function openGallery(config: Config, options: OpenGalleryOptions): 
     subscriber = startSubscriber({ ...from, gallery, warn, damage, settleAfter });
   }
   const close = async () => {
+    closing.abort();
     await gallery.close();
     await subscriber?.close();
     await log?.close();
   };
   return { gallery: { ...gallery, close }, events: subscriber && { info: subscriber.state } };
+}
+
+/** Looks for people to be enrolled again. The start does not wait for it: there may be a million. */
+async function warnOfBare(
+  gallery: Gallery,
+  pack: string,
+  warn: (message: string) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const { total = 0 } = await gallery.people({ pictures: 'none', limit: 0, count: true, signal });
+  if (total > 0)
+    warn(
+      `${total} people have no picture that the pack ${pack} can compare: enrol them again, or npm run reembed (docs/models.md).`,
+    );
 }
 
 /**

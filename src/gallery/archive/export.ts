@@ -7,7 +7,7 @@ import type { Gallery, Person } from '../types.js';
 import { FORMAT, FORMAT_VERSION, GROUPS, MANIFEST, type Manifest, sha256 } from './manifest.js';
 
 export interface ExportDeps {
-  gallery: Pick<Gallery, 'groups' | 'people' | 'vectors' | 'picture'>;
+  gallery: Pick<Gallery, 'groups' | 'everyone' | 'vectors' | 'picture'>;
   /** Whose vectors these are, and how long they are. */
   pack: { id: string; length: number };
 }
@@ -46,7 +46,7 @@ export function exportGallery({ gallery, pack }: ExportDeps, groups?: ReadonlySe
   async function write(): Promise<void> {
     const wanted = ({ groupid }: { groupid: string }) => !groups || groups.has(groupid);
     await addJson(GROUPS, gallery.groups().filter(wanted));
-    for (const person of gallery.people().filter(wanted)) {
+    for await (const person of gallery.everyone({ groups })) {
       try {
         await addPerson(person);
       } catch (error) {

@@ -175,7 +175,7 @@ async function takePerson(
   const { gallery } = deps;
   const entry = `people/${faceid}/person.json`;
   const person = readJson(PersonFileSchema, await archive.read(entry), entry);
-  const there = gallery.person(faceid);
+  const there = await gallery.person(faceid);
   if (there) people.skipped += 1;
   else {
     await gallery.createPerson(person);
