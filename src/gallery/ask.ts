@@ -29,8 +29,8 @@ export function createAsk(core: AskedOf) {
   const { memory, store } = core;
 
   async function person(faceid: string, reload: Reload = core.lockAndReload): Promise<Person | undefined> {
-    if (!memory.people.has(faceid) && splitFaceId(faceid)) await withStoreErrors(reload([faceid]));
-    return memory.people.get(faceid);
+    if (!memory.has(faceid) && splitFaceId(faceid)) await withStoreErrors(reload([faceid]));
+    return memory.person(faceid);
   }
 
   const find = (whose: Person | undefined, id: string) => whose?.faces.find((face) => face.id === id);
@@ -41,9 +41,9 @@ export function createAsk(core: AskedOf) {
     reload: Reload = core.lockAndReload,
   ): Promise<Face | undefined> {
     const known = find(await person(faceid, reload), id);
-    if (known || !memory.people.has(faceid)) return known;
+    if (known || !memory.has(faceid)) return known;
     await withStoreErrors(reload([faceid]));
-    return find(memory.people.get(faceid), id);
+    return find(memory.person(faceid), id);
   }
 
   async function group(groupid: string, reload: Reload = core.lockAndReload): Promise<Group | undefined> {
@@ -65,7 +65,7 @@ export function createAsk(core: AskedOf) {
     /** @throws KaomonError PERSON_UNKNOWN, FACE_UNKNOWN */
     async requireFace(faceid: string, id: string, reload?: Reload): Promise<Face> {
       const found = await face(faceid, id, reload);
-      if (!memory.people.has(faceid)) refuseUnknown(faceid);
+      if (!memory.has(faceid)) refuseUnknown(faceid);
       return found ?? refuseFace();
     },
 
@@ -82,9 +82,9 @@ export function createAsk(core: AskedOf) {
 
     /** @throws KaomonError PERSON_EXISTS */
     async requireNobody(faceid: string, reload: Reload): Promise<void> {
-      if (!memory.people.has(faceid)) return;
+      if (!memory.has(faceid)) return;
       await withStoreErrors(reload([faceid]));
-      if (memory.people.has(faceid)) refuseExisting(faceid);
+      if (memory.has(faceid)) refuseExisting(faceid);
     },
 
     /** Who is in a group, as the store has it: the faceids, in no order. */

@@ -52,8 +52,7 @@ function createParts({ store, index, publisher = NO_PUBLISHER, templates = false
 
   /** Tells the followers that memory may know these people otherwise now. */
   const show = (faceids: readonly string[]) => {
-    for (const faceid of faceids)
-      for (const follower of followers) follower(faceid, memory.people.get(faceid));
+    for (const faceid of faceids) for (const follower of followers) follower(faceid, memory.person(faceid));
   };
 
   /**
@@ -84,7 +83,7 @@ function createParts({ store, index, publisher = NO_PUBLISHER, templates = false
     // Without waiting in between, so that no search sees half of a move.
     const to = faceids.at(0) ?? '';
     const from = faceids.at(1);
-    const moved = from === undefined ? undefined : memory.people.get(from);
+    const moved = from === undefined ? undefined : memory.person(from);
     faceids.forEach((faceid, i) => memory.setPerson(faceid, people[i]));
     memory.succeed(moved, to);
     show(faceids);

@@ -34,6 +34,8 @@ export async function createGallery(deps: GalleryDeps): Promise<LiveGallery> {
   memory.setGroups(contents.groups);
   for (const person of contents.people) memory.setPerson(person.faceid, person);
 
+  const { people, everyone } = createPeoplePages(memory);
+
   /** The newest events of others that listeners were told of: an event may come again. */
   const told = new Set<string>();
   function remember(uid: string): void {
@@ -46,7 +48,8 @@ export async function createGallery(deps: GalleryDeps): Promise<LiveGallery> {
     groups: () => memory.groups(),
     ...createGroupOperations(core),
 
-    ...createPeoplePages(memory),
+    people,
+    everyone,
     group: (groupid) => core.ask.group(groupid),
     person: (faceid) => core.ask.person(faceid),
     current: (person) => memory.current(person),
@@ -57,7 +60,7 @@ export async function createGallery(deps: GalleryDeps): Promise<LiveGallery> {
       return findNearest(memory, index, embedding, k, options);
     },
 
-    searched: (groups) => (groups ? memory.facesIn(groups) : memory.faces.size),
+    searched: (groups) => (groups ? memory.facesIn(groups) : memory.count().faces),
 
     subscribe: (listener) => core.subscribe(listener),
     follow: (listener) => core.follow(listener),
@@ -82,7 +85,8 @@ export async function createGallery(deps: GalleryDeps): Promise<LiveGallery> {
 
     async reload() {
       await store.recover();
-      const faceids = new Set([...(await store.list()), ...memory.people.keys()]);
+      const faceids = new Set(await store.list());
+      for await (const { faceid } of everyone()) faceids.add(faceid);
       await core.lockAndReload([]);
       for (const faceid of faceids) await core.lockAndReload([faceid]);
     },
@@ -93,8 +97,8 @@ export async function createGallery(deps: GalleryDeps): Promise<LiveGallery> {
       const all = memory.groups();
       return {
         pack,
-        people: groups ? memory.countPeople(groups) : memory.people.size,
-        faces: groups ? memory.facesIn(groups) : memory.faces.size,
+        people: groups ? memory.countPeople(groups) : memory.count().people,
+        faces: groups ? memory.facesIn(groups) : memory.count().faces,
         groups: groups ? all.filter(({ groupid }) => groups.has(groupid)).length : all.length,
         // Which groups these belong to is not known.
         otherPacks: groups ? {} : contents.otherPacks,

@@ -32,13 +32,13 @@ export function createPeoplePages(memory: Memory): Pick<Gallery, 'people' | 'eve
       throwIfGone(signal);
       const wanted = { groups, search, after };
       if (pictures === undefined) {
-        const listed = memory.list({ ...wanted, skip: skip - skipped, limit: limit - people.length });
+        const listed = memory.page({ ...wanted, skip: skip - skipped, limit: limit - people.length });
         skipped += listed.skipped;
         people.push(...listed.found);
         ({ after } = listed);
         if (after === undefined || (skipped >= skip && people.length >= limit)) break;
       } else {
-        const listed = memory.list({ ...wanted, skip: 0, limit: STEP });
+        const listed = memory.page({ ...wanted, skip: 0, limit: STEP });
         let last: Person | undefined;
         for (const person of listed.found) {
           if (skipped >= skip && people.length >= limit) break;
@@ -62,7 +62,7 @@ export function createPeoplePages(memory: Memory): Pick<Gallery, 'people' | 'eve
   async function count(fitting: Fitting): Promise<number> {
     const { groups, search = '', pictures } = fitting;
     if (search === '' && pictures === undefined) {
-      return groups ? memory.countPeople(groups) : memory.people.size;
+      return groups ? memory.countPeople(groups) : memory.count().people;
     }
     return (await collect({ ...fitting, after: undefined }, Infinity, 1)).skipped;
   }

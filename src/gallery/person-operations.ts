@@ -57,11 +57,11 @@ export function createPersonOperations(core: Core): PersonOperations {
 
   /** Moves `from` to `to` in memory, in one step. */
   function applyMove(from: string, to: string, read: ReadPerson): Person {
-    const before = memory.people.get(from);
+    const before = memory.person(from);
     memory.drop(from);
     memory.setPerson(to, read);
     memory.succeed(before, to);
-    return memory.people.get(to) ?? refuseUnknown(to);
+    return memory.person(to) ?? refuseUnknown(to);
   }
 
   function updatePerson(
@@ -93,7 +93,7 @@ export function createPersonOperations(core: Core): PersonOperations {
    * @throws AlreadyThere
    */
   async function refuseSame(faceid: string, vector: Float32Array, picture?: string): Promise<void> {
-    const faces = memory.people.get(faceid)?.faces ?? [];
+    const faces = memory.person(faceid)?.faces ?? [];
     const same = picture === undefined ? undefined : findByPicture(faces, picture);
     if (same) throw new AlreadyThere(same);
     // The store is read only where the index finds the person this near, be it by the template.
@@ -112,7 +112,7 @@ export function createPersonOperations(core: Core): PersonOperations {
     checkEmbedding(embedding);
     await ask.requireGroup(groupid);
     const vector = embedding.slice();
-    const given = id === undefined || memory.faces.has(id) ? undefined : parseFaceId(faceid, id);
+    const given = id === undefined || memory.hasFace(id) ? undefined : parseFaceId(faceid, id);
     const made = nameFace(faceid, at, automatic, picture);
     const enrolledAt = `${at.toISOString().slice(0, 19)}Z`;
     const face: Face = {
@@ -138,7 +138,7 @@ export function createPersonOperations(core: Core): PersonOperations {
           : undefined;
         await store.addFace(face, vector, { crop, profile: isNamed ? profile : undefined });
         return () => {
-          const faces = first ?? memory.people.get(faceid)?.faces ?? [];
+          const faces = first ?? memory.person(faceid)?.faces ?? [];
           memory.setPerson(faceid, { faceid, ...profile, faces: [...faces, { ...face, vector }] });
           return face;
         };
@@ -221,7 +221,7 @@ export function createPersonOperations(core: Core): PersonOperations {
         if (!(error instanceof AlreadyThere)) throw error;
         const { face } = error;
         const username = enrolment.username === undefined ? undefined : normaliseName(enrolment.username);
-        if (username !== undefined && memory.people.get(face.faceid)?.username !== username)
+        if (username !== undefined && memory.person(face.faceid)?.username !== username)
           await updatePerson(face.faceid, { username });
         return { face, already: true };
       }

@@ -57,11 +57,11 @@ function firstDepth(
 ): number {
   const all = index.size;
   if (faceid === undefined && !groups) {
-    const each = all / Math.max(1, memory.people.size);
-    return Math.max(k, Math.ceil(k * each), all > memory.faces.size ? WITH_FACES : 0);
+    const each = all / Math.max(1, memory.count().people);
+    return Math.max(k, Math.ceil(k * each), all > memory.count().faces ? WITH_FACES : 0);
   }
   const allowed =
-    faceid === undefined ? memory.facesIn(groups ?? []) : (memory.people.get(faceid)?.faces.length ?? 0);
+    faceid === undefined ? memory.facesIn(groups ?? []) : (memory.person(faceid)?.faces.length ?? 0);
   if (allowed === 0) return k;
   return Math.max(k, Math.min(all, Math.ceil((2 * k * all) / allowed)));
 }

@@ -198,6 +198,7 @@ it('A start with another pack says how many are to be enrolled again, and lists 
     await old.gallery.enrol({ groupid: 'default', userid }, unit('old', i));
   assert.deepEqual(old.warnings, []);
   const { gallery, warnings } = await open('new');
+  await until(() => warnings.length > 0);
   assert.match(
     warnings.join('\n'),
     /^2 people have no picture that the pack new can compare: enrol them again/,

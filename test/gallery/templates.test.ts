@@ -360,7 +360,7 @@ describe('a template', () => {
     };
     const { set, memory } = openMemory(index);
     fill(set);
-    return [...held].filter(([id]) => !memory.faces.has(id)).map(([, vector]) => vector);
+    return [...held].filter(([id]) => !memory.hasFace(id)).map(([, vector]) => vector);
   }
 
   it('is the same to the bit after its faces came and went 10,000 times, and in whatever order', () => {

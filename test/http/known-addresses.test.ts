@@ -38,6 +38,15 @@ describe('an address that is asked by another method than it has', () => {
     );
   });
 
+  it('deletes nobody whom that method would mean on another surface', async (t) => {
+    const { app, gallery } = await testApp(t);
+    await gallery.createGroup({ groupid: 'v1', groupname: 'v1' });
+    await gallery.createPerson({ groupid: 'v1', userid: 'people' });
+    const answer = await app.inject({ method: 'DELETE', url: '/api/v1/people' });
+    assert.equal(answer.statusCode, 405, answer.body);
+    assert.equal((await app.inject('/api/v1/people/v1-people')).statusCode, 200);
+  });
+
   it('has every route in its `Allow`, and nothing else', async (t) => {
     const routes: RouteOptions[] = [];
     const { app } = await testApp(t, {}, { onRoute: (route) => routes.push(route) });

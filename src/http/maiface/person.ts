@@ -3,6 +3,7 @@ import { faceIdOf } from '../../gallery/ids.js';
 import { requireGroupAccess } from '../access.js';
 import type { App } from '../app-type.js';
 import { MESSAGE_IDS, type Outcome, OutcomeSchema } from './format.js';
+import { answerNotFound } from '../error-handler.js';
 import { errorsOf, IdSchema } from '../schemas.js';
 import type { Services } from '../services.js';
 
@@ -24,6 +25,8 @@ export function personRoutes(app: App, { gallery }: Services): void {
     },
     async (request): Promise<Outcome> => {
       const { groupid, userid } = request.params;
+      // `DELETE /api/v1/people` is a slip of a caller of v1's, and means nobody.
+      if (groupid === 'v1') answerNotFound(request);
       requireGroupAccess(request, groupid);
       await gallery.remove(groupid, userid);
       const faceid = faceIdOf(groupid, userid);
