@@ -6,7 +6,8 @@ import path from 'node:path';
 import type { Config } from '../settings/config.js';
 import { createDamage } from '../platform/files/damage.js';
 import { KaomonError } from '../platform/errors.js';
-import { NO_PUBLISHER } from '../events/event.js';
+import { createCatchUp } from '../events/catch-up.js';
+import { type GalleryEvent, NO_PUBLISHER } from '../events/event.js';
 import { type LogSettings, openLog } from '../events/open-log.js';
 import { createPublisher } from '../events/publisher.js';
 import { startSubscriber, type Subscriber, type SubscriberState } from '../events/subscriber.js';
@@ -60,6 +61,7 @@ export async function openGallery(config: Config, options: OpenGalleryOptions): 
     warn(`The event log cannot be reached: enrolments are refused until it can. ${quietMessage(error)}`);
     return '';
   });
+  let catchUp: (() => Promise<void>) | undefined;
   const { store, gallery } = await openStored().catch(async (error: unknown) => {
     // An open connection would keep a command from ending.
     await log?.close();
@@ -75,6 +77,7 @@ export async function openGallery(config: Config, options: OpenGalleryOptions): 
       index,
       warn,
       publisher: log && createPublisher(log, worker, pack.id),
+      catchUp: () => catchUp?.() ?? Promise.resolve(),
     }).catch(async (error: unknown) => {
       await store.close();
       throw error;
@@ -89,7 +92,10 @@ export async function openGallery(config: Config, options: OpenGalleryOptions): 
     const limits = { maxAge: config.EVENT_MAX_AGE * 1000, maxLength: config.EVENT_MAX_LENGTH };
     const from = { settings, worker, position: position ?? '', limits };
     const { damage } = store;
-    subscriber = startSubscriber({ ...from, gallery, warn, damage, settleAfter });
+    const started = startSubscriber({ ...from, gallery, warn, damage, settleAfter });
+    subscriber = started;
+    const apply = (event: GalleryEvent) => gallery.apply(event);
+    if (log) catchUp = createCatchUp({ log, worker, position: started.position, apply });
   }
   const close = async () => {
     closing.abort();

@@ -69,7 +69,7 @@ export function createCollections({ gallery }: { gallery: Gallery }) {
   /** A subject's person. A new one's username is the subject even where it is the userid, too. */
   async function personOf(names: SubjectNames, subject: string): Promise<EnrolPerson> {
     const { groupid } = names;
-    const known = await names.find(subject);
+    const known = await names.findStill(subject);
     return known
       ? { groupid, userid: known.userid }
       : { groupid, userid: await names.newUserid(subject), username: subject };
@@ -112,7 +112,7 @@ export function createCollections({ gallery }: { gallery: Gallery }) {
     async addSubject(groupid: string, subject: string, mayMakeGroups: boolean): Promise<Person> {
       await makeGroup(groupid, mayMakeGroups);
       return await serially(groupid, async (names) => {
-        if (await names.find(subject)) {
+        if (await names.findStill(subject)) {
           throw new KaomonError('PERSON_EXISTS', `There is a subject "${subject}" already.`);
         }
         return await gallery.createPerson(await personOf(names, subject));
@@ -144,7 +144,7 @@ export function createCollections({ gallery }: { gallery: Gallery }) {
       if (from === to) return false;
       return await serially(groupid, async (names) => {
         const person = await names.require(from);
-        const other = await names.find(to);
+        const other = await names.findStill(to);
         if (other && other.faceid !== person.faceid) await gallery.mergePerson(person.faceid, other.faceid);
         else await gallery.updatePerson(person.faceid, { username: to });
         return true;

@@ -150,6 +150,13 @@ export class SubjectNames {
     return this.find(subject);
   }
 
+  /** As `find`, for what is refused or left out because of somebody: who is gone by now is not found. */
+  async findStill(subject: string): Promise<Person | undefined> {
+    if (!(await this.find(subject))) return undefined;
+    await this.gallery.catchUp();
+    return this.find(subject);
+  }
+
   /** @throws KaomonError PERSON_UNKNOWN */
   async require(subject: string): Promise<Person> {
     const person = await this.findAtLast(subject);

@@ -29,6 +29,7 @@ export function automaticFaceRoutes(app: App, { gallery }: Services): void {
       if (groupid !== undefined) requireGroupAccess(request, groupid);
       let deleted = 0;
       const groups = groupid === undefined ? request.caller.groups : new Set([groupid]);
+      await gallery.catchUp();
       for await (const person of gallery.everyone({ groups, pictures: 'some' })) {
         for (const { id } of person.faces.filter(({ automatic }) => automatic)) {
           try {
