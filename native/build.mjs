@@ -65,6 +65,22 @@ export const ADDONS = {
       require(${file}).sumTable(Uint8Array.of(1, 2, 3), 1, 1, sums);
       if (sums.slice(9, 12).join() !== '1,2,3') process.exit(1);`,
   },
+  segments: {
+    made: 'segments.node',
+    place: path.join(PROJECT_ROOT, 'dist', 'native', 'segments.node'),
+    also: [],
+    missing: () => [],
+    purpose: 'a gallery that is mapped instead of loaded',
+    without: 'each process loads the whole gallery at its start',
+    probe: (file) => `const { MappedVectors } = require(${file});
+      const file = require('node:path').join(require('node:os').tmpdir(), 'kaomon-probe-' + process.pid);
+      require('node:fs').writeFileSync(file, Float32Array.of(0, 0, 3, 4));
+      try {
+        new MappedVectors(file, 2, 2).search(Float32Array.of(3, 3), 1).then(({ rows, distances }) => {
+          if (rows.join() !== '1' || distances.join() !== '1') process.exit(1);
+        });
+      } finally { require('node:fs').unlinkSync(file); }`,
+  },
   vectors: {
     made: 'faiss-node.node',
     place: path.join(FAISS_NODE, 'build', 'Release', 'faiss-node.node'),

@@ -3,11 +3,13 @@ import { isStoreTrouble } from '../platform/files/obstacles.js';
 import { createKeyedMutex } from '../platform/keyed-mutex.js';
 import { announce, requireRoom } from './announce.js';
 import { type Ask, createAsk } from './ask.js';
+import type { Base } from './base/base.js';
+import type { CurrentIndex } from './index/current-index.js';
 import type { VectorIndex } from './index/vector-index.js';
 import { createMemory } from './memory.js';
-import { findNearest } from './search.js';
+import { findNearest, type SearchSources } from './search.js';
 import type { EmbeddingStore, ReadPerson } from './store/store.js';
-import type { Person } from './types.js';
+import type { Follower, Match, SearchOptions } from './types.js';
 
 export interface GalleryDeps {
   /** The pack whose vectors these are. */
@@ -16,7 +18,15 @@ export interface GalleryDeps {
   templates?: boolean;
   /** Closed with the gallery. */
   store: EmbeddingStore;
+  /** Empty. Without a base it takes everybody, else those who are newer. */
   index: VectorIndex;
+  /**
+   * Everybody as of a position of the event log that is followed from there; then nobody is read from the store at the
+   * start. The gallery's own from when it is made: closed with it, or when another takes its place.
+   */
+  base?: Base;
+  /** Compares a base with the store, after events were lost, and swaps it where they differ. Default: everybody is read. */
+  reconcile?: () => Promise<void>;
   /** Publishes changes to other processes. Default: there are none. */
   publisher?: Publisher;
   /** Applies what other processes have published by now. Default: nothing. */
@@ -25,22 +35,29 @@ export interface GalleryDeps {
   warn?: (message: string) => void;
 }
 
-const GROUPS_KEY = ' groups';
+/** What an event says of the people whom it makes us reload. */
+export interface News {
+  /** Somebody who is not there was, and may be in a base that was made meanwhile. */
+  isHeard?: boolean;
+  /** The second has become the first. */
+  hasMoved?: boolean;
+}
 
-type Follower = (faceid: string, person: Person | undefined) => void;
+const GROUPS_KEY = ' groups';
 
 /** What the operations share: memory, the store, and the steps of a change to both. */
 export interface Core extends ReturnType<typeof createParts> {
   ask: Ask;
 }
 
-export function createCore(deps: GalleryDeps): Core {
+export function createCore(deps: GalleryDeps & { index: CurrentIndex }): Core {
   const parts = createParts(deps);
   return { ...parts, ask: createAsk(parts) };
 }
 
-function createParts({ store, index, publisher = NO_PUBLISHER, templates = false }: GalleryDeps) {
-  const memory = createMemory(index, templates);
+function createParts(deps: GalleryDeps & { index: CurrentIndex }) {
+  const { store, index, publisher = NO_PUBLISHER, templates = false } = deps;
+  const memory = createMemory(index, templates, deps.base);
   const mutex = createKeyedMutex();
   const listeners = new Set<(change: GalleryChange) => void>();
   const followers = new Set<Follower>();
@@ -52,7 +69,7 @@ function createParts({ store, index, publisher = NO_PUBLISHER, templates = false
 
   /** Tells the followers that memory may know these people otherwise now. */
   const show = (faceids: readonly string[]) => {
-    for (const faceid of faceids) for (const follower of followers) follower(faceid, memory.person(faceid));
+    for (const faceid of faceids) for (const { one } of followers) one(faceid, memory.person(faceid));
   };
 
   /**
@@ -73,8 +90,13 @@ function createParts({ store, index, publisher = NO_PUBLISHER, templates = false
     return person && memory.lacksVectors(person) ? readBut(new Set([without ?? ''])) : person;
   }
 
-  /** Reloads these people from the store, or the groups when none is named. The caller holds their keys. */
-  async function reload(faceids: readonly string[]): Promise<void> {
+  /**
+   * Reloads these people from the store, or the groups when none is named. The caller holds their keys.
+   */
+  async function reload(
+    faceids: readonly string[],
+    { isHeard = false, hasMoved = false }: News = {},
+  ): Promise<void> {
     if (faceids.length === 0) memory.setGroups(await store.readGroups());
     const known = new Set(faceids.flatMap((faceid) => [...memory.faceIds(faceid)]));
     const people: (ReadPerson | undefined)[] = [];
@@ -83,11 +105,20 @@ function createParts({ store, index, publisher = NO_PUBLISHER, templates = false
     // Without waiting in between, so that no search sees half of a move.
     const to = faceids.at(0) ?? '';
     const from = faceids.at(1);
-    const moved = from === undefined ? undefined : memory.person(from);
-    faceids.forEach((faceid, i) => memory.setPerson(faceid, people[i]));
-    memory.succeed(moved, to);
+    const wasThere = from !== undefined && (hasMoved || memory.has(from));
+    for (const [i, faceid] of faceids.entries()) {
+      if (people[i] || !isHeard) memory.setPerson(faceid, people[i]);
+      else memory.drop(faceid);
+    }
+    if (wasThere) memory.succeed(from, to);
     show(faceids);
   }
+
+  const sources: SearchSources = {
+    memory,
+    index,
+    read: (faceid) => store.readPerson(faceid, new Set()),
+  };
 
   const keysOf = (faceids: readonly string[]) => (faceids.length > 0 ? faceids : [GROUPS_KEY]);
 
@@ -99,11 +130,12 @@ function createParts({ store, index, publisher = NO_PUBLISHER, templates = false
     read,
     reload,
 
-    nearest: (embedding: Float32Array, k: number) => findNearest(memory, index, embedding, k, {}),
+    nearest: (embedding: Float32Array, k: number, options: SearchOptions = {}): Promise<Match[]> =>
+      findNearest(sources, embedding, k, options),
 
     /** As `reload`, waiting for this process's own changes. */
-    lockAndReload: (faceids: readonly string[]): Promise<void> =>
-      mutex.run(keysOf(faceids), () => reload(faceids)),
+    lockAndReload: (faceids: readonly string[], news?: News): Promise<void> =>
+      mutex.run(keysOf(faceids), () => reload(faceids, news)),
 
     /**
      * Makes a change: checks, publishes, writes, applies it to memory and calls the listeners. When it fails after it
@@ -139,6 +171,11 @@ function createParts({ store, index, publisher = NO_PUBLISHER, templates = false
     follow(follower: Follower): () => void {
       followers.add(follower);
       return () => followers.delete(follower);
+    },
+
+    /** Tells the followers that memory may know anybody otherwise now. */
+    showAll(): void {
+      for (const { all } of followers) all();
     },
 
     subscribe(listener: (change: GalleryChange) => void): () => void {

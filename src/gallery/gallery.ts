@@ -1,10 +1,12 @@
 import { type GalleryEvent, faceidsOf } from '../events/event.js';
+import type { Base } from './base/base.js';
 import { createCore, type GalleryDeps } from './core.js';
 import { createGroupOperations } from './group-operations.js';
 import { createCurrentIndex } from './index/current-index.js';
 import { createPeoplePages } from './people-pages.js';
 import { createPersonOperations } from './person-operations.js';
-import { findNearest } from './search.js';
+import { createRebase } from './rebase.js';
+import { createRestore } from './restore.js';
 import { watchStore } from './store/store-watch.js';
 import type { Gallery } from './types.js';
 
@@ -14,8 +16,15 @@ export interface LiveGallery extends Gallery {
   apply(event: GalleryEvent): Promise<void>;
   /** Finishes, where possible, a change that was begun and never closed, and reloads the people it is about. */
   settle(event: GalleryEvent): Promise<void>;
-  /** Reloads everything from the store, after events were missed. */
+  /** Compares everybody with the store, after events were missed. */
   reload(): Promise<void>;
+  /**
+   * Swaps the base for a newer one, while serving. Whoever differs from it in memory is read from the store. Resolves when
+   * the old one is closed and all that it allows is out of memory. One after another.
+   * @param base the gallery's own from now on
+   * @throws KaomonError STORE_UNAVAILABLE when somebody could not be read: the new base serves nevertheless
+   */
+  rebase(base: Base): Promise<void>;
 }
 
 /**
@@ -28,13 +37,16 @@ export async function createGallery(deps: GalleryDeps): Promise<LiveGallery> {
   const index = createCurrentIndex(deps.index);
   const core = createCore({ ...deps, index });
   const { memory, mutex } = core;
-  const contents = await store.load();
+  const rebase = createRebase(core, index);
+  let otherPacks = deps.base?.people.otherPacks ?? {};
+  if (!deps.base) {
+    const contents = await store.load();
+    memory.setGroups(contents.groups);
+    for (const person of contents.people) memory.setPerson(person.faceid, person);
+    ({ otherPacks } = contents);
+  }
   const watch = await watchStore(store, warn);
   core.onFailure(() => void watch.check());
-  memory.setGroups(contents.groups);
-  for (const person of contents.people) memory.setPerson(person.faceid, person);
-
-  const { people, everyone } = createPeoplePages(memory);
 
   /** The newest events of others that listeners were told of: an event may come again. */
   const told = new Set<string>();
@@ -43,6 +55,8 @@ export async function createGallery(deps: GalleryDeps): Promise<LiveGallery> {
     const [oldest] = told;
     if (told.size > REMEMBERED) told.delete(oldest);
   }
+
+  const { people, everyone } = createPeoplePages(memory);
 
   return {
     groups: () => memory.groups(),
@@ -54,23 +68,26 @@ export async function createGallery(deps: GalleryDeps): Promise<LiveGallery> {
     person: (faceid) => core.ask.person(faceid),
     current: (person) => memory.current(person),
     ...createPersonOperations(core),
+    ...createRestore(core),
 
     async nearest(embedding, k, options = {}) {
       if (options.faceid !== undefined) await core.ask.person(options.faceid);
-      return findNearest(memory, index, embedding, k, options);
+      return core.nearest(embedding, k, options);
     },
 
-    searched: (groups) => (groups ? memory.facesIn(groups) : memory.count().faces),
+    searched: (groups) => memory.count(groups).faces,
 
     subscribe: (listener) => core.subscribe(listener),
-    follow: (listener) => core.follow(listener),
+    follow: (follower) => core.follow(follower),
     catchUp: () => catchUp().catch(() => undefined),
 
     async apply(event) {
       if (event.kind === 'begun') return;
       const { kind, at, groupid, faceid, from, face } = event;
-      // Also from a worker with another pack: people it deletes or moves are deleted or moved here.
-      await core.lockAndReload(faceidsOf(event));
+      // Also from a worker with another pack: people it deletes or moves are deleted or moved here. A base may have shown
+      // that before the event came.
+      const hasMoved = (kind === 'moved' || kind === 'merged') && !told.has(event.uid);
+      await core.lockAndReload(faceidsOf(event), { isHeard: true, hasMoved });
       if (kind === 'given-up' || told.has(event.uid)) return;
       // But the faces it adds are not searched here.
       if (event.pack !== pack && face !== undefined) return;
@@ -80,14 +97,15 @@ export async function createGallery(deps: GalleryDeps): Promise<LiveGallery> {
 
     async settle(event) {
       await store.recover();
-      await core.lockAndReload(faceidsOf(event));
+      await core.lockAndReload(faceidsOf(event), { isHeard: true });
     },
 
     async reload() {
       await store.recover();
+      await core.lockAndReload([]);
+      if (deps.reconcile) return deps.reconcile();
       const faceids = new Set(await store.list());
       for await (const { faceid } of everyone()) faceids.add(faceid);
-      await core.lockAndReload([]);
       for (const faceid of faceids) await core.lockAndReload([faceid]);
     },
 
@@ -97,19 +115,25 @@ export async function createGallery(deps: GalleryDeps): Promise<LiveGallery> {
       const all = memory.groups();
       return {
         pack,
-        people: groups ? memory.countPeople(groups) : memory.count().people,
-        faces: groups ? memory.facesIn(groups) : memory.count().faces,
+        ...memory.count(groups),
         groups: groups ? all.filter(({ groupid }) => groups.has(groupid)).length : all.length,
         // Which groups these belong to is not known.
-        otherPacks: groups ? {} : contents.otherPacks,
+        otherPacks: groups ? {} : otherPacks,
         setAside: groups ? 0 : store.damage.count(),
         index: index.kind,
         obstacle: watch.obstacle(),
       };
     },
 
+    async rebase(base) {
+      const { otherPacks: others } = base.people;
+      await rebase.rebase(base).finally(() => core.showAll());
+      otherPacks = others;
+    },
+
     async close() {
       await mutex.idle();
+      await rebase.close();
       await watch.close();
       await store.close();
     },

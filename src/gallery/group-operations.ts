@@ -75,7 +75,7 @@ export function createGroupOperations(
           await withStoreErrors(core.reload([]));
           if (!memory.hasGroup(groupid)) return;
           // A group without a file of its own is there as long as people are in it.
-          if (memory.countPeople([groupid]) > 0) await peopleOf(groupid);
+          if (memory.count([groupid]).people > 0) await peopleOf(groupid);
           if (memory.hasGroup(groupid)) refuse();
         },
         async () => {

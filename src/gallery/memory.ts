@@ -1,100 +1,114 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Base } from './base/base.js';
+import { createLayer, type Layer, type LayerPerson } from './base/layer.js';
 import { type Listed, listPeople, type PeopleQuery } from './directory.js';
-import { splitFaceId } from './ids.js';
+import type { Count } from './group-counts.js';
 import type { VectorIndex } from './index/vector-index.js';
-import { createSortedIds } from './sorted-ids.js';
+import { createMoves } from './moves.js';
+import { createOverlay, type Owner } from './overlay.js';
 import type { Profile, ReadPerson } from './store/store.js';
-import { createTemplates } from './templates.js';
-import type { Face, Group, Person } from './types.js';
+import type { Group, Person } from './types.js';
 
 /** The gallery as this process knows it; see {@link createMemory}. */
 export type Memory = ReturnType<typeof createMemory>;
 
 /**
- * People and faces by id, with their vectors in the index. Nothing here is asynchronous, so nobody sees a half-made change.
- * @param withTemplates puts a template of each person with several faces into the index
+ * So much higher is the number of a base that was surely begun after a deletion: when it happened the next one may have
+ * been under way, and one more finished but not yet noticed.
  */
-export function createMemory(index: VectorIndex, withTemplates = false) {
-  const people = new Map<string, Person>();
-  const profiles = new Map<string, Profile>();
-  const faces = new Map<string, Face>();
-  const peopleOf = new Map<string, number>();
-  const facesOf = new Map<string, number>();
-  const templates = createTemplates(index);
-  /** From a person who was moved or merged to the one they became, for holders of the old object such as tracks. */
-  const successors = new WeakMap<Person, Person>();
-  let stored: Group[] = [];
-  const sorted = createSortedIds();
+const LATER = 3;
 
-  const count = (counts: Map<string, number>, groupid: string, by: number) =>
-    counts.set(groupid, (counts.get(groupid) ?? 0) + by);
+/**
+ * People and faces by id: a base, which may be missing, and over it those who are newer, with their vectors in the index
+ * (the tail). Nothing here is asynchronous, so nobody sees a half-made change.
+ * @param withTemplates puts a template of each person with several faces into the index; the base has its own
+ */
+export function createMemory(index: VectorIndex, withTemplates = false, base?: Base) {
+  const moves = createMoves();
+  const overlay = createOverlay(index, withTemplates, moves.made);
+  const { people, counts } = overlay;
+  let layer: Layer | undefined = base && createLayer(base, moves.made);
+  /** The next layer, while it is compared with the overlay. */
+  let incoming: Layer | undefined;
+  let stored: Group[] = base?.people.storedGroups ?? [];
 
-  /** Oldest first, as `Person.faces` is. */
-  function insert(person: Person, face: Face): void {
-    let at = person.faces.length;
-    while (at > 0 && person.faces[at - 1].enrolledAt > face.enrolledAt) at -= 1;
-    person.faces.splice(at, 0, face);
+  const person = (faceid: string): Person | undefined =>
+    people.has(faceid) ? people.get(faceid) : layer?.find(faceid)?.person;
+
+  const has = (faceid: string): boolean =>
+    people.has(faceid) ? people.get(faceid) !== undefined : (layer?.holds(faceid) ?? false);
+
+  /** Somebody for whom the base answers. */
+  const inBase = (faceid: string): LayerPerson | undefined =>
+    people.has(faceid) ? undefined : layer?.find(faceid);
+
+  /** The overlay alone answers for a person from now on. */
+  function cover(faceid: string): void {
+    layer?.cover(faceid);
+    incoming?.cover(faceid);
   }
 
-  function date(person: Person): void {
-    const first = person.faces.at(0);
-    if (first) person.enrolledAt = first.enrolledAt;
-    else delete person.enrolledAt;
+  /** With the vectors that the base has. */
+  function withVectors({ person, rows }: LayerPerson, faces: ReadPerson['faces']): ReadPerson['faces'] {
+    const places = new Map(person.faces.map(({ id }, i) => [id, rows.first + i]));
+    return faces.map((face) => {
+      const row = face.vector ? undefined : places.get(face.id);
+      return row === undefined ? face : { ...face, vector: layer?.base.vectors.vectorAt(row) };
+    });
   }
 
-  function setProfile(faceid: string, profile: Profile): Person {
-    let person = people.get(faceid);
-    if (!person) {
-      const { groupid, userid } = splitFaceId(faceid) ?? { groupid: '', userid: '' };
-      person = { faceid, groupid, userid, username: '', metadata: {}, faces: [] };
-      people.set(faceid, person);
-      sorted.add(faceid);
-      count(peopleOf, groupid, 1);
+  function setPerson(faceid: string, read: ReadPerson | undefined): void {
+    if (!read) {
+      // Whoever asks for people who never were must not fill the memory.
+      if (has(faceid)) drop(faceid);
+      return;
     }
-    person.username = profile.username || person.userid;
-    person.metadata = profile.metadata;
-    profiles.set(faceid, profile);
-    return person;
+    const known = inBase(faceid);
+    if (known && isSame(known, read, read.faces)) return;
+    const faces = known ? withVectors(known, read.faces) : read.faces;
+    cover(faceid);
+    overlay.update({ ...read, faceid, faces });
   }
 
-  function addFace(person: Person, face: Face, vector: Float32Array): void {
-    index.add(face.id, vector);
-    faces.set(face.id, face);
-    insert(person, face);
-    date(person);
-    count(facesOf, person.groupid, 1);
-  }
-
-  function dropFace(person: Person, id: string): void {
-    index.remove(id);
-    faces.delete(id);
-    person.faces = person.faces.filter((face) => face.id !== id);
-    date(person);
-    count(facesOf, person.groupid, -1);
-  }
-
+  /** A base that is made at this moment may still hold them, so it is noted that they are gone. */
   function drop(faceid: string): void {
-    const person = people.get(faceid);
-    if (!person) return;
-    templates.drop(faceid);
-    for (const { id } of person.faces) dropFace(person, id);
-    people.delete(faceid);
-    sorted.delete(faceid);
-    profiles.delete(faceid);
-    count(peopleOf, person.groupid, -1);
+    cover(faceid);
+    overlay.markGone(faceid, layer?.base.people.number ?? 0);
   }
+
+  const profile = (faceid: string): Profile => {
+    const known = inBase(faceid);
+    if (known) return { username: known.username, metadata: known.person.metadata };
+    return overlay.profile(faceid) ?? { username: '', metadata: {} };
+  };
 
   const find = (query: PeopleQuery): Listed<string> =>
-    listPeople({ overlaid: sorted, overlay: people, base: undefined }, query);
+    listPeople({ overlaid: overlay.sorted, overlay: people, base: layer?.base.people }, query);
 
-  const person = (faceid: string): Person | undefined => people.get(faceid);
+  /** How many people and faces there are, of these groups or of all. */
+  function count(groups?: Iterable<string>): Count {
+    const parts = groups
+      ? [...groups].flatMap((groupid) => [counts.of(groupid), layer?.of(groupid)])
+      : [counts.total, layer?.total()];
+    const sum = { people: 0, faces: 0 };
+    for (const part of parts) {
+      sum.people += part?.people ?? 0;
+      sum.faces += part?.faces ?? 0;
+    }
+    return sum;
+  }
 
   return {
+    withTemplates,
     person,
-    has: (faceid: string): boolean => people.has(faceid),
-    hasFace: (id: string): boolean => faces.has(id),
-
-    /** How many there are in all. */
-    count: (): { people: number; faces: number } => ({ people: people.size, faces: faces.size }),
+    has,
+    count,
+    profile,
+    setPerson,
+    drop,
+    inBase,
+    /** As `page`, but only the faceids, which costs less where the people are many. */
+    find,
 
     /** Some of the people, by faceid. It takes about a millisecond: see {@link Listed.after}. */
     page(query: PeopleQuery): Listed<Person> {
@@ -102,107 +116,134 @@ export function createMemory(index: VectorIndex, withTemplates = false) {
       return { ...rest, found: found.flatMap((faceid) => person(faceid) ?? []) };
     },
 
-    /** As `page`, but only the faceids, which costs less where the people are many. */
-    find,
-
-    /** The name (empty when none was given) and metadata. */
-    profile: (faceid: string): Profile => profiles.get(faceid) ?? { username: '', metadata: {} },
-
-    /** How many faces the people of these groups have. */
-    facesIn: (groups: Iterable<string>): number =>
-      [...groups].reduce((sum, groupid) => sum + (facesOf.get(groupid) ?? 0), 0),
-
-    /** How many people these groups have. */
-    countPeople: (groups: Iterable<string>): number =>
-      [...groups].reduce((sum, groupid) => sum + (peopleOf.get(groupid) ?? 0), 0),
+    /** Whether somebody has a face of this id. @param faceid whose it would be */
+    hasFace: (faceid: string, id: string): boolean =>
+      overlay.hasFace(id) || (inBase(faceid)?.person.faces.some((face) => face.id === id) ?? false),
 
     hasGroup: (groupid: string): boolean =>
-      stored.some((group) => group.groupid === groupid) || (peopleOf.get(groupid) ?? 0) > 0,
+      stored.some((group) => group.groupid === groupid) || count([groupid]).people > 0,
 
     /** Those of the store, then those that only people refer to, as after folders were copied in without the group's file. */
     groups(): Group[] {
       const known = new Set(stored.map(({ groupid }) => groupid));
-      const implied = [...peopleOf].filter(([groupid, number]) => number > 0 && !known.has(groupid));
-      return [...stored, ...implied.map(([groupid]) => ({ groupid, groupname: groupid }))];
+      const named = new Set([...(layer?.base.people.groups().keys() ?? []), ...counts.groupids()]);
+      const implied = [...named].filter((groupid) => !known.has(groupid) && count([groupid]).people > 0);
+      return [...stored, ...implied.map((groupid) => ({ groupid, groupname: groupid }))];
     },
 
     setGroups(groups: Group[]): void {
       stored = groups;
     },
 
-    setProfile,
+    /** Changes or makes a person; the faces stay. */
+    setProfile(faceid: string, profile: Profile): Person {
+      const known = inBase(faceid);
+      if (known) setPerson(faceid, { faceid, ...profile, faces: known.person.faces });
+      else cover(faceid);
+      return inBase(faceid)?.person ?? overlay.put(faceid, profile);
+    },
 
-    drop,
-
-    /** Notes who `before` has become; call it in the same turn that adds them under the new faceid. */
-    succeed(before: Person | undefined, faceid: string): void {
-      const after = people.get(faceid);
-      if (before && after && before !== after && people.get(before.faceid) !== before)
-        successors.set(before, after);
+    /** Notes that a person has become another; call it in the same turn that adds them under the new faceid. */
+    succeed(from: string, to: string): void {
+      if (!has(from) && has(to)) moves.note(from, to);
     },
 
     /** The person as they are now, perhaps under another faceid; undefined when deleted. */
-    current(person: Person): Person | undefined {
-      let now = person;
-      for (let next = successors.get(now); next; next = successors.get(now)) now = next;
-      return people.get(now.faceid);
+    current: (before: Person): Person | undefined => person(moves.follow(before)),
+
+    /** Whose vector has this id in the index; undefined when it was removed. */
+    ownerOf: (id: string): Owner | undefined => overlay.ownerOf(id),
+
+    /** Whose row of a layer this is; undefined when it may not be found any more. @param of this one, or an earlier one */
+    ownerOfRow(of: Layer, row: number): Owner | undefined {
+      const { person: held, face } = of.ownerOf(row);
+      if (of === layer && of.isGone(held.faceid)) return undefined;
+      const now = person(held.faceid);
+      if (!now) return undefined;
+      if (!face) return of === layer || hasFaces(now, held.faces) ? { person: now, face } : undefined;
+      const same = now.faces.find(({ id }) => id === face.id);
+      return same && { person: now, face: same };
     },
 
-    /** Whose vector has this id, and of which face; `face` is undefined for the person's template. */
-    ownerOf(id: string): { person: Person; face: Face | undefined } | undefined {
-      const face = faces.get(id);
-      const person = people.get(face?.faceid ?? templates.ownerOf(id) ?? '');
-      return person && { person, face };
-    },
+    /** The base that new searches ask. */
+    layer: (): Layer | undefined => layer,
 
-    /** Ids of the faces whose vectors are in the index. */
-    faceIds: (faceid: string): Set<string> => new Set(people.get(faceid)?.faces.map(({ id }) => id)),
+    /** How many people and faces the index holds, of these groups or of all; templates are not counted. */
+    inTail: (groups?: Iterable<string>): Count =>
+      groups
+        ? [...groups].reduce(
+            (sum, groupid) => {
+              const { people, faces } = counts.of(groupid);
+              return { people: sum.people + people, faces: sum.faces + faces };
+            },
+            { people: 0, faces: 0 },
+          )
+        : counts.total,
+
+    /** Ids of the faces whose vectors are in memory. */
+    faceIds: (faceid: string): Set<string> => new Set(person(faceid)?.faces.map(({ id }) => id)),
 
     /** Whether adding a face makes the person's first template, which needs the vector of the face they have. */
     lacksFirst: (faceid: string): boolean => withTemplates && people.get(faceid)?.faces.length === 1,
 
-    /**
-     * Whether {@link setPerson} needs more vectors than were read to make the person's template: it needs those of all
-     * faces, unless faces were only added to a template.
-     */
-    lacksVectors({ faceid, faces: read }: ReadPerson): boolean {
-      if (!withTemplates || read.length < 2 || read.every(({ vector }) => vector)) return false;
-      const there = people.get(faceid)?.faces ?? [];
-      const wanted = new Set(read.map(({ id }) => id));
-      return templates.count(faceid) !== there.length || there.some(({ id }) => !wanted.has(id));
+    /** Whether {@link setPerson} needs more vectors than were read: see {@link Overlay.lacksVectors}. */
+    lacksVectors: (read: ReadPerson): boolean => !inBase(read.faceid) && overlay.lacksVectors(read),
+
+    /** The people for whom the overlay answers, or who are gone, by faceid. @returns undefined behind the last */
+    nextOverlaid: (after: string): string | undefined => overlay.sorted.after(after),
+    /** How many those are. */
+    overlaid: (): number => overlay.sorted.size,
+
+    /** From now on changes go to this layer as well; {@link compare} everybody in the overlay with it, then {@link swap}. */
+    prepare(next: Base): void {
+      incoming = createLayer(next, moves.made);
+    },
+
+    /** Tells the incoming layer of somebody in the overlay. */
+    compare(faceid: string): void {
+      const there = people.get(faceid);
+      const record = incoming?.find(faceid);
+      if (!record || !people.has(faceid)) return;
+      const saysTheSame = there !== undefined && isSame(record, profile(faceid), there.faces);
+      incoming?.cover(faceid, saysTheSame);
+    },
+
+    /** Gives the incoming layer up. */
+    abandon(): void {
+      incoming = undefined;
+    },
+
+    /** From now on the incoming layer answers. */
+    swap(): void {
+      layer = incoming;
+      incoming = undefined;
     },
 
     /**
-     * Updates a person to what the store holds.
-     * @param read undefined when there is no such person. Without the vectors of faces that are in memory, unless
-     *   {@link lacksVectors} says that they are needed
+     * Somebody leaves the overlay, if the base says the same of them. Call it when the searches that began before the
+     * swap have ended: they do not look into this base.
+     * @returns whether the overlay says nothing of them any more
      */
-    setPerson(faceid: string, read: ReadPerson | undefined): void {
-      if (!read) {
-        drop(faceid);
-        return;
-      }
-      const person = setProfile(faceid, { username: read.username, metadata: read.metadata });
-      const wanted = new Set(read.faces.map(({ id }) => id));
-      const gone = person.faces.filter(({ id }) => !wanted.has(id));
-      // First, because it was made with the faces that are gone.
-      if (gone.length > 0) templates.drop(faceid);
-      for (const { id } of gone) dropFace(person, id);
-      const added: Float32Array[] = [];
-      for (const { vector, ...face } of read.faces) {
-        if (!vector || faces.has(face.id)) continue;
-        addFace(person, face, vector);
-        added.push(vector);
-      }
-      if (!withTemplates || person.faces.length < 2) templates.drop(faceid);
-      else if (templates.count(faceid) > 0) templates.add(faceid, added);
-      else templates.add(faceid, vectorsOf(read));
+    settle(faceid: string): boolean {
+      if (!people.has(faceid)) return true;
+      if (!layer) return false;
+      const since = overlay.goneSince(faceid);
+      const isGone = since !== undefined && !layer.holds(faceid) && layer.base.people.number >= since + LATER;
+      if (!isGone && !layer.saysTheSame(faceid)) return false;
+      layer.uncover(faceid);
+      overlay.forget(faceid);
+      return true;
     },
   };
 }
 
-/** The vectors of all faces; empty when one is missing. */
-function vectorsOf({ faces }: ReadPerson): Float32Array[] {
-  const vectors = faces.flatMap(({ vector }) => vector ?? []);
-  return vectors.length === faces.length ? vectors : [];
-}
+const hasFaces = ({ faces: there }: Pick<Person, 'faces'>, faces: readonly { id: string }[]): boolean => {
+  if (there.length !== faces.length) return false;
+  const ids = new Set(there.map(({ id }) => id));
+  return faces.every(({ id }) => ids.has(id));
+};
+
+const isSame = (known: LayerPerson, profile: Profile, faces: readonly { id: string }[]): boolean =>
+  known.username === profile.username &&
+  isDeepStrictEqual(known.person.metadata, profile.metadata) &&
+  hasFaces(known.person, faces);

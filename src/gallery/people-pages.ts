@@ -62,7 +62,7 @@ export function createPeoplePages(memory: Memory): Pick<Gallery, 'people' | 'eve
   async function count(fitting: Fitting): Promise<number> {
     const { groups, search = '', pictures } = fitting;
     if (search === '' && pictures === undefined) {
-      return groups ? memory.countPeople(groups) : memory.count().people;
+      return memory.count(groups).people;
     }
     return (await collect({ ...fitting, after: undefined }, Infinity, 1)).skipped;
   }

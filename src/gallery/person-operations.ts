@@ -57,10 +57,9 @@ export function createPersonOperations(core: Core): PersonOperations {
 
   /** Moves `from` to `to` in memory, in one step. */
   function applyMove(from: string, to: string, read: ReadPerson): Person {
-    const before = memory.person(from);
     memory.drop(from);
     memory.setPerson(to, read);
-    memory.succeed(before, to);
+    memory.succeed(from, to);
     return memory.person(to) ?? refuseUnknown(to);
   }
 
@@ -112,7 +111,7 @@ export function createPersonOperations(core: Core): PersonOperations {
     checkEmbedding(embedding);
     await ask.requireGroup(groupid);
     const vector = embedding.slice();
-    const given = id === undefined || memory.hasFace(id) ? undefined : parseFaceId(faceid, id);
+    const given = id === undefined || memory.hasFace(faceid, id) ? undefined : parseFaceId(faceid, id);
     const made = nameFace(faceid, at, automatic, picture);
     const enrolledAt = `${at.toISOString().slice(0, 19)}Z`;
     const face: Face = {

@@ -14,6 +14,25 @@ interface Sum {
  */
 const SHORTEST_MEAN = 0.01;
 
+/** The mean of vectors at unit length; undefined where there are fewer than two, or it has no direction. */
+export function templateOf(vectors: readonly Float32Array[]): Float32Array | undefined {
+  if (vectors.length < 2) return undefined;
+  const values = new Float64Array(vectors[0].length);
+  for (const vector of vectors) addTo(values, vector);
+  return toTemplate({ values, count: vectors.length });
+}
+
+function addTo(values: Float64Array, vector: Float32Array): void {
+  for (let i = 0; i < values.length; i++) values[i] += vector[i];
+}
+
+function toTemplate({ values, count }: Pick<Sum, 'values' | 'count'>): Float32Array | undefined {
+  let squares = 0;
+  for (const value of values) squares += value * value;
+  const length = Math.sqrt(squares);
+  return length < SHORTEST_MEAN * count ? undefined : Float32Array.from(values, (value) => value / length);
+}
+
 /** See {@link createTemplates}. */
 export type Templates = ReturnType<typeof createTemplates>;
 
@@ -36,13 +55,8 @@ export function createTemplates(index: VectorIndex) {
   function replace(faceid: string, sum: Sum): void {
     withdraw(sum);
     if (sum.count < 2) return;
-    const { values } = sum;
-    let squares = 0;
-    for (const value of values) squares += value * value;
-    const length = Math.sqrt(squares);
-    if (length < SHORTEST_MEAN * sum.count) return;
-    const template = new Float32Array(values.length);
-    for (let i = 0; i < values.length; i++) template[i] = values[i] / length;
+    const template = toTemplate(sum);
+    if (!template) return;
     // No face has such an id: those begin with a letter, a digit or "_".
     const id = `/${made}`;
     made += 1;
@@ -67,8 +81,7 @@ export function createTemplates(index: VectorIndex) {
         id: undefined,
       };
       sums.set(faceid, sum);
-      const { values } = sum;
-      for (const vector of vectors) for (let i = 0; i < values.length; i++) values[i] += vector[i];
+      for (const vector of vectors) addTo(sum.values, vector);
       sum.count += vectors.length;
       replace(faceid, sum);
     },

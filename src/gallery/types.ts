@@ -93,6 +93,16 @@ export interface NewPerson {
   metadata?: Metadata;
 }
 
+/** A face to restore with its person. */
+export interface RestoredFace {
+  /** As in the gallery that it comes from; it says when the face was enrolled, and how. */
+  id: string;
+  /** Unit length, the pack's length; copied. */
+  vector: Float32Array;
+  /** The aligned crop as PNG. */
+  crop?: Uint8Array | undefined;
+}
+
 /** Whom a search may find. */
 export interface SearchOptions {
   /** Only people of these groups. */
@@ -128,6 +138,14 @@ export interface PeoplePage {
   next?: string;
   /** All who fit, where they were to be counted. */
   total?: number;
+}
+
+/** Who keeps something of everybody: see {@link Gallery.follow}. Both must be quick, and not fail. */
+export interface Follower {
+  /** @param person as they are now; undefined when gone */
+  one: (faceid: string, person: Person | undefined) => void;
+  /** Anybody may be another, and somebody may have come: what is kept must be compared. */
+  all: () => void;
 }
 
 /** For health, metrics and the status page. */
@@ -186,6 +204,11 @@ export interface Gallery {
   current(person: Person): Person | undefined;
   /** Creates a person without a face. @throws KaomonError GROUPID_INVALID, USERID_INVALID, GROUP_UNKNOWN, PERSON_EXISTS */
   createPerson(person: NewPerson): Promise<Person>;
+  /**
+   * Creates a person with all faces in one change, for an import: told to listeners as `created` alone. All or nothing.
+   * @throws KaomonError as `createPerson`; RangeError when an embedding or the ID of a face is not valid
+   */
+  restorePerson(person: NewPerson, faces: readonly RestoredFace[]): Promise<Person>;
   /** Changes the name, or replaces the metadata, or both. @throws KaomonError PERSON_UNKNOWN */
   updatePerson(faceid: string, change: { username?: string; metadata?: Metadata }): Promise<Person>;
   /**
@@ -230,12 +253,8 @@ export interface Gallery {
   searched(groups?: ReadonlySet<string>): number;
   /** Calls the listener for every change, also of other workers. @returns ends the subscription */
   subscribe(listener: (change: GalleryChange) => void): () => void;
-  /**
-   * Calls the listener for everybody who may be another from now on in this process's answers, however it learnt of that.
-   * @param listener must be quick, and not fail; gets the person as they are now, undefined when gone
-   * @returns ends it
-   */
-  follow(listener: (faceid: string, person: Person | undefined) => void): () => void;
+  /** Tells the follower who may be another from now on in this process's answers, however it learnt of that. @returns ends it */
+  follow(follower: Follower): () => void;
   /**
    * Applies what other workers have done by now, for who asks by what the store knows nobody by, such as a name. Where that
    * is not possible it does nothing.

@@ -4,6 +4,7 @@ import type { Gallery } from '../gallery/types.js';
 import type { Decision } from '../identity/decision.js';
 import { tellOdds } from '../identity/odds.js';
 import { currentIn, type Identifier, type Times } from '../identity/identify.js';
+import { partWithin } from '../vision/boxes.js';
 import type { VisionPool } from '../vision/types.js';
 import { readText, type ServerMessage, type StreamFace, type StreamOptions } from './protocol.js';
 import { FaceTracker, type Track } from './tracks.js';
@@ -176,7 +177,7 @@ export function createStreamSession(deps: SessionDeps) {
         tracker.refresh(currentIn(gallery, within));
         const nearest = faces.map(({ candidates }) => candidates.at(0));
         const found = tracker.update(plan, analysis, nearest, { now: now(), identical });
-        answer = found.map((track) => describe(track, within));
+        answer = found.map((track) => describe(track, analysis, within));
         return found.map(({ match }) => ({
           match: match && { ...match, odds: decision.odds(match.distance, within) },
         }));
@@ -204,9 +205,12 @@ export function createStreamSession(deps: SessionDeps) {
 
   function describe(
     { id, face, match, nearest, unfit }: Track,
+    frame: { width: number; height: number },
     within: ReadonlySet<string> | undefined,
   ): StreamFace {
-    const { box, probability, landmarks } = face;
+    const { probability, landmarks } = face;
+    // A face may be larger than the frame; what is drawn may not.
+    const box = partWithin(face.box, frame);
     const quality = face.quality ?? unfit?.quality;
     const person = match?.person;
     const { distance = null } = match ?? nearest ?? {};

@@ -9,7 +9,7 @@ import { findKeptFace } from './kept-face.js';
 import type { Runtime } from './ort.js';
 import type { Resampler } from './resample.js';
 import type { Stop } from './stop.js';
-import { associate, type Found, isFound } from './track.js';
+import { associate, followedTo, type Found, isCutTwin, isFound, isStep } from './track.js';
 import type { Detection, Picture, ThreadOptions } from './types.js';
 import { onlyValid } from './valid-output.js';
 import type { WorkSharing } from './work-sharing.js';
@@ -44,16 +44,32 @@ export async function createFaceFinder(
   const detector = await createDetector(runtime, pack, sharing, resampler);
 
   async function follow(picture: Picture, found: Found[], track: Track, minFaceSize: number): Promise<void> {
-    // A search misses a face that turns away, which can still be found near its last place.
-    const missed = [...track.faces.keys()].filter((index) => found.every(({ known }) => known !== index));
+    // A search misses a face that turns away, which can still be found near its last place; and of one that the frame cuts
+    // it may answer a box of quite another size.
+    const at = track.faces.map((face, known) => ({ face, own: found.find((one) => one.known === known) }));
+    const missed = [...at.keys()].filter((known) => {
+      const { face, own } = at[known];
+      return !own || (!isStep(face.box, own.detection.box) && isCutTwin(face, own.detection, picture));
+    });
     if (missed.length === 0) return;
     const followed = await detector.follow(
       picture,
-      missed.map((index) => track.faces[index]),
+      missed.map((known) => track.faces[known]),
     );
-    followed.forEach((detection, i) => {
-      if (detection && isLarge(detection, minFaceSize) && !isFound(detection, found))
-        found.push({ detection, known: missed[i] });
+    missed.forEach((known, i) => {
+      const { face, own } = at[known];
+      const now = followedTo(face, followed[i], picture);
+      if (!now || !isLarge(now, minFaceSize)) return;
+      if (own) {
+        own.detection = now;
+        return;
+      }
+      if (isFound(now, found)) return;
+      const twin = found.findIndex(
+        (one) => one.known === undefined && isCutTwin(one.detection, now, picture),
+      );
+      if (twin >= 0) found.splice(twin, 1);
+      found.push({ detection: now, known });
     });
     found.sort((a, b) => largestFirst(a.detection, b.detection));
   }

@@ -1,5 +1,5 @@
-import { clampToPicture, iou } from './boxes.js';
-import type { Detection, KnownFace, Picture } from './types.js';
+import { boxArea, clampToPicture, intersection, iou } from './boxes.js';
+import type { Box, Detection, KnownFace, Picture } from './types.js';
 
 /** Cells along each side of a thumbnail, and pixels sampled along each side of a cell. */
 const THUMBNAIL_SIDE = 16;
@@ -10,6 +10,15 @@ export const SCENE = { columns: 32, rows: 18 } as const;
 const MIN_OVERLAP = 0.3;
 /** Two boxes that overlap by more are one face. */
 const SAME_FACE = 0.5;
+/** Of two boxes of a face that the frame cuts, the smaller lies in the other by this share; and it is so much smaller at most. */
+const INSIDE = 0.8;
+const MOST_LARGER = 9;
+/** A face's side grows and shrinks from frame to frame by this at most: more is a detector's mistake. */
+const MAX_GROWTH = 1.4;
+/** The border of the frame, as a share of its side, in which a detector's boxes end that should end outside. */
+const EDGE = 0.03;
+/** A face that is cut by the frame is where it was while its thumbnail correlates so much with its last one. */
+const STILL = 0.8;
 
 /**
  * A face's box in 16 x 16 grey levels, less their mean, scaled to unit length. Cheap enough for every frame; compared by
@@ -91,4 +100,44 @@ export function associate(detections: readonly Detection[], known: readonly Know
 /** Whether a detection is a face that was found already. */
 export function isFound({ box }: Detection, found: readonly Found[]): boolean {
   return found.some(({ detection }) => iou(detection.box, box) > SAME_FACE);
+}
+
+/** Whether the frame cuts a box, or all but does. */
+function isCut({ x1, y1, x2, y2 }: Box, { width, height }: Picture): boolean {
+  return x1 < EDGE * width || y1 < EDGE * height || x2 > width * (1 - EDGE) || y2 > height * (1 - EDGE);
+}
+
+/** Whether two detections are of one face that the frame cuts: the detector sees too little of it to agree with itself. */
+export function isCutTwin(
+  { box: a }: Pick<Detection, 'box'>,
+  { box: b }: Pick<Detection, 'box'>,
+  picture: Picture,
+): boolean {
+  if (!isCut(a, picture) && !isCut(b, picture)) return false;
+  const [smaller, larger] = [boxArea(a), boxArea(b)].sort((one, other) => one - other);
+  return intersection(a, b) > INSIDE * smaller && larger < MOST_LARGER * smaller;
+}
+
+/** Whether a face can be so much larger or smaller one frame later. True for NaN, which is refused later. */
+export function isStep(before: Box, now: Box): boolean {
+  const growth = Math.sqrt(boxArea(now) / boxArea(before));
+  return !(growth > MAX_GROWTH || growth < 1 / MAX_GROWTH);
+}
+
+/**
+ * Where a followed face is now. The detector sees nothing of the edges of a face that is larger than the frame: it loses
+ * it, or answers boxes that grow with every frame. Such a face is where it was, as long as it looks the same there.
+ * @param found as the detector answers
+ */
+export function followedTo(
+  known: KnownFace,
+  found: Detection | undefined,
+  picture: Picture,
+): Detection | undefined {
+  if (found && isStep(known.box, found.box)) return found;
+  const { box, probability, landmarks, thumbnail } = known;
+  if (!thumbnail || !isCut(box, picture)) return undefined;
+  return correlation(thumbnail, thumbnailOf(picture, known)) >= STILL
+    ? { box, probability, landmarks }
+    : undefined;
 }

@@ -56,7 +56,8 @@ export interface TurnedSquare {
 }
 
 /** Why a face is unfit to be identified (fitness.ts, docs/quality.md). */
-export type Unfit = 'turned' | 'too_small' | 'too_blurred';
+export const UNFIT = ['turned', 'too_small', 'too_blurred'] as const;
+export type Unfit = (typeof UNFIT)[number];
 
 /** A face that is upright in a turned square; `face` is in pixels of that square. */
 export interface TurnedFace {

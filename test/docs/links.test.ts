@@ -44,3 +44,14 @@ it('every document names only files and headings that are there, and the README 
     assert.ok(reached.has(document), `README.md does not lead to ${path.relative(PROJECT_ROOT, document)}`);
   }
 });
+
+it('contributing.md names only functions that are in the files it names them with', () => {
+  const text = readFileSync(path.join(DOCS, 'contributing.md'), 'utf8');
+  for (const item of text.split(/\n(?=\n|\d\. )/)) {
+    const sources = [...item.matchAll(/`(src\/[\w./-]+)`/g)].map(([, file]) => path.join(PROJECT_ROOT, file));
+    if (sources.length !== 1 || !existsSync(sources[0])) continue;
+    const source = readFileSync(sources[0], 'utf8');
+    for (const [, word] of item.matchAll(/`([a-z]+[A-Z]\w*)`/g))
+      assert.ok(source.includes(word), `${sources[0]} has no ${word}`);
+  }
+});

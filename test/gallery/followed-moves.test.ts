@@ -2,10 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { GalleryEvent } from '../../src/events/event.js';
 import { createFileStore } from '../../src/gallery/store/file-store.js';
-import { createGallery } from '../../src/gallery/gallery.js';
-import { createExactIndex } from '../../src/gallery/index/exact-index.js';
 import type { EmbeddingStore } from '../../src/gallery/store/store.js';
-import { openTiny, TINY } from '../support/galleries.js';
+import { createTiny, openTiny, TINY } from '../support/galleries.js';
 import { temporaryFolder } from '../support/temporary.js';
 import { randomUnitVector, seededRandom } from '../support/vectors.js';
 
@@ -46,7 +44,7 @@ describe('a person whom another worker moves or merges', () => {
           return read;
         },
       };
-      const follower = await createGallery({ pack: 'tiny', store: slow, index: createExactIndex(TINY) });
+      const follower = await createTiny(slow);
       const [before] = (await follower.nearest(ken, 1)).map(({ person }) => person);
       const state = { isOver: false };
       const watch = (async () => {

@@ -10,11 +10,12 @@ import { createGallery } from '../../src/gallery/gallery.js';
 import { createExactIndex } from '../../src/gallery/index/exact-index.js';
 import { decodeNpy, encodeNpy } from '../../src/gallery/store/npy.js';
 import type { Gallery } from '../../src/gallery/types.js';
+import { openTiny, TINY } from '../support/galleries.js';
 import { temporaryFolder } from '../support/temporary.js';
 import { randomUnitVector, seededRandom } from '../support/vectors.js';
 import { everybody } from '../support/galleries.js';
 
-const LENGTH = 8;
+const LENGTH = TINY;
 const random = seededRandom(1);
 const vector = () => randomUnitVector(random, LENGTH);
 
@@ -22,9 +23,7 @@ async function open(
   folder: string,
   options: { pack?: string; warn?: (message: string) => void } = {},
 ): Promise<Gallery> {
-  const { pack = 'tiny', warn = () => undefined } = options;
-  const store = createFileStore({ folder, pack, length: LENGTH, warn });
-  return createGallery({ pack, store, index: createExactIndex(LENGTH) });
+  return openTiny(folder, { ...options, templates: false });
 }
 
 async function emptyGallery(t: TestContext): Promise<{ folder: string; gallery: Gallery }> {

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { createPublisher } from '../../src/events/publisher.js';
 import { createFileStore } from '../../src/gallery/store/file-store.js';
-import { createGallery, type LiveGallery } from '../../src/gallery/gallery.js';
+import type { LiveGallery } from '../../src/gallery/gallery.js';
 import { createCurrentIndex } from '../../src/gallery/index/current-index.js';
 import { createExactIndex } from '../../src/gallery/index/exact-index.js';
 import type { VectorIndex } from '../../src/gallery/index/vector-index.js';
@@ -12,7 +12,7 @@ import { findNearest } from '../../src/gallery/search.js';
 import type { EmbeddingStore } from '../../src/gallery/store/store.js';
 import type { Match } from '../../src/gallery/types.js';
 import { ENGINES } from '../support/engines.js';
-import { openTiny, TINY } from '../support/galleries.js';
+import { createTiny, isOverBases, openTiny, TINY } from '../support/galleries.js';
 import { temporaryFolder } from '../support/temporary.js';
 import { identities, randomUnitVector, seededRandom } from '../support/vectors.js';
 
@@ -74,7 +74,8 @@ describe("a person's template", () => {
       assert.ok(match.distance < other.distance && distanceOf(right, probe) > match.distance);
       assert.equal(match.face.id, face.id);
       const [verified] = await opened.nearest(probe, 1, { faceid: 'default-a' });
-      assert.deepEqual([verified.face.id, verified.distance], [face.id, match.distance]);
+      assert.equal(verified.face.id, face.id);
+      assert.ok(Math.abs(verified.distance - match.distance) < 1e-6);
       for (const enrolled of [left, right])
         assert.deepEqual((await opened.nearest(enrolled, 1))[0].distance, 0, 'an enrolled picture is itself');
       assert.equal(opened.info().faces, 3);
@@ -138,7 +139,6 @@ describe("a person's template", () => {
  */
 async function openTwo(folder: string, onRead: () => void = () => undefined): Promise<LiveGallery[]> {
   const workers: LiveGallery[] = [];
-  const settings = { pack: 'tiny', templates: true };
   for (const [i, name] of ['first', 'second'].entries()) {
     const log = { append: (event: Parameters<LiveGallery['apply']>[0]) => workers[1 - i].apply(event) };
     const files = createFileStore({ folder, pack: 'tiny', length: TINY, warn: () => undefined });
@@ -151,7 +151,7 @@ async function openTwo(folder: string, onRead: () => void = () => undefined): Pr
       },
     };
     const publisher = createPublisher(log, name, 'tiny');
-    workers.push(await createGallery({ ...settings, store, index: createExactIndex(TINY), publisher }));
+    workers.push(await createTiny(store, { publisher }));
   }
   return workers;
 }
@@ -173,11 +173,13 @@ describe('templates of two workers', () => {
       const folder = await temporaryFolder(t);
       const workers = await openTwo(folder);
       const model = new Map<string, readonly Float32Array[]>();
-      for (const { kind, worker, userid, other, seed } of operations) {
+      for (const [step, { kind, worker, userid, other, seed }] of operations.entries()) {
         const gallery = workers[worker];
         const [faceid, otherid] = [faceidOf(userid), faceidOf(other)];
         const vectors = model.get(faceid);
         const random = seededRandom(seed);
+        // Never the vector of an earlier step.
+        for (let i = 0; i < step; i++) random();
         const vector = randomUnitVector(random, TINY);
         if (kind === 'enrol') {
           await enrol(gallery, userid, vector);
@@ -217,6 +219,10 @@ describe('templates of two workers', () => {
 
 describe('the vectors of a person', () => {
   it('are read from the store only where a template cannot be told without', async (t) => {
+    if (isOverBases()) {
+      t.skip('a base has them');
+      return;
+    }
     const random = seededRandom(6);
     let reads = 0;
     const [here, there] = await openTwo(await temporaryFolder(t), () => void (reads += 1));
@@ -258,7 +264,8 @@ function openMemory(index: VectorIndex) {
     model,
     memory,
     current,
-    nearest: (probe: Float32Array, k: number) => findNearest(memory, current, probe, k, {}),
+    nearest: (probe: Float32Array, k: number) =>
+      findNearest({ memory, index: current, read: () => Promise.resolve(undefined) }, probe, k, {}),
     set: (faceid: string, vectors: Float32Array[] | undefined): void => {
       for (const vector of vectors ?? []) if (!ids.has(vector)) ids.set(vector, `${faceid}_${made++}`);
       if (vectors) model.set(faceid, vectors);
@@ -360,7 +367,7 @@ describe('a template', () => {
     };
     const { set, memory } = openMemory(index);
     fill(set);
-    return [...held].filter(([id]) => !memory.hasFace(id)).map(([, vector]) => vector);
+    return [...held].filter(([id]) => !memory.hasFace('g-a', id)).map(([, vector]) => vector);
   }
 
   it('is the same to the bit after its faces came and went 10,000 times, and in whatever order', () => {
@@ -390,13 +397,23 @@ describe('a template', () => {
     const [left, right, probe] = [unit(1, -1), unit(1, 1), unit(1)];
     set('g-a', [left, right]);
     let change = () => set('g-a', [left, right, unit(1, 0, 0, 0.01)]);
-    const search = async (query: Float32Array, k: number) => {
-      const found = await current.search(query, k);
-      change();
-      change = () => undefined;
-      return found;
+    const begin = () => {
+      const begun = current.begin();
+      const search = async (query: Float32Array, k: number) => {
+        const found = await begun.search(query, k);
+        change();
+        change = () => undefined;
+        return found;
+      };
+      return { ...begun, search };
     };
-    const [match] = await findNearest(memory, { ...current, search }, probe, 1, {});
+    const index = { ...current, begin };
+    const [match] = await findNearest(
+      { memory, index, read: () => Promise.resolve(undefined) },
+      probe,
+      1,
+      {},
+    );
     assert.equal(match.person.faceid, 'g-a');
   });
 

@@ -284,7 +284,11 @@ const ENROL_ONE: Record<string, EnrolOne> = {
     await elsewhere.gallery.enrol({ groupid: 'default', userid }, embedding ?? new Float32Array());
     const pack = { id: PACK.id, length: PACK.embedder.length };
     const chunks: Buffer[] = [];
-    for await (const chunk of exportGallery({ gallery: elsewhere.gallery, pack }))
+    for await (const chunk of exportGallery({
+      gallery: elsewhere.gallery,
+      pack,
+      folder: elsewhere.config.CACHE_DIR,
+    }))
       chunks.push(chunk as Buffer);
     const answer = await test.app.inject({
       method: 'POST',

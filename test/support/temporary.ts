@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 
 /** A test, or a suite by `node:test` itself. */
-interface Owner {
+export interface Owner {
   after: (job: () => unknown) => unknown;
 }
 

@@ -1,9 +1,30 @@
 import { nearestRows } from './rows.js';
 import type { Found, VectorIndex } from './vector-index.js';
 
-interface Addition {
+/** A vector that was added. */
+export interface Addition {
   id: string;
+  /** Only read. */
   vector: Float32Array;
+}
+
+/** A search that has begun and may ask several times; see {@link CurrentIndex.begin}. */
+export interface Begun {
+  /** As {@link VectorIndex.search}: without what was added since. */
+  search(query: Float32Array, k: number): Promise<Found>;
+  /** What was added since it began and is still there; the search may or may not have found it. */
+  since(): Addition[];
+  end(): void;
+}
+
+export interface CurrentIndex extends VectorIndex {
+  /**
+   * Begins a search. Whoever looks into other places as well, or more than once, calls this before the first, looks at
+   * `since` after the last, in the turn in which the answer is made, and ends it.
+   */
+  begin(): Begun;
+  /** Resolves when the searches that run now have ended. */
+  ended(): Promise<void>;
 }
 
 /**
@@ -12,15 +33,18 @@ interface Addition {
  * searches are held until those end.
  * @param index finds what it held when a search began, less what was removed since
  */
-export function createCurrentIndex(index: VectorIndex): VectorIndex {
+export function createCurrentIndex(index: VectorIndex): CurrentIndex {
   /** Vectors added since the oldest running search began; `dropped` more were added before. */
   let additions: Addition[] = [];
   let dropped = 0;
   /** How many vectors had been added when each running search began. */
   const running = new Set<{ began: number }>();
+  /** Who waits for searches to end. */
+  const waiting = new Set<() => void>();
 
   function end(search: { began: number }): void {
     running.delete(search);
+    for (const look of waiting) look();
     const first = Math.min(dropped + additions.length, ...[...running].map(({ began }) => began));
     const over = first - dropped;
     if (over === 0) return;
@@ -28,22 +52,29 @@ export function createCurrentIndex(index: VectorIndex): VectorIndex {
     dropped += over;
   }
 
-  async function finish(
-    searching: Promise<Found>,
-    search: { began: number },
-    query: Float32Array,
-    k: number,
-  ) {
+  function begin(): Begun {
+    const search = { began: dropped + additions.length };
+    running.add(search);
+    return {
+      search: (query, k) => index.search(query, k),
+      since: () => additions.slice(search.began - dropped).filter(({ id }) => id !== ''),
+      end: () => end(search),
+    };
+  }
+
+  async function finish(searching: Promise<Found>, begun: Begun, query: Float32Array, k: number) {
     try {
       const found = await searching;
-      const since = additions.slice(search.began - dropped).filter(({ id }) => id !== '');
+      const since = begun.since();
       return since.length === 0 ? found : merge(found, since, query, k);
     } finally {
-      end(search);
+      begun.end();
     }
   }
 
   return {
+    begin,
+
     get kind() {
       return index.kind;
     },
@@ -66,9 +97,20 @@ export function createCurrentIndex(index: VectorIndex): VectorIndex {
     search(query, k) {
       const copy = query.slice();
       const searching = index.search(copy, k);
-      const search = { began: dropped + additions.length };
-      running.add(search);
-      return finish(searching, search, copy, k);
+      return finish(searching, begin(), copy, k);
+    },
+
+    ended() {
+      const before = [...running];
+      return new Promise((resolve) => {
+        const look = () => {
+          if (before.some((search) => running.has(search))) return;
+          waiting.delete(look);
+          resolve();
+        };
+        waiting.add(look);
+        look();
+      });
     },
 
     settled: () => index.settled(),

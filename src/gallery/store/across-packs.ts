@@ -3,7 +3,7 @@ import pMap from 'p-map';
  * A person is the same whichever pack embedded their pictures, but a store holds one pack's faces. Without this, names
  * would vanish with a change of pack, and a deleted person would stay in the other pack's folder and come back with it.
  */
-import type { EmbeddingStore, Profile } from './store.js';
+import type { EmbeddingStore, Profile, Stamp, Stamper } from './store.js';
 
 /** People read at a time. */
 const AT_ONCE = 64;
@@ -57,6 +57,8 @@ export function acrossPacks(own: EmbeddingStore): EmbeddingStore {
       return { ...contents, people: all };
     },
 
+    ...(own.stamper && { stamper: () => stampAcross(own) }),
+
     async list() {
       return [...new Set([...(await own.list()), ...(await listElsewhere())])];
     },
@@ -76,6 +78,11 @@ export function acrossPacks(own: EmbeddingStore): EmbeddingStore {
     async createPerson(faceid, profile) {
       if (await profileElsewhere(faceid)) return false;
       return await own.createPerson(faceid, profile);
+    },
+
+    async addPerson(faceid, profile, faces) {
+      if (await profileElsewhere(faceid)) return false;
+      return await own.addPerson(faceid, profile, faces);
     },
 
     async savePerson(faceid, profile) {
@@ -115,5 +122,25 @@ export function acrossPacks(own: EmbeddingStore): EmbeddingStore {
       for (const other of await own.others()) await other.removeFace(face);
       return await own.removeFace(face);
     },
+  };
+}
+
+/** Of people whom only other packs have: their dates in all of these. */
+async function stampAcross(own: EmbeddingStore): Promise<Stamper> {
+  const stamps: Stamper[] = [];
+  for (const { stamper } of [own, ...(await own.others())]) if (stamper) stamps.push(await stamper());
+  const [ownStamp, ...others] = stamps;
+  return (faceid, faces) => {
+    const here = ownStamp(faceid, faces);
+    if (here) return here;
+    const elsewhere = others.flatMap((stamp) => stamp(faceid, []) ?? []);
+    if (elsewhere.length === 0) return undefined;
+    const sum: Stamp = { modified: 0, changed: 0, newest: 0 };
+    for (const { modified, changed, newest } of elsewhere) {
+      sum.modified += modified;
+      sum.changed += changed;
+      sum.newest = Math.max(sum.newest, newest);
+    }
+    return sum;
   };
 }

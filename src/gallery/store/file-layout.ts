@@ -5,12 +5,14 @@ import { SET_ASIDE } from '../../platform/files/set-aside.js';
 export const GROUPS = 'groups';
 /** The log of events (src/events/file-log.ts). */
 export const EVENTS = 'events';
+/** What a start reads instead of everybody's files (src/gallery/snapshot). */
+export const SNAPSHOTS = 'snapshots';
 /** Begins the name of a deleted person's folder: renaming it is the deletion, then its files are removed. */
 export const REMOVED = '.removed-';
 export const PERSON_FILE = 'person.json';
 
 /** Names in the gallery's folder that do not belong to a pack. */
-export const RESERVED: readonly string[] = [SET_ASIDE, GROUPS, EVENTS];
+export const RESERVED: readonly string[] = [SET_ASIDE, GROUPS, EVENTS, SNAPSHOTS];
 
 /** Where things lie in one pack's part of the gallery; docs/gallery.md has the picture. */
 export interface Layout {

@@ -15,6 +15,15 @@ export interface StoredFace extends Face {
   vector: Float32Array;
 }
 
+/** A face to store. */
+export interface NewFace {
+  face: Face;
+  /** Unit length. */
+  vector: Float32Array;
+  /** The face's picture as PNG. */
+  crop?: Uint8Array | undefined;
+}
+
 /** A person as they are stored. */
 export interface StoredPerson extends Profile {
   faceid: string;
@@ -27,6 +36,18 @@ export interface ReadPerson extends Profile {
   faces: (Face & { vector?: Float32Array })[];
 }
 
+/** When a person's files were changed, for a comparison with what was read before. */
+export interface Stamp {
+  /** Milliseconds, the sum over the person's folder, `person.json` and the vectors. */
+  modified: number;
+  changed: number;
+  /** The latest of them all, milliseconds since 1970. */
+  newest: number;
+}
+
+/** @param faces ids of the faces they had @returns undefined when there is no such person */
+export type Stamper = (faceid: string, faces: readonly string[]) => Stamp | undefined;
+
 /** What a store holds for one pack. */
 export interface StoreContents {
   groups: Group[];
@@ -38,7 +59,7 @@ export interface StoreContents {
 /** What another pack's store is used for. */
 export type OtherPack = Pick<
   EmbeddingStore,
-  'list' | 'profile' | 'recover' | 'removePerson' | 'movePerson' | 'mergePerson' | 'removeFace'
+  'list' | 'profile' | 'recover' | 'stamper' | 'removePerson' | 'movePerson' | 'mergePerson' | 'removeFace'
 >;
 
 /**
@@ -49,8 +70,17 @@ export type OtherPack = Pick<
 export interface EmbeddingStore {
   /** What is damaged in it: skipped, and set aside where that is possible. */
   readonly damage: Damage;
-  /** Everything. First finishes what a crash interrupted. */
+  /** Makes what is missing of an empty store, and finishes what a crash interrupted. */
+  prepare(): Promise<void>;
+  /** Everything, after {@link prepare}. */
   load(): Promise<StoreContents>;
+  /** Faces of other packs, counted. */
+  countOtherPacks(): Promise<Record<string, number>>;
+  /**
+   * A person whose stamp is the same has not changed: no file of theirs was added, removed, replaced or written to, by
+   * whomever. Asking blocks, for microseconds. Absent: the store has no dates.
+   */
+  stamper?(): Promise<Stamper>;
   /** The faceids of everyone. */
   list(): Promise<string[]>;
   /**
@@ -79,6 +109,12 @@ export interface EmbeddingStore {
   createPerson(faceid: string, profile: Profile): Promise<boolean>;
   /** As `createPerson`, but looks only at this pack. */
   keepPerson(faceid: string, profile: Profile): Promise<boolean>;
+  /**
+   * Creates a person with all faces, or changes nothing.
+   * @returns false, changing nothing, when the person exists in any pack
+   * @throws RangeError as `addFace`
+   */
+  addPerson(faceid: string, profile: Profile, faces: readonly NewFace[]): Promise<boolean>;
   /** @returns false, changing nothing, when there is no such person */
   savePerson(faceid: string, profile: Profile): Promise<boolean>;
   removePerson(faceid: string): Promise<boolean>;

@@ -30,10 +30,18 @@ export function createCollections({ gallery }: { gallery: Gallery }) {
   const collections = new Map<string, { names: SubjectNames; places: FacePlaces }>();
   /** By group: a subject is looked up and made in one go. */
   const mutex = createKeyedMutex();
-  const unfollow = gallery.follow((faceid, person) => {
-    const collection = collections.get(splitFaceId(faceid)?.groupid ?? '');
-    collection?.places.touch(faceid);
-    if (person) collection?.names.note(person);
+  const unfollow = gallery.follow({
+    one(faceid, person) {
+      const collection = collections.get(splitFaceId(faceid)?.groupid ?? '');
+      collection?.places.touch(faceid);
+      if (person) collection?.names.note(person);
+    },
+    all() {
+      for (const { names, places } of collections.values()) {
+        places.touchAll();
+        names.noteAll();
+      }
+    },
   });
 
   function collectionOf(groupid: string) {
@@ -177,7 +185,7 @@ export function createCollections({ gallery }: { gallery: Gallery }) {
     ): Promise<{ subjects: number; faces: number }> {
       return await serially(groupid, async (names) => {
         const counts = { subjects: 0, faces: 0 };
-        await gallery.catchUp();
+        await names.catchUp();
         for await (const person of names.everyone()) {
           const all = person.faces.length;
           try {
@@ -204,7 +212,7 @@ export function createCollections({ gallery }: { gallery: Gallery }) {
       const found: (Example | undefined)[] = [];
       for (const id of imageIds) found.push(await exampleOf(names, id));
       if (!found.includes(undefined)) return found;
-      await gallery.catchUp();
+      await names.catchUp();
       for (const [i, id] of imageIds.entries()) found[i] ??= await exampleOf(names, id);
       return found;
     },

@@ -102,6 +102,11 @@ export function createFacePlaces(gallery: Pick<Gallery, 'everyone'>, groupid: st
       if (block && faceid <= block.last) block.isOld = true;
     },
 
+    touchAll(): void {
+      changes += 1;
+      for (const block of blocks) block.isOld = true;
+    },
+
     /**
      * The group's faces from the `offset`-th on, by person.
      * @returns `at`: which of the person's faces

@@ -45,6 +45,10 @@ export class SubjectNames {
   readonly #firsts = new Map<number, string>();
   #noted = 0;
   #made: Promise<void> | undefined;
+  /** The last walk over the group after the first. */
+  #walked: Promise<void> = Promise.resolve();
+  /** Another one is to come. */
+  #isAgain = false;
 
   constructor(
     private readonly gallery: Pick<Gallery, 'everyone' | 'person' | 'catchUp'>,
@@ -58,6 +62,21 @@ export class SubjectNames {
       throw error;
     });
     return this.#made;
+  }
+
+  /**
+   * Anybody may be another, and somebody may have come. The hints that there are stay in use meanwhile; who is not found by
+   * them is looked for again afterwards.
+   */
+  noteAll(): void {
+    if (!this.#made || this.#isAgain) return;
+    this.#isAgain = true;
+    this.#walked = Promise.allSettled([this.#made, this.#walked])
+      .then(() => {
+        this.#isAgain = false;
+        return this.#make();
+      })
+      .catch(() => undefined);
   }
 
   async #make(): Promise<void> {
@@ -146,8 +165,14 @@ export class SubjectNames {
   async findAtLast(subject: string): Promise<Person | undefined> {
     const person = await this.find(subject);
     if (person) return person;
-    await this.gallery.catchUp();
+    await this.catchUp();
     return this.find(subject);
+  }
+
+  /** Resolves when whatever other workers have done by now can be found here. */
+  async catchUp(): Promise<void> {
+    await this.gallery.catchUp();
+    await this.#walked;
   }
 
   /** As `find`, for what is refused or left out because of somebody: who is gone by now is not found. */

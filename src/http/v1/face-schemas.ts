@@ -2,7 +2,7 @@ import { Type, type Static } from 'typebox';
 import type { Gallery } from '../../gallery/types.js';
 import { tellOdds } from '../../identity/odds.js';
 import type { RatedMatch } from '../../identity/types.js';
-import type { AnalysedFace, Quality } from '../../vision/types.js';
+import { type AnalysedFace, type Quality, UNFIT } from '../../vision/types.js';
 import { DistanceSchema, Nullable, oddsFields } from '../schemas.js';
 
 const pixel = Type.Number({ description: 'Pixels of the upright picture.' });
@@ -20,7 +20,7 @@ export const QualitySchema = Type.Object({
 });
 
 /** Why a face is given no name. */
-export const UnfitSchema = Type.Enum(['turned', 'too_small', 'too_blurred'], {
+export const UnfitSchema = Type.Enum([...UNFIT], {
   description:
     'Only of a face that nobody can be told apart by: it lies on its side, or is too small or too blurred. It is nobody’s, and `quality` goes with it (docs/quality.md).',
 });

@@ -1,0 +1,349 @@
+// The vectors of a snapshot, in files that all processes of a machine map and search; src/gallery/base/ wraps it. Any number
+// of threads may load it.
+//
+// - map: a file's bytes as they lie in the disk's cache.
+// - MappedVectors: a matrix of vectors, searched exactly or by lists of 8-bit codes, on libuv's threads.
+// - ListTraining: makes the file of such lists.
+#include <napi.h>
+
+#include <cmath>
+#include <memory>
+#include <thread>
+
+#include "arguments.h"
+#include "search.h"
+#include "train.h"
+
+namespace kaomon {
+
+// A search is spread over this many threads of libuv's pool (it has four) once there is enough to read.
+constexpr size_t MAX_PARTS = 2;
+constexpr size_t BYTES_WORTH_A_PART = 8 << 20;
+// The square of a vector's length, at most: embeddings have a length of about 1.
+constexpr float MOST_SQUARED = 1e30f;
+
+// map(path): ArrayBuffer, until it is collected. Writes would go to pages of the process's own and never to the file.
+static Napi::Value map(const Napi::CallbackInfo &info) {
+  const Napi::Env env = info.Env();
+  const File file(Arguments(info).text(0));
+  const size_t bytes = file.size();
+  if (bytes == 0) return Napi::ArrayBuffer::New(env, 0);
+  void *start = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, file.number(), 0);
+  if (start == MAP_FAILED) file.fail("cannot map");
+  try {
+    return Napi::ArrayBuffer::New(env, start, bytes, [bytes](Napi::Env, void *data) { munmap(data, bytes); });
+  } catch (...) {
+    munmap(start, bytes);
+    throw;
+  }
+}
+
+// A segment that is open. Main thread only.
+struct Open {
+  std::shared_ptr<Segment> segment;
+  // Searches' parts that have not come back.
+  size_t running = 0;
+  bool closed = false;
+  std::vector<Napi::Promise::Deferred> closing;
+};
+
+// Frees a segment on a pool thread: giving gigabytes of pages back takes long enough to be felt.
+class Closing : public Napi::AsyncWorker {
+public:
+  Closing(Napi::Env env, Open &open) : AsyncWorker(env, "kaomonClosing"), segment_(std::move(open.segment)) {
+    waiting_.swap(open.closing);
+  }
+  void Execute() override { segment_.reset(); }
+  void OnOK() override {
+    for (auto &one : waiting_) one.Resolve(Env().Undefined());
+  }
+
+private:
+  std::shared_ptr<Segment> segment_;
+  std::vector<Napi::Promise::Deferred> waiting_;
+};
+
+class SearchPart : public Napi::AsyncWorker {
+public:
+  // What the parts of a search share. Main thread only.
+  struct Answer {
+    Napi::Promise::Deferred deferred;
+    bool given = false;
+  };
+
+  SearchPart(Napi::Env env, std::shared_ptr<Open> open, std::shared_ptr<Search> search, std::shared_ptr<Answer> answer)
+      : AsyncWorker(env, "kaomonSearch"), open_(std::move(open)), search_(std::move(search)),
+        answer_(std::move(answer)) {
+    open_->running++;
+  }
+  void Execute() override { ended_ = search_->work(); }
+  // The part that ended it answers; one that had to wait for a thread until all was done delays nobody.
+  void OnOK() override {
+    if (ended_ && !answer_->given) {
+      answer_->given = true;
+      const std::vector<Found> &found = search_->found();
+      auto rows = Napi::Uint32Array::New(Env(), found.size());
+      auto distances = Napi::Float32Array::New(Env(), found.size());
+      for (size_t i = 0; i < found.size(); i++) {
+        rows[i] = static_cast<uint32_t>(found[i].label);
+        distances[i] = found[i].distance;
+      }
+      auto result = Napi::Object::New(Env());
+      result.Set("rows", rows);
+      result.Set("distances", distances);
+      answer_->deferred.Resolve(result);
+    }
+    left();
+  }
+  void OnError(const Napi::Error &error) override {
+    if (!answer_->given) {
+      answer_->given = true;
+      answer_->deferred.Reject(error.Value());
+    }
+    left();
+  }
+
+private:
+  void left() {
+    search_.reset();
+    if (--open_->running == 0 && open_->closed) (new Closing(Env(), *open_))->Queue();
+  }
+
+  std::shared_ptr<Open> open_;
+  std::shared_ptr<Search> search_;
+  std::shared_ptr<Answer> answer_;
+  bool ended_ = false;
+};
+
+// Opens and checks a file of lists on a pool thread.
+class OpeningLists : public Napi::AsyncWorker {
+public:
+  OpeningLists(Napi::Env env, std::shared_ptr<Open> open, std::string path)
+      : AsyncWorker(env, "kaomonLists"), deferred(Napi::Promise::Deferred::New(env)), open_(std::move(open)),
+        path_(std::move(path)) {}
+  void Execute() override {
+    try {
+      lists_ = std::make_shared<const Lists>(path_);
+    } catch (const std::exception &error) {
+      SetError(error.what());
+    }
+  }
+  void OnOK() override {
+    const Napi::Env env = Env();
+    const ListsHeader &header = lists_->header;
+    if (open_->closed) return deferred.Reject(Napi::Error::New(env, "The vectors were closed.").Value());
+    Segment &segment = *open_->segment;
+    if (header.counts.rows != segment.rows || header.counts.length != segment.d)
+      return deferred.Reject(Napi::Error::New(env, "of other vectors: " + path_).Value());
+    segment.lists = lists_;
+    segment.nprobe = header.nprobe;
+    auto result = Napi::Object::New(env);
+    result.Set("lists", static_cast<double>(header.counts.lists));
+    result.Set("nprobe", static_cast<double>(header.nprobe));
+    result.Set("recall", static_cast<double>(header.recall));
+    deferred.Resolve(result);
+  }
+  void OnError(const Napi::Error &error) override { deferred.Reject(error.Value()); }
+
+  Napi::Promise::Deferred deferred;
+
+private:
+  std::shared_ptr<Open> open_;
+  std::string path_;
+  std::shared_ptr<const Lists> lists_;
+};
+
+// The class that JavaScript sees.
+class MappedVectors : public Napi::ObjectWrap<MappedVectors> {
+public:
+  static void Init(Napi::Env env, Napi::Object exports) {
+    exports.Set("MappedVectors", DefineClass(env, "MappedVectors",
+                                             {
+                                                 InstanceMethod("openLists", &MappedVectors::openLists),
+                                                 InstanceMethod("setNprobe", &MappedVectors::setNprobe),
+                                                 InstanceMethod("search", &MappedVectors::search),
+                                                 InstanceMethod("remove", &MappedVectors::remove),
+                                                 InstanceMethod("vectorAt", &MappedVectors::vectorAt),
+                                                 InstanceMethod("close", &MappedVectors::close),
+                                             }));
+  }
+
+  // new MappedVectors(path, length, rows)
+  explicit MappedVectors(const Napi::CallbackInfo &info) : ObjectWrap(info), open_(std::make_shared<Open>()) {
+    const Arguments args(info);
+    const std::string path = args.text(0);
+    const size_t d = args.whole(1, 1, MOST_NUMBERS), rows = args.whole(2, 0, MOST_ROWS);
+    open_->segment = std::make_shared<Segment>(path, d, rows);
+  }
+
+private:
+  Segment &segment(const Napi::CallbackInfo &info) const {
+    if (open_->closed) throw Napi::Error::New(info.Env(), "The vectors were closed.");
+    return *open_->segment;
+  }
+
+  // openLists(path): Promise of { lists, nprobe, recall }; searches that begin afterwards read them
+  Napi::Value openLists(const Napi::CallbackInfo &info) {
+    segment(info);
+    auto opening = new OpeningLists(info.Env(), open_, Arguments(info).text(0));
+    const Napi::Promise promise = opening->deferred.Promise();
+    opening->Queue();
+    return promise;
+  }
+
+  // setNprobe(count): lists that a search reads, instead of as many as the file says
+  Napi::Value setNprobe(const Napi::CallbackInfo &info) {
+    segment(info).nprobe = Arguments(info).whole(0, 1);
+    return info.Env().Undefined();
+  }
+
+  // search(query, k, ranges): Promise of { rows, distances }. `ranges`: first and end of each, ascending; none: all rows
+  Napi::Value search(const Napi::CallbackInfo &info) {
+    const Segment &in = segment(info);
+    const Arguments args(info);
+    const View<float> query = args.array<float>(0);
+    args.require(query.length == in.d, "The vector is not as long as those of the segment.");
+    // Nor is NaN at most anything.
+    args.require(squaredNorm(query.data, in.d) <= MOST_SQUARED,
+                 "The vector holds numbers that are not finite, or far too large.");
+    const size_t k = args.whole(1, 1);
+    std::vector<Rows> ranges;
+    if (info.Length() < 3 || info[2].IsUndefined()) {
+      ranges.push_back({0, in.rows});
+    } else {
+      const View<int32_t> numbers = args.array<int32_t>(2);
+      args.require(numbers.length % 2 == 0, "A range has no end.");
+      int64_t last = 0;
+      for (size_t i = 0; i < numbers.length; i++) {
+        const int64_t number = numbers.data[i];
+        args.require(number >= last && number <= static_cast<int64_t>(in.rows),
+                     "The ranges do not ascend, or end behind the last row.");
+        last = number;
+      }
+      for (size_t i = 0; i < numbers.length; i += 2)
+        if (numbers.data[i + 1] > numbers.data[i])
+          ranges.push_back({static_cast<size_t>(numbers.data[i]), static_cast<size_t>(numbers.data[i + 1])});
+    }
+    auto search = std::make_shared<Search>(open_->segment, query.data, k, std::move(ranges), in.nprobe);
+    auto answer =
+        std::make_shared<SearchPart::Answer>(SearchPart::Answer{Napi::Promise::Deferred::New(info.Env())});
+    const size_t parts = std::clamp<size_t>(search->reads() / BYTES_WORTH_A_PART, 1,
+                                            std::clamp<size_t>(std::thread::hardware_concurrency(), 1, MAX_PARTS));
+    for (size_t part = 0; part < parts; part++) (new SearchPart(info.Env(), open_, search, answer))->Queue();
+    return answer->deferred.Promise();
+  }
+
+  // remove(first, count): no search that begins afterwards finds these rows
+  Napi::Value remove(const Napi::CallbackInfo &info) {
+    Segment &in = segment(info);
+    const Arguments args(info);
+    const size_t first = args.whole(0, 0, in.rows), count = args.whole(1, 0, in.rows - first);
+    in.remove(first, first + count);
+    return info.Env().Undefined();
+  }
+
+  // vectorAt(row): Float32Array, a copy
+  Napi::Value vectorAt(const Napi::CallbackInfo &info) {
+    const Segment &in = segment(info);
+    const Arguments args(info);
+    args.require(in.rows > 0, "There are no rows.");
+    const size_t row = args.whole(0, 0, in.rows - 1), bytes = in.d * sizeof(float);
+    auto copy = Napi::Float32Array::New(info.Env(), in.d);
+    in.file.read(copy.Data(), bytes, row * bytes);
+    return copy;
+  }
+
+  // close(): Promise, when the searches that run have ended and the files are given back
+  Napi::Value close(const Napi::CallbackInfo &info) {
+    segment(info);
+    open_->closed = true;
+    open_->closing.push_back(Napi::Promise::Deferred::New(info.Env()));
+    const Napi::Promise promise = open_->closing.back().Promise();
+    if (open_->running == 0) (new Closing(info.Env(), *open_))->Queue();
+    return promise;
+  }
+
+  std::shared_ptr<Open> open_;
+};
+
+class TrainingWork : public Napi::AsyncWorker {
+public:
+  TrainingWork(Napi::Env env, std::shared_ptr<Training> training)
+      : AsyncWorker(env, "kaomonTraining"), deferred(Napi::Promise::Deferred::New(env)),
+        training_(std::move(training)) {}
+  void Execute() override {
+    try {
+      trained_ = training_->run();
+    } catch (const std::exception &error) {
+      SetError(error.what());
+    }
+  }
+  void OnOK() override {
+    auto result = Napi::Object::New(Env());
+    result.Set("lists", static_cast<double>(trained_.lists));
+    result.Set("nprobe", static_cast<double>(trained_.nprobe));
+    result.Set("recall", static_cast<double>(trained_.recall));
+    result.Set("reused", trained_.isReused);
+    deferred.Resolve(result);
+  }
+  void OnError(const Napi::Error &error) override { deferred.Reject(error.Value()); }
+
+  Napi::Promise::Deferred deferred;
+
+private:
+  std::shared_ptr<Training> training_;
+  Trained trained_{};
+};
+
+class ListTraining : public Napi::ObjectWrap<ListTraining> {
+public:
+  static void Init(Napi::Env env, Napi::Object exports) {
+    exports.Set("ListTraining", DefineClass(env, "ListTraining",
+                                            {
+                                                InstanceMethod("run", &ListTraining::run),
+                                                InstanceMethod("progress", &ListTraining::progress),
+                                                InstanceMethod("cancel", &ListTraining::cancel),
+                                            }));
+  }
+
+  // new ListTraining(vectors, length, rows, to, lists, threads, from)
+  explicit ListTraining(const Napi::CallbackInfo &info) : ObjectWrap(info) {
+    const Arguments args(info);
+    TrainingPlan plan;
+    plan.vectors = args.text(0);
+    plan.d = args.whole(1, 1, MOST_NUMBERS);
+    plan.rows = args.whole(2, 1, MOST_ROWS);
+    plan.to = args.text(3);
+    plan.lists = args.whole(4, 1, std::min(plan.rows, MOST_LISTS / 2));
+    plan.threads = args.whole(5, 1, 256);
+    plan.from = args.text(6);
+    training_ = std::make_shared<Training>(std::move(plan));
+  }
+
+private:
+  // run(): Promise of { lists, nprobe, recall, reused }
+  Napi::Value run(const Napi::CallbackInfo &info) {
+    if (hasRun_) throw Napi::Error::New(info.Env(), "The training has run.");
+    hasRun_ = true;
+    auto work = new TrainingWork(info.Env(), training_);
+    const Napi::Promise promise = work->deferred.Promise();
+    work->Queue();
+    return promise;
+  }
+  Napi::Value progress(const Napi::CallbackInfo &info) { return Napi::Number::New(info.Env(), training_->progress()); }
+  void cancel(const Napi::CallbackInfo &) { training_->cancel(); }
+
+  std::shared_ptr<Training> training_;
+  bool hasRun_ = false;
+};
+
+} // namespace kaomon
+
+static Napi::Object initSegments(Napi::Env env, Napi::Object exports) {
+  exports.Set("map", Napi::Function::New(env, kaomon::map));
+  kaomon::MappedVectors::Init(env, exports);
+  kaomon::ListTraining::Init(env, exports);
+  return exports;
+}
+
+NODE_API_MODULE(segments, initSegments)

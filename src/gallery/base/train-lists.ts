@@ -1,0 +1,77 @@
+import { segmentsAddon, segmentsRefusal } from './segments-addon.js';
+
+/** From this many rows on a search by lists is worth its files. */
+export const LISTS_FROM = 100_000;
+
+export interface TrainListsOptions {
+  vectorsFile: string;
+  /** Numbers in a vector. */
+  length: number;
+  /** 1 or more. */
+  rows: number;
+  /** Written anew. It is whole, and on the disk, once the training resolves. */
+  listsFile: string;
+  /** How many; default: as suits the number of rows. */
+  lists?: number;
+  /** Default: 1. */
+  threads?: number;
+  /**
+   * An older file of lists whose centres are taken over, which is several times faster, unless it is missing, damaged or
+   * of other vectors, or the number of rows has doubled or halved since its centres were found.
+   */
+  from?: string;
+  /** Ends the training soon: it rejects. */
+  signal?: AbortSignal;
+  /** Called about once a second. @param share of the work that is done, 0 to 1 */
+  onProgress?: (share: number) => void;
+}
+
+export interface TrainedLists {
+  lists: number;
+  /** Lists that a search reads. */
+  nprobe: number;
+  /** Recall at 1 against exact search, for other faces of people whose faces are among the rows. */
+  recall: number;
+  /** Whether the centres are those of `from`. */
+  reused: boolean;
+}
+
+/**
+ * Sorts the vectors of a snapshot into lists and measures how many of them a search must read. Off the main thread, with
+ * memory that hardly grows with the number of rows; the same input gives the same file.
+ * @throws Error when native/segments was not compiled, a file cannot be read or written, or the training was cancelled:
+ *   then no file is left
+ */
+export async function trainLists(options: TrainListsOptions): Promise<TrainedLists> {
+  const { vectorsFile, length, rows, listsFile, lists, threads = 1, from, signal, onProgress } = options;
+  if (!segmentsAddon) throw new Error(segmentsRefusal());
+  signal?.throwIfAborted();
+  const training = new segmentsAddon.ListTraining(
+    vectorsFile,
+    length,
+    rows,
+    listsFile,
+    lists ?? listsFor(rows),
+    threads,
+    from ?? '',
+  );
+  const cancel = () => {
+    training.cancel();
+  };
+  signal?.addEventListener('abort', cancel);
+  const timer = onProgress && setInterval(() => onProgress(training.progress()), 1000);
+  try {
+    return await training.run();
+  } finally {
+    clearInterval(timer);
+    signal?.removeEventListener('abort', cancel);
+  }
+}
+
+/** The most vectors in a list: with more it holds so many people that its centre is near none of them. */
+const VECTORS_A_LIST = 128;
+
+/** How many lists suit so many rows: comparing all centres then costs about as much as reading the lists near a probe. */
+function listsFor(rows: number): number {
+  return Math.min(rows, Math.max(1, Math.round(Math.max(4 * Math.sqrt(rows), rows / VECTORS_A_LIST))));
+}
