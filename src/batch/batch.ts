@@ -5,6 +5,7 @@ import { isSameEmbedding } from '../gallery/embedding.js';
 import { faceIdOf } from '../gallery/ids.js';
 import type { Gallery } from '../gallery/types.js';
 import { isStoreTrouble } from '../platform/files/obstacles.js';
+import { createEnrolments, createSearches, UNLIMITED } from '../identity/counted-work.js';
 import { createEnroller, type EnrollerDeps } from '../identity/enrol.js';
 import type { VisionPool } from '../vision/types.js';
 import { hashOf, type Journal, type JournalEntry } from './journal.js';
@@ -174,6 +175,8 @@ function createPictureEnroller(items: readonly BatchItem[], deps: BatchDeps) {
     vision: createTurningVision(vision, maxPixels),
     gallery: dryRun ? unwritten(gallery, items) : gallery,
     nearest: (...asked) => gallery.nearest(...asked),
+    searches: createSearches(UNLIMITED),
+    enrolments: createEnrolments(UNLIMITED),
     doubleSeconds: 0,
   });
 

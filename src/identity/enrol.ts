@@ -2,8 +2,9 @@ import { squaredDistance } from '../gallery/distance.js';
 import { findByPicture, hashPicture } from '../gallery/face-name.js';
 import { checkGroupId, checkUserId, faceIdOf } from '../gallery/ids.js';
 import type { Enrolled, Enrolment, Face, Gallery, Person } from '../gallery/types.js';
-import { KaomonError, throwIfGone } from '../platform/errors.js';
+import { KaomonError } from '../platform/errors.js';
 import type { AnalysedFace, Analysis, AnalyzeOptions, StageTimes } from '../vision/types.js';
+import type { CountedWork, Whose } from './counted-work.js';
 import type { Decision } from './decision.js';
 import { checkFace, chooseFace, type EnrolLimits } from './fit-to-enrol.js';
 
@@ -13,6 +14,8 @@ export interface EnrollerDeps {
   gallery: Pick<Gallery, 'enrol' | 'enrolOnce' | 'updatePerson' | 'group' | 'person'>;
   /** The gallery's `nearest`, perhaps wrapped for metrics. */
   nearest: Gallery['nearest'];
+  searches: Pick<CountedWork, 'admit' | 'one'>;
+  enrolments: Pick<CountedWork, 'admit' | 'one'>;
   limits: EnrolLimits;
   /** A face that it would name as somebody else is refused. */
   decision: Pick<Decision, 'threshold'>;
@@ -29,7 +32,7 @@ export type EnrolPerson = Pick<Enrolment, 'groupid' | 'userid' | 'username'>;
 export type FaceToEnrol = Pick<AnalysedFace, 'embedding' | 'crop'> &
   Partial<Pick<AnalysedFace, 'box' | 'quality' | 'unfit'>>;
 
-export interface EnrolFaceOptions extends Pick<AnalyzeOptions, 'signal'> {
+export interface EnrolFaceOptions extends Whose {
   /** Enrol the face even if it is enrolled under another person. */
   force?: boolean;
   /**
@@ -41,7 +44,7 @@ export interface EnrolFaceOptions extends Pick<AnalyzeOptions, 'signal'> {
   isNew?: boolean;
 }
 
-export interface EnrolOptions extends EnrolFaceOptions, Pick<AnalyzeOptions, 'caller' | 'minProbability'> {
+export interface EnrolOptions extends EnrolFaceOptions, Pick<AnalyzeOptions, 'minProbability'> {
   /** This is one of several pictures of the person: a recent enrolment is not taken for a double click. */
   oneOfSeveral?: boolean;
   /**
@@ -66,7 +69,7 @@ export type Enroller = ReturnType<typeof createEnroller>;
  * quality, a picture the person has already, a face of somebody else.
  */
 export function createEnroller(deps: EnrollerDeps) {
-  const { vision, gallery, nearest, limits, decision, doubleSeconds, keepFaces } = deps;
+  const { vision, gallery, nearest, searches, enrolments, limits, decision, doubleSeconds, keepFaces } = deps;
   /** faceids being enrolled: of two requests at once only one may pass the check for double clicks. */
   const underWay = new Set<string>();
   /** The newest face of each person enrolled here within `doubleSeconds`, oldest first. */
@@ -108,8 +111,9 @@ export function createEnroller(deps: EnrollerDeps) {
     faceid: string,
     embedding: Float32Array,
     groups: ReadonlySet<string> | undefined,
+    whose: Whose,
   ): Promise<void> {
-    const near = await nearest(embedding, 2, { groups });
+    const near = await searches.one(() => nearest(embedding, 2, { groups }), whose);
     const other = near.find(({ person }) => person.faceid !== faceid);
     const own = near.find(({ person }) => person.faceid === faceid);
     if (!other || other.distance >= decision.threshold(groups)) return;
@@ -133,27 +137,30 @@ export function createEnroller(deps: EnrollerDeps) {
 
   /**
    * Enrols a face. One that the person has already is not enrolled again (`already`).
-   * @throws KaomonError FACE_TOO_SMALL, FACE_BLURRED, FACE_TURNED, OTHER_PERSON, CLIENT_GONE, and what Gallery.enrol throws
+   * @throws KaomonError FACE_TOO_SMALL, FACE_BLURRED, FACE_TURNED, OTHER_PERSON, BUSY, TOO_MANY_REQUESTS, CLIENT_GONE, and
+   *   what Gallery.enrol throws
    */
   async function enrolFace(
     enrolment: Omit<Enrolment, 'crop'>,
     face: FaceToEnrol,
-    { force = false, groups, isNew = false, signal }: EnrolFaceOptions = {},
+    { force = false, groups, isNew = false, caller, signal, isAdmitted }: EnrolFaceOptions = {},
   ): Promise<Enrolled> {
     checkFace(face, limits);
     const { embedding, crop } = face;
     if (!embedding) throw new Error('The vision thread answered a face without its embedding.');
     const faceid = faceIdOf(enrolment.groupid, enrolment.userid);
+    const whose = { caller, signal, isAdmitted };
     const store = async (): Promise<Enrolled> => {
       if (!force) {
         await waitForSame(faceid, embedding, decision.threshold(groups));
-        await refuseOtherPerson(faceid, embedding, groups);
+        await refuseOtherPerson(faceid, embedding, groups, whose);
       }
-      // From here on it is stored even if the client hangs up.
-      throwIfGone(signal);
       const whole = { ...enrolment, crop };
-      if (isNew) return { face: await gallery.enrol(whole, embedding), already: false };
-      return await gallery.enrolOnce(whole, embedding);
+      // Once it has begun it is stored even if the client hangs up.
+      return await enrolments.one(async () => {
+        if (isNew) return { face: await gallery.enrol(whole, embedding), already: false };
+        return await gallery.enrolOnce(whole, embedding);
+      }, whose);
     };
     // store() looked through `arriving` before this face is added, so that no two wait for each other.
     const stored = store();
@@ -187,6 +194,8 @@ export function createEnroller(deps: EnrollerDeps) {
       await refuseUnknownGroup(gallery, person.groupid);
       const faceid = faceIdOf(person.groupid, person.userid);
       if (!oneOfSeveral && underWay.has(faceid)) refuseDouble();
+      if (!options.force) searches.admit(caller);
+      enrolments.admit(caller);
       underWay.add(faceid);
       try {
         const picture = await hashPicture(bytes);
@@ -199,7 +208,8 @@ export function createEnroller(deps: EnrollerDeps) {
         const wanted = { quality: true, crops: keepFaces, views: true };
         const analysis = await vision.analyze(bytes, { ...wanted, caller, signal, minProbability });
         const face = chooseFace(analysis);
-        const store = (whose: EnrolPerson) => enrolFace({ ...whose, picture }, face, options);
+        const store = (whose: EnrolPerson) =>
+          enrolFace({ ...whose, picture }, face, { ...options, isAdmitted: true });
         const enrolled = await (storing ? storing(store) : store(person));
         noteEnrolled(faceid, enrolled.face.id);
         return { ...enrolled, times: analysis.times, turned: analysis.turned };

@@ -11,7 +11,7 @@ import { FaceTracker, type Track } from './tracks.js';
 
 export interface SessionDeps {
   vision: Pick<VisionPool, 'analyze'>;
-  identifier: Pick<Identifier, 'identify'>;
+  identifier: Pick<Identifier, 'admit' | 'identify'>;
   gallery: Pick<Gallery, 'group' | 'groups' | 'current'>;
   decision: Pick<Decision, 'sure' | 'odds' | 'pair' | 'meaning'>;
   /** Largest frame, bytes. */
@@ -156,6 +156,7 @@ export function createStreamSession(deps: SessionDeps) {
 
   async function identify({ frame, bytes, arrivedAt }: Frame): Promise<ServerMessage> {
     const waited = performance.now() - arrivedAt;
+    identifier.admit(deps.caller);
     const plan = tracker.plan(now(), options.track);
     const analysis = await vision.analyze(bytes, {
       caller: deps.caller,
@@ -171,7 +172,9 @@ export function createStreamSession(deps: SessionDeps) {
     let answer: StreamFace[] = [];
     await identifier.identify(analysis.faces, {
       groups: within,
+      caller: deps.caller,
       signal: gone.signal,
+      isAdmitted: true,
       settle(faces, identical) {
         tellThresholds(identical, within);
         tracker.refresh(currentIn(gallery, within));

@@ -3,6 +3,7 @@ import { describe, it, type TestContext } from 'node:test';
 import type { Config } from '../../src/settings/config.js';
 import type { Gallery } from '../../src/gallery/types.js';
 import { createAutoEnroller } from '../../src/identity/auto-enrol.js';
+import { createEnrolments, createSearches, UNLIMITED } from '../../src/identity/counted-work.js';
 import { createEnroller } from '../../src/identity/enrol.js';
 import { face, scriptedVision, testApp, unitVector } from '../support/app.js';
 import { LIMITS } from '../support/batch.js';
@@ -36,6 +37,7 @@ function enrollerOf(gallery: Gallery, more: Partial<Parameters<typeof createAuto
   const log = { info: () => undefined, warn: () => undefined };
   const rules = { distance: () => 0.2, interval: 2, minimum: 2, maximum: 10 };
   const byHand = createEnroller({
+    ...{ searches: createSearches(UNLIMITED), enrolments: createEnrolments(UNLIMITED) },
     ...{
       gallery,
       nearest: (embedding, k) => gallery.nearest(embedding, k),

@@ -99,7 +99,7 @@ export function exampleRoutes(app: App, context: CompreFaceContext): void {
   app.get(
     PATH,
     {
-      config: { access: 'recognise' },
+      config: { access: 'recognise', slices: true },
       preValidation: readQuery,
       schema: {
         querystring: Type.Object({

@@ -1,6 +1,7 @@
 import { Type } from 'typebox';
 import type { RatedMatch } from '../../identity/types.js';
 import type { App } from '../app-type.js';
+import { onBehalfOf } from '../on-behalf.js';
 import { BytesSchema } from '../schemas.js';
 import { tellOf } from '../server-timing.js';
 import {
@@ -52,7 +53,7 @@ export function recogniseRoutes(app: App, context: CompreFaceContext): void {
   app.post(
     '/api/v1/recognition/recognize',
     {
-      config: { access: 'recognise' },
+      config: { access: 'recognise', slices: true },
       ...takesPicture,
       schema: {
         consumes: ['multipart/form-data', 'application/json'],
@@ -87,7 +88,7 @@ export function recogniseRoutes(app: App, context: CompreFaceContext): void {
   app.post(
     '/api/v1/recognition/embeddings/recognize',
     {
-      config: { access: 'recognise', jsonValues: EMBEDDINGS_VALUES },
+      config: { access: 'recognise', jsonValues: EMBEDDINGS_VALUES, slices: true },
       bodyLimit: EMBEDDINGS_BYTES,
       preValidation: readQuery,
       schema: {
@@ -107,7 +108,7 @@ export function recogniseRoutes(app: App, context: CompreFaceContext): void {
       const vectors = toVectors('embeddings', body.embeddings, pack.embedder.length);
       const found = await identifier.identify(
         vectors.map((embedding) => ({ embedding })),
-        { k: query.prediction_count, groups: new Set([groupid]), signal: request.gone },
+        { k: query.prediction_count, groups: new Set([groupid]), ...onBehalfOf(request) },
       );
       const result = [];
       for (const [i, { candidates }] of found.entries()) {
@@ -121,7 +122,7 @@ export function recogniseRoutes(app: App, context: CompreFaceContext): void {
   app.post(
     '/api/v1/detection/detect',
     {
-      config: { access: 'recognise' },
+      config: { access: 'recognise', slices: true },
       ...takesPicture,
       schema: {
         consumes: ['multipart/form-data', 'application/json'],

@@ -20,7 +20,7 @@ export function subjectRoutes(app: App, { collections, config }: CompreFaceConte
     app.get(
       url,
       {
-        config: { access: 'recognise' },
+        config: { access: 'recognise', slices: true },
         schema: { response: { 200: SubjectsSchema, ...failures } },
       },
       async (request, reply) => {
@@ -36,7 +36,7 @@ export function subjectRoutes(app: App, { collections, config }: CompreFaceConte
   app.post(
     PATH,
     {
-      config: { access: 'enrol' },
+      config: { access: 'enrol', changes: true },
       schema: { body: Subject, response: { 201: Told, ...failures } },
     },
     async (request, reply) => {
@@ -51,7 +51,7 @@ export function subjectRoutes(app: App, { collections, config }: CompreFaceConte
   app.put(
     `${PATH}/:subject`,
     {
-      config: { access: 'enrol' },
+      config: { access: 'enrol', changes: true },
       schema: {
         params: Subject,
         body: Subject,

@@ -88,7 +88,7 @@ export function verifyRoutes(app: App, context: CompreFaceContext): void {
   app.post(
     '/api/v1/recognition/embeddings/faces/:image_id/verify',
     {
-      config: { access: 'recognise', jsonValues: EMBEDDINGS_VALUES },
+      config: { access: 'recognise', jsonValues: EMBEDDINGS_VALUES, slices: true },
       bodyLimit: EMBEDDINGS_BYTES,
       schema: {
         params: ImageIdSchema,
@@ -157,7 +157,7 @@ export function verifyRoutes(app: App, context: CompreFaceContext): void {
   app.post(
     '/api/v1/verification/embeddings/verify',
     {
-      config: { access: 'recognise', jsonValues: EMBEDDINGS_VALUES },
+      config: { access: 'recognise', jsonValues: EMBEDDINGS_VALUES, slices: true },
       bodyLimit: EMBEDDINGS_BYTES,
       schema: {
         body: Type.Object({ source: EmbeddingSchema, targets: EmbeddingsSchema }),

@@ -29,7 +29,7 @@ const toInfo = ({ faceid, groupid, userid, faces }: Person) => ({
   numfiles: faces.length,
 });
 
-const config = { access: 'recognise' } as const;
+const config = { access: 'recognise', slices: true } as const;
 
 /** `GET /api/faceid_infos` and `GET /api/faceid_info/:faceid`. */
 export function faceidInfoRoutes(app: App, { gallery }: Services): void {

@@ -45,7 +45,7 @@ export function groupRoutes(app: App, { gallery }: Services): void {
   app.post(
     '/api/v1/groups',
     {
-      config: { access: 'admin', audit: 'change' },
+      config: { access: 'admin', audit: 'change', changes: true },
       schema: {
         summary: 'Create a group',
         tags,
@@ -67,7 +67,7 @@ export function groupRoutes(app: App, { gallery }: Services): void {
   app.patch(
     '/api/v1/groups/:groupid',
     {
-      config: { access: 'admin' },
+      config: { access: 'admin', changes: true },
       schema: {
         summary: 'Rename a group',
         tags,

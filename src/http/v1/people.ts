@@ -136,7 +136,7 @@ export function peopleRoutes(app: App, { gallery }: Services): void {
   app.get(
     '/api/v1/people',
     {
-      config: { access: 'recognise' },
+      config: { access: 'recognise', slices: true },
       schema: {
         summary: 'List people',
         description: 'By faceid, a page at a time.',
@@ -172,7 +172,7 @@ export function peopleRoutes(app: App, { gallery }: Services): void {
   app.post(
     '/api/v1/people',
     {
-      config: { access: 'enrol' },
+      config: { access: 'enrol', changes: true },
       schema: {
         summary: 'Create a person',
         description: 'Without pictures; add them at `/people/{faceid}/faces`.',
@@ -210,7 +210,7 @@ export function peopleRoutes(app: App, { gallery }: Services): void {
   app.patch(
     '/api/v1/people/:faceid',
     {
-      config: { access: 'enrol' },
+      config: { access: 'enrol', changes: true },
       schema: {
         summary: 'Change a person',
         description:
@@ -263,7 +263,7 @@ export function peopleRoutes(app: App, { gallery }: Services): void {
   app.post(
     '/api/v1/people/:faceid/merge',
     {
-      config: { access: 'enrol', audit: 'change' },
+      config: { access: 'enrol', audit: 'change', changes: true },
       schema: {
         summary: 'Merge two people into one',
         description: 'All pictures of `from` go to this person, who keeps name and metadata; `from` is gone.',

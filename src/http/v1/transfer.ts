@@ -8,6 +8,7 @@ import { clientGone, KaomonError, throwIfGone, tooLarge } from '../../platform/e
 import { importTelling, PROGRESS_TYPE } from './import-progress.js';
 import { groupsToSearch, requireGroupAccess } from '../access.js';
 import type { App } from '../app-type.js';
+import { callerId } from '../on-behalf.js';
 import { BytesSchema, refusals } from '../schemas.js';
 import type { Services } from '../services.js';
 
@@ -126,7 +127,12 @@ export function transferRoutes(app: App, services: Services): void {
         const report = (list: 'groups' | 'people', id: string) => request.audited.did(list, id);
         // It comes back as it was: also faces that two people share, and those that stricter settings would refuse.
         const enrol: ImportDeps['enrol'] = (...what) =>
-          enroller.enrolFace(...what, { force: true, isNew: true });
+          enroller.enrolFace(...what, {
+            force: true,
+            isNew: true,
+            caller: callerId(request),
+            isAdmitted: true,
+          });
         const run = async (progress?: ImportOptions['progress']) => {
           let file: number | undefined;
           try {
