@@ -69,7 +69,7 @@ export function transferRoutes(app: App, services: Services): void {
       },
     },
     async (request, reply) => {
-      const groups = groupsToSearch(request, request.query.groups, gallery);
+      const groups = await groupsToSearch(request, request.query.groups, gallery);
       request.audited.note({ groups: groups ? [...groups] : 'all' });
       throwIfGone(request.gone);
       if (exporting) {
