@@ -128,16 +128,7 @@ export function transferRoutes(app: App, services: Services): void {
         // It comes back as it was: also faces that two people share, and those that stricter settings would refuse.
         const caller = callerId(request);
         const enrol: ImportDeps['enrol'] = (...what) =>
-<<<<<<< HEAD
           enroller.enrolFace(...what, { force: true, isNew: true, caller, isAdmitted: true });
-=======
-          enroller.enrolFace(...what, {
-            force: true,
-            isNew: true,
-            caller: callerId(request),
-            isAdmitted: true,
-          });
->>>>>>> main
         const run = async (progress?: ImportOptions['progress']) => {
           let file: number | undefined;
           try {
