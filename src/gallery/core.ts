@@ -32,6 +32,14 @@ export interface GalleryDeps {
   warn?: (message: string) => void;
 }
 
+/** What an event says of the people whom it makes us reload. */
+export interface News {
+  /** Somebody who is not there was, and may be in a base that was made meanwhile. */
+  isHeard?: boolean;
+  /** The second has become the first. */
+  hasMoved?: boolean;
+}
+
 const GROUPS_KEY = ' groups';
 
 /** What the operations share: memory, the store, and the steps of a change to both. */
@@ -68,9 +76,11 @@ export function createCore(deps: GalleryDeps & { index: CurrentIndex }) {
 
   /**
    * Reloads these people from the store, or the groups when none is named. The caller holds their keys.
-   * @param hasMoved the second is known to have become the first
    */
-  async function reload(faceids: readonly string[], hasMoved = false): Promise<void> {
+  async function reload(
+    faceids: readonly string[],
+    { isHeard = false, hasMoved = false }: News = {},
+  ): Promise<void> {
     if (faceids.length === 0) memory.setGroups(await store.readGroups());
     const known = new Set(faceids.flatMap((faceid) => [...memory.faceIds(faceid)]));
     const people: (ReadPerson | undefined)[] = [];
@@ -80,7 +90,10 @@ export function createCore(deps: GalleryDeps & { index: CurrentIndex }) {
     const to = faceids.at(0) ?? '';
     const from = faceids.at(1);
     const wasThere = from !== undefined && (hasMoved || memory.has(from));
-    faceids.forEach((faceid, i) => memory.setPerson(faceid, people[i]));
+    for (const [i, faceid] of faceids.entries()) {
+      if (people[i] || !isHeard) memory.setPerson(faceid, people[i]);
+      else memory.drop(faceid);
+    }
     if (wasThere) memory.succeed(from, to);
   }
 
@@ -104,8 +117,8 @@ export function createCore(deps: GalleryDeps & { index: CurrentIndex }) {
       findNearest(sources, embedding, k, options),
 
     /** As `reload`, waiting for this process's own changes. */
-    lockAndReload: (faceids: readonly string[], hasMoved?: boolean): Promise<void> =>
-      mutex.run(keysOf(faceids), () => reload(faceids, hasMoved)),
+    lockAndReload: (faceids: readonly string[], news?: News): Promise<void> =>
+      mutex.run(keysOf(faceids), () => reload(faceids, news)),
 
     /**
      * Makes a change: checks, publishes, writes, applies it to memory and calls the listeners. When it fails after it

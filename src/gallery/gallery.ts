@@ -87,7 +87,7 @@ export async function createGallery(deps: GalleryDeps): Promise<LiveGallery> {
       // Also from a worker with another pack: people it deletes or moves are deleted or moved here. A base may have shown
       // that before the event came.
       const hasMoved = (kind === 'moved' || kind === 'merged') && !told.has(event.uid);
-      await core.lockAndReload(faceidsOf(event), hasMoved);
+      await core.lockAndReload(faceidsOf(event), { isHeard: true, hasMoved });
       if (kind === 'given-up' || told.has(event.uid)) return;
       // But the faces it adds are not searched here.
       if (event.pack !== pack && face !== undefined) return;
@@ -97,7 +97,7 @@ export async function createGallery(deps: GalleryDeps): Promise<LiveGallery> {
 
     async settle(event) {
       await store.recover();
-      await core.lockAndReload(faceidsOf(event));
+      await core.lockAndReload(faceidsOf(event), { isHeard: true });
     },
 
     async reload() {

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import path from 'node:path';
 import type { Config } from '../settings/config.js';
-import { createDamage } from '../platform/files/damage.js';
+import { createDamage, type Damage } from '../platform/files/damage.js';
 import { KaomonError } from '../platform/errors.js';
 import { NO_PUBLISHER } from '../events/event.js';
 import { type LogSettings, openLog } from '../events/open-log.js';
@@ -132,41 +132,61 @@ export async function openFillableStore(
   }
 }
 
+/** What says where a gallery and its log are. */
+export type StoreConfig = Pick<
+  Config,
+  | 'EMBEDDING_STORE'
+  | 'EMBEDDINGS_DIR'
+  | 'EVENT_LOG'
+  | 'REDIS_URL'
+  | 'REDIS_PASSWORD'
+  | 'REDIS_SENTINEL_PASSWORD'
+  | 'REDIS_CA'
+  | 'REDIS_PREFIX'
+>;
+
 /** A name for this process alone: it skips its own events in the log. */
 function nameWorker(): string {
   return `${hostname()}-${process.pid}-${randomBytes(4).toString('hex')}`;
 }
 
-async function logSettings(config: Config): Promise<LogSettings | undefined> {
+/** Undefined where there is none. */
+export async function logSettings(config: StoreConfig): Promise<LogSettings | undefined> {
   if (config.EVENT_LOG === 'none') return undefined;
   if (config.EVENT_LOG === 'file') return { kind: 'file', folder: path.join(config.EMBEDDINGS_DIR, EVENTS) };
   return { kind: 'redis', redis: await redisSettings(config) };
 }
 
-/** The store of one pack beside those of others, as the settings say; the caller closes it. @throws KaomonError SETUP */
+/**
+ * The store of one pack beside those of others, as the settings say; the caller closes it.
+ * @param warn gets what is damaged, as a sentence or as a record of it
+ * @throws KaomonError SETUP
+ */
 export async function openStore(
-  config: Config,
+  config: StoreConfig,
   pack: string,
   length: number,
-  warn: (message: string) => void,
+  warn: ((message: string) => void) | Damage,
 ): Promise<EmbeddingStore> {
   return acrossPacks(await openOne(config, pack, length, warn));
 }
 
 async function openOne(
-  config: Config,
+  config: StoreConfig,
   pack: string,
   length: number,
-  warn: (message: string) => void,
+  warn: ((message: string) => void) | Damage,
 ): Promise<EmbeddingStore> {
+  const damage = typeof warn === 'function' ? createDamage(warn) : warn;
+  const options = { pack, length, damage, warn: () => undefined };
   if (config.EMBEDDING_STORE === 'file')
-    return createFileStore({ folder: config.EMBEDDINGS_DIR, pack, length, warn });
+    return createFileStore({ folder: config.EMBEDDINGS_DIR, ...options });
   const { createRedisStore } = await import('./store/redis-store.js');
-  return createRedisStore({ redis: await redisSettings(config), pack, length, warn });
+  return createRedisStore({ redis: await redisSettings(config), ...options });
 }
 
 /** How to reach Redis, whatever is stored there. @throws KaomonError SETUP */
-export async function redisSettings(config: Config): Promise<RedisSettings> {
+export async function redisSettings(config: StoreConfig): Promise<RedisSettings> {
   const { REDIS_URL, REDIS_PASSWORD, REDIS_SENTINEL_PASSWORD, REDIS_CA, REDIS_PREFIX } = config;
   const ca = REDIS_CA
     ? await readFile(REDIS_CA, 'utf8').catch((cause: unknown) => {

@@ -1,4 +1,5 @@
 import { Tokenizer } from '@streamparser/json';
+import { KaomonError } from '../../platform/errors.js';
 import { refuseArchive, FORMAT } from './format.js';
 
 /** What follows a string in the manifest's grammar; the parser's own numbers for them. */
@@ -79,7 +80,11 @@ export async function readManifestV1(
       key = String(value);
     } else take(value);
   };
-  tokenizer.onError = (error) => refuseArchive('manifest.json is not JSON', error);
+  tokenizer.onError = (error) => {
+    // Also what was thrown for a token comes here.
+    if (error instanceof KaomonError) throw error;
+    refuseArchive('manifest.json is not JSON', error);
+  };
   for await (const chunk of chunks) {
     for (let at = 0; at < chunk.length; at += PIECE) {
       const before = tokens;
