@@ -64,8 +64,6 @@ export function createMemoryStore(groups: Group[]): MemoryStore {
         return { ...person, faces };
       }),
     readGroups: () => soon(() => [...stored.values()]),
-    prepare: () => Promise.resolve(),
-    countOtherPacks: () => Promise.resolve({}),
     recover: () => Promise.resolve(),
     obstacle: () => Promise.resolve(undefined),
     profile: (faceid) => soon(() => people.get(faceid)),
