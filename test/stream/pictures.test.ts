@@ -93,7 +93,7 @@ for (const [id, skip] of FACE_PACKS) {
       });
       const session = createStreamSession({
         ...{ vision: { analyze }, identifier, decision },
-        gallery: { groups: () => [], current },
+        gallery: { group: () => Promise.resolve(undefined), groups: () => [], current },
         ...{ maxFrameBytes: 1_000_000, minFaceSize: 40, groups: undefined },
         send: (message) => told(message),
         onFault: (error) => assert.fail(String(error)),
