@@ -107,11 +107,16 @@ export function listPeople(
     return at;
   }
 
-  /** @param end excluded; undefined: everybody from `first` on. @returns whether nobody is left */
+  /**
+   * @param first excluded: nobody's, or somebody who was looked at
+   * @param end excluded; undefined: everybody from `first` on
+   * @returns whether nobody is left
+   */
   function takeRange(first: string, end: string | undefined): boolean {
     let at = base?.firstFrom(first) ?? 0;
     const endAt = (end === undefined ? base?.people : base?.firstFrom(end)) ?? 0;
-    for (let next = overlaid.from(first); ; next = overlaid.after(next)) {
+    if (base && at < endAt && base.faceidAt(at) === first) at += 1;
+    for (let next = overlaid.after(first); ; next = overlaid.after(next)) {
       if (next !== undefined && end !== undefined && next >= end) next = undefined;
       if (base) {
         const runEnd = next === undefined ? endAt : Math.min(endAt, base.firstFrom(next));
@@ -130,8 +135,8 @@ export function listPeople(
 
   for (const { first, end } of rangesOf(groups)) {
     if (after !== undefined && end !== undefined && after >= end) continue;
-    const from = after !== undefined && after >= first ? `${after}\0` : first;
-    if (!takeRange(from, end) || isDone()) return { found, skipped, after: last };
+    if (!takeRange(after !== undefined && after >= first ? after : first, end) || isDone())
+      return { found, skipped, after: last };
   }
   return { found, skipped, after: undefined };
 }

@@ -46,7 +46,7 @@ export interface BasePeople {
 
   /** The number of a person; -1 when there is none. */
   indexOf(faceid: string): number;
-  /** The number of the first person whose faceid is not below this one; `people` when there is none. */
+  /** The number of the first person whose faceid is not below this text, which has no zero in it; `people`: none. */
   firstFrom(faceid: string): number;
   /** @param at a person's number */
   faceidAt(at: number): string;
