@@ -2,13 +2,14 @@ import { type GalleryChange, faceidsOf, NO_PUBLISHER, type Publisher } from '../
 import { isStoreTrouble } from '../platform/files/obstacles.js';
 import { createKeyedMutex } from '../platform/keyed-mutex.js';
 import { announce, requireRoom } from './announce.js';
+import { type Ask, createAsk } from './ask.js';
 import type { Base } from './base/base.js';
 import type { CurrentIndex } from './index/current-index.js';
 import type { VectorIndex } from './index/vector-index.js';
 import { createMemory } from './memory.js';
 import { findNearest, type SearchSources } from './search.js';
 import type { EmbeddingStore, ReadPerson } from './store/store.js';
-import type { Match, SearchOptions } from './types.js';
+import type { Follower, Match, SearchOptions } from './types.js';
 
 export interface GalleryDeps {
   /** The pack whose vectors these are. */
@@ -28,6 +29,8 @@ export interface GalleryDeps {
   reconcile?: () => Promise<void>;
   /** Publishes changes to other processes. Default: there are none. */
   publisher?: Publisher;
+  /** Applies what other processes have published by now. Default: nothing. */
+  catchUp?: () => Promise<void>;
   /** Called when the store can no longer be written, and when it can again. */
   warn?: (message: string) => void;
 }
@@ -43,17 +46,30 @@ export interface News {
 const GROUPS_KEY = ' groups';
 
 /** What the operations share: memory, the store, and the steps of a change to both. */
-export type Core = ReturnType<typeof createCore>;
+export interface Core extends ReturnType<typeof createParts> {
+  ask: Ask;
+}
 
-export function createCore(deps: GalleryDeps & { index: CurrentIndex }) {
+export function createCore(deps: GalleryDeps & { index: CurrentIndex }): Core {
+  const parts = createParts(deps);
+  return { ...parts, ask: createAsk(parts) };
+}
+
+function createParts(deps: GalleryDeps & { index: CurrentIndex }) {
   const { store, index, publisher = NO_PUBLISHER, templates = false } = deps;
   const memory = createMemory(index, templates, deps.base);
   const mutex = createKeyedMutex();
   const listeners = new Set<(change: GalleryChange) => void>();
+  const followers = new Set<Follower>();
   let failed: () => void = () => undefined;
 
   const tell = (change: GalleryChange) => {
     for (const listener of listeners) listener(change);
+  };
+
+  /** Tells the followers that memory may know these people otherwise now. */
+  const show = (faceids: readonly string[]) => {
+    for (const faceid of faceids) for (const { one } of followers) one(faceid, memory.person(faceid));
   };
 
   /**
@@ -95,6 +111,7 @@ export function createCore(deps: GalleryDeps & { index: CurrentIndex }) {
       else memory.drop(faceid);
     }
     if (wasThere) memory.succeed(from, to);
+    show(faceids);
   }
 
   const sources: SearchSources = {
@@ -136,6 +153,7 @@ export function createCore(deps: GalleryDeps & { index: CurrentIndex }) {
             reload(faceids).catch(() => undefined),
           );
           const result = apply();
+          show(faceids);
           tell(planned);
           return result;
         } catch (error) {
@@ -148,6 +166,16 @@ export function createCore(deps: GalleryDeps & { index: CurrentIndex }) {
     /** @param listener called when a change could not be written */
     onFailure(listener: () => void): void {
       failed = listener;
+    },
+
+    follow(follower: Follower): () => void {
+      followers.add(follower);
+      return () => followers.delete(follower);
+    },
+
+    /** Tells the followers that memory may know anybody otherwise now. */
+    showAll(): void {
+      for (const { all } of followers) all();
     },
 
     subscribe(listener: (change: GalleryChange) => void): () => void {

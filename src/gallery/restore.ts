@@ -1,16 +1,15 @@
 import type { Core } from './core.js';
 import { checkEmbedding } from './embedding.js';
 import { parseFaceId } from './face-name.js';
-import { requireGroup } from './group-operations.js';
 import { checkGroupId, checkUserId, faceIdOf } from './ids.js';
 import { normaliseName } from './names.js';
-import { refuseExisting } from './person-operations.js';
+import { refuseExisting } from './ask.js';
 import type { Profile } from './store/store.js';
 import type { Gallery } from './types.js';
 
 /** A gallery's method for an import: one change a person, because each change is written to the disk for good. */
 export function createRestore(core: Core): Pick<Gallery, 'restorePerson'> {
-  const { memory, store } = core;
+  const { ask, memory, store } = core;
   return {
     async restorePerson({ groupid, userid, username = '', metadata = {} }, faces) {
       checkGroupId(groupid);
@@ -24,12 +23,10 @@ export function createRestore(core: Core): Pick<Gallery, 'restorePerson'> {
         return { face: { ...face, hasPicture: crop !== undefined }, vector: vector.slice(), crop };
       });
       taken.sort(({ face: a }, { face: b }) => (a.enrolledAt + a.id < b.enrolledAt + b.id ? -1 : 1));
-      await requireGroup(core, groupid);
+      await ask.requireGroup(groupid);
       return core.change(
         { kind: 'created', groupid, faceid, at: new Date().toISOString() },
-        () => {
-          if (memory.has(faceid)) refuseExisting(faceid);
-        },
+        () => ask.requireNobody(faceid, core.reload),
         async () => {
           if (!(await store.addPerson(faceid, profile, taken))) refuseExisting(faceid);
           return () => {

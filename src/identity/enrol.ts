@@ -1,7 +1,7 @@
 import { squaredDistance } from '../gallery/distance.js';
 import { findByPicture, hashPicture } from '../gallery/face-name.js';
 import { checkGroupId, checkUserId, faceIdOf } from '../gallery/ids.js';
-import type { Enrolled, Enrolment, Face, Gallery } from '../gallery/types.js';
+import type { Enrolled, Enrolment, Face, Gallery, Person } from '../gallery/types.js';
 import { KaomonError } from '../platform/errors.js';
 import type { AnalysedFace, Analysis, AnalyzeOptions, StageTimes } from '../vision/types.js';
 import type { CountedWork, Whose } from './counted-work.js';
@@ -11,7 +11,7 @@ import { checkFace, chooseFace, type EnrolLimits } from './fit-to-enrol.js';
 export interface EnrollerDeps {
   /** Analyses a picture; where it turned it first, `turned` is by how many degrees. */
   vision: { analyze(bytes: Uint8Array, options?: AnalyzeOptions): Promise<Analysis & { turned?: number }> };
-  gallery: Pick<Gallery, 'enrol' | 'enrolOnce' | 'updatePerson' | 'groups' | 'person'>;
+  gallery: Pick<Gallery, 'enrol' | 'enrolOnce' | 'updatePerson' | 'group' | 'person'>;
   /** The gallery's `nearest`, perhaps wrapped for metrics. */
   nearest: Gallery['nearest'];
   searches: Pick<CountedWork, 'admit' | 'one'>;
@@ -78,8 +78,8 @@ export function createEnroller(deps: EnrollerDeps) {
   const arriving = new Set<{ faceid: string; embedding: Float32Array; stored: Promise<unknown> }>();
 
   /** Seconds since the last enrolment: here by a monotonic clock, in another worker by the dates of the faces. */
-  function sinceLast(faceid: string): number {
-    const faces = gallery.person(faceid)?.faces.filter(({ automatic }) => !automatic) ?? [];
+  function sinceLast(faceid: string, person: Person | undefined): number {
+    const faces = person?.faces.filter(({ automatic }) => !automatic) ?? [];
     const own = lately.get(faceid);
     if (own && faces.some(({ id }) => id === own.face)) return (performance.now() - own.at) / 1000;
     const last = faces.at(-1);
@@ -97,8 +97,7 @@ export function createEnroller(deps: EnrollerDeps) {
     lately.set(faceid, { face, at: now });
   }
 
-  function refuseDouble(faceid: string): void {
-    if (!underWay.has(faceid) && sinceLast(faceid) >= doubleSeconds) return;
+  function refuseDouble(): never {
     const wait = doubleSeconds > 0 ? `${doubleSeconds} seconds` : 'until that has been answered';
     throw new KaomonError(
       'ALREADY_REGISTERED',
@@ -192,15 +191,17 @@ export function createEnroller(deps: EnrollerDeps) {
       const { caller, signal, minProbability, oneOfSeveral, storing } = options;
       checkUserId(person.userid);
       checkGroupId(person.groupid);
-      refuseUnknownGroup(gallery, person.groupid);
+      await refuseUnknownGroup(gallery, person.groupid);
       const faceid = faceIdOf(person.groupid, person.userid);
-      if (!oneOfSeveral) refuseDouble(faceid);
+      if (!oneOfSeveral && underWay.has(faceid)) refuseDouble();
       if (!options.force) searches.admit(caller);
       enrolments.admit(caller);
       underWay.add(faceid);
       try {
         const picture = await hashPicture(bytes);
-        const before = await findEnrolled(gallery, person, picture);
+        const known = await gallery.person(faceid);
+        if (!oneOfSeveral && sinceLast(faceid, known) < doubleSeconds) refuseDouble();
+        const before = await findEnrolled(gallery, known, person.username, picture);
         if (before) {
           return { face: before, already: true, times: { queue: 0, decode: 0, detect: 0, embed: 0 } };
         }
@@ -224,19 +225,19 @@ export function createEnroller(deps: EnrollerDeps) {
  * @param picture as `hashPicture`
  */
 async function findEnrolled(
-  gallery: Pick<Gallery, 'person' | 'updatePerson'>,
-  { groupid, userid, username }: EnrolPerson,
+  gallery: Pick<Gallery, 'updatePerson'>,
+  person: Person | undefined,
+  username: string | undefined,
   picture: string,
 ): Promise<Face | undefined> {
-  const person = gallery.person(faceIdOf(groupid, userid));
   const face = person && findByPicture(person.faces, picture);
   if (face && username !== undefined && username !== person.username)
     await gallery.updatePerson(person.faceid, { username });
   return face;
 }
 
-function refuseUnknownGroup(gallery: Pick<Gallery, 'groups'>, groupid: string): void {
-  if (gallery.groups().some((group) => group.groupid === groupid)) return;
+async function refuseUnknownGroup(gallery: Pick<Gallery, 'group'>, groupid: string): Promise<void> {
+  if (await gallery.group(groupid)) return;
   throw new KaomonError(
     'GROUP_UNKNOWN',
     `There is no group "${groupid}": make it first, or choose one of the list.`,

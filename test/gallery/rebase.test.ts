@@ -1,72 +1,15 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Base } from '../../src/gallery/base/base.js';
-import { createCore } from '../../src/gallery/core.js';
 import { squaredDistance } from '../../src/gallery/distance.js';
-import { createCurrentIndex } from '../../src/gallery/index/current-index.js';
-import { createExactIndex } from '../../src/gallery/index/exact-index.js';
-import type { VectorIndex } from '../../src/gallery/index/vector-index.js';
-import { createPersonOperations } from '../../src/gallery/person-operations.js';
-import { createRebase } from '../../src/gallery/rebase.js';
 import { templateOf } from '../../src/gallery/templates.js';
 import type { Match, Person, SearchOptions } from '../../src/gallery/types.js';
-import { BASES, type MakeBase } from '../support/made-bases.js';
-import { createMemoryStore, groupOf } from '../support/memory-store.js';
+import { BASES } from '../support/made-bases.js';
+import { groupOf } from '../support/memory-store.js';
+import { GROUPS, LENGTH, openOverBase } from '../support/over-base.js';
 import { randomUnitVector, seededRandom } from '../support/vectors.js';
 
-const LENGTH = 8;
-const GROUPS = ['a', 'a.b', 'b'];
-
-/** A gallery without its server, whose searches wait at a gate on their way. */
-function openWith(make: MakeBase, base?: Base) {
-  const store = createMemoryStore(GROUPS.map((groupid) => ({ groupid, groupname: groupid })));
-  /** Awaited by the searches that begin now, between their beginning and their answer. */
-  const gate = { now: Promise.resolve() };
-  const exact = createExactIndex(LENGTH);
-  const gated: VectorIndex = {
-    ...exact,
-    get size() {
-      return exact.size;
-    },
-    async search(query, k) {
-      const { now } = gate;
-      const searching = exact.search(query, k);
-      await now;
-      return searching;
-    },
-  };
-  const index = createCurrentIndex(gated);
-  const core = createCore({ pack: 'tiny', store, index, templates: true, base });
-  let number = 1;
-  return {
-    store,
-    gate,
-    index: exact,
-    core,
-    memory: core.memory,
-    people: createPersonOperations(core),
-    // Others have a turn after each person.
-    ...createRebase(core, index, 0),
-
-    /** What a snapshot would hold if it were made now. */
-    async snapshot(): Promise<Base> {
-      number += 1;
-      const { people, groups } = await store.load();
-      return make(people, { number, groups, pause: () => gate.now });
-    },
-
-    /** Holds the searches that begin from now on. @returns lets them go */
-    hold(): () => void {
-      let open: () => void = () => undefined;
-      gate.now = new Promise((resolve) => (open = resolve));
-      return () => {
-        gate.now = Promise.resolve();
-        open();
-      };
-    },
-  };
-}
-type Opened = ReturnType<typeof openWith>;
+type Opened = ReturnType<typeof openOverBase>;
 
 /** What a search must answer, of the store alone. */
 function nearestIn(
@@ -132,7 +75,7 @@ for (const { name, make, skip } of BASES) {
         const random = seededRandom(seed);
         const pick = <T>(from: readonly T[]): T => from[Math.floor(random() * from.length)];
         const vector = () => randomUnitVector(random, LENGTH);
-        const gallery = openWith(make);
+        const gallery = openOverBase(make);
         const { store, memory, people, core } = gallery;
         const anyone = () => `${pick(GROUPS)}-u${Math.floor(random() * 25)}`;
         const somebody = () => pick([...store.people.keys(), 'a-nobody']);

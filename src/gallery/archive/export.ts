@@ -26,6 +26,8 @@ export interface ExportDeps {
   pack: { id: string; length: number };
   /** Holds what does not fit in memory, in files without a name. */
   folder: string;
+  /** Called for each person whose vectors were written. */
+  progress?: (done: number, of: number) => void;
 }
 
 /** People whose vectors are read at a time, and who are read ahead. */
@@ -53,7 +55,7 @@ export function exportGallery(deps: ExportDeps, groups?: ReadonlySet<string>): R
 }
 
 async function* write(
-  { gallery, pack, folder }: ExportDeps,
+  { gallery, pack, folder, progress }: ExportDeps,
   groups: ReadonlySet<string> | undefined,
   gone: AbortSignal,
 ): AsyncGenerator<Buffer> {
@@ -61,10 +63,11 @@ async function* write(
   const [directory, planned, people] = [createSpool(folder), createSpool(folder), createSpool(folder)];
   try {
     const zip = createZipWriter(directory, at);
-    const rows = await plan(gallery, groups, planned, gone);
+    const { rows, everyone } = await plan(gallery, groups, planned, gone);
+    const told = progress && ((done: number) => progress(done, everyone));
     const counts = { people: 0, faces: 0, pictures: 0 };
     const pictured = createBits(rows);
-    const matrix = matrixOf({ gallery, length: pack.length, rows, planned, people, counts, pictured });
+    const matrix = matrixOf({ gallery, length: pack.length, rows, planned, people, counts, pictured, told });
     const members: Partial<Manifest['members']> = {};
 
     async function* member(name: keyof Manifest['members'], size: number, chunks: AsyncIterable<Buffer>) {
@@ -117,14 +120,14 @@ interface Planned extends Omit<ArchivedPerson, 'faces'> {
   faces: string[];
 }
 
-/** Writes down everybody, because the matrix begins with the number of its rows. @returns that number */
+/** Writes down everybody, because the matrix begins with the number of its rows. */
 async function plan(
   gallery: ReadGallery,
   groups: ReadonlySet<string> | undefined,
   planned: Spool,
   gone: AbortSignal,
-): Promise<number> {
-  let rows = 0;
+): Promise<{ rows: number; everyone: number }> {
+  let [rows, everyone] = [0, 0];
   for await (const page of pagesOf(gallery, groups)) {
     stopIfGone(gone);
     const lines = page.map(({ groupid, userid, username, metadata, faces }) => {
@@ -133,9 +136,10 @@ async function plan(
       const person: Planned = { groupid, userid, username, metadata, faces: ids };
       return toLine(person);
     });
+    everyone += page.length;
     await planned.append(Buffer.concat(lines));
   }
-  return rows;
+  return { rows, everyone };
 }
 
 interface MatrixDeps {
@@ -149,11 +153,12 @@ interface MatrixDeps {
   counts: { people: number; faces: number };
   /** Gets the rows whose faces have a picture. */
   pictured: Bits;
+  told?: ((done: number) => void) | undefined;
 }
 
 /** The rows of the matrix, in the order of people; the row of a face that is gone meanwhile holds zeros. */
 async function* matrixOf(deps: MatrixDeps): AsyncGenerator<Buffer> {
-  const { gallery, length, rows, planned, people, counts, pictured } = deps;
+  const { gallery, length, rows, planned, people, counts, pictured, told } = deps;
   const width = length * 4;
   const most = Math.max(1, Math.floor(PIECE / width));
   let block = Buffer.alloc(Math.min(most, rows) * width);
@@ -182,6 +187,7 @@ async function* matrixOf(deps: MatrixDeps): AsyncGenerator<Buffer> {
     }
     if (!vectors) continue;
     counts.people += 1;
+    told?.(counts.people);
     counts.faces += faces.length;
     await people.append(Buffer.concat(linesOfPerson({ ...person, faces })));
   }

@@ -134,7 +134,7 @@ async function takePerson(
 ): Promise<void> {
   const { gallery } = deps;
   const { faceid } = person;
-  let there = gallery.person(faceid);
+  let there = await gallery.person(faceid);
   let { faces } = person;
   if (!there) {
     const { first, rest, same } = split(faces);

@@ -1,7 +1,7 @@
 import type { Archive } from './archive.js';
 import { MEMBERS, refuseArchive } from './format.js';
-import { MANIFEST_V1, openV1 } from './read-v1.js';
-import { openV2 } from './read-v2.js';
+import { MANIFEST_V1, openV1, packOfV1 } from './read-v1.js';
+import { openV2, packOfV2 } from './read-v2.js';
 import { openZip } from './read-zip.js';
 
 /**
@@ -19,5 +19,20 @@ export async function openArchive(file: string | number, pack: Archive['pack']):
   } catch (error) {
     await zip.close();
     throw error;
+  }
+}
+
+/** A pack's ID becomes a folder's name. */
+const PACK_ID = /^[0-9A-Za-z][0-9A-Za-z_.-]{0,63}$/;
+
+/** Whose vectors an archive holds, as its manifest says. @throws KaomonError ARCHIVE_INVALID */
+export async function packOf(file: string): Promise<Archive['pack']> {
+  const zip = await openZip(file);
+  try {
+    const pack = await (zip.names.has(MEMBERS.vectors) ? packOfV2(zip) : packOfV1(zip));
+    if (!PACK_ID.test(pack.id)) refuseArchive(`"${pack.id}" is not the ID of a pack`);
+    return pack;
+  } finally {
+    await zip.close();
   }
 }

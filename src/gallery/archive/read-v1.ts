@@ -58,13 +58,10 @@ export function openV1(zip: Zip, pack: Archive['pack']): Archive {
 
   /** @returns entry -> SHA-256 */
   async function readSums(): Promise<Buffer> {
-    const entry = zip.names.get(MANIFEST_V1) ?? refuseArchive(`${MANIFEST_V1} is missing`);
     const { size } = zip.names;
-    if (zip.bytesOf(entry) > MANIFEST_HEAD + size * MANIFEST_LINE)
-      refuseArchive(`${MANIFEST_V1} is too large`);
     const sums = Buffer.alloc(size * 32);
     const named = createBits(size);
-    const found = await readManifestV1(zip.stream(entry), (name, sum) => {
+    const found = await readManifestV1(zip.stream(manifestOf(zip)), (name, sum) => {
       const at = zip.names.get(name) ?? refuseArchive(`${name.slice(0, 400)} is missing`);
       if (named.has(at)) refuseArchive(`${MANIFEST_V1} names ${name} twice`);
       named.add(at);
@@ -152,6 +149,20 @@ export function openV1(zip: Zip, pack: Archive['pack']): Archive {
 
     close: () => zip.close(),
   };
+}
+
+/** @throws KaomonError ARCHIVE_INVALID where it is missing or too large */
+function manifestOf(zip: Zip): number {
+  const entry = zip.names.get(MANIFEST_V1) ?? refuseArchive(`${MANIFEST_V1} is missing`);
+  if (zip.bytesOf(entry) > MANIFEST_HEAD + zip.names.size * MANIFEST_LINE)
+    refuseArchive(`${MANIFEST_V1} is too large`);
+  return entry;
+}
+
+/** Whose vectors it holds. @throws KaomonError ARCHIVE_INVALID */
+export async function packOfV1(zip: Zip): Promise<Archive['pack']> {
+  const { pack, length } = await readManifestV1(zip.stream(manifestOf(zip)), () => undefined);
+  return { id: pack, length };
 }
 
 /** Faces of a person that are handed over at a time. */

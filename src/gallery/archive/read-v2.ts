@@ -102,7 +102,7 @@ export function openV2(zip: Zip, pack: Archive['pack']): Archive {
     pack,
 
     async check({ requireGroup, known, signal }: CheckOptions): Promise<Totals> {
-      manifest = readJson(ManifestSchema, await zip.read(entries.manifest, MANIFEST_BYTES), MEMBERS.manifest);
+      manifest = await readManifest(zip, entries.manifest);
       refuseOtherPack(manifest, pack);
       const { counts, members } = manifest;
       for (const name of [MEMBERS.vectors, MEMBERS.people, MEMBERS.groups] as const)
@@ -167,6 +167,16 @@ export function openV2(zip: Zip, pack: Archive['pack']): Archive {
 
     close: () => zip.close(),
   };
+}
+
+async function readManifest(zip: Zip, entry: number): Promise<Manifest> {
+  return readJson(ManifestSchema, await zip.read(entry, MANIFEST_BYTES), MEMBERS.manifest);
+}
+
+/** Whose vectors it holds. @throws KaomonError ARCHIVE_INVALID */
+export async function packOfV2(zip: Zip): Promise<Archive['pack']> {
+  const { pack, length } = await readManifest(zip, requireMembers(zip).manifest);
+  return { id: pack, length };
 }
 
 function requireMembers({ names }: Zip): Record<keyof typeof MEMBERS, number> {

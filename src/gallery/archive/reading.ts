@@ -1,5 +1,5 @@
 /** How an export reads the gallery: everybody page by page, and vectors from where they are nearest. */
-import type { Gallery, Person } from '../types.js';
+import type { Gallery, PeoplePage, Person } from '../types.js';
 
 /** What an export needs of a gallery. */
 export type ReadGallery = Pick<Gallery, 'groups' | 'people' | 'vectors' | 'picture'>;
@@ -8,15 +8,14 @@ export type ReadGallery = Pick<Gallery, 'groups' | 'people' | 'vectors' | 'pictu
 const PAGE = 512;
 
 /** Everybody of some groups, or of all, by faceid, in pages. */
-// eslint-disable-next-line @typescript-eslint/require-await -- the gallery's own reading becomes asynchronous
 export async function* pagesOf(
   gallery: Pick<ReadGallery, 'people'>,
   groups: ReadonlySet<string> | undefined,
 ): AsyncGenerator<Person[]> {
-  const people = gallery.people();
-  for (let at = 0; at < people.length; at += PAGE) {
-    const page = people.slice(at, at + PAGE);
-    yield groups ? page.filter(({ groupid }) => groups.has(groupid)) : page;
+  for (let after: string | undefined = ''; after !== undefined;) {
+    const { people, next }: PeoplePage = await gallery.people({ groups, after, limit: PAGE });
+    yield people;
+    after = next;
   }
 }
 

@@ -42,12 +42,12 @@ export function recogniseRoutes(app: App, context: CompreFaceContext): void {
   };
 
   /** The nearest subjects of a collection, however far: the caller judges by the similarity. */
-  function toSubjects(groupid: string, candidates: readonly RatedMatch[]) {
+  async function toSubjects(groupid: string, candidates: readonly RatedMatch[]) {
     const names = collections.namesOf(groupid);
-    return candidates.map(({ person, distance }) => ({
-      subject: names.nameOf(person),
-      similarity: similarity(distance),
-    }));
+    const subjects: { subject: string; similarity: number }[] = [];
+    for (const { person, distance } of candidates)
+      subjects.push({ subject: await names.nameOf(person), similarity: similarity(distance) });
+    return subjects;
   }
 
   app.post(
@@ -76,10 +76,11 @@ export function recogniseRoutes(app: App, context: CompreFaceContext): void {
         groups: new Set([groupid]),
       });
       tellOf(reply, found);
-      const result = requireFaces(found).map(({ face, candidates }) => ({
-        ...toFaceAnswer(face, query, found.times),
-        subjects: toSubjects(groupid, candidates),
-      }));
+      const result = [];
+      for (const { face, candidates } of requireFaces(found)) {
+        const subjects = await toSubjects(groupid, candidates);
+        result.push({ ...toFaceAnswer(face, query, found.times), subjects });
+      }
       return { result, ...versionsOf(pack, query) };
     },
   );
@@ -109,10 +110,11 @@ export function recogniseRoutes(app: App, context: CompreFaceContext): void {
         vectors.map((embedding) => ({ embedding })),
         { k: query.prediction_count, groups: new Set([groupid]), ...onBehalfOf(request) },
       );
-      const result = found.map(({ candidates }, i) => ({
-        embedding: body.embeddings[i],
-        similarities: toSubjects(groupid, candidates),
-      }));
+      const result = [];
+      for (const [i, { candidates }] of found.entries()) {
+        const similarities = await toSubjects(groupid, candidates);
+        result.push({ embedding: body.embeddings[i], similarities });
+      }
       return { result };
     },
   );

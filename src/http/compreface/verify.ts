@@ -46,7 +46,7 @@ export function verifyRoutes(app: App, context: CompreFaceContext): void {
   const embeddingOf = ({ embedding, unfit }: AnalysedFace) => (unfit ? undefined : embedding);
 
   async function exampleOf(groupid: string, imageId: string) {
-    const { face, person, subject } = collections.requireExample(groupid, imageId);
+    const { face, person, subject } = await collections.requireExample(groupid, imageId);
     const stored = (await gallery.vectors(person.faceid)).find((one) => one.face.id === face.id);
     return { subject, vector: stored?.vector };
   }

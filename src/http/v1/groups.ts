@@ -102,13 +102,10 @@ export function groupRoutes(app: App, { gallery }: Services): void {
     async (request, reply) => {
       const { groupid } = request.params;
       requireGroupAccess(request, groupid);
-      const people = gallery.people().filter((person) => person.groupid === groupid);
-      try {
-        await gallery.removeGroup(groupid, { withPeople: request.query.people === 'delete' });
-      } finally {
-        // Some of them may be gone even when it fails.
-        for (const { faceid } of people) if (!gallery.person(faceid)) request.audited.did('people', faceid);
-      }
+      await gallery.removeGroup(groupid, {
+        withPeople: request.query.people === 'delete',
+        removed: (faceid) => request.audited.did('people', faceid),
+      });
       return reply.status(204).send(null);
     },
   );

@@ -133,9 +133,9 @@ export function recognitionRoutes(app: App, services: Services): void {
         },
       },
     },
-    (request, reply) => {
+    async (request, reply) => {
       const { groups: named, k, threshold, ...look } = request.query;
-      const groups = groupsToSearch(request, named, gallery);
+      const groups = await groupsToSearch(request, named, gallery);
       const limits = limitsOfCall();
       return answerEach(request, async (bytes): Promise<Static<typeof RecognitionSchema>> => {
         const found = await identifier.identifyPicture(

@@ -69,7 +69,7 @@ export function transferRoutes(app: App, services: Services): void {
       },
     },
     async (request, reply) => {
-      const groups = groupsToSearch(request, request.query.groups, gallery);
+      const groups = await groupsToSearch(request, request.query.groups, gallery);
       request.audited.note({ groups: groups ? [...groups] : 'all' });
       throwIfGone(request.gone);
       if (exporting) {
@@ -126,13 +126,9 @@ export function transferRoutes(app: App, services: Services): void {
         const requireGroup = (groupid: string) => requireGroupAccess(request, groupid);
         const report = (list: 'groups' | 'people', id: string) => request.audited.did(list, id);
         // It comes back as it was: also faces that two people share, and those that stricter settings would refuse.
+        const caller = callerId(request);
         const enrol: ImportDeps['enrol'] = (...what) =>
-          enroller.enrolFace(...what, {
-            force: true,
-            isNew: true,
-            caller: callerId(request),
-            isAdmitted: true,
-          });
+          enroller.enrolFace(...what, { force: true, isNew: true, caller, isAdmitted: true });
         const run = async (progress?: ImportOptions['progress']) => {
           let file: number | undefined;
           try {
