@@ -74,6 +74,7 @@ export async function createGallery(deps: GalleryDeps): Promise<LiveGallery> {
     current: (person) => memory.current(person),
     ...createPersonOperations(core),
     ...createRestore(core),
+    vectorsAtHand: (faceid) => memory.vectorsInBase(faceid),
 
     nearest: core.nearest,
 
