@@ -70,6 +70,7 @@ export async function createGallery(deps: GalleryDeps): Promise<LiveGallery> {
     current: (person) => memory.current(person),
     ...createPersonOperations(core),
     ...createRestore(core),
+    vectorsAtHand: (faceid) => memory.vectorsInBase(faceid),
 
     async nearest(embedding, k, options = {}) {
       if (options.faceid !== undefined) await core.ask.person(options.faceid);

@@ -7,7 +7,7 @@ import type { VectorIndex } from './index/vector-index.js';
 import { createMoves } from './moves.js';
 import { createOverlay, type Owner } from './overlay.js';
 import type { Profile, ReadPerson } from './store/store.js';
-import type { Group, Person } from './types.js';
+import type { Face, Group, Person } from './types.js';
 
 /** The gallery as this process knows it; see {@link createMemory}. */
 export type Memory = ReturnType<typeof createMemory>;
@@ -107,6 +107,15 @@ export function createMemory(index: VectorIndex, withTemplates = false, base?: B
     setPerson,
     drop,
     inBase,
+
+    /** The vectors of somebody for whom the base answers, as copies; undefined for others. */
+    vectorsInBase(faceid: string): { face: Face; vector: Float32Array }[] | undefined {
+      const known = inBase(faceid);
+      const vectors = layer?.base.vectors;
+      if (!known || !vectors) return undefined;
+      return known.person.faces.map((face, i) => ({ face, vector: vectors.vectorAt(known.rows.first + i) }));
+    },
+
     /** As `page`, but only the faceids, which costs less where the people are many. */
     find,
 

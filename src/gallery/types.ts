@@ -239,6 +239,11 @@ export interface Gallery {
   picture(faceid: string, id: string): Promise<Uint8Array | undefined>;
   /** A person's embeddings, read from the store; the arrays are the caller's. @throws KaomonError PERSON_UNKNOWN */
   vectors(faceid: string): Promise<{ face: Face; vector: Float32Array }[]>;
+  /**
+   * As `vectors`, but at once and without the store: from the base, where the person has not changed since it was made.
+   * undefined where the store must be asked.
+   */
+  vectorsAtHand(faceid: string): { face: Face; vector: Float32Array }[] | undefined;
 
   /**
    * The nearest people, nearest first, each once.

@@ -2,7 +2,7 @@
 import type { Gallery, PeoplePage, Person } from '../types.js';
 
 /** What an export needs of a gallery. */
-export type ReadGallery = Pick<Gallery, 'groups' | 'people' | 'vectors' | 'picture'>;
+export type ReadGallery = Pick<Gallery, 'groups' | 'people' | 'vectors' | 'vectorsAtHand' | 'picture'>;
 
 /** People of a page. */
 const PAGE = 512;
@@ -24,9 +24,9 @@ export async function* pagesOf(
  * @throws KaomonError PERSON_UNKNOWN
  */
 export async function vectorsOf(
-  gallery: Pick<ReadGallery, 'vectors'>,
+  gallery: Pick<ReadGallery, 'vectors' | 'vectorsAtHand'>,
   faceid: string,
 ): Promise<Map<string, Float32Array>> {
-  const faces = await gallery.vectors(faceid);
+  const faces = gallery.vectorsAtHand(faceid) ?? (await gallery.vectors(faceid));
   return new Map(faces.map(({ face, vector }) => [face.id, vector]));
 }

@@ -13,6 +13,7 @@ import { createZipWriter } from '../../../src/gallery/archive/write-zip.js';
 import { nameFace } from '../../../src/gallery/face-name.js';
 import type { LiveGallery } from '../../../src/gallery/gallery.js';
 import { everybody, openTiny, TINY } from '../../support/galleries.js';
+import { plainBase } from '../../support/plain-base.js';
 import { temporaryFolder } from '../../support/temporary.js';
 import { randomUnitVector, seededRandom } from '../../support/vectors.js';
 
@@ -171,6 +172,32 @@ describe('a gallery that is exported, imported and exported again', () => {
     await fill(from, [{ userid: 'eve', username: '', metadata: {}, group: 0, faces: lots }]);
     const archive = await exported(t, from);
     assert.deepEqual((await imported(t, to, archive)).people, { added: 1, skipped: 0 });
+    assert.deepEqual(await membersOf(t, await exported(t, to)), await membersOf(t, archive));
+  });
+
+  it('takes the vectors of a base from there, and reads the store for those who are newer', async (t) => {
+    const from = await tiny(t);
+    await fill(from, many(50));
+    const people = await Promise.all(
+      from.people().map(async ({ faceid, username, metadata }) => ({
+        ...{ faceid, username, metadata },
+        faces: (await from.vectors(faceid)).map(({ face, vector }) => ({ ...face, vector })),
+      })),
+    );
+    await from.rebase(plainBase(people, { groups: from.groups() }));
+    await from.updatePerson('default-u0', { username: 'new' });
+    const read: string[] = [];
+    const counting: LiveGallery = {
+      ...from,
+      vectors: (faceid) => {
+        read.push(faceid);
+        return from.vectors(faceid);
+      },
+    };
+    const archive = await exported(t, counting);
+    assert.deepEqual(read, ['default-u0']);
+    const to = await tiny(t);
+    await imported(t, to, archive);
     assert.deepEqual(await membersOf(t, await exported(t, to)), await membersOf(t, archive));
   });
 
