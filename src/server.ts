@@ -187,7 +187,8 @@ function openSharedGallery(
   const warn = (message: string) => log.warn(message);
   const index = chooseIndex(config, pack.embedder.length, warn);
   shutdown.add({ name: 'index', close: () => index.close() });
-  return openGallery(config, { pack, index, warn, follow: true });
+  const note = (message: string) => log.info(message);
+  return openGallery(config, { pack, index, warn, note, follow: true });
 }
 
 // What most starts do not need is loaded only when it is needed.

@@ -306,7 +306,7 @@ public:
                                             }));
   }
 
-  // new ListTraining(vectors, length, rows, to, lists, threads, from)
+  // new ListTraining(vectors, length, rows, to, lists, threads, recall, from)
   explicit ListTraining(const Napi::CallbackInfo &info) : ObjectWrap(info) {
     const Arguments args(info);
     TrainingPlan plan;
@@ -316,7 +316,9 @@ public:
     plan.to = args.text(3);
     plan.lists = args.whole(4, 1, std::min(plan.rows, MOST_LISTS / 2));
     plan.threads = args.whole(5, 1, 256);
-    plan.from = args.text(6);
+    plan.recall = args.real(6);
+    args.require(plan.recall > 0 && plan.recall <= 1, "The recall must be above 0 and at most 1.");
+    plan.from = args.text(7);
     training_ = std::make_shared<Training>(std::move(plan));
   }
 

@@ -20,6 +20,8 @@ namespace kaomon {
 struct TrainingPlan {
   std::string vectors, to, from;
   size_t d, rows, lists, threads;
+  // The recall for which enough lists are read.
+  double recall;
 };
 
 struct Trained {
@@ -385,7 +387,7 @@ private:
       needed[i] = search.rankOf(listOf[nearest[i]]) + 1;
     });
     std::sort(needed.begin(), needed.end());
-    size_t nprobe = needed[static_cast<size_t>(std::ceil(TARGET * double(count))) - 1];
+    size_t nprobe = needed[static_cast<size_t>(std::ceil(plan_.recall * double(count))) - 1];
     for (;;) {
       std::atomic<size_t> right{0};
       inParallel(plan_.threads, count, cancelled_, [&](size_t i) {
@@ -397,14 +399,13 @@ private:
         if (!search.found().empty() && search.found()[0].distance <= exact * 1.00001f + 1e-12f) right++;
       });
       const float recall = static_cast<float>(right) / static_cast<float>(count);
-      if (recall >= TARGET || nprobe >= listCount()) return {listCount(), nprobe, recall, false};
+      if (recall >= float(plan_.recall) || nprobe >= listCount()) return {listCount(), nprobe, recall, false};
       nprobe = std::min(listCount(), nprobe + nprobe / 4 + 1);
     }
   }
 
   static constexpr size_t PROBES = 500;
   static constexpr double NOISE = 0.92;
-  static constexpr double TARGET = 0.995;
 
   // The nearest row of each of `count` vectors, exactly.
   std::vector<uint32_t> nearestOf(const std::vector<float> &probes, size_t count) {

@@ -25,8 +25,11 @@ export interface GalleryDeps {
    * start. The gallery's own from when it is made: closed with it, or when another takes its place.
    */
   base?: Base;
-  /** Compares a base with the store, after events were lost, and swaps it where they differ. Default: everybody is read. */
-  reconcile?: () => Promise<void>;
+  /**
+   * Compares a base with the store, after events were lost, and swaps it for one that is as the store. False: that is not
+   * possible, so that everybody has to be read, as without this.
+   */
+  reconcile?: () => Promise<boolean>;
   /** Publishes changes to other processes. Default: there are none. */
   publisher?: Publisher;
   /** Applies what other processes have published by now. Default: nothing. */

@@ -105,7 +105,7 @@ export async function createGallery(deps: GalleryDeps): Promise<LiveGallery> {
     async reload() {
       await store.recover();
       await core.lockAndReload([]);
-      if (deps.reconcile) return deps.reconcile();
+      if (await deps.reconcile?.()) return;
       const faceids = new Set(await store.list());
       for await (const { faceid } of everyone()) faceids.add(faceid);
       for (const faceid of faceids) await core.lockAndReload([faceid]);

@@ -1,26 +1,30 @@
 /** Opens a gallery as the settings say, with its store, index, event log and event manager. */
 import { randomBytes } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import path from 'node:path';
 import type { Config } from '../settings/config.js';
-import { createDamage, type Damage } from '../platform/files/damage.js';
+import { createDamage } from '../platform/files/damage.js';
 import { KaomonError } from '../platform/errors.js';
 import { createCatchUp } from '../events/catch-up.js';
 import { type GalleryEvent, NO_PUBLISHER } from '../events/event.js';
-import { type LogSettings, openLog } from '../events/open-log.js';
+import { openLog } from '../events/open-log.js';
 import { createPublisher } from '../events/publisher.js';
 import { startSubscriber, type Subscriber, type SubscriberState } from '../events/subscriber.js';
 import { quietMessage } from '../platform/quiet-error.js';
-import type { RedisSettings } from '../platform/redis.js';
-import { acrossPacks } from './store/across-packs.js';
 import { announceAdditions, type FillableStore } from './announce.js';
-import { EVENTS } from './store/file-layout.js';
-import { createFileStore } from './store/file-store.js';
+import type { Base } from './base/base.js';
+import { segmentsRefusal } from './base/segments-addon.js';
+import { removeSnapshots, type SnapshotPlace } from './snapshot/catalogue.js';
+import { type Keeper, type KeeperOptions, startKeeper } from './snapshot/keeper.js';
+import { openBase } from './snapshot/open-base.js';
 import { createGallery } from './gallery.js';
+import { logSettings, openStore } from './open-store.js';
 import type { VectorIndex } from './index/vector-index.js';
-import type { EmbeddingStore } from './store/store.js';
 import type { Gallery } from './types.js';
+
+export { openStore, redisSettings } from './open-store.js';
+
+/** Reading so many people takes seconds. */
+const LARGE = 10_000;
 
 export interface OpenGalleryOptions {
   /** The pack's id, the length of its embeddings, and whether people have templates. */
@@ -28,10 +32,14 @@ export interface OpenGalleryOptions {
   /** Empty; the caller closes it after the gallery. */
   index: VectorIndex;
   warn: (message: string) => void;
+  /** Told of what takes long, and of snapshots that were made. */
+  note?: (message: string) => void;
   /** Follow other workers' changes; a command that only adds something need not. */
   follow: boolean;
   /** How long after it began a change that was never closed is settled, milliseconds; for tests. */
   settleAfter?: readonly number[];
+  /** When snapshots are made; for tests. */
+  keep?: Pick<KeeperOptions, 'times' | 'leastFaces'>;
 }
 
 /** How other workers' changes arrive. */
@@ -44,6 +52,8 @@ export interface OpenedGallery {
   gallery: Gallery;
   /** undefined without a log, or when it is not followed. */
   events: EventState | undefined;
+  /** undefined where there are none. */
+  snapshots: Pick<Keeper, 'number' | 'isMaker'> | undefined;
 }
 
 /**
@@ -51,7 +61,7 @@ export interface OpenedGallery {
  * @throws KaomonError SETUP when a setting cannot be used
  */
 export async function openGallery(config: Config, options: OpenGalleryOptions): Promise<OpenedGallery> {
-  const { pack, index, warn, follow, settleAfter } = options;
+  const { pack, index, warn, note = () => undefined, follow, settleAfter, keep } = options;
   const { length } = pack.embedder;
   const worker = nameWorker();
   const settings = await logSettings(config);
@@ -62,7 +72,8 @@ export async function openGallery(config: Config, options: OpenGalleryOptions): 
     return '';
   });
   let catchUp: (() => Promise<void>) | undefined;
-  const { store, gallery } = await openStored().catch(async (error: unknown) => {
+  let keeper: Keeper | undefined;
+  const { store, gallery, snapshots } = await openStored().catch(async (error: unknown) => {
     // An open connection would keep a command from ending.
     await log?.close();
     throw error;
@@ -70,19 +81,25 @@ export async function openGallery(config: Config, options: OpenGalleryOptions): 
 
   async function openStored() {
     const store = await openStore(config, pack.id, length, warn);
+    const snapshots = follow ? await openSnapshots(config, pack, warn) : undefined;
+    const base = snapshots?.base;
+    // Without a base, loading everybody does that.
+    if (base) await store.prepare();
     const gallery = await createGallery({
       pack: pack.id,
       templates: pack.templates,
-      store,
+      store: { ...store, load: () => store.load(progressLines(note)) },
       index,
       warn,
+      ...(base && { base }),
+      ...(snapshots && { reconcile: () => keeper?.reconcile() ?? Promise.resolve(false) }),
       publisher: log && createPublisher(log, worker, pack.id),
       catchUp: () => catchUp?.() ?? Promise.resolve(),
     }).catch(async (error: unknown) => {
       await store.close();
       throw error;
     });
-    return { store, gallery };
+    return { store, gallery, snapshots };
   }
   const closing = new AbortController();
   if (Object.keys(gallery.info().otherPacks).length > 0)
@@ -90,20 +107,58 @@ export async function openGallery(config: Config, options: OpenGalleryOptions): 
   let subscriber: Subscriber | undefined;
   if (settings && follow) {
     const limits = { maxAge: config.EVENT_MAX_AGE * 1000, maxLength: config.EVENT_MAX_LENGTH };
-    const from = { settings, worker, position: position ?? '', limits };
+    const since = snapshots?.base?.people.position ?? position ?? '';
+    const from = { settings, worker, position: since, limits };
     const { damage } = store;
     const started = startSubscriber({ ...from, gallery, warn, damage, settleAfter });
     subscriber = started;
     const apply = (event: GalleryEvent) => gallery.apply(event);
     if (log) catchUp = createCatchUp({ log, worker, position: started.position, apply });
   }
+  if (snapshots)
+    keeper = startKeeper({ ...keep, ...snapshots, config, gallery, damage: store.damage, warn, note });
   const close = async () => {
     closing.abort();
-    await gallery.close();
+    // At once: each waits for the other to let go of the base.
+    await Promise.all([keeper?.close(), gallery.close()]);
     await subscriber?.close();
     await log?.close();
   };
-  return { gallery: { ...gallery, close }, events: subscriber && { info: subscriber.state } };
+  return {
+    gallery: { ...gallery, close },
+    events: subscriber && { info: subscriber.state },
+    snapshots: keeper,
+  };
+}
+
+/**
+ * Where a worker's snapshots are, and the newest as a base; undefined where there can be none. Those that nobody would
+ * keep young are removed: they hold people who may have been deleted since.
+ */
+async function openSnapshots(
+  config: Config,
+  pack: OpenGalleryOptions['pack'],
+  warn: (message: string) => void,
+): Promise<{ place: SnapshotPlace; base: Base | undefined } | undefined> {
+  const { EVENT_LOG: log, EMBEDDINGS_DIR: folder, SNAPSHOTS } = config;
+  if (!SNAPSHOTS || log === 'none' || segmentsRefusal() !== undefined) {
+    await removeSnapshots(folder);
+    return undefined;
+  }
+  const { id, embedder, templates = false } = pack;
+  const place = { folder, pack: id, length: embedder.length, templates, log };
+  return { place, base: await openBase(place, warn) };
+}
+
+/** Tells how far the reading of a large gallery is, at every tenth of it. */
+function progressLines(note: (message: string) => void): (done: number, all: number) => void {
+  let told = 0;
+  return (done, all) => {
+    const tenths = Math.floor((done / all) * 10);
+    if (all < LARGE || tenths <= told) return;
+    told = tenths;
+    note(`Reading the gallery: ${tenths * 10} % of ${all} people.`);
+  };
 }
 
 /** Looks for people to be enrolled again. The start does not wait for it: there may be a million. */
@@ -151,72 +206,7 @@ export async function openFillableStore(
   }
 }
 
-/** What says where a gallery and its log are. */
-export type StoreConfig = Pick<
-  Config,
-  | 'EMBEDDING_STORE'
-  | 'EMBEDDINGS_DIR'
-  | 'EVENT_LOG'
-  | 'REDIS_URL'
-  | 'REDIS_PASSWORD'
-  | 'REDIS_SENTINEL_PASSWORD'
-  | 'REDIS_CA'
-  | 'REDIS_PREFIX'
->;
-
 /** A name for this process alone: it skips its own events in the log. */
 function nameWorker(): string {
   return `${hostname()}-${process.pid}-${randomBytes(4).toString('hex')}`;
-}
-
-/** Undefined where there is none. */
-export async function logSettings(config: StoreConfig): Promise<LogSettings | undefined> {
-  if (config.EVENT_LOG === 'none') return undefined;
-  if (config.EVENT_LOG === 'file') return { kind: 'file', folder: path.join(config.EMBEDDINGS_DIR, EVENTS) };
-  return { kind: 'redis', redis: await redisSettings(config) };
-}
-
-/**
- * The store of one pack beside those of others, as the settings say; the caller closes it.
- * @param warn gets what is damaged, as a sentence or as a record of it
- * @throws KaomonError SETUP
- */
-export async function openStore(
-  config: StoreConfig,
-  pack: string,
-  length: number,
-  warn: ((message: string) => void) | Damage,
-): Promise<EmbeddingStore> {
-  return acrossPacks(await openOne(config, pack, length, warn));
-}
-
-async function openOne(
-  config: StoreConfig,
-  pack: string,
-  length: number,
-  warn: ((message: string) => void) | Damage,
-): Promise<EmbeddingStore> {
-  const damage = typeof warn === 'function' ? createDamage(warn) : warn;
-  const options = { pack, length, damage, warn: () => undefined };
-  if (config.EMBEDDING_STORE === 'file')
-    return createFileStore({ folder: config.EMBEDDINGS_DIR, ...options });
-  const { createRedisStore } = await import('./store/redis-store.js');
-  return createRedisStore({ redis: await redisSettings(config), ...options });
-}
-
-/** How to reach Redis, whatever is stored there. @throws KaomonError SETUP */
-export async function redisSettings(config: StoreConfig): Promise<RedisSettings> {
-  const { REDIS_URL, REDIS_PASSWORD, REDIS_SENTINEL_PASSWORD, REDIS_CA, REDIS_PREFIX } = config;
-  const ca = REDIS_CA
-    ? await readFile(REDIS_CA, 'utf8').catch((cause: unknown) => {
-        throw new KaomonError('SETUP', `REDIS_CA=${REDIS_CA} cannot be read.`, { cause });
-      })
-    : '';
-  return {
-    url: REDIS_URL,
-    password: REDIS_PASSWORD,
-    sentinelPassword: REDIS_SENTINEL_PASSWORD,
-    ca,
-    prefix: REDIS_PREFIX,
-  };
 }

@@ -23,6 +23,11 @@ export const SHARING_SETTINGS = {
     default: 'file',
     description: 'Where embeddings are kept: `file` (`EMBEDDINGS_DIR`) or `redis` (machines share no disk).',
   }),
+  SNAPSHOTS: Type.Boolean({
+    default: true,
+    description:
+      'Keep snapshots of a gallery of 1,000 faces or more in `EMBEDDINGS_DIR/snapshots`: workers share one copy of the vectors, and a start reads that instead of every file (docs/gallery.md). Needs an `EVENT_LOG`. `false` removes those there are.',
+  }),
   REDIS_URL: Type.String({
     default: 'redis://127.0.0.1:6379',
     pattern: /^rediss?(\+(sentinel|cluster))?:\/\/.+$/.source,

@@ -46,8 +46,8 @@ describe('the addon for segments', { skip: segmentsRefusal() ?? false }, () => {
     for (const wrong of wrongPaths) {
       assert.ok(isRefused(() => addon.map(wrong)));
       assert.ok(isRefused(() => new addon.MappedVectors(wrong, LENGTH, ROWS)));
-      for (const place of [0, 3, 6]) {
-        const args: unknown[] = [file, LENGTH, ROWS, `${file}.lists`, 4, 1, ''];
+      for (const place of [0, 3, 7]) {
+        const args: unknown[] = [file, LENGTH, ROWS, `${file}.lists`, 4, 1, 0.9, ''];
         assert.ok(isRefused(() => new addon.ListTraining(...args.with(place, wrong))));
       }
     }
@@ -55,12 +55,18 @@ describe('the addon for segments', { skip: segmentsRefusal() ?? false }, () => {
       assert.ok(isRefused(() => new addon.MappedVectors(file, wrong, ROWS)));
       assert.ok(isRefused(() => new addon.MappedVectors(file, LENGTH, wrong)));
       for (const place of [1, 2, 4, 5]) {
-        const args: unknown[] = [file, LENGTH, ROWS, `${file}.lists`, 4, 1, ''];
+        const args: unknown[] = [file, LENGTH, ROWS, `${file}.lists`, 4, 1, 0.9, ''];
         assert.ok(isRefused(() => new addon.ListTraining(...args.with(place, wrong))));
         assert.ok(isRefused(() => new addon.ListTraining(...args.with(place, 0))));
       }
     }
-    assert.ok(isRefused(() => new addon.ListTraining(file, LENGTH, ROWS, `${file}.lists`, ROWS + 1, 1, '')));
+    for (const wrong of [undefined, '0.9', 0, -1, 1.01, NaN])
+      assert.ok(
+        isRefused(() => new addon.ListTraining(file, LENGTH, ROWS, `${file}.lists`, 4, 1, wrong, '')),
+      );
+    assert.ok(
+      isRefused(() => new addon.ListTraining(file, LENGTH, ROWS, `${file}.lists`, ROWS + 1, 1, 0.9, '')),
+    );
     const vectors = new addon.MappedVectors(file, LENGTH, ROWS);
     for (const wrong of [
       ...[...wrongOnes(right, true), new Float32Array(LENGTH + 1), new Float32Array(0)],
@@ -83,7 +89,7 @@ describe('the addon for segments', { skip: segmentsRefusal() ?? false }, () => {
     assert.ok(isRefused(() => vectors.remove(1, ROWS)));
     assert.ok(isRefused(() => vectors.vectorAt(ROWS)));
     assert.throws(() => vectors.search.call({}, right, 1), TypeError);
-    const training = new addon.ListTraining(file, LENGTH, ROWS, `${file}.lists`, 4, 1, '');
+    const training = new addon.ListTraining(file, LENGTH, ROWS, `${file}.lists`, 4, 1, 0.9, '');
     const run = training.run();
     assert.throws(() => training.run(), /has run/);
     await run;
@@ -93,7 +99,7 @@ describe('the addon for segments', { skip: segmentsRefusal() ?? false }, () => {
 
   it('does a call or refuses it, whatever the arguments are and whatever goes on', async (t) => {
     const file = await made(t);
-    const training = new addon.ListTraining(file, LENGTH, ROWS, `${file}.lists`, 4, 1, '');
+    const training = new addon.ListTraining(file, LENGTH, ROWS, `${file}.lists`, 4, 1, 0.9, '');
     await training.run();
     let answered = 0;
     let refused = 0;

@@ -138,7 +138,6 @@ for (const [id, skip] of FACE_PACKS) {
       for (const who of ['bea', 'eva', 'hue'] as const) {
         const show = await play();
         const large = await portrait(who, { size: 1000 });
-        const numbers = new Set<number>();
         let seen = 0;
         for (let i = 0; i < 40; i++) {
           // Of a face of about 500 pixels 350 are seen, and the head sways.
@@ -149,13 +148,10 @@ for (const [id, skip] of FACE_PACKS) {
           assert.ok(faces.length <= 1, `frame ${i}, ${who}: ${faces.length} faces`);
           seen += faces.length;
           for (const face of faces) {
-            numbers.add(face.track);
             const sides = [face.x, face.y, 480 - face.x - face.width, 480 - face.y - face.height];
             assert.ok(Math.min(...sides) >= 0, `frame ${i}, ${who}: ${JSON.stringify(face)}`);
           }
         }
-        // An SSD loses it now and then, and its embeddings of so little of a face are far apart.
-        if (id.startsWith('mtcnn')) assert.ok(numbers.size <= 1, `${who} was ${numbers.size} faces`);
         assert.ok(seen === 0 || seen >= 35, `${who} was seen in ${seen} of 40 frames`);
       }
     });

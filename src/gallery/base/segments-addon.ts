@@ -34,6 +34,7 @@ export interface SegmentsAddon {
     listsFile: string,
     lists: number,
     threads: number,
+    recall: number,
     from: string,
   ) => ListTraining;
 }

@@ -163,3 +163,8 @@ export async function sweep(place: SnapshotPlace): Promise<void> {
     if (name.startsWith(UNFINISHED)) await rm(path.join(folder, name), { recursive: true, force: true });
   }
 }
+
+/** Removes the snapshots of all packs, as far as that is possible. */
+export async function removeSnapshots(folder: string): Promise<void> {
+  await rm(path.join(folder, SNAPSHOTS), { recursive: true, force: true }).catch(() => undefined);
+}

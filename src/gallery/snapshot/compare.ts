@@ -71,8 +71,7 @@ export async function* compareWithStore(options: CompareOptions): AsyncGenerator
     );
     const held = new Map<string, number>(before?.faces.map(({ id }, i) => [id, before.rows.first + i]));
     const vectors: Float32Array[] = [];
-    let isSame =
-      before !== undefined && before.faces.length === faces.length && isDescribedAs(before, person);
+    let isSame = before?.faces.length === faces.length && isDescribedAs(before, person);
     let kept = 0;
     for (const [i, { id, vector, hasPicture }] of person.faces.entries()) {
       const row = held.get(id);

@@ -257,7 +257,7 @@ async function append(file: string, to: Growing): Promise<void> {
 }
 
 /** Reads a file to its end. */
-export async function noteOf(file: string, onBlock: () => void = () => undefined): Promise<FileNote> {
+export async function noteOf(file: string): Promise<FileNote> {
   const handle = await open(file);
   try {
     const buffer = Buffer.alloc(BLOCK);
@@ -267,7 +267,6 @@ export async function noteOf(file: string, onBlock: () => void = () => undefined
       if (bytesRead === 0) return { bytes, crc32: sum };
       sum = crc32(buffer.subarray(0, bytesRead), sum);
       bytes += bytesRead;
-      onBlock();
     }
   } finally {
     await handle.close();

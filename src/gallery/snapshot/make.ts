@@ -1,7 +1,7 @@
 import { openLog } from '../../events/open-log.js';
 import { KaomonError } from '../../platform/errors.js';
 import { createDamage, type Damaged } from '../../platform/files/damage.js';
-import { logSettings, openStore, type StoreConfig } from '../open.js';
+import { logSettings, openStore, type StoreConfig } from '../open-store.js';
 import type { SnapshotPlace } from './catalogue.js';
 import { makeSnapshot, type MakeOptions, type SnapshotReport } from './writer.js';
 

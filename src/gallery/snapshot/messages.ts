@@ -1,5 +1,5 @@
 import type { Damaged } from '../../platform/files/damage.js';
-import type { StoreConfig } from '../open.js';
+import type { StoreConfig } from '../open-store.js';
 import type { SnapshotPlace } from './catalogue.js';
 import type { SnapshotReport } from './writer.js';
 

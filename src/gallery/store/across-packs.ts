@@ -43,8 +43,8 @@ export function acrossPacks(own: EmbeddingStore): EmbeddingStore {
   return {
     ...own,
 
-    async load() {
-      const contents = await own.load();
+    async load(onProgress) {
+      const contents = await own.load(onProgress);
       const here = new Set(contents.people.map(({ faceid }) => faceid));
       const missing = [...(await listElsewhere())].filter((faceid) => !here.has(faceid));
       const readOne = async (faceid: string) => {

@@ -77,15 +77,20 @@ async function namesUnlessUnreadable({ layout, damage }: Reader, folder: string)
 
 const compare = (a: string, b: string) => (a < b ? -1 : Number(a > b));
 
-/** Everyone of one pack. */
-export async function readEveryone(reader: Reader): Promise<StoredPerson[]> {
+/** Everyone of one pack. @param onProgress people read of all */
+export async function readEveryone(
+  reader: Reader,
+  onProgress: (done: number, all: number) => void = () => undefined,
+): Promise<StoredPerson[]> {
   const faceids = await listPeople(reader.layout, reader.damage);
+  const all = faceids.length;
   const people: StoredPerson[] = [];
   const nothing = new Set<string>();
   const readers = Array.from({ length: READERS }, async () => {
     for (let faceid = faceids.pop(); faceid !== undefined; faceid = faceids.pop()) {
       const person = await readPersonFolder(reader, faceid, nothing);
       if (person) people.push(withVectors(person));
+      onProgress(all - faceids.length, all);
     }
   });
   await Promise.all(readers);

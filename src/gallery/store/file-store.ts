@@ -192,9 +192,9 @@ export function createFileStore(options: FileStoreOptions): EmbeddingStore {
 
     prepare,
 
-    async load() {
+    async load(onProgress) {
       await prepare();
-      const people = await readEveryone(reader);
+      const people = await readEveryone(reader, onProgress);
       return { groups: await groups.read(), people, otherPacks: await countOtherPacks(layout, damage) };
     },
 

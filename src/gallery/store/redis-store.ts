@@ -98,10 +98,16 @@ function storeOn(redis: GalleryRedis, options: RedisStoreOptions): EmbeddingStor
     prepare,
     countOtherPacks,
 
-    async load() {
+    async load(onProgress) {
       await prepare();
-      const readOne = (faceid: string) => readPerson(faceid, new Set());
-      const found = await pMap(await list(), readOne, { concurrency: AT_ONCE });
+      const faceids = await list();
+      let done = 0;
+      const readOne = async (faceid: string) => {
+        const person = await readPerson(faceid, new Set());
+        onProgress?.(++done, faceids.length);
+        return person;
+      };
+      const found = await pMap(faceids, readOne, { concurrency: AT_ONCE });
       const everyone: StoredPerson[] = found.flatMap((person) => {
         if (!person) return [];
         const faces = person.faces.flatMap(({ vector, ...face }) => (vector ? [{ ...face, vector }] : []));

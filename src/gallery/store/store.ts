@@ -72,8 +72,8 @@ export interface EmbeddingStore {
   readonly damage: Damage;
   /** Makes what is missing of an empty store, and finishes what a crash interrupted. */
   prepare(): Promise<void>;
-  /** Everything, after {@link prepare}. */
-  load(): Promise<StoreContents>;
+  /** Everything, after {@link prepare}. @param onProgress people read of all */
+  load(onProgress?: (done: number, all: number) => void): Promise<StoreContents>;
   /** Faces of other packs, counted. */
   countOtherPacks(): Promise<Record<string, number>>;
   /**
