@@ -2,13 +2,14 @@ import { type GalleryEvent, faceidsOf } from '../events/event.js';
 import type { Base } from './base/base.js';
 import { createCore, type GalleryDeps } from './core.js';
 import { createGroupOperations } from './group-operations.js';
-import { createCurrentIndex } from './index/current-index.js';
+import { createCurrentIndex, type CurrentIndex } from './index/current-index.js';
 import { createPeoplePages } from './people-pages.js';
+import type { Memory } from './memory.js';
 import { createPersonOperations } from './person-operations.js';
 import { createRebase } from './rebase.js';
 import { createRestore } from './restore.js';
 import { watchStore } from './store/store-watch.js';
-import type { Gallery } from './types.js';
+import type { Gallery, GalleryInfo } from './types.js';
 
 /** A gallery that other processes change as well. */
 export interface LiveGallery extends Gallery {
@@ -122,7 +123,8 @@ export async function createGallery(deps: GalleryDeps): Promise<LiveGallery> {
         // Which groups these belong to is not known.
         otherPacks: groups ? {} : otherPacks,
         setAside: groups ? 0 : store.damage.count(),
-        index: index.kind,
+        index: memory.layer()?.base.vectors.kind ?? index.kind,
+        ...(groups ? undefined : snapshotOf(memory, index)),
         obstacle: watch.obstacle(),
       };
     },
@@ -140,6 +142,13 @@ export async function createGallery(deps: GalleryDeps): Promise<LiveGallery> {
       await store.close();
     },
   };
+}
+
+function snapshotOf(memory: Memory, { kind: newerIndex }: CurrentIndex): Pick<GalleryInfo, 'snapshot'> {
+  const base = memory.layer()?.base;
+  if (!base) return {};
+  const { number } = base.people;
+  return { snapshot: { number, recall: base.vectors.recall, newer: memory.overlaid(), newerIndex } };
 }
 
 /** How many event ids are remembered. */

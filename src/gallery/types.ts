@@ -160,8 +160,21 @@ export interface GalleryInfo {
   setAside: number;
   /** Why the gallery cannot be written at the moment. */
   obstacle?: Obstacle;
-  /** `flat`, `ivfflat`, ... */
+  /** How nearly everybody is searched: `flat`, `ivfflat`, `ivf-sq8`, ... */
   index: string;
+  /** What of the gallery is in a snapshot; undefined: nothing is, everybody is in memory. */
+  snapshot?: SnapshotInfo;
+}
+
+/** A gallery's snapshot, and what is newer. */
+export interface SnapshotInfo {
+  number: number;
+  /** How often its search finds whom an exact one finds first, 0 to 1; 1 where it is exact. */
+  recall: number;
+  /** People who were added, changed or deleted since. */
+  newer: number;
+  /** How those are searched. */
+  newerIndex: string;
 }
 
 /**

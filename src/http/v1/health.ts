@@ -50,7 +50,27 @@ const HealthSchema = Type.Object({
         description: 'Damaged files or keys that were set aside or passed over; the log names them.',
       }),
       obstacle: Type.Optional(Type.String({ description: 'What keeps the gallery from being written.' })),
-      index: Type.String(),
+      index: Type.String({ description: 'How nearly everybody is searched.' }),
+      snapshot: Type.Optional(
+        Type.Object(
+          {
+            number: Type.Integer({ minimum: 0 }),
+            recall: Type.Number({
+              minimum: 0,
+              maximum: 1,
+              description: 'How often its search finds whom an exact one finds first.',
+            }),
+            newer: Type.Integer({
+              minimum: 0,
+              description: 'People who were added, changed or deleted since; they are in memory.',
+            }),
+            newerIndex: Type.String({ description: 'How those are searched.' }),
+          },
+          {
+            description: 'What of the gallery is mapped from the disk; absent where all of it is in memory.',
+          },
+        ),
+      ),
     }),
   ),
   events: Type.Optional(
