@@ -15,7 +15,7 @@ import { ADDONS, compile } from './build.mjs';
 const TESTS = {
   memory: ['native/arguments', 'platform/process-memory'],
   pixels: ['native/arguments', 'vision/pixels'],
-  segments: ['native/arguments', 'gallery/base/mapped'],
+  segments: ['native/segments-arguments', 'gallery/base/mapped-vectors', 'gallery/base/mapped-lists'],
   vectors: ['native/arguments', 'native/vectors', 'gallery/index'],
 };
 const FOLDER = path.join(PROJECT_ROOT, 'cache', 'native', 'checked');

@@ -34,9 +34,10 @@ public:
     }
     size_ = static_cast<size_t>(found.st_size);
   }
-  // To be written, anew, and read.
+  // To be written, anew, and read. Whoever has mapped a file of this name keeps that one.
   static File made(const std::string &path) {
-    const int number = open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    unlink(path.c_str());
+    const int number = open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     File file(path, number, 0);
     if (number < 0) file.fail("cannot write");
     return file;

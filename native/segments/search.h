@@ -57,8 +57,8 @@ private:
   std::vector<std::atomic<uint64_t>> dead_;
 };
 
-// Ranges with no more rows than this are read exactly: about as much as a search reads of the lists of a million.
-constexpr size_t FEW_ROWS = 50000;
+// Ranges with no more rows than this are read exactly: about as many bytes as a search of the lists of a million.
+constexpr size_t FEW_ROWS = 25000;
 constexpr size_t EXACT_PIECE = 1024;
 constexpr size_t CENTRES_PIECE = 512;
 constexpr size_t CODES_PIECE = 64 << 10;

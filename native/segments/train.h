@@ -41,9 +41,9 @@ public:
     if (vectors.size() != plan_.rows * plan_.d * sizeof(float))
       throw std::runtime_error("not as long as its rows: " + plan_.vectors);
     vectors_ = &vectors;
+    const bool isReused = takeCentres();
     const File to = File::made(plan_.to);
     try {
-      const bool isReused = takeCentres();
       if (!isReused) findLists();
       for (int round = isReused ? ROUNDS - 1 : 0; round < ROUNDS; round++) {
         sortIn(isReused ? 0 : 0.25 + 0.25 * round, isReused ? 0.6 : 0.25);

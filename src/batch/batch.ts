@@ -5,6 +5,7 @@ import { isSameEmbedding } from '../gallery/embedding.js';
 import { faceIdOf } from '../gallery/ids.js';
 import type { Gallery } from '../gallery/types.js';
 import { isStoreTrouble } from '../platform/files/obstacles.js';
+import { createEnrolments, createSearches, UNLIMITED } from '../identity/counted-work.js';
 import { createEnroller, type EnrollerDeps } from '../identity/enrol.js';
 import type { VisionPool } from '../vision/types.js';
 import { hashOf, type Journal, type JournalEntry } from './journal.js';
@@ -80,7 +81,7 @@ export async function runBatch(items: readonly BatchItem[], deps: BatchDeps): Pr
     const before = journal?.find(item, hash);
     const redo = again && before?.outcome === 'refused';
     try {
-      if (before && !redo && stillTrue(before, item, deps.gallery)) {
+      if (before && !redo && (await stillTrue(before, item, deps.gallery))) {
         const { username } = item;
         // The row's name may have changed since the earlier run; a person renamed elsewhere keeps that name.
         const isRenamed =
@@ -118,9 +119,13 @@ export async function runBatch(items: readonly BatchItem[], deps: BatchDeps): Pr
 }
 
 /** Whether the journal's entry still holds: an enrolled face may have been deleted; a refused picture stays refused. */
-function stillTrue(entry: JournalEntry, item: BatchItem, gallery: Pick<Gallery, 'person'>): boolean {
+async function stillTrue(
+  entry: JournalEntry,
+  item: BatchItem,
+  gallery: Pick<Gallery, 'person'>,
+): Promise<boolean> {
   if (entry.outcome === 'refused') return true;
-  const person = gallery.person(faceIdOf(item.groupid, item.userid));
+  const person = await gallery.person(faceIdOf(item.groupid, item.userid));
   return person?.faces.some(({ id }) => id === entry.face) ?? false;
 }
 
@@ -153,7 +158,7 @@ function createNamer(deps: Pick<BatchDeps, 'gallery' | 'audit'>) {
   const tell = createTeller(deps);
   return async (item: BatchItem): Promise<void> => {
     const { groupid, userid, username } = item;
-    const person = gallery.person(faceIdOf(groupid, userid));
+    const person = await gallery.person(faceIdOf(groupid, userid));
     if (!username || !person || person.username === username) return;
     await gallery.updatePerson(person.faceid, { username });
     await tell(item, { action: 'change', outcome: 'done' });
@@ -170,20 +175,22 @@ function createPictureEnroller(items: readonly BatchItem[], deps: BatchDeps) {
     vision: createTurningVision(vision, maxPixels),
     gallery: dryRun ? unwritten(gallery, items) : gallery,
     nearest: (...asked) => gallery.nearest(...asked),
+    searches: createSearches(UNLIMITED),
+    enrolments: createEnrolments(UNLIMITED),
     doubleSeconds: 0,
   });
 
   return async function enrolPicture(item: BatchItem, bytes: Uint8Array): Promise<EnrolledEntry> {
     const { groupid, userid, username } = item;
-    const nameOf = () => gallery.person(faceIdOf(groupid, userid))?.username;
-    const before = nameOf();
+    const nameOf = async () => (await gallery.person(faceIdOf(groupid, userid)))?.username;
+    const before = await nameOf();
     const { face, already, turned } = await enroller.enrol(
       { groupid, userid, username: dryRun ? undefined : username },
       bytes,
       // A folder holds several pictures of each person.
       { force, oneOfSeveral: true },
     );
-    if (already && nameOf() !== before) await tell(item, { action: 'change', outcome: 'done' });
+    if (already && (await nameOf()) !== before) await tell(item, { action: 'change', outcome: 'done' });
     if (!already && !dryRun) await tell(item, { action: 'enrol', outcome: 'done' }, face.id);
     return { outcome: already ? 'known' : 'enrolled', face: face.id, turned };
   };
@@ -191,14 +198,14 @@ function createPictureEnroller(items: readonly BatchItem[], deps: BatchDeps) {
 
 /** The gallery of a dry run: it finds known faces, and stores none. */
 function unwritten(gallery: BatchDeps['gallery'], items: readonly BatchItem[]): BatchDeps['gallery'] {
-  const groups = [...new Set(items.map(({ groupid }) => groupid))];
+  const groups = new Set(items.map(({ groupid }) => groupid));
   return {
     ...gallery,
     // Missing groups would be created by then.
-    groups: () => groups.map((groupid) => ({ groupid, groupname: groupid })),
+    group: (groupid) => Promise.resolve(groups.has(groupid) ? { groupid, groupname: groupid } : undefined),
     async enrolOnce({ groupid, userid }, embedding) {
       const faceid = faceIdOf(groupid, userid);
-      const stored = gallery.person(faceid) ? await gallery.vectors(faceid) : [];
+      const stored = (await gallery.person(faceid)) ? await gallery.vectors(faceid) : [];
       const same = stored.find(({ vector }) => isSameEmbedding(vector, embedding));
       if (same) return { face: same.face, already: true };
       const face = { id: '', faceid, enrolledAt: '', automatic: false, hasPicture: false };

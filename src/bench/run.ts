@@ -11,6 +11,7 @@ import { benchHttp } from './http.js';
 import { benchPack, type BenchPack } from './pack.js';
 import { type Report, type Row, toMarkdown } from './report.js';
 import { benchSoak } from './soak.js';
+import { benchScale } from './scale.js';
 import { benchSearch } from './search.js';
 import { benchFaceApi, benchStages } from './stages.js';
 import { benchStart } from './start.js';
@@ -40,11 +41,14 @@ const SECTIONS: Readonly<Record<string, Section>> = {
   events: withPictures(({ env }, _frames, context) => benchEvents(env, context)),
   start: withPictures(benchStart),
   search: benchSearch,
+  scale: withPictures(benchScale),
   soak: withPictures(benchSoak),
 };
 export const SECTION_NAMES: readonly string[] = Object.keys(SECTIONS);
-/** The sections of a run that names none: the soak, which takes a quarter of an hour, is not among them. */
-export const USUAL_SECTIONS: readonly string[] = SECTION_NAMES.filter((name) => name !== 'soak');
+/** The sections of a run that names none: those that take a quarter of an hour are not among them. */
+export const USUAL_SECTIONS: readonly string[] = SECTION_NAMES.filter(
+  (name) => name !== 'soak' && name !== 'scale',
+);
 
 export interface BenchOptions {
   readonly config: Pick<Config, 'MODELS_DIR'>;

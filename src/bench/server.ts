@@ -129,7 +129,7 @@ export async function galleryOf(
     for (let i = 0; i < people; i++) {
       const vector = made.direction();
       const userid = `person${i}`;
-      if (gallery.person(faceIdOf('bench', userid))) continue;
+      if (await gallery.person(faceIdOf('bench', userid))) continue;
       await gallery.enrol({ groupid: 'bench', userid, username: `Person ${i}` }, vector);
     }
   } finally {

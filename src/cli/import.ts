@@ -11,15 +11,22 @@ import { splitFaceId } from '../gallery/ids.js';
 import { decodeNpy, NpyError } from '../gallery/store/npy.js';
 import { openStore } from '../gallery/open.js';
 import { EMBEDDERS, PACKS } from '../models/packs/packs.js';
+import type { Taken } from '../gallery/archive/import.js';
+import { unlessMissing } from '../platform/files/durable.js';
+import { importArchive } from './shared/archive.js';
 import { describeReach, note, openAuditedStore, runCommand } from './shared/parts.js';
 
 const USAGE = `Usage: npm run import -- DIR [--pack ID] [--dry-run]
+       npm run import -- FILE.zip
   DIR   maiface's embeddings folder: DIR/<groupid>-<userid>/*.npy
   ID    the pack whose embedder made the embeddings (default: facenet, the network that maiface uses)
 Imports the embeddings, creates their groups, and says what it left out and why. The folder is only read; what was
 imported before is not imported twice. A server that is running with this pack sees them without a restart (but not with
 EVENT_LOG=none): run it with the server's settings. Exit status: 0 all were imported, 2 some were left out, 1 it
-could not run.`;
+could not run.
+  FILE.zip   an archive of \`kaomon export\`, the page /people or GET /api/v1/export. All of it is checked before anything
+             changes; it goes into the gallery of the pack that made its vectors. What is there already is passed over:
+             run it again after it was stopped.`;
 
 /** What became of a folder of embeddings. */
 export interface ImportReport {
@@ -135,6 +142,11 @@ export function main(words: string[]): Promise<number> {
       return 0;
     }
     if (positionals.length !== 1) throw new KaomonError('SETUP', `Name one folder.\n${USAGE}`);
+    const [source] = positionals;
+    if (await isFile(source)) {
+      if (values['dry-run']) throw new KaomonError('SETUP', 'There is no --dry-run for an archive.');
+      return await importZip(path.resolve(source));
+    }
     // The pack need not be installed: its gallery waits for it.
     const pack = PACKS.find(({ id }) => id === values.pack);
     if (!pack) {
@@ -153,7 +165,7 @@ export function main(words: string[]): Promise<number> {
     try {
       // Creates the gallery if no server has yet, and finishes what a crash interrupted.
       if (!dryRun) await store.load();
-      const report = await importFolders(path.resolve(positionals[0]), store, { length, dryRun });
+      const report = await importFolders(path.resolve(source), store, { length, dryRun });
       for (const { file, reason } of report.leftOut) console.log(`left out: ${file}: ${reason}`);
       if (report.groups.length > 0)
         console.log(`${dryRun ? 'Groups to create' : 'Groups created'}: ${report.groups.join(', ')}.`);
@@ -166,4 +178,27 @@ export function main(words: string[]): Promise<number> {
       await store.close();
     }
   });
+}
+
+async function isFile(place: string): Promise<boolean> {
+  return (await unlessMissing(stat(place)))?.isFile() ?? false;
+}
+
+/** @returns the exit status; 130 when a signal stopped it */
+async function importZip(file: string): Promise<number> {
+  const stopped = new AbortController();
+  const stop = () => stopped.abort();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, stop);
+  try {
+    const { groups, people, faces } = await importArchive(file, loadConfig(), stopped.signal);
+    const count = ({ added, skipped }: Taken) => `${added} imported, ${skipped} were already there`;
+    console.log(`groups: ${count(groups)}; people: ${count(people)}; faces: ${count(faces)}.`);
+    return 0;
+  } catch (error) {
+    if (!stopped.signal.aborted) throw error;
+    console.error('Stopped: run it again to go on.');
+    return 130;
+  } finally {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, stop);
+  }
 }

@@ -13,6 +13,7 @@ import { giveIfNew } from '../platform/files/owner.js';
 import { createReserve } from '../platform/files/reserve.js';
 import { setAside } from '../platform/files/set-aside.js';
 import { readSmall, UnfitFile } from '../platform/files/small-file.js';
+import type { GalleryEvent } from './event.js';
 import { decodeEvent } from './event-text.js';
 import { followFile } from './file-reader.js';
 import { createFileWriter } from './file-writer.js';
@@ -155,6 +156,27 @@ export function createFileLog({
         end,
         Date.now(),
       );
+    },
+
+    async since(position) {
+      const from = parsePlace(position);
+      const events: GalleryEvent[] = [];
+      if (!from) return events;
+      for (const segment of await listSegments(folder)) {
+        if (segment < from.segment) continue;
+        const handle = await openSegment(folder, segment);
+        if (!handle) continue;
+        try {
+          for (const line of await readLines(handle, segment === from.segment ? from.offset : 0)) {
+            if (line.seal !== undefined) break;
+            const event = decodeEvent(line.text);
+            if (event) events.push(event);
+          }
+        } finally {
+          await handle.close();
+        }
+      }
+      return events;
     },
 
     follow: (position, listener) => followFile({ folder, position, listener, end: endOfLog, damage }),

@@ -51,6 +51,8 @@ export interface EventLog {
   start(): Promise<string>;
   /** Hands over everything after the position, and what is appended from then on. */
   follow(position: string, listener: LogListener): Following;
+  /** The events after the position up to now, in order; what was trimmed or lost is missing, and of very many the newest. */
+  since(position: string): Promise<GalleryEvent[]>;
   /** Records how far a running worker is, so that no event is trimmed that it has yet to read. @param ttl milliseconds */
   register(worker: string, position: string, ttl: number): Promise<void>;
   unregister(worker: string): Promise<void>;

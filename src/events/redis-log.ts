@@ -100,6 +100,13 @@ export function createRedisLog(
 
     start,
 
+    async since(position) {
+      const from = parseStreamPlace(position);
+      if (!from) return [];
+      const entries = await redis.xrevrange(keys.stream, '+', `(${from.id}`, 'COUNT', RECENT);
+      return toLogged(entries.reverse(), from.generation).map(({ event }) => event);
+    },
+
     follow: (position, listener) => followStream({ settings, keys, position, listener, start, damage }),
 
     async register(worker, position, ttl) {

@@ -204,6 +204,8 @@ export function startSubscriber(options: SubscriberOptions) {
   start();
 
   return {
+    /** Up to where everything is applied. */
+    position: () => position,
     state: (): SubscriberState => ({
       log: settings.kind,
       behind: batch?.left ?? 0,

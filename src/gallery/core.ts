@@ -2,13 +2,14 @@ import { type GalleryChange, faceidsOf, NO_PUBLISHER, type Publisher } from '../
 import { isStoreTrouble } from '../platform/files/obstacles.js';
 import { createKeyedMutex } from '../platform/keyed-mutex.js';
 import { announce, requireRoom } from './announce.js';
+import { type Ask, createAsk } from './ask.js';
 import type { Base } from './base/base.js';
 import type { CurrentIndex } from './index/current-index.js';
 import type { VectorIndex } from './index/vector-index.js';
 import { createMemory } from './memory.js';
 import { findNearest, type SearchSources } from './search.js';
 import type { EmbeddingStore, ReadPerson } from './store/store.js';
-import type { Match, SearchOptions } from './types.js';
+import type { Follower, Match, SearchOptions } from './types.js';
 
 export interface GalleryDeps {
   /** The pack whose vectors these are. */
@@ -31,24 +32,47 @@ export interface GalleryDeps {
   reconcile?: () => Promise<boolean>;
   /** Publishes changes to other processes. Default: there are none. */
   publisher?: Publisher;
+  /** Applies what other processes have published by now. Default: nothing. */
+  catchUp?: () => Promise<void>;
   /** Called when the store can no longer be written, and when it can again. */
   warn?: (message: string) => void;
+}
+
+/** What an event says of the people whom it makes us reload. */
+export interface News {
+  /** Somebody who is not there was, and may be in a base that was made meanwhile. */
+  isHeard?: boolean;
+  /** The second has become the first. */
+  hasMoved?: boolean;
 }
 
 const GROUPS_KEY = ' groups';
 
 /** What the operations share: memory, the store, and the steps of a change to both. */
-export type Core = ReturnType<typeof createCore>;
+export interface Core extends ReturnType<typeof createParts> {
+  ask: Ask;
+}
 
-export function createCore(deps: GalleryDeps & { index: CurrentIndex }) {
+export function createCore(deps: GalleryDeps & { index: CurrentIndex }): Core {
+  const parts = createParts(deps);
+  return { ...parts, ask: createAsk(parts) };
+}
+
+function createParts(deps: GalleryDeps & { index: CurrentIndex }) {
   const { store, index, publisher = NO_PUBLISHER, templates = false } = deps;
   const memory = createMemory(index, templates, deps.base);
   const mutex = createKeyedMutex();
   const listeners = new Set<(change: GalleryChange) => void>();
+  const followers = new Set<Follower>();
   let failed: () => void = () => undefined;
 
   const tell = (change: GalleryChange) => {
     for (const listener of listeners) listener(change);
+  };
+
+  /** Tells the followers that memory may know these people otherwise now. */
+  const show = (faceids: readonly string[]) => {
+    for (const faceid of faceids) for (const { one } of followers) one(faceid, memory.person(faceid));
   };
 
   /**
@@ -71,9 +95,11 @@ export function createCore(deps: GalleryDeps & { index: CurrentIndex }) {
 
   /**
    * Reloads these people from the store, or the groups when none is named. The caller holds their keys.
-   * @param hasMoved the second is known to have become the first
    */
-  async function reload(faceids: readonly string[], hasMoved = false): Promise<void> {
+  async function reload(
+    faceids: readonly string[],
+    { isHeard = false, hasMoved = false }: News = {},
+  ): Promise<void> {
     if (faceids.length === 0) memory.setGroups(await store.readGroups());
     const known = new Set(faceids.flatMap((faceid) => [...memory.faceIds(faceid)]));
     const people: (ReadPerson | undefined)[] = [];
@@ -83,8 +109,12 @@ export function createCore(deps: GalleryDeps & { index: CurrentIndex }) {
     const to = faceids.at(0) ?? '';
     const from = faceids.at(1);
     const wasThere = from !== undefined && (hasMoved || memory.has(from));
-    faceids.forEach((faceid, i) => memory.setPerson(faceid, people[i]));
+    for (const [i, faceid] of faceids.entries()) {
+      if (people[i] || !isHeard) memory.setPerson(faceid, people[i]);
+      else memory.drop(faceid);
+    }
     if (wasThere) memory.succeed(from, to);
+    show(faceids);
   }
 
   const sources: SearchSources = {
@@ -107,8 +137,8 @@ export function createCore(deps: GalleryDeps & { index: CurrentIndex }) {
       findNearest(sources, embedding, k, options),
 
     /** As `reload`, waiting for this process's own changes. */
-    lockAndReload: (faceids: readonly string[], hasMoved?: boolean): Promise<void> =>
-      mutex.run(keysOf(faceids), () => reload(faceids, hasMoved)),
+    lockAndReload: (faceids: readonly string[], news?: News): Promise<void> =>
+      mutex.run(keysOf(faceids), () => reload(faceids, news)),
 
     /**
      * Makes a change: checks, publishes, writes, applies it to memory and calls the listeners. When it fails after it
@@ -126,6 +156,7 @@ export function createCore(deps: GalleryDeps & { index: CurrentIndex }) {
             reload(faceids).catch(() => undefined),
           );
           const result = apply();
+          show(faceids);
           tell(planned);
           return result;
         } catch (error) {
@@ -138,6 +169,16 @@ export function createCore(deps: GalleryDeps & { index: CurrentIndex }) {
     /** @param listener called when a change could not be written */
     onFailure(listener: () => void): void {
       failed = listener;
+    },
+
+    follow(follower: Follower): () => void {
+      followers.add(follower);
+      return () => followers.delete(follower);
+    },
+
+    /** Tells the followers that memory may know anybody otherwise now. */
+    showAll(): void {
+      for (const { all } of followers) all();
     },
 
     subscribe(listener: (change: GalleryChange) => void): () => void {

@@ -3,8 +3,10 @@ import type { Base } from './base/base.js';
 import { createCore, type GalleryDeps } from './core.js';
 import { createGroupOperations } from './group-operations.js';
 import { createCurrentIndex } from './index/current-index.js';
+import { createPeoplePages } from './people-pages.js';
 import { createPersonOperations } from './person-operations.js';
 import { createRebase } from './rebase.js';
+import { createRestore } from './restore.js';
 import { watchStore } from './store/store-watch.js';
 import type { Gallery } from './types.js';
 
@@ -31,13 +33,14 @@ export interface LiveGallery extends Gallery {
  * about; the person is reloaded from the store, so events may come twice or late.
  */
 export async function createGallery(deps: GalleryDeps): Promise<LiveGallery> {
-  const { pack, store, warn = () => undefined } = deps;
+  const { pack, store, warn = () => undefined, catchUp = () => Promise.resolve() } = deps;
   const index = createCurrentIndex(deps.index);
   const core = createCore({ ...deps, index });
   const { memory, mutex } = core;
   const rebase = createRebase(core, index);
   let otherPacks = deps.base?.people.otherPacks ?? {};
-  if (!deps.base) {
+  if (deps.base) await store.prepare();
+  else {
     const contents = await store.load();
     memory.setGroups(contents.groups);
     for (const person of contents.people) memory.setPerson(person.faceid, person);
@@ -54,30 +57,30 @@ export async function createGallery(deps: GalleryDeps): Promise<LiveGallery> {
     if (told.size > REMEMBERED) told.delete(oldest);
   }
 
-  function everybody(): string[] {
-    const all: string[] = [];
-    for (let after: string | undefined = ''; after !== undefined;) {
-      const some = memory.find({ after, limit: 4096 });
-      for (const faceid of some.found) all.push(faceid);
-      after = some.after;
-    }
-    return all;
-  }
+  const { people, everyone } = createPeoplePages(memory);
 
   return {
     groups: () => memory.groups(),
     ...createGroupOperations(core),
 
-    people: () => everybody().flatMap((faceid) => memory.person(faceid) ?? []),
-    person: (faceid) => memory.person(faceid),
+    people,
+    everyone,
+    group: (groupid) => core.ask.group(groupid),
+    person: (faceid) => core.ask.person(faceid),
     current: (person) => memory.current(person),
     ...createPersonOperations(core),
+    ...createRestore(core),
 
-    nearest: core.nearest,
+    async nearest(embedding, k, options = {}) {
+      if (options.faceid !== undefined) await core.ask.person(options.faceid);
+      return core.nearest(embedding, k, options);
+    },
 
     searched: (groups) => memory.count(groups).faces,
 
     subscribe: (listener) => core.subscribe(listener),
+    follow: (follower) => core.follow(follower),
+    catchUp: () => catchUp().catch(() => undefined),
 
     async apply(event) {
       if (event.kind === 'begun') return;
@@ -85,7 +88,7 @@ export async function createGallery(deps: GalleryDeps): Promise<LiveGallery> {
       // Also from a worker with another pack: people it deletes or moves are deleted or moved here. A base may have shown
       // that before the event came.
       const hasMoved = (kind === 'moved' || kind === 'merged') && !told.has(event.uid);
-      await core.lockAndReload(faceidsOf(event), hasMoved);
+      await core.lockAndReload(faceidsOf(event), { isHeard: true, hasMoved });
       if (kind === 'given-up' || told.has(event.uid)) return;
       // But the faces it adds are not searched here.
       if (event.pack !== pack && face !== undefined) return;
@@ -95,14 +98,15 @@ export async function createGallery(deps: GalleryDeps): Promise<LiveGallery> {
 
     async settle(event) {
       await store.recover();
-      await core.lockAndReload(faceidsOf(event));
+      await core.lockAndReload(faceidsOf(event), { isHeard: true });
     },
 
     async reload() {
       await store.recover();
       await core.lockAndReload([]);
       if (await deps.reconcile?.()) return;
-      const faceids = new Set([...(await store.list()), ...everybody()]);
+      const faceids = new Set(await store.list());
+      for await (const { faceid } of everyone()) faceids.add(faceid);
       for (const faceid of faceids) await core.lockAndReload([faceid]);
     },
 
@@ -124,7 +128,7 @@ export async function createGallery(deps: GalleryDeps): Promise<LiveGallery> {
 
     async rebase(base) {
       const { otherPacks: others } = base.people;
-      await rebase.rebase(base);
+      await rebase.rebase(base).finally(() => core.showAll());
       otherPacks = others;
     },
 

@@ -1,19 +1,23 @@
 import { KaomonError } from '../platform/errors.js';
 import type { ChangeKind, GalleryChange } from '../events/event.js';
+import pMap from 'p-map';
 import { withStoreErrors } from './announce.js';
 import type { Core } from './core.js';
 import { checkGroupId } from './ids.js';
 import { normaliseName } from './names.js';
+import { createPeoplePages } from './people-pages.js';
 import type { Gallery, Group } from './types.js';
 
-/** How many people of a group are listed at a time to be deleted with it. */
-const AT_ONCE = 256;
+/** People of a group that are deleted at a time. */
+const AT_ONCE = 8;
 
 /** A gallery's methods for groups. */
 export function createGroupOperations(
   core: Core,
 ): Pick<Gallery, 'createGroup' | 'updateGroup' | 'removeGroup'> {
-  const { memory, store } = core;
+  const { ask, memory, store } = core;
+
+  const pages = createPeoplePages(memory);
 
   const changeOf = (kind: ChangeKind, groupid: string): GalleryChange => ({
     kind,
@@ -30,6 +34,33 @@ export function createGroupOperations(
     };
   }
 
+  /** Who is in a group, as the store has it; memory forgets whoever is gone. */
+  async function peopleOf(groupid: string): Promise<string[]> {
+    const listed = new Set(await ask.peopleIn(groupid));
+    // A folder that a crash left empty is listed, too.
+    const there = async (faceid: string) => (await ask.person(faceid)) && faceid;
+    const people = await pMap(listed, there, { concurrency: AT_ONCE });
+    for await (const { faceid } of pages.everyone({ groups: new Set([groupid]) }))
+      if (!listed.has(faceid)) await withStoreErrors(core.lockAndReload([faceid]));
+    return people.filter((faceid) => faceid !== undefined);
+  }
+
+  async function removeOne(
+    groupid: string,
+    faceid: string,
+    removed: (faceid: string) => void,
+  ): Promise<void> {
+    await core.change(
+      { ...changeOf('removed', groupid), faceid },
+      () => undefined,
+      async () => {
+        await store.removePerson(faceid);
+        return () => memory.drop(faceid);
+      },
+    );
+    removed(faceid);
+  }
+
   return {
     async createGroup({ groupid, groupname }) {
       checkGroupId(groupid);
@@ -39,7 +70,12 @@ export function createGroupOperations(
       };
       return core.change(
         changeOf('group-created', groupid),
-        () => {
+        async () => {
+          if (!memory.hasGroup(groupid)) return;
+          await withStoreErrors(core.reload([]));
+          if (!memory.hasGroup(groupid)) return;
+          // A group without a file of its own is there as long as people are in it.
+          if (memory.count([groupid]).people > 0) await peopleOf(groupid);
           if (memory.hasGroup(groupid)) refuse();
         },
         async () => {
@@ -54,7 +90,7 @@ export function createGroupOperations(
       const group: Group = { groupid, groupname: normaliseName(groupname).trim() || groupid };
       return core.change(
         changeOf('group-updated', groupid),
-        () => requireGroup(core, groupid, core.reload),
+        () => ask.requireGroup(groupid, core.reload),
         async () => {
           await store.saveGroup(group);
           return showing(group);
@@ -62,33 +98,21 @@ export function createGroupOperations(
       );
     },
 
-    async removeGroup(groupid, { withPeople }) {
+    async removeGroup(groupid, { withPeople, removed = () => undefined }) {
       checkGroupId(groupid);
-      await requireGroup(core, groupid);
-      const groups = new Set([groupid]);
-      const { people } = memory.count(groups);
-      if (people > 0 && !withPeople) {
+      await ask.requireGroup(groupid);
+      const people = await peopleOf(groupid);
+      if (people.length > 0 && !withPeople) {
         throw new KaomonError(
           'GROUP_NOT_EMPTY',
-          `The group "${groupid}" has ${people} people: delete or move them first, or delete them with it.`,
-          { details: { people } },
+          `The group "${groupid}" has ${people.length} people: delete or move them first, or delete them with it.`,
+          { details: { people: people.length } },
         );
       }
-      let after: string | undefined = '';
-      while (after !== undefined) {
-        const some = memory.find({ groups, after, limit: AT_ONCE });
-        after = some.after;
-        for (const faceid of some.found) {
-          await core.change(
-            { ...changeOf('removed', groupid), faceid },
-            () => undefined,
-            async () => {
-              await store.removePerson(faceid);
-              return () => memory.drop(faceid);
-            },
-          );
-        }
-      }
+      const remove = (faceid: string) => removeOne(groupid, faceid, removed);
+      // Again, for those whom somebody enrols meanwhile.
+      for (let left = people; left.length > 0; left = await peopleOf(groupid))
+        await pMap(left, remove, { concurrency: AT_ONCE });
       await core.change(
         changeOf('group-removed', groupid),
         () => undefined,
@@ -99,20 +123,4 @@ export function createGroupOperations(
       );
     },
   };
-}
-
-/**
- * @param reload reads the store where memory lacks the group, which another worker may just have made
- * @throws KaomonError GROUP_UNKNOWN
- */
-export async function requireGroup(core: Core, groupid: string, reload = core.lockAndReload): Promise<void> {
-  const { memory } = core;
-  if (memory.hasGroup(groupid)) return;
-  await withStoreErrors(reload([]));
-  if (memory.hasGroup(groupid)) return;
-  throw new KaomonError(
-    'GROUP_UNKNOWN',
-    `There is no group "${groupid}": make it first, or choose one of the list.`,
-    { details: { field: 'groupid' } },
-  );
 }

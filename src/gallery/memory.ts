@@ -13,6 +13,12 @@ import type { Group, Person } from './types.js';
 export type Memory = ReturnType<typeof createMemory>;
 
 /**
+ * So much higher is the number of a base that was surely begun after a deletion: when it happened the next one may have
+ * been under way, and one more finished but not yet noticed.
+ */
+const LATER = 3;
+
+/**
  * People and faces by id: a base, which may be missing, and over it those who are newer, with their vectors in the index
  * (the tail). Nothing here is asynchronous, so nobody sees a half-made change.
  * @param withTemplates puts a template of each person with several faces into the index; the base has its own
@@ -53,7 +59,8 @@ export function createMemory(index: VectorIndex, withTemplates = false, base?: B
 
   function setPerson(faceid: string, read: ReadPerson | undefined): void {
     if (!read) {
-      drop(faceid);
+      // Whoever asks for people who never were must not fill the memory.
+      if (has(faceid)) drop(faceid);
       return;
     }
     const known = inBase(faceid);
@@ -63,10 +70,10 @@ export function createMemory(index: VectorIndex, withTemplates = false, base?: B
     overlay.update({ ...read, faceid, faces });
   }
 
+  /** A base that is made at this moment may still hold them, so it is noted that they are gone. */
   function drop(faceid: string): void {
     cover(faceid);
-    if (layer?.holds(faceid) || incoming?.holds(faceid)) overlay.markGone(faceid);
-    else overlay.forget(faceid);
+    overlay.markGone(faceid, layer?.base.people.number ?? 0);
   }
 
   const profile = (faceid: string): Profile => {
@@ -219,9 +226,11 @@ export function createMemory(index: VectorIndex, withTemplates = false, base?: B
      */
     settle(faceid: string): boolean {
       if (!people.has(faceid)) return true;
-      const isGone = people.get(faceid) === undefined && !layer?.holds(faceid);
-      if (!isGone && !layer?.saysTheSame(faceid)) return false;
-      layer?.uncover(faceid);
+      if (!layer) return false;
+      const since = overlay.goneSince(faceid);
+      const isGone = since !== undefined && !layer.holds(faceid) && layer.base.people.number >= since + LATER;
+      if (!isGone && !layer.saysTheSame(faceid)) return false;
+      layer.uncover(faceid);
       overlay.forget(faceid);
       return true;
     },

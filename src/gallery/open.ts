@@ -4,7 +4,8 @@ import { hostname } from 'node:os';
 import type { Config } from '../settings/config.js';
 import { createDamage } from '../platform/files/damage.js';
 import { KaomonError } from '../platform/errors.js';
-import { NO_PUBLISHER } from '../events/event.js';
+import { createCatchUp } from '../events/catch-up.js';
+import { type GalleryEvent, NO_PUBLISHER } from '../events/event.js';
 import { openLog } from '../events/open-log.js';
 import { createPublisher } from '../events/publisher.js';
 import { startSubscriber, type Subscriber, type SubscriberState } from '../events/subscriber.js';
@@ -70,6 +71,7 @@ export async function openGallery(config: Config, options: OpenGalleryOptions): 
     warn(`The event log cannot be reached: enrolments are refused until it can. ${quietMessage(error)}`);
     return '';
   });
+  let catchUp: (() => Promise<void>) | undefined;
   let keeper: Keeper | undefined;
   const { store, gallery, snapshots } = await openStored().catch(async (error: unknown) => {
     // An open connection would keep a command from ending.
@@ -92,28 +94,32 @@ export async function openGallery(config: Config, options: OpenGalleryOptions): 
       ...(base && { base }),
       ...(snapshots && { reconcile: () => keeper?.reconcile() ?? Promise.resolve(false) }),
       publisher: log && createPublisher(log, worker, pack.id),
+      catchUp: () => catchUp?.() ?? Promise.resolve(),
     }).catch(async (error: unknown) => {
+      await base?.close();
       await store.close();
       throw error;
     });
     return { store, gallery, snapshots };
   }
-  const bare = gallery.people().filter(({ faces }) => faces.length === 0).length;
-  if (bare > 0 && Object.keys(gallery.info().otherPacks).length > 0)
-    warn(
-      `${bare} people have no picture that the pack ${pack.id} can compare: enrol them again, or npm run reembed (docs/models.md).`,
-    );
+  const closing = new AbortController();
+  if (Object.keys(gallery.info().otherPacks).length > 0)
+    void warnOfBare(gallery, pack.id, warn, closing.signal).catch(() => undefined);
   let subscriber: Subscriber | undefined;
   if (settings && follow) {
     const limits = { maxAge: config.EVENT_MAX_AGE * 1000, maxLength: config.EVENT_MAX_LENGTH };
     const since = snapshots?.base?.people.position ?? position ?? '';
     const from = { settings, worker, position: since, limits };
     const { damage } = store;
-    subscriber = startSubscriber({ ...from, gallery, warn, damage, settleAfter });
+    const started = startSubscriber({ ...from, gallery, warn, damage, settleAfter });
+    subscriber = started;
+    const apply = (event: GalleryEvent) => gallery.apply(event);
+    if (log) catchUp = createCatchUp({ log, worker, position: started.position, apply });
   }
   if (snapshots)
     keeper = startKeeper({ ...keep, ...snapshots, config, gallery, damage: store.damage, warn, note });
   const close = async () => {
+    closing.abort();
     // At once: each waits for the other to let go of the base.
     await Promise.all([keeper?.close(), gallery.close()]);
     await subscriber?.close();
@@ -154,6 +160,20 @@ function progressLines(note: (message: string) => void): (done: number, all: num
     told = tenths;
     note(`Reading the gallery: ${tenths * 10} % of ${all} people.`);
   };
+}
+
+/** Looks for people to be enrolled again. The start does not wait for it: there may be a million. */
+async function warnOfBare(
+  gallery: Gallery,
+  pack: string,
+  warn: (message: string) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const { total = 0 } = await gallery.people({ pictures: 'none', limit: 0, count: true, signal });
+  if (total > 0)
+    warn(
+      `${total} people have no picture that the pack ${pack} can compare: enrol them again, or npm run reembed (docs/models.md).`,
+    );
 }
 
 /**

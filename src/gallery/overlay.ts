@@ -24,6 +24,8 @@ export type Overlay = ReturnType<typeof createOverlay>;
 export function createOverlay(index: VectorIndex, withTemplates: boolean, made: (person: Person) => Person) {
   /** undefined: gone. */
   const people = new Map<string, Person | undefined>();
+  /** The number of the base when somebody went. */
+  const goneSince = new Map<string, number>();
   const sorted = createSortedIds();
   const profiles = new Map<string, Profile>();
   const faces = new Map<string, Face>();
@@ -70,6 +72,7 @@ export function createOverlay(index: VectorIndex, withTemplates: boolean, made: 
     if (!person) {
       const { groupid, userid } = splitFaceId(faceid) ?? { groupid: '', userid: '' };
       person = made({ faceid, groupid, userid, username: '', metadata: {}, faces: [] });
+      goneSince.delete(faceid);
       note(faceid, person);
       counts.add(groupid, { people: 1 });
     }
@@ -142,16 +145,21 @@ export function createOverlay(index: VectorIndex, withTemplates: boolean, made: 
       else templates.add(faceid, vectorsOf(read));
     },
 
-    /** Takes a person out, of whom the base knows that they are gone. */
-    markGone(faceid: string): void {
+    /** Takes a person out, of whom a base may know, this one or a later one. @param number of the base now; 0: none */
+    markGone(faceid: string, number: number): void {
       clear(faceid);
       note(faceid, undefined);
+      goneSince.set(faceid, number);
     },
+
+    /** The number of the base when this person went; undefined when they are here. */
+    goneSince: (faceid: string): number | undefined => goneSince.get(faceid),
 
     /** Says nothing of this person any more. */
     forget(faceid: string): void {
       clear(faceid);
       people.delete(faceid);
+      goneSince.delete(faceid);
       sorted.delete(faceid);
     },
   };

@@ -1,10 +1,9 @@
-import { KaomonError } from '../platform/errors.js';
 import type { ChangeKind, GalleryChange } from '../events/event.js';
 import { withStoreErrors } from './announce.js';
+import { refuseExisting, refuseFace, refuseUnknown } from './ask.js';
 import { checkEmbedding, isSameEmbedding } from './embedding.js';
 import { parseFaceId, findByPicture, nameFace } from './face-name.js';
 import type { Core } from './core.js';
-import { requireGroup } from './group-operations.js';
 import { checkGroupId, checkUserId, faceIdOf, splitFaceId } from './ids.js';
 import { normaliseName } from './names.js';
 import type { Profile, ReadPerson } from './store/store.js';
@@ -37,7 +36,7 @@ class AlreadyThere extends Error {
 
 /** A gallery's methods for people and faces. */
 export function createPersonOperations(core: Core): PersonOperations {
-  const { memory, store } = core;
+  const { ask, memory, store } = core;
 
   const changeOf = (kind: ChangeKind, faceid: string): GalleryChange => ({
     kind,
@@ -45,25 +44,6 @@ export function createPersonOperations(core: Core): PersonOperations {
     faceid,
     at: new Date().toISOString(),
   });
-
-  /**
-   * @param reload reads the store where memory lacks the person, whom another worker may just have made: `core.reload`
-   *   inside a change, which holds the person's key, else `core.lockAndReload`
-   * @throws KaomonError PERSON_UNKNOWN
-   */
-  async function requirePerson(faceid: string, reload: typeof core.reload): Promise<Person> {
-    if (!memory.has(faceid) && splitFaceId(faceid)) await withStoreErrors(reload([faceid]));
-    return memory.person(faceid) ?? refuseUnknown(faceid);
-  }
-
-  /** @throws KaomonError PERSON_UNKNOWN, FACE_UNKNOWN */
-  async function requireFace(faceid: string, id: string, reload: typeof core.reload): Promise<Face> {
-    const find = (person: Person) => person.faces.find((face) => face.id === id);
-    const face = find(await requirePerson(faceid, reload));
-    if (face) return face;
-    await withStoreErrors(reload([faceid]));
-    return find(await requirePerson(faceid, reload)) ?? refuseFace();
-  }
 
   function checkPerson({ groupid, userid }: { groupid: string; userid: string }): string {
     checkGroupId(groupid);
@@ -91,9 +71,9 @@ export function createPersonOperations(core: Core): PersonOperations {
       changeOf('updated', faceid),
       async () => {
         // One worker may change the name while another changes the metadata: neither may undo the other.
-        await requirePerson(faceid, core.reload);
+        await ask.requirePerson(faceid, core.reload);
         await withStoreErrors(core.reload([faceid]));
-        await requirePerson(faceid, core.reload);
+        await ask.requirePerson(faceid, core.reload);
       },
       async () => {
         const before = memory.profile(faceid);
@@ -129,7 +109,7 @@ export function createPersonOperations(core: Core): PersonOperations {
     const { groupid, userid, username, automatic = false, at = new Date(), crop, picture, id } = enrolment;
     const faceid = checkPerson({ groupid, userid });
     checkEmbedding(embedding);
-    await requireGroup(core, groupid);
+    await ask.requireGroup(groupid);
     const vector = embedding.slice();
     const given = id === undefined || memory.hasFace(faceid, id) ? undefined : parseFaceId(faceid, id);
     const made = nameFace(faceid, at, automatic, picture);
@@ -169,12 +149,10 @@ export function createPersonOperations(core: Core): PersonOperations {
     async createPerson({ groupid, userid, username: given = '', metadata = {} }) {
       const faceid = checkPerson({ groupid, userid });
       const username = normaliseName(given);
-      await requireGroup(core, groupid);
+      await ask.requireGroup(groupid);
       return core.change(
         changeOf('created', faceid),
-        () => {
-          if (memory.has(faceid)) refuseExisting(faceid);
-        },
+        () => ask.requireNobody(faceid, core.reload),
         async () => {
           if (!(await store.createPerson(faceid, { username, metadata }))) refuseExisting(faceid);
           return () => memory.setProfile(faceid, { username, metadata });
@@ -186,13 +164,13 @@ export function createPersonOperations(core: Core): PersonOperations {
 
     async movePerson(from, to) {
       const faceid = checkPerson(to);
-      await requireGroup(core, to.groupid);
-      if (faceid === from) return requirePerson(from, core.lockAndReload);
+      await ask.requireGroup(to.groupid);
+      if (faceid === from) return ask.requirePerson(from);
       return core.change(
         { ...changeOf('moved', faceid), from },
         async () => {
-          await requirePerson(from, core.reload);
-          if (memory.has(faceid)) refuseExisting(faceid);
+          await ask.requirePerson(from, core.reload);
+          await ask.requireNobody(faceid, core.reload);
         },
         async () => {
           const outcome = await store.movePerson(from, faceid);
@@ -205,12 +183,12 @@ export function createPersonOperations(core: Core): PersonOperations {
     },
 
     async mergePerson(from, into) {
-      if (from === into) return requirePerson(into, core.lockAndReload);
+      if (from === into) return ask.requirePerson(into);
       return core.change(
         { ...changeOf('merged', into), from },
         async () => {
-          await requirePerson(from, core.reload);
-          await requirePerson(into, core.reload);
+          await ask.requirePerson(from, core.reload);
+          await ask.requirePerson(into, core.reload);
         },
         async () => {
           if (!(await store.mergePerson(from, into))) refuseUnknown(from);
@@ -222,10 +200,10 @@ export function createPersonOperations(core: Core): PersonOperations {
 
     async remove(groupid, userid) {
       const faceid = checkPerson({ groupid, userid });
-      await requireGroup(core, groupid);
+      await ask.requireGroup(groupid);
       await core.change(
         changeOf('removed', faceid),
-        () => requirePerson(faceid, core.reload),
+        () => ask.requirePerson(faceid, core.reload),
         async () => {
           if (!(await store.removePerson(faceid))) refuseUnknown(faceid);
           return () => memory.drop(faceid);
@@ -251,9 +229,9 @@ export function createPersonOperations(core: Core): PersonOperations {
     async removeFace(faceid, id) {
       await core.change(
         { ...changeOf('face-removed', faceid), face: id },
-        () => requireFace(faceid, id, core.reload),
+        () => ask.requireFace(faceid, id, core.reload),
         async () => {
-          const face = await requireFace(faceid, id, core.reload);
+          const face = await ask.requireFace(faceid, id, core.reload);
           // The other faces are read before the store changes: it may not be reachable afterwards.
           const left = await core.read(faceid, memory.faceIds(faceid), id);
           if (!(await store.removeFace(face))) refuseFace();
@@ -263,27 +241,13 @@ export function createPersonOperations(core: Core): PersonOperations {
     },
 
     async picture(faceid, id) {
-      return withStoreErrors(store.picture(await requireFace(faceid, id, core.lockAndReload)));
+      return withStoreErrors(store.picture(await ask.requireFace(faceid, id)));
     },
 
     async vectors(faceid) {
-      await requirePerson(faceid, core.lockAndReload);
+      await ask.requirePerson(faceid);
       const { faces } = await readAnew(faceid);
       return faces.flatMap(({ vector, ...face }) => (vector ? [{ face, vector }] : []));
     },
   };
-}
-
-function refuseUnknown(faceid: string): never {
-  const { groupid, userid } = splitFaceId(faceid) ?? { groupid: '', userid: faceid };
-  throw new KaomonError('PERSON_UNKNOWN', `Nobody is enrolled as "${userid}" in the group "${groupid}".`);
-}
-
-function refuseExisting(faceid: string): never {
-  const { groupid, userid } = splitFaceId(faceid) ?? { groupid: '', userid: faceid };
-  throw new KaomonError('PERSON_EXISTS', `There is a person "${userid}" in the group "${groupid}" already.`);
-}
-
-function refuseFace(): never {
-  throw new KaomonError('FACE_UNKNOWN', 'This person has no such face: it may have been deleted.');
 }

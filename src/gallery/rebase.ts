@@ -10,8 +10,15 @@ const SLICE = 2;
 /** See {@link createRebase}. */
 export type Rebase = ReturnType<typeof createRebase>;
 
-/** Swaps the base of a gallery for a newer one while it serves. */
-export function createRebase({ memory, lockAndReload }: Core, index: Pick<CurrentIndex, 'ended'>) {
+/**
+ * Swaps the base of a gallery for a newer one while it serves.
+ * @param slice milliseconds after which it yields to the event loop; for tests
+ */
+export function createRebase(
+  { memory, lockAndReload }: Core,
+  index: Pick<CurrentIndex, 'ended'>,
+  slice = SLICE,
+) {
   /** The swaps, one after another. */
   let last: Promise<void> = Promise.resolve();
   let isClosing = false;
@@ -26,7 +33,7 @@ export function createRebase({ memory, lockAndReload }: Core, index: Pick<Curren
       next = memory.nextOverlaid(next)
     ) {
       work(next);
-      if (performance.now() - began < SLICE) continue;
+      if (performance.now() - began < slice) continue;
       await nextTurn();
       began = performance.now();
     }

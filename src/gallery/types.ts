@@ -93,12 +93,59 @@ export interface NewPerson {
   metadata?: Metadata;
 }
 
+/** A face to restore with its person. */
+export interface RestoredFace {
+  /** As in the gallery that it comes from; it says when the face was enrolled, and how. */
+  id: string;
+  /** Unit length, the pack's length; copied. */
+  vector: Float32Array;
+  /** The aligned crop as PNG. */
+  crop?: Uint8Array | undefined;
+}
+
 /** Whom a search may find. */
 export interface SearchOptions {
   /** Only people of these groups. */
   groups?: ReadonlySet<string>;
   /** Only this person. */
   faceid?: string;
+}
+
+/** Which people {@link Gallery.people} lists. */
+export interface PageOptions {
+  /** Only people of these groups. */
+  groups?: ReadonlySet<string>;
+  /** Part of the name or of the userid, as somebody typed it; see `searchKey` (names.ts). */
+  search?: string;
+  /** Only people without a face, or with one. */
+  pictures?: 'none' | 'some';
+  /** Only people behind this faceid, who may be gone by now. */
+  after?: string;
+  /** So many people are passed over. Without `search` and `pictures` this costs the same at any number. */
+  offset?: number;
+  /** The most people to list; 0 or more. */
+  limit: number;
+  /** Also count all who fit, on whatever page. With `search` or `pictures` that looks at everybody. */
+  count?: boolean;
+  /** Checked between slices of the work. */
+  signal?: AbortSignal;
+}
+
+/** Some of the people, by faceid, as they were when they were listed. */
+export interface PeoplePage {
+  people: Person[];
+  /** What to give as `after` for the next page, on which nobody may be; undefined where this is the last one. */
+  next?: string;
+  /** All who fit, where they were to be counted. */
+  total?: number;
+}
+
+/** Who keeps something of everybody: see {@link Gallery.follow}. Both must be quick, and not fail. */
+export interface Follower {
+  /** @param person as they are now; undefined when gone */
+  one: (faceid: string, person: Person | undefined) => void;
+  /** Anybody may be another, and somebody may have come: what is kept must be compared. */
+  all: () => void;
 }
 
 /** For health, metrics and the status page. */
@@ -121,27 +168,47 @@ export interface GalleryInfo {
  * Who is enrolled, and who is nearest. Made by `createGallery`. All ids are checked; vectors are copied. A change resolves
  * when it is in the store, in the event log and in this process's index. It throws STORE_UNAVAILABLE (503) when the store
  * or the log cannot be reached, and STORAGE_FULL (503) when there is no room, which a deletion does not need.
+ *
+ * Another worker may have changed something that this one has not heard of yet. Before anybody is told that a person, a
+ * face or a group is not there, or is there already, the store is asked. What an answer says may have changed by the time
+ * it is used: whoever was listed may be gone.
  */
 export interface Gallery {
-  /** The oldest first. */
+  /** Those that this process knows of, the oldest first. */
   groups(): Group[];
+  /** @throws KaomonError STORE_UNAVAILABLE */
+  group(groupid: string): Promise<Group | undefined>;
   /** @throws KaomonError GROUPID_INVALID, GROUP_EXISTS */
   createGroup(group: Group): Promise<Group>;
   /** @throws KaomonError GROUPID_INVALID, GROUP_UNKNOWN */
   updateGroup(groupid: string, groupname: string): Promise<Group>;
-  /** @throws KaomonError GROUPID_INVALID, GROUP_UNKNOWN, GROUP_NOT_EMPTY */
-  removeGroup(groupid: string, options: { withPeople: boolean }): Promise<void>;
+  /**
+   * @param removed called for each person who is gone with it, even where it fails later
+   * @throws KaomonError GROUPID_INVALID, GROUP_UNKNOWN, GROUP_NOT_EMPTY
+   */
+  removeGroup(
+    groupid: string,
+    options: { withPeople: boolean; removed?: (faceid: string) => void },
+  ): Promise<void>;
 
-  /** Everyone, by faceid. */
-  people(): Person[];
-  person(faceid: string): Person | undefined;
+  /** Lists people, a page at a time. Those whom only other workers know of so far are missing. @throws KaomonError CLIENT_GONE */
+  people(options: PageOptions): Promise<PeoplePage>;
+  /** Everybody, a page at a time, for what truly needs them all. @throws KaomonError CLIENT_GONE */
+  everyone(options?: Pick<PageOptions, 'groups' | 'pictures' | 'after' | 'signal'>): AsyncIterable<Person>;
+  /** @throws KaomonError STORE_UNAVAILABLE */
+  person(faceid: string): Promise<Person | undefined>;
   /**
    * A person from an earlier answer as they are now, even if they have been moved or merged since; undefined when
-   * deleted.
+   * deleted. Answered from what this process remembers of the changes since then, so it need not wait.
    */
   current(person: Person): Person | undefined;
   /** Creates a person without a face. @throws KaomonError GROUPID_INVALID, USERID_INVALID, GROUP_UNKNOWN, PERSON_EXISTS */
   createPerson(person: NewPerson): Promise<Person>;
+  /**
+   * Creates a person with all faces in one change, for an import: told to listeners as `created` alone. All or nothing.
+   * @throws KaomonError as `createPerson`; RangeError when an embedding or the ID of a face is not valid
+   */
+  restorePerson(person: NewPerson, faces: readonly RestoredFace[]): Promise<Person>;
   /** Changes the name, or replaces the metadata, or both. @throws KaomonError PERSON_UNKNOWN */
   updatePerson(faceid: string, change: { username?: string; metadata?: Metadata }): Promise<Person>;
   /**
@@ -186,6 +253,13 @@ export interface Gallery {
   searched(groups?: ReadonlySet<string>): number;
   /** Calls the listener for every change, also of other workers. @returns ends the subscription */
   subscribe(listener: (change: GalleryChange) => void): () => void;
+  /** Tells the follower who may be another from now on in this process's answers, however it learnt of that. @returns ends it */
+  follow(follower: Follower): () => void;
+  /**
+   * Applies what other workers have done by now, for who asks by what the store knows nobody by, such as a name. Where that
+   * is not possible it does nothing.
+   */
+  catchUp(): Promise<void>;
   /** @param groups count these only; undefined: all */
   info(groups?: ReadonlySet<string>): GalleryInfo;
   /** What `setAside` counts, by name; for administrators only, because files are named after people. */

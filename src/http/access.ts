@@ -53,18 +53,17 @@ export function requireAllGroups({ caller }: Pick<FastifyRequest, 'caller'>, wha
  * @returns undefined: all groups
  * @throws KaomonError FORBIDDEN, GROUP_UNKNOWN, GROUPID_INVALID
  */
-export function groupsToSearch(
+export async function groupsToSearch(
   request: Pick<FastifyRequest, 'caller'>,
   named: string | undefined,
-  gallery: Pick<Gallery, 'groups'>,
-): ReadonlySet<string> | undefined {
+  gallery: Pick<Gallery, 'group'>,
+): Promise<ReadonlySet<string> | undefined> {
   if (named === undefined) return request.caller.groups;
   const ids = named.split(',').map((id) => id.trim());
-  const known = new Set(gallery.groups().map(({ groupid }) => groupid));
   for (const id of ids) {
     checkGroupId(id);
     requireGroupAccess(request, id);
-    if (known.has(id)) continue;
+    if (await gallery.group(id)) continue;
     throw new KaomonError('GROUP_UNKNOWN', `There is no group "${id}".`, { details: { field: 'groups' } });
   }
   return new Set(ids);

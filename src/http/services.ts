@@ -7,6 +7,7 @@ import { splitFaceId } from '../gallery/ids.js';
 import type { EventState } from '../gallery/open.js';
 import type { Face, Gallery } from '../gallery/types.js';
 import { createAutoEnroller } from '../identity/auto-enrol.js';
+import { type CountedWork, createEnrolments, createSearches } from '../identity/counted-work.js';
 import { createDecision, type Decision } from '../identity/decision.js';
 import type { DetectLog } from '../identity/detect-log.js';
 import { createEnroller, type Enroller } from '../identity/enrol.js';
@@ -46,6 +47,9 @@ export interface Services {
   events: EventState | undefined;
   metrics: Metrics;
   decision: Decision;
+  /** Searches and enrolments in flight, shared among the callers. */
+  searches: CountedWork;
+  enrolments: CountedWork;
   identifier: Identifier;
   enroller: Enroller;
   verifier: Verifier;
@@ -77,11 +81,17 @@ export function createServices(deps: ServicesDeps): Services {
   const { keys = createKeys({ file: config.KEYS_FILE }) } = deps;
   const audit = createAudit({ file: config.AUDIT_FILE, log });
   const share = config.CALLER_SHARE / 100;
+  const searches = createSearches({ most: config.MAX_SEARCHES, share });
+  const enrolments = createEnrolments({ most: config.MAX_ENROLMENTS, share });
+  metrics.watchWork('searches', 'Searches', searches);
+  metrics.watchWork('enrolments', 'Enrolments and changes', enrolments);
   const decision = createDecision({ pack, config, gallery });
   const enroller = createEnroller({
     vision,
     gallery,
     nearest,
+    searches,
+    enrolments,
     limits: enrolLimits(config),
     decision,
     doubleSeconds: config.DOUBLE_REGISTRATION_SECONDS,
@@ -109,10 +119,13 @@ export function createServices(deps: ServicesDeps): Services {
     events,
     metrics,
     decision,
+    searches,
+    enrolments,
     identifier: createIdentifier({
       vision,
       gallery,
       nearest,
+      searches,
       decision,
       sightings,
       autoEnroller,
@@ -122,6 +135,7 @@ export function createServices(deps: ServicesDeps): Services {
     verifier: createVerifier({
       vision,
       nearest,
+      searches,
       decision,
       pack: { id: pack.id, length: pack.embedder.length },
     }),

@@ -72,8 +72,9 @@ export function createAutoEnroller(deps: AutoEnrollerDeps) {
       underWay.add(person.faceid);
       save(person, { box, quality, unfit }, embedding.slice(), distance)
         .catch((error: unknown) => {
-          // Most refusals are for an unfit face or somebody else's: not worth a warning.
-          if (error instanceof KaomonError && error.statusCode < 500) return;
+          // Most refusals are for an unfit face or somebody else's: not worth a warning. Nor is a busy server, because the
+          // person comes again.
+          if (error instanceof KaomonError && (error.statusCode < 500 || error.code === 'BUSY')) return;
           log.warn({ err: error }, 'A face could not be enrolled automatically');
         })
         .finally(() => underWay.delete(person.faceid));

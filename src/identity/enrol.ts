@@ -1,18 +1,21 @@
 import { squaredDistance } from '../gallery/distance.js';
 import { findByPicture, hashPicture } from '../gallery/face-name.js';
 import { checkGroupId, checkUserId, faceIdOf } from '../gallery/ids.js';
-import type { Enrolled, Enrolment, Face, Gallery } from '../gallery/types.js';
-import { KaomonError, throwIfGone } from '../platform/errors.js';
+import type { Enrolled, Enrolment, Face, Gallery, Person } from '../gallery/types.js';
+import { KaomonError } from '../platform/errors.js';
 import type { AnalysedFace, Analysis, AnalyzeOptions, StageTimes } from '../vision/types.js';
+import type { CountedWork, Whose } from './counted-work.js';
 import type { Decision } from './decision.js';
 import { checkFace, chooseFace, type EnrolLimits } from './fit-to-enrol.js';
 
 export interface EnrollerDeps {
   /** Analyses a picture; where it turned it first, `turned` is by how many degrees. */
   vision: { analyze(bytes: Uint8Array, options?: AnalyzeOptions): Promise<Analysis & { turned?: number }> };
-  gallery: Pick<Gallery, 'enrol' | 'enrolOnce' | 'updatePerson' | 'groups' | 'person'>;
+  gallery: Pick<Gallery, 'enrol' | 'enrolOnce' | 'updatePerson' | 'group' | 'person'>;
   /** The gallery's `nearest`, perhaps wrapped for metrics. */
   nearest: Gallery['nearest'];
+  searches: Pick<CountedWork, 'admit' | 'one'>;
+  enrolments: Pick<CountedWork, 'admit' | 'one'>;
   limits: EnrolLimits;
   /** A face that it would name as somebody else is refused. */
   decision: Pick<Decision, 'threshold'>;
@@ -29,7 +32,7 @@ export type EnrolPerson = Pick<Enrolment, 'groupid' | 'userid' | 'username'>;
 export type FaceToEnrol = Pick<AnalysedFace, 'embedding' | 'crop'> &
   Partial<Pick<AnalysedFace, 'box' | 'quality' | 'unfit'>>;
 
-export interface EnrolFaceOptions extends Pick<AnalyzeOptions, 'signal'> {
+export interface EnrolFaceOptions extends Whose {
   /** Enrol the face even if it is enrolled under another person. */
   force?: boolean;
   /**
@@ -41,7 +44,7 @@ export interface EnrolFaceOptions extends Pick<AnalyzeOptions, 'signal'> {
   isNew?: boolean;
 }
 
-export interface EnrolOptions extends EnrolFaceOptions, Pick<AnalyzeOptions, 'caller' | 'minProbability'> {
+export interface EnrolOptions extends EnrolFaceOptions, Pick<AnalyzeOptions, 'minProbability'> {
   /** This is one of several pictures of the person: a recent enrolment is not taken for a double click. */
   oneOfSeveral?: boolean;
   /**
@@ -66,7 +69,7 @@ export type Enroller = ReturnType<typeof createEnroller>;
  * quality, a picture the person has already, a face of somebody else.
  */
 export function createEnroller(deps: EnrollerDeps) {
-  const { vision, gallery, nearest, limits, decision, doubleSeconds, keepFaces } = deps;
+  const { vision, gallery, nearest, searches, enrolments, limits, decision, doubleSeconds, keepFaces } = deps;
   /** faceids being enrolled: of two requests at once only one may pass the check for double clicks. */
   const underWay = new Set<string>();
   /** The newest face of each person enrolled here within `doubleSeconds`, oldest first. */
@@ -75,8 +78,8 @@ export function createEnroller(deps: EnrollerDeps) {
   const arriving = new Set<{ faceid: string; embedding: Float32Array; stored: Promise<unknown> }>();
 
   /** Seconds since the last enrolment: here by a monotonic clock, in another worker by the dates of the faces. */
-  function sinceLast(faceid: string): number {
-    const faces = gallery.person(faceid)?.faces.filter(({ automatic }) => !automatic) ?? [];
+  function sinceLast(faceid: string, person: Person | undefined): number {
+    const faces = person?.faces.filter(({ automatic }) => !automatic) ?? [];
     const own = lately.get(faceid);
     if (own && faces.some(({ id }) => id === own.face)) return (performance.now() - own.at) / 1000;
     const last = faces.at(-1);
@@ -94,8 +97,7 @@ export function createEnroller(deps: EnrollerDeps) {
     lately.set(faceid, { face, at: now });
   }
 
-  function refuseDouble(faceid: string): void {
-    if (!underWay.has(faceid) && sinceLast(faceid) >= doubleSeconds) return;
+  function refuseDouble(): never {
     const wait = doubleSeconds > 0 ? `${doubleSeconds} seconds` : 'until that has been answered';
     throw new KaomonError(
       'ALREADY_REGISTERED',
@@ -109,8 +111,9 @@ export function createEnroller(deps: EnrollerDeps) {
     faceid: string,
     embedding: Float32Array,
     groups: ReadonlySet<string> | undefined,
+    whose: Whose,
   ): Promise<void> {
-    const near = await nearest(embedding, 2, { groups });
+    const near = await searches.one(() => nearest(embedding, 2, { groups }), whose);
     const other = near.find(({ person }) => person.faceid !== faceid);
     const own = near.find(({ person }) => person.faceid === faceid);
     if (!other || other.distance >= decision.threshold(groups)) return;
@@ -134,27 +137,30 @@ export function createEnroller(deps: EnrollerDeps) {
 
   /**
    * Enrols a face. One that the person has already is not enrolled again (`already`).
-   * @throws KaomonError FACE_TOO_SMALL, FACE_BLURRED, FACE_TURNED, OTHER_PERSON, CLIENT_GONE, and what Gallery.enrol throws
+   * @throws KaomonError FACE_TOO_SMALL, FACE_BLURRED, FACE_TURNED, OTHER_PERSON, BUSY, TOO_MANY_REQUESTS, CLIENT_GONE, and
+   *   what Gallery.enrol throws
    */
   async function enrolFace(
     enrolment: Omit<Enrolment, 'crop'>,
     face: FaceToEnrol,
-    { force = false, groups, isNew = false, signal }: EnrolFaceOptions = {},
+    { force = false, groups, isNew = false, caller, signal, isAdmitted }: EnrolFaceOptions = {},
   ): Promise<Enrolled> {
     checkFace(face, limits);
     const { embedding, crop } = face;
     if (!embedding) throw new Error('The vision thread answered a face without its embedding.');
     const faceid = faceIdOf(enrolment.groupid, enrolment.userid);
+    const whose = { caller, signal, isAdmitted };
     const store = async (): Promise<Enrolled> => {
       if (!force) {
         await waitForSame(faceid, embedding, decision.threshold(groups));
-        await refuseOtherPerson(faceid, embedding, groups);
+        await refuseOtherPerson(faceid, embedding, groups, whose);
       }
-      // From here on it is stored even if the client hangs up.
-      throwIfGone(signal);
       const whole = { ...enrolment, crop };
-      if (isNew) return { face: await gallery.enrol(whole, embedding), already: false };
-      return await gallery.enrolOnce(whole, embedding);
+      // Once it has begun it is stored even if the client hangs up.
+      return await enrolments.one(async () => {
+        if (isNew) return { face: await gallery.enrol(whole, embedding), already: false };
+        return await gallery.enrolOnce(whole, embedding);
+      }, whose);
     };
     // store() looked through `arriving` before this face is added, so that no two wait for each other.
     const stored = store();
@@ -185,20 +191,25 @@ export function createEnroller(deps: EnrollerDeps) {
       const { caller, signal, minProbability, oneOfSeveral, storing } = options;
       checkUserId(person.userid);
       checkGroupId(person.groupid);
-      refuseUnknownGroup(gallery, person.groupid);
+      await refuseUnknownGroup(gallery, person.groupid);
       const faceid = faceIdOf(person.groupid, person.userid);
-      if (!oneOfSeveral) refuseDouble(faceid);
+      if (!oneOfSeveral && underWay.has(faceid)) refuseDouble();
+      if (!options.force) searches.admit(caller);
+      enrolments.admit(caller);
       underWay.add(faceid);
       try {
         const picture = await hashPicture(bytes);
-        const before = await findEnrolled(gallery, person, picture);
+        const known = await gallery.person(faceid);
+        if (!oneOfSeveral && sinceLast(faceid, known) < doubleSeconds) refuseDouble();
+        const before = await findEnrolled(gallery, known, person.username, picture);
         if (before) {
           return { face: before, already: true, times: { queue: 0, decode: 0, detect: 0, embed: 0 } };
         }
         const wanted = { quality: true, crops: keepFaces, views: true };
         const analysis = await vision.analyze(bytes, { ...wanted, caller, signal, minProbability });
         const face = chooseFace(analysis);
-        const store = (whose: EnrolPerson) => enrolFace({ ...whose, picture }, face, options);
+        const store = (whose: EnrolPerson) =>
+          enrolFace({ ...whose, picture }, face, { ...options, isAdmitted: true });
         const enrolled = await (storing ? storing(store) : store(person));
         noteEnrolled(faceid, enrolled.face.id);
         return { ...enrolled, times: analysis.times, turned: analysis.turned };
@@ -214,19 +225,19 @@ export function createEnroller(deps: EnrollerDeps) {
  * @param picture as `hashPicture`
  */
 async function findEnrolled(
-  gallery: Pick<Gallery, 'person' | 'updatePerson'>,
-  { groupid, userid, username }: EnrolPerson,
+  gallery: Pick<Gallery, 'updatePerson'>,
+  person: Person | undefined,
+  username: string | undefined,
   picture: string,
 ): Promise<Face | undefined> {
-  const person = gallery.person(faceIdOf(groupid, userid));
   const face = person && findByPicture(person.faces, picture);
   if (face && username !== undefined && username !== person.username)
     await gallery.updatePerson(person.faceid, { username });
   return face;
 }
 
-function refuseUnknownGroup(gallery: Pick<Gallery, 'groups'>, groupid: string): void {
-  if (gallery.groups().some((group) => group.groupid === groupid)) return;
+async function refuseUnknownGroup(gallery: Pick<Gallery, 'group'>, groupid: string): Promise<void> {
+  if (await gallery.group(groupid)) return;
   throw new KaomonError(
     'GROUP_UNKNOWN',
     `There is no group "${groupid}": make it first, or choose one of the list.`,

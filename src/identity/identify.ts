@@ -1,9 +1,10 @@
 import type { Gallery, Match, Person } from '../gallery/types.js';
-import { inTurns } from '../platform/turns.js';
 import type { AnalysedFace, Analysis, AnalyzeOptions, StageTimes, VisionPool } from '../vision/types.js';
 import type { AutoEnroller } from './auto-enrol.js';
+import type { CountedWork, Whose } from './counted-work.js';
 import type { Decision } from './decision.js';
 import type { DetectLog } from './detect-log.js';
+import { type CallLimits, limitsOfCall, takeResults } from './results.js';
 import type { Sightings } from './sightings.js';
 import type { IdentifiedFace, Probe } from './types.js';
 
@@ -20,7 +21,7 @@ export interface Identification extends Pick<Analysis, 'width' | 'height' | 'lef
 }
 
 /** Whom to search for. */
-export interface IdentifyOptions<F = AnalysedFace> {
+export interface IdentifyOptions<F = AnalysedFace> extends Whose {
   /** The most people per face, 1 or more. Default 1. */
   k?: number;
   /** Squared L2 distance below which a face is named. Default: the threshold in force. The odds do not depend on it. */
@@ -29,7 +30,8 @@ export interface IdentifyOptions<F = AnalysedFace> {
   groups?: ReadonlySet<string>;
   /** The camera, where the caller names one: distances are logged under it (docs/detections.md). */
   deviceid?: string;
-  signal?: AbortSignal;
+  /** Of the call that this is a part of. Default: this is all of it. */
+  limits?: CallLimits;
   /**
    * Decides who was seen, for a caller who knows more than this picture, as a stream with its tracks. Synchronous.
    * @param threshold the one in force
@@ -43,6 +45,7 @@ export interface IdentifierDeps {
   gallery: Pick<Gallery, 'current'>;
   /** The gallery's `nearest`, perhaps wrapped for metrics. */
   nearest: Gallery['nearest'];
+  searches: Pick<CountedWork, 'admit' | 'each'>;
   decision: Pick<Decision, 'threshold' | 'odds'>;
   sightings: Pick<Sightings, 'announce'>;
   /** Without it nobody is enrolled automatically. */
@@ -59,23 +62,23 @@ export type Identifier = ReturnType<typeof createIdentifier>;
  * people searched, and sightings, the detect log and automatic enrolment are informed.
  */
 export function createIdentifier(deps: IdentifierDeps) {
-  const { vision, gallery, nearest, decision, sightings, autoEnroller, detectLog } = deps;
+  const { vision, gallery, nearest, searches, decision, sightings, autoEnroller, detectLog } = deps;
 
-  /** @throws KaomonError CLIENT_GONE */
+  /** @throws KaomonError TOO_MANY_RESULTS, BUSY, TOO_MANY_REQUESTS, CLIENT_GONE */
   async function identify<F extends Probe>(
     faces: readonly F[],
-    { k = 1, groups, deviceid, signal, settle, ...options }: IdentifyOptions<F> = {},
+    { k = 1, groups, deviceid, settle, limits = limitsOfCall(), ...options }: IdentifyOptions<F> = {},
   ): Promise<IdentifiedFace<F>[]> {
-    const found = await inTurns(
-      faces,
-      async ({ embedding, unfit }) => (embedding && !unfit ? await nearest(embedding, k, { groups }) : []),
-      signal,
-    );
+    const probes = faces.flatMap(({ embedding, unfit }) => (embedding && !unfit ? [embedding] : []));
+    takeResults(limits, probes.length, k);
+    const nearestOf = await searches.each(probes, (probe) => nearest(probe, k, { groups }), options);
+    const found = new Map(probes.map((probe, i) => [probe, nearestOf[i]]));
     const threshold = options.threshold ?? decision.threshold(groups);
     // People may have been moved or merged during the searches.
     const current = currentIn(gallery, groups);
-    const identified = faces.map((face, i): IdentifiedFace<F> => {
-      const candidates = found[i].flatMap((match) => {
+    const identified = faces.map((face): IdentifiedFace<F> => {
+      const matchesOf = face.embedding && !face.unfit ? found.get(face.embedding) : undefined;
+      const candidates = (matchesOf ?? []).flatMap((match) => {
         const now = renewed(match, current);
         return now ? { ...now, odds: decision.odds(now.distance, groups) } : [];
       });
@@ -95,19 +98,24 @@ export function createIdentifier(deps: IdentifierDeps) {
     /** Identifies faces of an analysed picture, or embeddings. */
     identify,
 
+    /** For whoever analyses a picture before: see {@link CountedWork.admit}. */
+    admit: (caller?: string) => searches.admit(caller),
+
     /**
      * Analyses a picture and identifies its faces.
      * @param bytes an encoded picture; handed over (see VisionPool.analyze)
-     * @throws KaomonError as VisionPool.analyze
+     * @throws KaomonError as `identify` and VisionPool.analyze
      */
     async identifyPicture(
       bytes: Uint8Array,
       asked: AnalyzeOptions,
       options: IdentifyOptions = {},
     ): Promise<Identification> {
+      const { caller, signal } = asked;
+      searches.admit(caller);
       const { width, height, faces, leftOut, times } = await vision.analyze(bytes, asked);
       const started = performance.now();
-      const identified = await identify(faces, { signal: asked.signal, ...options });
+      const identified = await identify(faces, { caller, signal, isAdmitted: true, ...options });
       const search = performance.now() - started;
       return { width, height, faces: identified, leftOut, times: { ...times, search } };
     },

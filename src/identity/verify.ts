@@ -3,6 +3,7 @@ import type { Gallery, Match } from '../gallery/types.js';
 import type { AnalysedFace, AnalyzeOptions, StageTimes, VisionPool } from '../vision/types.js';
 import { squaredDistance } from '../gallery/distance.js';
 import { toUnitLength } from '../gallery/embedding.js';
+import type { CountedWork } from './counted-work.js';
 import type { Decision } from './decision.js';
 import { chooseFace, refuseUnfit } from './fit-to-enrol.js';
 import { toDigits } from './odds.js';
@@ -45,6 +46,7 @@ export interface VerifierDeps {
   vision: Pick<VisionPool, 'analyze'>;
   /** The gallery's `nearest`, perhaps wrapped for metrics. */
   nearest: Gallery['nearest'];
+  searches: Pick<CountedWork, 'admit' | 'one'>;
   decision: Pick<Decision, 'pair' | 'pairRate'>;
   pack: { id: string; length: number };
 }
@@ -59,7 +61,7 @@ export interface VerifyOptions extends OnBehalf {
 /** Tells whether two faces are the same person's. */
 export type Verifier = ReturnType<typeof createVerifier>;
 
-export function createVerifier({ vision, nearest, decision, pack }: VerifierDeps) {
+export function createVerifier({ vision, nearest, searches, decision, pack }: VerifierDeps) {
   interface Embedded extends Seen {
     embedding: Float32Array;
     times: StageTimes;
@@ -78,8 +80,9 @@ export function createVerifier({ vision, nearest, decision, pack }: VerifierDeps
     return { width, height, face, embedding: face.embedding, times };
   }
 
-  async function nearestOf(embedding: Float32Array, faceid: string): Promise<Match> {
-    const match = (await nearest(embedding, 1, { faceid })).at(0);
+  async function nearestOf(embedding: Float32Array, faceid: string, whose: OnBehalf): Promise<Match> {
+    const search = () => nearest(embedding, 1, { faceid });
+    const match = (await searches.one(search, { ...whose, isAdmitted: true })).at(0);
     if (match) return match;
     throw new KaomonError('PERSON_UNKNOWN', 'Nobody with a picture is enrolled under this faceid.', {
       details: { field: 'faceid' },
@@ -88,7 +91,7 @@ export function createVerifier({ vision, nearest, decision, pack }: VerifierDeps
 
   return {
     /**
-     * @throws KaomonError NO_FACE, SEVERAL_FACES, FACE_TOO_SMALL, FACE_BLURRED, FACE_TURNED, PERSON_UNKNOWN, OTHER_PACK, FIELD_INVALID and what
+     * @throws KaomonError BUSY, TOO_MANY_REQUESTS, NO_FACE, SEVERAL_FACES, FACE_TOO_SMALL, FACE_BLURRED, FACE_TURNED, PERSON_UNKNOWN, OTHER_PACK, FIELD_INVALID and what
      *   VisionPool.analyze throws
      */
     async verify(
@@ -96,11 +99,12 @@ export function createVerifier({ vision, nearest, decision, pack }: VerifierDeps
       against: Side,
       { threshold = decision.pair(), ...whose }: VerifyOptions = {},
     ): Promise<Verification> {
+      if ('faceid' in against) searches.admit(whose.caller);
       const sides = [embed(probe, { ...whose, views: false })];
       if (!('faceid' in against)) sides.push(embed(against, { ...whose, views: true }));
       const [first, second] = sidesOf(await Promise.allSettled(sides)) as [Embedded, Embedded?];
       const started = performance.now();
-      const match = 'faceid' in against ? await nearestOf(first.embedding, against.faceid) : undefined;
+      const match = 'faceid' in against ? await nearestOf(first.embedding, against.faceid, whose) : undefined;
       const distance =
         match?.distance ?? (second ? squaredDistance(first.embedding, second.embedding) : Infinity);
       const search = performance.now() - started;

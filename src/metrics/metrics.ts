@@ -126,8 +126,30 @@ export function createMetrics({ vision, gallery, events, sharing }: MetricsDeps)
     return matches;
   };
 
+  /** Shows work that callers share (identity/counted-work.ts). @param name in the figures' names @param what it is, in words */
+  function watchWork(
+    name: string,
+    what: string,
+    work: { info: () => { inFlight: number; refused: Record<string, number> } },
+  ): void {
+    const inFlight = () => work.info().inFlight;
+    gauge(`kaomon_${name}_in_flight`, `${what} that run or wait.`, 'sum', inFlight);
+    new Counter({
+      ...named(
+        `kaomon_${name}_refused_total`,
+        `${what} refused: \`busy\` (503) or the \`caller\` has its share (429).`,
+      ),
+      labelNames: ['reason'] as const,
+      collect() {
+        this.reset();
+        for (const [reason, count] of Object.entries(work.info().refused)) this.inc({ reason }, count);
+      },
+    });
+  }
+
   return {
     vision: watchedVision,
+    watchWork,
     /** The gallery's search. */
     nearest,
 

@@ -33,7 +33,7 @@ export const CALLER_SETTINGS = {
     minimum: 1,
     maximum: 100,
     description:
-      'The most that one caller (a key, else an address) may have of streams, event listeners, places in the queue and bytes in flight, per cent; something is always left for the next caller. More get 429. 100: all.',
+      'The most that one caller (a key, else an address) may have of streams, event listeners, places in the queue and bytes in flight, and of searches and enrolments, per cent; something is always left for the next caller. More get 429. 100: all.',
   }),
   MAX_CONNECTIONS: Type.Integer({
     default: 2000,
@@ -41,6 +41,20 @@ export const CALLER_SETTINGS = {
     maximum: 1_000_000,
     description:
       'Connections at a time, per worker, of which one address may have `CALLER_SHARE` (with `TRUST_PROXY`: all); more are closed. 0: no limit.',
+  }),
+  MAX_SEARCHES: Type.Integer({
+    default: 256,
+    minimum: 4,
+    maximum: 1_000_000,
+    description:
+      'Searches of the gallery that run or wait at a time, per worker; more get 503. A call with many faces counts as three.',
+  }),
+  MAX_ENROLMENTS: Type.Integer({
+    default: 256,
+    minimum: 4,
+    maximum: 1_000_000,
+    description:
+      'Enrolments and changes of people and groups that run or wait at a time, per worker; more get 503. Deletions are never refused.',
   }),
   MAX_STREAMS: Type.Integer({
     default: 64,

@@ -11,8 +11,8 @@ import { FaceTracker, type Track } from './tracks.js';
 
 export interface SessionDeps {
   vision: Pick<VisionPool, 'analyze'>;
-  identifier: Pick<Identifier, 'identify'>;
-  gallery: Pick<Gallery, 'groups' | 'current'>;
+  identifier: Pick<Identifier, 'admit' | 'identify'>;
+  gallery: Pick<Gallery, 'group' | 'groups' | 'current'>;
   decision: Pick<Decision, 'sure' | 'odds' | 'pair' | 'meaning'>;
   /** Largest frame, bytes. */
   maxFrameBytes: number;
@@ -28,6 +28,9 @@ export interface SessionDeps {
   /** A monotonic clock, milliseconds; for tests. */
   now?: () => number;
 }
+
+/** The most messages of a client that wait for an answer of the store. */
+const MOST_ASKED = 8;
 
 interface Frame {
   frame: number;
@@ -49,6 +52,9 @@ export function createStreamSession(deps: SessionDeps) {
   let count = 0;
   let isRunning = false;
   let waiting: Frame | undefined;
+  /** Options whose groups are being asked for, and how many of them. */
+  let asking: Promise<void> | undefined;
+  let asked = 0;
   let isClosed = false;
   const gone = new AbortController();
   /** Bytes of the frame in progress. */
@@ -61,15 +67,39 @@ export function createStreamSession(deps: SessionDeps) {
     return new Set(options.groups.filter((groupid) => allowed === undefined || allowed.has(groupid)));
   }
 
-  /** @throws KaomonError GROUPID_INVALID, FORBIDDEN, GROUP_UNKNOWN */
+  /** @throws KaomonError GROUPID_INVALID, FORBIDDEN */
   function checkGroups(ids: readonly string[]): void {
     for (const id of ids) {
       checkGroupId(id);
       if (deps.groups && !deps.groups.has(id))
         throw new KaomonError('FORBIDDEN', `This key is not for the group "${id}".`);
     }
-    const first = missingOf(ids).at(0);
-    if (first !== undefined) throw unknownGroup(first);
+  }
+
+  /** Asks whether groups are there that this process does not know of. @throws KaomonError GROUP_UNKNOWN */
+  async function askFor(ids: readonly string[]): Promise<void> {
+    for (const id of missingOf(ids)) if (!(await gallery.group(id))) throw unknownGroup(id);
+  }
+
+  function take(more: StreamOptions): void {
+    options = { ...options, ...more };
+    if (more.groups) tracker.doubtAll();
+  }
+
+  /** Takes options once it is known whether their groups are there. Frames and other options wait for it. */
+  function takeLater(more: StreamOptions): void {
+    asked += 1;
+    const mine = (asking ?? Promise.resolve())
+      .then(async () => {
+        await askFor(more.groups ?? []);
+        take(more);
+      })
+      .catch((error: unknown) => refuse(error))
+      .finally(() => {
+        asked -= 1;
+        if (asking === mine) asking = undefined;
+      });
+    asking = mine;
   }
 
   /** Which of these groups do not exist. */
@@ -101,7 +131,10 @@ export function createStreamSession(deps: SessionDeps) {
 
   async function work(): Promise<void> {
     isRunning = true;
-    for (let next = take(); next; next = take()) {
+    for (;;) {
+      while (asking) await asking;
+      const next = nextFrame();
+      if (!next) break;
       const { frame } = next;
       running = next.bytes.length;
       try {
@@ -115,7 +148,7 @@ export function createStreamSession(deps: SessionDeps) {
     running = 0;
   }
 
-  function take(): Frame | undefined {
+  function nextFrame(): Frame | undefined {
     const frame = waiting;
     waiting = undefined;
     return frame;
@@ -123,6 +156,7 @@ export function createStreamSession(deps: SessionDeps) {
 
   async function identify({ frame, bytes, arrivedAt }: Frame): Promise<ServerMessage> {
     const waited = performance.now() - arrivedAt;
+    identifier.admit(deps.caller);
     const plan = tracker.plan(now(), options.track);
     const analysis = await vision.analyze(bytes, {
       caller: deps.caller,
@@ -138,7 +172,9 @@ export function createStreamSession(deps: SessionDeps) {
     let answer: StreamFace[] = [];
     await identifier.identify(analysis.faces, {
       groups: within,
+      caller: deps.caller,
       signal: gone.signal,
+      isAdmitted: true,
       settle(faces, identical) {
         tellThresholds(identical, within);
         tracker.refresh(currentIn(gallery, within));
@@ -228,8 +264,9 @@ export function createStreamSession(deps: SessionDeps) {
       try {
         const more = readText(text);
         if (more.groups) checkGroups(more.groups);
-        options = { ...options, ...more };
-        if (more.groups) tracker.doubtAll();
+        if (!asking && missingOf(more.groups ?? []).length === 0) take(more);
+        else if (asked < MOST_ASKED) takeLater(more);
+        else throw new KaomonError('BUSY', 'Earlier options are still being looked at.', { retryAfter: 1 });
       } catch (error) {
         refuse(error);
       }

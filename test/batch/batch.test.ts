@@ -228,8 +228,8 @@ describe('A batch enrolment', () => {
     await run(list, embeddings, { ...deps, journal: await openJournal(journals, ['b']) });
 
     const gallery = await madeGallery(embeddings);
-    const faceOf = (userid: string) => gallery.person(`default-${userid}`)?.faces[0].id;
-    const [annsFace, cidsFace] = ['ann', 'cid'].map(faceOf);
+    const faceOf = async (userid: string) => (await gallery.person(`default-${userid}`))?.faces[0].id;
+    const [annsFace, cidsFace] = await Promise.all(['ann', 'cid'].map(faceOf));
     await gallery.close();
     const who = { who: 'command line', address: 'command line' };
     const [ann, bob, cid] = ['ann', 'bob', 'cid'].map((userid) => ({ groupid: 'default', userid }));

@@ -8,7 +8,7 @@ import { createGallery, type LiveGallery } from '../../src/gallery/gallery.js';
 import { createExactIndex } from '../../src/gallery/index/exact-index.js';
 import { createRedisStore } from '../../src/gallery/store/redis-store.js';
 import { openRedis, type RedisConnection, type RedisSettings, untilReady } from '../../src/platform/redis.js';
-import { openTiny, TINY } from '../support/galleries.js';
+import { everybody, openTiny, TINY } from '../support/galleries.js';
 import { REDIS_MISSING, startRedis } from '../support/redis.js';
 import { temporaryFolder } from '../support/temporary.js';
 import { randomUnitVector, seededRandom } from '../support/vectors.js';
@@ -40,8 +40,8 @@ const DAMAGES: Record<string, (file: string) => Promise<void>> = {
   },
 };
 
-const summary = (gallery: LiveGallery) =>
-  gallery.people().map(({ userid, username, faces }) => [userid, username, faces.length]);
+const summary = async (gallery: LiveGallery) =>
+  (await everybody(gallery)).map(({ userid, username, faces }) => [userid, username, faces.length]);
 
 describe('a file of a gallery', PATIENCE, () => {
   for (const [name, damage] of Object.entries(DAMAGES)) {
@@ -51,7 +51,7 @@ describe('a file of a gallery', PATIENCE, () => {
       await first.createGroup({ groupid: 'staff', groupname: 'Staff' });
       for (const userid of ['ann', 'ben', 'cho'])
         await first.enrol({ groupid: 'staff', userid, username: userid.toUpperCase() }, vector());
-      const [face] = first.person('staff-ann')?.faces ?? [];
+      const [face] = (await first.person('staff-ann'))?.faces ?? [];
       const files = [
         path.join('tiny', 'staff-ann', `${face.id}.npy`),
         path.join('tiny', 'staff-ben', 'person.json'),
@@ -64,7 +64,7 @@ describe('a file of a gallery', PATIENCE, () => {
       // The one that runs meets them when another worker tells of a change, or all is compared.
       await first.reload();
       await first.settle({ ...BEGUN, faceid: 'staff-ben' });
-      assert.deepEqual(summary(first).at(-1), ['cho', 'CHO', 1]);
+      assert.deepEqual((await summary(first)).at(-1), ['cho', 'CHO', 1]);
 
       const warnings: string[] = [];
       const again = await openTiny(folder, { warn: (message) => warnings.push(message) });
@@ -73,7 +73,7 @@ describe('a file of a gallery', PATIENCE, () => {
         ['ben', 'ben', 1],
         ['cho', 'CHO', 1],
       ];
-      assert.deepEqual(summary(again), expected);
+      assert.deepEqual(await summary(again), expected);
       assert.ok(again.groups().some(({ groupid }) => groupid === 'staff'));
       // What the first has set aside is not met again; of all of it one of the two has told.
       const told = [...first.damaged(), ...again.damaged()].map(({ what }) => what);
@@ -87,7 +87,7 @@ describe('a file of a gallery', PATIENCE, () => {
       await again.updateGroup('staff', 'Crew');
       await again.remove('staff', 'ann');
       const last = await openTiny(folder);
-      assert.deepEqual(summary(last), [
+      assert.deepEqual(await summary(last), [
         ['ben', 'Ben', 1],
         ['cho', 'CHO', 1],
       ]);
@@ -136,9 +136,9 @@ describe('a value of a gallery in Redis', { skip: REDIS_MISSING }, () => {
     await gallery.createGroup({ groupid: 'staff', groupname: 'Staff' });
     for (const userid of ['ann', 'ben', 'cho', 'dee', 'eve'])
       await gallery.enrol({ groupid: 'staff', userid, username: userid.toUpperCase() }, vector());
-    const faceOf = (userid: string) =>
-      `{test}:face:tiny:${gallery.person(`staff-${userid}`)?.faces[0].id ?? ''}`;
-    const [ann, eve] = [faceOf('ann'), faceOf('eve')];
+    const faceOf = async (userid: string) =>
+      `{test}:face:tiny:${(await gallery.person(`staff-${userid}`))?.faces[0].id ?? ''}`;
+    const [ann, eve] = [await faceOf('ann'), await faceOf('eve')];
     await redis.hset(ann, 'vector', 'too short');
     await redis.hset('{test}:people:tiny', 'staff-ben', '{"username": "BEN", "meta');
     await redis.hset('{test}:people:tiny', 'nobody at all', '{}');
@@ -153,12 +153,12 @@ describe('a value of a gallery in Redis', { skip: REDIS_MISSING }, () => {
 
     await gallery.reload();
     assert.deepEqual(
-      summary(gallery).map(([userid]) => userid),
+      (await summary(gallery)).map(([userid]) => userid),
       ['ann', 'ben', 'cho', 'dee', 'eve'],
     );
     const warnings: string[] = [];
     const again = await openInRedis(t, settings, warnings);
-    assert.deepEqual(summary(again), [
+    assert.deepEqual(await summary(again), [
       ['ann', 'ANN', 0],
       ['ben', 'ben', 1],
       ['cho', 'CHO', 1],
@@ -183,8 +183,8 @@ describe('a value of a gallery in Redis', { skip: REDIS_MISSING }, () => {
     await again.updateGroup('staff', 'Crew');
     await again.remove('staff', 'ann');
     const last = await openInRedis(t, settings);
-    assert.equal(last.person('staff-ben')?.username, 'Ben');
-    assert.equal(last.person('staff-ann'), undefined);
+    assert.equal((await last.person('staff-ben'))?.username, 'Ben');
+    assert.equal(await last.person('staff-ann'), undefined);
   });
 
   it('ends the start with a sentence when it is one that everything hangs on', async (t) => {
@@ -222,7 +222,7 @@ describe('a Redis at its limit of memory', { skip: REDIS_MISSING }, () => {
     const full = { code: 'STORAGE_FULL', message: /maxmemory/ };
     await assert.rejects(gallery.enrol({ groupid: 'default', userid: 'd' }, vector()), full);
     await assert.rejects(gallery.createGroup({ groupid: 'guests', groupname: 'Guests' }), full);
-    const [face] = gallery.person('default-a')?.faces ?? [];
+    const [face] = (await gallery.person('default-a'))?.faces ?? [];
     await gallery.removeFace('default-a', face.id);
     await gallery.remove('default', 'a');
     await gallery.remove('default', 'b');
@@ -233,7 +233,7 @@ describe('a Redis at its limit of memory', { skip: REDIS_MISSING }, () => {
     assert.ok((await redis.xlen('{test}:events')) < 15);
     assert.deepEqual(await redis.hkeys('{test}:people:tiny'), ['default-c']);
     // A worker can start.
-    assert.equal((await openInRedis(t, settings)).people().length, 1);
+    assert.equal((await everybody(await openInRedis(t, settings))).length, 1);
     const { obstacle } = gallery.info();
     assert.equal(obstacle, 'redis full');
     await redis.call('CONFIG', 'SET', 'maxmemory', '0');

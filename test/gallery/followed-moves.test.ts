@@ -60,7 +60,7 @@ describe('a person whom another worker moves or merges', () => {
       state.isOver = true;
       await watch;
       assert.equal(follower.current(before)?.faceid, 'default-kenji');
-      assert.equal(follower.person('default-ken'), undefined);
+      assert.equal(await follower.person('default-ken'), undefined);
     });
   }
 });

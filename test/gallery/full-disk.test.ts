@@ -12,6 +12,7 @@ import { PACK, testApp } from '../support/app.js';
 import { NO_SMALL_DISK, type SmallDisk, smallDisk } from '../support/small-disk.js';
 import { until } from '../support/until.js';
 import { randomUnitVector, seededRandom } from '../support/vectors.js';
+import { everybody } from '../support/galleries.js';
 
 const LENGTH = PACK.embedder.length;
 const random = seededRandom(11);
@@ -58,14 +59,14 @@ describe('on a full disk', { skip: NO_SMALL_DISK }, () => {
     const gallery = await open(t, disk.folder);
     await enrolPeople(gallery, 40);
     await fillUp(disk);
-    const [first] = gallery.person(`${GROUP}-p0`)?.faces ?? [];
+    const [first] = (await gallery.person(`${GROUP}-p0`))?.faces ?? [];
     await gallery.removeFace(`${GROUP}-p0`, first.id);
     for (let i = 0; i < 40; i++) {
       // Each deletion gives room back; the next must not live on that.
       if (i < 5) await fillUp(disk);
       await gallery.remove(GROUP, `p${i}`);
     }
-    assert.deepEqual(gallery.people(), []);
+    assert.deepEqual(await everybody(gallery), []);
     assert.deepEqual(await readdir(path.join(disk.folder, PACK.id)), []);
     const names = await readdir(path.join(disk.folder, 'events'));
     const log = await readFile(path.join(disk.folder, 'events', names[0]), 'utf8');
@@ -86,7 +87,7 @@ describe('on a full disk', { skip: NO_SMALL_DISK }, () => {
     await assert.rejects(gallery.updatePerson(`${GROUP}-p0`, { username: 'Other' }), full);
     await assert.rejects(gallery.movePerson(`${GROUP}-p0`, { groupid: GROUP, userid: 'new' }), full);
     await gallery.removeGroup('staff', { withPeople: true });
-    assert.equal(gallery.person(`${GROUP}-new`), undefined);
+    assert.equal(await gallery.person(`${GROUP}-new`), undefined);
     assert.deepEqual((await readdir(path.join(disk.folder, PACK.id))).sort(), [
       'default-p0',
       'default-p1',
@@ -95,7 +96,7 @@ describe('on a full disk', { skip: NO_SMALL_DISK }, () => {
     // Nor has anything of it been said: what was begun and not closed would be looked after.
     await disk.clear();
     await gallery.enrol({ groupid: GROUP, userid: 'new', crop: CROP }, vector());
-    assert.equal((await open(t, disk.folder)).people().length, 4);
+    assert.equal((await everybody(await open(t, disk.folder))).length, 4);
   });
 
   it('an enrolment for which room runs out on the way leaves nothing behind', async (t) => {
@@ -111,7 +112,7 @@ describe('on a full disk', { skip: NO_SMALL_DISK }, () => {
       code: 'STORAGE_FULL',
     });
     assert.equal((await readdir(path.join(disk.folder, PACK.id, 'default-p0'))).length, 2);
-    assert.equal((await open(t, disk.folder)).people().length, 1);
+    assert.equal((await everybody(await open(t, disk.folder))).length, 1);
   });
 
   it('what is kept aside is kept aside again once there is room', async (t) => {
@@ -143,7 +144,7 @@ describe('on a full disk', { skip: NO_SMALL_DISK }, () => {
     await fillUp(disk);
     const again = await open(t, disk.folder);
     for (let i = 0; i < 3; i++) await again.remove(GROUP, `p${i}`);
-    assert.deepEqual((await open(t, disk.folder)).people(), []);
+    assert.deepEqual(await everybody(await open(t, disk.folder)), []);
   });
 
   it('readiness says so, keys end and sessions too, and the audit has every line', async (t) => {
@@ -201,7 +202,7 @@ describe('a gallery on a disk that may not be written', { skip: NO_SMALL_DISK },
     disk.remount('ro');
     const warnings: string[] = [];
     const gallery = await open(t, disk.folder, warnings);
-    assert.equal(gallery.people().length, 2);
+    assert.equal((await everybody(gallery)).length, 2);
     assert.equal((await gallery.nearest(vector(), 1)).length, 1);
     assert.ok(
       warnings.some((text) => text.includes('read-only')),

@@ -13,6 +13,7 @@ import type { Gallery } from '../../src/gallery/types.js';
 import { openTiny, TINY } from '../support/galleries.js';
 import { temporaryFolder } from '../support/temporary.js';
 import { randomUnitVector, seededRandom } from '../support/vectors.js';
+import { everybody } from '../support/galleries.js';
 
 const LENGTH = TINY;
 const random = seededRandom(1);
@@ -48,7 +49,7 @@ describe('the gallery', () => {
       assert.equal(match.person.username, '雪');
       assert.ok(match.distance < 1e-6);
       assert.deepEqual(
-        opened.people().map(({ userid, username }) => [userid, username]),
+        (await everybody(opened)).map(({ userid, username }) => [userid, username]),
         [
           ['ken.2', 'ken.2'],
           ['yuki_1', '雪'],
@@ -75,7 +76,7 @@ describe('the gallery', () => {
     await gallery.enrol({ groupid: 'default', userid: 'a' }, hers);
     await gallery.remove('default', 'a');
     assert.deepEqual(await gallery.nearest(hers, 1), []);
-    assert.deepEqual((await open(folder)).people(), []);
+    assert.deepEqual(await everybody(await open(folder)), []);
     await assert.rejects(gallery.remove('default', 'a'), { code: 'PERSON_UNKNOWN', statusCode: 404 });
   });
 
@@ -172,7 +173,7 @@ describe('the gallery', () => {
       statusCode: 503,
       retryAfter: 5,
     });
-    assert.deepEqual(gallery.people(), []);
+    assert.deepEqual(await everybody(gallery), []);
   });
 
   it('loses nothing that was acknowledged when it is killed', async (t) => {
@@ -190,7 +191,7 @@ describe('the gallery', () => {
       (verb === 'enrolled' ? acknowledged : removed).add(userid);
       if (acknowledged.size === 60) child.kill('SIGKILL');
     }
-    const known = new Set((await open(folder)).people().map(({ userid }) => userid));
+    const known = new Set((await everybody(await open(folder))).map(({ userid }) => userid));
     for (const userid of acknowledged)
       if (!removed.has(userid)) assert.ok(known.has(userid) || isNext(userid, removed), userid);
     for (const userid of removed) assert.ok(!known.has(userid), userid);

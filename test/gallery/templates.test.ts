@@ -79,7 +79,7 @@ describe("a person's template", () => {
       for (const enrolled of [left, right])
         assert.deepEqual((await opened.nearest(enrolled, 1))[0].distance, 0, 'an enrolled picture is itself');
       assert.equal(opened.info().faces, 3);
-      assert.equal(opened.person('default-a')?.faces.length, 2);
+      assert.equal((await opened.person('default-a'))?.faces.length, 2);
       assert.equal((await opened.vectors('default-a')).length, 2);
     }
   });
@@ -237,7 +237,7 @@ describe('the vectors of a person', () => {
     assert.equal(await readBy(another), 1 + 1 + 2);
     assert.equal(await readBy(another), 1, 'the third: by the other worker');
     assert.equal(await readBy(() => here.updatePerson('default-a', { username: 'A' })), 0);
-    const ids = here.person('default-a')?.faces.map(({ id }) => id) ?? [];
+    const ids = (await here.person('default-a'))?.faces.map(({ id }) => id) ?? [];
     assert.equal(await readBy(() => there.removeFace('default-a', ids[0])), 2 + 2, 'those that stay');
     assert.equal(await readBy(() => there.removeFace('default-a', ids[1])), 0);
     assert.equal(await readBy(() => here.remove('default', 'a')), 0);

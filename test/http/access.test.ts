@@ -169,7 +169,7 @@ describe('a key that is tied to a group', () => {
     const remove = (key: string) =>
       app.inject({ method: 'DELETE', url: '/api/default/ken', headers: header(key) });
     assert.equal((await remove(keyOf['admin-other'])).statusCode, 403);
-    assert.ok(gallery.person('default-ken'));
+    assert.ok(await gallery.person('default-ken'));
     const group = { method: 'POST', url: '/api/v1/groups', payload: { groupid: 'mine' } } as const;
     const made = await app.inject({ ...group, headers: header(keyOf['admin-other']) });
     assert.equal(made.statusCode, 403);
@@ -186,7 +186,7 @@ describe('a key that is tied to a group', () => {
       { groupid: 'default', userid: 'ken', username: secret, crop: await greyJpeg() },
       face().embedding ?? new Float32Array(),
     );
-    const before = JSON.stringify(gallery.person('default-ken'));
+    const before = JSON.stringify(await gallery.person('default-ken'));
     const parameters: Record<string, string> = {
       ...{ faceid: 'default-ken', groupid: 'default', userid: 'ken', id: ken.id, subject: secret },
       ...{ image_id: ken.id },
@@ -220,7 +220,11 @@ describe('a key that is tied to a group', () => {
       const named = /:(faceid|groupid)/.test(address);
       if (named)
         assert.ok([400, 403, 404, 415].includes(answer.statusCode), `${pattern}: ${answer.statusCode}`);
-      assert.equal(JSON.stringify(gallery.person('default-ken')), before, `${pattern} changed the person`);
+      assert.equal(
+        JSON.stringify(await gallery.person('default-ken')),
+        before,
+        `${pattern} changed the person`,
+      );
     }
     assert.ok(asked > 40, `${asked} addresses`);
   });

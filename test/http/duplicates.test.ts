@@ -4,6 +4,7 @@ import { face, type TestApp, testApp } from '../support/app.js';
 import { form } from '../support/form.js';
 import { greyJpeg } from '../support/pictures.js';
 import { until } from '../support/until.js';
+import { everybody } from '../support/galleries.js';
 
 /** A way in: enrols a picture of Ken. */
 interface Way {
@@ -129,7 +130,7 @@ for (const [name, way] of Object.entries(WAYS)) {
       test.vision.faces = [face(100, 0)];
       const picture = await greyJpeg();
       await way.enrol(test, picture);
-      const [person] = test.gallery.people();
+      const [person] = await everybody(test.gallery);
       await test.gallery.removeFace(person.faceid, person.faces[0].id);
       const { status, body } = await way.enrol(test, picture);
       assert.deepEqual([status, body.already, test.gallery.info().faces], [way.added, undefined, 1]);
@@ -145,9 +146,9 @@ describe('A picture that is there already', () => {
       const picture = await greyJpeg();
       await WAYS[name].enrol(test, picture, 'Ken');
       await WAYS[name].enrol(test, picture, 'Ken T.');
-      assert.equal(test.gallery.person('default-ken')?.username, 'Ken T.');
+      assert.equal((await test.gallery.person('default-ken'))?.username, 'Ken T.');
       await WAYS[name].enrol(test, await greyJpeg(65), '健');
-      assert.equal(test.gallery.person('default-ken')?.username, '健');
+      assert.equal((await test.gallery.person('default-ken'))?.username, '健');
       assert.equal(test.gallery.info().faces, 1);
     }
   });
@@ -163,7 +164,9 @@ describe('A picture that is there already', () => {
     assert.deepEqual([refused.statusCode, refused.json<{ code: string }>().code], [409, 'OTHER_PERSON']);
     const forced = await test.app.inject({ method: 'POST', url: `${url}&force=true`, ...parts });
     assert.equal(forced.statusCode, 201, 'and what is forced is a face of its own');
-    const ids = test.gallery.people().flatMap(({ faces }) => faces.map(({ id }) => id.split('_m')[1]));
+    const ids = (await everybody(test.gallery)).flatMap(({ faces }) =>
+      faces.map(({ id }) => id.split('_m')[1]),
+    );
     assert.equal(new Set(ids.map((id) => id.slice(10))).size, 2, 'names do not tell that it is one picture');
   });
 

@@ -9,6 +9,7 @@ import { connectRaw } from '../support/raw-http.js';
 import { TINY_PICTURE } from '../../src/http/intake/pictures.js';
 import { hugePng, truncatedJpeg } from '../support/pictures.js';
 import { type Operation, readDocument, seededApp } from '../support/seeded-app.js';
+import { everybody } from '../support/galleries.js';
 
 /** How many malformed calls; the default is for every day, 20,000 for a release. */
 const RUNS = Number(process.env.FUZZ_CALLS ?? 1500);
@@ -200,7 +201,7 @@ it(`answers ${RUNS} malformed calls by what is wrong with them, and grows by non
     for (const { groupid } of gallery.groups()) {
       if (groupid !== 'default') await gallery.removeGroup(groupid, { withPeople: true });
     }
-    for (const { groupid, userid } of gallery.people()) await gallery.remove(groupid, userid);
+    for (const { groupid, userid } of await everybody(gallery)) await gallery.remove(groupid, userid);
     await gallery.createGroup({ groupid: 'staff', groupname: 'Staff' });
     await gallery.createPerson({ groupid: 'staff', userid: 'ada', username: 'Ada' });
     await new Promise((resolve) => setImmediate(resolve));

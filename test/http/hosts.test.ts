@@ -33,7 +33,7 @@ describe('a site whose name points to this server (DNS rebinding)', () => {
       assert.equal(answer.statusCode, 403, `${method} ${url}`);
       assert.match(answer.body, /ALLOWED_HOSTS/);
     }
-    assert.ok(gallery.person('default-ken'));
+    assert.ok(await gallery.person('default-ken'));
     assert.equal((await app.inject({ url: '/api/faceid_infos' })).statusCode, 200);
   });
 

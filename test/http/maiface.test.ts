@@ -119,7 +119,7 @@ describe('registering and recognising', () => {
       ['userid', 'yuki'],
     );
     assert.equal(answer.statusCode, 200);
-    assert.equal(test.gallery.person('default-yuki')?.username, '雪');
+    assert.equal((await test.gallery.person('default-yuki'))?.username, '雪');
   });
 
   it('lists people, answers one, and forgets a deleted one', async (t) => {

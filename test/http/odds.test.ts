@@ -212,12 +212,12 @@ describe('the other surfaces', () => {
 
   it('automatic enrolment saves below the distance of "sure" in force', async (t) => {
     const test = await twenty(t, { AUTO_ENROL: true });
-    const facesOfKen = () => test.gallery.person('staff-ken')?.faces.length;
+    const facesOfKen = async () => (await test.gallery.person('staff-ken'))?.faces.length;
     test.vision.faces = [face(100, 0.4)];
     await matchesOf(test, '?groups=staff');
     test.vision.faces = [face(100, 0.35)];
     await matchesOf(test);
-    await until(() => facesOfKen() === 2);
+    await until(async () => (await facesOfKen()) === 2);
     const saved = (await test.gallery.vectors('staff-ken')).find(({ face: { automatic } }) => automatic);
     const distance = squaredDistance(saved?.vector ?? unitVector(4), unitVector(0));
     assert.ok(Math.abs(distance - 0.35) < 1e-3, 'not the first, though in its group it was sure');

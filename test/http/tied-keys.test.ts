@@ -107,7 +107,7 @@ describe('a list without anything in it', () => {
       const answer = await app.inject({ method, url, headers, ...(payload && { payload }) });
       assert.ok([400, 404].includes(answer.statusCode), `${method} ${url}: ${answer.statusCode}`);
     }
-    assert.equal(gallery.person('default-ken')?.faces.length, 1);
+    assert.equal((await gallery.person('default-ken'))?.faces.length, 1);
     const made = (await app.inject({ url: '/api/v1/keys', headers })).json<{ name: string }[]>();
     assert.deepEqual(made.map(({ name }) => name).sort(), ['all', 'other']);
   });
@@ -119,7 +119,7 @@ describe('a role', () => {
     const crop = Buffer.from('a PNG');
     const { id } = await gallery.enrol({ groupid: 'default', userid: 'mia', crop }, unitVector(0.2));
     const keys = createKeys({ file: config.KEYS_FILE });
-    const image = imageIdOf(gallery.person('default-mia')?.faces[0] ?? assert.fail());
+    const image = imageIdOf((await gallery.person('default-mia'))?.faces[0] ?? assert.fail());
     const addresses = [
       `/api/v1/people/default-mia/faces/${id}/picture`,
       `/api/v1/recognition/faces/${image}/img`,

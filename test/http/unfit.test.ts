@@ -99,8 +99,8 @@ for (const reason of REASONS) {
       assert.equal(maiface.statusCode, 422);
       const compreface = await post('/api/v1/recognition/faces?subject=mia', ['file', jpeg]);
       assert.equal(compreface.statusCode, 400);
-      assert.equal(gallery.person('staff-ken')?.faces.length, 1);
-      assert.equal(gallery.person('staff-mia'), undefined);
+      assert.equal((await gallery.person('staff-ken'))?.faces.length, 1);
+      assert.equal(await gallery.person('staff-mia'), undefined);
     });
 
     it('is unknown in a stream, with the reason', async (t) => {

@@ -6,6 +6,7 @@ import type { ServerMessage } from '../../src/stream/protocol.js';
 import { loadConfig } from '../../src/settings/config.js';
 import type { ReadyPack } from '../../src/models/types.js';
 import { createDecision } from '../../src/identity/decision.js';
+import { createSearches, UNLIMITED } from '../../src/identity/counted-work.js';
 import { createIdentifier } from '../../src/identity/identify.js';
 import { createSightings } from '../../src/identity/sightings.js';
 import { createStreamSession } from '../../src/stream/session.js';
@@ -80,6 +81,7 @@ for (const [id, skip] of FACE_PACKS) {
       const current = ({ faceid }: Match['person']) =>
         gallery.find(({ person }) => person.faceid === faceid)?.person;
       const identifier = createIdentifier({
+        searches: createSearches(UNLIMITED),
         ...{ vision: { analyze }, gallery: { current }, decision, sightings: createSightings() },
         nearest(embedding) {
           const matches = gallery.map(({ person, vector }) => ({
@@ -91,7 +93,7 @@ for (const [id, skip] of FACE_PACKS) {
       });
       const session = createStreamSession({
         ...{ vision: { analyze }, identifier, decision },
-        gallery: { groups: () => [], current },
+        gallery: { group: () => Promise.resolve(undefined), groups: () => [], current },
         ...{ maxFrameBytes: 1_000_000, minFaceSize: 40, groups: undefined },
         send: (message) => told(message),
         onFault: (error) => assert.fail(String(error)),

@@ -9,6 +9,7 @@ import type { EnrolLimits } from '../../src/identity/fit-to-enrol.js';
 import { decodeImage } from '../../src/vision/image.js';
 import type { AnalysedFace, VisionPool } from '../../src/vision/types.js';
 import { randomUnitVector, seededRandom } from './vectors.js';
+import { everybody } from './galleries.js';
 
 const LENGTH = 8;
 
@@ -78,7 +79,7 @@ export async function madeGallery(folder: string): Promise<Gallery> {
 /** Who is enrolled with which vectors, whatever the order and the times: two runs compare by it. */
 export async function contentOf(gallery: Gallery): Promise<Record<string, string[]>> {
   const content: Record<string, string[]> = {};
-  for (const { faceid, username } of gallery.people()) {
+  for (const { faceid, username } of await everybody(gallery)) {
     const vectors = (await gallery.vectors(faceid)).map(({ vector }) =>
       [...vector].map((v) => v.toFixed(6)).join(),
     );

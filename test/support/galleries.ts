@@ -3,7 +3,7 @@ import type { GalleryDeps } from '../../src/gallery/core.js';
 import { createGallery, type LiveGallery } from '../../src/gallery/gallery.js';
 import { createExactIndex } from '../../src/gallery/index/exact-index.js';
 import type { EmbeddingStore } from '../../src/gallery/store/store.js';
-import type { Person } from '../../src/gallery/types.js';
+import type { Gallery, Person } from '../../src/gallery/types.js';
 import { plainBase } from './plain-base.js';
 
 /** Numbers in a vector of {@link openTiny}'s galleries. */
@@ -71,4 +71,11 @@ async function overBases(deps: GalleryDeps): Promise<LiveGallery> {
 /** A person in few words: the faceid, the name, and the ends of the faces' ids. */
 export function summarise({ faceid, username, metadata, faces }: Person): unknown {
   return { faceid, username, metadata, faces: faces.map(({ id }) => id.split('_').at(-1)) };
+}
+
+/** Everybody of a gallery, by faceid. */
+export async function everybody(gallery: Pick<Gallery, 'everyone'>): Promise<Person[]> {
+  const people: Person[] = [];
+  for await (const person of gallery.everyone()) people.push(person);
+  return people;
 }

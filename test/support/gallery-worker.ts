@@ -9,7 +9,7 @@ import { createDecision } from '../../src/identity/decision.js';
 import { openGallery } from '../../src/gallery/open.js';
 import type { GalleryChange } from '../../src/gallery/types.js';
 import { PLAIN_CURVE } from './curve.js';
-import { TINY } from './galleries.js';
+import { everybody, TINY } from './galleries.js';
 
 // Its parent is gone, while the gallery opens as later: so is everybody who could ask.
 process.on('disconnect', () => process.exit(0));
@@ -52,11 +52,13 @@ const VERBS: Partial<Record<string, (...args: never[]) => unknown>> = {
     return match ? { faceid: match.person.faceid, face: match.face.id, distance: match.distance } : null;
   },
   /** Everything that this process knows, and how many vectors its index holds: the faces' and the templates'. */
-  snapshot: () => ({
+  snapshot: async () => ({
     groups: gallery.groups(),
-    people: gallery
-      .people()
-      .map(({ faceid, username, faces }) => [faceid, username, faces.map(({ id }) => id).sort()]),
+    people: (await everybody(gallery)).map(({ faceid, username, faces }) => [
+      faceid,
+      username,
+      faces.map(({ id }) => id).sort(),
+    ]),
     faces: gallery.info().faces,
     vectors: index.size,
   }),

@@ -78,8 +78,13 @@ export function plainBase(given: readonly StoredPerson[], options: PlainBaseOpti
   };
   const firstFrom = (faceid: string) => {
     checkOpen();
-    const at = people.findIndex((person) => person.faceid >= faceid);
-    return at < 0 ? people.length : at;
+    let [low, high] = [0, people.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (people[middle].faceid < faceid) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   };
   const basePeople: BasePeople = {
     ...{ number, position, storedGroups, otherPacks, people: people.length, rows: vectors.length },

@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { BaseVectors, NearestRows, Range } from '../../src/gallery/base/base.js';
 import { openMappedVectors } from '../../src/gallery/base/mapped-vectors.js';
-import { createExactIndex } from '../../src/gallery/index/exact-index.js';
+import { nearestRows } from '../../src/gallery/index/rows.js';
 import { type Owner, temporaryFolder } from './temporary.js';
 
 /** Vectors as a snapshot has them, in a folder of their own. @returns the file */
@@ -30,18 +30,18 @@ export async function opened(
 const within = (ranges: readonly Range[] | undefined, row: number) =>
   !ranges || ranges.some(({ first, end }) => row >= first && row < end);
 
-/** What exact-index answers for the rows of some ranges that are left. */
-export async function reference(
+/** What a search in plain TypeScript answers for the rows of some ranges that are left. */
+export function reference(
   vectors: readonly Float32Array[],
   query: Float32Array,
   k: number,
   { ranges, gone = new Set() }: { ranges?: readonly Range[]; gone?: ReadonlySet<number> } = {},
 ) {
-  const index = createExactIndex(query.length);
-  for (const [row, vector] of vectors.entries())
-    if (within(ranges, row) && !gone.has(row)) index.add(String(row), vector);
-  const { hits } = await index.search(query, k);
-  return hits.map(({ id, distance }) => ({ row: Number(id), distance }));
+  const rows = [...vectors.keys()].filter((row) => within(ranges, row) && !gone.has(row));
+  const matrix = new Float32Array(rows.length * query.length);
+  for (const [i, row] of rows.entries()) matrix.set(vectors[row], i * query.length);
+  const found = nearestRows(matrix, rows.length, query, k);
+  return found.rows.map((i, at) => ({ row: rows[i], distance: found.distances[at] }));
 }
 
 export function assertSame(

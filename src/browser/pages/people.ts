@@ -1,4 +1,5 @@
-import { call, currentSession, messageOf } from '../lib/api.js';
+import { currentSession, messageOf } from '../lib/api.js';
+import { sendArchive } from '../lib/send-archive.js';
 import { element, make } from '../lib/dom.js';
 import { formatDate, words } from '../lib/i18n.js';
 import { everyone, listPeople, type Person, removePerson } from '../lib/people-api.js';
@@ -27,6 +28,7 @@ const back = element('back', HTMLButtonElement);
 const forth = element('forth', HTMLButtonElement);
 const editGroup = element('edit-group', HTMLButtonElement);
 const file = element('import-file', HTMLInputElement);
+const importing = element('importing', HTMLElement);
 
 /** People deleted here whom the server still has. */
 const hidden = new Set<string>();
@@ -126,9 +128,12 @@ async function saveCsv(): Promise<void> {
 }
 
 async function importArchive(archive: File): Promise<void> {
-  toast(words.importing);
-  // The route wants a zip's type; the browser may not know the file's, or give it another.
-  await call('POST', '/api/v1/import', { body: new Blob([archive], { type: 'application/zip' }) });
+  importing.hidden = false;
+  try {
+    await sendArchive(archive, (text) => (importing.textContent = text));
+  } finally {
+    importing.hidden = true;
+  }
   toast(words.imported, { kind: 'good' });
   await fillGroups();
   await show(0);

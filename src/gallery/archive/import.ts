@@ -1,25 +1,14 @@
+import { createHash } from 'node:crypto';
 import { KaomonError, throwIfGone } from '../../platform/errors.js';
-import { toEmbedding } from '../embedding.js';
-import { parseFaceId } from '../face-name.js';
-import { faceIdOf } from '../ids.js';
-import { decodeNpy, NpyError } from '../store/npy.js';
 import type { Enrolment, Gallery, Person } from '../types.js';
-import {
-  GROUPS,
-  GroupsFileSchema,
-  MANIFEST,
-  type Manifest,
-  ManifestSchema,
-  PersonFileSchema,
-  readJson,
-  refuseArchive,
-  sha256,
-} from './manifest.js';
-import { type OpenArchive, openArchive } from './read-zip.js';
+import type { Archive, FaceToTake, PersonToTake, Totals } from './archive.js';
+import type { ArchivedGroup } from './format.js';
+import { inParallel } from './in-parallel.js';
+import { openArchive } from './open-archive.js';
 
 export interface ImportDeps {
-  gallery: Pick<Gallery, 'groups' | 'createGroup' | 'person' | 'createPerson' | 'vectors' | 'remove'>;
-  /** Enrols a face that the person does not have yet, by identity's rules. */
+  gallery: Pick<Gallery, 'groups' | 'createGroup' | 'person' | 'restorePerson' | 'vectors'>;
+  /** Enrols a face that a person does not have yet, by identity's rules. */
   enrol: (
     enrolment: Omit<Enrolment, 'crop'>,
     face: Pick<Enrolment, 'crop'> & { embedding: Float32Array },
@@ -46,115 +35,86 @@ export interface ImportOptions {
   signal?: AbortSignal;
   /** Called for each group that was created and each person who was changed. */
   report?: (list: 'groups' | 'people', id: string) => void;
+  /** Called once the archive was checked, and for each person. */
+  progress?: (done: Readonly<ImportReport>, of: Totals) => void;
 }
 
+/** People written at a time: they wait for the disk together. */
+const AT_ONCE = 16;
+/** The most bytes of pictures that a new person is written with in one go; further ones follow one by one. */
+const PICTURES = 4_000_000;
+/** An ID that ends in so many digits that were made by chance is no other face's. */
+const BY_CHANCE = /_[am][0-9a-f]{10,}$/;
+
 /**
- * Imports an export. Every entry is checked against the manifest before anything is changed. What is there already is
- * skipped, so that an interrupted import continues when it is run again; people who are there keep name and metadata.
+ * Imports an export. All of it is checked before anything is changed. What is there already is passed over, so that an
+ * interrupted import continues when it is run again; people who are there keep name and metadata.
  * @param file the zip's path or a descriptor of it; only read
  * @throws KaomonError ARCHIVE_INVALID, OTHER_PACK, CLIENT_GONE, and what `requireGroup` and the gallery throw
  */
 export async function importGallery(
   deps: ImportDeps,
   file: string | number,
-  { requireGroup = () => undefined, signal, report: tell = () => undefined }: ImportOptions = {},
+  options: ImportOptions = {},
 ): Promise<ImportReport> {
-  const { gallery, pack } = deps;
-  const archive = await openArchive(file);
+  const { requireGroup = () => undefined, signal, report: tell = () => undefined, progress } = options;
+  const { gallery } = deps;
+  const archive = await openArchive(file, deps.pack);
   try {
-    const people = await verify(archive, pack, requireGroup, signal);
-    const groups = readJson(GroupsFileSchema, await archive.read(GROUPS), GROUPS);
+    const known = new Set(gallery.groups().map(({ groupid }) => groupid));
+    const totals = await archive.check({ requireGroup, known, signal });
     const report: ImportReport = {
-      groups: await takeGroups(gallery, groups, (groupid) => tell('groups', groupid)),
+      groups: { added: 0, skipped: 0 },
       people: { added: 0, skipped: 0 },
       faces: { added: 0, skipped: 0 },
     };
-    for (const [faceid, faces] of people) {
-      throwIfGone(signal);
-      const before = report.people.added + report.faces.added;
+    progress?.(report, totals);
+    await takeGroups(gallery, known, archive.groups(), report.groups, (groupid) => tell('groups', groupid));
+    const told = (faceid: string) => tell('people', faceid);
+    await inParallel(inTurn(archive), AT_ONCE, async ({ person, before, done }) => {
       try {
-        await takePerson(deps, archive, faceid, faces, report);
+        const isSame = await before;
+        throwIfGone(signal);
+        await takePerson(deps, person, isSame, report, told);
+        progress?.(report, totals);
       } finally {
-        if (report.people.added + report.faces.added > before) tell('people', faceid);
+        done();
       }
-    }
+    });
     return report;
   } finally {
-    archive.close();
+    await archive.close();
   }
 }
 
-/**
- * Reads and checks all of an archive.
- * @returns faceid -> IDs of the faces
- */
-async function verify(
-  archive: OpenArchive,
-  pack: ImportDeps['pack'],
-  requireGroup: (groupid: string) => void,
-  signal: AbortSignal | undefined,
-): Promise<Map<string, string[]>> {
-  const manifest = readJson(ManifestSchema, await archive.read(MANIFEST), MANIFEST);
-  refuseOtherPack(manifest, pack);
-  const sums = new Map(Object.entries(manifest.entries));
-  for (const entry of sums.keys()) if (!archive.entries.has(entry)) refuseArchive(`${entry} is missing`);
-  const people = new Map<string, string[]>();
-  const withoutPerson = new Set<string>();
-  for (const [entry, kind] of archive.entries) {
-    if (kind.kind === 'manifest') continue;
-    throwIfGone(signal);
-    const bytes = await archive.read(entry);
-    if (sums.get(entry) !== sha256(bytes)) refuseArchive(`${entry} is not what the manifest says`);
-    if (kind.kind === 'groups') {
-      for (const { groupid } of readJson(GroupsFileSchema, bytes, entry)) requireGroup(groupid);
-      continue;
-    }
-    const faces = people.get(kind.faceid) ?? [];
-    if (faces.length === 0 && !people.has(kind.faceid)) withoutPerson.add(kind.faceid);
-    people.set(kind.faceid, faces);
-    if (kind.kind === 'person') {
-      const { groupid, userid } = readJson(PersonFileSchema, bytes, entry);
-      if (faceIdOf(groupid, userid) !== kind.faceid) refuseArchive(`${entry} is about somebody else`);
-      requireGroup(groupid);
-      withoutPerson.delete(kind.faceid);
-    } else if (kind.kind === 'vector') {
-      if (!parseFaceId(kind.faceid, kind.face))
-        refuseArchive(`${entry} is not named like a face of this person`);
-      readVector(bytes, entry, pack.length);
-      faces.push(kind.face);
-    }
-  }
-  for (const faceid of withoutPerson) refuseArchive(`people/${faceid}/person.json is missing`);
-  return people;
+interface Turn {
+  person: PersonToTake;
+  /** Resolves when earlier faces of the same person are there; to false at once for somebody new. */
+  before: Promise<boolean>;
+  done: () => void;
 }
 
-function refuseOtherPack(manifest: Manifest, pack: ImportDeps['pack']): void {
-  if (manifest.pack === pack.id && manifest.length === pack.length) return;
-  throw new KaomonError(
-    'OTHER_PACK',
-    `The archive's vectors were made by the pack "${manifest.pack}", this server's by "${pack.id}": they cannot be ` +
-      `compared. Start with MODEL_PACK=${manifest.pack}, or enrol the pictures anew.`,
-    { details: { archive: manifest.pack, server: pack.id } },
-  );
-}
-
-function readVector(bytes: Buffer, entry: string, length: number): Float32Array {
-  try {
-    return toEmbedding(decodeNpy(bytes), length);
-  } catch (error) {
-    if (!(error instanceof NpyError || error instanceof RangeError)) throw error;
-    refuseArchive(`${entry}: ${error.message}`);
+/** Everybody of an archive, with what lets parts of one person wait for each other. */
+async function* inTurn(archive: Archive): AsyncGenerator<Turn> {
+  let last = '';
+  let earlier = Promise.resolve();
+  for await (const person of archive.people()) {
+    const before = person.faceid === last ? earlier.then(() => true) : Promise.resolve(false);
+    last = person.faceid;
+    let done: () => void = () => undefined;
+    earlier = new Promise((resolve) => (done = resolve));
+    yield { person, before, done };
   }
 }
 
 async function takeGroups(
   gallery: ImportDeps['gallery'],
-  groups: readonly { groupid: string; groupname: string }[],
+  known: ReadonlySet<string>,
+  groups: AsyncIterable<ArchivedGroup>,
+  taken: Taken,
   added: (groupid: string) => void,
-): Promise<Taken> {
-  const taken = { added: 0, skipped: 0 };
-  const known = new Set(gallery.groups().map(({ groupid }) => groupid));
-  for (const group of groups) {
+): Promise<void> {
+  for await (const group of groups) {
     if (known.has(group.groupid)) taken.skipped += 1;
     else {
       await gallery.createGroup(group);
@@ -162,61 +122,107 @@ async function takeGroups(
       taken.added += 1;
     }
   }
-  return taken;
 }
 
+/** @param isMore earlier faces of the person were taken just now */
 async function takePerson(
   deps: ImportDeps,
-  archive: OpenArchive,
-  faceid: string,
-  faces: readonly string[],
+  person: PersonToTake,
+  isMore: boolean,
   { people, faces: counted }: ImportReport,
+  changed: (faceid: string) => void,
 ): Promise<void> {
   const { gallery } = deps;
-  const entry = `people/${faceid}/person.json`;
-  const person = readJson(PersonFileSchema, await archive.read(entry), entry);
-  const there = gallery.person(faceid);
-  if (there) people.skipped += 1;
-  else {
-    await gallery.createPerson(person);
-    people.added += 1;
-  }
-  const before = counted.added;
+  const { faceid } = person;
+  let there = await gallery.person(faceid);
+  let { faces } = person;
+  if (!there) {
+    const { first, rest, same } = split(faces);
+    const restored = await restore(gallery, person, first);
+    if (restored) {
+      people.added += 1;
+      counted.added += first.length;
+      counted.skipped += same;
+      changed(faceid);
+      [there, faces] = [restored, rest];
+    } else people.skipped += 1;
+  } else if (!isMore) people.skipped += 1;
+  const missing = faces.filter((face) => !has(there, face));
+  counted.skipped += faces.length - missing.length;
+  if (missing.length === 0) return;
+  const taken = { added: 0, skipped: 0 };
   try {
-    await takeFaces(deps, archive, { ...person, faceid }, faces, counted);
+    await takeFaces(deps, person, missing, taken);
+  } finally {
+    counted.added += taken.added;
+    counted.skipped += taken.skipped;
+    if (taken.added > 0) changed(faceid);
+  }
+}
+
+/** Whether the person has this face, by its ID alone: nothing is read for people who are all there. */
+function has(person: Person | undefined, { id }: FaceToTake): boolean {
+  return BY_CHANCE.test(id) && (person?.faces.some((face) => face.id === id) ?? false);
+}
+
+/**
+ * Divides the faces of a new person.
+ * @returns first: those to write in one go; rest: those whose pictures are too much for it; same: how many are there twice
+ */
+function split(faces: readonly FaceToTake[]): { first: FaceToTake[]; rest: FaceToTake[]; same: number } {
+  const seen = new Set<string>();
+  const first: FaceToTake[] = [];
+  const rest: FaceToTake[] = [];
+  let bytes = 0;
+  for (const face of faces) {
+    const hash = hashVector(face.vector);
+    if (seen.has(hash)) continue;
+    seen.add(hash);
+    bytes += face.pictureBytes;
+    (bytes <= PICTURES || first.length === 0 ? first : rest).push(face);
+  }
+  return { first, rest, same: faces.length - first.length - rest.length };
+}
+
+/** @returns undefined when another worker has just made the person */
+async function restore(
+  gallery: ImportDeps['gallery'],
+  { groupid, userid, username, metadata }: PersonToTake,
+  faces: readonly FaceToTake[],
+): Promise<Person | undefined> {
+  const taken = [];
+  for (const { id, vector, picture } of faces) taken.push({ id, vector, crop: await picture?.() });
+  try {
+    return await gallery.restorePerson({ groupid, userid, username, metadata }, taken);
   } catch (error) {
-    // On a full disk, say, a new person must not stay without a face: the next import starts with them again.
-    if (!there && counted.added === before)
-      await gallery.remove(person.groupid, person.userid).catch(() => undefined);
+    if (error instanceof KaomonError && error.code === 'PERSON_EXISTS') return undefined;
     throw error;
   }
 }
 
 async function takeFaces(
-  { gallery, pack, enrol }: ImportDeps,
-  archive: OpenArchive,
-  { faceid, groupid, userid }: Pick<Person, 'faceid' | 'groupid' | 'userid'>,
-  faces: readonly string[],
+  { gallery, enrol }: ImportDeps,
+  { faceid, groupid, userid }: PersonToTake,
+  faces: readonly FaceToTake[],
   counted: Taken,
 ): Promise<void> {
   // By their vectors, because IDs change when a person moves.
   const known = new Set((await gallery.vectors(faceid)).map(({ vector }) => hashVector(vector)));
-  for (const face of faces) {
-    const path = `people/${faceid}/${face}`;
-    const embedding = readVector(await archive.read(`${path}.npy`), `${path}.npy`, pack.length);
-    const hash = hashVector(embedding);
+  for (const { id, vector, picture } of faces) {
+    const hash = hashVector(vector);
     if (known.has(hash)) {
       counted.skipped += 1;
       continue;
     }
     known.add(hash);
-    const crop = archive.entries.has(`${path}.png`) ? await archive.read(`${path}.png`) : undefined;
     // The ID stays, because other programs know the face by it (CompreFace's `image_id` is made of it).
-    await enrol({ groupid, userid, id: face }, { embedding, crop });
+    await enrol({ groupid, userid, id }, { embedding: vector, crop: await picture?.() });
     counted.added += 1;
   }
 }
 
 function hashVector(vector: Float32Array): string {
-  return sha256(new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength));
+  return createHash('sha256')
+    .update(new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength))
+    .digest('base64');
 }

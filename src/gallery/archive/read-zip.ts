@@ -1,151 +1,164 @@
-import { fstat, read } from 'node:fs';
-import { Readable } from 'node:stream';
+/** Opens zips that may be made to harm: what an entry says of itself must be what the list of entries says of it. */
+import { fstat } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { pipeline, Readable } from 'node:stream';
 import { promisify } from 'node:util';
-import {
-  type Entry,
-  fromRandomAccessReaderPromise,
-  openPromise,
-  type Options,
-  RandomAccessReader,
-  type ZipFile,
-} from 'yauzl';
-import { KaomonError } from '../../platform/errors.js';
-import { type EntryKind, kindOf, refuseArchive } from './manifest.js';
+import { crc32, createInflateRaw, inflateRaw } from 'node:zlib';
+import { refuseArchive } from './format.js';
+import { readAt, readRange } from './nameless.js';
+import { ENCRYPTED, listEntries, LOCAL, NAME_BYTES, STORED } from './zip-list.js';
 
-/**
- * An archive that unpacks to more than so many times its size, plus a little, is a zip bomb: vectors and pictures are not
- * compressed, and the rest does not shrink to a hundredth.
- */
-const MOST_GROWTH = 100;
-const SMALL = 1_000_000;
-/** The most bytes of a manifest for each entry, and besides. */
-const MANIFEST_LINE = 600;
-const MANIFEST_HEAD = 10_000;
-/** The most entries of an archive: some 500,000 people with a picture each. */
-const MAX_ENTRIES = 2_000_000;
-/** The most bytes of an unpacked entry: larger ones are refused by their header, and stopped where it lies. */
-const MAX_BYTES = {
-  manifest: 400_000_000,
-  groups: 10_000_000,
-  person: 200_000,
-  vector: 300_000,
-  picture: 2_000_000,
-};
+const LOCAL_SIGNATURE = 0x04034b50;
+/** Bit 3: checksum and sizes follow the content, so the header may have zeros. */
+const FOLLOWING = 0x8;
+const FULL32 = 0xffffffff;
 
-const readFrom = promisify(read);
-/** Bytes read at a time. */
-const PIECE = 1 << 16;
+const inflate = promisify(inflateRaw);
 
-/** A zip whose entries' names and sizes were checked. */
-export interface OpenArchive {
-  /** In the archive's order. */
-  readonly entries: ReadonlyMap<string, EntryKind>;
-  /** @throws KaomonError ARCHIVE_INVALID */
-  read(entry: string): Promise<Buffer>;
-  close(): void;
+/** A zip whose list of entries was checked: no name twice, no two in the same place, no size beyond the file's. */
+export interface Zip {
+  /** Bytes of the archive. */
+  readonly size: number;
+  /** Name -> number of the entry, for {@link Zip.read} and others; in the archive's order. */
+  readonly names: ReadonlyMap<string, number>;
+  /** Row -> number of the entry `pictures/<row>.png`; they are not among the names. */
+  readonly pictures: ReadonlyMap<number, number>;
+  /** Unpacked, bytes. */
+  bytesOf(entry: number): number;
+  /** A whole entry. @throws KaomonError ARCHIVE_INVALID when it is damaged, or longer than allowed */
+  read(entry: number, mostBytes: number): Promise<Buffer>;
+  /** An entry, a piece at a time; fails at its end where its checksum differs. @throws KaomonError ARCHIVE_INVALID */
+  stream(entry: number): AsyncGenerator<Buffer>;
+  /** Reads a part of an entry that is not compressed. @throws KaomonError ARCHIVE_INVALID */
+  opener(entry: number): Promise<(from: number, length: number) => Promise<Buffer>>;
+  close(): Promise<void>;
 }
 
 /**
- * Opens a zip and refuses it unless every entry has a name and a size as in an export. Entries' names are never used as
- * paths.
  * @param file its path, or a descriptor, which the caller closes
  * @throws KaomonError ARCHIVE_INVALID
  */
-export async function openArchive(file: string | number): Promise<OpenArchive> {
-  let zip: ZipFile;
+export async function openZip(file: string | number): Promise<Zip> {
+  if (typeof file === 'number') return openDescriptor(file, () => Promise.resolve());
+  const handle = await open(file, 'r');
   try {
-    const options = { lazyEntries: true, autoClose: false, validateEntrySizes: true, strictFileNames: true };
-    zip = await (typeof file === 'string' ? openPromise(file, options) : openDescriptor(file, options));
-  } catch (cause) {
-    refuseArchive('it is not a zip', cause);
-  }
-  try {
-    const places = await listEntries(zip);
-    const kinds = new Map<string, EntryKind>();
-    for (const [name, { kind }] of places) kinds.set(name, kind);
-    return {
-      entries: kinds,
-      async read(name) {
-        const place = places.get(name);
-        if (!place) refuseArchive(`${name} is missing`);
-        return readEntry(zip, place.entry, mostBytes(place.kind, zip));
-      },
-      close: () => zip.close(),
-    };
+    return await openDescriptor(handle.fd, () => handle.close());
   } catch (error) {
-    zip.close();
+    await handle.close();
     throw error;
   }
 }
 
-/** Reads from a descriptor without closing it; yauzl's own reader closes it, but not always when it fails. */
-async function openDescriptor(descriptor: number, options: Options): Promise<ZipFile> {
+async function openDescriptor(descriptor: number, close: () => Promise<void>): Promise<Zip> {
   const { size } = await promisify(fstat)(descriptor);
-  return await fromRandomAccessReaderPromise(new DescriptorReader(descriptor), size, options);
-}
-
-/** Instead of Node's own stream, which would close the descriptor when it is destroyed. */
-async function* readRange(descriptor: number, start: number, end: number): AsyncGenerator<Buffer> {
-  for (let at = start; at < end;) {
-    const buffer = Buffer.allocUnsafe(Math.min(PIECE, end - at));
-    const { bytesRead } = await readFrom(descriptor, buffer, 0, buffer.length, at);
-    if (bytesRead === 0) return;
-    at += bytesRead;
-    yield buffer.subarray(0, bytesRead);
-  }
-}
-
-class DescriptorReader extends RandomAccessReader {
-  constructor(private readonly descriptor: number) {
-    super();
+  const listed = await listEntries(descriptor, size);
+  const { table, names, pictures } = listed;
+  const nameOf = (entry: number) => table.name(entry);
+  function damaged(entry: number, cause?: unknown): never {
+    refuseArchive(`${nameOf(entry)} is damaged`, cause);
   }
 
-  override _readStreamForRange(start: number, end: number): Readable {
-    return Readable.from(readRange(this.descriptor, start, end), { objectMode: false });
+  /** Where the content begins. @param header from the entry's place on, as much as is there */
+  function locate(entry: number, header: Buffer): number {
+    const at = table.place(entry);
+    if (header.length < LOCAL || header.readUInt32LE(0) !== LOCAL_SIGNATURE) damaged(entry);
+    const flags = header.readUInt16LE(6);
+    const nameLength = header.readUInt16LE(26);
+    const name = header.toString('latin1', LOCAL, LOCAL + nameLength);
+    const same = (from: number, wanted: number) => {
+      const found = header.readUInt32LE(from);
+      return (
+        found === wanted || (from !== 14 && found === FULL32) || ((flags & FOLLOWING) !== 0 && found === 0)
+      );
+    };
+    const isSame =
+      name === nameOf(entry) &&
+      header.readUInt16LE(8) === table.method(entry) &&
+      (flags & ENCRYPTED) === 0 &&
+      same(14, table.crc(entry)) &&
+      same(18, table.packed(entry)) &&
+      same(22, table.bytes(entry));
+    if (!isSame) refuseArchive(`${nameOf(entry)} is not what the list of entries says`);
+    const start = at + LOCAL + nameLength + header.readUInt16LE(28);
+    if (start + table.packed(entry) > table.limit(entry))
+      refuseArchive(`${nameOf(entry)} lies over another entry`);
+    return start;
   }
-}
 
-/** The most bytes of an entry; the manifest's limit depends on the number of entries. */
-function mostBytes({ kind }: EntryKind, { entryCount }: ZipFile): number {
-  const most = MAX_BYTES[kind];
-  return kind === 'manifest' ? Math.min(most, MANIFEST_HEAD + entryCount * MANIFEST_LINE) : most;
-}
+  const find = async (entry: number) =>
+    locate(entry, await readAt(descriptor, table.place(entry), LOCAL + NAME_BYTES));
 
-async function listEntries(zip: ZipFile): Promise<Map<string, { entry: Entry; kind: EntryKind }>> {
-  if (zip.entryCount > MAX_ENTRIES) refuseArchive(`it has more than ${MAX_ENTRIES} entries`);
-  const places = new Map<string, { entry: Entry; kind: EntryKind }>();
-  let unpacked = 0;
-  try {
-    for await (const entry of zip.eachEntry()) {
-      const { fileName, uncompressedSize } = entry;
-      const kind = kindOf(fileName);
-      if (!kind) refuseArchive(`it holds "${fileName.slice(0, 100)}", which no export does`);
-      if (places.has(fileName)) refuseArchive(`it holds ${fileName} twice`);
-      if (uncompressedSize > mostBytes(kind, zip)) refuseArchive(`${fileName} is too large`);
-      unpacked += uncompressedSize;
-      if (unpacked > zip.fileSize * MOST_GROWTH + SMALL) refuseArchive('it unpacks to far more than it is');
-      places.set(fileName, { entry, kind });
+  async function unpack(entry: number, packed: Buffer): Promise<Buffer> {
+    if (table.method(entry) === STORED) return packed;
+    try {
+      return await inflate(packed, { maxOutputLength: Math.max(1, table.bytes(entry)) });
+    } catch (error) {
+      damaged(entry, error);
     }
-  } catch (error) {
-    if (error instanceof KaomonError) throw error;
-    refuseArchive('its list of entries is damaged', error);
   }
-  return places;
+
+  return {
+    size,
+    names,
+    pictures,
+    bytesOf: (entry) => table.bytes(entry),
+
+    async read(entry, mostBytes) {
+      if (table.bytes(entry) > mostBytes || table.packed(entry) > mostBytes * 2)
+        refuseArchive(`${nameOf(entry)} is too large`);
+      // Mostly its header and its content are all that there is up to the next entry.
+      const at = table.place(entry);
+      const most = LOCAL + NAME_BYTES + table.packed(entry);
+      const whole = await readAt(descriptor, at, Math.min(most, table.limit(entry) - at));
+      const start = locate(entry, whole) - at;
+      const end = start + table.packed(entry);
+      const packed =
+        end <= whole.length ? whole.subarray(start, end) : await readAt(descriptor, at + start, end - start);
+      const bytes = await unpack(entry, packed);
+      if (bytes.length !== table.bytes(entry) || crc32(bytes) !== table.crc(entry)) damaged(entry);
+      return bytes;
+    },
+
+    async *stream(entry) {
+      const start = await find(entry);
+      const packed = readRange(descriptor, start, start + table.packed(entry));
+      let crc = 0;
+      let length = 0;
+      try {
+        for await (const chunk of table.method(entry) === STORED ? packed : inflated(packed)) {
+          length += chunk.length;
+          if (length > table.bytes(entry)) damaged(entry);
+          crc = crc32(chunk, crc);
+          yield chunk;
+        }
+      } catch (error) {
+        if (
+          error instanceof Error &&
+          'errno' in error &&
+          String((error as { code?: unknown }).code).startsWith('Z_')
+        )
+          damaged(entry, error);
+        throw error;
+      }
+      if (length !== table.bytes(entry) || crc !== table.crc(entry)) damaged(entry);
+    },
+
+    async opener(entry) {
+      if (table.method(entry) !== STORED) refuseArchive(`${nameOf(entry)} is compressed: store it as it is`);
+      const start = await find(entry);
+      return async (from, length) => {
+        if (from + length > table.bytes(entry)) damaged(entry);
+        return readAt(descriptor, start + from, length);
+      };
+    },
+
+    close,
+  };
 }
 
-async function readEntry(zip: ZipFile, entry: Entry, maxBytes: number): Promise<Buffer> {
-  try {
-    const stream = await zip.openReadStreamPromise(entry, {});
-    const chunks: Buffer[] = [];
-    let length = 0;
-    for await (const chunk of stream as AsyncIterable<Buffer>) {
-      length += chunk.length;
-      if (length > maxBytes) refuseArchive(`${entry.fileName} is too large`);
-      chunks.push(chunk);
-    }
-    return Buffer.concat(chunks);
-  } catch (error) {
-    if (error instanceof KaomonError) throw error;
-    refuseArchive(`${entry.fileName} is damaged`, error);
-  }
+function inflated(packed: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
+  const stream = createInflateRaw();
+  // The error comes out of the stream as well.
+  pipeline(Readable.from(packed), stream, () => undefined);
+  return stream as AsyncIterable<Buffer>;
 }

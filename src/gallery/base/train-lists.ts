@@ -1,7 +1,7 @@
 import { segmentsAddon, segmentsRefusal } from './segments-addon.js';
 
-/** From this many rows on a search by lists is worth its files. */
-export const LISTS_FROM = 100_000;
+/** From this many rows on lists are worth their file: an exact search reads 100 MB of vectors of 512 numbers there. */
+export const LISTS_FROM = 50_000;
 
 export interface TrainListsOptions {
   vectorsFile: string;
@@ -68,10 +68,11 @@ export async function trainLists(options: TrainListsOptions): Promise<TrainedLis
   }
 }
 
-/** The most vectors in a list: with more it holds so many people that its centre is near none of them. */
-const VECTORS_A_LIST = 128;
+/** So few vectors in a list that its centre is near each of them, as long as comparing all centres is not the larger part. */
+const VECTORS_A_LIST = 32;
+const LISTS_A_ROOT = 24;
 
-/** How many lists suit so many rows: comparing all centres then costs about as much as reading the lists near a probe. */
+/** How many lists suit so many rows (measured with one face a person, which is the hardest case: nobody has neighbours). */
 function listsFor(rows: number): number {
-  return Math.min(rows, Math.max(1, Math.round(Math.max(4 * Math.sqrt(rows), rows / VECTORS_A_LIST))));
+  return Math.max(1, Math.round(Math.min(rows / VECTORS_A_LIST, LISTS_A_ROOT * Math.sqrt(rows))));
 }

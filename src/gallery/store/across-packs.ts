@@ -80,6 +80,11 @@ export function acrossPacks(own: EmbeddingStore): EmbeddingStore {
       return await own.createPerson(faceid, profile);
     },
 
+    async addPerson(faceid, profile, faces) {
+      if (await profileElsewhere(faceid)) return false;
+      return await own.addPerson(faceid, profile, faces);
+    },
+
     async savePerson(faceid, profile) {
       return (
         (await own.savePerson(faceid, profile)) || ((await adopt(faceid)) && own.savePerson(faceid, profile))

@@ -34,7 +34,7 @@ import {
 } from './file-read.js';
 import { stampOf } from './file-stamp.js';
 import { encodeNpy } from './npy.js';
-import type { EmbeddingStore, Profile } from './store.js';
+import type { EmbeddingStore, NewFace, Profile } from './store.js';
 import type { Face } from '../types.js';
 
 /** How often writing a face is tried when another process deletes the person's folder meanwhile. */
@@ -105,22 +105,22 @@ export function createFileStore(options: FileStoreOptions): EmbeddingStore {
     return true;
   }
 
-  /** All or nothing: without room for the face, neither its picture nor a new person stays behind. */
-  async function addFace(
-    face: Face,
-    vector: Float32Array,
-    { crop, profile }: { crop?: Uint8Array; profile?: Profile },
+  /** All or nothing: without room for a face, neither another, a picture nor a new person stays behind. */
+  async function addFaces(
+    faceid: string,
+    faces: readonly NewFace[],
+    { profile, isNew, names }: { profile?: Profile | undefined; isNew: boolean; names: readonly string[] },
   ): Promise<void> {
-    const personFolder = layout.personFolder(face.faceid);
-    const isNew = (await makeFolder(personFolder)) !== undefined;
-    const isNamed = !isNew && (await namesIn(personFolder)).includes(PERSON_FILE);
+    const personFolder = layout.personFolder(faceid);
+    const isNamed = names.includes(PERSON_FILE);
     const text = profileText(profile ?? { username: '', metadata: {} });
-    // The vector is last, because a face counts as soon as its .npy is there.
+    // Vectors are last, because a face counts as soon as its .npy is there.
     const files: { file: string; data: Uint8Array | string; unlessThere?: boolean }[] = [];
     if (profile || !isNamed)
-      files.push({ file: layout.personFile(face.faceid), data: text, unlessThere: !profile });
-    if (crop) files.push({ file: layout.pictureFile(face), data: crop });
-    files.push({ file: layout.vectorFile(face), data: encodeNpy(vector) });
+      files.push({ file: layout.personFile(faceid), data: text, unlessThere: !profile });
+    for (const { face, crop } of faces) if (crop) files.push({ file: layout.pictureFile(face), data: crop });
+    for (const { face, vector } of faces)
+      files.push({ file: layout.vectorFile(face), data: encodeNpy(vector) });
     const staged: Staged[] = [];
     const placed: string[] = [];
     try {
@@ -135,7 +135,26 @@ export function createFileStore(options: FileStoreOptions): EmbeddingStore {
     }
   }
 
-  async function createPerson(faceid: string, profile: Profile): Promise<boolean> {
+  async function addFace(
+    face: Face,
+    vector: Float32Array,
+    { crop, profile }: { crop?: Uint8Array; profile?: Profile },
+  ): Promise<void> {
+    const folder = layout.personFolder(face.faceid);
+    const isNew = (await makeFolder(folder)) !== undefined;
+    const names = isNew ? [] : await namesIn(folder);
+    await addFaces(face.faceid, [{ face, vector, crop }], { profile, isNew, names });
+  }
+
+  async function addPerson(faceid: string, profile: Profile, faces: readonly NewFace[]): Promise<boolean> {
+    for (const { vector } of faces) checkEmbedding(vector, length);
+    if (!(await makePersonFolder(faceid))) return false;
+    await addFaces(faceid, faces, { profile, isNew: true, names: [] });
+    return true;
+  }
+
+  /** @returns false when the person exists */
+  async function makePersonFolder(faceid: string): Promise<boolean> {
     const personFolder = layout.personFolder(faceid);
     try {
       // mkdir fails for the second of two processes.
@@ -147,10 +166,15 @@ export function createFileStore(options: FileStoreOptions): EmbeddingStore {
       // An empty folder is left over from a crash.
       if (isPerson(await namesIn(personFolder))) return false;
     }
+    return true;
+  }
+
+  async function createPerson(faceid: string, profile: Profile): Promise<boolean> {
+    if (!(await makePersonFolder(faceid))) return false;
     try {
       await writeProfile(faceid, profile);
     } catch (error) {
-      await removeIfEmpty(personFolder);
+      await removeIfEmpty(layout.personFolder(faceid));
       throw error;
     }
     return true;
@@ -208,6 +232,7 @@ export function createFileStore(options: FileStoreOptions): EmbeddingStore {
 
     createPerson,
     keepPerson: createPerson,
+    addPerson,
 
     async savePerson(faceid, profile) {
       if (!isPerson(await namesIn(layout.personFolder(faceid)))) return false;

@@ -14,7 +14,7 @@ import type { Group } from '../types.js';
 import { createRedisLayout } from './redis-layout.js';
 import { createRedisReader } from './redis-read.js';
 import { type GalleryRedis, withScripts } from './redis-scripts.js';
-import type { EmbeddingStore, Profile, StoredPerson } from './store.js';
+import type { EmbeddingStore, NewFace, Profile, StoredPerson } from './store.js';
 
 export interface RedisStoreOptions {
   redis: RedisSettings;
@@ -82,6 +82,14 @@ function storeOn(redis: GalleryRedis, options: RedisStoreOptions): EmbeddingStor
     const isNew = (await redis.exists(groups, packs)) === 0;
     await runEvenWhenFull(redis, packs, ['SADD', packs, pack]);
     if (isNew) await redis.hsetnx(groups, FIRST_GROUP.groupid, groupText(FIRST_GROUP));
+  }
+
+  function setFace(multi: ReturnType<typeof redis.multi>, { face, vector, crop }: NewFace): void {
+    const bytes = Buffer.alloc(length * 4);
+    vector.forEach((value, i) => bytes.writeFloatLE(value, i * 4));
+    multi.hset(layout.face(face.id), 'vector', bytes);
+    if (crop) multi.hset(layout.face(face.id), 'picture', Buffer.from(crop));
+    multi.sadd(layout.facesOf(face.faceid), face.id).sadd(all, face.id);
   }
 
   return {
@@ -155,16 +163,26 @@ function storeOn(redis: GalleryRedis, options: RedisStoreOptions): EmbeddingStor
       return (await rename(from, into, 'merge')) === 'done';
     },
 
+    async addPerson(faceid, profile, faces) {
+      for (const { vector } of faces) checkEmbedding(vector, length);
+      if (!(await createPerson(faceid, profile))) return false;
+      try {
+        await transact((multi) => {
+          for (const face of faces) setFace(multi, face);
+        });
+      } catch (error) {
+        await redis.hdel(people, faceid).catch(() => undefined);
+        throw error;
+      }
+      return true;
+    },
+
     async addFace(face, vector, { crop, profile }) {
       checkEmbedding(vector, length);
-      const bytes = Buffer.alloc(length * 4);
-      vector.forEach((value, i) => bytes.writeFloatLE(value, i * 4));
       await transact((multi) => {
         if (profile) multi.hset(people, face.faceid, profileText(profile));
         else multi.hsetnx(people, face.faceid, profileText({ username: '', metadata: {} }));
-        multi.hset(layout.face(face.id), 'vector', bytes);
-        if (crop) multi.hset(layout.face(face.id), 'picture', Buffer.from(crop));
-        multi.sadd(layout.facesOf(face.faceid), face.id).sadd(all, face.id);
+        setFace(multi, { face, vector, crop });
       });
     },
 

@@ -15,6 +15,15 @@ export interface StoredFace extends Face {
   vector: Float32Array;
 }
 
+/** A face to store. */
+export interface NewFace {
+  face: Face;
+  /** Unit length. */
+  vector: Float32Array;
+  /** The face's picture as PNG. */
+  crop?: Uint8Array | undefined;
+}
+
 /** A person as they are stored. */
 export interface StoredPerson extends Profile {
   faceid: string;
@@ -100,6 +109,12 @@ export interface EmbeddingStore {
   createPerson(faceid: string, profile: Profile): Promise<boolean>;
   /** As `createPerson`, but looks only at this pack. */
   keepPerson(faceid: string, profile: Profile): Promise<boolean>;
+  /**
+   * Creates a person with all faces, or changes nothing.
+   * @returns false, changing nothing, when the person exists in any pack
+   * @throws RangeError as `addFace`
+   */
+  addPerson(faceid: string, profile: Profile, faces: readonly NewFace[]): Promise<boolean>;
   /** @returns false, changing nothing, when there is no such person */
   savePerson(faceid: string, profile: Profile): Promise<boolean>;
   removePerson(faceid: string): Promise<boolean>;

@@ -1,8 +1,9 @@
 import { KaomonError } from '../../platform/errors.js';
 import { createKeyedMutex } from '../../platform/keyed-mutex.js';
+import { splitFaceId } from '../../gallery/ids.js';
 import type { Face, Gallery, Person } from '../../gallery/types.js';
 import type { EnrolPerson } from '../../identity/enrol.js';
-import { imageIdOf } from './image-ids.js';
+import { createFacePlaces, type FacePlaces } from './face-places.js';
 import { SubjectNames } from './subject-names.js';
 
 /** A face of a collection, and whose it is. */
@@ -12,36 +13,53 @@ export interface Example {
   subject: string;
 }
 
+/** Which examples to list. */
+export interface ExamplesAsked {
+  /** Only this subject's. */
+  subject?: string;
+  offset: number;
+  limit: number;
+  signal?: AbortSignal;
+}
+
 export type Collections = ReturnType<typeof createCollections>;
 
 /** CompreFace's face collections over the gallery: one group each, its people under CompreFace's names. */
 export function createCollections({ gallery }: { gallery: Gallery }) {
-  /** Names by group, until the gallery changes. */
-  const cache = new Map<string, SubjectNames>();
-  const unsubscribe = gallery.subscribe(() => cache.clear());
+  /** By group. */
+  const collections = new Map<string, { names: SubjectNames; places: FacePlaces }>();
   /** By group: a subject is looked up and made in one go. */
   const mutex = createKeyedMutex();
+  const unfollow = gallery.follow({
+    one(faceid, person) {
+      const collection = collections.get(splitFaceId(faceid)?.groupid ?? '');
+      collection?.places.touch(faceid);
+      if (person) collection?.names.note(person);
+    },
+    all() {
+      for (const { names, places } of collections.values()) {
+        places.touchAll();
+        names.noteAll();
+      }
+    },
+  });
 
-  function namesOf(groupid: string): SubjectNames {
-    let names = cache.get(groupid);
-    if (!names) {
-      names = new SubjectNames(gallery, groupid);
-      cache.set(groupid, names);
+  function collectionOf(groupid: string) {
+    let collection = collections.get(groupid);
+    if (!collection) {
+      collection = { names: new SubjectNames(gallery, groupid), places: createFacePlaces(gallery, groupid) };
+      collections.set(groupid, collection);
     }
-    return names;
+    return collection;
   }
+  const namesOf = (groupid: string) => collectionOf(groupid).names;
 
-  async function serially<T>(groupid: string, change: (names: SubjectNames) => Promise<T>): Promise<T> {
-    try {
-      return await mutex.run(groupid, () => change(new SubjectNames(gallery, groupid)));
-    } finally {
-      cache.clear();
-    }
-  }
+  const serially = <T>(groupid: string, change: (names: SubjectNames) => Promise<T>): Promise<T> =>
+    mutex.run(groupid, () => change(namesOf(groupid)));
 
   /** @throws KaomonError GROUP_UNKNOWN when it is not there, and the caller may not make one anywhere else either */
   async function makeGroup(groupid: string, mayMakeGroups: boolean): Promise<void> {
-    if (gallery.groups().some((group) => group.groupid === groupid)) return;
+    if (await gallery.group(groupid)) return;
     if (!mayMakeGroups) {
       throw new KaomonError(
         'GROUP_UNKNOWN',
@@ -57,25 +75,43 @@ export function createCollections({ gallery }: { gallery: Gallery }) {
   }
 
   /** A subject's person. A new one's username is the subject even where it is the userid, too. */
-  function personOf(names: SubjectNames, subject: string): EnrolPerson {
+  async function personOf(names: SubjectNames, subject: string): Promise<EnrolPerson> {
     const { groupid } = names;
-    const known = names.find(subject);
+    const known = await names.findStill(subject);
     return known
       ? { groupid, userid: known.userid }
-      : { groupid, userid: names.newUserid(subject), username: subject };
+      : { groupid, userid: await names.newUserid(subject), username: subject };
   }
 
-  function* examples(groupid: string): Generator<Example> {
-    const names = namesOf(groupid);
-    for (const person of names.people()) {
-      const subject = names.nameOf(person);
-      for (const face of person.faces) yield { face, person, subject };
-    }
+  async function exampleOf(names: SubjectNames, imageId: string): Promise<Example | undefined> {
+    const found = await names.findFace(imageId.toLowerCase());
+    return found && { ...found, subject: await names.nameOf(found.person) };
   }
 
   return {
     namesOf,
-    examples,
+
+    /**
+     * The examples of a collection, or of one subject: by person, oldest first.
+     * @throws KaomonError CLIENT_GONE
+     */
+    async listExamples(
+      groupid: string,
+      { subject, offset, limit, signal }: ExamplesAsked,
+    ): Promise<{ examples: Example[]; total: number }> {
+      const { names, places } = collectionOf(groupid);
+      if (subject === undefined) {
+        const examples: Example[] = [];
+        for (const { person, at } of await places.page(offset, limit, signal))
+          examples.push({ face: person.faces[at], person, subject: await names.nameOf(person) });
+        return { examples, total: gallery.searched(new Set([groupid])) };
+      }
+      const person = await names.findAtLast(subject);
+      if (!person) return { examples: [], total: 0 };
+      const name = await names.nameOf(person);
+      const faces = person.faces.slice(offset, offset + limit);
+      return { examples: faces.map((face) => ({ face, person, subject: name })), total: person.faces.length };
+    },
 
     /**
      * @param mayMakeGroups the collection's group is made where it is not there
@@ -84,10 +120,10 @@ export function createCollections({ gallery }: { gallery: Gallery }) {
     async addSubject(groupid: string, subject: string, mayMakeGroups: boolean): Promise<Person> {
       await makeGroup(groupid, mayMakeGroups);
       return await serially(groupid, async (names) => {
-        if (names.find(subject)) {
+        if (await names.findStill(subject)) {
           throw new KaomonError('PERSON_EXISTS', `There is a subject "${subject}" already.`);
         }
-        return await gallery.createPerson(personOf(names, subject));
+        return await gallery.createPerson(await personOf(names, subject));
       });
     },
 
@@ -98,14 +134,14 @@ export function createCollections({ gallery }: { gallery: Gallery }) {
     makeGroup,
 
     /** Who a subject is, or is to become. */
-    personOf: (groupid: string, subject: string): EnrolPerson => personOf(namesOf(groupid), subject),
+    personOf: (groupid: string, subject: string): Promise<EnrolPerson> => personOf(namesOf(groupid), subject),
 
     /** Runs `work` with who a subject is by then, while nobody else makes a subject of the collection. */
     withPerson: <T>(
       groupid: string,
       subject: string,
       work: (person: EnrolPerson) => Promise<T>,
-    ): Promise<T> => serially(groupid, (names) => work(personOf(names, subject))),
+    ): Promise<T> => serially(groupid, async (names) => work(await personOf(names, subject))),
 
     /**
      * Renames a subject; where the new name is another's, all faces go to that one and this one is gone.
@@ -115,8 +151,8 @@ export function createCollections({ gallery }: { gallery: Gallery }) {
     async rename(groupid: string, from: string, to: string): Promise<boolean> {
       if (from === to) return false;
       return await serially(groupid, async (names) => {
-        const person = names.require(from);
-        const other = names.find(to);
+        const person = await names.require(from);
+        const other = await names.findStill(to);
         if (other && other.faceid !== person.faceid) await gallery.mergePerson(person.faceid, other.faceid);
         else await gallery.updatePerson(person.faceid, { username: to });
         return true;
@@ -134,10 +170,11 @@ export function createCollections({ gallery }: { gallery: Gallery }) {
       removed: (person: Person) => void,
     ): Promise<string> {
       return await serially(groupid, async (names) => {
-        const person = names.require(subject);
+        const person = await names.require(subject);
+        const name = await names.nameOf(person);
         await gallery.remove(groupid, person.userid);
         removed(person);
-        return names.nameOf(person);
+        return name;
       });
     },
 
@@ -148,9 +185,16 @@ export function createCollections({ gallery }: { gallery: Gallery }) {
     ): Promise<{ subjects: number; faces: number }> {
       return await serially(groupid, async (names) => {
         const counts = { subjects: 0, faces: 0 };
-        for (const person of names.people()) {
+        await names.catchUp();
+        for await (const person of names.everyone()) {
           const all = person.faces.length;
-          await gallery.remove(groupid, person.userid);
+          try {
+            await gallery.remove(groupid, person.userid);
+          } catch (error) {
+            // Somebody else was quicker.
+            if (!(error instanceof KaomonError) || error.statusCode !== 404) throw error;
+            continue;
+          }
           removed(person);
           counts.subjects += 1;
           counts.faces += all;
@@ -159,13 +203,27 @@ export function createCollections({ gallery }: { gallery: Gallery }) {
       });
     },
 
+    /**
+     * The examples with these image_ids, also those that another worker has added and this one has not heard of yet.
+     * @returns undefined where there is none
+     */
+    async findExamples(groupid: string, imageIds: readonly string[]): Promise<(Example | undefined)[]> {
+      const names = namesOf(groupid);
+      const found: (Example | undefined)[] = [];
+      for (const id of imageIds) found.push(await exampleOf(names, id));
+      if (!found.includes(undefined)) return found;
+      await names.catchUp();
+      for (const [i, id] of imageIds.entries()) found[i] ??= await exampleOf(names, id);
+      return found;
+    },
+
     /** @throws KaomonError FACE_UNKNOWN */
-    requireExample(groupid: string, imageId: string): Example {
-      const wanted = imageId.toLowerCase();
-      for (const example of examples(groupid)) if (imageIdOf(example.face) === wanted) return example;
+    async requireExample(groupid: string, imageId: string): Promise<Example> {
+      const [example] = await this.findExamples(groupid, [imageId]);
+      if (example) return example;
       throw new KaomonError('FACE_UNKNOWN', `There is no example with the image_id "${imageId}".`);
     },
 
-    close: () => unsubscribe(),
+    close: () => unfollow(),
   };
 }

@@ -46,8 +46,8 @@ function refuseEmptySubject({ query }: FastifyRequest): Promise<void> {
 }
 
 /** One that is there may have been named before names were looked at; a new one is. @throws KaomonError FIELD_INVALID */
-const subjectOf = (names: SubjectNames, subject: string) =>
-  names.find(subject) ? subject : checkSubject(subject);
+const subjectOf = async (names: SubjectNames, subject: string) =>
+  (await names.find(subject)) ? subject : checkSubject(subject);
 
 /** The examples (enrolled faces) of a collection: add, list, delete, download. */
 export function exampleRoutes(app: App, context: CompreFaceContext): void {
@@ -75,10 +75,10 @@ export function exampleRoutes(app: App, context: CompreFaceContext): void {
     },
     async (request, reply) => {
       const groupid = collectionOf(request, group);
-      const subject = subjectOf(collections.namesOf(groupid), request.query.subject);
+      const subject = await subjectOf(collections.namesOf(groupid), request.query.subject);
       await collections.makeGroup(groupid, mayMakeGroups(request));
       const { face, already } = await enroller.enrol(
-        collections.personOf(groupid, subject),
+        await collections.personOf(groupid, subject),
         request.body.file,
         {
           ...onBehalfOf(request),
@@ -99,7 +99,7 @@ export function exampleRoutes(app: App, context: CompreFaceContext): void {
   app.get(
     PATH,
     {
-      config: { access: 'recognise' },
+      config: { access: 'recognise', slices: true },
       preValidation: readQuery,
       schema: {
         querystring: Type.Object({
@@ -119,20 +119,18 @@ export function exampleRoutes(app: App, context: CompreFaceContext): void {
         },
       },
     },
-    (request) => {
+    async (request) => {
       const groupid = collectionOf(request, group);
       const { page = 0, size = PAGE, subject } = request.query;
       const pageSize = size < 1 ? PAGE : Math.min(size, LARGEST_PAGE);
-      const whose = subject === undefined ? undefined : collections.namesOf(groupid).find(subject)?.faceid;
-      const all = [...collections.examples(groupid)].filter(
-        ({ person }) => subject === undefined || person.faceid === whose,
-      );
+      const where = { subject, offset: page * pageSize, limit: pageSize, signal: request.gone };
+      const { examples, total } = await collections.listExamples(groupid, where);
       return {
-        faces: all.slice(page * pageSize, (page + 1) * pageSize).map(toAnswer),
+        faces: examples.map(toAnswer),
         page_number: page,
         page_size: pageSize,
-        total_pages: Math.ceil(all.length / pageSize),
-        total_elements: all.length,
+        total_pages: Math.ceil(total / pageSize),
+        total_elements: total,
       };
     },
   );
@@ -155,7 +153,7 @@ export function exampleRoutes(app: App, context: CompreFaceContext): void {
     async (request) =>
       await remove(
         request,
-        collections.requireExample(collectionOf(request, group), request.params.image_id),
+        await collections.requireExample(collectionOf(request, group), request.params.image_id),
       ),
   );
 
@@ -171,9 +169,10 @@ export function exampleRoutes(app: App, context: CompreFaceContext): void {
     async (request) => {
       const groupid = collectionOf(request, group);
       const wanted = new Set(request.body.map((id) => id.toLowerCase()));
-      const examples = [...collections.examples(groupid)].filter(({ face }) => wanted.has(imageIdOf(face)));
+      const examples = await collections.findExamples(groupid, [...wanted]);
       const removed = [];
       for (const example of examples) {
+        if (!example) continue;
         try {
           removed.push(await remove(request, example));
         } catch (error) {
@@ -201,7 +200,7 @@ export function exampleRoutes(app: App, context: CompreFaceContext): void {
       const told = ({ faceid }: Person) => request.audited.did('people', faceid);
       if (subject === undefined)
         return { deleted: (await collections.removeAllSubjects(groupid, told)).faces };
-      const faces = collections.namesOf(groupid).find(subject)?.faces.length;
+      const faces = (await collections.namesOf(groupid).findAtLast(subject))?.faces.length;
       if (faces === undefined) return { deleted: 0 };
       await collections.removeSubject(groupid, subject, told);
       return { deleted: faces };
@@ -220,7 +219,10 @@ export function exampleRoutes(app: App, context: CompreFaceContext): void {
     },
     async (request, reply) => {
       const { params } = request;
-      const { face, person } = collections.requireExample(collectionOf(request, group), params.image_id);
+      const { face, person } = await collections.requireExample(
+        collectionOf(request, group),
+        params.image_id,
+      );
       const picture = await gallery.picture(person.faceid, face.id);
       if (!picture) {
         throw new KaomonError(

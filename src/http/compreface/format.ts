@@ -43,6 +43,7 @@ const ANSWER_OF: Partial<Record<ErrorCode, { name: CodeName; statusCode?: number
   UPLOAD_TOO_LARGE: { name: 'CONSTRAINT' },
   FIELD_MISSING: { name: 'PARAMETER_MISSING' },
   FIELD_INVALID: { name: 'CONSTRAINT' },
+  TOO_MANY_RESULTS: { name: 'CONSTRAINT' },
   PERSON_UNKNOWN: { name: 'SUBJECT_UNKNOWN' },
   PERSON_EXISTS: { name: 'SUBJECT_EXISTS', statusCode: 400 },
   FACE_UNKNOWN: { name: 'FACE_UNKNOWN' },
@@ -81,7 +82,7 @@ export const CompreFaceErrorSchema = Type.Object(
 /** Every status that any route of this surface can answer when it fails. */
 export const failures = errorsOf(
   CompreFaceErrorSchema,
-  ...([400, 401, 403, 404, 409, 413, 415, 429, 500, 503] as const),
+  ...([400, 401, 403, 404, 409, 413, 415, 422, 429, 500, 503] as const),
 );
 
 /** An error as this surface answers it. */

@@ -7,23 +7,12 @@ import type { Face } from '../../gallery/types.js';
  */
 const OURS = /_(\d{8})_(\d{4})(\d{2})_([am])([0-9a-f]{10})(?:[0-9a-f]{16})?$/;
 
-const known = new WeakMap<Face, string>();
-
 /**
  * A face's `image_id`: CompreFace's are UUIDs, and typed SDKs refuse anything else. It is made from the part of the
  * face's ID that does not name the person, so that it stays when the person is renamed or moved.
  * @returns a UUID of version 8, lower case
  */
-export function imageIdOf(face: Face): string {
-  let id = known.get(face);
-  if (id === undefined) {
-    id = makeImageId(face);
-    known.set(face, id);
-  }
-  return id;
-}
-
-function makeImageId({ id, faceid }: Face): string {
+export function imageIdOf({ id, faceid }: Face): string {
   const ours = OURS.exec(id);
   if (ours) {
     const [, date, hourAndMinute, second, kind, unique] = ours;

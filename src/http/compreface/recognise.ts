@@ -1,6 +1,7 @@
 import { Type } from 'typebox';
 import type { RatedMatch } from '../../identity/types.js';
 import type { App } from '../app-type.js';
+import { onBehalfOf } from '../on-behalf.js';
 import { BytesSchema } from '../schemas.js';
 import { tellOf } from '../server-timing.js';
 import {
@@ -41,18 +42,18 @@ export function recogniseRoutes(app: App, context: CompreFaceContext): void {
   };
 
   /** The nearest subjects of a collection, however far: the caller judges by the similarity. */
-  function toSubjects(groupid: string, candidates: readonly RatedMatch[]) {
+  async function toSubjects(groupid: string, candidates: readonly RatedMatch[]) {
     const names = collections.namesOf(groupid);
-    return candidates.map(({ person, distance }) => ({
-      subject: names.nameOf(person),
-      similarity: similarity(distance),
-    }));
+    const subjects: { subject: string; similarity: number }[] = [];
+    for (const { person, distance } of candidates)
+      subjects.push({ subject: await names.nameOf(person), similarity: similarity(distance) });
+    return subjects;
   }
 
   app.post(
     '/api/v1/recognition/recognize',
     {
-      config: { access: 'recognise' },
+      config: { access: 'recognise', slices: true },
       ...takesPicture,
       schema: {
         consumes: ['multipart/form-data', 'application/json'],
@@ -75,10 +76,11 @@ export function recogniseRoutes(app: App, context: CompreFaceContext): void {
         groups: new Set([groupid]),
       });
       tellOf(reply, found);
-      const result = requireFaces(found).map(({ face, candidates }) => ({
-        ...toFaceAnswer(face, query, found.times),
-        subjects: toSubjects(groupid, candidates),
-      }));
+      const result = [];
+      for (const { face, candidates } of requireFaces(found)) {
+        const subjects = await toSubjects(groupid, candidates);
+        result.push({ ...toFaceAnswer(face, query, found.times), subjects });
+      }
       return { result, ...versionsOf(pack, query) };
     },
   );
@@ -86,7 +88,7 @@ export function recogniseRoutes(app: App, context: CompreFaceContext): void {
   app.post(
     '/api/v1/recognition/embeddings/recognize',
     {
-      config: { access: 'recognise', jsonValues: EMBEDDINGS_VALUES },
+      config: { access: 'recognise', jsonValues: EMBEDDINGS_VALUES, slices: true },
       bodyLimit: EMBEDDINGS_BYTES,
       preValidation: readQuery,
       schema: {
@@ -106,12 +108,13 @@ export function recogniseRoutes(app: App, context: CompreFaceContext): void {
       const vectors = toVectors('embeddings', body.embeddings, pack.embedder.length);
       const found = await identifier.identify(
         vectors.map((embedding) => ({ embedding })),
-        { k: query.prediction_count, groups: new Set([groupid]), signal: request.gone },
+        { k: query.prediction_count, groups: new Set([groupid]), ...onBehalfOf(request) },
       );
-      const result = found.map(({ candidates }, i) => ({
-        embedding: body.embeddings[i],
-        similarities: toSubjects(groupid, candidates),
-      }));
+      const result = [];
+      for (const [i, { candidates }] of found.entries()) {
+        const similarities = await toSubjects(groupid, candidates);
+        result.push({ embedding: body.embeddings[i], similarities });
+      }
       return { result };
     },
   );
@@ -119,7 +122,7 @@ export function recogniseRoutes(app: App, context: CompreFaceContext): void {
   app.post(
     '/api/v1/detection/detect',
     {
-      config: { access: 'recognise' },
+      config: { access: 'recognise', slices: true },
       ...takesPicture,
       schema: {
         consumes: ['multipart/form-data', 'application/json'],

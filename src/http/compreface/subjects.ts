@@ -1,5 +1,7 @@
+import type { Readable } from 'node:stream';
 import { Type } from 'typebox';
 import type { App } from '../app-type.js';
+import { jsonList } from '../json-list.js';
 import type { CompreFaceContext } from './context.js';
 import { failures } from './format.js';
 import { collectionOf, mayMakeGroups, SubjectSchema } from './requests.js';
@@ -7,6 +9,7 @@ import { checkSubject } from './subject-names.js';
 
 const PATH = '/api/v1/recognition/subjects';
 const Subject = Type.Object({ subject: SubjectSchema });
+const SubjectsSchema = Type.Unsafe<Readable>(Type.Object({ subjects: Type.Array(Type.String()) }));
 const Told = Type.Object({ subject: Type.String() });
 
 /** The subjects of a collection: list, add, rename (or merge), delete. */
@@ -17,17 +20,23 @@ export function subjectRoutes(app: App, { collections, config }: CompreFaceConte
     app.get(
       url,
       {
-        config: { access: 'recognise' },
-        schema: { response: { 200: Type.Object({ subjects: Type.Array(Type.String()) }), ...failures } },
+        config: { access: 'recognise', slices: true },
+        schema: { response: { 200: SubjectsSchema, ...failures } },
       },
-      (request) => ({ subjects: collections.namesOf(collectionOf(request, group)).list() }),
+      async (request, reply) => {
+        const subjects = collections.namesOf(collectionOf(request, group)).list(request.gone);
+        const around = { before: '{"subjects":', behind: '}' };
+        return reply
+          .type('application/json; charset=utf-8')
+          .send(jsonList(subjects, (subject) => subject, around));
+      },
     );
   }
 
   app.post(
     PATH,
     {
-      config: { access: 'enrol' },
+      config: { access: 'enrol', changes: true },
       schema: { body: Subject, response: { 201: Told, ...failures } },
     },
     async (request, reply) => {
@@ -42,7 +51,7 @@ export function subjectRoutes(app: App, { collections, config }: CompreFaceConte
   app.put(
     `${PATH}/:subject`,
     {
-      config: { access: 'enrol' },
+      config: { access: 'enrol', changes: true },
       schema: {
         params: Subject,
         body: Subject,

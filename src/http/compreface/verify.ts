@@ -46,7 +46,7 @@ export function verifyRoutes(app: App, context: CompreFaceContext): void {
   const embeddingOf = ({ embedding, unfit }: AnalysedFace) => (unfit ? undefined : embedding);
 
   async function exampleOf(groupid: string, imageId: string) {
-    const { face, person, subject } = collections.requireExample(groupid, imageId);
+    const { face, person, subject } = await collections.requireExample(groupid, imageId);
     const stored = (await gallery.vectors(person.faceid)).find((one) => one.face.id === face.id);
     return { subject, vector: stored?.vector };
   }
@@ -88,7 +88,7 @@ export function verifyRoutes(app: App, context: CompreFaceContext): void {
   app.post(
     '/api/v1/recognition/embeddings/faces/:image_id/verify',
     {
-      config: { access: 'recognise', jsonValues: EMBEDDINGS_VALUES },
+      config: { access: 'recognise', jsonValues: EMBEDDINGS_VALUES, slices: true },
       bodyLimit: EMBEDDINGS_BYTES,
       schema: {
         params: ImageIdSchema,
@@ -157,7 +157,7 @@ export function verifyRoutes(app: App, context: CompreFaceContext): void {
   app.post(
     '/api/v1/verification/embeddings/verify',
     {
-      config: { access: 'recognise', jsonValues: EMBEDDINGS_VALUES },
+      config: { access: 'recognise', jsonValues: EMBEDDINGS_VALUES, slices: true },
       bodyLimit: EMBEDDINGS_BYTES,
       schema: {
         body: Type.Object({ source: EmbeddingSchema, targets: EmbeddingsSchema }),

@@ -1,9 +1,11 @@
+import type { Readable } from 'node:stream';
 import { Type } from 'typebox';
 import { KaomonError } from '../../platform/errors.js';
 import { splitFaceId } from '../../gallery/ids.js';
 import type { Person } from '../../gallery/types.js';
-import { mayUseGroup, requireGroupAccess } from '../access.js';
+import { requireGroupAccess } from '../access.js';
 import type { App } from '../app-type.js';
+import { jsonList } from '../json-list.js';
 import { OutcomeSchema } from './format.js';
 import { errorsOf, FaceidSchema } from '../schemas.js';
 import type { Services } from '../services.js';
@@ -27,7 +29,7 @@ const toInfo = ({ faceid, groupid, userid, faces }: Person) => ({
   numfiles: faces.length,
 });
 
-const config = { access: 'recognise' } as const;
+const config = { access: 'recognise', slices: true } as const;
 
 /** `GET /api/faceid_infos` and `GET /api/faceid_info/:faceid`. */
 export function faceidInfoRoutes(app: App, { gallery }: Services): void {
@@ -39,16 +41,15 @@ export function faceidInfoRoutes(app: App, { gallery }: Services): void {
         summary: 'List people',
         tags: ['maiface'],
         response: {
-          200: Type.Array(FaceidInfoSchema, { examples: [[EXAMPLE]] }),
+          200: Type.Unsafe<Readable>(Type.Array(FaceidInfoSchema, { examples: [[EXAMPLE]] })),
           ...errorsOf(OutcomeSchema, 500),
         },
       },
     },
-    (request) =>
-      gallery
-        .people()
-        .filter(({ groupid }) => mayUseGroup(request, groupid))
-        .map(toInfo),
+    async (request, reply) => {
+      const people = gallery.everyone({ groups: request.caller.groups, signal: request.gone });
+      return reply.type('application/json; charset=utf-8').send(jsonList(people, toInfo));
+    },
   );
 
   app.get(
@@ -62,11 +63,11 @@ export function faceidInfoRoutes(app: App, { gallery }: Services): void {
         response: { 200: FaceidInfoSchema, ...errorsOf(OutcomeSchema, 400, 404, 500) },
       },
     },
-    (request) => {
+    async (request) => {
       const { faceid } = request.params;
       const parts = splitFaceId(faceid);
       if (parts) requireGroupAccess(request, parts.groupid);
-      const person = gallery.person(faceid);
+      const person = await gallery.person(faceid);
       if (person) return toInfo(person);
       throw new KaomonError('FACE_UNKNOWN', 'Nobody is enrolled under this faceid.');
     },

@@ -5,6 +5,7 @@ import type { Services } from '../services.js';
 import { registerAddresses } from './addresses.js';
 import { registerAudit } from './audit.js';
 import { registerAuthentication } from './authentication.js';
+import { registerChanges } from './changes.js';
 import { registerClosing } from './closing.js';
 import { registerHosts } from './hosts.js';
 import { limitConnections, registerInFlight } from './in-flight.js';
@@ -17,6 +18,7 @@ import { registerOpenApi } from './openapi.js';
 import { registerRequestLog } from './request-log.js';
 import { registerRouteAccess } from './route-access.js';
 import { registerSecurityHeaders } from './security-headers.js';
+import { registerSlices } from './slices.js';
 import { registerStaticFiles } from './static-files.js';
 import { registerWebsocket } from './websocket.js';
 
@@ -66,6 +68,8 @@ export async function registerPlugins(app: App, services: Services, options: Plu
   await registerMultipart(app, config.MAX_UPLOAD_BYTES);
   await registerOpenApi(app);
   await registerStaticFiles(app);
+  registerChanges(app, services.enrolments);
+  registerSlices(app);
   registerClosing(app);
 }
 

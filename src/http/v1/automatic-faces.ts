@@ -1,6 +1,6 @@
 import { Type } from 'typebox';
 import { KaomonError } from '../../platform/errors.js';
-import { mayUseGroup, requireGroupAccess } from '../access.js';
+import { requireGroupAccess } from '../access.js';
 import type { App } from '../app-type.js';
 import { IdSchema, refusals } from '../schemas.js';
 import type { Services } from '../services.js';
@@ -28,9 +28,9 @@ export function automaticFaceRoutes(app: App, { gallery }: Services): void {
       const { groupid } = request.query;
       if (groupid !== undefined) requireGroupAccess(request, groupid);
       let deleted = 0;
-      for (const person of gallery.people()) {
-        if (groupid === undefined ? !mayUseGroup(request, person.groupid) : person.groupid !== groupid)
-          continue;
+      const groups = groupid === undefined ? request.caller.groups : new Set([groupid]);
+      await gallery.catchUp();
+      for await (const person of gallery.everyone({ groups, pictures: 'some' })) {
         for (const { id } of person.faces.filter(({ automatic }) => automatic)) {
           try {
             await gallery.removeFace(person.faceid, id);

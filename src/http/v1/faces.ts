@@ -71,7 +71,7 @@ export function faceRoutes(app: App, { config, gallery, enroller }: Services): v
         response: { 200: Type.Array(EnrolledSchema, { examples: [[EXAMPLE]] }), ...refusals(404) },
       },
     },
-    (request) => requirePerson(request, request.params.faceid, gallery).faces.map(toEnrolled),
+    async (request) => (await requirePerson(request, request.params.faceid, gallery)).faces.map(toEnrolled),
   );
 
   app.post(
@@ -112,7 +112,7 @@ export function faceRoutes(app: App, { config, gallery, enroller }: Services): v
         );
       }
       requireGroupAccess(request, parts.groupid);
-      if (!create) requirePerson(request, faceid, gallery);
+      if (!create) await requirePerson(request, faceid, gallery);
       const given = usernameOf(request.body) ?? request.query.username ?? '';
       const username = checkName(given.trim(), 'username');
       const person = { ...parts, username: username || undefined };
@@ -154,7 +154,7 @@ export function faceRoutes(app: App, { config, gallery, enroller }: Services): v
     },
     async (request, reply) => {
       const { faceid, id } = request.params;
-      requirePerson(request, faceid, gallery);
+      await requirePerson(request, faceid, gallery);
       await gallery.removeFace(faceid, id);
       return reply.status(204).send(null);
     },
@@ -176,7 +176,7 @@ export function faceRoutes(app: App, { config, gallery, enroller }: Services): v
     },
     async (request, reply) => {
       const { faceid, id } = request.params;
-      requirePerson(request, faceid, gallery);
+      await requirePerson(request, faceid, gallery);
       const picture = await gallery.picture(faceid, id);
       if (!picture) throw new KaomonError('FACE_UNKNOWN', 'No thumbnail of this picture was kept.');
       // It never changes under this ID, but no cache in between may keep it.

@@ -45,7 +45,7 @@ export function groupRoutes(app: App, { gallery }: Services): void {
   app.post(
     '/api/v1/groups',
     {
-      config: { access: 'admin', audit: 'change' },
+      config: { access: 'admin', audit: 'change', changes: true },
       schema: {
         summary: 'Create a group',
         tags,
@@ -67,7 +67,7 @@ export function groupRoutes(app: App, { gallery }: Services): void {
   app.patch(
     '/api/v1/groups/:groupid',
     {
-      config: { access: 'admin' },
+      config: { access: 'admin', changes: true },
       schema: {
         summary: 'Rename a group',
         tags,
@@ -102,13 +102,10 @@ export function groupRoutes(app: App, { gallery }: Services): void {
     async (request, reply) => {
       const { groupid } = request.params;
       requireGroupAccess(request, groupid);
-      const people = gallery.people().filter((person) => person.groupid === groupid);
-      try {
-        await gallery.removeGroup(groupid, { withPeople: request.query.people === 'delete' });
-      } finally {
-        // Some of them may be gone even when it fails.
-        for (const { faceid } of people) if (!gallery.person(faceid)) request.audited.did('people', faceid);
-      }
+      await gallery.removeGroup(groupid, {
+        withPeople: request.query.people === 'delete',
+        removed: (faceid) => request.audited.did('people', faceid),
+      });
       return reply.status(204).send(null);
     },
   );

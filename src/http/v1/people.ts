@@ -1,7 +1,6 @@
 import { Type, type Static } from 'typebox';
 import type { FastifyRequest } from 'fastify';
 import { KaomonError } from '../../platform/errors.js';
-import { findPeople } from '../../gallery/find-people.js';
 import { splitFaceId } from '../../gallery/ids.js';
 import { checkName } from '../../gallery/names.js';
 import type { Gallery, Person } from '../../gallery/types.js';
@@ -95,6 +94,14 @@ const PeopleQuery = Type.Object(
     ),
     limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, description: `Default ${PAGE}.` })),
     offset: Type.Optional(Type.Integer({ minimum: 0, maximum: 1e9, description: 'People to pass over.' })),
+    after: Type.Optional(
+      Type.String({
+        maxLength: 200,
+        description:
+          'Only people behind this faceid: `next` of the page before. Nobody is listed twice or left out when others come and go meanwhile.',
+        examples: ['staff-ada'],
+      }),
+    ),
   },
   strict,
 );
@@ -108,14 +115,14 @@ function toPerson(person: Person): Static<typeof PersonSchema> {
  * The person that a path names, if the caller may see that person.
  * @throws KaomonError PERSON_UNKNOWN, FORBIDDEN
  */
-export function requirePerson(
+export async function requirePerson(
   request: Pick<FastifyRequest, 'caller'>,
   faceid: string,
   gallery: Pick<Gallery, 'person'>,
-): Person {
+): Promise<Person> {
   const parts = splitFaceId(faceid);
   if (parts) requireGroupAccess(request, parts.groupid);
-  const person = gallery.person(faceid);
+  const person = await gallery.person(faceid);
   if (person) return person;
   throw new KaomonError('PERSON_UNKNOWN', 'Nobody is enrolled under this faceid.', {
     details: { field: 'faceid' },
@@ -129,7 +136,7 @@ export function peopleRoutes(app: App, { gallery }: Services): void {
   app.get(
     '/api/v1/people',
     {
-      config: { access: 'recognise' },
+      config: { access: 'recognise', slices: true },
       schema: {
         summary: 'List people',
         description: 'By faceid, a page at a time.',
@@ -140,6 +147,12 @@ export function peopleRoutes(app: App, { gallery }: Services): void {
             {
               total: Type.Integer({ minimum: 0, description: 'All who fit, on whatever page.' }),
               people: Type.Array(PersonSchema),
+              next: Type.Optional(
+                Type.String({
+                  description:
+                    'What to give as `after` for the next page; left out on the last one. The page may be empty.',
+                }),
+              ),
             },
             { examples: [{ total: 1, people: [EXAMPLE] }] },
           ),
@@ -148,21 +161,18 @@ export function peopleRoutes(app: App, { gallery }: Services): void {
       },
     },
     async (request) => {
-      const { group, search = '', pictures, limit = PAGE, offset = 0 } = request.query;
-      const groups = groupsToSearch(request, group, gallery);
-      const found = await findPeople(gallery.people(), search, groups, request.gone);
-      const fitting =
-        pictures === undefined
-          ? found
-          : found.filter(({ faces }) => (pictures === 'none') === (faces.length === 0));
-      return { total: fitting.length, people: fitting.slice(offset, offset + limit).map(toPerson) };
+      const { group, search = '', pictures, after, limit = PAGE, offset = 0 } = request.query;
+      const groups = await groupsToSearch(request, group, gallery);
+      const which = { groups, search, pictures, after, offset, limit, count: true, signal: request.gone };
+      const { total = 0, people, next } = await gallery.people(which);
+      return { total, people: people.map(toPerson), next };
     },
   );
 
   app.post(
     '/api/v1/people',
     {
-      config: { access: 'enrol' },
+      config: { access: 'enrol', changes: true },
       schema: {
         summary: 'Create a person',
         description: 'Without pictures; add them at `/people/{faceid}/faces`.',
@@ -194,13 +204,13 @@ export function peopleRoutes(app: App, { gallery }: Services): void {
         response: { 200: PersonSchema, ...refusals(404) },
       },
     },
-    (request) => toPerson(requirePerson(request, request.params.faceid, gallery)),
+    async (request) => toPerson(await requirePerson(request, request.params.faceid, gallery)),
   );
 
   app.patch(
     '/api/v1/people/:faceid',
     {
-      config: { access: 'enrol' },
+      config: { access: 'enrol', changes: true },
       schema: {
         summary: 'Change a person',
         description:
@@ -212,7 +222,7 @@ export function peopleRoutes(app: App, { gallery }: Services): void {
       },
     },
     async (request) => {
-      let person = requirePerson(request, request.params.faceid, gallery);
+      let person = await requirePerson(request, request.params.faceid, gallery);
       const { username, metadata, ...to } = request.body;
       const target = { groupid: to.groupid ?? person.groupid, userid: to.userid ?? person.userid };
       requireGroupAccess(request, target.groupid);
@@ -244,7 +254,7 @@ export function peopleRoutes(app: App, { gallery }: Services): void {
       },
     },
     async (request, reply) => {
-      const { groupid, userid } = requirePerson(request, request.params.faceid, gallery);
+      const { groupid, userid } = await requirePerson(request, request.params.faceid, gallery);
       await gallery.remove(groupid, userid);
       return reply.status(204).send(null);
     },
@@ -253,7 +263,7 @@ export function peopleRoutes(app: App, { gallery }: Services): void {
   app.post(
     '/api/v1/people/:faceid/merge',
     {
-      config: { access: 'enrol', audit: 'change' },
+      config: { access: 'enrol', audit: 'change', changes: true },
       schema: {
         summary: 'Merge two people into one',
         description: 'All pictures of `from` go to this person, who keeps name and metadata; `from` is gone.',
@@ -264,8 +274,8 @@ export function peopleRoutes(app: App, { gallery }: Services): void {
       },
     },
     async (request) => {
-      const into = requirePerson(request, request.params.faceid, gallery);
-      const from = requirePerson(request, request.body.from, gallery);
+      const into = await requirePerson(request, request.params.faceid, gallery);
+      const from = await requirePerson(request, request.body.from, gallery);
       return toPerson(await gallery.mergePerson(from.faceid, into.faceid));
     },
   );

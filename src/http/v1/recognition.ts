@@ -1,4 +1,5 @@
 import { Type, type Static } from 'typebox';
+import { limitsOfCall, takeEmbeddings } from '../../identity/results.js';
 import { groupsToSearch } from '../access.js';
 import type { App } from '../app-type.js';
 import { onBehalfOf } from '../on-behalf.js';
@@ -78,7 +79,7 @@ const EmbeddingsSchema = Type.Object({
 export function recognitionRoutes(app: App, services: Services): void {
   const { vision, identifier, gallery, pack } = services;
   const bodyLimit = pictureBodyLimit(services.config.MAX_UPLOAD_BYTES);
-  const config = { access: 'recognise', pictures: {} } as const;
+  const config = { access: 'recognise', pictures: {}, slices: true } as const;
 
   app.post(
     '/api/v1/detect',
@@ -132,14 +133,15 @@ export function recognitionRoutes(app: App, services: Services): void {
         },
       },
     },
-    (request, reply) => {
+    async (request, reply) => {
       const { groups: named, k, threshold, ...look } = request.query;
-      const groups = groupsToSearch(request, named, gallery);
+      const groups = await groupsToSearch(request, named, gallery);
+      const limits = limitsOfCall();
       return answerEach(request, async (bytes): Promise<Static<typeof RecognitionSchema>> => {
         const found = await identifier.identifyPicture(
           bytes,
           { ...look, ...onBehalfOf(request) },
-          { k, threshold, groups },
+          { k, threshold, groups, limits },
         );
         tellOf(reply, found);
         return {
@@ -171,10 +173,12 @@ export function recognitionRoutes(app: App, services: Services): void {
         },
       },
     },
-    (request, reply) =>
-      answerEach(request, async (bytes): Promise<Static<typeof EmbeddingsSchema>> => {
+    (request, reply) => {
+      const limits = limitsOfCall();
+      return answerEach(request, async (bytes): Promise<Static<typeof EmbeddingsSchema>> => {
         const options = { ...request.query, ...onBehalfOf(request) };
         const { width, height, faces, leftOut, times } = await vision.analyze(bytes, options);
+        takeEmbeddings(limits, faces.length);
         tellOf(reply, { times, leftOut });
         return {
           width,
@@ -184,6 +188,7 @@ export function recognitionRoutes(app: App, services: Services): void {
           leftOut,
           times: { ...times },
         };
-      }),
+      });
+    },
   );
 }

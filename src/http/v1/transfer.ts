@@ -2,11 +2,13 @@ import { PassThrough, Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { Type } from 'typebox';
 import { exportGallery } from '../../gallery/archive/export.js';
-import { type ImportDeps, importGallery } from '../../gallery/archive/import.js';
+import { type ImportDeps, importGallery, type ImportOptions } from '../../gallery/archive/import.js';
 import { closeDescriptor, openNameless, sweepArchives, writingTo } from '../../gallery/archive/nameless.js';
 import { clientGone, KaomonError, throwIfGone, tooLarge } from '../../platform/errors.js';
+import { importTelling, PROGRESS_TYPE } from './import-progress.js';
 import { groupsToSearch, requireGroupAccess } from '../access.js';
 import type { App } from '../app-type.js';
+import { callerId } from '../on-behalf.js';
 import { BytesSchema, refusals } from '../schemas.js';
 import type { Services } from '../services.js';
 
@@ -47,8 +49,8 @@ export function transferRoutes(app: App, services: Services): void {
       schema: {
         summary: 'Take the gallery along',
         description:
-          'A zip of the groups, people, vectors (`.npy`) and kept thumbnails, with a manifest that holds a SHA-256 of ' +
-          'each. It is biometric data: keep it like a key.',
+          'A zip of the vectors (one matrix, `vectors.npy`), people and groups (lines of JSON) and kept thumbnails, ' +
+          'with a manifest (docs/archive.md). It is biometric data: keep it like a key.',
         tags,
         querystring: Type.Object(
           {
@@ -67,7 +69,7 @@ export function transferRoutes(app: App, services: Services): void {
       },
     },
     async (request, reply) => {
-      const groups = groupsToSearch(request, request.query.groups, gallery);
+      const groups = await groupsToSearch(request, request.query.groups, gallery);
       request.audited.note({ groups: groups ? [...groups] : 'all' });
       throwIfGone(request.gone);
       if (exporting) {
@@ -76,7 +78,7 @@ export function transferRoutes(app: App, services: Services): void {
         });
       }
       exporting = true;
-      const archive = exportGallery({ gallery, pack }, groups);
+      const archive = exportGallery({ gallery, pack, folder: cacheDir }, groups);
       archive.once('close', () => (exporting = false));
       reply.raw.once('close', () => archive.destroy());
       const name = `kaomon-${pack.id}-${new Date().toISOString().slice(0, 10)}.zip`;
@@ -102,13 +104,15 @@ export function transferRoutes(app: App, services: Services): void {
           summary: 'Take an export over',
           description:
             'The whole archive is verified before anything changes. What is there already is passed over: an import ' +
-            'that was broken off goes on when it is sent again.',
+            `that was broken off goes on when it is sent again. With \`Accept: ${PROGRESS_TYPE}\` the answer is lines ` +
+            'of JSON that say how far it is, `{done, of}`, and last the same report as `{report}`, or what went wrong ' +
+            'as `{error}`; an archive that is refused is answered as ever.',
           tags,
           body: { content: { 'application/zip': { schema: BytesSchema } } },
           response: { 200: ReportSchema, ...refusals(409, 413, 415) },
         },
       },
-      async (request) => {
+      async (request, reply) => {
         const { body } = request as { body: unknown };
         if (!(body instanceof Readable)) {
           throw new KaomonError('ARCHIVE_INVALID', 'There is no archive: send the zip file as the body.');
@@ -119,24 +123,29 @@ export function transferRoutes(app: App, services: Services): void {
           });
         }
         importing = true;
-        let file: number | undefined;
-        try {
-          file = await openNameless(cacheDir);
-          await pipeline(body, limitTo(maxImportBytes), writingTo(file));
-          const requireGroup = (groupid: string) => requireGroupAccess(request, groupid);
-          const report = (list: 'groups' | 'people', id: string) => request.audited.did(list, id);
-          // It comes back as it was: also faces that two people share, and those that stricter settings would refuse.
-          const enrol: ImportDeps['enrol'] = (...what) =>
-            enroller.enrolFace(...what, { force: true, isNew: true });
-          return await importGallery({ gallery, pack, enrol }, file, {
-            requireGroup,
-            signal: request.gone,
-            report,
-          });
-        } finally {
-          importing = false;
-          if (file !== undefined) await closeDescriptor(file);
-        }
+        const requireGroup = (groupid: string) => requireGroupAccess(request, groupid);
+        const report = (list: 'groups' | 'people', id: string) => request.audited.did(list, id);
+        // It comes back as it was: also faces that two people share, and those that stricter settings would refuse.
+        const caller = callerId(request);
+        const enrol: ImportDeps['enrol'] = (...what) =>
+          enroller.enrolFace(...what, { force: true, isNew: true, caller, isAdmitted: true });
+        const run = async (progress?: ImportOptions['progress']) => {
+          let file: number | undefined;
+          try {
+            file = await openNameless(cacheDir);
+            await pipeline(body, limitTo(maxImportBytes), writingTo(file));
+            const options = { requireGroup, signal: request.gone, report, progress };
+            return await importGallery({ gallery, pack, enrol }, file, options);
+          } finally {
+            importing = false;
+            if (file !== undefined) await closeDescriptor(file);
+          }
+        };
+        if (!request.headers.accept?.includes(PROGRESS_TYPE)) return run();
+        const lines = await importTelling(run);
+        // Before nginx would gather them.
+        void reply.type(PROGRESS_TYPE).header('x-accel-buffering', 'no').header('cache-control', 'no-store');
+        return reply.send(lines);
       },
     );
     done();

@@ -71,7 +71,7 @@ describe('the audit', () => {
     const [line] = await written(test, ({ length }) => length > 0);
     const whom = { faceid: 'default-ken', faces: [id] };
     assert.deepEqual(told(line), { who: 'key 1', action: 'enrol', outcome: 'aborted', whom });
-    assert.equal(gallery.person('default-ken')?.faces.length, 1);
+    assert.equal((await gallery.person('default-ken'))?.faces.length, 1);
   });
 
   it('has the address of who is gone before anybody asks for it, over TLS too', { timeout }, async (t) => {
@@ -98,7 +98,7 @@ describe('the audit', () => {
     await client.send(['DELETE /api/default/ken HTTP/1.1', ...session]);
     const [line] = await written(test, ({ length }) => length > 0);
     assert.deepEqual([line.who, line.address, line.outcome], ['office', '127.0.0.1', 'done']);
-    assert.equal(test.gallery.person('default-ken'), undefined);
+    assert.equal(await test.gallery.person('default-ken'), undefined);
   });
 
   it('says of a body that broke off that it was aborted', { timeout }, async (t) => {
@@ -157,7 +157,7 @@ describe('the audit', () => {
     vision.faces = [face(100, 0.01)];
     await app.inject({ method: 'POST', url: '/api/v1/recognise', payload: { image: TINY_PICTURE } });
     const [line] = await written(test, ({ length }) => length > 0);
-    const saved = gallery.person('default-ken')?.faces.find(({ automatic }) => automatic)?.id;
+    const saved = (await gallery.person('default-ken'))?.faces.find(({ automatic }) => automatic)?.id;
     const whom = { groupid: 'default', userid: 'ken', faces: [saved] };
     assert.deepEqual(told(line), { who: 'automatic enrolment', action: 'enrol', outcome: 'done', whom });
     assert.equal(line.address, 'this server');

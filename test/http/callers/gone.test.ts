@@ -115,7 +115,7 @@ describe('a client that hangs up', () => {
     await until(() => vision.askedFor[0].signal?.aborted === true);
     go();
     await new Promise((resolve) => setImmediate(resolve));
-    assert.equal(gallery.person('default-new'), undefined);
+    assert.equal(await gallery.person('default-new'), undefined);
   });
 
   it('has the frames of its stream dropped', { timeout }, async (t) => {

@@ -5,6 +5,7 @@ import { MAX_SUBJECT, SubjectNames } from '../../../src/http/compreface/subject-
 import { unitVector } from '../../support/app.js';
 import { compreFaceApp, scene, type Scene } from '../../support/compreface.js';
 import { form } from '../../support/form.js';
+import { everybody } from '../../support/galleries.js';
 
 type Made = Awaited<ReturnType<typeof compreFaceApp>>;
 const SUBJECTS = '/api/v1/recognition/subjects';
@@ -55,7 +56,7 @@ describe('Subjects of the CompreFace surface', () => {
       assert.deepEqual([answer.statusCode, answer.json()], [201, { subject: name }]);
     }
     assert.deepEqual(new Set(await subjects(made)), new Set(names));
-    assert.equal(new Set(made.gallery.people().map(({ faceid }) => faceid)).size, names.length);
+    assert.equal(new Set((await everybody(made.gallery)).map(({ faceid }) => faceid)).size, names.length);
     for (const name of names) {
       const url = `${SUBJECTS}/${encodeURIComponent(name)}`;
       const answer = await made.app.inject({ method: 'DELETE', url });
@@ -91,9 +92,15 @@ describe('Subjects of the CompreFace surface', () => {
     await add(made, apart, 'ann2');
     assert.deepEqual(await subjects(made), [composed]);
     // As an older version kept it.
-    const old = { ...made.gallery.people()[0], username: 'Rene\u0301' };
-    const names = new SubjectNames({ people: () => [old], person: () => undefined }, 'default');
-    assert.equal(names.find('René'), old);
+    const old = { ...(await everybody(made.gallery))[0], username: 'Rene\u0301' };
+    const gallery: ConstructorParameters<typeof SubjectNames>[0] = {
+      async *everyone() {
+        yield await Promise.resolve(old);
+      },
+      person: (faceid) => Promise.resolve(faceid === old.faceid ? old : undefined),
+      catchUp: () => Promise.resolve(),
+    };
+    assert.equal(await new SubjectNames(gallery, 'default').find('René'), old);
     const url = `${SUBJECTS}/${encodeURIComponent(apart)}`;
     const deleted = await made.app.inject({ method: 'DELETE', url });
     assert.deepEqual(deleted.json(), { subject: composed });
@@ -104,7 +111,7 @@ describe('Subjects of the CompreFace surface', () => {
     await add(made, 'Ann');
     await add(made, 'ANN', 'ann2');
     assert.deepEqual(await subjects(made), ['Ann']);
-    assert.equal(made.gallery.people()[0].faces.length, 2);
+    assert.equal((await everybody(made.gallery))[0].faces.length, 2);
     assert.deepEqual((await rename(made, 'ann', 'anN')).json(), { updated: true });
     assert.deepEqual(await subjects(made), ['anN']);
   });
@@ -131,7 +138,7 @@ describe('Subjects of the CompreFace surface', () => {
     assert.deepEqual(await subjects(made), ['Ann', 'ann (2)']);
     assert.equal((await made.app.inject({ method: 'DELETE', url: `${SUBJECTS}/ann (2)` })).statusCode, 200);
     assert.deepEqual(
-      made.gallery.people().map(({ userid }) => userid),
+      (await everybody(made.gallery)).map(({ userid }) => userid),
       ['1'],
     );
   });
@@ -139,8 +146,12 @@ describe('Subjects of the CompreFace surface', () => {
   it('are made once when several requests name a new one at the same time', async (t) => {
     const made = await compreFaceApp(t);
     await Promise.all(Array.from({ length: 8 }, (_, i) => add(made, 'Ann Lee', 'ann', i)));
-    assert.equal(made.gallery.people().length, 1);
-    assert.equal(made.gallery.people()[0].faces.length, 8, 'no limit on repeated registrations applies here');
+    assert.equal((await everybody(made.gallery)).length, 1);
+    assert.equal(
+      (await everybody(made.gallery))[0].faces.length,
+      8,
+      'no limit on repeated registrations applies here',
+    );
   });
 
   it('lie in the group of the settings, which is made when it is not there', async (t) => {
@@ -148,13 +159,13 @@ describe('Subjects of the CompreFace surface', () => {
     await made.gallery.enrol({ groupid: 'default', userid: '1' }, unitVector(0));
     assert.deepEqual(await subjects(made), []);
     await add(made, 'bob');
-    assert.ok(made.gallery.person('frs-bob'));
+    assert.ok(await made.gallery.person('frs-bob'));
     const other = (await post(made, `${RECOGNISE}?prediction_count=5`, 'ann')).json<{
       result: { subjects: object[] }[];
     }>();
     assert.equal(other.result[0].subjects.length, 1, 'people of other groups are not told');
     assert.deepEqual((await made.app.inject({ method: 'DELETE', url: SUBJECTS })).json(), { deleted: 1 });
-    assert.ok(made.gallery.person('default-1'), 'nobody of another group is deleted');
+    assert.ok(await made.gallery.person('default-1'), 'nobody of another group is deleted');
   });
 });
 

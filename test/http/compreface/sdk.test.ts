@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { CompreFace } from '@exadel/compreface-js-sdk';
 import { type Listening, listeningCompreFace, scene } from '../../support/compreface.js';
+import { everybody } from '../../support/galleries.js';
 
 interface Refusal {
   response: { status: number; data: { message: string; code: number } };
@@ -88,7 +89,7 @@ describe("CompreFace's JavaScript SDK against this server", () => {
     assert.deepEqual(await faces().delete_multiple_images([second.image_id, first.image_id]), [second]);
     assert.deepEqual(await faces().delete_all_subject('Bob'), { deleted: 1 });
     assert.deepEqual(await faces().delete_all(), { deleted: 0 });
-    assert.deepEqual(server.gallery.people(), []);
+    assert.deepEqual(await everybody(server.gallery), []);
   });
 
   it('recognises, several subjects a face and with all that it can tell', async (t) => {

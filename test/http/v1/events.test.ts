@@ -38,7 +38,7 @@ describe('GET /api/v1/events', () => {
     assert.equal(events.answer.headers['content-type'], 'text/event-stream');
     await gallery.enrol({ groupid: 'default', userid: 'ken', username: 'Ken' }, unitVector(0));
     const enrolled = await events.next('enrolled');
-    const [{ id }] = gallery.person('default-ken')?.faces ?? [];
+    const [{ id }] = (await gallery.person('default-ken'))?.faces ?? [];
     assert.deepEqual([enrolled.groupid, enrolled.faceid, enrolled.face], ['default', 'default-ken', id]);
     vision.faces = [face(), face(100, 2)];
     const recognise = () =>

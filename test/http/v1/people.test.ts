@@ -4,6 +4,7 @@ import { TINY_PICTURE } from '../../../src/http/intake/pictures.js';
 import { face, type ScriptedVision, testApp, unitVector } from '../../support/app.js';
 import { form } from '../../support/form.js';
 import { greyJpeg } from '../../support/pictures.js';
+import { everybody } from '../../support/galleries.js';
 
 type Body = Record<string, unknown> & { code: string; results: Record<string, unknown>[] };
 type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
@@ -90,7 +91,7 @@ describe('/api/v1/people', () => {
       [moved.status, moved.body.faceid, moved.body.username, moved.body.faces],
       [200, 'default-ada', 'Ada', 2],
     );
-    assert.equal(gallery.person('staff-ada'), undefined);
+    assert.equal(await gallery.person('staff-ada'), undefined);
     const merged = await call('POST', '/people/default-ken/merge', { from: 'default-ada' });
     assert.deepEqual([merged.status, merged.body.faces], [200, 3]);
     assert.equal((await call('DELETE', '/people/default-ken')).status, 204);
@@ -100,7 +101,7 @@ describe('/api/v1/people', () => {
 
   it('refuses what does not fit, and changes nothing', async (t) => {
     const { call, gallery } = await people(t);
-    const before = JSON.stringify(gallery.people());
+    const before = JSON.stringify(await everybody(gallery));
     const cases: [Method, string, object | undefined, number, string][] = [
       ['POST', '/people', { groupid: 'staff', userid: 'ada' }, 409, 'PERSON_EXISTS'],
       ['POST', '/people', { groupid: 'none', userid: 'ada' }, 404, 'GROUP_UNKNOWN'],
@@ -120,7 +121,7 @@ describe('/api/v1/people', () => {
       const answer = await call(method, url, payload);
       assert.deepEqual([answer.status, answer.body.code], [status, code], `${method} ${url}`);
     }
-    assert.equal(JSON.stringify(gallery.people()), before);
+    assert.equal(JSON.stringify(await everybody(gallery)), before);
   });
 });
 
@@ -143,12 +144,12 @@ describe('/api/v1/people/:faceid/faces', () => {
       ['enrolled', 'refused', 'enrolled'],
     );
     assert.equal((results[1].error as { code: string }).code, 'IMAGE_FORMAT_UNKNOWN');
-    assert.equal(gallery.person('staff-ada')?.username, 'Ada L.');
+    assert.equal((await gallery.person('staff-ada'))?.username, 'Ada L.');
     const list = (await call('GET', '/people/staff-ada/faces')).body as unknown as { id: string }[];
     assert.equal(list.length, 4);
     assert.deepEqual(Object.keys(list[0]), ['id', 'enrolledAt', 'automatic', 'picture']);
     assert.equal((await call('DELETE', `/people/staff-ada/faces/${list[0].id}`)).status, 204);
-    assert.equal(gallery.person('staff-ada')?.faces.length, 3);
+    assert.equal((await gallery.person('staff-ada'))?.faces.length, 3);
   });
 
   it('creates the person only when asked, and answers the refusal of the first when none is enrolled', async (t) => {
@@ -159,7 +160,7 @@ describe('/api/v1/people/:faceid/faces', () => {
     assert.deepEqual([none.status, none.body.code], [404, 'PERSON_UNKNOWN']);
     const made = await call('POST', '/people/staff-new/faces?create=true&username=New', { image });
     assert.equal(made.status, 201, JSON.stringify(made.body));
-    assert.equal(gallery.person('staff-new')?.username, 'New');
+    assert.equal((await gallery.person('staff-new'))?.username, 'New');
     vision.faces = [];
     const other = (await greyJpeg()).toString('base64');
     const refused = await call('POST', '/people/staff-new/faces', { images: [other, other] });
@@ -180,7 +181,7 @@ describe('/api/v1/people/:faceid/faces', () => {
     assert.equal((refused.body.details as { faceid: string }).faceid, 'staff-ada');
     const forced = await call('POST', '/people/default-ken/faces?force=true', { image });
     assert.equal(forced.status, 201);
-    assert.equal(gallery.person('default-ken')?.faces.length, 2);
+    assert.equal((await gallery.person('default-ken'))?.faces.length, 2);
     // Now that it is known to be Ken's, too, it is nobody else's.
     vision.faces = [face(100, 0.051)];
     const next = (await greyJpeg()).toString('base64');
@@ -236,7 +237,7 @@ describe('/api/v1/groups/:groupid', () => {
     assert.deepEqual([kept.status, kept.body.code], [409, 'GROUP_NOT_EMPTY']);
     assert.equal((await call('DELETE', '/groups/staff?people=keep')).status, 400);
     assert.equal((await call('DELETE', '/groups/staff?people=delete')).status, 204);
-    assert.equal(gallery.person('staff-ada'), undefined);
+    assert.equal(await gallery.person('staff-ada'), undefined);
     assert.equal((await call('DELETE', '/groups/staff')).status, 404);
   });
 });

@@ -198,7 +198,7 @@ describe('POST /api/v1/recognise', () => {
       // This pack has no curve: test/http/odds.test.ts has one that has.
       odds: null,
       oddsAtMost: false,
-      face: gallery.person('staff-ada')?.faces[0].id,
+      face: (await gallery.person('staff-ada'))?.faces[0].id,
     });
     assert.deepEqual(Object.keys(body.times as object), ['queue', 'decode', 'detect', 'embed', 'search']);
   });

@@ -159,7 +159,10 @@ export const EN = {
   saveCsv: 'Save as CSV',
   exportArchive: 'Export archive',
   importArchive: 'Import archive…',
-  importing: 'Importing…',
+  importing: (percent: number) => `Sending the archive: ${percent} %`,
+  checkingArchive: 'The archive is being checked…',
+  importingPeople: (done: number, of: number, rate: number) =>
+    `${done} of ${of} people imported, ${rate} a second`,
   imported: 'The archive was imported.',
   noPeople: 'Nobody is enrolled here.',
   shownOf: (first: number, last: number, total: number) => `${first}–${last} of ${total}`,

@@ -1,0 +1,218 @@
+import { createReadStream, createWriteStream } from 'node:fs';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import pMap from 'p-map';
+import { request } from 'undici';
+import { nameFace } from '../gallery/face-name.js';
+import { faceIdOf } from '../gallery/ids.js';
+import { createLayout } from '../gallery/store/file-layout.js';
+import { encodeNpy } from '../gallery/store/npy.js';
+import { makeFolder } from '../platform/files/durable.js';
+import type { BenchContext } from './effort.js';
+import type { Frame } from './frames.js';
+import type { BenchPack } from './pack.js';
+import { rowOf } from './report.js';
+import { type BenchServer, startServer } from './server.js';
+import { createIdentities } from './vectors.js';
+
+/** The group that CompreFace's surface searches with a key that is tied to none. */
+const GROUP = 'default';
+const SEED = 17;
+/** Workers of one machine. */
+const WORKERS = 4;
+/** Folders made at a time. */
+const AT_ONCE = 32;
+
+/** What a gallery costs by its size: start, memory, export, import, search and a change. */
+export async function benchScale(
+  bench: BenchPack,
+  _frames: readonly Frame[],
+  context: BenchContext,
+): Promise<void> {
+  const { effort, note } = context;
+  note('scale: made people with one face each; probes are other faces of them, searched for by vector.');
+  const empty = await galleryOf(0, bench, context);
+  const none = await workersOn(empty.env, (servers) => proportional(servers));
+  for (const size of effort.sizes) {
+    const { env, probes, folder } = await galleryOf(size, bench, context);
+    try {
+      await measure(size, { env, probes, none, bench }, context);
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  }
+}
+
+interface Made {
+  env: Record<string, string>;
+  /** Another face of somebody, and who it is. */
+  probes: { username: string; vector: Float32Array }[];
+  /** What `WORKERS` workers take with nobody enrolled, MB. */
+  none: number;
+  bench: BenchPack;
+}
+
+async function measure(
+  size: number,
+  { env, probes, none, bench }: Made,
+  context: BenchContext,
+): Promise<void> {
+  const { add, folder } = context;
+  const place = (measured: string, unit: 's' | 'MB' | 'ms' | 'share') =>
+    ({ section: 'scale', of: `${size.toLocaleString('en')} people`, measure: measured, unit }) as const;
+
+  const first = await startServer(env);
+  add(rowOf(place('first start, from the files', 's'), [first.startedIn / 1000]));
+  await untilSnapshot(first, size);
+  await first.end();
+
+  await workersOn(env, async (servers) => {
+    add(
+      rowOf(
+        place('start from the snapshot', 's'),
+        servers.map(({ startedIn }) => startedIn / 1000),
+      ),
+    );
+    const [server] = servers;
+    const times: number[] = [];
+    let found = 0;
+    for (const { username, vector } of probes) {
+      const body = { embeddings: [Array.from(vector)] };
+      const begun = performance.now();
+      const answer = await server.send('POST', `${SEARCH}?prediction_count=1`, body);
+      times.push(performance.now() - begun);
+      if (JSON.stringify(answer).includes(`"${username}"`)) found += 1;
+    }
+    add(rowOf(place('search by vector, HTTP', 'ms'), times));
+    add(rowOf(place('found', 'share'), [found / probes.length]));
+    const changes: number[] = [];
+    for (let i = 0; i < 50; i++) {
+      const begun = performance.now();
+      await server.send('POST', '/api/v1/people', { groupid: GROUP, userid: `new${i}` });
+      changes.push(performance.now() - begun);
+      await server.send('DELETE', `/api/v1/people/${faceIdOf(GROUP, `new${i}`)}`);
+    }
+    add(rowOf(place('a person created, HTTP', 'ms'), changes));
+    add(
+      rowOf(place(`${WORKERS} workers, beyond the empty ones`, 'MB'), [(await proportional(servers)) - none]),
+    );
+
+    const archive = path.join(folder, 'scale.zip');
+    const before = await server.rss();
+    let most = before;
+    const watching = setInterval(() => void server.rss().then((mb) => (most = Math.max(most, mb))), 100);
+    const begun = performance.now();
+    const { body } = await request(`${server.origin}/api/v1/export`);
+    await pipeline(body as Readable, createWriteStream(archive));
+    clearInterval(watching);
+    add(rowOf(place('export', 's'), [(performance.now() - begun) / 1000]));
+    add(rowOf(place('export, memory', 'MB'), [most - before]));
+  });
+  await benchImport(size, { env, bench }, context);
+}
+
+async function benchImport(
+  size: number,
+  { bench }: Pick<Made, 'env' | 'bench'>,
+  context: BenchContext,
+): Promise<void> {
+  const archive = path.join(context.folder, 'scale.zip');
+  const { env, folder } = await galleryOf(0, bench, context);
+  const server = await startServer({ ...env, MAX_IMPORT_BYTES: String(2 ** 34) });
+  try {
+    const begun = performance.now();
+    const { statusCode, body } = await request(`${server.origin}/api/v1/import`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/zip' },
+      body: createReadStream(archive),
+      headersTimeout: 3_600_000,
+    });
+    const answer = await body.text();
+    if (statusCode !== 200) throw new Error(`the import answered ${statusCode}: ${answer}`);
+    context.add(
+      rowOf({ section: 'scale', of: `${size.toLocaleString('en')} people`, measure: 'import', unit: 's' }, [
+        (performance.now() - begun) / 1000,
+      ]),
+    );
+  } finally {
+    await server.end();
+    await rm(archive, { force: true });
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+const SEARCH = '/api/v1/recognition/embeddings/recognize';
+
+async function workersOn<T>(
+  env: Record<string, string>,
+  work: (servers: BenchServer[]) => Promise<T>,
+): Promise<T> {
+  const servers: BenchServer[] = [];
+  try {
+    // One after another, as pm2 starts them on a reload; each finds the machine as a single worker does.
+    for (let i = 0; i < WORKERS; i++) servers.push(await startServer(env));
+    return await work(servers);
+  } finally {
+    for (const server of servers) await server.end();
+  }
+}
+
+/** Resident memory of several processes, what they share counted once, MB. */
+async function proportional(servers: readonly BenchServer[]): Promise<number> {
+  let sum = 0;
+  for (const { pid } of servers) {
+    const text = await readFile(`/proc/${pid}/smaps_rollup`, 'utf8').catch(() => '');
+    sum += Number(/^Pss:\s+(\d+)/m.exec(text)?.[1] ?? NaN) / 1024;
+  }
+  return sum;
+}
+
+/** Small galleries get no snapshot, and are loaded at once. */
+async function untilSnapshot(server: BenchServer, size: number): Promise<void> {
+  const most = performance.now() + 1000 * (60 + size / 500);
+  for (;;) {
+    const { gallery } = (await server.send('GET', '/api/v1/status')) as {
+      gallery: { base?: { people?: number } | null };
+    };
+    if (size < 1000 || (gallery.base?.people ?? 0) >= size || performance.now() > most) return;
+    await new Promise((resolve) => setTimeout(resolve, 500));
+  }
+}
+
+/** A gallery in files of its own, written without waiting for the disk. */
+async function galleryOf(size: number, { pack, env }: BenchPack, { folder: parent, effort }: BenchContext) {
+  const { length } = pack.embedder;
+  const folder = path.join(parent, `scale-${size}`);
+  await rm(folder, { recursive: true, force: true });
+  const layout = createLayout(folder, pack.id);
+  await makeFolder(layout.packFolder);
+  const made = createIdentities(length, SEED);
+  const probes: Made['probes'] = [];
+  const every = Math.max(1, Math.floor(size / effort.searches));
+  const at = new Date('2026-01-01T00:00:00Z');
+  const numbers = (function* () {
+    for (let i = 0; i < size; i++) yield i;
+  })();
+  await pMap(
+    numbers,
+    async (i) => {
+      const userid = `p${String(i).padStart(8, '0')}`;
+      const faceid = faceIdOf(GROUP, userid);
+      const person = made.direction();
+      const username = `Person ${i}`;
+      if (i % every === 0) probes.push({ username, vector: made.faceOf(person) });
+      await mkdir(layout.personFolder(faceid));
+      await writeFile(layout.personFile(faceid), JSON.stringify({ username, metadata: {} }));
+      const face = { faceid, id: nameFace(faceid, at, false) };
+      await writeFile(layout.vectorFile(face), encodeNpy(made.faceOf(person)));
+    },
+    { concurrency: AT_ONCE },
+  );
+  return {
+    folder,
+    probes,
+    env: { ...env, EMBEDDINGS_DIR: folder, CACHE_DIR: path.join(parent, 'server') },
+  };
+}

@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { createCountedWork } from '../../src/identity/counted-work.js';
+import { until } from '../support/until.js';
+
+const workOf = ({ most = 8, atOnce = 2, share = 0.75 } = {}) =>
+  createCountedWork({ most, atOnce, share, full: 'Too much', mine: 'Too much of you', retryAfter: 2 });
+
+/** Work that begins, and ends when the test says so. */
+function heldWork() {
+  const begun: { name: string; end: () => void }[] = [];
+  const work = (name: string) => () =>
+    new Promise<string>((resolve) => begun.push({ name, end: () => resolve(name) }));
+  const names = () => begun.map(({ name }) => name);
+  return {
+    work,
+    names,
+    /** Ends the pieces in their order, each when it has begun, until so many were. */
+    endAll: async (count: number) => {
+      for (let at = 0; at < count; at += 1) {
+        while (begun.length <= at) await new Promise((resolve) => setImmediate(resolve));
+        begun[at].end();
+      }
+    },
+    end: (at: number) => begun[at].end(),
+  };
+}
+
+describe('Counted work', () => {
+  it('takes turns: one piece of another caller comes before the rest of a thousand', async () => {
+    const { work, names, endAll, end } = heldWork();
+    const turns = workOf();
+    const thousand = Array.from({ length: 1000 }, (_, i) => `a${i}`);
+    const greedy = turns.each(thousand, (name) => work(name)(), { caller: 'a' });
+    assert.deepEqual(names(), ['a0', 'a1'], 'at once as long as nobody waits');
+    const other = turns.one(work('b'), { caller: 'b' });
+    const third = turns.one(work('c'), { caller: 'c' });
+    end(0);
+    await until(() => names().length === 3);
+    end(1);
+    await until(() => names().length === 4);
+    assert.deepEqual(names().slice(2), ['b', 'c']);
+    end(2);
+    assert.equal(await other, 'b');
+    end(3);
+    assert.equal(await third, 'c');
+    assert.ok(names().length < 8, 'hardly any of the thousand was done by then');
+    await endAll(1002);
+    assert.deepEqual(await greedy, thousand, 'in the order in which they were asked for');
+    assert.equal(turns.info().inFlight, 0);
+  });
+
+  it('counts calls: a caller has its share, all together what there is, and a call that is in goes on', async () => {
+    const { work, names, endAll } = heldWork();
+    const turns = workOf();
+    const mine = [0, 1, 2].map((n) =>
+      turns.each([`${n}a`, `${n}b`, `${n}c`], (name) => work(name)(), { caller: 'a' }),
+    );
+    assert.equal(turns.info().inFlight, 6);
+    await assert.rejects(turns.one(work('d'), { caller: 'a' }), { code: 'TOO_MANY_REQUESTS', retryAfter: 2 });
+    assert.throws(() => turns.admit('a'), { code: 'TOO_MANY_REQUESTS', statusCode: 429 });
+    const admitted = turns.one(work('e'), { caller: 'a', isAdmitted: true });
+    const others = turns.one(work('f'), { caller: 'b' });
+    await assert.rejects(turns.one(work('g'), { caller: 'c' }), { code: 'BUSY', statusCode: 503 });
+    assert.deepEqual(turns.info(), { inFlight: 8, refused: { busy: 1, caller: 2 } });
+    await Promise.all([endAll(11), ...mine, admitted, others]);
+    assert.equal(names().length, 11);
+    assert.equal(turns.info().inFlight, 0);
+    turns.admit('a');
+  });
+
+  it('ends with the caller who hangs up, and with the first failure', async () => {
+    const { work, names, end } = heldWork();
+    const turns = workOf();
+    const gone = new AbortController();
+    const left = turns.each(['a', 'b', 'c', 'd'], (name) => work(name)(), { signal: gone.signal });
+    const failing = turns.each(['e', 'f', 'g'], () => Promise.reject(new Error('broken')), { caller: 'x' });
+    gone.abort();
+    end(0);
+    await assert.rejects(failing, { message: 'broken' });
+    end(1);
+    await assert.rejects(left, { code: 'CLIENT_GONE' });
+    assert.deepEqual(names(), ['a', 'b']);
+    await assert.rejects(turns.one(work('h'), { signal: gone.signal }), { code: 'CLIENT_GONE' });
+    assert.equal(turns.info().inFlight, 0);
+  });
+
+  it('gives way to everything else that is ready between two pieces that never wait', async () => {
+    const turns = workOf();
+    let done = 0;
+    const all = turns.each(Array.from({ length: 50 }), () => Promise.resolve(++done));
+    let atMost = 0;
+    for (let before = done; done < 50; before = done) {
+      await new Promise((resolve) => setImmediate(resolve));
+      atMost = Math.max(atMost, done - before);
+    }
+    assert.ok(atMost <= 2, `${atMost} pieces in one turn`);
+    await all;
+  });
+
+  it('holds what takes no turn until it is told that it ended', () => {
+    const turns = workOf({ most: 2 });
+    const end = turns.hold('a');
+    const other = turns.hold('b');
+    assert.throws(() => turns.hold('c'), { code: 'BUSY' });
+    end();
+    other();
+    assert.equal(turns.info().inFlight, 0);
+  });
+});
