@@ -96,6 +96,7 @@ export async function openGallery(config: Config, options: OpenGalleryOptions): 
       publisher: log && createPublisher(log, worker, pack.id),
       catchUp: () => catchUp?.() ?? Promise.resolve(),
     }).catch(async (error: unknown) => {
+      await base?.close();
       await store.close();
       throw error;
     });
