@@ -179,7 +179,7 @@ describe('a gallery that is exported, imported and exported again', () => {
     const from = await tiny(t);
     await fill(from, many(50));
     const people = await Promise.all(
-      from.people().map(async ({ faceid, username, metadata }) => ({
+      (await everybody(from)).map(async ({ faceid, username, metadata }) => ({
         ...{ faceid, username, metadata },
         faces: (await from.vectors(faceid)).map(({ face, vector }) => ({ ...face, vector })),
       })),
