@@ -35,7 +35,7 @@ describe('the enrolment page', { skip: CHROMIUM_MISSING }, () => {
       await page.locator('.outcome.good').waitFor();
       assert.match((await page.locator('#outcome').textContent()) ?? '', /Hana Abe.*3 pictures/);
       assert.equal(await page.locator('#pictures li[data-state="stored"]').count(), 3);
-      assert.equal(site.gallery.person('default-hana')?.faces.length, 3);
+      assert.equal((await site.gallery.person('default-hana'))?.faces.length, 3);
       assert.deepEqual(faults, []);
     });
   }
@@ -64,11 +64,11 @@ describe('the enrolment page', { skip: CHROMIUM_MISSING }, () => {
     await question.waitFor();
     assert.match((await question.textContent()) ?? '', /Ken Mori/);
     await question.getByRole('button', { name: 'Cancel' }).click();
-    assert.equal(site.gallery.person('guests-other'), undefined);
+    assert.equal(await site.gallery.person('guests-other'), undefined);
     await page.locator('#enrol').click();
     await question.getByRole('button', { name: 'Enrol anyway' }).click();
     await page.locator('.outcome.good').waitFor();
-    assert.equal(site.gallery.person('guests-other')?.faces.length, 1);
+    assert.equal((await site.gallery.person('guests-other'))?.faces.length, 1);
   });
 
   it('refuses one picture of several and stores the others', async (t) => {
@@ -82,6 +82,6 @@ describe('the enrolment page', { skip: CHROMIUM_MISSING }, () => {
     await page.locator('#enrol').click();
     await page.locator('.outcome.good').waitFor();
     assert.equal(await page.locator('#pictures li[data-state="refused"]').count(), 1);
-    assert.equal(site.gallery.person('default-hana')?.faces.length, 1);
+    assert.equal((await site.gallery.person('default-hana'))?.faces.length, 1);
   });
 });

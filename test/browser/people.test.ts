@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { describe, it } from 'node:test';
 import { CHROMIUM_MISSING } from './support/browser.js';
+import { everybody } from '../support/galleries.js';
 import { until } from '../support/until.js';
 import { browserForSuite, card, enrolOthers, fits, SIZES } from './support/visit.js';
 
@@ -39,8 +40,8 @@ describe('the page of people', { skip: CHROMIUM_MISSING }, () => {
         .click();
       await page.locator('dialog.question').getByRole('button', { name: 'Merge' }).click();
       await card(page, 'default-ken').waitFor({ state: 'detached' });
-      assert.equal(site.gallery.person('staff-hana')?.faces.length, 3);
-      assert.equal(site.gallery.person('staff-hana')?.username, 'Hana Sato');
+      assert.equal((await site.gallery.person('staff-hana'))?.faces.length, 3);
+      assert.equal((await site.gallery.person('staff-hana'))?.username, 'Hana Sato');
       assert.deepEqual(faults, []);
     });
   }
@@ -54,12 +55,12 @@ describe('the page of people', { skip: CHROMIUM_MISSING }, () => {
       await card(page, 'default-hana').waitFor({ state: 'detached' });
     };
     await remove();
-    assert.ok(site.gallery.person('default-hana'), 'the server does not know yet');
+    assert.ok(await site.gallery.person('default-hana'), 'the server does not know yet');
     await page.locator('.toast').getByRole('button', { name: 'Undo' }).click();
     await card(page, 'default-hana').waitFor();
     await remove();
     await page.goto(`${site.url}/status`);
-    await until(() => site.gallery.person('default-hana') === undefined);
+    await until(async () => (await site.gallery.person('default-hana')) === undefined);
   });
 
   for (const [locale, text] of [
@@ -85,7 +86,8 @@ describe('the page of people', { skip: CHROMIUM_MISSING }, () => {
     const download = page.waitForEvent('download');
     await page.locator('#export').click();
     const archive = await readFile(await (await download).path());
-    for (const { groupid, userid } of site.gallery.people()) await site.gallery.remove(groupid, userid);
+    for (const { groupid, userid } of await everybody(site.gallery))
+      await site.gallery.remove(groupid, userid);
     await page.reload();
     await page.locator('#import').waitFor();
     assert.equal(await page.locator('.person-card').count(), 0);
@@ -96,14 +98,14 @@ describe('the page of people', { skip: CHROMIUM_MISSING }, () => {
     await card(page, 'staff-mari').waitFor();
     await card(page, 'default-ken').click();
     await page.locator('dialog .tray img').nth(1).waitFor();
-    assert.equal(site.gallery.person('staff-mari')?.username, 'Mari Ito');
-    assert.equal(site.gallery.person('default-ken')?.faces.length, 2);
+    assert.equal((await site.gallery.person('staff-mari'))?.username, 'Mari Ito');
+    assert.equal((await site.gallery.person('default-ken'))?.faces.length, 2);
 
     await page
       .locator('#import-file')
       .setInputFiles({ name: 'no.zip', mimeType: 'application/zip', buffer: archive.subarray(0, 900) });
     await page.locator('.toast.bad').waitFor();
-    assert.equal(site.gallery.people().length, 3, 'a damaged archive changes nothing');
+    assert.equal((await everybody(site.gallery)).length, 3, 'a damaged archive changes nothing');
     assert.deepEqual(faults, []);
   });
 
@@ -119,6 +121,6 @@ describe('the page of people', { skip: CHROMIUM_MISSING }, () => {
     assert.match(csv, /^\uFEFFfaceid,groupid,userid,username,pictures,enrolledAt\r\n/);
     assert.match(csv, /staff-mari,staff,mari,Mari Ito,1,/);
     await page.goto(`${site.url}/status`);
-    await until(() => site.gallery.person('default-ken')?.faces.length === 1);
+    await until(async () => (await site.gallery.person('default-ken'))?.faces.length === 1);
   });
 });

@@ -53,7 +53,7 @@ describe('the recognition page', { skip: CHROMIUM_MISSING }, () => {
     site.found = [STRANGER, KEN];
     await page.locator('dialog #enrol').click();
     await face(page, 'Hana Abe').waitFor();
-    assert.equal(site.gallery.person('default-hana')?.faces.length, 1);
+    assert.equal((await site.gallery.person('default-hana'))?.faces.length, 1);
     assert.deepEqual(faults, []);
   });
 
