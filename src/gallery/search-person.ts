@@ -1,6 +1,6 @@
 import { nearestRows } from './index/rows.js';
 import type { Memory } from './memory.js';
-import type { SearchSources } from './search.js';
+import type { ReadPerson } from './store/store.js';
 import { templateOf } from './templates.js';
 import type { Face, Match, Person } from './types.js';
 
@@ -16,7 +16,7 @@ interface Own {
  *   read, or does not have all faces that memory has
  */
 export async function nearestOfPerson(
-  { memory, read }: Pick<SearchSources, 'memory' | 'read'>,
+  { memory, read }: { memory: Memory; read: (faceid: string) => Promise<ReadPerson | undefined> },
   query: Float32Array,
   faceid: string,
   groups: ReadonlySet<string> | undefined,

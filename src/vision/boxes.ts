@@ -40,7 +40,10 @@ export function suppress<T extends { box: Box; probability: number }>(
 }
 
 /** The part of a box that lies in a picture. */
-export function partWithin({ x1, y1, x2, y2 }: Box, { width, height }: { width: number; height: number }): Box {
+export function partWithin(
+  { x1, y1, x2, y2 }: Box,
+  { width, height }: { width: number; height: number },
+): Box {
   const into = (value: number, most: number) => Math.min(most, Math.max(0, value));
   return { x1: into(x1, width), y1: into(y1, height), x2: into(x2, width), y2: into(y2, height) };
 }

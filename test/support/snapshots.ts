@@ -49,7 +49,8 @@ export async function snapshotted(t: TestContext, given?: string) {
       });
       return { face, vector };
     },
-    make: (options: Partial<MakeOptions> = {}) => makeSnapshot({ place, store, log, warn, settled: 0, ...options }),
+    make: (options: Partial<MakeOptions> = {}) =>
+      makeSnapshot({ place, store, log, warn, settled: 0, ...options }),
     newest: () => openNewest(place, warn),
     /** The names in the snapshots' folder. */
     names: async () => (await readdir(snapshotsFolder(place))).sort(),

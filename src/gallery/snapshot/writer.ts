@@ -1,13 +1,11 @@
-import { copyFile, link, open, rename, rm, statfs, type FileHandle } from 'node:fs/promises';
+import { open, rename, rm, statfs, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import type { EventLog } from '../../events/log.js';
 import { KaomonError } from '../../platform/errors.js';
 import { makeFolder, syncFolder } from '../../platform/files/durable.js';
 import { underLock } from '../../platform/files/lock.js';
 import { refusalOf } from '../../platform/files/obstacles.js';
-import { giveTo, ownerOf } from '../../platform/files/owner.js';
 import { createReserve } from '../../platform/files/reserve.js';
-import { LISTS_FROM, trainLists } from '../base/train-lists.js';
 import type { EmbeddingStore } from '../store/store.js';
 import {
   discard,
@@ -23,17 +21,10 @@ import {
   writerLock,
 } from './catalogue.js';
 import { compareWithStore } from './compare.js';
-import { createEncoder, type Encoded, type Encoder, type Entry, noteOf } from './encode.js';
+import { addLists, checkFiles, type Content, linkAll, type ListOptions, writeSynced } from './files.js';
+import { createEncoder, type Encoder, type Entry } from './encode.js';
 import { eraseFromOtherPacks } from './erase.js';
-import {
-  DamagedSnapshot,
-  encodeManifest,
-  LISTS,
-  MANIFEST,
-  type Manifest,
-  VERSION,
-  VECTORS,
-} from './format.js';
+import { DamagedSnapshot, encodeManifest, MANIFEST, type Manifest, VERSION, VECTORS } from './format.js';
 
 /**
  * A snapshot is also made for the dates alone when this many people, or this part of them, had none: the next
@@ -41,23 +32,15 @@ import {
  */
 const REDATED = { people: 1000, part: 0.02 };
 
-export interface MakeOptions {
-  place: SnapshotPlace;
+export interface MakeOptions extends ListOptions {
   store: EmbeddingStore;
   log: Pick<EventLog, 'start'>;
-  /** Ends it soon; nothing is left behind. */
-  signal?: AbortSignal;
-  warn: (message: string) => void;
   /** @param done people of all */
   onProgress?: (done: number, all: number) => void;
   /** Another process is writing one: this one waits. */
   onWait?: () => void;
   /** How long a person must have been unchanged to be passed over the next time, milliseconds; for tests. */
   settled?: number;
-  /** From so many rows on there are lists; for tests. */
-  listsFrom?: number;
-  /** Sorts the vectors into lists; for tests. */
-  train?: typeof trainLists;
 }
 
 export interface SnapshotReport {
@@ -139,9 +122,6 @@ async function makeFrom(
     await rm(folder, { recursive: true, force: true });
   }
 }
-
-/** What is known of the files of a snapshot before it is described. */
-type Content = Pick<Manifest, 'people' | 'faces' | 'rows' | 'groups' | 'sections' | 'files' | 'lists'>;
 
 async function openOld({ folder, people }: Snapshot, length: number) {
   const handle = await open(path.join(folder, VECTORS));
@@ -240,15 +220,6 @@ async function writePeople(options: MakeOptions, old: Old | undefined, folder: s
   }
 }
 
-/** @throws DamagedSnapshot when the vectors or their lists are not as they were written */
-async function checkFiles({ folder, manifest: { files } }: Snapshot): Promise<void> {
-  for (const name of [VECTORS, LISTS] as const) {
-    const note = files[name];
-    if (note && (await noteOf(path.join(folder, name))).crc32 !== note.crc32)
-      throw new DamagedSnapshot(`the checksum of ${name} differs`);
-  }
-}
-
 function isSame(
   before: Manifest,
   { position, storedGroups, otherPacks }: Pick<Manifest, 'position' | 'storedGroups' | 'otherPacks'>,
@@ -262,44 +233,6 @@ function isSame(
     before.position === position &&
     text(before.storedGroups, before.otherPacks) === text(storedGroups, otherPacks)
   );
-}
-
-/** The files of a snapshot under a second name: only what is said of them changes. */
-async function linkAll({ folder: from, manifest }: Snapshot, folder: string): Promise<Content> {
-  await makeFolder(folder, 0o700);
-  for (const name of Object.keys(manifest.files)) {
-    const [file, copy] = [path.join(from, name), path.join(folder, name)];
-    // Where files cannot have two names, there are two files.
-    await link(file, copy).catch(() => copyFile(file, copy));
-  }
-  return manifest;
-}
-
-/** Sorts the vectors into lists where there are enough of them. A snapshot without is as good, only slower. */
-async function addLists(
-  { place, signal, warn, listsFrom = LISTS_FROM, train = trainLists }: MakeOptions,
-  previous: Snapshot | undefined,
-  folder: string,
-  encoded: Encoded | Content,
-): Promise<Content> {
-  if (encoded.rows < listsFrom) return encoded;
-  const listsFile = path.join(folder, LISTS);
-  const from = previous?.manifest.lists && path.join(previous.folder, LISTS);
-  const vectorsFile = path.join(folder, VECTORS);
-  try {
-    const { lists, nprobe, recall } = await train({
-      ...{ vectorsFile, length: place.length, rows: encoded.rows, listsFile },
-      ...(from && { from }),
-      ...(signal && { signal }),
-    });
-    const files = { ...encoded.files, [LISTS]: await noteOf(listsFile) };
-    return { ...encoded, files, lists: { lists, nprobe, recall } };
-  } catch (error) {
-    signal?.throwIfAborted();
-    await rm(listsFile, { force: true });
-    warn(`The snapshot has no lists, so that searches read all vectors: ${String(error)}`);
-    return encoded;
-  }
 }
 
 /** Describes what was written, looks at it once as a reader would, and gives it its number: above this one. */
@@ -325,16 +258,4 @@ async function finish(
   await rename(folder, numberedFolder(place, number));
   await syncFolder(snapshotsFolder(place));
   return number;
-}
-
-async function writeSynced(file: string, text: string): Promise<void> {
-  const owner = await ownerOf(file);
-  const handle = await open(file, 'wx', 0o600);
-  try {
-    await giveTo(handle, owner);
-    await handle.writeFile(text);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }
