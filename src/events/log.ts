@@ -15,6 +15,8 @@ export interface LogListener {
   events(batch: LoggedEvent[]): Promise<void>;
   /** What came after the last position was trimmed or lost: compare with the store, then continue from this one. */
   lost(position: string): Promise<void>;
+  /** Everything that the log held a moment ago has been handed over. Called at least once, when that is so first. */
+  reached(): void;
   /** The log cannot be reached (the reason), or can be again (undefined). */
   trouble(reason: string | undefined): void;
 }

@@ -44,6 +44,7 @@ async function follow(message: Extract<ToManager, { type: 'follow' }>): Promise<
   const { settings, worker, limits, settleAfter } = message;
   /** Where the next manager must continue: the worker has applied everything before it. */
   let { position } = message;
+  let hasReached = false;
   const trouble = (reason: string | undefined) => send({ type: 'trouble', reason: reason ?? null });
   const damage = createDamage((_message, damaged) => send({ type: 'damaged', ...damaged }));
   const log = await openLog(settings, trouble, damage);
@@ -66,6 +67,10 @@ async function follow(message: Extract<ToManager, { type: 'follow' }>): Promise<
       openChanges.moveTo(next);
       await handOver({ type: 'reload', position: next });
       position = next;
+    },
+    reached() {
+      if (!hasReached) send({ type: 'reached' });
+      hasReached = true;
     },
     trouble,
   });

@@ -28,6 +28,8 @@ export type ToWorker =
   | { type: 'position'; position: string }
   /** A change is still open: check in the store what became of it. */
   | { type: 'settle'; begun: GalleryEvent }
+  /** The worker has applied everything that the log held a moment ago; sent once. */
+  | { type: 'reached' }
   | { type: 'trouble'; reason: string | null }
   /** A part of the log is damaged and was passed over. */
   | ({ type: 'damaged' } & Damaged)

@@ -76,11 +76,15 @@ export function followStream({
   });
   let place = parseStreamPlace(position);
   let server: string | undefined;
+  let hasReached = false;
 
   async function read(from: StreamPlace): Promise<Entry[]> {
     const timer = setTimeout(() => redis.disconnect(true), BLOCK + GRACE);
     try {
-      const reply = await redis.xread('COUNT', COUNT, 'BLOCK', BLOCK, 'STREAMS', keys.stream, from.id);
+      // Until the end is reached the first time: somebody waits to hear of it.
+      const reply = hasReached
+        ? await redis.xread('COUNT', COUNT, 'BLOCK', BLOCK, 'STREAMS', keys.stream, from.id)
+        : await redis.xread('COUNT', COUNT, 'STREAMS', keys.stream, from.id);
       return reply?.[0]?.[1] ?? [];
     } finally {
       clearTimeout(timer);
@@ -107,7 +111,11 @@ export function followStream({
       return;
     }
     const last = entries.at(-1);
-    if (!last) return;
+    if (!last) {
+      hasReached = true;
+      listener.reached();
+      return;
+    }
     const batch = toLogged(entries, place.generation);
     if (batch.length > 0) await listener.events(batch);
     const corrupt = entries.find(([, [, text = '']]) => isCorrupt(text));

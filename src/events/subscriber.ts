@@ -83,6 +83,10 @@ export function startSubscriber(options: SubscriberOptions) {
   let death: string | null = null;
   /** Why the event that is being retried cannot be applied. */
   let stuck: string | null = null;
+  let reach: () => void = () => undefined;
+  const reached = new Promise<void>((resolve) => {
+    reach = resolve;
+  });
   let closing = false;
   const isClosing = () => closing;
 
@@ -129,6 +133,9 @@ export function startSubscriber(options: SubscriberOptions) {
         return;
       case 'settle':
         await persist(() => gallery.settle(message.begun));
+        return;
+      case 'reached':
+        if (from === child) reach();
         return;
       case 'trouble':
         if (message.reason !== null && trouble === null)
@@ -206,6 +213,8 @@ export function startSubscriber(options: SubscriberOptions) {
   return {
     /** Up to where everything is applied. */
     position: () => position,
+    /** Resolves when everything that the log held at the start is in the gallery: late, or never, while it cannot be read. */
+    reached,
     state: (): SubscriberState => ({
       log: settings.kind,
       behind: batch?.left ?? 0,

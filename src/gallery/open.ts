@@ -81,7 +81,7 @@ export async function openGallery(config: Config, options: OpenGalleryOptions): 
 
   async function openStored() {
     const store = await openStore(config, pack.id, length, warn);
-    const snapshots = follow ? await openSnapshots(config, pack, warn) : undefined;
+    const snapshots = follow ? await openSnapshots(config, pack, warn, position !== '') : undefined;
     const base = snapshots?.base;
     // Without a base, loading everybody does that.
     if (base) await store.prepare();
@@ -118,6 +118,8 @@ export async function openGallery(config: Config, options: OpenGalleryOptions): 
   }
   if (snapshots)
     keeper = startKeeper({ ...keep, ...snapshots, config, gallery, damage: store.damage, warn, note });
+  // Whoever was deleted since the snapshot was made must not be found in the first moment either.
+  if (snapshots?.base) await subscriber?.reached;
   const close = async () => {
     closing.abort();
     // At once: each waits for the other to let go of the base.
@@ -133,13 +135,15 @@ export async function openGallery(config: Config, options: OpenGalleryOptions): 
 }
 
 /**
- * Where a worker's snapshots are, and the newest as a base; undefined where there can be none. Those that nobody would
+ * Where a worker's snapshots are, and the newest as a base; undefined where there can be none, and without a base when the
+ * log cannot be read, which says what has changed since. Those that nobody would
  * keep young are removed: they hold people who may have been deleted since.
  */
 async function openSnapshots(
   config: Config,
   pack: OpenGalleryOptions['pack'],
   warn: (message: string) => void,
+  isLogRead: boolean,
 ): Promise<{ place: SnapshotPlace; base: Base | undefined } | undefined> {
   const { EVENT_LOG: log, EMBEDDINGS_DIR: folder, SNAPSHOTS } = config;
   if (!SNAPSHOTS || log === 'none' || segmentsRefusal() !== undefined) {
@@ -148,7 +152,7 @@ async function openSnapshots(
   }
   const { id, embedder, templates = false } = pack;
   const place = { folder, pack: id, length: embedder.length, templates, log };
-  return { place, base: await openBase(place, warn) };
+  return { place, base: isLogRead ? await openBase(place, warn) : undefined };
 }
 
 /** Tells how far the reading of a large gallery is, at every tenth of it. */

@@ -25,6 +25,7 @@ function follow(t: TestContext, log: EventLog, position: string) {
   const following = log.follow(position, {
     events: (batch) => Promise.resolve(void seen.push(...batch.map(({ event: { uid } }) => uid))),
     lost: () => Promise.resolve(void (state.lost += 1)),
+    reached: () => undefined,
     trouble: (reason) => {
       if (reason) troubles.push(reason);
     },

@@ -36,8 +36,10 @@ function event(uid: string, more: Partial<GalleryEvent> = {}): GalleryEvent {
 function collect(
   log: EventLog,
   position: string,
-): Following & { seen: LoggedEvent[]; lost: string[]; uids: () => string[] } {
+): Following & { seen: LoggedEvent[]; lost: string[]; reached: number[]; uids: () => string[] } {
   const seen: LoggedEvent[] = [];
+  /** How many events had come each time when the end was reached. */
+  const reached: number[] = [];
   const lost: string[] = [];
   const following = log.follow(position, {
     events: (batch) => {
@@ -48,9 +50,10 @@ function collect(
       lost.push(next);
       return Promise.resolve();
     },
+    reached: () => reached.push(seen.length),
     trouble: quiet,
   });
-  return { ...following, seen, lost, uids: () => seen.map(({ event: { uid } }) => uid) };
+  return { ...following, seen, lost, reached, uids: () => seen.map(({ event: { uid } }) => uid) };
 }
 
 interface Kind {
@@ -121,6 +124,17 @@ for (const { name, skip, prepare } of KINDS) {
         assert.deepEqual(followed.seen[0].event, whole);
         assert.deepEqual(followed.lost, []);
       }
+    });
+
+    it('says when everything was handed over', async (t) => {
+      const { log, position, follow } = await start(t);
+      for (let i = 0; i < 40; i++) await log.append(event(`e${i}`));
+      const all = follow(position);
+      await until(() => all.reached.length > 0);
+      assert.equal(all.reached[0], 40);
+      const none = follow(await log.start());
+      await until(() => none.reached.length > 0);
+      assert.deepEqual(none.seen, []);
     });
 
     it('goes on after any event that was handed over, and before it', async (t) => {

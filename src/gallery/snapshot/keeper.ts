@@ -51,6 +51,8 @@ export interface KeeperOptions {
   gallery: {
     info(): { people: number; faces: number };
     subscribe(listener: (change: GalleryChange) => void): () => void;
+    /** Applies what the log holds. */
+    catchUp(): Promise<void>;
     /** Takes the base over. */
     rebase(base: Base): Promise<void>;
   };
@@ -109,6 +111,8 @@ export function startKeeper(options: KeeperOptions) {
       return false;
     }
     ({ people } = base);
+    // The base is ahead of a worker that has yet to hear of a move, and would not know whom its tracks have become.
+    await gallery.catchUp();
     await gallery.rebase(base);
     return true;
   }

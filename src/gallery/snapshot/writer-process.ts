@@ -7,6 +7,8 @@ import type { SnapshotReport } from './writer.js';
 const PROCESS = fileURLToPath(new URL('./process.js', import.meta.url));
 /** How long a writer may take to end when it is asked to, milliseconds. */
 const FAREWELL = 3000;
+/** How long the end of its standard error is waited for, milliseconds. */
+const LAST_WORDS = 200;
 /** So much of its standard error is kept, characters. */
 const STDERR_KEPT = 2000;
 
@@ -39,9 +41,12 @@ export function startWriter(
       // A process that did not start does not exit.
       if (child.pid === undefined) resolve(quietMessage(error));
     });
-    child.on('close', (code, signal) =>
-      resolve(`${signal ?? `exit code ${code ?? 'unknown'}`} ${stderr}`.trim()),
-    );
+    child.on('exit', (code, signal) => {
+      const tell = () => resolve(`${signal ?? `exit code ${code ?? 'unknown'}`} ${stderr}`.trim());
+      // The end of its standard error may come after that; after a disconnection before it was up, Node tells of none.
+      child.once('close', tell);
+      setTimeout(tell, LAST_WORDS);
+    });
   });
   const done = ended.then((cause) => {
     if (outcome?.type === 'done') return outcome.report;

@@ -33,13 +33,14 @@ async function work(
   t: TestContext,
   { folder }: Pick<Gallery, 'folder'>,
   settings: Record<string, string> = {},
+  times: Partial<typeof SOON> = {},
 ) {
   const warnings: string[] = [];
   const index = createExactIndex(LENGTH);
   const opened = await openGallery(configOf(folder, settings), {
     ...{ pack: { id: 'tiny', embedder: { length: LENGTH }, templates: true }, index, follow: true },
     warn: (message) => warnings.push(message),
-    keep: { times: SOON, leastFaces: 1 },
+    keep: { times: { ...SOON, ...times }, leastFaces: 1 },
   });
   let isClosed = false;
   const close = async () => {
@@ -109,6 +110,25 @@ describe('a worker', { skip: NO_SEGMENTS }, () => {
       await others[0].gallery.enrol({ groupid: 'default', userid: `p${i}` }, gallery.vector());
     await until(() => others.every(({ snapshots }) => (snapshots?.number() ?? 0) > before));
     assert.equal(others.filter(({ snapshots }) => snapshots?.isMaker()).length, 1);
+  });
+
+  it('finds nobody, from its first moment on, who was deleted since the snapshot', async (t) => {
+    const gallery = await snapshotted(t);
+    const { vector } = await gallery.addFace('default-ken');
+    await gallery.addFace('default-mei');
+    const never = { erase: 1e9, many: 1e9 };
+    const first = await work(t, gallery, {}, never);
+    await until(() => first.snapshots?.number() !== undefined);
+    await first.gallery.remove('default', 'ken');
+    await first.close();
+    assert.equal(await holds(gallery, vector), true, 'the snapshot is of before');
+    const { gallery: second } = await work(t, gallery, {}, { ...never, poll: 1e9 });
+    const found = await second.nearest(vector, 2);
+    assert.deepEqual(
+      found.map(({ person }) => person.userid),
+      ['mei'],
+    );
+    assert.equal(second.info().people, 1);
   });
 
   it('has what is deleted removed from every snapshot', async (t) => {
