@@ -145,13 +145,15 @@ async function openSnapshots(
   warn: (message: string) => void,
   isLogRead: boolean,
 ): Promise<{ place: SnapshotPlace; base: Base | undefined } | undefined> {
-  const { EVENT_LOG: log, EMBEDDINGS_DIR: folder, SNAPSHOTS } = config;
-  if (!SNAPSHOTS || log === 'none' || segmentsRefusal() !== undefined) {
+  const { EVENT_LOG: log, EMBEDDINGS_DIR: folder, SNAPSHOTS, INDEX } = config;
+  // Who asks for another engine, such as ONNX Runtime on a GPU, wants everybody in that one.
+  const isOther = INDEX === 'onnx' || INDEX === 'exact';
+  if (!SNAPSHOTS || isOther || log === 'none' || segmentsRefusal() !== undefined) {
     await removeSnapshots(folder);
     return undefined;
   }
   const { id, embedder, templates = false } = pack;
-  const place = { folder, pack: id, length: embedder.length, templates, log };
+  const place = { folder, pack: id, length: embedder.length, templates, log, lists: INDEX !== 'flat' };
   return { place, base: isLogRead ? await openBase(place, warn) : undefined };
 }
 

@@ -226,7 +226,7 @@ export const SettingsSchema = Type.Object({
     {
       default: 'auto',
       description:
-        '`flat` (faiss, exact), `ivfflat` (faiss, lists from 10,000 faces on), `onnx` (exact, by ONNX Runtime on `EXECUTION_PROVIDERS`), `exact` (our own, on the main thread: for small galleries) or `auto`: `flat`, from 300,000 faces on `ivfflat`, `onnx` where faiss was not compiled.',
+        '`flat` (faiss, exact), `ivfflat` (faiss, lists from 10,000 faces on), `onnx` (exact, by ONNX Runtime on `EXECUTION_PROVIDERS`), `exact` (our own, on the main thread: for small galleries) or `auto`: `flat`, from 300,000 faces on `ivfflat`, `onnx` where faiss was not compiled. Over a snapshot (`SNAPSHOTS`) its own files are searched instead, exactly with `flat`, else from 50,000 faces on by lists of 8-bit codes; `onnx` and `exact` are never over one.',
     },
   ),
   ...ACCESS_SETTINGS,

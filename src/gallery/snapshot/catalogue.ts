@@ -26,6 +26,8 @@ export interface SnapshotPlace {
   /** Whether people with several faces have a template. */
   templates: boolean;
   log: 'file' | 'redis';
+  /** Whether a search may go by lists, which finds all but a few in a thousand. Default: yes. */
+  lists?: boolean;
 }
 
 export interface Snapshot {
@@ -37,7 +39,7 @@ export interface Snapshot {
 
 /** Unfinished ones, and those that are on their way out. */
 const UNFINISHED = '.tmp-';
-const NUMBER = /^\d{10}$/;
+const NUMBER = /^\d{13}$/;
 /** Bytes of the largest `snapshot.json`: half a million groups. */
 const MOST_MANIFEST = 100_000_000;
 /** How often all are looked through when the newest vanishes meanwhile. */
@@ -53,7 +55,7 @@ export const keeperLock = (place: Pick<SnapshotPlace, 'folder' | 'pack'>): strin
   path.join(snapshotsFolder(place), '.keeper.lock');
 
 export const numberedFolder = (place: Pick<SnapshotPlace, 'folder' | 'pack'>, number: number): string =>
-  path.join(snapshotsFolder(place), String(number).padStart(10, '0'));
+  path.join(snapshotsFolder(place), String(number).padStart(13, '0'));
 
 export const unfinishedFolder = (place: Pick<SnapshotPlace, 'folder' | 'pack'>): string =>
   path.join(snapshotsFolder(place), `${UNFINISHED}${randomBytes(6).toString('hex')}`);

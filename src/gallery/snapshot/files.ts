@@ -49,7 +49,7 @@ export async function addLists(
   folder: string,
   encoded: Encoded | Content,
 ): Promise<Content> {
-  if (encoded.rows < listsFrom) return encoded;
+  if (encoded.rows < listsFrom || place.lists === false) return encoded;
   const listsFile = path.join(folder, LISTS);
   const from = previous?.manifest.lists && path.join(previous.folder, LISTS);
   const vectorsFile = path.join(folder, VECTORS);

@@ -37,13 +37,13 @@ export async function openBase(
 
 async function openVectors(
   { folder, manifest }: Snapshot,
-  { length }: SnapshotPlace,
+  { length, lists: mayList = true }: SnapshotPlace,
   warn: (message: string) => void,
 ): Promise<BaseVectors> {
   const { rows, lists } = manifest;
   if (rows === 0) return NO_VECTORS;
   const matrix = { vectorsFile: path.join(folder, VECTORS), length, rows };
-  if (!lists) return openMappedVectors(matrix);
+  if (!lists || !mayList) return openMappedVectors(matrix);
   try {
     return await openMappedVectors({ ...matrix, listsFile: path.join(folder, LISTS) });
   } catch (error) {

@@ -251,8 +251,8 @@ async function finish(
   };
   await writeSynced(path.join(folder, MANIFEST), encodeManifest(manifest));
   await syncFolder(folder);
-  // Seconds since 1970: a number never comes again, even when somebody has removed the folder.
-  const number = Math.max(above + 1, Math.floor(Date.now() / 1000));
+  // Milliseconds since 1970: a number never comes again, even when the one before was removed.
+  const number = Math.max(above + 1, Date.now());
   if (!(await openFolder(place, folder, number)))
     throw new KaomonError('INTERNAL', 'A snapshot that was just written cannot be read.');
   await rename(folder, numberedFolder(place, number));
