@@ -98,6 +98,17 @@ for (const [name, skip, prepare] of [
   });
 }
 
+describe('workers over snapshots', () => {
+  it(`agree with the store after ${OPERATIONS} random operations while processes are killed and snapshots damaged`, async (t) => {
+    const { env } = await fileStage(t);
+    const summary = await chaos({
+      ...{ env: { ...env, SNAPSHOTS_OFTEN: 'true' }, operations: OPERATIONS, killEvery: KILL_EVERY },
+      ...{ random: seededRandom(SEED), snapshots: path.join(env.EMBEDDINGS_DIR, 'snapshots') },
+    });
+    t.diagnostic(summary);
+  });
+});
+
 describe('without Redis for a while', { skip: REDIS_MISSING }, () => {
   it('recognition goes on, enrolment is refused by 503, and all catch up when it is back', async (t) => {
     const { env, redis } = await redisStage(t);

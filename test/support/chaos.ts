@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TINY } from './galleries.js';
 import { until } from './until.js';
@@ -28,6 +30,8 @@ export interface ChaosOptions {
   random: () => number;
   /** Kills Redis and starts it again. */
   killRedis?: () => Promise<void>;
+  /** Where snapshots are, to be damaged. */
+  snapshots?: string;
 }
 
 const WORKERS = 3;
@@ -39,12 +43,12 @@ const PEOPLE = 40;
  * killed at random; then asserts that all workers and the store agree, and with what was acknowledged.
  */
 export async function chaos(options: ChaosOptions): Promise<string> {
-  const { env, operations, killEvery, random, killRedis } = options;
+  const { env, operations, killEvery, random, killRedis, snapshots: damaged } = options;
   const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)];
   const workers = await Promise.all(Array.from({ length: WORKERS }, () => startWorker(env)));
   const people: KnownPerson[] = Array.from({ length: PEOPLE }, (_, i) => newPerson(`u${i}`));
   const deleted: number[][] = [];
-  const counts = { operations: 0, failed: 0, workers: 0, managers: 0, redis: 0 };
+  const counts = { operations: 0, failed: 0, workers: 0, managers: 0, redis: 0, snapshots: 0 };
   let made = PEOPLE;
   let kills = Promise.resolve();
 
@@ -108,6 +112,7 @@ export async function chaos(options: ChaosOptions): Promise<string> {
     } else if (dice < 0.65) {
       counts.workers += 1;
       await workers[at].kill();
+      if (damaged) counts.snapshots += await damageOne(damaged, random);
       workers[at] = await startWorker(env);
     } else {
       counts.managers += 1;
@@ -134,21 +139,46 @@ export async function chaos(options: ChaosOptions): Promise<string> {
     const [{ people: rows, vectors }] = snapshots;
     // Whoever has several faces has a template, too.
     const held = rows.map(([, , faces]) => faces.length + Number(faces.length > 1));
-    assert.equal(
-      vectors,
-      held.reduce((sum, count) => sum + count, 0),
-    );
+    if (!damaged)
+      assert.equal(
+        vectors,
+        held.reduce((sum, count) => sum + count, 0),
+      );
     await check(workers, people, deleted, new Map(rows.map((row) => [row[0], row])));
   } finally {
     // A kill that is still under way brings another worker, which would hold this process for ever.
     await kills.catch(() => undefined);
     await Promise.all(workers.map((worker) => worker.close()));
   }
-  const { failed, workers: killed, managers, redis } = counts;
+  const { failed, workers: killed, managers, redis, snapshots: cut } = counts;
   return (
     `${counts.operations} operations in ${seconds.toFixed(0)} s, ${failed} not acknowledged; killed: ${killed} workers, ` +
-    `${managers} event managers, Redis ${redis} times; ${deleted.length} faces deleted, ${snapshotSize(people)} kept for certain`
+    `${managers} event managers, Redis ${redis} times; ${cut} snapshots damaged; ${deleted.length} faces deleted, ${snapshotSize(people)} kept for certain`
   );
+}
+
+/**
+ * Cuts a file of some snapshot. It takes the old one's place, as a copy that was broken off would: a file that is cut while
+ * it is mapped ends whoever reads it.
+ * @returns how many were cut
+ */
+async function damageOne(folder: string, random: () => number): Promise<number> {
+  const all = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
+  const files = all.filter(
+    (entry) => entry.isFile() && !entry.name.startsWith('.') && !entry.name.endsWith('.part'),
+  );
+  const one = files.at(Math.floor(random() * files.length));
+  if (!one) return 0;
+  const file = path.join(one.parentPath, one.name);
+  try {
+    const bytes = await readFile(file);
+    await writeFile(`${file}.cut`, bytes.subarray(0, Math.floor(random() * bytes.length)));
+    await rename(`${file}.cut`, file);
+    return 1;
+  } catch {
+    // It was removed meanwhile.
+    return 0;
+  }
 }
 
 /** A manager may have died since its worker spoke of it. */

@@ -1,6 +1,7 @@
 /**
  * A worker without networks: a gallery opened as the server opens it, told what to do by its parent. Every request
- * `{id, verb, args}` is answered by `{id, result}` or `{id, error}`. `PACK` and `PACK_LENGTH` name another pack than tiny.
+ * `{id, verb, args}` is answered by `{id, result}` or `{id, error}`. `PACK` and `PACK_LENGTH` name another pack than tiny. With
+ * `SNAPSHOTS_OFTEN` the gallery, however small, lies over snapshots that are made all the time.
  */
 import { loadConfig } from '../../src/settings/config.js';
 import { KaomonError } from '../../src/platform/errors.js';
@@ -14,13 +15,15 @@ import { everybody, TINY } from './galleries.js';
 // Its parent is gone, while the gallery opens as later: so is everybody who could ask.
 process.on('disconnect', () => process.exit(0));
 const config = loadConfig();
-const { PACK: id = 'tiny', PACK_LENGTH = TINY } = process.env;
+const { PACK: id = 'tiny', PACK_LENGTH = TINY, SNAPSHOTS_OFTEN: isOften } = process.env;
+const OFTEN = { poll: 50, many: 100, few: 300, erase: 100, retry: 50 };
 const length = Number(PACK_LENGTH);
 const pack = { id, embedder: { length }, templates: true };
 const index = createExactIndex(length);
 const { gallery, events } = await openGallery(config, {
   ...{ pack, index, follow: true, settleAfter: [1500, 4000] },
   warn: () => undefined,
+  ...(isOften && { keep: { times: OFTEN, leastFaces: 1 } }),
 });
 const decision = createDecision({
   ...{ pack: { id, thresholds: { identical: 0.5, sure: 0.25 }, curve: PLAIN_CURVE }, config, gallery },
@@ -60,7 +63,8 @@ const VERBS: Partial<Record<string, (...args: never[]) => unknown>> = {
       faces.map(({ id }) => id).sort(),
     ]),
     faces: gallery.info().faces,
-    vectors: index.size,
+    // Over a snapshot each worker has those alone that are newer.
+    ...(!isOften && { vectors: index.size }),
   }),
   /** How many are searched, and the threshold that follows from it. */
   searched: (groups?: string[]) => gallery.searched(groups && new Set(groups)),
