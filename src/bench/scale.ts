@@ -110,14 +110,10 @@ async function measure(
     add(rowOf(place('export', 's'), [(performance.now() - begun) / 1000]));
     add(rowOf(place('export, memory', 'MB'), [most - before]));
   });
-  await benchImport(size, { env, bench }, context);
+  await benchImport(size, bench, context);
 }
 
-async function benchImport(
-  size: number,
-  { bench }: Pick<Made, 'env' | 'bench'>,
-  context: BenchContext,
-): Promise<void> {
+async function benchImport(size: number, bench: BenchPack, context: BenchContext): Promise<void> {
   const archive = path.join(context.folder, 'scale.zip');
   const { env, folder } = await galleryOf(0, bench, context);
   const server = await startServer({ ...env, MAX_IMPORT_BYTES: String(2 ** 34) });
@@ -173,10 +169,8 @@ async function proportional(servers: readonly BenchServer[]): Promise<number> {
 async function untilSnapshot(server: BenchServer, size: number): Promise<void> {
   const most = performance.now() + 1000 * (60 + size / 500);
   for (;;) {
-    const { gallery } = (await server.send('GET', '/api/v1/status')) as {
-      gallery: { base?: { people?: number } | null };
-    };
-    if (size < 1000 || (gallery.base?.people ?? 0) >= size || performance.now() > most) return;
+    const { gallery } = (await server.send('GET', '/api/v1/health')) as { gallery: { snapshot?: object } };
+    if (size < 1000 || gallery.snapshot || performance.now() > most) return;
     await new Promise((resolve) => setTimeout(resolve, 500));
   }
 }
