@@ -114,8 +114,10 @@ export function followFile({ folder, position, listener, end, damage }: FollowOp
       // Their changes can be found in the store.
       await listener.lost(formatPlace(next));
     }
-    if (lines.length === 0) listener.reached();
-    if (lines.length === 0) await notifier.wait(watcher ? POLL : POLL_WITHOUT_WATCH);
+    if (lines.length === 0) {
+      listener.reached();
+      await notifier.wait(watcher ? POLL : POLL_WITHOUT_WATCH);
+    }
     return next;
   }
 

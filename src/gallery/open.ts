@@ -83,8 +83,6 @@ export async function openGallery(config: Config, options: OpenGalleryOptions): 
     const store = await openStore(config, pack.id, length, warn);
     const snapshots = follow ? await openSnapshots(config, pack, warn, position !== '') : undefined;
     const base = snapshots?.base;
-    // Without a base, loading everybody does that.
-    if (base) await store.prepare();
     const gallery = await createGallery({
       pack: pack.id,
       templates: pack.templates,

@@ -82,7 +82,8 @@ async function createGrowing(file: string) {
 }
 type Growing = Awaited<ReturnType<typeof createGrowing>>;
 
-async function openNew(file: string): Promise<FileHandle> {
+/** Opens a file that is not there yet, for whom its folder belongs to alone. The caller closes it. */
+export async function openNew(file: string): Promise<FileHandle> {
   const owner = await ownerOf(file);
   const handle = await open(file, 'wx', 0o600);
   await giveTo(handle, owner);

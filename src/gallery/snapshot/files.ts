@@ -1,11 +1,10 @@
 /** The files of a snapshot as wholes: compared with their checksums, linked, and completed by lists. */
-import { copyFile, link, open, rm } from 'node:fs/promises';
+import { copyFile, link, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { makeFolder } from '../../platform/files/durable.js';
-import { giveTo, ownerOf } from '../../platform/files/owner.js';
 import { LISTS_FROM, trainLists } from '../base/train-lists.js';
 import type { Snapshot, SnapshotPlace } from './catalogue.js';
-import { type Encoded, noteOf } from './encode.js';
+import { type Encoded, noteOf, openNew } from './encode.js';
 import { DamagedSnapshot, LISTS, type Manifest, VECTORS } from './format.js';
 
 export interface ListOptions {
@@ -69,12 +68,10 @@ export async function addLists(
   }
 }
 
-/** Writes a new file that belongs to whom its folder belongs, and is on the disk afterwards. */
+/** Writes a new file, which is on the disk afterwards. */
 export async function writeSynced(file: string, text: string): Promise<void> {
-  const owner = await ownerOf(file);
-  const handle = await open(file, 'wx', 0o600);
+  const handle = await openNew(file);
   try {
-    await giveTo(handle, owner);
     await handle.writeFile(text);
     await handle.sync();
   } finally {
