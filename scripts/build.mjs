@@ -92,6 +92,15 @@ export async function build() {
     sourcemap: true,
     logLevel: 'warning',
   });
+  await esbuild({
+    absWorkingDir: PROJECT_ROOT,
+    entryPoints: { pages: 'src/browser/styles/index.css' },
+    outdir: 'public/assets',
+    bundle: true,
+    target: 'es2022',
+    minify: true,
+    logLevel: 'warning',
+  });
   writeStamp(STAMP, '');
 }
 

@@ -1,0 +1,22 @@
+import type { FRAME as EN } from '../en/frame.js';
+
+/** Texts of what stands around every page, in Japanese. */
+export const FRAME: typeof EN = {
+  appName: 'Kaomon',
+  navigation: 'ページ',
+  recognition: '認識',
+  enrolment: '登録',
+  people: '人物',
+  status: '状態',
+  skipToContent: '本文へ移動',
+  close: '閉じる',
+  cancel: 'キャンセル',
+  tryAgain: 'もう一度試す',
+  details: '詳細',
+  group: 'グループ',
+  userid: 'ID',
+  username: '名前',
+  usernameHint: '顔と一緒に表示されます。空欄の場合は ID が表示されます。',
+  useridHint: '半角英数字、「_」、「.」が使えます(64 文字以内)。',
+  reading: '読み込み中…',
+};
