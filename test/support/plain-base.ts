@@ -152,7 +152,8 @@ export function plainBase(given: readonly StoredPerson[], options: PlainBaseOpti
     },
     copyRows({ first, end }, into, at) {
       checkOpen();
-      for (let row = first; row < end; row++) into.set(vectors[row], (at + row - first) * vectors[row].length);
+      for (let row = first; row < end; row++)
+        into.set(vectors[row], (at + row - first) * vectors[row].length);
     },
     close: () => Promise.resolve(),
   };
