@@ -11,6 +11,7 @@ import { pictureBody, pictureBodyLimit } from '../intake/pictures.js';
 import { BytesSchema, FaceidSchema, FaceNameSchema, NameSchema, refusals, TimeSchema } from '../schemas.js';
 import type { Services } from '../services.js';
 import { requirePerson } from './people.js';
+import { THUMBNAIL_PATH, THUMBNAIL_ROLE } from './thumbnails.js';
 
 const tags = ['people'];
 
@@ -161,10 +162,9 @@ export function faceRoutes(app: App, { config, gallery, enroller }: Services): v
   );
 
   app.get(
-    '/api/v1/people/:faceid/faces/:id/picture',
+    THUMBNAIL_PATH,
     {
-      // Seeing a face needs a higher role than recognising it.
-      config: { access: 'enrol' },
+      config: { access: THUMBNAIL_ROLE },
       schema: {
         summary: 'Read a picture’s thumbnail',
         description: 'The aligned face as PNG, kept when `KEEP_FACES=true` at its enrolment.',
