@@ -16,6 +16,12 @@ export class ApiError extends Error {
   }
 }
 
+/** Whether the same request may succeed later: the server is away or busy. */
+export function couldWait(error: unknown): boolean {
+  if (error instanceof ApiError) return [0, 429, 502, 503, 504].includes(error.status);
+  return error instanceof DOMException && error.name === 'TimeoutError';
+}
+
 /** An error's message, in the page's language where its code is known. */
 export function messageOf(error: unknown): string {
   if (!(error instanceof ApiError)) return error instanceof Error ? error.message : String(error);
