@@ -111,6 +111,9 @@ export interface SearchOptions {
   faceid?: string;
 }
 
+/** In which order people are listed, if not by faceid; see `PageOptions.sort`. */
+export type PeopleSort = 'name' | 'newest' | 'faces';
+
 /** Which people {@link Gallery.people} lists. */
 export interface PageOptions {
   /** Only people of these groups. */
@@ -125,16 +128,25 @@ export interface PageOptions {
   offset?: number;
   /** The most people to list; 0 or more. */
   limit: number;
+  /**
+   * By name as a search reads it (small letters, without accents), by the oldest face with the newest such person first
+   * and those without a face last, or with most faces first. Default: by faceid. Any other order looks at everybody, has
+   * no `next`, and goes on with `offset`.
+   */
+  sort?: PeopleSort;
   /** Also count all who fit, on whatever page. With `search` or `pictures` that looks at everybody. */
   count?: boolean;
   /** Checked between slices of the work. */
   signal?: AbortSignal;
 }
 
-/** Some of the people, by faceid, as they were when they were listed. */
+/** Some of the people, in order, as they were when they were listed. */
 export interface PeoplePage {
   people: Person[];
-  /** What to give as `after` for the next page, on which nobody may be; undefined where this is the last one. */
+  /**
+   * What to give as `after` for the next page, on which nobody may be; undefined where this is the last one, or they are
+   * not listed by faceid.
+   */
   next?: string;
   /** All who fit, where they were to be counted. */
   total?: number;

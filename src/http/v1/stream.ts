@@ -9,6 +9,7 @@ import { callerId } from '../on-behalf.js';
 import { createPace } from '../pace.js';
 import { ErrorSchema, errorsOf } from '../schemas.js';
 import type { Services } from '../services.js';
+import { thumbnailsFor } from './thumbnails.js';
 
 /** A client that gives no sign of life for this time, in spite of a ping, is dropped, milliseconds. */
 const SILENCE = 30_000;
@@ -96,6 +97,7 @@ export function streamRoutes(app: App, services: StreamServices, silence = SILEN
       maxFrameBytes: config.MAX_UPLOAD_BYTES,
       minFaceSize: config.STREAM_MIN_FACE_SIZE,
       groups: request.caller.groups,
+      thumbnailOf: thumbnailsFor(request.caller),
       caller: callerId(request),
       send,
       onFault: (err) =>
