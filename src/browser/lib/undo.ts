@@ -1,6 +1,7 @@
 import { createUndoQueue, UNDO_WITHIN } from '../logic/pending.js';
 import { couldWait, messageOf } from './api.js';
 import { words } from './i18n.js';
+import { beforeSignOut } from './session.js';
 import { toast } from './toast.js';
 
 const queue = createUndoQueue({
@@ -10,6 +11,13 @@ const queue = createUndoQueue({
   },
 });
 window.addEventListener('pagehide', () => queue.flush());
+/** Changes that the server is being told of. */
+const running = new Set<Promise<void>>();
+// Afterwards nobody may make them any more.
+beforeSignOut(async () => {
+  queue.flush();
+  await Promise.all(running);
+});
 
 /** What can be undone at present, the latest last: for Ctrl+Z. */
 const undoable: (() => void)[] = [];
@@ -83,13 +91,15 @@ interface Change {
  */
 export function doUnlessUndone({ text, failed: refused, run, settled }: Change): void {
   const perform = (leaving: boolean) => {
-    run(leaving).then(
+    const job = run(leaving).then(
       () => settled('done'),
       (error: unknown) => {
         settled('failed');
         offerAgain(typeof refused === 'string' ? refused : refused(), error, () => perform(false));
       },
     );
+    running.add(job);
+    void job.finally(() => running.delete(job));
   };
   const pending = queue.add(
     (leaving) => {

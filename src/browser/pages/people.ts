@@ -1,4 +1,4 @@
-import { call, currentSession, messageOf } from '../lib/api.js';
+import { call, messageOf } from '../lib/api.js';
 import { element, make, recall, remember } from '../lib/dom.js';
 import { formatTime, words } from '../lib/i18n.js';
 import { chooseGroup, openGroup, openNewGroup } from '../lib/group-dialog.js';
@@ -12,6 +12,7 @@ import { createTransfer, saveAsCsv } from '../lib/people-transfer.js';
 import { openPerson } from '../lib/person-dialog.js';
 import { type Group, listGroups } from '../lib/person-fields.js';
 import { watchServer } from '../lib/server-watch.js';
+import { whetherMay } from '../lib/session.js';
 import { openPage } from '../lib/shell.js';
 import { toast } from '../lib/toast.js';
 import { isFiltered } from '../logic/people-view.js';
@@ -36,6 +37,7 @@ let groups: Group[] = [];
 let found: { total: number; people: Person[] } | undefined;
 let loadedAt: Date | undefined;
 let mayEdit = false;
+let mayManage = false;
 /** Everything has been read once. */
 let isReady = false;
 let request: AbortController | undefined;
@@ -172,7 +174,7 @@ function showGroup(): void {
   const item = document.getElementById('edit-group-item');
   const archive = document.querySelector<HTMLAnchorElement>('#export');
   if (!item || !archive) return;
-  item.hidden = !group || dataset.key !== 'admin';
+  item.hidden = !group || !mayManage;
   element('edit-group', HTMLButtonElement).textContent = words.editGroup(group?.groupname ?? '');
   archive.textContent = group ? words.exportGroup(group.groupname) : words.exportArchive;
   archive.href = `/api/v1/export${group ? `?${new URLSearchParams({ groups: group.groupid })}` : ''}`;
@@ -239,15 +241,12 @@ on('bulk-merge', () => {
   openMerge(first, second, { groups, isHidden, onMerge });
 });
 
-/** Shows only what the key may use. */
-async function showAllowed(): Promise<void> {
-  const { role = 'admin' } = await currentSession();
-  mayEdit = role !== 'recognise';
-  dataset.key = role;
+/** What the key may use; styles/access.css hides the rest. */
+async function askRights(): Promise<void> {
+  mayEdit = await whetherMay('enrol');
+  mayManage = await whetherMay('admin');
   list.toggleAttribute('data-may-edit', mayEdit);
-  for (const item of document.querySelectorAll<HTMLElement>('#menu [data-role]')) {
-    item.hidden = !mayEdit || (role === 'enrol' && item.dataset.role === 'admin');
-  }
+  dataset.key = mayEdit ? 'enrol' : 'recognise';
 }
 
 /** Says once that the server keeps no pictures, to those who would see them. */
@@ -266,7 +265,7 @@ on('faces-note-close', () => {
 });
 
 async function begin(): Promise<void> {
-  await showAllowed();
+  await askRights();
   await fillGroups();
   await load();
   isReady = true;
