@@ -38,6 +38,11 @@ export function formatDate(iso: string): string {
   return new Date(iso).toLocaleString(language, { dateStyle: 'medium', timeStyle: 'short' });
 }
 
+/** The time of day, as 10:42. @param at milliseconds since 1970 */
+export function formatTime(at: number): string {
+  return new Date(at).toLocaleTimeString(language, { hour: '2-digit', minute: '2-digit' });
+}
+
 export function formatNumber(value: number, digits = 0): string {
   return value.toLocaleString(language, { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }
