@@ -104,7 +104,8 @@ export function findingsOf(status: Status, failed: number, words: VerdictWords):
   const time = pictureTime(status) ?? 0;
   if (wait > LONG_WAIT) warn(words.longWait(wait));
   else if (time > SLOW) warn(words.slow(time, slowestOf(status)));
-  if (gallery.snapshot && gallery.snapshot.recall < LOW_RECALL) warn(words.lowRecall(gallery.snapshot.recall));
+  if (gallery.snapshot && gallery.snapshot.recall < LOW_RECALL)
+    warn(words.lowRecall(gallery.snapshot.recall));
   if ((events?.behind ?? 0) > FAR_BEHIND) warn(words.farBehind(events?.behind ?? 0));
   if (damaged.length > 0) warn(words.damagedFound(damaged.length));
   return findings;

@@ -7,7 +7,14 @@ import { formatDate, formatNumber, formatTime, language, words } from '../lib/i1
 import { openPage } from '../lib/shell.js';
 import { explainThreshold } from '../logic/odds.js';
 import { formatDuration } from '../logic/series.js';
-import { createFailures, type Finding, findingsOf, pictureTime, STAGES, type Status } from '../logic/status.js';
+import {
+  createFailures,
+  type Finding,
+  findingsOf,
+  pictureTime,
+  STAGES,
+  type Status,
+} from '../logic/status.js';
 
 /** Between two requests, milliseconds. */
 const EVERY = 2000;

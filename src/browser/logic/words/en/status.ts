@@ -25,13 +25,15 @@ export const STATUS = {
   goneSince: (time: string) => `The server does not answer. Last seen ${time}.`,
   neverSeen: 'The server does not answer.',
   lastSeen: (time: string) => `last seen ${time}`,
-  noThreads: 'Nobody can be recognised: the model no longer runs. Restart the server; its log says why it stopped.',
+  noThreads:
+    'Nobody can be recognised: the model no longer runs. Restart the server; its log says why it stopped.',
   obstacles: {
     'disk full': 'The disk is full: make room, or nobody can be enrolled or changed. Deleting still works.',
     'redis full':
       'Redis is full: raise its maxmemory, or nobody can be enrolled or changed. Deleting still works.',
     'read-only': 'The gallery is read-only: let the server write there, or nothing can be changed.',
-    unreachable: 'The gallery’s store (its disk or Redis) does not answer: nothing can be changed until it is back.',
+    unreachable:
+      'The gallery’s store (its disk or Redis) does not answer: nothing can be changed until it is back.',
   } as Record<string, string>,
   cpuInstead: (provider: string, reason: string) =>
     `Recognition runs on the CPU, because ${provider.toUpperCase()} was refused: ${reason}`,
