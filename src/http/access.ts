@@ -44,7 +44,9 @@ export function requireGroupAccess(request: Pick<FastifyRequest, 'caller'>, grou
 /** @param what such a key cannot do @throws KaomonError FORBIDDEN when the caller's key is tied to groups */
 export function requireAllGroups({ caller }: Pick<FastifyRequest, 'caller'>, what: string): void {
   if (caller.groups === undefined) return;
-  throw new KaomonError('FORBIDDEN', `A key that is tied to groups cannot ${what}.`, { details: { tied: true } });
+  throw new KaomonError('FORBIDDEN', `A key that is tied to groups cannot ${what}.`, {
+    details: { tied: true },
+  });
 }
 
 /**

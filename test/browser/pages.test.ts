@@ -18,7 +18,7 @@ describe('the pages', { skip: CHROMIUM_MISSING }, () => {
       .waitFor();
     await page.locator('#facts .bad').getByText('The disk is full.').waitFor();
     await page.getByText('default-ken/a.npy: it is empty').waitFor();
-    assert.equal(await page.locator('.chart').count(), 7);
+    assert.equal(await page.locator('.chart').count(), 8);
     await page.locator('.chart', { hasText: 'Detection' }).getByText('61 ms').waitFor();
     assert.equal(await fits(page), true);
     assert.deepEqual(faults, []);
@@ -168,7 +168,8 @@ function stubStatus(page: Page): Promise<unknown> {
         uptime: 4000,
         pid: 1,
         workers: 2,
-        pack: { id: 'tiny', title: 'A pack for tests' },
+        pack: 'tiny',
+        title: 'A pack for tests',
         offer: { title: 'A better one', command: 'npm run reembed -- --from tiny --to best' },
         provider: 'cpu',
         refusedProviders: [],

@@ -24,8 +24,6 @@ export function showAccount(place: HTMLElement): void {
       make('span', { className: 'account-mark', ariaHidden: 'true' }, name.slice(0, 1).toUpperCase()),
       make('span', { className: 'account-name' }, name, ' ', make('small', {}, words.roles[role])),
     );
-    // On a phone only the mark is seen.
-    button.setAttribute('aria-label', `${name} ${words.roles[role]}`);
     button.popoverTargetElement = menu;
     place.replaceChildren(button, menu);
   });

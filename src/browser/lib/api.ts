@@ -95,7 +95,8 @@ async function withToken(
   if (method === 'GET') return ask({});
   const asking = currentSession();
   const { csrf } = await asking;
-  const headersOf = (token: string | undefined) => (token === undefined ? {} : { 'x-csrf-token': token });
+  const headersOf = (token: string | undefined): Record<string, string> =>
+    token === undefined ? {} : { 'x-csrf-token': token };
   try {
     return await ask(headersOf(csrf));
   } catch (error) {

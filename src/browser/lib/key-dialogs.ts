@@ -132,7 +132,9 @@ function copyable(text: string, label: string): HTMLElement {
   const copy = make('button', { type: 'button', className: 'copy' }, words.copy);
   copy.addEventListener('click', () => {
     // Where the browser has no clipboard for this page, the text is at least selected.
-    const copying = window.isSecureContext ? navigator.clipboard.writeText(text) : Promise.reject(new Error());
+    const copying = window.isSecureContext
+      ? navigator.clipboard.writeText(text)
+      : Promise.reject(new Error());
     copying.then(
       () => (copy.textContent = words.copied),
       () => shown.select(),
@@ -197,7 +199,12 @@ export async function openGroups({ id, name, groups }: Key, onDone: () => void):
 
 /** Revokes a key at once, so it asks for the key's name first: a delay with an undo would let a lost phone go on. */
 export function openRevoke({ id, name }: Key, onDone: () => void): void {
-  const typed = make('input', { id: 'revoke-name', autocomplete: 'off', autocapitalize: 'off', spellcheck: false });
+  const typed = make('input', {
+    id: 'revoke-name',
+    autocomplete: 'off',
+    autocapitalize: 'off',
+    spellcheck: false,
+  });
   const parts = [make('p', {}, words.revokeExplained), field(words.typeName(name), typed, '')];
   openForm(words.revokeTitle(name), parts, words.revoke, async () => {
     if (typed.value.normalize('NFKC').trim() !== name) {

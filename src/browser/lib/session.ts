@@ -162,15 +162,17 @@ export async function pageNeeds(need: Need): Promise<boolean> {
     goToSignIn();
     return false;
   }
-  document.getElementById('content')?.replaceChildren(
-    make(
-      'section',
-      { className: 'card narrow', data: { refused: need } },
-      make('h1', {}, words.notWithThisKey),
-      make('p', {}, `${keyMay(now)} ${words.pageNeeds[need]}`),
-      make('a', { className: 'button', href: '/' }, words.toRecognition),
-    ),
-  );
+  document
+    .getElementById('content')
+    ?.replaceChildren(
+      make(
+        'section',
+        { className: 'card narrow', data: { refused: need } },
+        make('h1', {}, words.notWithThisKey),
+        make('p', {}, `${keyMay(now)} ${words.pageNeeds[need]}`),
+        make('a', { className: 'button', href: '/' }, words.toRecognition),
+      ),
+    );
   return false;
 }
 

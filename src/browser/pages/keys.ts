@@ -30,7 +30,8 @@ async function load(): Promise<void> {
     say.textContent = messageOf(error);
     // What is shown may no longer be so.
     list.classList.add('stale');
-    if (error instanceof ApiError && (error.status === 0 || error.status >= 500)) window.setTimeout(open, AGAIN);
+    if (error instanceof ApiError && (error.status === 0 || error.status >= 500))
+      window.setTimeout(open, AGAIN);
   }
 }
 
@@ -54,7 +55,12 @@ function row(key: Key): HTMLLIElement {
       'div',
       { className: 'key-facts' },
       make('h2', {}, name, ...(isOwn ? [' ', make('small', { className: 'badge' }, words.yourKey)] : [])),
-      make('p', {}, make('strong', {}, words.roles[role]), ` · ${groups ? groups.join(', ') : words.allGroupsKey}`),
+      make(
+        'p',
+        {},
+        make('strong', {}, words.roles[role]),
+        ` · ${groups ? groups.join(', ') : words.allGroupsKey}`,
+      ),
       make(
         'p',
         { className: 'quiet-text' },

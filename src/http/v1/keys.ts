@@ -63,7 +63,9 @@ const TieSchema = Type.Object(
 
 const LinkSchema = Type.Object(
   {
-    token: Type.String({ description: 'Signs in once, as `/signin#token=...` at any address of this server.' }),
+    token: Type.String({
+      description: 'Signs in once, as `/signin#token=...` at any address of this server.',
+    }),
     minutes: Type.Integer({ minimum: 1, description: 'How long it works if nobody uses it.' }),
     urls: Type.Array(Type.String(), {
       description: 'Addresses at which other devices reach this server, unless a proxy stands before it.',
@@ -181,7 +183,9 @@ export function keyRoutes(app: App, { keys, lastUse, config }: Services): void {
       request.audited.note({ name: key.name });
       const listening = app.server.address();
       const port = typeof listening === 'object' && listening ? listening.port : config.PORT;
-      const urls = urlsOf(config.HOST, port, config.TLS).filter((url) => new URL(url).hostname !== 'localhost');
+      const urls = urlsOf(config.HOST, port, config.TLS).filter(
+        (url) => new URL(url).hostname !== 'localhost',
+      );
       return reply
         .status(201)
         .header('cache-control', 'no-store')

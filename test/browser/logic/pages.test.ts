@@ -10,8 +10,8 @@ import { createAutoCapture, firstFault, isGood, judge } from '../../../src/brows
 import { chooseLanguage, LANGUAGES, textOf, wordsOf } from '../../../src/browser/logic/language.js';
 import { initialsOf, shownOf, turnPage } from '../../../src/browser/logic/paging.js';
 import { createUndoQueue } from '../../../src/browser/logic/pending.js';
-import { formatDuration, linePath, niceTop } from '../../../src/browser/logic/series.js';
-import { credentialOf, safeNext } from '../../../src/browser/logic/sign-in.js';
+import { formatDuration, linePath, minutesIn, niceTop } from '../../../src/browser/logic/series.js';
+import { credentialOf, readKey, safeNext } from '../../../src/browser/logic/sign-in.js';
 import { ERROR_CODES } from '../../../src/platform/errors.js';
 import { PROJECT_ROOT } from '../../../src/platform/root.js';
 
@@ -280,9 +280,24 @@ describe('small things', () => {
   });
   it('scales and draws charts', () => {
     assert.deepEqual([0, 0.3, 7, 10, 42, 600].map(niceTop), [1, 0.5, 10, 10, 50, 1000]);
-    const size = { length: 3, top: 10, width: 20, height: 10 };
-    assert.equal(linePath([0, undefined, 10], size), 'M0.0 10.0M20.0 0.0');
-    assert.equal(linePath([5, 10], size), 'M10.0 5.0L20.0 0.0');
+    const area = { now: 20, span: 20, gap: 10, top: 10, width: 20, height: 10 };
+    const line = (...points: [number, number | undefined][]) =>
+      linePath(
+        points.map(([at, value]) => ({ at, value })),
+        area,
+      );
+    assert.equal(line([10, 5], [20, 10]), 'M10.0 5.0h0L20.0 0.0');
+    assert.equal(line([0, 0], [10, undefined], [20, 10]), 'M0.0 10.0h0M20.0 0.0h0', 'a gap without a value');
+    assert.equal(line([0, 0], [20, 10]), 'M0.0 10.0h0M20.0 0.0h0', 'a gap where nothing was heard');
+    const minutes = minutesIn(150_000, 120_000);
+    assert.deepEqual(
+      minutes.map(({ at }) => at),
+      [60_000, 120_000],
+    );
+    assert.deepEqual(
+      minutes.map(({ place }) => place),
+      [0.25, 0.75],
+    );
   });
   it('tells durations by their two largest units', () => {
     const units = { days: 'd', hours: 'h', minutes: 'min', seconds: 's' };
@@ -302,6 +317,20 @@ describe('small things', () => {
     ]) {
       assert.equal(safeNext(bad), '/', String(bad));
     }
+  });
+  it('reads a key as people paste it', () => {
+    const key = `kao_0123456789_${'a'.repeat(43)}`;
+    for (const typed of [
+      key,
+      ` ${key}\n`,
+      key.replace('kao', 'ｋａｏ'),
+      `${key.slice(0, 30)}\n${key.slice(30)}`,
+    ])
+      assert.deepEqual(readKey(typed), { key }, typed);
+    assert.deepEqual(readKey('https://kaomon.local/signin#token=abc_12'), { token: 'abc_12' });
+    assert.equal(readKey(key.slice(0, -1)), 'cut');
+    assert.equal(readKey(`${key}b`), 'cut');
+    assert.equal(readKey('secret'), 'other');
   });
   it('finds the token or the key in the address', () => {
     assert.deepEqual(credentialOf('#token=abc_12'), { token: 'abc_12' });
