@@ -102,7 +102,7 @@ export async function runBatch(items: readonly BatchItem[], deps: BatchDeps): Pr
       const result = await look(item, party);
       if (result) report(result);
       party.left -= 1;
-      if (party.left === 0 && !failure) await finish(party);
+      if (party.left === 0) await finish(party);
     }
   }
 
@@ -138,7 +138,7 @@ export async function runBatch(items: readonly BatchItem[], deps: BatchDeps): Pr
   }
 
   async function finish({ looked }: Party): Promise<void> {
-    if (looked.length === 0) return;
+    if (failure || looked.length === 0) return;
     const outcomes = await enroller.finish(looked);
     let trouble: unknown;
     for (const [i, { item, hash }] of looked.entries()) {
@@ -266,7 +266,8 @@ function createPictureEnroller(items: readonly BatchItem[], deps: BatchDeps) {
       const all = party.map(({ looked }) => looked);
       const outcomes = await enroller.enrolTogether(personOf(first, username), all, options);
       const isNew = outcomes.some((outcome) => outcome.status === 'fulfilled' && !outcome.value.already);
-      if (!isNew && (await nameOf(first)) !== before) await tell(first, { action: 'change', outcome: 'done' });
+      if (!isNew && (await nameOf(first)) !== before)
+        await tell(first, { action: 'change', outcome: 'done' });
       const told: PromiseSettledResult<EnrolledEntry>[] = [];
       for (const [i, outcome] of outcomes.entries()) {
         if (outcome.status === 'rejected') {

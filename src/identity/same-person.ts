@@ -152,7 +152,13 @@ function notTheSame(
       'These pictures show different people, and nobody can tell which one is meant: send those of one person, or say that they are meant.';
   else if (face !== undefined)
     sentence = `This face is not like those that are enrolled as ${faceid}: enrol it for somebody else, delete the pictures there that are wrong, or say that it is meant.`;
-  const details = { faceid, face, picture: place, distance: rounded(distance), threshold: rounded(threshold) };
+  const details = {
+    faceid,
+    face,
+    picture: place,
+    distance: rounded(distance),
+    threshold: rounded(threshold),
+  };
   return new KaomonError('NOT_THE_SAME_PERSON', sentence, {
     details: { ...details, undecided: undecided || undefined },
   });

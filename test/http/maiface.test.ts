@@ -431,6 +431,7 @@ describe('the contract', () => {
         'E1001 Cannot register',
         'E1002 Already registered',
         'E1003 Registered under another person',
+        'E1004 Not the same person',
         'S1011 Deleted',
         'E1011 Cannot delete',
         'E2001 userid invalid',

@@ -139,7 +139,7 @@ describe('Pictures that are enrolled for one person', () => {
     const register = async (...more: [string, string][]) =>
       post(
         '/api/face_register',
-        ...[['groupid', 'default'], ['userid', 'ada'], ...more] as [string, string][],
+        ...([['groupid', 'default'], ['userid', 'ada'], ...more] as [string, string][]),
         ['image', await picture(SOMEBODY)],
       );
     const maiface = await register();

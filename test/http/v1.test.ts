@@ -30,6 +30,7 @@ describe('GET /api/v1/health', () => {
         sentence:
           'IDENTICAL_DISTANCE fixes the threshold. How many strangers it names was not measured for tiny.',
       },
+      keepFaces: false,
       vision: vision.state,
       gallery: {
         pack: 'tiny',

@@ -224,7 +224,12 @@ type EnrolAll = (
   pictures: [userid: string, bytes: Uint8Array][],
 ) => Promise<string[]>;
 /** Several pictures of a person, as the way does it; the outcomes in order. */
-type EnrolTogether = (test: Stand, t: TestContext, userid: string, pictures: Uint8Array[]) => Promise<string[]>;
+type EnrolTogether = (
+  test: Stand,
+  t: TestContext,
+  userid: string,
+  pictures: Uint8Array[],
+) => Promise<string[]>;
 interface Enrol {
   one: EnrolOne;
   all: EnrolAll;

@@ -81,7 +81,17 @@ export function peopleRoutes(app: App, { gallery }: Services): void {
         throw new KaomonError('FIELD_INVALID', sentence, { details: { field: 'after' } });
       }
       const groups = await groupsToSearch(request, group, gallery);
-      const which = { groups, search, pictures, sort, after, offset, limit, count: true, signal: request.gone };
+      const which = {
+        groups,
+        search,
+        pictures,
+        sort,
+        after,
+        offset,
+        limit,
+        count: true,
+        signal: request.gone,
+      };
       const { total = 0, people, next } = await gallery.people(which);
       const thumbnailOf = thumbnailsFor(request.caller);
       return { total, people: people.map((person) => toPerson(person, thumbnailOf)), next };

@@ -8,7 +8,10 @@ import { Nullable } from '../schemas.js';
  * The address of a person's thumbnail: that of the face which is asked for if one is kept of it, else of the newest face
  * of which one is; null where none is, or the caller may not see faces.
  */
-export type ThumbnailOf = (person: Pick<Person, 'faceid' | 'faces'>, face?: Pick<Face, 'id'>) => string | null;
+export type ThumbnailOf = (
+  person: Pick<Person, 'faceid' | 'faces'>,
+  face?: Pick<Face, 'id'>,
+) => string | null;
 
 /** Where thumbnails are read. Faceids and the IDs of faces need no escaping: see gallery/ids.ts. */
 export const THUMBNAIL_PATH = '/api/v1/people/:faceid/faces/:id/picture';

@@ -294,7 +294,11 @@ describe('thumbnails', () => {
       assert.equal((await get(address)).statusCode, status, role);
       assert.equal((await get('/api/v1/health')).json<Body>().keepFaces, false, role);
     }
-    assert.equal((await app.inject('/api/v1/health')).json<Body>().keepFaces, undefined, 'strangers learn little');
+    assert.equal(
+      (await app.inject('/api/v1/health')).json<Body>().keepFaces,
+      undefined,
+      'strangers learn little',
+    );
   });
 });
 

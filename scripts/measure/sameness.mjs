@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
  * How many right pictures of a person are refused as somebody else's, and how many wrong ones are taken, at some distances:
- * `node scripts/measure/same-person.mjs PACK FOLDER...`, folders with one folder of pictures a person. Prints the rows of the
+ * `node scripts/measure/sameness.mjs PACK FOLDER...`, folders with one folder of pictures a person. Prints the rows of the
  * tables of docs/ways-in.md. Needs `npm run build` and the pack. The largest face of each picture counts, if it is fit to be
  * enrolled.
  */
