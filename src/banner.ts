@@ -7,7 +7,7 @@ import { VERSION } from './platform/version.js';
 
 export interface BannerFacts {
   pack: Pick<ReadyPack, 'title'>;
-  gallery: Pick<GalleryInfo, 'people'>;
+  gallery: Pick<GalleryInfo, 'people' | 'snapshot'>;
   /** This machine's own address first. */
   urls: readonly string[];
   /** The certificate was made by this server. */
@@ -24,9 +24,12 @@ export async function banner(facts: BannerFacts): Promise<string> {
   const { pack, gallery, urls, selfSigned, asksForKey, link, phoneToken } = facts;
   const [, ...forOthers] = urls;
   const phone = forOthers.at(0);
+  const { people, snapshot } = gallery;
+  const recall = snapshot && `${(snapshot.recall * 100).toFixed(1)} %`;
+  const mapped = snapshot ? `, from snapshot ${snapshot.number} (recall ${recall})` : '';
   const lines = [
     '',
-    `  Kaomon ${VERSION}: ${pack.title}, ${gallery.people} enrolled`,
+    `  Kaomon ${VERSION}: ${pack.title}, ${people} enrolled${mapped}`,
     '',
     ...urls.map((url) => `  ${url}/`),
     '',

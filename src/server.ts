@@ -107,7 +107,9 @@ async function start(config: Config, log: Logger, shutdown: Shutdown): Promise<v
   }
   if (config.AUTH === 'none')
     log.warn('AUTH=none: anybody who can reach this server may enrol and delete people');
-  log.info({ urls, pack: pack.id, ms: Math.round(process.uptime() * 1000) }, 'Ready');
+  const { snapshot } = gallery.info();
+  const mapped = snapshot && { snapshot: snapshot.number, recall: snapshot.recall };
+  log.info({ urls, pack: pack.id, ...mapped, ms: Math.round(process.uptime() * 1000) }, 'Ready');
   if (firstLink && !process.stdout.isTTY) {
     // Logs are kept for years and read by many: they say where the link is, not what it is.
     const where = { file: links.linkFile, minutes: LINK_MINUTES };

@@ -16,6 +16,7 @@ export type Action =
   | 'export'
   | 'import'
   | 'key added'
+  | 'key changed'
   | 'key revoked'
   | 'sign-in link'
   | 'sign in'

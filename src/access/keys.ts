@@ -125,6 +125,21 @@ export function createKeys({ file }: { file: string }) {
     },
 
     /**
+     * Ties a key to groups, or frees it.
+     * @param groups at least one; null: it may use all
+     * @throws KaomonError FIELD_INVALID, GROUPID_INVALID, KEY_UNKNOWN, STORE_UNAVAILABLE
+     */
+    async tie(id: string, groups: readonly string[] | null): Promise<KeyInfo> {
+      const allowed = checkedGroups(groups ?? undefined);
+      return await access.change((contents) => {
+        const record = contents.keys.find((known) => known.id === id);
+        if (!record) throw new KaomonError('KEY_UNKNOWN', 'There is no such key.');
+        record.groups = allowed;
+        return describeKey(record);
+      });
+    },
+
+    /**
      * Revokes a key, which ends its sessions too.
      * @param idOrName the key's ID or its name
      * @throws KaomonError KEY_UNKNOWN, STORE_UNAVAILABLE
@@ -178,6 +193,18 @@ async function makeKey({ name, role, groups }: NewKey): Promise<{ key: string; r
       { details: { field: 'name' } },
     );
   }
+  const allowed = checkedGroups(groups);
+  const id = randomBytes(5).toString('hex');
+  const secret = randomBytes(32).toString('base64url');
+  const salt = randomBytes(16).toString('base64');
+  const hash = (await hashOf(secret, salt)).toString('base64');
+  const check = checkOf(secret, salt);
+  const record = { id, name, role, groups: allowed, createdAt: new Date().toISOString(), salt, hash, check };
+  return { key: `kao_${id}_${secret}`, record };
+}
+
+/** @returns without doubles; null for all groups @throws KaomonError FIELD_INVALID, GROUPID_INVALID */
+function checkedGroups(groups: readonly string[] | undefined): string[] | null {
   // An empty list comes from a variable that is not set, say, and does not mean all groups.
   if (groups?.length === 0) {
     throw new KaomonError(
@@ -187,14 +214,7 @@ async function makeKey({ name, role, groups }: NewKey): Promise<{ key: string; r
     );
   }
   for (const groupid of groups ?? []) checkGroupId(groupid);
-  const id = randomBytes(5).toString('hex');
-  const secret = randomBytes(32).toString('base64url');
-  const salt = randomBytes(16).toString('base64');
-  const hash = (await hashOf(secret, salt)).toString('base64');
-  const allowed = groups ? [...new Set(groups)] : null;
-  const check = checkOf(secret, salt);
-  const record = { id, name, role, groups: allowed, createdAt: new Date().toISOString(), salt, hash, check };
-  return { key: `kao_${id}_${secret}`, record };
+  return groups ? [...new Set(groups)] : null;
 }
 
 function describeKey({ id, name, role, groups, createdAt }: KeyRecord): KeyInfo {

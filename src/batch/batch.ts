@@ -6,7 +6,7 @@ import { faceIdOf } from '../gallery/ids.js';
 import type { Gallery } from '../gallery/types.js';
 import { isStoreTrouble } from '../platform/files/obstacles.js';
 import { createEnrolments, createSearches, UNLIMITED } from '../identity/counted-work.js';
-import { createEnroller, type EnrollerDeps } from '../identity/enrol.js';
+import { createEnroller, type EnrollerDeps, type LookedAt } from '../identity/enrol.js';
 import type { VisionPool } from '../vision/types.js';
 import { hashOf, type Journal, type JournalEntry } from './journal.js';
 import type { BatchItem } from './list.js';
@@ -44,10 +44,41 @@ export interface BatchDeps extends Pick<EnrollerDeps, 'decision' | 'limits' | 'k
 }
 
 /** Not the picture's fault, but the server's or due to who else is enrolled: the next run tries again. */
-const TEMPORARY = new Set(['INTERNAL', 'NO_MODEL', 'BUSY', 'CLOSING', 'OTHER_PERSON']);
+const TEMPORARY = new Set(['INTERNAL', 'NO_MODEL', 'BUSY', 'CLOSING', 'OTHER_PERSON', 'NOT_THE_SAME_PERSON']);
 
 /**
- * Enrols pictures, several at a time. A picture that cannot be used does not affect the others.
+ * The most pictures of a person that are compared with one another before any is enrolled; further ones are compared with
+ * those. So many are lost to a run that is interrupted.
+ */
+const PARTY = 32;
+
+/** Pictures of one person that are enrolled together. */
+interface Party {
+  /** How many have not been looked at yet. */
+  left: number;
+  looked: { item: BatchItem; hash: string; looked: LookedAt }[];
+}
+
+/** All pictures, those of a person in a row, each with its party. */
+function* partiesOf(items: readonly BatchItem[]): Generator<[BatchItem, Party]> {
+  const people = new Map<string, BatchItem[]>();
+  for (const item of items) {
+    const faceid = faceIdOf(item.groupid, item.userid);
+    const own = people.get(faceid);
+    if (own) own.push(item);
+    else people.set(faceid, [item]);
+  }
+  for (const own of people.values())
+    for (let from = 0; from < own.length; from += PARTY) {
+      const part = own.slice(from, from + PARTY);
+      const party: Party = { left: part.length, looked: [] };
+      for (const item of part) yield [item, party];
+    }
+}
+
+/**
+ * Enrols pictures, several at a time, those of a person once all of them have been looked at. A picture that cannot be used
+ * does not affect the others.
  * @returns the outcome of each picture that was tried, in no order
  * @throws KaomonError STORE_UNAVAILABLE, STORAGE_FULL when the gallery cannot be written; another run continues
  */
@@ -56,20 +87,27 @@ export async function runBatch(items: readonly BatchItem[], deps: BatchDeps): Pr
   const results: BatchResult[] = [];
   const tell = createTeller(deps);
   const nameAnew = createNamer(deps);
-  const enrol = createPictureEnroller(items, deps);
-  const queue = items.values();
+  const enroller = createPictureEnroller(items, deps);
+  const queue = [...partiesOf(items)].values();
   let failure: Error | undefined;
 
+  function report(result: BatchResult): void {
+    results.push(result);
+    onResult?.(result);
+  }
+
   async function work(): Promise<void> {
-    for (const item of queue) {
+    for (const [item, party] of queue) {
       if (failure || stopped()) return;
-      const result = await one(item);
-      results.push(result);
-      onResult?.(result);
+      const result = await look(item, party);
+      if (result) report(result);
+      party.left -= 1;
+      if (party.left === 0 && !failure) await finish(party);
     }
   }
 
-  async function one(item: BatchItem): Promise<BatchResult> {
+  /** @returns the outcome where the picture is not to be enrolled, else it is in the party */
+  async function look(item: BatchItem, party: Party): Promise<BatchResult | undefined> {
     let bytes: Uint8Array;
     try {
       bytes = new Uint8Array(await readFile(item.file));
@@ -92,20 +130,44 @@ export async function runBatch(items: readonly BatchItem[], deps: BatchDeps): Pr
         }
         return fromJournal(item, before);
       }
-      const entry = await enrol(item, bytes);
-      journal?.add(item, hash, { ...entry, username: item.username });
-      return { item, outcome: entry.outcome, turned: entry.turned };
+      party.looked.push({ item, hash, looked: await enroller.look(item, bytes) });
+      return undefined;
     } catch (error) {
-      if (!(error instanceof KaomonError)) throw error;
-      const { statusCode: status } = error;
-      if (!dryRun)
-        await tell(item, { action: 'enrol', outcome: status < 500 ? 'refused' : 'failed', status });
-      if (isStoreTrouble(error)) throw error;
-      if (!TEMPORARY.has(error.code)) {
-        journal?.add(item, hash, { outcome: 'refused', code: error.code, message: error.message });
-      }
-      return { item, outcome: 'refused', error };
+      return await refuse(item, hash, error);
     }
+  }
+
+  async function finish({ looked }: Party): Promise<void> {
+    if (looked.length === 0) return;
+    const outcomes = await enroller.finish(looked);
+    let trouble: unknown;
+    for (const [i, { item, hash }] of looked.entries()) {
+      const outcome = outcomes[i];
+      if (outcome.status === 'fulfilled') {
+        const entry = outcome.value;
+        journal?.add(item, hash, { ...entry, username: item.username });
+        report({ item, outcome: entry.outcome, turned: entry.turned });
+        continue;
+      }
+      try {
+        report(await refuse(item, hash, outcome.reason));
+      } catch (error) {
+        trouble ??= error;
+      }
+    }
+    if (trouble !== undefined) throw trouble as Error;
+  }
+
+  /** @throws what is not this picture's own fault */
+  async function refuse(item: BatchItem, hash: string, error: unknown): Promise<BatchResult> {
+    if (!(error instanceof KaomonError)) throw error;
+    const { statusCode: status } = error;
+    if (!dryRun) await tell(item, { action: 'enrol', outcome: status < 500 ? 'refused' : 'failed', status });
+    if (isStoreTrouble(error)) throw error;
+    if (!TEMPORARY.has(error.code)) {
+      journal?.add(item, hash, { outcome: 'refused', code: error.code, message: error.message });
+    }
+    return { item, outcome: 'refused', error };
   }
 
   const workers = Array.from({ length: deps.inFlight }, () =>
@@ -180,19 +242,44 @@ function createPictureEnroller(items: readonly BatchItem[], deps: BatchDeps) {
     doubleSeconds: 0,
   });
 
-  return async function enrolPicture(item: BatchItem, bytes: Uint8Array): Promise<EnrolledEntry> {
-    const { groupid, userid, username } = item;
-    const nameOf = async () => (await gallery.person(faceIdOf(groupid, userid)))?.username;
-    const before = await nameOf();
-    const { face, already, turned } = await enroller.enrol(
-      { groupid, userid, username: dryRun ? undefined : username },
-      bytes,
-      // A folder holds several pictures of each person.
-      { force, oneOfSeveral: true },
-    );
-    if (already && (await nameOf()) !== before) await tell(item, { action: 'change', outcome: 'done' });
-    if (!already && !dryRun) await tell(item, { action: 'enrol', outcome: 'done' }, face.id);
-    return { outcome: already ? 'known' : 'enrolled', face: face.id, turned };
+  const nameOf = async ({ groupid, userid }: BatchItem) =>
+    (await gallery.person(faceIdOf(groupid, userid)))?.username;
+  const personOf = ({ groupid, userid }: BatchItem, username: string | undefined) => {
+    return { groupid, userid, username: dryRun ? undefined : username };
+  };
+  // A folder holds several pictures of each person.
+  const options = { force, oneOfSeveral: true };
+
+  return {
+    async look(item: BatchItem, bytes: Uint8Array): Promise<LookedAt> {
+      const before = await nameOf(item);
+      const looked = await enroller.look(personOf(item, item.username), bytes, options);
+      if ((await nameOf(item)) !== before) await tell(item, { action: 'change', outcome: 'done' });
+      return looked;
+    },
+
+    /** @param party pictures of one person, one or more @returns the outcome of each */
+    async finish(party: Party['looked']): Promise<PromiseSettledResult<EnrolledEntry>[]> {
+      const [{ item: first }] = party;
+      const before = await nameOf(first);
+      const username = party.findLast(({ item }) => item.username !== undefined)?.item.username;
+      const all = party.map(({ looked }) => looked);
+      const outcomes = await enroller.enrolTogether(personOf(first, username), all, options);
+      const isNew = outcomes.some((outcome) => outcome.status === 'fulfilled' && !outcome.value.already);
+      if (!isNew && (await nameOf(first)) !== before) await tell(first, { action: 'change', outcome: 'done' });
+      const told: PromiseSettledResult<EnrolledEntry>[] = [];
+      for (const [i, outcome] of outcomes.entries()) {
+        if (outcome.status === 'rejected') {
+          told.push(outcome);
+          continue;
+        }
+        const { face, already, turned } = outcome.value;
+        if (!already && !dryRun) await tell(party[i].item, { action: 'enrol', outcome: 'done' }, face.id);
+        const entry: EnrolledEntry = { outcome: already ? 'known' : 'enrolled', face: face.id, turned };
+        told.push({ status: 'fulfilled', value: entry });
+      }
+      return told;
+    },
   };
 }
 

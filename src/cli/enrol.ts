@@ -28,7 +28,7 @@ const USAGE = `Usage: kaomon enrol DIR|CSV [options]     (npm run enrol -- DIR|C
   --report FILE   write the report there, as CSV or (FILE.json) as JSON
   --again         try pictures again that earlier runs refused
   --encoding NAME the CSV's encoding, where it is not recognised: utf-8, shift_jis, windows-1252, ...
-  --force         enrol also faces that are enrolled under another person
+  --force         enrol also faces that are enrolled under another person, or are not like the person's others
 
 If it was interrupted, run it again: it continues where it stopped. Exit status: 0 every picture is enrolled, 2 some were
 not used (see the report), 1 it could not run or read no picture, 130 it was stopped.`;

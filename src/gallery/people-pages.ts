@@ -1,7 +1,8 @@
 import { throwIfGone } from '../platform/errors.js';
 import { nextTurn } from '../platform/turns.js';
 import type { Memory } from './memory.js';
-import type { Gallery, PageOptions, Person } from './types.js';
+import { createFirstPeople } from './people-order.js';
+import type { Gallery, PageOptions, PeoplePage, PeopleSort, Person } from './types.js';
 
 /** Long listing lets others have their turn after so many milliseconds. */
 const SLICE = 1.5;
@@ -67,8 +68,32 @@ export function createPeoplePages(memory: Memory): Pick<Gallery, 'people' | 'eve
     return (await collect({ ...fitting, after: undefined }, Infinity, 1)).skipped;
   }
 
+  /** A page in another order than by faceid, for which everybody who fits is looked at. */
+  async function sorted(
+    fitting: Fitting,
+    sort: PeopleSort,
+    { offset, limit }: { offset: number; limit: number },
+  ): Promise<PeoplePage> {
+    const first = createFirstPeople(sort, offset + limit);
+    let total = 0;
+    let began = performance.now();
+    for (let after = fitting.after; ;) {
+      const step = await collect({ ...fitting, after }, 0, STEP);
+      total += step.people.length;
+      for (const person of step.people) first.add(person);
+      if (step.after === undefined) break;
+      ({ after } = step);
+      if (performance.now() - began < SLICE) continue;
+      await nextTurn();
+      began = performance.now();
+    }
+    const listed = first.list().slice(offset);
+    return { total, people: listed.flatMap(({ faceid }) => memory.person(faceid) ?? []) };
+  }
+
   return {
-    async people({ limit, offset = 0, count: isCounted = false, ...fitting }) {
+    async people({ limit, offset = 0, count: isCounted = false, sort, ...fitting }) {
+      if (sort !== undefined) return sorted(fitting, sort, { offset, limit });
       const { people, after } = await collect(fitting, offset, limit);
       return {
         people,

@@ -111,6 +111,9 @@ export interface SearchOptions {
   faceid?: string;
 }
 
+/** In which order people are listed, if not by faceid; see `PageOptions.sort`. */
+export type PeopleSort = 'name' | 'newest' | 'faces';
+
 /** Which people {@link Gallery.people} lists. */
 export interface PageOptions {
   /** Only people of these groups. */
@@ -125,16 +128,25 @@ export interface PageOptions {
   offset?: number;
   /** The most people to list; 0 or more. */
   limit: number;
+  /**
+   * By name as a search reads it (small letters, without accents), by the oldest face with the newest such person first
+   * and those without a face last, or with most faces first. Default: by faceid. Any other order looks at everybody, has
+   * no `next`, and goes on with `offset`.
+   */
+  sort?: PeopleSort;
   /** Also count all who fit, on whatever page. With `search` or `pictures` that looks at everybody. */
   count?: boolean;
   /** Checked between slices of the work. */
   signal?: AbortSignal;
 }
 
-/** Some of the people, by faceid, as they were when they were listed. */
+/** Some of the people, in order, as they were when they were listed. */
 export interface PeoplePage {
   people: Person[];
-  /** What to give as `after` for the next page, on which nobody may be; undefined where this is the last one. */
+  /**
+   * What to give as `after` for the next page, on which nobody may be; undefined where this is the last one, or they are
+   * not listed by faceid.
+   */
   next?: string;
   /** All who fit, where they were to be counted. */
   total?: number;
@@ -186,6 +198,15 @@ export interface SnapshotInfo {
  * face or a group is not there, or is there already, the store is asked. What an answer says may have changed by the time
  * it is used: whoever was listed may be gone.
  */
+/** Whose embeddings to copy, and where to. */
+export interface VectorsOf {
+  readonly faceid: string;
+  /** Of all faces, in the person's order. */
+  readonly ids: readonly string[];
+  /** The row where the first is put; the others follow. */
+  readonly at: number;
+}
+
 export interface Gallery {
   /** Those that this process knows of, the oldest first. */
   groups(): Group[];
@@ -253,10 +274,11 @@ export interface Gallery {
   /** A person's embeddings, read from the store; the arrays are the caller's. @throws KaomonError PERSON_UNKNOWN */
   vectors(faceid: string): Promise<{ face: Face; vector: Float32Array }[]>;
   /**
-   * As `vectors`, but at once and without the store: from the base, where the person has not changed since it was made.
-   * undefined where the store must be asked.
+   * Copies embeddings at once and without the store: from the base, of people who have not changed since it was made.
+   * @param into a matrix with a row a vector
+   * @returns of each, whether they were copied; false where the store must be asked or the person has other faces
    */
-  vectorsAtHand(faceid: string): { face: Face; vector: Float32Array }[] | undefined;
+  copyVectors(of: readonly VectorsOf[], into: Float32Array): boolean[];
 
   /**
    * The nearest people, nearest first, each once.

@@ -38,13 +38,13 @@ export function mayUseGroup({ caller }: Pick<FastifyRequest, 'caller'>, groupid:
 /** @throws KaomonError FORBIDDEN when the caller's key is tied to other groups */
 export function requireGroupAccess(request: Pick<FastifyRequest, 'caller'>, groupid: string): void {
   if (mayUseGroup(request, groupid)) return;
-  throw new KaomonError('FORBIDDEN', `This key is not for the group "${groupid}".`);
+  throw new KaomonError('FORBIDDEN', `This key is not for the group "${groupid}".`, { details: { groupid } });
 }
 
 /** @param what such a key cannot do @throws KaomonError FORBIDDEN when the caller's key is tied to groups */
 export function requireAllGroups({ caller }: Pick<FastifyRequest, 'caller'>, what: string): void {
   if (caller.groups === undefined) return;
-  throw new KaomonError('FORBIDDEN', `A key that is tied to groups cannot ${what}.`);
+  throw new KaomonError('FORBIDDEN', `A key that is tied to groups cannot ${what}.`, { details: { tied: true } });
 }
 
 /**

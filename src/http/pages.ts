@@ -6,6 +6,7 @@ const PAGES = {
   '/add': 'add.html',
   '/people': 'people.html',
   '/status': 'status.html',
+  '/keys': 'keys.html',
   '/signin': 'signin.html',
 };
 

@@ -2,6 +2,7 @@ import path from 'node:path';
 import type { FastifyBaseLogger } from 'fastify';
 import { type Audit, AUTOMATIC, createAudit } from '../access/audit.js';
 import { createKeys, type Keys } from '../access/keys.js';
+import { createLastUse, type LastUse } from '../access/last-use.js';
 import { createSessions, type Sessions } from '../access/sessions.js';
 import { splitFaceId } from '../gallery/ids.js';
 import type { EventState } from '../gallery/open.js';
@@ -56,6 +57,7 @@ export interface Services {
   sightings: Sightings;
   keys: Keys;
   sessions: Sessions;
+  lastUse: LastUse;
   audit: Audit;
   /** Bytes that the bodies of requests and the frames of streams may take together. */
   bytes: Shares;
@@ -142,6 +144,7 @@ export function createServices(deps: ServicesDeps): Services {
     sightings,
     keys,
     sessions: createSessions({ keys, days: config.SESSION_DAYS }),
+    lastUse: createLastUse({ file: path.join(config.CACHE_DIR, 'key-use.json') }),
     audit,
     bytes: createShares({
       total: Math.max(config.MAX_BYTES_IN_FLIGHT, JSON_WEIGHT * pictureBodyLimit(config.MAX_UPLOAD_BYTES)),

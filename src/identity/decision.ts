@@ -23,6 +23,8 @@ export const LOOSEST_RATE = 1e-3;
 export const SURE_RATE = 1e-4;
 /** The FMR of the default threshold of a verification. */
 export const PAIR_RATE = 1e-4;
+/** The FMR of the distance from which on two pictures are taken for those of two people at an enrolment (docs/ways-in.md). */
+export const APART_RATE = 1e-3;
 
 export interface DecisionDeps {
   pack: Pick<ReadyPack, 'id' | 'thresholds' | 'curve'>;
@@ -66,6 +68,7 @@ export function createDecision({ pack, config, gallery }: DecisionDeps) {
   const { IDENTICAL_DISTANCE: setting, FALSE_NAMES } = config;
   const pair = setting ?? (curve ? distanceAt(curve, PAIR_RATE) : thresholds.identical);
   const without = setting ?? thresholds.identical;
+  const apart = Math.max(setting ?? 0, curve ? distanceAt(curve, APART_RATE) : thresholds.identical);
   let last = { faces: -1, identical: 0, sure: 0 };
 
   function thresholdsFor(faces: number): { identical: number; sure: number } {
@@ -98,6 +101,12 @@ export function createDecision({ pack, config, gallery }: DecisionDeps) {
 
     /** The default threshold of a verification, whoever is enrolled. */
     pair: (): number => pair,
+
+    /**
+     * A new picture of a person that is as far from all of theirs, or farther, is refused: it shows somebody else. Never
+     * below what IDENTICAL_DISTANCE asks for; otherwise it does not follow that setting, which says who is named.
+     */
+    apart: (): number => apart,
 
     /** The FMR at a distance, whoever is enrolled; undefined when the pack was not measured. */
     pairRate: (distance: number): { rate: number; atMost: boolean } | undefined =>

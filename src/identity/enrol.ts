@@ -3,10 +3,14 @@ import { findByPicture, hashPicture } from '../gallery/face-name.js';
 import { checkGroupId, checkUserId, faceIdOf } from '../gallery/ids.js';
 import type { Enrolled, Enrolment, Face, Gallery, Person } from '../gallery/types.js';
 import { KaomonError } from '../platform/errors.js';
+import { createKeyedMutex } from '../platform/keyed-mutex.js';
 import type { AnalysedFace, Analysis, AnalyzeOptions, StageTimes } from '../vision/types.js';
 import type { CountedWork, Whose } from './counted-work.js';
 import type { Decision } from './decision.js';
+import { createDoubleClicks } from './double-click.js';
 import { checkFace, chooseFace, type EnrolLimits } from './fit-to-enrol.js';
+import { createOtherPersonCheck } from './other-person.js';
+import { createSamePersonCheck } from './same-person.js';
 
 export interface EnrollerDeps {
   /** Analyses a picture; where it turned it first, `turned` is by how many degrees. */
@@ -17,8 +21,8 @@ export interface EnrollerDeps {
   searches: Pick<CountedWork, 'admit' | 'one'>;
   enrolments: Pick<CountedWork, 'admit' | 'one'>;
   limits: EnrolLimits;
-  /** A face that it would name as somebody else is refused. */
-  decision: Pick<Decision, 'threshold'>;
+  /** A face that it would name as somebody else is refused, and one that is too far from the person's own. */
+  decision: Pick<Decision, 'threshold' | 'apart'>;
   /** A second enrolment of a person within so many seconds is taken for a double click (maiface's E1002). */
   doubleSeconds: number;
   /** Store the aligned face beside its vector. */
@@ -33,7 +37,7 @@ export type FaceToEnrol = Pick<AnalysedFace, 'embedding' | 'crop'> &
   Partial<Pick<AnalysedFace, 'box' | 'quality' | 'unfit'>>;
 
 export interface EnrolFaceOptions extends Whose {
-  /** Enrol the face even if it is enrolled under another person. */
+  /** Enrol the face even if it is enrolled under another person, or is not like the person's other faces. */
   force?: boolean;
   /**
    * The groups that the caller may see; undefined: all. People of others are not compared, because even a refusal would
@@ -54,11 +58,23 @@ export interface EnrolOptions extends EnrolFaceOptions, Pick<AnalyzeOptions, 'mi
   storing?: (store: (person: EnrolPerson) => Promise<Enrolled>) => Promise<Enrolled>;
 }
 
-/** The outcome of enrolling a picture. */
-export interface EnrolledPicture extends Enrolled {
+/** Where the time went with a picture, and what was done to it. */
+interface Seen {
   times: StageTimes;
   /** By how many degrees clockwise the picture was turned to find its face. */
   turned?: number;
+}
+
+/** The outcome of enrolling a picture. */
+export interface EnrolledPicture extends Enrolled, Seen {}
+
+/** A picture that can be enrolled, and has been looked at: its face, or that which was enrolled from it before. */
+export interface LookedAt extends Seen {
+  /** As `hashPicture`. */
+  picture: string;
+  found: { face: AnalysedFace } | { before: Face };
+  /** Which of the call's pictures it is, from 0; undefined where it came alone. */
+  place?: number;
 }
 
 /** See {@link createEnroller}. */
@@ -70,62 +86,13 @@ export type Enroller = ReturnType<typeof createEnroller>;
  */
 export function createEnroller(deps: EnrollerDeps) {
   const { vision, gallery, nearest, searches, enrolments, limits, decision, doubleSeconds, keepFaces } = deps;
-  /** faceids being enrolled: of two requests at once only one may pass the check for double clicks. */
-  const underWay = new Set<string>();
-  /** The newest face of each person enrolled here within `doubleSeconds`, oldest first. */
-  const lately = new Map<string, { face: string; at: number }>();
+  const refuseOtherPerson = createOtherPersonCheck({ nearest, searches, decision });
+  const findRefused = createSamePersonCheck({ gallery, nearest, searches, decision, refuseOtherPerson });
+  const doubles = createDoubleClicks(doubleSeconds);
+  /** Of a person's pictures each is compared with those before it. */
+  const people = createKeyedMutex();
   /** Faces being stored, which no search finds yet. */
   const arriving = new Set<{ faceid: string; embedding: Float32Array; stored: Promise<unknown> }>();
-
-  /** Seconds since the last enrolment: here by a monotonic clock, in another worker by the dates of the faces. */
-  function sinceLast(faceid: string, person: Person | undefined): number {
-    const faces = person?.faces.filter(({ automatic }) => !automatic) ?? [];
-    const own = lately.get(faceid);
-    if (own && faces.some(({ id }) => id === own.face)) return (performance.now() - own.at) / 1000;
-    const last = faces.at(-1);
-    const age = last ? (Date.now() - Date.parse(last.enrolledAt)) / 1000 : Infinity;
-    return age < 0 ? Infinity : age;
-  }
-
-  function noteEnrolled(faceid: string, face: string): void {
-    const now = performance.now();
-    for (const [known, { at }] of lately) {
-      if (now - at < doubleSeconds * 1000) break;
-      lately.delete(known);
-    }
-    lately.delete(faceid);
-    lately.set(faceid, { face, at: now });
-  }
-
-  function refuseDouble(): never {
-    const wait = doubleSeconds > 0 ? `${doubleSeconds} seconds` : 'until that has been answered';
-    throw new KaomonError(
-      'ALREADY_REGISTERED',
-      `This person was enrolled a moment ago: wait ${wait} before the next picture.`,
-      { retryAfter: Math.max(1, doubleSeconds) },
-    );
-  }
-
-  /** Refuses a face that would be named as somebody else, unless it is as near to the person it is for. */
-  async function refuseOtherPerson(
-    faceid: string,
-    embedding: Float32Array,
-    groups: ReadonlySet<string> | undefined,
-    whose: Whose,
-  ): Promise<void> {
-    const near = await searches.one(() => nearest(embedding, 2, { groups }), whose);
-    const other = near.find(({ person }) => person.faceid !== faceid);
-    const own = near.find(({ person }) => person.faceid === faceid);
-    if (!other || other.distance >= decision.threshold(groups)) return;
-    // A person may resemble somebody else.
-    if (own && own.distance <= other.distance) return;
-    const { person, distance } = other;
-    throw new KaomonError(
-      'OTHER_PERSON',
-      `This face is enrolled as ${person.username} (${person.faceid}): enrol it there, or say that it is meant.`,
-      { details: { faceid: person.faceid, distance } },
-    );
-  }
 
   /** When one face is enrolled for two people at once, the second waits and then finds the first. */
   async function waitForSame(faceid: string, embedding: Float32Array, limit: number): Promise<void> {
@@ -173,48 +140,102 @@ export function createEnroller(deps: EnrollerDeps) {
     }
   }
 
+  /**
+   * Looks at a picture of a person, after the checks that need no analysis, and enrols nothing.
+   * @param bytes an encoded picture; handed over (see VisionPool.analyze)
+   * @throws KaomonError GROUPID_INVALID, USERID_INVALID, GROUP_UNKNOWN, ALREADY_REGISTERED, NO_FACE, SEVERAL_FACES,
+   *   FACE_TOO_SMALL, FACE_BLURRED, FACE_TURNED, BUSY, TOO_MANY_REQUESTS and what VisionPool.analyze throws
+   */
+  async function look(
+    person: EnrolPerson,
+    bytes: Uint8Array,
+    { caller, signal, minProbability, oneOfSeveral, force }: EnrolOptions,
+    place?: number,
+  ): Promise<LookedAt> {
+    checkUserId(person.userid);
+    checkGroupId(person.groupid);
+    await refuseUnknownGroup(gallery, person.groupid);
+    if (!force) searches.admit(caller);
+    enrolments.admit(caller);
+    const faceid = faceIdOf(person.groupid, person.userid);
+    const picture = await hashPicture(bytes);
+    const known = await gallery.person(faceid);
+    if (!oneOfSeveral) doubles.refuseLately(faceid, known);
+    const before = await findEnrolled(gallery, known, person.username, picture);
+    if (before)
+      return { picture, place, found: { before }, times: { queue: 0, decode: 0, detect: 0, embed: 0 } };
+    const wanted = { quality: true, crops: keepFaces, views: true };
+    const analysis = await vision.analyze(bytes, { ...wanted, caller, signal, minProbability });
+    const face = chooseFace(analysis);
+    checkFace(face, limits);
+    return { picture, place, found: { face }, times: analysis.times, turned: analysis.turned };
+  }
+
+  /**
+   * Enrols pictures of one person, which are compared with one another and with those that the person has.
+   * @returns the outcome of each, in order; a refusal is as `enrolFace` throws it, or NOT_THE_SAME_PERSON
+   */
+  function enrolTogether(
+    person: EnrolPerson,
+    looked: readonly LookedAt[],
+    options: EnrolFaceOptions = {},
+  ): Promise<PromiseSettledResult<EnrolledPicture>[]> {
+    const faceid = faceIdOf(person.groupid, person.userid);
+    return people.run(faceid, async () => {
+      const faces = looked.map(({ found, picture, place }) => {
+        return { embedding: 'face' in found ? found.face.embedding : undefined, picture, place };
+      });
+      const refused = options.force ? new Map<number, unknown>() : await findRefused(faceid, faces, options);
+      const outcomes: PromiseSettledResult<EnrolledPicture>[] = [];
+      for (const [at, { found, picture, times, turned }] of looked.entries()) {
+        try {
+          if (refused.has(at)) throw refused.get(at);
+          const { face, already } =
+            'before' in found
+              ? { face: found.before, already: true }
+              : await enrolFace({ ...person, picture }, found.face, { ...options, isAdmitted: true });
+          if ('face' in found) doubles.note(faceid, face.id);
+          outcomes.push({ status: 'fulfilled', value: { face, already, times, turned } });
+        } catch (reason) {
+          outcomes.push({ status: 'rejected', reason });
+        }
+      }
+      return outcomes;
+    });
+  }
+
   return {
     enrolFace,
+    look,
+    enrolTogether,
 
     /**
-     * Enrols the one face of a picture, after the checks that need no analysis. A picture that the person has already, by
-     * its bytes or its embedding, is not enrolled again (`already`).
+     * Enrols the one face of a picture. A picture that the person has already, by its bytes or its embedding, is not
+     * enrolled again (`already`).
      * @param bytes an encoded picture; handed over (see VisionPool.analyze)
-     * @throws KaomonError GROUPID_INVALID, USERID_INVALID, GROUP_UNKNOWN, ALREADY_REGISTERED, NO_FACE, SEVERAL_FACES, and
-     *   what `enrolFace` and VisionPool.analyze throw
+     * @throws KaomonError NOT_THE_SAME_PERSON, and what `look` and `enrolFace` throw
      */
     async enrol(
       person: EnrolPerson,
       bytes: Uint8Array,
       options: EnrolOptions = {},
     ): Promise<EnrolledPicture> {
-      const { caller, signal, minProbability, oneOfSeveral, storing } = options;
-      checkUserId(person.userid);
-      checkGroupId(person.groupid);
-      await refuseUnknownGroup(gallery, person.groupid);
+      const { oneOfSeveral, storing } = options;
       const faceid = faceIdOf(person.groupid, person.userid);
-      if (!oneOfSeveral && underWay.has(faceid)) refuseDouble();
-      if (!options.force) searches.admit(caller);
-      enrolments.admit(caller);
-      underWay.add(faceid);
+      if (!oneOfSeveral) doubles.refuseUnderWay(faceid);
+      const end = doubles.begin(faceid);
       try {
-        const picture = await hashPicture(bytes);
-        const known = await gallery.person(faceid);
-        if (!oneOfSeveral && sinceLast(faceid, known) < doubleSeconds) refuseDouble();
-        const before = await findEnrolled(gallery, known, person.username, picture);
-        if (before) {
-          return { face: before, already: true, times: { queue: 0, decode: 0, detect: 0, embed: 0 } };
-        }
-        const wanted = { quality: true, crops: keepFaces, views: true };
-        const analysis = await vision.analyze(bytes, { ...wanted, caller, signal, minProbability });
-        const face = chooseFace(analysis);
-        const store = (whose: EnrolPerson) =>
-          enrolFace({ ...whose, picture }, face, { ...options, isAdmitted: true });
-        const enrolled = await (storing ? storing(store) : store(person));
-        noteEnrolled(faceid, enrolled.face.id);
-        return { ...enrolled, times: analysis.times, turned: analysis.turned };
+        const looked = await look(person, bytes, options);
+        const { found, times, turned } = looked;
+        if ('before' in found) return { face: found.before, already: true, times, turned };
+        const store = async (whose: EnrolPerson) => {
+          const [outcome] = await enrolTogether(whose, [looked], options);
+          if (outcome.status === 'rejected') throw outcome.reason;
+          return outcome.value;
+        };
+        return { ...(await (storing ? storing(store) : store(person))), times, turned };
       } finally {
-        underWay.delete(faceid);
+        end();
       }
     },
   };

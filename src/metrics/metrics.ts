@@ -50,6 +50,8 @@ export function createMetrics({ vision, gallery, events, sharing }: MetricsDeps)
   loop.enable();
   let total = 0;
   let errors = 0;
+  const frameRate = createRate(RATE_SECONDS);
+  const streams = { open: 0, frames: 0, errors: 0 };
 
   const named = (name: string, help: string) => ({ name, help, registers });
   const requests = new Counter({
@@ -60,6 +62,10 @@ export function createMetrics({ vision, gallery, events, sharing }: MetricsDeps)
     ...named('kaomon_request_duration_seconds', 'From a request to its answer.'),
     labelNames: ['route'] as const,
     buckets: BUCKETS,
+  });
+  const frames = new Counter({
+    ...named('kaomon_stream_frames_total', 'Frames of streams, by how they were answered.'),
+    labelNames: ['outcome'] as const,
   });
   const stages = new Histogram({
     ...named('kaomon_stage_duration_seconds', 'Where the time of a picture goes.'),
@@ -81,6 +87,7 @@ export function createMetrics({ vision, gallery, events, sharing }: MetricsDeps)
     'sum',
     () => vision.info().queued,
   );
+  gauge('kaomon_streams_open', 'Streams that are open.', 'sum', () => streams.open);
   gauge('kaomon_vision_running', 'Pictures being worked on.', 'sum', () => vision.info().running);
   gauge('kaomon_vision_threads', 'Vision threads that run.', 'sum', () => vision.info().threads);
   new Counter({
@@ -162,6 +169,19 @@ export function createMetrics({ vision, gallery, events, sharing }: MetricsDeps)
       durations.observe({ route }, ms / 1000);
     },
 
+    /** A stream was opened, or has ended. */
+    streamOpened: () => void (streams.open += 1),
+    streamEnded: () => void (streams.open -= 1),
+
+    /** Counts a frame of a stream. @param outcome `skipped`: a newer one came before its turn */
+    frameAnswered(outcome: 'answered' | 'skipped' | 'refused'): void {
+      frames.inc({ outcome });
+      if (outcome === 'skipped') return;
+      streams.frames += 1;
+      if (outcome === 'refused') streams.errors += 1;
+      frameRate.add();
+    },
+
     contentType: registry.contentType,
 
     /** Everything in Prometheus's format; of all workers of this machine if there are several. */
@@ -177,6 +197,9 @@ export function createMetrics({ vision, gallery, events, sharing }: MetricsDeps)
       >,
 
     requests: () => ({ total, errors, perSecond: rate.perSecond() }),
+
+    /** The streams of this worker, and their frames: those that were skipped are not counted. */
+    streams: () => ({ ...streams, perSecond: frameRate.perSecond() }),
 
     /** Of the event loop's delay since the start, milliseconds. */
     eventLoopP99(): number {

@@ -50,6 +50,8 @@ const STATUS_OF = {
   FACE_TOO_SMALL: 422,
   FACE_BLURRED: 422,
   FACE_TURNED: 422,
+  /** The face is too far from the person's others, those that come with it or those that are enrolled. */
+  NOT_THE_SAME_PERSON: 422,
   /** Faces times people for each, or faces with their embeddings, beyond what one call may have. */
   TOO_MANY_RESULTS: 422,
   TOO_MANY_REQUESTS: 429,

@@ -88,6 +88,8 @@ export interface StreamFace {
   username: string | null;
   groupid: string | null;
   groupname: string | null;
+  /** Address of a thumbnail of the enrolled face that is nearest; null: unknown, none kept, or the client may see none. */
+  thumbnail: string | null;
   /** Squared L2, to the nearest person; null when nobody is enrolled. */
   distance: number | null;
   sure: boolean;

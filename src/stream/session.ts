@@ -1,6 +1,6 @@
 import { KaomonError, toPlainError } from '../platform/errors.js';
 import { checkGroupId } from '../gallery/ids.js';
-import type { Gallery } from '../gallery/types.js';
+import type { Face, Gallery, Person } from '../gallery/types.js';
 import type { Decision } from '../identity/decision.js';
 import { tellOdds } from '../identity/odds.js';
 import { currentIn, type Identifier, type Times } from '../identity/identify.js';
@@ -20,6 +20,8 @@ export interface SessionDeps {
   minFaceSize: number;
   /** The groups that the client may see; undefined: all. */
   groups: ReadonlySet<string> | undefined;
+  /** The address of a person's thumbnail, of this face if possible, that the client may see. Default: it may see none. */
+  thumbnailOf?: (person: Person, face: Face) => string | null;
   /** Whose pictures these are, for sharing the queue fairly (see TaskQueue). */
   caller?: string;
   send: (message: ServerMessage) => void;
@@ -231,6 +233,7 @@ export function createStreamSession(deps: SessionDeps) {
       username: person?.username ?? null,
       groupid: person?.groupid ?? null,
       groupname: person ? (group?.groupname ?? person.groupid) : null,
+      thumbnail: (match && deps.thumbnailOf?.(match.person, match.face)) ?? null,
       distance: distance && Math.max(0, distance),
       sure: person !== undefined && distance !== null && distance < decision.sure(within),
       ...tellOdds(distance === null ? undefined : decision.odds(distance, within)),

@@ -19,7 +19,7 @@ async function enrolOffice(_page: Page, { gallery }: AppSite): Promise<void> {
 }
 
 describe('the odds on the pages', { skip: CHROMIUM_MISSING }, () => {
-  const visit = browserForSuite({ pack: { ...PACK, curve: MEASURED_CURVE } });
+  const visit = browserForSuite({ deps: { pack: { ...PACK, curve: MEASURED_CURVE } } });
 
   for (const [locale, texts] of Object.entries({
     en: {

@@ -99,6 +99,7 @@ describe('the pages', { skip: CHROMIUM_MISSING }, () => {
       route.fulfill({ json: { auth: 'key', signedIn: true, role: 'admin', csrf: 'token-2' } }),
     );
     await page.reload();
+    await page.locator('#menu-button').click();
     await page.locator('#new-group').click();
     await page.locator('dialog #new-groupid').fill('night');
     const asked = page.waitForRequest((request) => request.method() === 'POST');

@@ -80,7 +80,7 @@ describe('the stream', () => {
       { ...known, distance: 0, track: 0 },
       {
         ...{ track: 0, x: 10, y: 10, width: 100, height: 100, probability: 0.99, distance: 0, sure: true },
-        ...{ odds: null, oddsAtMost: false },
+        ...{ odds: null, oddsAtMost: false, thumbnail: null },
         ...{ faceid: 'staff-ken', userid: 'ken', username: 'Ken', groupid: 'staff', groupname: 'The staff' },
       },
     );

@@ -42,7 +42,7 @@ function enrollerOf(gallery: Gallery, more: Partial<Parameters<typeof createAuto
       gallery,
       nearest: (embedding, k) => gallery.nearest(embedding, k),
       limits: LIMITS,
-      decision: { threshold: () => 0.5 },
+      decision: { threshold: () => 0.5, apart: () => 0.5 },
     },
     ...{ vision: scriptedVision(1e6), doubleSeconds: 0, keepFaces: false },
   });

@@ -223,25 +223,30 @@ type EnrolAll = (
   t: TestContext,
   pictures: [userid: string, bytes: Uint8Array][],
 ) => Promise<string[]>;
+/** Several pictures of a person, as the way does it; the outcomes in order. */
+type EnrolTogether = (test: Stand, t: TestContext, userid: string, pictures: Uint8Array[]) => Promise<string[]>;
 interface Enrol {
   one: EnrolOne;
   all: EnrolAll;
+  together: EnrolTogether;
 }
 interface Refusal {
   code?: string;
   mid?: string;
   already?: boolean;
-  results?: { status: string }[];
+  results?: { status: string; error?: { code: string } }[];
 }
 
 const MIDS: Partial<Record<string, string>> = {
   ...{ E1002: 'ALREADY_REGISTERED', E1003: 'OTHER_PERSON', E2007: 'SEVERAL_FACES', E2009: 'FACE_BLURRED' },
+  E1004: 'NOT_THE_SAME_PERSON',
 };
 /** CompreFace's codes, and words of messages where it has one code for several. */
 const COMPREFACE: [status: number, code: number, word: RegExp, ours: string][] = [
   [400, 31, /./, 'SEVERAL_FACES'],
   [400, 26, /blurred/, 'FACE_BLURRED'],
   [409, 0, /enrolled as/, 'OTHER_PERSON'],
+  [422, 0, /not like those/, 'NOT_THE_SAME_PERSON'],
 ];
 
 const ENROL_ONE: Record<string, EnrolOne> = {
@@ -303,8 +308,8 @@ const ENROL_ONE: Record<string, EnrolOne> = {
 
 const batch: EnrolAll = async ({ vision, gallery, config }, t, pictures) => {
   const folder = await temporaryFolder(t);
-  const items = pictures.map(([userid]) => {
-    const name = `${userid}.jpg`;
+  const items = pictures.map(([userid], i) => {
+    const name = `${userid}${i}.jpg`;
     return { groupid: 'default', userid, file: path.join(folder, name), name };
   });
   for (const [i, { file }] of items.entries()) await writeFile(file, pictures[i][1]);
@@ -313,23 +318,64 @@ const batch: EnrolAll = async ({ vision, gallery, config }, t, pictures) => {
     limits: enrolLimits(config),
     decision: createDecision({ pack: PACK, config, gallery }),
   });
+  results.sort((a, b) => (a.item.name < b.item.name ? -1 : 1));
   return results.map(({ outcome, error }) => error?.code ?? (outcome === 'known' ? 'already' : outcome));
 };
+
+/** One after another, where a way has no other. */
+const inTurn = (one: EnrolOne): EnrolTogether => {
+  return async (test, t, userid, pictures) => {
+    const outcomes: string[] = [];
+    for (const bytes of pictures) outcomes.push(await one(test, t, userid, bytes));
+    return outcomes;
+  };
+};
+
+const inOneRequest: EnrolTogether = async (test, _t, userid, pictures) => {
+  const url = `/api/v1/people/default-${userid}/faces?create=true`;
+  const parts = pictures.map((bytes): Part => ['image', bytes]);
+  const { body } = await post<Refusal>(test, url, ...parts);
+  return (body.results ?? []).map(({ status, error }) => error?.code ?? status);
+};
+
+/** The vision sees faces by how wide a picture is. */
+function seeByWidth({ vision }: Stand, facesOf: (width: number) => AnalysedFace[]): void {
+  const analyze = vision.analyze.bind(vision);
+  vision.analyze = async (bytes, options) => {
+    const { width } = await analyze(bytes.slice(), options);
+    return { ...(await analyze(bytes, options)), faces: facesOf(width) };
+  };
+}
 
 const ENROL: Record<string, Enrol> = {
   ...Object.fromEntries(
     Object.entries(ENROL_ONE).map(([name, one]): [string, Enrol] => [
       name,
-      { one, all: (test, t, pictures) => Promise.all(pictures.map((picture) => one(test, t, ...picture))) },
+      {
+        one,
+        all: (test, t, pictures) => Promise.all(pictures.map((picture) => one(test, t, ...picture))),
+        together: name === 'v1' ? inOneRequest : inTurn(one),
+      },
     ]),
   ),
-  batch: { all: batch, one: async (test, t, ...picture) => (await batch(test, t, [picture]))[0] },
+  batch: {
+    all: batch,
+    one: async (test, t, ...picture) => (await batch(test, t, [picture]))[0],
+    together: (test, t, userid, pictures) =>
+      batch(
+        test,
+        t,
+        pictures.map((bytes) => [userid, bytes]),
+      ),
+  },
 };
 
 const SETTINGS = {
   ...{ AUTO_ENROL: true, SAVE_MINIMUM: 100, SAVE_DISTANCE: 0.4 },
   DOUBLE_REGISTRATION_SECONDS: 0,
 };
+
+const TOGETHER = 'refuses the one of somebody else of pictures that come together';
 
 /** A rule of enrolling: fails where it does not hold. `refused` is what automatic enrolment answers to all refusals. */
 const ENROL_RULES: Record<
@@ -380,6 +426,22 @@ const ENROL_RULES: Record<
     ]);
     assert.deepEqual(both.sort(), ['enrolled', refused('OTHER_PERSON')].sort());
   },
+  'refuses a face that is far from the person’s own': async (t, enrol, refused) => {
+    const test = await stand(t, SETTINGS);
+    await test.gallery.enrol(KEN, unitVector(0));
+    await test.gallery.enrol(KEN, unitVector(0.05));
+    test.vision.faces = [good(1.2)];
+    assert.equal(await enrol.one(test, t, 'ken', await picture()), refused('NOT_THE_SAME_PERSON'));
+    assert.equal((await facesOf(test, 'default-ken')).length, 2);
+  },
+  [TOGETHER]: async (t, enrol) => {
+    const test = await stand(t, SETTINGS);
+    test.vision.faces = [good()];
+    seeByWidth(test, (width) => [good(width === 320 ? 2 : 0.01 * (width - 320))]);
+    const all = await enrol.together(test, t, 'ken', [await picture(0), await picture(1), await picture(2)]);
+    assert.deepEqual(all, ['NOT_THE_SAME_PERSON', 'enrolled', 'enrolled']);
+    assert.equal((await facesOf(test, 'default-ken')).length, 2);
+  },
   'refuses a second picture of a person within DOUBLE_REGISTRATION_SECONDS': async (t, enrol, refused) => {
     const test = await stand(t, { ...SETTINGS, DOUBLE_REGISTRATION_SECONDS: 5 });
     test.vision.faces = [good(0.02)];
@@ -410,13 +472,17 @@ const RESTORED =
 const NO_PICTURE = 'there is an embedding and no picture';
 const DOUBLE = 'refuses a second picture of a person within DOUBLE_REGISTRATION_SECONDS';
 
+const ONE_AT_A_TIME = 'one picture comes at a time';
+
 const ENROL_DIFFERS: Differs = {
   v1: { [DOUBLE]: IN_A_ROW },
-  CompreFace: { [DOUBLE]: IN_A_ROW },
+  maiface: { [TOGETHER]: ONE_AT_A_TIME },
+  CompreFace: { [DOUBLE]: IN_A_ROW, [TOGETHER]: ONE_AT_A_TIME },
   batch: { [DOUBLE]: IN_A_ROW },
   automatic: {
     'refuses a second face in the picture': 'several people stand before a camera, and each has a name',
     'refuses one face that comes for two people at once': 'a face is its nearest person’s alone',
+    [TOGETHER]: ONE_AT_A_TIME,
     [DOUBLE]: 'SAVE_INTERVAL says how often',
     'knows a picture again that the person has, by its bytes':
       'frames differ; the same one again has the same embedding',
@@ -426,6 +492,8 @@ const ENROL_DIFFERS: Differs = {
     'refuses a second face in the picture': NO_PICTURE,
     'refuses a face that is another person’s': RESTORED,
     'refuses one face that comes for two people at once': RESTORED,
+    'refuses a face that is far from the person’s own': RESTORED,
+    [TOGETHER]: RESTORED,
     [DOUBLE]: RESTORED,
     'knows a picture again that the person has, by its bytes': NO_PICTURE,
   },

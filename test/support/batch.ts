@@ -18,7 +18,7 @@ export const LIMITS: EnrolLimits = { minSize: 40, minSharpness: 0, maxYaw: 180, 
 /** Of a run over made pictures. */
 export const SETTINGS = {
   limits: LIMITS,
-  decision: { threshold: () => 0.5 },
+  decision: { threshold: () => 0.5, apart: () => 0.5 },
   // Of so many vectors of eight numbers some lie near each other.
   force: true,
   keepFaces: false,

@@ -1,4 +1,8 @@
+import type { Session } from '../logic/rights.js';
+import { explainRefusal } from '../logic/refusals.js';
 import { words } from './i18n.js';
+
+export type { Session } from '../logic/rights.js';
 
 /** The server refused, or it did not answer (status 0, code `GONE`). */
 export class ApiError extends Error {
@@ -18,20 +22,19 @@ export class ApiError extends Error {
   }
 }
 
+/** Whether the same request may succeed later: the server is away or busy. */
+export function couldWait(error: unknown): boolean {
+  if (error instanceof ApiError) return [0, 429, 502, 503, 504].includes(error.status);
+  return error instanceof DOMException && error.name === 'TimeoutError';
+}
+
 /** An error's message, in the page's language where its code is known. */
 export function messageOf(error: unknown): string {
   if (!(error instanceof ApiError)) return error instanceof Error ? error.message : String(error);
+  const refused = error.code === 'FORBIDDEN' ? explainRefusal(error.details, words) : undefined;
+  if (refused !== undefined) return refused;
   const translated = (words.errors as Record<string, string | undefined>)[error.code];
   return translated ?? error.message;
-}
-
-export interface Session {
-  auth: 'none' | 'key';
-  signedIn: boolean;
-  name?: string;
-  role?: 'recognise' | 'enrol' | 'admin';
-  groups?: string[] | null;
-  csrf?: string;
 }
 
 interface CallOptions {
@@ -79,14 +82,29 @@ export async function call<T = unknown>(
   path: string,
   options: CallOptions = {},
 ): Promise<T> {
-  const headers: Record<string, string> = {};
-  if (method !== 'GET') {
-    const { csrf } = await currentSession();
-    if (csrf !== undefined) headers['x-csrf-token'] = csrf;
-  }
-  const response = await request(method, path, options, headers);
+  const response = await withToken(method, (headers) => request(method, path, options, headers));
   const isJson = response.headers.get('content-type')?.includes('json') ?? false;
   return (isJson ? await response.json() : undefined) as T;
+}
+
+/** With the session's token. If another tab has signed in meanwhile, it is asked for once more. */
+async function withToken(
+  method: string,
+  ask: (headers: Record<string, string>) => Promise<Response>,
+): Promise<Response> {
+  if (method === 'GET') return ask({});
+  const asking = currentSession();
+  const { csrf } = await asking;
+  const headersOf = (token: string | undefined) => (token === undefined ? {} : { 'x-csrf-token': token });
+  try {
+    return await ask(headersOf(csrf));
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.status !== 403) throw error;
+    if (session === asking) forgetSession();
+    const { csrf: newer } = await currentSession();
+    if (newer === csrf) throw error;
+    return ask(headersOf(newer));
+  }
 }
 
 async function request(

@@ -1,11 +1,15 @@
 import { make } from './dom.js';
 import { words } from './i18n.js';
+import { raiseToasts } from './toast.js';
 
 export interface OpenDialog {
   root: HTMLDialogElement;
   body: HTMLElement;
   close: () => void;
 }
+
+/** Dialogs stand over one another, each named by its own heading. */
+let opened = 0;
 
 /**
  * Opens a dialog over the page; Escape, its close button and a click outside close it.
@@ -16,7 +20,7 @@ export function openDialog(
   content: readonly (Node | string)[],
   onClosed?: () => void,
 ): OpenDialog {
-  const heading = make('h2', { id: 'dialog-title' }, title);
+  const heading = make('h2', { id: `dialog-title-${++opened}` }, title);
   const close = () => root.close();
   const closeButton = make(
     'button',
@@ -30,11 +34,14 @@ export function openDialog(
     if (target === root) close();
   });
   root.addEventListener('close', () => {
+    // What can be undone must not go with the dialog.
+    raiseToasts();
     root.remove();
     onClosed?.();
   });
   document.body.append(root);
   root.showModal();
+  raiseToasts();
   return { root, body, close };
 }
 

@@ -38,6 +38,11 @@ export function formatDate(iso: string): string {
   return new Date(iso).toLocaleString(language, { dateStyle: 'medium', timeStyle: 'short' });
 }
 
+/** The hour and the minute. */
+export function formatTime(time: Date): string {
+  return time.toLocaleTimeString(language, { hour: 'numeric', minute: '2-digit' });
+}
+
 export function formatNumber(value: number, digits = 0): string {
   return value.toLocaleString(language, { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }

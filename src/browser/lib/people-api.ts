@@ -1,4 +1,5 @@
-import { call } from './api.js';
+import type { PeopleView } from '../logic/people-view.js';
+import { ApiError, call } from './api.js';
 
 export interface Person {
   faceid: string;
@@ -8,6 +9,8 @@ export interface Person {
   /** Enrolled pictures. */
   faces: number;
   enrolledAt: string | null;
+  /** The address of a picture; null when none was kept, or when this key may see none. */
+  thumbnail?: string | null;
 }
 
 export interface PersonPicture {
@@ -18,36 +21,46 @@ export interface PersonPicture {
   picture?: boolean;
 }
 
-interface PeopleQuery {
-  group: string;
-  search: string;
-  /** `none`: only people without a picture; empty: all. */
-  pictures?: string;
-  offset: number;
-  limit: number;
+type Filters = Partial<Pick<PeopleView, 'search' | 'group' | 'pictures' | 'sort'>>;
+
+interface PeoplePage {
+  total: number;
+  people: Person[];
+  /** What to give as `after` for the next page. */
+  next?: string;
 }
 
 const pathOf = (faceid: string) => `/api/v1/people/${encodeURIComponent(faceid)}`;
 
+/** A page of the people who match, in an order; with `after` always by faceid. */
 export function listPeople(
-  { group, search, pictures = '', offset, limit }: PeopleQuery,
+  filters: Filters & { limit: number; offset?: number; after?: string },
   signal?: AbortSignal,
-) {
-  const query = new URLSearchParams({ offset: String(offset), limit: String(limit) });
-  if (group !== '') query.set('group', group);
-  if (search !== '') query.set('search', search);
-  if (pictures !== '') query.set('pictures', pictures);
-  return call<{ total: number; people: Person[] }>('GET', `/api/v1/people?${query}`, { signal });
+): Promise<PeoplePage> {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(filters)) {
+    if (value !== '') query.set(name, String(value));
+  }
+  return call<PeoplePage>('GET', `/api/v1/people?${query}`, { signal });
 }
 
-/** Everyone who matches, fetched page by page. */
-export async function everyone(query: Pick<PeopleQuery, 'group' | 'search' | 'pictures'>): Promise<Person[]> {
+/** Everyone who matches, fetched page by page. @param onPage told how many there are so far */
+export async function everyone(
+  { search = '', group = '', pictures = '' }: Filters,
+  onPage: (sofar: number, total: number) => void,
+): Promise<Person[]> {
   const all: Person[] = [];
-  for (;;) {
-    const { total, people } = await listPeople({ ...query, offset: all.length, limit: 1000 });
+  for (let after = ''; ; ) {
+    const { total, people, next } = await listPeople({ search, group, pictures, after, limit: 1000 });
     all.push(...people);
-    if (people.length === 0 || all.length >= total) return all;
+    onPage(all.length, total);
+    if (next === undefined) return all;
+    after = next;
   }
+}
+
+export function readPerson(faceid: string): Promise<Person> {
+  return call<Person>('GET', pathOf(faceid));
 }
 
 /** Renames a person, or moves them to another group or ID, which changes their faceid. */
@@ -58,14 +71,17 @@ export function changePerson(
   return call<Person>('PATCH', pathOf(faceid), { json: change });
 }
 
-/** Moves all pictures of `from` to `into` and deletes `from`. */
-export function mergePeople(into: string, from: string): Promise<Person> {
-  return call<Person>('POST', `${pathOf(into)}/merge`, { json: { from } });
+/**
+ * Moves all pictures of `from` to `into` and deletes `from`.
+ * @param leaving the page is being left, and the request must outlive it
+ */
+export async function mergePeople(into: string, from: string, leaving: boolean): Promise<void> {
+  await call<Person>('POST', `${pathOf(into)}/merge`, { json: { from }, keepalive: leaving });
 }
 
 /** @param leaving the page is being left, and the request must outlive it */
 export function removePerson(faceid: string, leaving: boolean): Promise<void> {
-  return call('DELETE', pathOf(faceid), { keepalive: leaving });
+  return gone('PERSON_UNKNOWN', call('DELETE', pathOf(faceid), { keepalive: leaving }));
 }
 
 export function listPictures(faceid: string): Promise<PersonPicture[]> {
@@ -73,7 +89,17 @@ export function listPictures(faceid: string): Promise<PersonPicture[]> {
 }
 
 export function removePicture(faceid: string, id: string, leaving: boolean): Promise<void> {
-  return call('DELETE', `${pathOf(faceid)}/faces/${encodeURIComponent(id)}`, { keepalive: leaving });
+  const path = `${pathOf(faceid)}/faces/${encodeURIComponent(id)}`;
+  return gone('FACE_UNKNOWN', call('DELETE', path, { keepalive: leaving }));
+}
+
+/** What somebody else has deleted meanwhile is deleted; so is what was deleted by a request whose answer got lost. */
+async function gone(code: string, deletion: Promise<unknown>): Promise<void> {
+  try {
+    await deletion;
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.code !== code) throw error;
+  }
 }
 
 /** The URL of a picture that was kept. */

@@ -1,5 +1,7 @@
+import { showAccount } from './account.js';
 import { make } from './dom.js';
 import { language, otherLanguage, switchLanguage, translate, words } from './i18n.js';
+import { watchSession } from './session.js';
 
 const PAGES = [
   {
@@ -7,7 +9,7 @@ const PAGES = [
     key: 'recognition',
     icon: 'M4 8V5a1 1 0 0 1 1-1h3M16 4h3a1 1 0 0 1 1 1v3M20 16v3a1 1 0 0 1-1 1h-3M8 20H5a1 1 0 0 1-1-1v-3M9 10h.01M15 10h.01M9 14.5c1.8 1.6 4.2 1.6 6 0',
   },
-  { path: '/add', key: 'enrolment', icon: 'M12 5v14M5 12h14' },
+  { path: '/add', key: 'enrolment', needs: 'enrol', icon: 'M12 5v14M5 12h14' },
   {
     path: '/people',
     key: 'people',
@@ -36,8 +38,8 @@ export function openPage(title: string): void {
   document.documentElement.lang = language;
   document.title = `${title} — ${words.appName}`;
   translate();
-  const links = PAGES.map(({ path, key, icon }) => {
-    const link = make('a', { href: path }, drawIcon(icon), make('span', {}, words[key]));
+  const links = PAGES.map(({ path, key, icon, ...more }) => {
+    const link = make('a', { href: path, data: { ...more } }, drawIcon(icon), make('span', {}, words[key]));
     if (location.pathname === path) link.setAttribute('aria-current', 'page');
     return link;
   });
@@ -56,6 +58,9 @@ export function openPage(title: string): void {
     make('span', {}, words.appName),
   );
   const pages = make('nav', { ariaLabel: words.navigation }, ...links);
+  const account = make('div', { id: 'account' });
+  showAccount(account);
+  watchSession();
   const skip = make('a', { href: '#content', className: 'skip' }, words.skipToContent);
-  document.body.prepend(skip, make('header', { className: 'top' }, home, pages, switcher));
+  document.body.prepend(skip, make('header', { className: 'top' }, home, pages, account, switcher));
 }

@@ -1,179 +1,277 @@
-import { currentSession, messageOf } from '../lib/api.js';
-import { sendArchive } from '../lib/send-archive.js';
-import { element, make } from '../lib/dom.js';
-import { formatDate, words } from '../lib/i18n.js';
-import { everyone, listPeople, type Person, removePerson } from '../lib/people-api.js';
-import { openGroup, openNewGroup, openPerson } from '../lib/person-dialog.js';
+import { call, messageOf } from '../lib/api.js';
+import { element, make, recall, remember } from '../lib/dom.js';
+import { formatTime, words } from '../lib/i18n.js';
+import { chooseGroup, openGroup, openNewGroup } from '../lib/group-dialog.js';
+import { openMenuBy } from '../lib/menu.js';
+import { openMerge } from '../lib/merge-dialog.js';
+import { listPeople, type Person, readPerson } from '../lib/people-api.js';
+import { createPeopleChanges } from '../lib/people-changes.js';
+import { createPeopleFilters } from '../lib/people-filters.js';
+import { createPeopleGrid } from '../lib/people-grid.js';
+import { createTransfer, saveAsCsv } from '../lib/people-transfer.js';
+import { openPerson } from '../lib/person-dialog.js';
 import { type Group, listGroups } from '../lib/person-fields.js';
-import { download, nameByTime } from '../lib/picture.js';
+import { watchServer } from '../lib/server-watch.js';
+import { whetherMay } from '../lib/session.js';
 import { openPage } from '../lib/shell.js';
 import { toast } from '../lib/toast.js';
-import { doUnlessUndone } from '../lib/undo.js';
-import { toCsv } from '../logic/csv.js';
-import { initialsOf, shownOf, turnPage } from '../logic/paging.js';
+import { isFiltered } from '../logic/people-view.js';
+import { shownOf } from '../logic/paging.js';
 
-const PAGE = 24;
-/** From the last keystroke to the search, milliseconds. */
-const TYPING = 200;
+/** People on a page: full rows of two, three, four, six and eight. */
+const PAGE = 48;
 
 openPage(words.people);
 
-const search = element('search', HTMLInputElement);
-const groupFilter = element('group-filter', HTMLSelectElement);
-const pictureFilter = element('picture-filter', HTMLSelectElement);
+const title = element('title', HTMLElement);
 const list = element('people', HTMLUListElement);
-const count = element('count', HTMLElement);
+const nobody = element('nobody', HTMLElement);
 const say = element('say', HTMLElement);
 const back = element('back', HTMLButtonElement);
 const forth = element('forth', HTMLButtonElement);
-const editGroup = element('edit-group', HTMLButtonElement);
-const file = element('import-file', HTMLInputElement);
-const importing = element('importing', HTMLElement);
+const { dataset } = document.body;
 
-/** People deleted here whom the server still has. */
+/** People whom a change that can still be undone takes from the list. */
 const hidden = new Set<string>();
 let groups: Group[] = [];
-let paging = { offset: 0, limit: PAGE, total: 0 };
+let found: { total: number; people: Person[] } | undefined;
+let loadedAt: Date | undefined;
 let mayEdit = false;
 let mayManage = false;
+/** Everything has been read once. */
+let isReady = false;
 let request: AbortController | undefined;
 
-const filters = () => ({
-  group: groupFilter.value,
-  search: search.value.trim(),
-  pictures: pictureFilter.value,
+const grid = createPeopleGrid(list, {
+  onOpen: open,
+  onSelect: showBulk,
+  nameOfGroup: (id) => groups.find(({ groupid }) => groupid === id)?.groupname ?? id,
+});
+const filters = createPeopleFilters(reload, () => grid.focus());
+const changes = createPeopleChanges({
+  hide(people) {
+    const faceids = new Set(people.map(({ faceid }) => faceid));
+    for (const faceid of faceids) hidden.add(faceid);
+    if (!grid.remove(faceids)) title.focus();
+    draw();
+    reload();
+  },
+  settle(people, focusOn) {
+    for (const { faceid } of people) hidden.delete(faceid);
+    draw();
+    reload(focusOn);
+  },
+  reload,
+  select: grid.select,
+});
+const transfer = createTransfer(async () => {
+  await fillGroups();
+  await load();
+});
+const server = watchServer({
+  onAway: showAway,
+  onBack() {
+    element('away', HTMLElement).hidden = true;
+    dataset.server = 'open';
+    toast(words.serverBack, { kind: 'good' });
+    if (isReady) reload();
+    else begin().catch(showError);
+  },
 });
 
-async function show(offset = paging.offset): Promise<void> {
-  request?.abort();
-  request = new AbortController();
-  const query = { ...filters(), offset, limit: PAGE };
-  const { total, people } = await listPeople(query, request.signal);
-  paging = { offset, limit: PAGE, total };
-  if (people.length === 0 && offset > 0) return show(turnPage(paging, 0));
-  list.replaceChildren(...people.filter(({ faceid }) => !hidden.has(faceid)).map(card));
-  const { first, last } = shownOf(paging);
-  count.textContent = total === 0 ? words.noPeople : words.shownOf(first, last, total);
-  back.disabled = offset === 0;
-  forth.disabled = last >= total;
-  say.textContent = '';
-}
-
-function card(person: Person): HTMLLIElement {
-  const group = groups.find(({ groupid }) => groupid === person.groupid)?.groupname ?? person.groupid;
-  const since = person.enrolledAt === null ? '' : formatDate(person.enrolledAt);
-  const button = make(
-    'button',
-    { type: 'button', className: 'person-card', data: { faceid: person.faceid } },
-    make('span', { className: 'initials', ariaHidden: 'true' }, initialsOf(person.username)),
-    make(
-      'span',
-      { className: 'who' },
-      make('strong', {}, person.username),
-      make('span', { className: 'where' }, `${group} · ${person.userid}`),
-      make(
-        'span',
-        { className: person.faces === 0 ? 'where lacking' : 'where' },
-        person.faces === 0 ? words.toEnrol : `${words.picturesCount(person.faces)}${since && ` · ${since}`}`,
-      ),
-    ),
-  );
-  button.addEventListener('click', () => {
-    openPerson(person, { groups, mayEdit, onChange: reload, onRemove: remove });
-  });
-  return make('li', {}, button);
-}
-
-function remove(person: Person): void {
-  hidden.add(person.faceid);
-  reload();
-  const run = (leaving: boolean) => removePerson(person.faceid, leaving);
-  doUnlessUndone(words.personRemoved(person.username), run, () => {
-    hidden.delete(person.faceid);
-    reload();
-  });
-}
-
-function reload(): void {
-  show().catch(showError);
+function showAway(): void {
+  const text = loadedAt ? words.awaySince(formatTime(loadedAt)) : words.awayFromStart;
+  element('away-text', HTMLElement).textContent = text;
+  element('away', HTMLElement).hidden = false;
+  dataset.server = 'gone';
 }
 
 function showError(error: unknown): void {
   if (error instanceof DOMException && error.name === 'AbortError') return;
-  say.textContent = messageOf(error);
+  if (!server.failed(error)) say.textContent = messageOf(error);
 }
 
-async function fillGroups(choice = groupFilter.value): Promise<void> {
-  groups = await listGroups();
-  groupFilter.replaceChildren(
-    make('option', { value: '' }, words.allGroups),
-    ...groups.map(({ groupid, groupname }) => make('option', { value: groupid }, groupname)),
-  );
-  groupFilter.value = groups.some(({ groupid }) => groupid === choice) ? choice : '';
-  editGroup.hidden = !mayManage || groupFilter.value === '';
-}
-
-async function saveCsv(): Promise<void> {
-  const people = await everyone(filters());
-  const head = ['faceid', 'groupid', 'userid', 'username', 'pictures', 'enrolledAt'];
-  const rows = people.map((each) => [
-    each.faceid,
-    each.groupid,
-    each.userid,
-    each.username,
-    each.faces,
-    each.enrolledAt,
-  ]);
-  download(new Blob([toCsv([head, ...rows])], { type: 'text/csv' }), `${nameByTime()}.csv`);
-}
-
-async function importArchive(archive: File): Promise<void> {
-  importing.hidden = false;
-  try {
-    await sendArchive(archive, (text) => (importing.textContent = text));
-  } finally {
-    importing.hidden = true;
+/** Asks the server for the page that the address tells of. */
+async function load(): Promise<void> {
+  request?.abort();
+  request = new AbortController();
+  const { search, group, pictures, sort, page } = filters.view;
+  const query = { search: search.trim(), group, pictures, sort };
+  // So many more that the page is full although some of them are hidden.
+  const range = { offset: (page - 1) * PAGE, limit: PAGE + Math.min(hidden.size, PAGE) };
+  const answer = await listPeople({ ...query, ...range }, request.signal);
+  loadedAt = new Date();
+  say.textContent = '';
+  const last = Math.max(1, Math.ceil(answer.total / PAGE));
+  if (page > last) {
+    filters.go({ page: last }, 'replaceState');
+    return;
   }
-  toast(words.imported, { kind: 'good' });
+  found = answer;
+  draw();
+}
+
+/** @param focusOn whom to put the focus on, unless a dialog has it */
+function reload(focusOn?: string): void {
+  showGroup();
+  load().then(() => {
+    if (focusOn !== undefined && !document.querySelector('dialog[open]')) grid.focus(focusOn);
+  }, showError);
+}
+
+/** Shows what the server answered last, without those who are hidden. */
+function draw(): void {
+  if (!found) return;
+  const { page } = filters.view;
+  const people = found.people.filter(({ faceid }) => !hidden.has(faceid)).slice(0, PAGE);
+  const gone = found.people.filter(({ faceid }) => hidden.has(faceid)).length;
+  grid.show(people);
+  const paging = { offset: (page - 1) * PAGE, limit: PAGE, total: found.total - gone };
+  const { first, last } = shownOf(paging);
+  const isWhole = first <= 1 && last === paging.total;
+  nobody.hidden = people.length > 0;
+  if (people.length === 0) showNobody();
+  element('count', HTMLElement).textContent = isWhole
+    ? words.allOf(paging.total)
+    : words.shownOf(first, last, paging.total);
+  element('pager', HTMLElement).hidden = paging.total === 0;
+  back.hidden = forth.hidden = isWhole;
+  back.disabled = page === 1;
+  forth.disabled = last >= paging.total;
+}
+
+function showNobody(): void {
+  if (isFiltered(filters.view)) nobody.replaceChildren(words.nobodyMatches);
+  else if (!mayEdit) nobody.replaceChildren(words.noPeople);
+  else nobody.replaceChildren(words.noPeople, ' ', make('a', { href: '/add' }, words.enrolFirst));
+}
+
+const isHidden = (faceid: string) => hidden.has(faceid);
+
+function open(person: Person): void {
+  filters.setPerson(person.faceid);
+  openPerson(person, {
+    groups,
+    mayEdit,
+    onChange: reload,
+    onRemove: (each) => changes.remove([each]),
+    onMerge: (each) => openMerge(each, undefined, { groups, isHidden, onMerge: changes.merge }),
+    onClosed: () => filters.setPerson(''),
+  });
+}
+
+async function fillGroups(): Promise<void> {
+  groups = await listGroups();
+  filters.setGroups(groups);
+  showGroup();
+}
+
+const groupShown = () => groups.find(({ groupid }) => groupid === filters.view.group);
+
+/** What the menu can do with the group that is shown. */
+function showGroup(): void {
+  const group = groupShown();
+  const item = document.getElementById('edit-group-item');
+  const archive = document.querySelector<HTMLAnchorElement>('#export');
+  if (!item || !archive) return;
+  item.hidden = !group || !mayManage;
+  element('edit-group', HTMLButtonElement).textContent = words.editGroup(group?.groupname ?? '');
+  archive.textContent = group ? words.exportGroup(group.groupname) : words.exportArchive;
+  archive.href = `/api/v1/export${group ? `?${new URLSearchParams({ groups: group.groupid })}` : ''}`;
+}
+
+function showBulk(): void {
+  const { selected, isChoosing } = grid;
+  element('bulk', HTMLElement).hidden = !isChoosing;
+  element('selected', HTMLElement).textContent = words.selectedCount(selected.length);
+  for (const id of ['bulk-move', 'bulk-csv', 'bulk-remove']) {
+    element(id, HTMLButtonElement).disabled = selected.length === 0;
+  }
+  element('bulk-merge', HTMLElement).hidden = selected.length !== 2;
+}
+
+const on = (id: string, run: () => void) => element(id, HTMLElement).addEventListener('click', run);
+const focusOnPeople = () => {
+  if (!grid.focus()) title.focus();
+};
+function turn(by: number): void {
+  filters.go({ page: filters.view.page + by });
+  window.scrollTo({ top: 0 });
+}
+on('back', () => turn(-1));
+on('forth', () => turn(1));
+on('retry', server.check);
+
+openMenuBy(element('menu-button', HTMLButtonElement), element('menu', HTMLElement));
+on('show-filters', filters.open);
+on('select-several', grid.choose);
+on('new-group', () => {
+  openNewGroup((group) => void fillGroups().then(() => filters.go({ group, page: 1 }), showError));
+});
+on('edit-group', () => {
+  const group = groupShown();
+  if (!group) return;
+  openGroup(group, () => {
+    fillGroups().then(() => filters.go(groupShown() ? {} : { group: '', page: 1 }, 'replaceState'), showError);
+  });
+});
+on('import', transfer.chooseArchive);
+on('csv', () => {
+  const { search, group, pictures } = filters.view;
+  transfer.saveEveryone({ search: search.trim(), group, pictures });
+});
+
+on('bulk-all', grid.selectAll);
+on('bulk-none', () => {
+  grid.select();
+  focusOnPeople();
+});
+on('bulk-csv', () => saveAsCsv(grid.selected));
+on('bulk-remove', () => void changes.removeAll(grid.selected));
+on('bulk-move', () => {
+  const { selected } = grid;
+  chooseGroup(words.movePeople(selected.length), groups, (group) => void changes.moveAll(selected, group));
+});
+on('bulk-merge', () => {
+  const [first, second] = grid.selected;
+  const onMerge = (into: Person, from: Person) => {
+    grid.select();
+    changes.merge(into, from);
+  };
+  openMerge(first, second, { groups, isHidden, onMerge });
+});
+
+/** What the key may use; styles/access.css hides the rest. */
+async function askRights(): Promise<void> {
+  mayEdit = await whetherMay('enrol');
+  mayManage = await whetherMay('admin');
+  list.toggleAttribute('data-may-edit', mayEdit);
+  dataset.key = mayEdit ? 'enrol' : 'recognise';
+}
+
+/** Says once that the server keeps no pictures, to those who would see them. */
+async function explainFaces(): Promise<void> {
+  const { keepFaces } = await call<{ keepFaces?: boolean }>('GET', '/api/v1/health');
+  const note = element('faces-note', HTMLElement);
+  if (keepFaces !== false || !mayEdit || recall('faces-note') !== null) return;
+  // On a phone the first person comes first.
+  if (window.matchMedia('(max-width: 40rem)').matches) nobody.after(note);
+  note.hidden = false;
+}
+on('faces-note-close', () => {
+  remember('faces-note', 'read');
+  element('faces-note', HTMLElement).hidden = true;
+  focusOnPeople();
+});
+
+async function begin(): Promise<void> {
+  await askRights();
   await fillGroups();
-  await show(0);
+  await load();
+  isReady = true;
+  dataset.server = 'open';
+  const { person } = filters.view;
+  if (person !== '') readPerson(person).then(open, showError);
+  await explainFaces();
 }
-
-let typing: number | undefined;
-search.addEventListener('input', () => {
-  window.clearTimeout(typing);
-  typing = window.setTimeout(() => show(0).catch(showError), TYPING);
-});
-groupFilter.addEventListener('change', () => {
-  editGroup.hidden = !mayManage || groupFilter.value === '';
-  show(0).catch(showError);
-});
-pictureFilter.addEventListener('change', () => void show(0).catch(showError));
-back.addEventListener('click', () => void show(turnPage(paging, -1)).catch(showError));
-forth.addEventListener('click', () => void show(turnPage(paging, 1)).catch(showError));
-element('csv', HTMLButtonElement).addEventListener('click', () => {
-  saveCsv().catch((error: unknown) => toast(messageOf(error), { kind: 'bad' }));
-});
-element('new-group', HTMLButtonElement).addEventListener('click', () => {
-  openNewGroup((groupid) => void fillGroups(groupid).then(() => show(0), showError));
-});
-editGroup.addEventListener('click', () => {
-  const group = groups.find(({ groupid }) => groupid === groupFilter.value);
-  if (group) openGroup(group, () => void fillGroups().then(() => show(0), showError));
-});
-element('import', HTMLButtonElement).addEventListener('click', () => file.click());
-file.addEventListener('change', () => {
-  const chosen = file.files?.item(0);
-  file.value = '';
-  if (chosen) importArchive(chosen).catch((error: unknown) => toast(messageOf(error), { kind: 'bad' }));
-});
-
-async function open(): Promise<void> {
-  const { role = 'admin' } = await currentSession();
-  mayEdit = role !== 'recognise';
-  mayManage = role === 'admin';
-  for (const id of ['import', 'export', 'new-group']) element(id, HTMLElement).hidden = !mayManage;
-  await fillGroups(new URLSearchParams(location.search).get('group') ?? '');
-  await show(0);
-}
-open().catch(showError);
+begin().catch(showError);

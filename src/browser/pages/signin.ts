@@ -1,62 +1,110 @@
-import { call, currentSession, forgetSession, messageOf, type Session } from '../lib/api.js';
+import { ApiError, call, currentSession, forgetSession, messageOf, type Session } from '../lib/api.js';
+import { withCode } from '../lib/code.js';
 import { element } from '../lib/dom.js';
 import { words } from '../lib/i18n.js';
+import { signOut, tellOfSignIn } from '../lib/session.js';
 import { openPage } from '../lib/shell.js';
-import { type Credential, credentialOf, safeNext } from '../logic/sign-in.js';
+import { type Credential, credentialOf, readKey, safeNext } from '../logic/sign-in.js';
 
 openPage(words.signIn);
 
 const form = element('form', HTMLFormElement);
 const key = element('key', HTMLInputElement);
+const show = element('show', HTMLInputElement);
 const send = element('send', HTMLButtonElement);
+const again = element('again', HTMLButtonElement);
+const here = element('here', HTMLElement);
+const who = element('who', HTMLElement);
+const go = element('go', HTMLButtonElement);
+const other = element('other', HTMLButtonElement);
 const leave = element('leave', HTMLButtonElement);
 const say = element('say', HTMLElement);
 const ask = element('ask', HTMLElement);
 const question = element('question', HTMLElement);
 const replace = element('replace', HTMLButtonElement);
 const stay = element('stay', HTMLButtonElement);
+const parameters = new URLSearchParams(location.search);
+
+element('explained', HTMLElement).replaceChildren(...withCode(words.signInExplained));
 
 function leavePage(): void {
-  location.replace(safeNext(new URLSearchParams(location.search).get('next')));
+  location.replace(safeNext(parameters.get('next')));
+}
+
+function tell(text: string, kind: '' | 'bad' | 'good' = ''): void {
+  say.className = `outcome ${kind}`.trim();
+  say.textContent = text;
+  key.setAttribute('aria-invalid', String(kind === 'bad'));
+}
+
+/** Why a credential was refused. A key that is not known is not "nobody is signed in". */
+function reasonOf(error: unknown, credential: Credential): string {
+  if (!(error instanceof ApiError)) return messageOf(error);
+  if (error.code === 'UNAUTHORISED') return 'token' in credential ? words.linkUsed : words.keyUnknown;
+  if (error.code !== 'TOO_MANY_REQUESTS') return messageOf(error);
+  return words.tooManyKeys(Math.max(1, Math.ceil((error.retryAfter ?? 60) / 60)));
 }
 
 async function signIn(credential: Credential): Promise<void> {
   send.disabled = true;
-  say.className = 'outcome';
-  say.textContent = words.signingIn;
+  again.hidden = true;
+  tell(words.signingIn);
   try {
     await call<Session>('POST', '/api/v1/session', { json: credential, stayHere: true });
+    tellOfSignIn();
     leavePage();
   } catch (error) {
-    say.className = 'outcome bad';
-    say.textContent = messageOf(error);
-    key.select();
+    tell(reasonOf(error, credential), 'bad');
+    offerAgain(error, credential);
+    if ('key' in credential) key.select();
   } finally {
     send.disabled = false;
   }
 }
 
-function showSession({ auth, signedIn, name = '' }: Session): void {
-  const inside = auth === 'none' || signedIn;
-  if (inside) say.textContent = auth === 'none' ? words.noKeyNeeded : words.signedInAs(name);
-  leave.hidden = auth === 'none' || !signedIn;
+/** A link's token is no longer in the address: when the server was away, it must not be lost. */
+function offerAgain(error: unknown, credential: Credential): void {
+  if (!('token' in credential) || !(error instanceof ApiError) || (error.status !== 0 && error.status < 500))
+    return;
+  again.hidden = false;
+  again.onclick = () => void signInWith(credential);
+  again.focus();
+}
+
+function showSession({ auth, signedIn, name = '', role = 'admin' }: Session): void {
+  const asksForKey = auth === 'key';
+  const isInside = !asksForKey || signedIn;
+  here.hidden = !isInside;
+  form.hidden = isInside;
+  who.textContent = asksForKey ? `${words.signedInAs(name)} ${words.keyMay[role]}` : words.noKeyNeeded;
   // On a server that asks for no key, the page must not ask for one.
-  for (const part of form.querySelectorAll<HTMLElement>('p:not(#say), label, #send'))
-    part.hidden = auth === 'none';
+  leave.hidden = !asksForKey;
+  other.hidden = !asksForKey;
+  if (isInside) return;
+  if (parameters.has('out')) tell(words.signedOut, 'good');
+  key.focus();
 }
 
 form.addEventListener('submit', (event) => {
   event.preventDefault();
-  void signIn({ key: key.value.trim() });
+  const credential = readKey(key.value);
+  if (typeof credential === 'object') {
+    void signIn(credential);
+    return;
+  }
+  tell(credential === 'cut' ? words.keyCut : words.notAKey, 'bad');
+  key.select();
+});
+show.addEventListener('change', () => (key.type = show.checked ? 'text' : 'password'));
+key.addEventListener('input', () => key.removeAttribute('aria-invalid'));
+go.addEventListener('click', leavePage);
+other.addEventListener('click', () => {
+  here.hidden = true;
+  form.hidden = false;
+  key.focus();
 });
 leave.addEventListener('click', () => {
-  call('DELETE', '/api/v1/session', { stayHere: true }).then(
-    () => {
-      forgetSession();
-      location.reload();
-    },
-    (error: unknown) => (say.textContent = messageOf(error)),
-  );
+  signOut().catch((error: unknown) => tell(`${words.notSignedOut} ${messageOf(error)}`, 'bad'));
 });
 
 /**
@@ -65,19 +113,25 @@ leave.addEventListener('click', () => {
  */
 async function signInWith(credential: Credential): Promise<void> {
   forgetSession();
-  const { auth, signedIn, name = '' } = await currentSession();
-  if (auth === 'none') leavePage();
-  else if (!signedIn) await signIn(credential);
-  else {
-    question.textContent = words.signInInstead(name);
-    form.hidden = true;
-    ask.hidden = false;
-    replace.onclick = () => {
-      ask.hidden = true;
-      form.hidden = false;
-      void signIn(credential);
-    };
-    stay.focus();
+  try {
+    const { auth, signedIn, name = '' } = await currentSession();
+    if (auth === 'none') leavePage();
+    else if (!signedIn) await signIn(credential);
+    else {
+      question.textContent = words.signInInstead(name);
+      form.hidden = true;
+      here.hidden = true;
+      ask.hidden = false;
+      replace.onclick = () => {
+        ask.hidden = true;
+        form.hidden = false;
+        void signIn(credential);
+      };
+      stay.focus();
+    }
+  } catch (error) {
+    tell(messageOf(error), 'bad');
+    offerAgain(error, credential);
   }
 }
 
@@ -87,7 +141,7 @@ function signInWithUrl(): boolean {
   if (credential === undefined) return false;
   // First of all it leaves the address bar and the history: whoever has it can sign in.
   history.replaceState(null, '', location.pathname + location.search);
-  signInWith(credential).catch((error: unknown) => (say.textContent = messageOf(error)));
+  void signInWith(credential);
   return true;
 }
 stay.addEventListener('click', leavePage);
@@ -95,6 +149,5 @@ stay.addEventListener('click', leavePage);
 // The link may be opened in a tab that already shows this page: then only the part after the # changes.
 window.addEventListener('hashchange', signInWithUrl);
 if (!signInWithUrl()) {
-  currentSession().then(showSession, (error: unknown) => (say.textContent = messageOf(error)));
-  key.focus();
+  currentSession().then(showSession, (error: unknown) => tell(messageOf(error), 'bad'));
 }

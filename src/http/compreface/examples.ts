@@ -66,7 +66,10 @@ export function exampleRoutes(app: App, context: CompreFaceContext): void {
           subject: SubjectSchema,
           det_prob_threshold: LookSchema.det_prob_threshold,
           force: Type.Optional(
-            Type.Boolean({ description: 'Ours: add a face that is enrolled under another subject, too.' }),
+            Type.Boolean({
+              description:
+                'Ours: add a face that is enrolled under another subject, too, or is not like the other examples of this one.',
+            }),
           ),
         }),
         body: Type.Object({ file: BytesSchema }),

@@ -51,32 +51,70 @@ function toRefused({ code, message, details }: KaomonError): Refused {
   return { status: 'refused', error: { code, message, details } };
 }
 
-/**
- * Does `work` with each picture: one after another if `inTurn`, else all at once, because the vision pool has a queue.
- * @returns an entry for each picture, in order
- * @throws KaomonError IMAGE_MISSING, AllRefused; CLIENT_GONE and faults of ours, which fail the request
- */
-export async function oneByOne<T>(
-  { pictures }: Pick<FastifyRequest, 'pictures'>,
+/** Whether an error is one picture's, and does not fail the request. */
+const isOfPicture = (error: unknown): error is KaomonError =>
+  error instanceof KaomonError && (error.statusCode < 499 || error.statusCode === 503);
+
+/** @returns why it cannot be used, where that is this picture's own fault */
+async function attempt<T>(
+  picture: PictureInput,
   work: (bytes: Uint8Array) => Promise<T>,
-  { inTurn = false } = {},
-): Promise<(T | Refused)[]> {
-  if (pictures.length === 0) throw noPicture();
-  const attempt = async (picture: PictureInput): Promise<T | KaomonError> => {
-    if (picture instanceof KaomonError) return picture;
-    try {
-      return await work(picture);
-    } catch (error) {
-      if (error instanceof KaomonError && (error.statusCode < 499 || error.statusCode === 503)) return error;
-      throw error;
-    }
-  };
-  const settled: (T | KaomonError)[] = [];
-  if (inTurn) for (const picture of pictures) settled.push(await attempt(picture));
-  else settled.push(...(await Promise.all(pictures.map(attempt))));
+): Promise<T | KaomonError> {
+  if (picture instanceof KaomonError) return picture;
+  try {
+    return await work(picture);
+  } catch (error) {
+    if (isOfPicture(error)) return error;
+    throw error;
+  }
+}
+
+/** @throws AllRefused */
+function toEntries<T>(settled: readonly (T | KaomonError)[]): (T | Refused)[] {
   const errors = settled.filter((entry) => entry instanceof KaomonError);
   if (errors.length === settled.length) throw new AllRefused(errors);
   return settled.map((entry) => (entry instanceof KaomonError ? toRefused(entry) : entry));
+}
+
+/**
+ * Does `work` with each picture, all at once, because the vision pool has a queue.
+ * @returns an entry for each picture, in order
+ * @throws KaomonError IMAGE_MISSING, AllRefused; CLIENT_GONE and faults of ours, which fail the request
+ */
+async function oneByOne<T>(
+  { pictures }: Pick<FastifyRequest, 'pictures'>,
+  work: (bytes: Uint8Array) => Promise<T>,
+): Promise<(T | Refused)[]> {
+  if (pictures.length === 0) throw noPicture();
+  return toEntries(await Promise.all(pictures.map((picture) => attempt(picture, work))));
+}
+
+/**
+ * Looks at each picture in turn, then finishes with all that can be used together.
+ * @param look given the picture's place in the request, from 0
+ * @param finish given what `look` returned, in order; answers an outcome for each
+ * @returns as `oneByOne` @throws as `oneByOne`
+ */
+export async function together<L, T>(
+  { pictures }: Pick<FastifyRequest, 'pictures'>,
+  look: (bytes: Uint8Array, place: number) => Promise<L>,
+  finish: (looked: L[]) => Promise<PromiseSettledResult<T>[]>,
+): Promise<(T | Refused)[]> {
+  if (pictures.length === 0) throw noPicture();
+  const looked: (L | KaomonError)[] = [];
+  for (const [place, picture] of pictures.entries())
+    looked.push(await attempt(picture, (bytes) => look(bytes, place)));
+  const usable = looked.filter((entry): entry is L => !(entry instanceof KaomonError));
+  const outcomes = (usable.length > 0 ? await finish(usable) : []).values();
+  const settled: (T | KaomonError)[] = [];
+  for (const entry of looked) {
+    const outcome = entry instanceof KaomonError ? undefined : outcomes.next().value;
+    if (!outcome) settled.push(entry as KaomonError);
+    else if (outcome.status === 'fulfilled') settled.push(outcome.value);
+    else if (isOfPicture(outcome.reason)) settled.push(outcome.reason);
+    else throw outcome.reason;
+  }
+  return toEntries(settled);
 }
 
 /** One picture's answer, or the list of the answers to several. */

@@ -34,7 +34,8 @@ export function faceRegisterRoutes(app: App, { config, enroller }: Services): vo
             ),
             force: Type.Optional(
               Type.Union([Type.Literal('true'), Type.Literal('false'), Type.Literal('')], {
-                description: 'Ours: `true` enrols a face that is enrolled under another person, too.',
+                description:
+                  'Ours: `true` enrols a face that is enrolled under another person, too, or is not like the others of this one.',
               }),
             ),
             image: BytesSchema,

@@ -64,7 +64,7 @@ export interface Authentication {
  */
 export async function registerAuthentication(
   app: App,
-  { config, keys, sessions }: Pick<Services, 'config' | 'keys' | 'sessions'>,
+  { config, keys, sessions, lastUse }: Pick<Services, 'config' | 'keys' | 'sessions' | 'lastUse'>,
   origins: Origins,
 ): Promise<void> {
   const { AUTH: auth, METRICS_TOKEN: metricsToken } = config;
@@ -106,6 +106,7 @@ export async function registerAuthentication(
         const record = await checkKey(request, key);
         if (record) {
           shown.set(request, { record });
+          lastUse.touch(record.id);
           return callerOf(record, 'key');
         }
       } catch (error) {
@@ -119,6 +120,7 @@ export async function registerAuthentication(
     if (!session || token === undefined) return STRANGER;
     shown.set(request, { token });
     signedIn.set(request, session);
+    lastUse.touch(session.record.id);
     return callerOf(session.record, 'session');
   }
 
@@ -140,7 +142,9 @@ export async function registerAuthentication(
       throw new KaomonError('UNAUTHORISED', 'Sign in, or send a key as x-api-key.');
     }
     if (!covers(caller.role, access)) {
-      throw new KaomonError('FORBIDDEN', `This needs the role "${access}"; the key's is "${caller.role}".`);
+      throw new KaomonError('FORBIDDEN', `This needs the role "${access}"; the key's is "${caller.role}".`, {
+        details: { role: caller.role, needs: access },
+      });
     }
     const session = signedIn.get(request);
     if (session && changes && !sameText(csrfOf(request), session.csrf)) {
@@ -148,15 +152,23 @@ export async function registerAuthentication(
     }
   });
 
+  app.addHook('onClose', () => lastUse.close());
   app.decorate('authentication', {
     checkKey,
     checkLink,
     async isInForce(request) {
       const what = shown.get(request);
       if (!what) return true;
-      if ('token' in what) return (await sessions.check(what.token)) !== undefined;
+      // What goes on for long keeps the groups that it began with: a key that was tied to others has to begin anew.
+      const { groups } = request.caller;
+      const hasGroups = (record: KeyRecord) => String(record.groups) === String(groups ? [...groups] : null);
+      if ('token' in what) {
+        const session = await sessions.check(what.token);
+        return session !== undefined && hasGroups(session.record);
+      }
       const { id, hash } = what.record;
-      return (await keys.byId(id))?.hash === hash;
+      const record = await keys.byId(id);
+      return record?.hash === hash && hasGroups(record);
     },
     sessionOf: (request) => signedIn.get(request),
   });

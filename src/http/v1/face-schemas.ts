@@ -4,6 +4,7 @@ import { tellOdds } from '../../identity/odds.js';
 import type { RatedMatch } from '../../identity/types.js';
 import { type AnalysedFace, type Quality, UNFIT } from '../../vision/types.js';
 import { DistanceSchema, Nullable, oddsFields } from '../schemas.js';
+import { type ThumbnailOf, ThumbnailSchema } from './thumbnails.js';
 
 const pixel = Type.Number({ description: 'Pixels of the upright picture.' });
 const angle = Type.Number({ minimum: -180, maximum: 180, description: 'Degrees, estimated.' });
@@ -57,6 +58,7 @@ const MatchSchema = Type.Object({
   distance: DistanceSchema,
   ...oddsFields,
   face: Type.String({ description: "The nearest of the person's pictures: its ID." }),
+  thumbnail: ThumbnailSchema,
 });
 
 export const NamedFaceSchema = Type.Object({
@@ -83,6 +85,7 @@ const exampleMatch = {
   odds: 38.4,
   oddsAtMost: false,
   face: 'staff-ada_20260131_090000_m0a1b2c3d4e',
+  thumbnail: '/api/v1/people/staff-ada/faces/staff-ada_20260131_090000_m0a1b2c3d4e/picture',
 };
 const quality = { size: 96.2, sharpness: 44.1, brightness: 121.3, yaw: -2.4, pitch: 6.3, roll: -0.5 };
 const times = { queue: 0.1, decode: 4.2, detect: 38.5, embed: 41.9 };
@@ -168,18 +171,23 @@ export function toFace(
 const toPoints = (landmarks: Float32Array) =>
   Array.from({ length: 5 }, (_, i) => [round(landmarks[2 * i], 1), round(landmarks[2 * i + 1], 1)]);
 
-/** Matches as an answer gives them. */
-export function toMatches(matches: readonly RatedMatch[], gallery: Pick<Gallery, 'groups'>) {
+/** Matches as an answer gives them. @param thumbnailOf as `thumbnailsFor` gives it for the caller */
+export function toMatches(
+  matches: readonly RatedMatch[],
+  gallery: Pick<Gallery, 'groups'>,
+  thumbnailOf: ThumbnailOf,
+) {
   if (matches.length === 0) return [];
   const names = new Map(gallery.groups().map(({ groupid, groupname }) => [groupid, groupname]));
-  return matches.map(({ person: { faceid, groupid, userid, username }, face, distance, odds }) => ({
-    faceid,
-    groupid,
-    userid,
-    username,
-    groupname: names.get(groupid) ?? groupid,
+  return matches.map(({ person, face, distance, odds }) => ({
+    faceid: person.faceid,
+    groupid: person.groupid,
+    userid: person.userid,
+    username: person.username,
+    groupname: names.get(person.groupid) ?? person.groupid,
     distance: round(Math.max(0, distance), 6),
     ...tellOdds(odds),
     face: face.id,
+    thumbnail: thumbnailOf(person, face),
   }));
 }

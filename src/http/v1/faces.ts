@@ -6,11 +6,12 @@ import type { Face } from '../../gallery/types.js';
 import { requireGroupAccess } from '../access.js';
 import type { App } from '../app-type.js';
 import { onBehalfOf } from '../on-behalf.js';
-import { listOf, oneByOne, pictureRefusals } from '../intake/one-by-one.js';
+import { listOf, pictureRefusals, together } from '../intake/one-by-one.js';
 import { pictureBody, pictureBodyLimit } from '../intake/pictures.js';
 import { BytesSchema, FaceidSchema, FaceNameSchema, NameSchema, refusals, TimeSchema } from '../schemas.js';
 import type { Services } from '../services.js';
 import { requirePerson } from './people.js';
+import { THUMBNAIL_PATH, THUMBNAIL_ROLE } from './thumbnails.js';
 
 const tags = ['people'];
 
@@ -48,7 +49,10 @@ const EnrolledEntrySchema = Type.Object({
 const EnrolQuery = Type.Object(
   {
     force: Type.Optional(
-      Type.Boolean({ description: 'Enrol a face that is enrolled under another person, too.' }),
+      Type.Boolean({
+        description:
+          'Enrol a face that is enrolled under another person, too, or is not like the other pictures of this one.',
+      }),
     ),
     create: Type.Optional(Type.Boolean({ description: 'Create the person when there is none.' })),
     username: Type.Optional(NameSchema),
@@ -83,7 +87,10 @@ export function faceRoutes(app: App, { config, gallery, enroller }: Services): v
         summary: 'Enrol pictures of a person',
         description:
           'Each picture must show one face that is large, sharp and straight enough (docs/quality.md). One that ' +
-          'cannot be used does not stop the others, and one that the person has already is not enrolled again.',
+          'cannot be used does not stop the others, and one that the person has already is not enrolled again. ' +
+          'Pictures are compared with those of the person and, where there are none, with one another: send those ' +
+          'of a new person together, so that the one of somebody else is refused and not the others ' +
+          '(`NOT_THE_SAME_PERSON`, docs/ways-in.md).',
         tags,
         params,
         querystring: EnrolQuery,
@@ -116,22 +123,26 @@ export function faceRoutes(app: App, { config, gallery, enroller }: Services): v
       const given = usernameOf(request.body) ?? request.query.username ?? '';
       const username = checkName(given.trim(), 'username');
       const person = { ...parts, username: username || undefined };
-      // In turn: the second of two pictures of a stranger must find the first enrolled.
-      const results = await oneByOne(
+      const options = {
+        force,
+        // The pages send a person's pictures one after another.
+        oneOfSeveral: true,
+        groups: request.caller.groups,
+        ...onBehalfOf(request),
+      };
+      const results = await together(
         request,
-        async (bytes) => {
-          const options = {
-            force,
-            // The pages send a person's pictures one after another.
-            oneOfSeveral: true,
-            groups: request.caller.groups,
-            ...onBehalfOf(request),
-          };
-          const { face, already } = await enroller.enrol(person, bytes, options);
-          if (!already) request.audited.did('faces', face.id);
-          return { status: already ? ('already' as const) : ('enrolled' as const), face: toEnrolled(face) };
+        (bytes, place) => enroller.look(person, bytes, options, place),
+        async (looked) => {
+          const outcomes = await enroller.enrolTogether(person, looked, options);
+          return outcomes.map((outcome) => {
+            if (outcome.status === 'rejected') return outcome;
+            const { face, already } = outcome.value;
+            if (!already) request.audited.did('faces', face.id);
+            const status = already ? ('already' as const) : ('enrolled' as const);
+            return { status: 'fulfilled', value: { status, face: toEnrolled(face) } };
+          });
         },
-        { inTurn: true },
       );
       const isNew = results.some(({ status }) => status === 'enrolled');
       return reply.status(isNew ? 201 : 200).send({ results });
@@ -161,10 +172,9 @@ export function faceRoutes(app: App, { config, gallery, enroller }: Services): v
   );
 
   app.get(
-    '/api/v1/people/:faceid/faces/:id/picture',
+    THUMBNAIL_PATH,
     {
-      // Seeing a face needs a higher role than recognising it.
-      config: { access: 'enrol' },
+      config: { access: THUMBNAIL_ROLE },
       schema: {
         summary: 'Read a picture’s thumbnail',
         description: 'The aligned face as PNG, kept when `KEEP_FACES=true` at its enrolment.',

@@ -23,6 +23,12 @@ const HealthSchema = Type.Object({
     }),
   ),
   thresholds: Type.Optional(ThresholdsSchema),
+  keepFaces: Type.Optional(
+    Type.Boolean({
+      description:
+        'Whether a thumbnail is kept of each face that is enrolled now (`KEEP_FACES`). Those kept before can be shown either way.',
+    }),
+  ),
   vision: Type.Optional(
     Type.Object({
       threads: count,
@@ -94,7 +100,7 @@ const HealthSchema = Type.Object({
  * of.
  */
 export function healthRoutes(app: App, services: Services): void {
-  const { vision, gallery, pack, decision, events } = services;
+  const { config, vision, gallery, pack, decision, events } = services;
   app.get(
     '/api/v1/health',
     {
@@ -128,6 +134,7 @@ export function healthRoutes(app: App, services: Services): void {
           precision: embedder.precision ?? 'float32',
         },
         thresholds: decision.meaning(caller.groups),
+        keepFaces: config.KEEP_FACES,
         vision: state,
         gallery: gallery.info(caller.groups),
         events: events?.info(),

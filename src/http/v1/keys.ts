@@ -1,6 +1,9 @@
 import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
+import type { KeyInfo } from '../../access/keys.js';
+import { createLinks, LINK_MINUTES } from '../../access/links.js';
 import { ROLES } from '../../access/roles.js';
+import { urlsOf } from '../../platform/addresses.js';
 import { KaomonError } from '../../platform/errors.js';
 import { requireAllGroups } from '../access.js';
 import type { App } from '../app-type.js';
@@ -24,6 +27,12 @@ const KeySchema = Type.Object(
     role: Type.Enum([...ROLES]),
     groups: Nullable(Type.Array(Type.String(), { description: 'The groups it is tied to; null: all.' })),
     createdAt: TimeSchema,
+    lastUsedAt: Type.Optional(
+      Type.String({
+        maxLength: 40,
+        description: 'ISO 8601, UTC, up to a minute late; absent: not since CACHE_DIR was last emptied.',
+      }),
+    ),
   },
   { examples: [EXAMPLE] },
 );
@@ -43,8 +52,43 @@ const NewKeySchema = Type.Object(
   { additionalProperties: false, examples: [{ name: 'door-3', role: 'recognise', groups: ['staff'] }] },
 );
 
-/** `GET` and `POST /api/v1/keys`, `DELETE /api/v1/keys/:id`. */
-export function keyRoutes(app: App, { keys }: Services): void {
+const TieSchema = Type.Object(
+  {
+    groups: Nullable(
+      Type.Array(IdSchema, { minItems: 1, maxItems: 1000, description: 'null: the key may use all groups.' }),
+    ),
+  },
+  { additionalProperties: false, examples: [{ groups: ['staff'] }] },
+);
+
+const LinkSchema = Type.Object(
+  {
+    token: Type.String({ description: 'Signs in once, as `/signin#token=...` at any address of this server.' }),
+    minutes: Type.Integer({ minimum: 1, description: 'How long it works if nobody uses it.' }),
+    urls: Type.Array(Type.String(), {
+      description: 'Addresses at which other devices reach this server, unless a proxy stands before it.',
+    }),
+  },
+  { examples: [{ token: 'Zm9v...', minutes: LINK_MINUTES, urls: ['https://192.168.1.7:8443'] }] },
+);
+
+const ParamsSchema = Type.Object({
+  id: Type.String({
+    pattern: /^[0-9a-f]{10}$/.source,
+    description: "The key's ID, not its name.",
+    examples: [EXAMPLE.id],
+  }),
+});
+
+/** `GET` and `POST /api/v1/keys`, `PATCH` and `DELETE /api/v1/keys/:id`, `POST /api/v1/keys/:id/link`. */
+export function keyRoutes(app: App, { keys, lastUse, config }: Services): void {
+  const links = createLinks({ file: keys.file });
+
+  async function withUse(infos: readonly KeyInfo[]) {
+    const used = await lastUse.all();
+    return infos.map((info) => ({ ...info, lastUsedAt: used.get(info.id) }));
+  }
+
   app.get(
     '/api/v1/keys',
     {
@@ -58,7 +102,7 @@ export function keyRoutes(app: App, { keys }: Services): void {
     },
     async (request) => {
       requireUntied(request);
-      return await keys.list();
+      return await withUse(await keys.list());
     },
   );
 
@@ -93,6 +137,58 @@ export function keyRoutes(app: App, { keys }: Services): void {
     },
   );
 
+  app.patch(
+    '/api/v1/keys/:id',
+    {
+      config: { access: 'admin', audit: 'key changed' },
+      schema: {
+        summary: 'Tie a key to groups',
+        description:
+          'From the next request on; streams and feeds that it has open are closed. Whoever is signed in with it stays signed in.',
+        tags,
+        params: ParamsSchema,
+        body: TieSchema,
+        response: { 200: KeySchema, ...refusals(404, 413, 415) },
+      },
+    },
+    async (request) => {
+      requireUntied(request);
+      const { id } = request.params;
+      if (id === request.caller.keyId) {
+        throw new KaomonError('FORBIDDEN', 'A key cannot tie itself: use another.');
+      }
+      const info = await keys.tie(id, request.body.groups);
+      request.audited.note({ name: info.name, groups: info.groups ?? 'all' });
+      return (await withUse([info]))[0];
+    },
+  );
+
+  app.post(
+    '/api/v1/keys/:id/link',
+    {
+      config: { access: 'admin', audit: 'sign-in link' },
+      schema: {
+        summary: 'Make a sign-in link',
+        description: 'Signs a page in with this key, once; like `kaomon keys link`.',
+        tags,
+        params: ParamsSchema,
+        response: { 201: LinkSchema, ...refusals(404) },
+      },
+    },
+    async (request, reply) => {
+      requireUntied(request);
+      const { token, key } = await links.make(request.params.id);
+      request.audited.note({ name: key.name });
+      const listening = app.server.address();
+      const port = typeof listening === 'object' && listening ? listening.port : config.PORT;
+      const urls = urlsOf(config.HOST, port, config.TLS).filter((url) => new URL(url).hostname !== 'localhost');
+      return reply
+        .status(201)
+        .header('cache-control', 'no-store')
+        .send({ token, minutes: LINK_MINUTES, urls });
+    },
+  );
+
   app.delete(
     '/api/v1/keys/:id',
     {
@@ -101,13 +197,7 @@ export function keyRoutes(app: App, { keys }: Services): void {
         summary: 'Revoke a key',
         description: 'By its ID, as the list answers it. Whoever is signed in with it is signed out.',
         tags,
-        params: Type.Object({
-          id: Type.String({
-            pattern: /^[0-9a-f]{10}$/.source,
-            description: "The key's ID, not its name.",
-            examples: [EXAMPLE.id],
-          }),
-        }),
+        params: ParamsSchema,
         response: { 200: KeySchema, ...refusals(404, 409) },
       },
     },

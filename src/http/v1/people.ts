@@ -1,4 +1,4 @@
-import { Type, type Static } from 'typebox';
+import { Type } from 'typebox';
 import type { FastifyRequest } from 'fastify';
 import { KaomonError } from '../../platform/errors.js';
 import { splitFaceId } from '../../gallery/ids.js';
@@ -6,110 +6,21 @@ import { checkName } from '../../gallery/names.js';
 import type { Gallery, Person } from '../../gallery/types.js';
 import { groupsToSearch, requireGroupAccess } from '../access.js';
 import type { App } from '../app-type.js';
-import { FaceidSchema, IdSchema, NameSchema, Nullable, refusals, TimeSchema } from '../schemas.js';
+import { FaceidSchema, refusals } from '../schemas.js';
 import type { Services } from '../services.js';
+import {
+  ChangeSchema,
+  EXAMPLE,
+  NewPersonSchema,
+  PAGE,
+  PeopleQuery,
+  PersonSchema,
+  strict,
+  toPerson,
+} from './person-schemas.js';
+import { thumbnailsFor } from './thumbnails.js';
 
 const tags = ['people'];
-/** People on a page, unless the caller says otherwise. */
-const PAGE = 100;
-const strict = { additionalProperties: false };
-
-const MetadataSchema = Type.Record(
-  Type.String({ maxLength: 64 }),
-  Type.Union([
-    Type.String({ maxLength: 1000 }),
-    Type.Number({ minimum: -1e15, maximum: 1e15 }),
-    Type.Boolean(),
-    Type.Null(),
-  ]),
-  { maxProperties: 50, description: 'What you want to remember of the person; small.' },
-);
-
-const EXAMPLE = {
-  faceid: 'staff-ada',
-  groupid: 'staff',
-  userid: 'ada',
-  username: 'Ada',
-  metadata: { room: 12 },
-  faces: 2,
-  enrolledAt: '2026-01-31T09:00:00Z',
-};
-
-const PersonSchema = Type.Object(
-  {
-    faceid: Type.String(),
-    groupid: Type.String(),
-    userid: Type.String(),
-    username: Type.String(),
-    metadata: Type.Record(
-      Type.String(),
-      Type.Union([Type.String(), Type.Number(), Type.Boolean(), Type.Null()]),
-    ),
-    faces: Type.Integer({ minimum: 0, description: 'Enrolled pictures.' }),
-    enrolledAt: { ...Nullable(TimeSchema), description: 'Of the oldest picture; null while there is none.' },
-  },
-  {
-    examples: [EXAMPLE],
-  },
-);
-
-const NewPersonSchema = Type.Object(
-  {
-    groupid: IdSchema,
-    userid: IdSchema,
-    username: Type.Optional(NameSchema),
-    metadata: Type.Optional(MetadataSchema),
-  },
-  { ...strict, examples: [{ groupid: 'staff', userid: 'grace', username: 'Grace', metadata: { room: 12 } }] },
-);
-
-const ChangeSchema = Type.Object(
-  {
-    username: Type.Optional(NameSchema),
-    metadata: Type.Optional({ ...MetadataSchema, description: 'Takes the place of all that was there.' }),
-    groupid: Type.Optional({ ...IdSchema, description: 'Moves the person.' }),
-    userid: Type.Optional({ ...IdSchema, description: 'Gives the person another ID.' }),
-  },
-  { ...strict, minProperties: 1, examples: [{ username: 'Ada L.', groupid: 'default' }] },
-);
-
-const PeopleQuery = Type.Object(
-  {
-    group: Type.Optional(
-      Type.String({ maxLength: 64, description: 'Of this group only.', examples: ['staff'] }),
-    ),
-    search: Type.Optional(
-      Type.String({
-        maxLength: 200,
-        description:
-          'Part of the name or of the user ID, in small or capital letters, with accents or without, in full or half width, in katakana or hiragana.',
-        examples: ['ad'],
-      }),
-    ),
-    pictures: Type.Optional(
-      Type.Enum(['none', 'some'], {
-        description:
-          'Only people without a picture, or with one. `none`: to be enrolled, or enrolled again after a change of pack.',
-      }),
-    ),
-    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, description: `Default ${PAGE}.` })),
-    offset: Type.Optional(Type.Integer({ minimum: 0, maximum: 1e9, description: 'People to pass over.' })),
-    after: Type.Optional(
-      Type.String({
-        maxLength: 200,
-        description:
-          'Only people behind this faceid: `next` of the page before. Nobody is listed twice or left out when others come and go meanwhile.',
-        examples: ['staff-ada'],
-      }),
-    ),
-  },
-  strict,
-);
-
-function toPerson(person: Person): Static<typeof PersonSchema> {
-  const { faceid, groupid, userid, username, metadata, faces, enrolledAt = null } = person;
-  return { faceid, groupid, userid, username, metadata, faces: faces.length, enrolledAt };
-}
 
 /**
  * The person that a path names, if the caller may see that person.
@@ -132,6 +43,8 @@ export async function requirePerson(
 /** `/api/v1/people`. */
 export function peopleRoutes(app: App, { gallery }: Services): void {
   const params = Type.Object({ faceid: FaceidSchema });
+  const describe = (person: Person, { caller }: Pick<FastifyRequest, 'caller'>) =>
+    toPerson(person, thumbnailsFor(caller));
 
   app.get(
     '/api/v1/people',
@@ -139,7 +52,7 @@ export function peopleRoutes(app: App, { gallery }: Services): void {
       config: { access: 'recognise', slices: true },
       schema: {
         summary: 'List people',
-        description: 'By faceid, a page at a time.',
+        description: 'A page at a time, by faceid or as `sort` says.',
         tags,
         querystring: PeopleQuery,
         response: {
@@ -161,11 +74,17 @@ export function peopleRoutes(app: App, { gallery }: Services): void {
       },
     },
     async (request) => {
-      const { group, search = '', pictures, after, limit = PAGE, offset = 0 } = request.query;
+      const { group, search = '', pictures, sort: order, after, limit = PAGE, offset = 0 } = request.query;
+      const sort = order === 'id' ? undefined : order;
+      if (sort !== undefined && after !== undefined) {
+        const sentence = 'Only a list by faceid goes on with "after": leave "sort" out, or use "offset".';
+        throw new KaomonError('FIELD_INVALID', sentence, { details: { field: 'after' } });
+      }
       const groups = await groupsToSearch(request, group, gallery);
-      const which = { groups, search, pictures, after, offset, limit, count: true, signal: request.gone };
+      const which = { groups, search, pictures, sort, after, offset, limit, count: true, signal: request.gone };
       const { total = 0, people, next } = await gallery.people(which);
-      return { total, people: people.map(toPerson), next };
+      const thumbnailOf = thumbnailsFor(request.caller);
+      return { total, people: people.map((person) => toPerson(person, thumbnailOf)), next };
     },
   );
 
@@ -189,7 +108,7 @@ export function peopleRoutes(app: App, { gallery }: Services): void {
         username: checkName(username.trim(), 'username'),
         metadata,
       });
-      return reply.status(201).send(toPerson(person));
+      return reply.status(201).send(describe(person, request));
     },
   );
 
@@ -204,7 +123,7 @@ export function peopleRoutes(app: App, { gallery }: Services): void {
         response: { 200: PersonSchema, ...refusals(404) },
       },
     },
-    async (request) => toPerson(await requirePerson(request, request.params.faceid, gallery)),
+    async (request) => describe(await requirePerson(request, request.params.faceid, gallery), request),
   );
 
   app.patch(
@@ -237,7 +156,7 @@ export function peopleRoutes(app: App, { gallery }: Services): void {
         if (metadata) change.metadata = metadata;
         person = await gallery.updatePerson(person.faceid, change);
       }
-      return toPerson(person);
+      return describe(person, request);
     },
   );
 
@@ -276,7 +195,7 @@ export function peopleRoutes(app: App, { gallery }: Services): void {
     async (request) => {
       const into = await requirePerson(request, request.params.faceid, gallery);
       const from = await requirePerson(request, request.body.from, gallery);
-      return toPerson(await gallery.mergePerson(from.faceid, into.faceid));
+      return describe(await gallery.mergePerson(from.faceid, into.faceid), request);
     },
   );
 }

@@ -16,6 +16,7 @@ import {
   toFace,
   toMatches,
 } from './face-schemas.js';
+import { thumbnailsFor } from './thumbnails.js';
 
 const tags = ['recognition'];
 
@@ -137,6 +138,7 @@ export function recognitionRoutes(app: App, services: Services): void {
       const { groups: named, k, threshold, ...look } = request.query;
       const groups = await groupsToSearch(request, named, gallery);
       const limits = limitsOfCall();
+      const thumbnailOf = thumbnailsFor(request.caller);
       return answerEach(request, async (bytes): Promise<Static<typeof RecognitionSchema>> => {
         const found = await identifier.identifyPicture(
           bytes,
@@ -148,7 +150,7 @@ export function recognitionRoutes(app: App, services: Services): void {
           ...found,
           faces: found.faces.map(({ face, matches }) => ({
             ...toFace(face, look),
-            matches: toMatches(matches, gallery),
+            matches: toMatches(matches, gallery, thumbnailOf),
           })),
           times: { ...found.times },
         };

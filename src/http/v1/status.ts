@@ -22,6 +22,7 @@ const StatusSchema = Type.Object({
   pid: count,
   workers: Type.Integer({ minimum: 1 }),
   pack: Type.String(),
+  title: Type.String({ description: "The pack's name." }),
   thresholds: ThresholdsSchema,
   offer: Type.Optional(
     Type.Object(
@@ -44,6 +45,10 @@ const StatusSchema = Type.Object({
   }),
   gallery: Type.Record(Type.String(), Type.Unknown(), { description: 'As in /api/v1/health.' }),
   requests: Type.Object({ total: count, errors: count, perSecond: Type.Number({ minimum: 0 }) }),
+  streams: Type.Object(
+    { open: count, frames: count, errors: count, perSecond: Type.Number({ minimum: 0 }) },
+    { description: 'Streams that are open, and the frames of all streams; a stream is one of `requests`.' },
+  ),
   stages: Type.Object(Object.fromEntries(STAGES.map((stage) => [stage, StageSchema])), {
     description: 'Of the last five minutes.',
   }),
@@ -152,6 +157,7 @@ export function statusRoutes(app: App, services: Services): void {
         pid: process.pid,
         workers: config.WORKERS,
         pack: pack.id,
+        title: pack.title,
         thresholds: decision.meaning(caller.groups),
         offer: pack.offer,
         provider,
@@ -161,6 +167,7 @@ export function statusRoutes(app: App, services: Services): void {
         trouble: trouble.length > 0 ? trouble : undefined,
         damaged: damaged.length > 0 ? damaged : undefined,
         requests: metrics.requests(),
+        streams: metrics.streams(),
         stages: metrics.stages(),
         memory: { rss: process.memoryUsage.rss() },
         eventLoop: { p99: metrics.eventLoopP99() },

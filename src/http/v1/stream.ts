@@ -9,6 +9,7 @@ import { callerId } from '../on-behalf.js';
 import { createPace } from '../pace.js';
 import { ErrorSchema, errorsOf } from '../schemas.js';
 import type { Services } from '../services.js';
+import { thumbnailsFor } from './thumbnails.js';
 
 /** A client that gives no sign of life for this time, in spite of a ping, is dropped, milliseconds. */
 const SILENCE = 30_000;
@@ -27,7 +28,7 @@ const GOODBYE = 2000;
 
 type StreamServices = Pick<
   Services,
-  'config' | 'vision' | 'identifier' | 'gallery' | 'pack' | 'decision' | 'bytes' | 'share'
+  'config' | 'vision' | 'identifier' | 'gallery' | 'pack' | 'decision' | 'bytes' | 'share' | 'metrics'
 >;
 
 /**
@@ -35,7 +36,7 @@ type StreamServices = Pick<
  * @param silence milliseconds, for tests
  */
 export function streamRoutes(app: App, services: StreamServices, silence = SILENCE): void {
-  const { config, pack, decision } = services;
+  const { config, pack, decision, metrics } = services;
   const streams = createShares({
     total: config.MAX_STREAMS,
     share: services.share,
@@ -77,7 +78,11 @@ export function streamRoutes(app: App, services: StreamServices, silence = SILEN
     let isAlive = true;
     const frames = watchFrames(socket, request, services, silence / 2);
 
+    metrics.streamOpened();
+
     function send(message: ServerMessage): void {
+      const outcome = outcomeOf(message);
+      if (outcome) metrics.frameAnswered(outcome);
       if (socket.readyState !== socket.OPEN) return;
       socket.send(JSON.stringify(message), () => {
         isAlive = true;
@@ -96,6 +101,7 @@ export function streamRoutes(app: App, services: StreamServices, silence = SILEN
       maxFrameBytes: config.MAX_UPLOAD_BYTES,
       minFaceSize: config.STREAM_MIN_FACE_SIZE,
       groups: request.caller.groups,
+      thumbnailOf: thumbnailsFor(request.caller),
       caller: callerId(request),
       send,
       onFault: (err) =>
@@ -128,6 +134,7 @@ export function streamRoutes(app: App, services: StreamServices, silence = SILEN
       setTimeout(() => socket.terminate(), GOODBYE).unref();
     });
     socket.once('close', () => {
+      metrics.streamEnded();
       forget();
       clearInterval(timer);
       session.close();
@@ -138,6 +145,13 @@ export function streamRoutes(app: App, services: StreamServices, silence = SILEN
     const thresholds = decision.meaning(request.caller.groups);
     send({ type: 'hello', protocol: PROTOCOL, pack: { id, title }, thresholds, maxInFlight: MAX_IN_FLIGHT });
   }
+}
+
+/** How a frame was answered; undefined: the message is about none. */
+function outcomeOf(message: ServerMessage): 'answered' | 'skipped' | 'refused' | undefined {
+  if (message.type === 'frame') return 'answered';
+  if (message.type === 'skipped') return 'skipped';
+  return message.type === 'error' && message.frame !== undefined ? 'refused' : undefined;
 }
 
 /**

@@ -29,7 +29,7 @@ export type Visitor = (
 ) => Promise<Visit & { site: AppSite }>;
 
 /** A browser for the tests of a suite; to be called in it. @returns opens a server for a test, with Ken enrolled, and a tab */
-export function browserForSuite(deps: SiteOptions['deps'] = {}): Visitor {
+export function browserForSuite({ deps = {}, settings = {} }: Omit<SiteOptions, 'port'> = {}): Visitor {
   /** What was opened is closed latest first. */
   const jobs: (() => unknown)[] = [];
   const suite = { after: (job: () => unknown) => void jobs.push(job) };
@@ -43,7 +43,7 @@ export function browserForSuite(deps: SiteOptions['deps'] = {}): Visitor {
   });
 
   return async (t, path, options = {}, prepare) => {
-    const site = await openAppSite(t, { settings: { KEEP_FACES: true }, deps });
+    const site = await openAppSite(t, { settings: { KEEP_FACES: true, ...settings }, deps });
     await enrolByVector(site, {
       userid: 'ken',
       username: 'Ken Mori',

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
+import { createKeys } from '../../../src/access/keys.js';
 import { TINY_PICTURE } from '../../../src/http/intake/pictures.js';
 import { face, type ScriptedVision, testApp, unitVector } from '../../support/app.js';
 import { form } from '../../support/form.js';
@@ -65,6 +66,32 @@ describe('/api/v1/people', () => {
     }
   });
 
+  it('lists them by name, by the date of the first picture and by the number of pictures', async (t) => {
+    const { call, gallery } = await people(t);
+    await gallery.updatePerson('default-far', { username: 'Áaron' });
+    const at = new Date('2020-01-01T00:00:00Z');
+    await gallery.enrol({ groupid: 'default', userid: 'old', username: 'アン', at }, unitVector(1.8));
+    const list = async (query: string) => {
+      const { status, body } = await call('GET', `/people${query}`);
+      assert.equal(status, 200, query);
+      assert.equal(body.next, undefined, query);
+      return [body.total, (body.people as { userid: string }[]).map(({ userid }) => userid)];
+    };
+    assert.deepEqual(await list('?sort=name'), [4, ['far', 'ada', 'ken', 'old']], 'an accent is no letter');
+    assert.deepEqual(await list('?sort=faces'), [4, ['ada', 'ken', 'old', 'far']]);
+    const [, newest] = await list('?sort=newest');
+    assert.deepEqual((newest as string[]).slice(2), ['old', 'far'], 'those without a picture last');
+    assert.deepEqual(await list('?sort=name&limit=2&offset=1'), [4, ['ada', 'ken']]);
+    assert.deepEqual(await list('?sort=name&offset=9'), [4, []]);
+    assert.deepEqual(await list('?sort=name&group=default&pictures=some'), [2, ['ken', 'old']]);
+    assert.deepEqual(await list('?sort=faces&search=a'), [2, ['ada', 'far']]);
+    const byId = await call('GET', '/people?sort=id&limit=1&after=default-far');
+    assert.deepEqual([byId.status, byId.body.next], [200, 'default-ken']);
+    const refused = await call('GET', '/people?sort=name&after=default-far');
+    assert.deepEqual([refused.status, refused.body.code], [400, 'FIELD_INVALID']);
+    assert.equal((await call('GET', '/people?sort=age')).status, 400);
+  });
+
   it('creates, reads, changes, moves, merges and deletes', async (t) => {
     const { call, gallery } = await people(t);
     const made = await call('POST', '/people', {
@@ -79,7 +106,7 @@ describe('/api/v1/people', () => {
         201,
         {
           ...{ faceid: 'staff-grace', groupid: 'staff', userid: 'grace', username: 'Grace' },
-          ...{ metadata: { floor: 3, key: null }, faces: 0, enrolledAt: null },
+          ...{ metadata: { floor: 3, key: null }, faces: 0, enrolledAt: null, thumbnail: null },
         },
       ],
     );
@@ -222,9 +249,52 @@ describe('/api/v1/people/:faceid/faces', () => {
       [shown.statusCode, shown.headers['content-type'], shown.body],
       [200, 'image/png', 'a PNG'],
     );
+    const address = `/api/v1/people/staff-ada/faces/${kept?.id ?? ''}/picture`;
+    assert.equal((await call('GET', '/people/staff-ada')).body.thumbnail, address);
+    const listed = (await call('GET', '/people')).body.people as { thumbnail: string | null }[];
+    assert.deepEqual(
+      listed.map(({ thumbnail }) => thumbnail),
+      [null, null, address],
+    );
+    // By the picture that has none, too: the person has another.
+    vision.faces = [face(100, 0)];
+    const seen = (await call('POST', '/recognise', { image: TINY_PICTURE })).body as unknown as {
+      faces: { matches: { face: string; thumbnail: string | null }[] }[];
+    };
+    const [match] = seen.faces[0].matches;
+    assert.notEqual(match.face, kept?.id);
+    assert.equal(match.thumbnail, address);
     const other = faces.find(({ picture }) => !picture);
     const missing = await call('GET', `/people/staff-ada/faces/${other?.id ?? ''}/picture`);
     assert.deepEqual([missing.status, missing.body.code], [404, 'FACE_UNKNOWN']);
+  });
+});
+
+describe('thumbnails', () => {
+  it('are offered to those alone who may see faces, and health says whether they are kept', async (t) => {
+    const test = await people(t, { AUTH: 'key' });
+    const { app, config, gallery, vision } = test;
+    const enrolment = { groupid: 'staff', userid: 'ada', crop: Buffer.from('a PNG') };
+    const { id } = await gallery.enrol(enrolment, unitVector(0.05));
+    const address = `/api/v1/people/staff-ada/faces/${id}/picture`;
+    vision.faces = [face(100, 0.05)];
+    const keys = createKeys({ file: config.KEYS_FILE });
+    for (const [role, shown, status] of [
+      ['recognise', null, 403],
+      ['enrol', address, 200],
+    ] as const) {
+      const headers = { 'x-api-key': (await keys.add({ name: role, role })).key };
+      const get = async (url: string) => app.inject({ url, headers });
+      const person = (await get('/api/v1/people/staff-ada')).json<Body>();
+      assert.equal(person.thumbnail, shown, role);
+      const payload = { image: TINY_PICTURE };
+      const seen = await app.inject({ method: 'POST', url: '/api/v1/recognise', headers, payload });
+      const { faces } = seen.json<{ faces: { matches: { thumbnail: string | null }[] }[] }>();
+      assert.equal(faces[0].matches[0].thumbnail, shown, role);
+      assert.equal((await get(address)).statusCode, status, role);
+      assert.equal((await get('/api/v1/health')).json<Body>().keepFaces, false, role);
+    }
+    assert.equal((await app.inject('/api/v1/health')).json<Body>().keepFaces, undefined, 'strangers learn little');
   });
 });
 

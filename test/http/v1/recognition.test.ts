@@ -199,6 +199,7 @@ describe('POST /api/v1/recognise', () => {
       odds: null,
       oddsAtMost: false,
       face: (await gallery.person('staff-ada'))?.faces[0].id,
+      thumbnail: null,
     });
     assert.deepEqual(Object.keys(body.times as object), ['queue', 'decode', 'detect', 'embed', 'search']);
   });

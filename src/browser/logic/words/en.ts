@@ -1,3 +1,4 @@
+import { ACCESS } from './en/access.js';
 import { CAMERA } from './en/camera.js';
 import { ENROLMENT } from './en/enrolment.js';
 import { ERRORS } from './en/errors.js';
@@ -18,6 +19,7 @@ export const EN = {
   ...PEOPLE,
   ...STATUS,
   ...SIGN_IN,
+  ...ACCESS,
   ...ERRORS,
 };
 

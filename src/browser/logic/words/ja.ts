@@ -1,4 +1,5 @@
 import type { Words } from './en.js';
+import { ACCESS } from './ja/access.js';
 import { CAMERA } from './ja/camera.js';
 import { ENROLMENT } from './ja/enrolment.js';
 import { ERRORS } from './ja/errors.js';
@@ -19,5 +20,6 @@ export const JA: Words = {
   ...PEOPLE,
   ...STATUS,
   ...SIGN_IN,
+  ...ACCESS,
   ...ERRORS,
 };

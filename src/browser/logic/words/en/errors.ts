@@ -8,6 +8,7 @@ export const ERRORS = {
     FACE_TURNED: 'The face is turned away: look straight into the camera.',
     ALREADY_REGISTERED: 'This person was enrolled a moment ago: wait 5 seconds.',
     OTHER_PERSON: 'This face is enrolled under another person.',
+    NOT_THE_SAME_PERSON: 'This picture shows somebody else than the other pictures.',
     PERSON_EXISTS: 'The group already has a person with this ID.',
     GROUP_EXISTS: 'A group with this ID already exists.',
     GROUP_UNKNOWN: 'There is no such group.',
