@@ -48,8 +48,9 @@ describe('the recognition page', { skip: CHROMIUM_MISSING }, () => {
   it('enrols an unknown face from where it stands', async (t) => {
     const { page, site, faults } = await visit(t, '/');
     await face(page, 'Unknown face').click();
-    await page.locator('dialog #userid').fill('hana');
     await page.locator('dialog #username').fill('Hana Abe');
+    await page.locator('dialog #more summary').click();
+    await page.locator('dialog #userid').fill('hana');
     site.found = [STRANGER, KEN];
     await page.locator('dialog #enrol').click();
     await face(page, 'Hana Abe').waitFor();

@@ -23,6 +23,9 @@ export interface Found extends Omit<Place, 'portrait'> {
   /** Squared L2 distance from `unitVector(0)`, which tells faces apart: 0 to 4. */
   distance: number;
   portrait?: Portrait;
+  /** How the head is held, degrees. */
+  yaw?: number;
+  pitch?: number;
 }
 
 /** The whole server with real routes and a real gallery, whose vision is told what it sees. */
@@ -34,6 +37,8 @@ export interface AppSite {
   gallery: Gallery;
   /** What the next frames hold. */
   found: Found[];
+  /** What an encoded picture holds, where that is not what is before the camera now. */
+  foundIn: (bytes: Uint8Array) => Found[] | undefined;
   /** Milliseconds that each frame takes. */
   delay: number;
   stop(): Promise<void>;
@@ -53,7 +58,7 @@ export async function openAppSite(
   const { app, vision, gallery } = await testApp(t, settings, deps);
   const crops = new Map<Portrait, Buffer>();
   const site: AppSite = {
-    ...{ url: '', port: 0, vision, gallery, found: [], delay: 0 },
+    ...{ url: '', port: 0, vision, gallery, found: [], foundIn: () => undefined, delay: 0 },
     stop: () => app.close(),
   };
   let enrolments = 0;
@@ -62,7 +67,8 @@ export async function openAppSite(
     // No two pictures of somebody are quite the same.
     if (options.views) enrolments += 1;
     const away = options.views ? enrolments * 0.01 : 0;
-    const { found, delay } = site;
+    const { delay } = site;
+    const found = site.foundIn(bytes) ?? site.found;
     if (delay > 0) await new Promise((resolve) => setTimeout(resolve, delay));
     if (vision.failure) throw vision.failure;
     const { width, height } = await decodeImage(bytes, { maxPixels: 4_000_000 });
@@ -93,13 +99,14 @@ const CUT = { x: 0.5, y: 0.5, scale: 1.2 };
 
 function toFace(found: Found, width: number, height: number, away: number): AnalysedFace {
   const box = boxOf(found);
+  const { yaw = 2, pitch = -3 } = found;
   const [x, y, w, h] = [box.x * width, box.y * height, box.width * width, box.height * height];
   return {
     box: { x1: x, y1: y, x2: x + w, y2: y + h },
     probability: 0.99,
     landmarks: Float32Array.from(POINTS.flatMap(([px, py]) => [x + px * w, y + py * h])),
     embedding: unitVector(found.distance + away),
-    quality: { size: Math.min(w, h), sharpness: 80, brightness: 130, yaw: 2, pitch: -3, roll: 0 },
+    quality: { size: Math.min(w, h), sharpness: 80, brightness: 130, yaw, pitch, roll: 0 },
   };
 }
 

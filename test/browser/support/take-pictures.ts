@@ -47,7 +47,8 @@ try {
   const one = await openBrowser(t, { picture: await drawScene([MARI]) });
   const { page: enrolment } = await openTab(one, { viewport: { width: 1280, height: 860 } });
   await enrolment.goto(`${site.url}/add?userid=mari&username=Mari%20Ito`);
-  await enrolment.locator('#pictures li').nth(2).waitFor();
+  await enrolment.locator('#start').click();
+  await enrolment.locator('#pictures li').first().waitFor();
   await enrolment.waitForTimeout(1000);
   await save(enrolment, 'enrolment');
 } finally {

@@ -14,7 +14,6 @@ export const FRAME = {
   group: 'Group',
   userid: 'ID',
   username: 'Name',
-  usernameHint: 'Shown with the face. If empty, the ID is shown.',
   useridHint: 'Up to 64 letters, digits, _ or .',
   reading: 'Reading…',
 };

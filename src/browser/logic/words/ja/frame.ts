@@ -16,7 +16,6 @@ export const FRAME: typeof EN = {
   group: 'グループ',
   userid: 'ID',
   username: '名前',
-  usernameHint: '顔と一緒に表示されます。空欄の場合は ID が表示されます。',
   useridHint: '半角英数字、「_」、「.」が使えます(64 文字以内)。',
   reading: '読み込み中…',
 };
