@@ -3,7 +3,7 @@ import { contextOf, make, toJpeg } from './dom.js';
 
 const JPEG_QUALITY = 0.92;
 
-/** Crops a face with a margin from the camera's picture. @param box in fractions of the picture, 0 to 1 */
+/** Crops a face with a margin from a frame of the camera. @param box in fractions of the frame, 0 to 1 */
 export function cropFace(picture: HTMLCanvasElement, box: Box): Promise<Blob> {
   const { x, y, width, height } = cropAround(box, picture);
   const canvas = make('canvas', { width, height });
@@ -11,19 +11,22 @@ export function cropFace(picture: HTMLCanvasElement, box: Box): Promise<Blob> {
   return toJpeg(canvas, JPEG_QUALITY);
 }
 
-/** The picture as the page shows it, mirrored or not, with boxes and names. */
+/**
+ * A frame as the page shows it, mirrored or not, with boxes and names.
+ * @param draw draws them onto the canvas, which has the frame's size
+ */
 export function composePicture(
-  picture: HTMLCanvasElement,
-  overlay: HTMLCanvasElement,
+  frame: HTMLCanvasElement,
   mirrored: boolean,
+  draw: (onto: HTMLCanvasElement) => void,
 ): Promise<Blob> {
-  const { width, height } = picture;
+  const { width, height } = frame;
   const canvas = make('canvas', { width, height });
   const context = contextOf(canvas);
   if (mirrored) context.setTransform(-1, 0, 0, 1, width, 0);
-  context.drawImage(picture, 0, 0);
+  context.drawImage(frame, 0, 0);
   context.resetTransform();
-  context.drawImage(overlay, 0, 0, width, height);
+  draw(canvas);
   return toJpeg(canvas, JPEG_QUALITY);
 }
 
