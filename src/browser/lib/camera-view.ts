@@ -75,17 +75,31 @@ export function createCameraView({ video, canvas, onFrame, onTrouble }: CameraVi
         return undefined;
       }
     },
-    /** The frame on the canvas as JPEG. @param width pixels; the height follows */
-    async jpeg(width: number, quality: number): Promise<{ blob: Blob; width: number; height: number }> {
-      const height = Math.max(1, Math.round((canvas.height / canvas.width) * width));
-      if (width === canvas.width) return { blob: await toJpeg(canvas, quality), width, height };
-      scaled.width = width;
-      scaled.height = height;
-      contextOf(scaled).drawImage(canvas, 0, 0, width, height);
+    /**
+     * A frame as JPEG.
+     * @param width pixels; the height follows
+     * @param source the frame on the canvas, unless another is given
+     */
+    async jpeg(
+      width: number,
+      quality: number,
+      source = canvas,
+    ): Promise<{ blob: Blob; width: number; height: number }> {
+      const height = Math.max(1, Math.round((source.height / source.width) * width));
+      if (width === source.width) return { blob: await toJpeg(source, quality), width, height };
+      if (scaled.width !== width || scaled.height !== height) Object.assign(scaled, { width, height });
+      contextOf(scaled).drawImage(source, 0, 0, width, height);
       return { blob: await toJpeg(scaled, quality), width, height };
     },
-    freeze(on: boolean): void {
-      frozen = on;
+    /** Lets the picture stand still, or go on. @param on also: the frame to show meanwhile, if not the present one */
+    freeze(on: boolean | HTMLCanvasElement): void {
+      frozen = on !== false;
+      if (typeof on === 'boolean') return;
+      if (canvas.width !== on.width || canvas.height !== on.height) {
+        canvas.width = on.width;
+        canvas.height = on.height;
+      }
+      context.drawImage(on, 0, 0);
     },
     get frozen(): boolean {
       return frozen;

@@ -1,6 +1,5 @@
-import { certaintyOf, nameOf, type Thresholds } from '../logic/faces.js';
+import { certaintyOf, type Identity, nameOf, type Thresholds } from '../logic/faces.js';
 import { explainOdds } from '../logic/odds.js';
-import type { ShownFace } from '../logic/box-motion.js';
 import { call, messageOf } from './api.js';
 import { type OpenDialog, openDialog } from './dialog.js';
 import { make } from './dom.js';
@@ -12,6 +11,16 @@ import { toast } from './toast.js';
 interface PersonFacts {
   faces: number;
   enrolledAt: string | null;
+  thumbnail?: string | null;
+}
+
+/** A face that was tapped. */
+export interface TappedFace {
+  identity: Identity;
+  /** The face with a margin around it, as it was seen; undefined when it has left. */
+  picture: Blob | undefined;
+  /** Whether this browser's key may enrol. */
+  mayEnrol: boolean;
 }
 
 /** A description list. */
@@ -21,18 +30,35 @@ function rows(...entries: [term: string, description: Node | string][]): HTMLDLi
   return list;
 }
 
-/** Shows who a face is: since when enrolled, with how many pictures, how near. */
+/** A picture with what it is. */
+function shown(src: string, caption: string): HTMLElement {
+  return make('figure', {}, make('img', { src, alt: '' }), make('figcaption', {}, caption));
+}
+
+/** Shows who a face is: the enrolled picture beside what is seen, how sure it is, and what can be done about it. */
 export function openKnownFace(
-  { identity }: ShownFace,
+  { identity, picture, mayEnrol }: TappedFace,
   thresholds: Thresholds | undefined,
   onClosed: () => void,
 ): void {
   const { level, part } = certaintyOf(identity, thresholds);
+  const name = nameOf(identity);
   const since = make('span', {}, words.reading);
   const pictures = make('span', {}, words.reading);
   const { distance } = identity;
   const odds = explainOdds(identity, words, language);
   const meter = make('meter', { min: 0, max: 1, value: part, ariaLabel: words[level] });
+  const address = picture && URL.createObjectURL(picture);
+  const compared = make('div', { className: 'compared' });
+  const showEnrolled = (thumbnail: string | null | undefined) => {
+    if (!thumbnail || compared.querySelector('.enrolled')) return;
+    const figure = shown(thumbnail, words.enrolledPicture);
+    figure.classList.add('enrolled');
+    figure.querySelector('img')?.addEventListener('error', () => figure.remove());
+    compared.prepend(figure);
+  };
+  if (address !== undefined) compared.append(shown(address, words.seenNow));
+  showEnrolled(identity.thumbnail);
   const measured = make(
     'details',
     {},
@@ -43,9 +69,14 @@ export function openKnownFace(
       [words.certainBelow, thresholds ? formatNumber(thresholds.sure, 2) : '–'],
     ),
   );
+  const outcome = make('p', { className: 'outcome', role: 'status' });
+  const buttons = make('div', { className: 'buttons' });
+  const person = `/people?person=${encodeURIComponent(identity.faceid)}`;
+  buttons.append(make('a', { className: 'button', href: person, id: 'to-person' }, words.showPerson));
   const dialog = openDialog(
-    nameOf(identity),
+    name,
     [
+      compared,
       make('p', { className: 'certainty', data: { level } }, words[level], meter),
       ...(odds === undefined ? [] : [make('p', { className: 'odds' }, odds)]),
       rows(
@@ -55,57 +86,107 @@ export function openKnownFace(
         [words.pictures, pictures],
       ),
       measured,
+      outcome,
+      buttons,
     ],
-    onClosed,
-  );
-  dialog.root.classList.add('who');
-  call<PersonFacts>('GET', `/api/v1/people/${identity.faceid}`).then(
-    ({ faces, enrolledAt }) => {
-      since.textContent = enrolledAt === null ? '–' : formatDate(enrolledAt);
-      pictures.textContent = words.picturesCount(faces);
-    },
-    (error: unknown) => {
-      since.textContent = '–';
-      pictures.textContent = messageOf(error);
-    },
-  );
-}
-
-/**
- * Offers to enrol an unknown face right where it was seen.
- * @param picture the face with a margin around it, as it was when it was tapped
- */
-export function openUnknownFace(picture: Blob, onClosed: () => void): void {
-  const address = URL.createObjectURL(picture);
-  const fields = createPersonFields();
-  const outcome = make('p', { className: 'outcome', role: 'status' });
-  const submit = make('button', { type: 'submit', className: 'primary large', id: 'enrol' }, words.enrolHere);
-  const form = make('form', { noValidate: true }, fields.root, submit, outcome);
-  const preview = make('img', { src: address, alt: words.unknownFace, className: 'preview' });
-  const dialog = openDialog(
-    words.whoIsThis,
-    [make('div', { className: 'enrol-here' }, preview, form)],
     () => {
-      URL.revokeObjectURL(address);
+      if (address !== undefined) URL.revokeObjectURL(address);
       onClosed();
     },
   );
+  dialog.root.classList.add('who');
+
+  if (picture && mayEnrol) {
+    const notThem = make('button', { type: 'button', id: 'not-this-person' }, words.notThisPerson);
+    const add = make('button', { type: 'button', className: 'primary', id: 'add-view' }, words.addView);
+    buttons.append(notThem, add);
+    notThem.addEventListener('click', () => {
+      dialog.close();
+      openUnknownFace({ identity, picture, mayEnrol }, () => undefined);
+    });
+    add.addEventListener('click', () => {
+      add.disabled = true;
+      say(outcome, words.addingView);
+      addView(identity.faceid, picture).then(
+        (already) => {
+          say(outcome, already ? words.viewAlready : words.viewAdded(name), 'good');
+          readFacts();
+        },
+        (error: unknown) => {
+          add.disabled = false;
+          say(outcome, messageOf(error), 'bad');
+        },
+      );
+    });
+  }
+
+  function readFacts(): void {
+    call<PersonFacts>('GET', `/api/v1/people/${identity.faceid}`).then(
+      ({ faces, enrolledAt, thumbnail }) => {
+        since.textContent = enrolledAt === null ? '–' : formatDate(enrolledAt);
+        pictures.textContent = words.picturesCount(faces);
+        showEnrolled(thumbnail);
+      },
+      (error: unknown) => {
+        since.textContent = '–';
+        pictures.textContent = messageOf(error);
+      },
+    );
+  }
+  readFacts();
+}
+
+function say(outcome: HTMLElement, text: string, kind: 'good' | 'bad' | '' = ''): void {
+  outcome.className = `outcome ${kind}`;
+  outcome.textContent = text;
+}
+
+/** Adds a picture to somebody enrolled. @returns whether the person had it before @throws ApiError */
+async function addView(faceid: string, picture: Blob): Promise<boolean> {
+  const body = new FormData();
+  body.append('image', picture, 'picture.jpg');
+  const path = `/api/v1/people/${faceid}/faces`;
+  const { results } = await call<{ results: { status: string }[] }>('POST', path, { body });
+  return results[0].status === 'already';
+}
+
+/**
+ * Offers to enrol a face right where it was seen: one that is unknown, or that was taken for somebody else. A key that may
+ * only recognise is told what it is.
+ */
+export function openUnknownFace(
+  { identity, picture, mayEnrol }: TappedFace & { picture: Blob },
+  onClosed: () => void,
+): void {
+  const address = URL.createObjectURL(picture);
+  const close = () => {
+    URL.revokeObjectURL(address);
+    onClosed();
+  };
+  const preview = make('img', { src: address, alt: words.unknownFace, className: 'preview' });
+  if (!mayEnrol) {
+    const why = identity.reason ? words.unfit[identity.reason] : words.nobodyLikeThis;
+    const told = make('div', { className: 'enrol-here' }, preview, make('p', {}, why));
+    openDialog(words.unknownFace, [told], close).root.classList.add('who');
+    return;
+  }
+  const fields = createPersonFields();
+  const outcome = make('p', { className: 'outcome', role: 'status' });
+  const submit = make('button', { type: 'submit', className: 'primary large', id: 'enrol' }, words.enrolHere);
+  const form = make('form', {}, fields.root, submit, outcome);
+  const dialog = openDialog(words.whoIsThis, [make('div', { className: 'enrol-here' }, preview, form)], close);
   dialog.root.classList.add('who');
   form.addEventListener('submit', (event) => {
     event.preventDefault();
     if (!fields.check()) return;
     submit.disabled = true;
-    outcome.className = 'outcome';
-    outcome.textContent = words.enrolling;
+    say(outcome, words.enrolling);
     enrolFrom(fields, picture, dialog)
-      .catch((error: unknown) => {
-        outcome.className = 'outcome bad';
-        outcome.textContent = messageOf(error);
-      })
+      .catch((error: unknown) => say(outcome, messageOf(error), 'bad'))
       .finally(() => (submit.disabled = false));
   });
   fields.username.focus();
-  fields.fill().catch((error: unknown) => (outcome.textContent = messageOf(error)));
+  fields.fill().catch((error: unknown) => say(outcome, messageOf(error), 'bad'));
 }
 
 async function enrolFrom(

@@ -3,6 +3,8 @@ import type { ApiError } from './api.js';
 
 /** One encoded frame. */
 export interface Frame {
+  /** Comes back with the answer, and grows from frame to frame. */
+  serial: number;
   blob: Blob;
   /** Pixels. */
   width: number;

@@ -1,92 +1,168 @@
-import { certaintyOf, nameOf, type Thresholds } from '../logic/faces.js';
-import { type Box, fitInside, toStage } from '../logic/geometry.js';
+import { type Box, fitInside, type Size, toStage } from '../logic/geometry.js';
+import { createLabelLayout } from '../logic/label-layout.js';
+import type { Thresholds } from '../logic/faces.js';
 import type { ShownFace } from '../logic/box-motion.js';
 import { contextOf } from './dom.js';
-import { words } from './i18n.js';
+import { COLOURS, createLabelPainter, CROWD, type FaceLabel, type LabelLook } from './label-painter.js';
 
-/** The same in the light and the dark theme: behind them is the camera's picture. */
-const COLOURS = { sure: '#3ddc97', likely: '#ffc857', unknown: '#f4f6fb', plate: 'rgba(12, 15, 22, 0.86)' };
-const FONT = 'system-ui, "Hiragino Sans", "Noto Sans JP", "Yu Gothic UI", sans-serif';
-
-interface OverlayPicture {
+export interface OverlayPicture {
   /** The camera's pixels. */
   width: number;
   height: number;
   mirrored: boolean;
   thresholds: Thresholds | undefined;
   landmarks: boolean;
-  /** The track whose dialog is open. */
+  /** The track that is pointed at, or whose dialog is open. */
   chosen: number | undefined;
+  /** Names large enough for a wall. */
+  wall: boolean;
+}
+
+/** The outline beneath a box keeps it visible on a bright picture. */
+const OUTLINE = 'rgba(12, 15, 22, 0.6)';
+const NO_DASH: number[] = [];
+
+/** Draws boxes and labels on a canvas whose transform maps the stage's CSS pixels. */
+function createPainter(context: CanvasRenderingContext2D) {
+  const layout = createLabelLayout();
+  const labels = createLabelPainter(context);
+  const drawn: FaceLabel[] = [];
+  const look: LabelLook = { width: 0, wall: false, crowd: false, thresholds: undefined };
+  const dash = [0, 0];
+
+  function drawBox({ face: box, colour, level, opacity }: FaceLabel, width: number, chosen: boolean): void {
+    const stroke = Math.max(1.5, Math.min(Math.max(2.5, width / 260), box.width / 14));
+    const round = Math.min(14, box.width / 8);
+    dash[0] = stroke * 4;
+    dash[1] = stroke * 3;
+    context.globalAlpha = opacity;
+    context.setLineDash(level === 'unknown' ? dash : NO_DASH);
+    for (let pass = 0; pass < 2; pass++) {
+      context.strokeStyle = pass === 0 ? OUTLINE : colour;
+      context.lineWidth = (chosen ? stroke * 2.2 : stroke) + (pass === 0 ? 2.5 : 0);
+      context.beginPath();
+      context.roundRect(box.x, box.y, box.width, box.height, round);
+      context.stroke();
+    }
+    context.setLineDash(NO_DASH);
+    if (!chosen) return;
+    context.fillStyle = 'rgba(255, 255, 255, 0.14)';
+    context.fill();
+  }
+
+  return {
+    /** What was drawn last: tracks and their boxes on the stage. */
+    drawn: drawn as readonly FaceLabel[],
+    /** @param area the picture's rectangle on the stage @param stage where labels may lie */
+    draw(faces: readonly ShownFace[], picture: OverlayPicture, area: Box, stage: Box): void {
+      look.width = area.width;
+      look.wall = picture.wall;
+      look.crowd = faces.length >= CROWD;
+      look.thresholds = picture.thresholds;
+      context.lineJoin = 'round';
+      drawn.length = 0;
+      for (const face of faces) {
+        const label = labels.of(face, face.box.width * area.width, look);
+        toStage(face.box, area, picture.mirrored, label.face);
+        drawn.push(label);
+        drawBox(label, area.width, face.track === picture.chosen);
+        if (picture.landmarks && face.landmarks) {
+          drawLandmarks(context, face.landmarks, area, picture.mirrored);
+        }
+      }
+      const places = layout.place(drawn, stage);
+      for (let i = 0; i < drawn.length; i++) labels.drawLine(drawn[i], places[i]);
+      for (let i = 0; i < drawn.length; i++) labels.draw(drawn[i], places[i]);
+      context.globalAlpha = 1;
+      labels.forget(drawn);
+    },
+  };
 }
 
 /** Draws boxes and labels over the camera's picture. */
 export function createOverlay(canvas: HTMLCanvasElement) {
   const context = contextOf(canvas);
-  let boxes: { track: number; box: Box }[] = [];
+  const painter = createPainter(context);
+  const stage: Box = { x: 0, y: 0, width: 0, height: 0 };
 
-  /** Gives the canvas as many pixels as the screen has there. */
-  function fitToScreen(): { width: number; height: number; ratio: number } {
-    const { clientWidth: width, clientHeight: height } = canvas;
+  /** Gives the canvas as many pixels as the screen has there. @returns pixels of the screen to one of CSS */
+  function fitToScreen(): number {
+    stage.width = canvas.clientWidth;
+    stage.height = canvas.clientHeight;
     const ratio = Math.min(3, window.devicePixelRatio || 1);
-    const pixels = { width: Math.round(width * ratio), height: Math.round(height * ratio) };
-    if (canvas.width !== pixels.width || canvas.height !== pixels.height) Object.assign(canvas, pixels);
-    return { width, height, ratio };
+    const width = Math.round(stage.width * ratio);
+    const height = Math.round(stage.height * ratio);
+    if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
+    return ratio;
+  }
+
+  /** The face under a point of the canvas, in CSS pixels; the smaller one where two overlap. */
+  function hit({ offsetX: x, offsetY: y }: MouseEvent): number | undefined {
+    const tolerance = 8;
+    return painter.drawn
+      .filter(
+        ({ face }) =>
+          x >= face.x - tolerance &&
+          x <= face.x + face.width + tolerance &&
+          y >= face.y - tolerance &&
+          y <= face.y + face.height + tolerance,
+      )
+      .sort((a, b) => a.face.width - b.face.width)
+      .at(0)?.track;
   }
 
   return {
     draw(faces: readonly ShownFace[], picture: OverlayPicture): void {
-      const stage = fitToScreen();
-      context.setTransform(stage.ratio, 0, 0, stage.ratio, 0, 0);
+      const ratio = fitToScreen();
+      context.setTransform(ratio, 0, 0, ratio, 0, 0);
       context.clearRect(0, 0, stage.width, stage.height);
-      const area = fitInside(picture, stage);
-      boxes = faces.map(({ track, box }) => ({ track, box: toStage(box, area, picture.mirrored) }));
-      faces.forEach((face, i) => drawFace(context, face, boxes[i].box, area, picture));
-      context.globalAlpha = 1;
+      painter.draw(faces, picture, fitInside(picture, stage), stage);
     },
-    /** The face under a point of the canvas, in CSS pixels; the smaller one where two overlap. */
-    hit(x: number, y: number): number | undefined {
-      const tolerance = 8;
-      return boxes
-        .filter(
-          ({ box }) =>
-            x >= box.x - tolerance &&
-            x <= box.x + box.width + tolerance &&
-            y >= box.y - tolerance &&
-            y <= box.y + box.height + tolerance,
-        )
-        .sort((a, b) => a.box.width - b.box.width)
-        .at(0)?.track;
+    /** Tells which face is clicked, and which one the pointer comes over; undefined when it is over none any more. */
+    listen({ onChosen, onPointed }: OverlayEvents): void {
+      let pointed: number | undefined;
+      const point = (track: number | undefined) => {
+        if (track === pointed) return;
+        pointed = track;
+        canvas.classList.toggle('on-face', track !== undefined);
+        onPointed(track);
+      };
+      canvas.addEventListener('click', (event) => {
+        const track = hit(event);
+        if (track !== undefined) onChosen(track);
+      });
+      canvas.addEventListener('pointermove', (event) => {
+        if (event.pointerType !== 'touch') point(hit(event));
+      });
+      canvas.addEventListener('pointerleave', () => point(undefined));
     },
+    /** How wide the picture is shown, CSS pixels: what is drawn elsewhere then looks the same. */
+    shownWidth: (picture: Size): number => fitInside(picture, stage).width,
   };
 }
 
-function drawFace(
-  context: CanvasRenderingContext2D,
-  face: ShownFace,
-  box: Box,
-  area: Box,
+interface OverlayEvents {
+  onChosen: (track: number) => void;
+  onPointed: (track: number | undefined) => void;
+}
+
+/**
+ * Draws boxes and labels into a picture, as large as they are on the stage.
+ * @param onto a canvas of the picture's size
+ * @param shownWidth the picture's width on the stage, CSS pixels
+ */
+export function drawOnto(
+  onto: HTMLCanvasElement,
+  faces: readonly ShownFace[],
   picture: OverlayPicture,
+  shownWidth: number,
 ): void {
-  const { level, part } = certaintyOf(face.identity, picture.thresholds);
-  const colour = COLOURS[level];
-  const stroke = Math.max(2.5, area.width / 260);
-  context.globalAlpha = face.opacity;
-  context.lineJoin = 'round';
-  context.setLineDash(level === 'unknown' ? [stroke * 4, stroke * 3] : []);
-  // A dark line beneath keeps the box visible on a bright picture.
-  for (const { style, width } of [
-    { style: 'rgba(12, 15, 22, 0.6)', width: stroke + 2.5 },
-    { style: colour, width: face.track === picture.chosen ? stroke * 1.8 : stroke },
-  ]) {
-    context.strokeStyle = style;
-    context.lineWidth = width;
-    context.beginPath();
-    context.roundRect(box.x, box.y, box.width, box.height, Math.min(14, box.width / 8));
-    context.stroke();
-  }
-  context.setLineDash([]);
-  if (picture.landmarks && face.landmarks) drawLandmarks(context, face.landmarks, area, picture.mirrored);
-  drawLabel(context, face, { box, area, colour, part });
+  const context = contextOf(onto);
+  const scale = onto.width / (shownWidth > 0 ? shownWidth : onto.width);
+  const area = { x: 0, y: 0, width: onto.width / scale, height: onto.height / scale };
+  context.setTransform(scale, 0, 0, scale, 0, 0);
+  createPainter(context).draw(faces, picture, area, area);
+  context.resetTransform();
 }
 
 function drawLandmarks(
@@ -97,76 +173,9 @@ function drawLandmarks(
 ): void {
   context.fillStyle = '#6ec6ff';
   for (let i = 0; i + 1 < points.length; i += 2) {
-    const spot = toStage({ x: points[i], y: points[i + 1], width: 0, height: 0 }, area, mirrored);
+    const x = area.x + (mirrored ? 1 - points[i] : points[i]) * area.width;
     context.beginPath();
-    context.arc(spot.x, spot.y, Math.max(2.5, area.width / 300), 0, 2 * Math.PI);
+    context.arc(x, area.y + points[i + 1] * area.height, Math.max(2.5, area.width / 300), 0, 2 * Math.PI);
     context.fill();
   }
-}
-
-interface LabelPlace {
-  box: Box;
-  area: Box;
-  colour: string;
-  part: number;
-}
-
-function drawLabel(
-  context: CanvasRenderingContext2D,
-  { identity }: ShownFace,
-  { box, area, colour, part }: LabelPlace,
-): void {
-  const known = identity.faceid !== '';
-  const size = Math.max(17, Math.min(44, area.width / 30));
-  const small = Math.max(12, size * 0.6);
-  const pad = size * 0.4;
-  const unknown = identity.reason ? words.unfit[identity.reason] : words.unknown;
-  const name = known ? nameOf(identity) : unknown;
-  const group = known ? (identity.groupname ?? identity.groupid ?? '') : '';
-  const maxWidth = Math.max(area.width * 0.6, box.width);
-
-  context.font = `700 ${size}px ${FONT}`;
-  const shownName = shorten(context, name, maxWidth);
-  const nameWidth = context.measureText(shownName).width;
-  context.font = `500 ${small}px ${FONT}`;
-  const shownGroup = shorten(context, group, maxWidth);
-  const width = Math.max(nameWidth, context.measureText(shownGroup).width, known ? size * 3 : 0) + pad * 2;
-  const height = known ? size * 1.25 + small * 1.3 + pad * 1.5 : size * 1.25 + pad;
-
-  const left = Math.max(area.x, Math.min(box.x + (box.width - width) / 2, area.x + area.width - width));
-  const above = box.y - height - 6;
-  const below = box.y + box.height + 6;
-  const fitsBelow = below + height <= area.y + area.height;
-  const top = above >= area.y ? above : fitsBelow ? below : area.y + 4;
-
-  context.fillStyle = COLOURS.plate;
-  context.beginPath();
-  context.roundRect(left, top, width, height, size * 0.35);
-  context.fill();
-  context.textBaseline = 'top';
-  context.fillStyle = '#ffffff';
-  context.font = `700 ${size}px ${FONT}`;
-  context.fillText(shownName, left + pad, top + pad * 0.6);
-  if (!known) return;
-  context.fillStyle = '#d5dbe8';
-  context.font = `500 ${small}px ${FONT}`;
-  context.fillText(shownGroup, left + pad, top + pad * 0.6 + size * 1.22);
-  const bar = { x: left + pad, y: top + height - pad * 0.9, width: width - pad * 2, height: size * 0.16 };
-  context.fillStyle = 'rgba(255, 255, 255, 0.22)';
-  context.beginPath();
-  context.roundRect(bar.x, bar.y, bar.width, bar.height, bar.height / 2);
-  context.fill();
-  context.fillStyle = colour;
-  context.beginPath();
-  context.roundRect(bar.x, bar.y, bar.width * part, bar.height, bar.height / 2);
-  context.fill();
-}
-
-/** Cuts a text to a width, with an ellipsis. */
-function shorten(context: CanvasRenderingContext2D, text: string, width: number): string {
-  if (context.measureText(text).width <= width) return text;
-  const characters = Array.from(text);
-  while (characters.length > 1 && context.measureText(`${characters.join('')}…`).width > width)
-    characters.pop();
-  return `${characters.join('')}…`;
 }

@@ -15,19 +15,22 @@ export function cropFace(picture: HTMLCanvasElement | ImageBitmap, box: Box, mar
   return toJpeg(canvas, JPEG_QUALITY);
 }
 
-/** The picture as the page shows it, mirrored or not, with boxes and names. */
+/**
+ * A frame as the page shows it, mirrored or not, with boxes and names.
+ * @param draw draws them onto the canvas, which has the frame's size
+ */
 export function composePicture(
-  picture: HTMLCanvasElement,
-  overlay: HTMLCanvasElement,
+  frame: HTMLCanvasElement,
   mirrored: boolean,
+  draw: (onto: HTMLCanvasElement) => void,
 ): Promise<Blob> {
-  const { width, height } = picture;
+  const { width, height } = frame;
   const canvas = make('canvas', { width, height });
   const context = contextOf(canvas);
   if (mirrored) context.setTransform(-1, 0, 0, 1, width, 0);
-  context.drawImage(picture, 0, 0);
+  context.drawImage(frame, 0, 0);
   context.resetTransform();
-  context.drawImage(overlay, 0, 0, width, height);
+  draw(canvas);
   return toJpeg(canvas, JPEG_QUALITY);
 }
 

@@ -34,8 +34,8 @@ export function createPostTransport(events: TransportEvents): FrameTransport {
       if (index < newest || abort.signal.aborted) return;
       newest = index;
       const faces = toFaces(found, frame);
-      const { width, height } = frame;
-      events.onAnswer({ faces, roundTrip: performance.now() - started, width, height });
+      const { serial, width, height } = frame;
+      events.onAnswer({ faces, serial, roundTrip: performance.now() - started, width, height });
     } catch (error) {
       if (abort.signal.aborted) return;
       if (!(error instanceof ApiError)) throw error;

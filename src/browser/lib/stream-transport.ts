@@ -45,8 +45,8 @@ export function openStreamTransport(
     const socket = new WebSocket(
       `${location.protocol.replace('http', 'ws')}//${location.host}/api/v1/stream`,
     );
-    /** When each frame that has no answer yet was sent. */
-    const inFlight = new Map<number, number>();
+    /** The frames that have no answer yet, by their number on this connection, and when each was sent. */
+    const inFlight = new Map<number, { serial: number; sentAt: number }>();
     let sent = 0;
     let notBefore = 0;
     let info: ServerInfo | undefined;
@@ -60,7 +60,7 @@ export function openStreamTransport(
         inFlight.size < MAX_IN_FLIGHT &&
         performance.now() >= notBefore,
       send(frame: Frame) {
-        inFlight.set(sent++, performance.now());
+        inFlight.set(sent++, { serial: frame.serial, sentAt: performance.now() });
         socket.send(frame.blob);
       },
       setOptions({ landmarks, quality }: FrameOptions) {
@@ -75,7 +75,7 @@ export function openStreamTransport(
     }, HELLO_WITHIN);
     const answerTimer = window.setInterval(() => {
       const oldest = inFlight.values().next().value;
-      if (oldest !== undefined && performance.now() - oldest > ANSWER_WITHIN) fail();
+      if (oldest && performance.now() - oldest.sentAt > ANSWER_WITHIN) fail();
     }, 1000);
 
     function end(): void {
@@ -100,12 +100,13 @@ export function openStreamTransport(
       } else if (message.type === 'thresholds') {
         if (info) onServerInfo({ ...info, thresholds: message.thresholds });
       } else if (message.type === 'frame') {
-        const sentAt = inFlight.get(message.frame);
+        const asked = inFlight.get(message.frame);
         inFlight.delete(message.frame);
         const { width, height } = message;
         const faces = message.faces.map((face) => toSeenFace(face, width, height));
-        if (sentAt !== undefined)
-          events.onAnswer({ faces, roundTrip: performance.now() - sentAt, width, height });
+        if (!asked) return;
+        const roundTrip = performance.now() - asked.sentAt;
+        events.onAnswer({ faces, serial: asked.serial, roundTrip, width, height });
       } else if (message.type === 'skipped') {
         inFlight.delete(message.frame);
       } else if (message.type === 'error') {

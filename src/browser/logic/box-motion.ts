@@ -1,5 +1,5 @@
 import type { SeenFace } from './faces.js';
-import type { Box } from './geometry.js';
+import { type Box, clampBox } from './geometry.js';
 
 /** A face as it is drawn now: its box moves towards the box of the last answer, and it fades in and out. */
 export interface ShownFace extends SeenFace {
@@ -19,19 +19,41 @@ const SHORTEST = 30;
 const LONGEST = 140;
 
 interface MovingFace {
-  face: SeenFace;
-  box: Box;
-  landmarks: number[] | undefined;
-  opacity: number;
+  /** As it is drawn; its box and landmarks are its own. */
+  shown: ShownFace & { landmarks: number[] | undefined };
+  /** Where it goes. */
+  target: Box;
+  landmarks: readonly number[] | undefined;
   gone: boolean;
 }
 
-/** Moves the boxes smoothly from one answer to the next, however often they are drawn. */
+/**
+ * Moves the boxes smoothly from one answer to the next, however often they are drawn. Boxes stay inside the frame, whatever
+ * the answers say.
+ */
 export function createBoxMotion({ still = false }: BoxMotionOptions = {}) {
   const moving = new Map<number, MovingFace>();
+  const drawn: ShownFace[] = [];
   let drawnAt = 0;
   let answeredAt: number | undefined;
   let interval = 100;
+
+  function take(face: SeenFace): void {
+    const target = clampBox(face.box);
+    const known = moving.get(face.track);
+    if (!known) {
+      const landmarks = face.landmarks && [...face.landmarks];
+      const shown = { ...face, box: { ...target }, landmarks, opacity: still ? 1 : 0 };
+      moving.set(face.track, { shown, target, landmarks: face.landmarks, gone: false });
+      return;
+    }
+    const { shown } = known;
+    const isSame = shown.landmarks?.length === face.landmarks?.length;
+    shown.identity = face.identity;
+    shown.quality = face.quality;
+    if (!isSame) shown.landmarks = face.landmarks && [...face.landmarks];
+    Object.assign(known, { target, landmarks: face.landmarks, gone: false });
+  }
 
   return {
     /** Takes the faces of an answer as the new targets. @param now milliseconds, on the same clock as for `shown` */
@@ -40,43 +62,38 @@ export function createBoxMotion({ still = false }: BoxMotionOptions = {}) {
       answeredAt = now;
       if (moving.size === 0) drawnAt = now;
       for (const each of moving.values()) each.gone = true;
-      for (const face of faces) {
-        const known = moving.get(face.track);
-        const landmarks = face.landmarks && [...face.landmarks];
-        if (known) {
-          known.face = face;
-          known.gone = false;
-          known.landmarks = known.landmarks && landmarks ? known.landmarks : landmarks;
-        } else {
-          const opacity = still ? 1 : 0;
-          moving.set(face.track, { face, box: { ...face.box }, landmarks, opacity, gone: false });
-        }
-      }
+      for (const face of faces) take(face);
     },
 
-    /** The faces to draw now, in the order in which they appeared. */
-    shown(now: number): ShownFace[] {
+    /** Shows the faces of an answer at once where it found them, and no others: for a picture that stands still. */
+    jump(faces: readonly SeenFace[]): void {
+      moving.clear();
+      for (const face of faces) take(face);
+      for (const { shown } of moving.values()) shown.opacity = 1;
+    },
+
+    /** The faces to draw now, in the order in which they appeared; valid until the next call. */
+    shown(now: number): readonly ShownFace[] {
       const elapsed = Math.max(0, now - drawnAt);
       drawnAt = now;
       const settling = Math.max(SHORTEST, Math.min(LONGEST, interval / 3));
       const step = still ? 1 : 1 - Math.exp(-elapsed / settling);
       const fade = still ? 1 : elapsed / FADE;
-      const shown: ShownFace[] = [];
-      for (const [track, each] of moving) {
-        each.opacity = Math.max(0, Math.min(1, each.opacity + (each.gone ? -fade : fade)));
-        if (each.gone && each.opacity === 0) {
+      drawn.length = 0;
+      for (const [track, { shown, target, landmarks, gone }] of moving) {
+        shown.opacity = Math.max(0, Math.min(1, shown.opacity + (gone ? -fade : fade)));
+        if (gone && shown.opacity === 0) {
           moving.delete(track);
           continue;
         }
-        moveTowards(each.box, each.face.box, step);
-        const target = each.face.landmarks;
-        if (each.landmarks && target) {
-          each.landmarks = each.landmarks.map((value, i) => value + ((target[i] ?? value) - value) * step);
+        moveTowards(shown.box, target, step);
+        const points = shown.landmarks;
+        if (points && landmarks) {
+          for (let i = 0; i < points.length; i++) points[i] += (landmarks[i] - points[i]) * step;
         }
-        const { face, landmarks = face.landmarks, opacity } = each;
-        shown.push({ ...face, box: { ...each.box }, landmarks, opacity });
+        drawn.push(shown);
       }
-      return shown;
+      return drawn;
     },
 
     clear(): void {

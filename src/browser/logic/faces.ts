@@ -14,13 +14,15 @@ export interface Identity extends Odds {
   distance: number | null;
   /** Why nobody can be recognised by this face. */
   reason?: keyof Words['unfit'];
+  /** Address of the matched picture; null or absent: none is kept, or this key may not see it. */
+  thumbnail?: string | null;
 }
 
 /** Picks the identity out of an answer; an older server tells no odds. */
 export function identityOf(face: Omit<Identity, keyof Odds> & Partial<Odds>): Identity {
-  const { faceid, userid, username, groupid, groupname, distance, reason } = face;
+  const { faceid, userid, username, groupid, groupname, distance, reason, thumbnail = null } = face;
   const { odds = null, oddsAtMost = false } = face;
-  return { faceid, userid, username, groupid, groupname, distance, reason, odds, oddsAtMost };
+  return { faceid, userid, username, groupid, groupname, distance, reason, odds, oddsAtMost, thumbnail };
 }
 
 /** How suitable a face is for enrolment, as the server measures it. */
@@ -50,6 +52,8 @@ export interface SeenFace {
 /** The server's answer to one frame. */
 export interface Answer {
   faces: SeenFace[];
+  /** The `serial` of the frame that was asked about. */
+  serial: number;
   /** Milliseconds from sending the frame to its answer. */
   roundTrip: number;
   /** Pixels of the frame that was sent. */

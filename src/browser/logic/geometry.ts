@@ -25,16 +25,21 @@ export function fitInside(picture: Size, stage: Size): Box {
  * @param box fractions of the frame, 0 to 1
  * @param picture the frame's rectangle in the stage, pixels (see `fitInside`)
  * @param mirrored whether the frame is shown as in a mirror
+ * @param into is overwritten and returned: for what is drawn sixty times a second
  * @returns pixels of the stage
  */
-export function toStage(box: Box, picture: Box, mirrored: boolean): Box {
+export function toStage(
+  box: Box,
+  picture: Box,
+  mirrored: boolean,
+  into: Box = { x: 0, y: 0, width: 0, height: 0 },
+): Box {
   const x = mirrored ? 1 - box.x - box.width : box.x;
-  return {
-    x: picture.x + x * picture.width,
-    y: picture.y + box.y * picture.height,
-    width: box.width * picture.width,
-    height: box.height * picture.height,
-  };
+  into.x = picture.x + x * picture.width;
+  into.y = picture.y + box.y * picture.height;
+  into.width = box.width * picture.width;
+  into.height = box.height * picture.height;
+  return into;
 }
 
 /** Intersection over union, 0 to 1. */
@@ -63,4 +68,12 @@ export function cropAround(box: Box, frame: Size, margin = 0.5): Box {
   const right = Math.min(frame.width, Math.ceil(centreX + reach));
   const bottom = Math.min(frame.height, Math.ceil(centreY + reach));
   return { x: left, y: top, width: Math.max(1, right - left), height: Math.max(1, bottom - top) };
+}
+
+/** The part of a box that lies in the frame. @param box fractions of the frame; a number that is none counts as 0 */
+export function clampBox({ x, y, width, height }: Box): Box {
+  const inside = (value: number) => (value > 0 ? Math.min(1, value) : 0);
+  const left = inside(x);
+  const top = inside(y);
+  return { x: left, y: top, width: inside(x + width) - left, height: inside(y + height) - top };
 }
