@@ -41,7 +41,10 @@ describe('the page of people for everybody', { skip: CHROMIUM_MISSING }, () => {
       await page.locator('.found button').first().click();
       await look('side by side');
       await close();
-      await page.locator('li', { has: card(page, 'default-ken') }).getByRole('checkbox').check();
+      await page
+        .locator('li', { has: card(page, 'default-ken') })
+        .getByRole('checkbox')
+        .check();
       await look('selection');
       await page.locator('#bulk-move').click();
       await look('move');

@@ -41,7 +41,11 @@ describe('what is done on the page of people can be undone', { skip: CHROMIUM_MI
       await card(page, 'default-ken').click();
       await page.locator('dialog .tray .cross').first().click();
       await until(async () => (await page.locator('dialog .tray li').count()) === 1);
-      assert.equal(await page.locator('dialog .tray .cross:focus').count(), 1, 'the next picture has the focus');
+      assert.equal(
+        await page.locator('dialog .tray .cross:focus').count(),
+        1,
+        'the next picture has the focus',
+      );
       if (way === 'the pointer') await undo(page).click();
       else if (way === 'Ctrl+Z') await page.keyboard.press('Control+z');
       else {
@@ -299,7 +303,9 @@ describe('how people are found', { skip: CHROMIUM_MISSING }, () => {
     const { page } = await visit(t, '/people', {}, async (tab, site) => {
       await enrolOthers(tab, site);
       await tab.route('**/api/v1/session', (route) =>
-        route.fulfill({ json: { auth: 'key', signedIn: true, name: 'door', role: 'recognise', groups: null } }),
+        route.fulfill({
+          json: { auth: 'key', signedIn: true, name: 'door', role: 'recognise', groups: null },
+        }),
       );
     });
     await card(page, 'default-ken').waitFor();

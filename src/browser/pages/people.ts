@@ -212,7 +212,10 @@ on('edit-group', () => {
   const group = groupShown();
   if (!group) return;
   openGroup(group, () => {
-    fillGroups().then(() => filters.go(groupShown() ? {} : { group: '', page: 1 }, 'replaceState'), showError);
+    fillGroups().then(
+      () => filters.go(groupShown() ? {} : { group: '', page: 1 }, 'replaceState'),
+      showError,
+    );
   });
 });
 on('import', transfer.chooseArchive);
