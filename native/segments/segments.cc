@@ -50,6 +50,7 @@ public:
                                                  InstanceMethod("search", &MappedVectors::search),
                                                  InstanceMethod("remove", &MappedVectors::remove),
                                                  InstanceMethod("vectorAt", &MappedVectors::vectorAt),
+                                                 InstanceMethod("copyRows", &MappedVectors::copyRows),
                                                  InstanceMethod("close", &MappedVectors::close),
                                              }));
   }
@@ -137,6 +138,18 @@ private:
     auto copy = Napi::Float32Array::New(info.Env(), in.d);
     in.file.read(copy.Data(), bytes, row * bytes);
     return copy;
+  }
+
+  // copyRows(first, count, into: Float32Array, at): rows that follow each other, to the row `at` of a matrix
+  void copyRows(const Napi::CallbackInfo &info) {
+    const Segment &in = segment(info);
+    const Arguments args(info);
+    const size_t first = args.whole(0, 0, in.rows), count = args.whole(1, 0, in.rows - first);
+    const View<float> into = args.array<float>(2);
+    const size_t room = into.length / in.d, at = args.whole(3, 0, room);
+    args.require(count <= room - at, "The rows do not fit.");
+    const size_t bytes = in.d * sizeof(float);
+    in.file.read(into.data + at * in.d, count * bytes, first * bytes);
   }
 
   // close(): Promise, when the searches that run have ended and the files are given back

@@ -51,15 +51,17 @@ export function parseFaceId(faceid: string, id: string): Omit<Face, 'hasPicture'
   if (!id.startsWith(`${faceid}_`) || !date) return undefined;
   const [y, mo, d] = [date.slice(0, 4), date.slice(4, 6), date.slice(6)];
   const [h, mi, s] = [time.slice(0, 2), time.slice(2, 4), time.slice(4)];
-  const enrolledAt = `${y}-${mo}-${d}T${h}:${mi}:${s}Z`;
-  if (!isTime(enrolledAt)) return undefined;
-  return { id, faceid, enrolledAt, automatic: unique.startsWith('a') };
+  if (!isTime(+y, +mo, +d, +h, +mi, +s)) return undefined;
+  return { id, faceid, enrolledAt: `${y}-${mo}-${d}T${h}:${mi}:${s}Z`, automatic: unique.startsWith('a') };
 }
 
-/** Whether the date exists: JavaScript takes February 31 for March 3. */
-function isTime(text: string): boolean {
-  const time = Date.parse(text);
-  return !Number.isNaN(time) && new Date(time).toISOString().slice(0, 19) === text.slice(0, 19);
+const DAYS = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+
+/** Whether the date exists: JavaScript takes February 31 for March 3. By numbers: an export asks for each face. */
+function isTime(year: number, month: number, day: number, h: number, min: number, s: number): boolean {
+  if (month < 1 || month > 12 || day < 1 || h > 23 || min > 59 || s > 59) return false;
+  const isLeap = (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0;
+  return day <= DAYS[month - 1] + (month === 2 && isLeap ? 1 : 0);
 }
 
 /**

@@ -71,7 +71,7 @@ export async function createGallery(deps: GalleryDeps): Promise<LiveGallery> {
     current: (person) => memory.current(person),
     ...createPersonOperations(core),
     ...createRestore(core),
-    vectorsAtHand: (faceid) => memory.vectorsInBase(faceid),
+    copyVectors: (...asked) => memory.copyVectors(...asked),
 
     async nearest(embedding, k, options = {}) {
       if (options.faceid !== undefined) await core.ask.person(options.faceid);

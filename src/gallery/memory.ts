@@ -7,7 +7,8 @@ import type { VectorIndex } from './index/vector-index.js';
 import { createMoves } from './moves.js';
 import { createOverlay, type Owner } from './overlay.js';
 import type { Profile, ReadPerson } from './store/store.js';
-import type { Face, Group, Person } from './types.js';
+import { copyVectors } from './copy-vectors.js';
+import type { Group, Person, VectorsOf } from './types.js';
 
 /** The gallery as this process knows it; see {@link createMemory}. */
 export type Memory = ReturnType<typeof createMemory>;
@@ -108,12 +109,9 @@ export function createMemory(index: VectorIndex, withTemplates = false, base?: B
     drop,
     inBase,
 
-    /** The vectors of somebody for whom the base answers, as copies; undefined for others. */
-    vectorsInBase(faceid: string): { face: Face; vector: Float32Array }[] | undefined {
-      const known = inBase(faceid);
-      const vectors = layer?.base.vectors;
-      if (!known || !vectors) return undefined;
-      return known.person.faces.map((face, i) => ({ face, vector: vectors.vectorAt(known.rows.first + i) }));
+    /** See {@link Gallery.copyVectors}. */
+    copyVectors(of: readonly VectorsOf[], into: Float32Array): boolean[] {
+      return layer ? copyVectors(layer.base.vectors, inBase, of, into) : of.map(() => false);
     },
 
     /** As `page`, but only the faceids, which costs less where the people are many. */

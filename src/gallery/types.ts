@@ -198,6 +198,15 @@ export interface SnapshotInfo {
  * face or a group is not there, or is there already, the store is asked. What an answer says may have changed by the time
  * it is used: whoever was listed may be gone.
  */
+/** Whose embeddings to copy, and where to. */
+export interface VectorsOf {
+  readonly faceid: string;
+  /** Of all faces, in the person's order. */
+  readonly ids: readonly string[];
+  /** The row where the first is put; the others follow. */
+  readonly at: number;
+}
+
 export interface Gallery {
   /** Those that this process knows of, the oldest first. */
   groups(): Group[];
@@ -265,10 +274,11 @@ export interface Gallery {
   /** A person's embeddings, read from the store; the arrays are the caller's. @throws KaomonError PERSON_UNKNOWN */
   vectors(faceid: string): Promise<{ face: Face; vector: Float32Array }[]>;
   /**
-   * As `vectors`, but at once and without the store: from the base, where the person has not changed since it was made.
-   * undefined where the store must be asked.
+   * Copies embeddings at once and without the store: from the base, of people who have not changed since it was made.
+   * @param into a matrix with a row a vector
+   * @returns of each, whether they were copied; false where the store must be asked or the person has other faces
    */
-  vectorsAtHand(faceid: string): { face: Face; vector: Float32Array }[] | undefined;
+  copyVectors(of: readonly VectorsOf[], into: Float32Array): boolean[];
 
   /**
    * The nearest people, nearest first, each once.

@@ -150,6 +150,11 @@ export function plainBase(given: readonly StoredPerson[], options: PlainBaseOpti
       checkOpen();
       return vectors[row].slice();
     },
+    copyRows({ first, end }, into, at) {
+      checkOpen();
+      for (let row = first; row < end; row++)
+        into.set(vectors[row], (at + row - first) * vectors[row].length);
+    },
     close: () => Promise.resolve(),
   };
 

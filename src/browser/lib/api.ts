@@ -15,6 +15,8 @@ export class ApiError extends Error {
     readonly details?: Record<string, unknown>,
     /** Seconds. */
     readonly retryAfter?: number,
+    /** Of a request with several pictures: an entry for each. */
+    readonly results?: unknown,
   ) {
     super(message);
   }
@@ -149,5 +151,6 @@ async function readRefusal(response: Response): Promise<ApiError> {
     text('message', 'msg') ?? `${response.status} ${response.statusText}`,
     body.details as Record<string, unknown> | undefined,
     Number.isFinite(retryAfter) ? retryAfter : undefined,
+    Array.isArray(body.results) ? body.results : undefined,
   );
 }

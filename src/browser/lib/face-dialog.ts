@@ -80,7 +80,7 @@ export function openUnknownFace(picture: Blob, onClosed: () => void): void {
   const fields = createPersonFields();
   const outcome = make('p', { className: 'outcome', role: 'status' });
   const submit = make('button', { type: 'submit', className: 'primary large', id: 'enrol' }, words.enrolHere);
-  const form = make('form', {}, fields.root, submit, outcome);
+  const form = make('form', { noValidate: true }, fields.root, submit, outcome);
   const preview = make('img', { src: address, alt: words.unknownFace, className: 'preview' });
   const dialog = openDialog(
     words.whoIsThis,
@@ -93,6 +93,7 @@ export function openUnknownFace(picture: Blob, onClosed: () => void): void {
   dialog.root.classList.add('who');
   form.addEventListener('submit', (event) => {
     event.preventDefault();
+    if (!fields.check()) return;
     submit.disabled = true;
     outcome.className = 'outcome';
     outcome.textContent = words.enrolling;
@@ -103,7 +104,7 @@ export function openUnknownFace(picture: Blob, onClosed: () => void): void {
       })
       .finally(() => (submit.disabled = false));
   });
-  fields.userid.focus();
+  fields.username.focus();
   fields.fill().catch((error: unknown) => (outcome.textContent = messageOf(error)));
 }
 
@@ -119,6 +120,6 @@ async function enrolFrom(
     return;
   }
   dialog.close();
-  const name = person.username || person.userid;
-  toast(enrolled.already ? words.enrolledAlready(name) : words.enrolled(name), { kind: 'good' });
+  const { already, name } = enrolled;
+  toast(already ? words.enrolledAlready(name) : words.enrolled(name), { kind: 'good' });
 }

@@ -3,9 +3,13 @@ import { contextOf, make, toJpeg } from './dom.js';
 
 const JPEG_QUALITY = 0.92;
 
-/** Crops a face with a margin from the camera's picture. @param box in fractions of the picture, 0 to 1 */
-export function cropFace(picture: HTMLCanvasElement, box: Box): Promise<Blob> {
-  const { x, y, width, height } = cropAround(box, picture);
+/**
+ * Crops a face with a margin from a picture.
+ * @param box in fractions of the picture, 0 to 1
+ * @param margin in parts of the face
+ */
+export function cropFace(picture: HTMLCanvasElement | ImageBitmap, box: Box, margin?: number): Promise<Blob> {
+  const { x, y, width, height } = cropAround(box, picture, margin);
   const canvas = make('canvas', { width, height });
   contextOf(canvas).drawImage(picture, x, y, width, height, 0, 0, width, height);
   return toJpeg(canvas, JPEG_QUALITY);

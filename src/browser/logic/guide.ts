@@ -13,31 +13,47 @@ const LIMITS = {
   size: 80,
   sharpness: 20,
   brightness: { least: 45, most: 225 },
-  yaw: 25,
-  pitch: 28,
-  roll: 20,
+  straight: { yaw: 25, pitch: 28, roll: 20 },
+  /** Where the head is to be turned gently (logic/poses.ts). */
+  turned: { yaw: 40, pitch: 36, roll: 25 },
 };
 
 /** A face smaller than this fraction of the largest one is in the background, as it is for the server. */
 const BACKGROUND = 0.5;
 
+interface Frame {
+  width: number;
+  height: number;
+}
+
+const sideOf = ({ box }: SeenFace, frame: Frame) => Math.min(box.width * frame.width, box.height * frame.height);
+
+/** The face whose picture would be taken: the largest, as for the server. */
+export function mainFace(faces: readonly SeenFace[], frame: Frame): SeenFace | undefined {
+  return [...faces].sort((a, b) => sideOf(b, frame) - sideOf(a, frame)).at(0);
+}
+
 /**
  * @param faces of one answer
  * @param frame pixels of the frame that was sent
  * @param camera pixels of the camera's own picture, which is what is kept
+ * @param turned whether the head may be turned gently
  */
 export function judge(
   faces: readonly SeenFace[],
-  frame: { width: number; height: number },
+  frame: Frame,
   camera: { width: number },
+  turned = false,
 ): Judgement {
-  const side = ({ box }: SeenFace) => Math.min(box.width * frame.width, box.height * frame.height);
-  const [face, ...others] = [...faces].sort((a, b) => side(b) - side(a));
+  const side = (face: SeenFace) => sideOf(face, frame);
+  const face = mainFace(faces, frame);
+  const others = faces.filter((other) => other !== face);
   const none = { large: undefined, light: undefined, sharp: undefined, straight: undefined };
-  if (faces.length === 0) return { found: false, one: undefined, ...none };
+  if (!face) return { found: false, one: undefined, ...none };
   const { quality } = face;
   const pixels = (side(face) * camera.width) / Math.max(1, frame.width);
-  const turned = (angle: number | undefined, most: number) => angle !== undefined && Math.abs(angle) > most;
+  const limits = turned ? LIMITS.turned : LIMITS.straight;
+  const exceeds = (angle: number | undefined, most: number) => angle !== undefined && Math.abs(angle) > most;
   const posed = quality?.yaw ?? quality?.pitch ?? quality?.roll;
   return {
     found: true,
@@ -51,9 +67,9 @@ export function judge(
     straight:
       posed === undefined
         ? undefined
-        : !turned(quality?.yaw, LIMITS.yaw) &&
-          !turned(quality?.pitch, LIMITS.pitch) &&
-          !turned(quality?.roll, LIMITS.roll),
+        : !exceeds(quality?.yaw, limits.yaw) &&
+          !exceeds(quality?.pitch, limits.pitch) &&
+          !exceeds(quality?.roll, limits.roll),
   };
 }
 
@@ -65,27 +81,4 @@ export function isGood(judgement: Judgement): boolean {
 /** The first check that fails; undefined when none does. */
 export function firstFault(judgement: Judgement): Check | undefined {
   return CHECKS.find((check) => judgement[check] === false);
-}
-
-interface AutoCaptureOptions {
-  /** How long the picture must have been good, milliseconds: until then the face may still be moving. */
-  hold?: number;
-  /** Between two pictures, milliseconds: three of the same moment are worth no more than one. */
-  pause?: number;
-}
-
-/** Decides when to take a picture. */
-export function createAutoCapture({ hold = 600, pause = 1300 }: AutoCaptureOptions = {}) {
-  let since: number | undefined;
-  let last = -Infinity;
-  return (judgement: Judgement, now: number): boolean => {
-    if (!isGood(judgement)) {
-      since = undefined;
-      return false;
-    }
-    since ??= now;
-    if (now - since < hold || now - last < pause) return false;
-    last = now;
-    return true;
-  };
 }

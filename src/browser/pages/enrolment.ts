@@ -1,171 +1,349 @@
-import { messageOf } from '../lib/api.js';
+import { type ApiError, call, currentSession, messageOf } from '../lib/api.js';
 import { createCameraMenu } from '../lib/camera-menu.js';
-import { element, make, recall, remember } from '../lib/dom.js';
-import { enrolPicture } from '../lib/enrol.js';
-import { createFaceStage } from '../lib/face-stage.js';
+import { element, make, recall } from '../lib/dom.js';
+import { dropDraft, keepDraft, recallDraft } from '../lib/draft.js';
+import { isPassing, type Outcome, reasonOf, sendPictures, settlePerson, unmakePerson } from '../lib/enrol.js';
+import { createFeedback } from '../lib/feedback.js';
+import { createGuidedCamera, type Shot } from '../lib/guided-camera.js';
 import { words } from '../lib/i18n.js';
-import { createPersonFields } from '../lib/person-fields.js';
-import { createPictureTray } from '../lib/picture-tray.js';
+import { createPersonFields, type NewPerson } from '../lib/person-fields.js';
+import { createPictureFiles } from '../lib/picture-files.js';
+import { createPictureTray, type TrayPicture } from '../lib/picture-tray.js';
 import { openPage } from '../lib/shell.js';
-import { CHECKS, createAutoCapture, firstFault, judge, type Judgement } from '../logic/guide.js';
-
-const JPEG_QUALITY = 0.92;
-/** Pictures that make a person easy to recognise. */
-const ENOUGH = 3;
+import { createWhoseQuestion, type KnownPerson } from '../lib/whose-question.js';
 
 openPage(words.enrolmentTitle);
 
-const stage = createFaceStage(element('stage', HTMLElement), {
-  onAnswer({ faces, width, height }) {
-    const judgement = judge(faces, { width, height }, stage.picture);
-    showGuide(judgement);
-    const wanted = auto.checked && !finished && tray.size < ENOUGH;
-    if (wanted && wantsPicture(judgement, performance.now())) take();
-  },
-  onNobody: () => showGuide(undefined),
-  onCamera: (camera) => void menu.fill(camera),
-});
-const menu = createCameraMenu(element('camera', HTMLSelectElement), (choice) => stage.choose(choice));
-const fields = createPersonFields();
 const form = element('form', HTMLFormElement);
-const guide = element('guide', HTMLUListElement);
-const advice = element('advice', HTMLElement);
-const auto = element('auto', HTMLInputElement);
-const files = element('files', HTMLInputElement);
-const drop = element('drop', HTMLElement);
+const start = element('start', HTMLButtonElement);
 const enrol = element('enrol', HTMLButtonElement);
 const next = element('next', HTMLButtonElement);
+const capture = element('capture', HTMLButtonElement);
+const withoutTurning = element('without-turning', HTMLButtonElement);
 const outcome = element('outcome', HTMLElement);
-const tray = createPictureTray(element('pictures', HTMLUListElement), writeCount);
-const wantsPicture = createAutoCapture();
-const marks = new Map(CHECKS.map((check) => [check, make('li', { data: { check } }, words.checks[check])]));
-/** The person is enrolled: no more pictures are taken until the next person. */
-let finished = false;
+const swap = element('swap', HTMLElement);
+
+/** `who`: a person is being named; `taking`: pictures are taken; `done`: some of them are stored. */
+let phase: 'who' | 'taking' | 'sending' | 'done' = 'who';
+/** The person to whom the pictures are added, when the user said so; undefined: the one in the fields. */
+let target: KnownPerson | undefined;
+/** The person whom an earlier try has settled on: a second one must not make another. */
+let settled: { person: NewPerson; made: boolean } | undefined;
+/** The pictures that the camera took. */
+let shots = new Map<Shot, TrayPicture>();
+let mayEnrol = true;
+
+const fields = createPersonFields();
+const feedback = createFeedback(element('sound', HTMLInputElement));
+const tray = createPictureTray(element('pictures', HTMLUListElement), element('troubles', HTMLUListElement), {
+  onRemoved(picture) {
+    for (const [shot, taken] of shots) {
+      if (taken !== picture) continue;
+      shots.delete(shot);
+      camera.forget(shot);
+    }
+  },
+  onChange: show,
+});
+const question = createWhoseQuestion(element('question', HTMLElement), {
+  onThem(person) {
+    target = person;
+    settled = undefined;
+    if (phase === 'who') phase = 'taking';
+    show();
+  },
+  onOther: show,
+  onChange: show,
+});
+const camera = createGuidedCamera(
+  {
+    stage: element('stage', HTMLElement),
+    advice: element('advice', HTMLElement),
+    guide: element('guide', HTMLUListElement),
+    onCamera: (opened) => void menu.fill(opened),
+  },
+  {
+    onShot(shot) {
+      shots.set(shot, tray.add(shot.blob, 'waiting', shot.thumb));
+      feedback.pictureTaken();
+      hideSwap();
+    },
+    onDropped(dropped) {
+      for (const shot of dropped) {
+        const picture = shots.get(shot);
+        shots.delete(shot);
+        if (picture) tray.remove(picture);
+      }
+    },
+    onOther(count) {
+      phase = 'who';
+      target = undefined;
+      question.clear();
+      swap.hidden = false;
+      element('swap-text', HTMLElement).textContent = words.otherFace(count);
+      show();
+      start.focus({ preventScroll: true });
+    },
+    onKnown: ({ faceid, groupid, userid, username }) =>
+      ask({ faceid, groupid: groupid ?? '', userid: userid ?? '', username: username ?? '' }),
+    onProgress: show,
+  },
+);
+const menu = createCameraMenu(element('camera', HTMLSelectElement), (choice) => camera.choose(choice));
+createPictureFiles(element('drop', HTMLElement), element('files', HTMLInputElement), tray, {
+  onKnown: ask,
+  onNone: () => say(words.noPictures, 'bad'),
+  onAdded() {
+    if (phase === 'done') startAnew();
+  },
+});
+
+/** Asks whether somebody who is enrolled is meant, unless it is the person whose link this page was opened by. */
+function ask(person: KnownPerson): void {
+  const { groupid, userid } = target ?? fields.typed;
+  if (phase === 'done' || (userid !== '' && person.faceid === `${groupid}-${userid}`)) return;
+  question.ask(person);
+}
 
 function say(text: string, kind: 'good' | 'bad' | '' = ''): void {
   outcome.textContent = text;
   outcome.className = `outcome ${kind}`;
 }
 
-function showGuide(judgement: Judgement | undefined): void {
-  for (const [check, mark] of marks) {
-    const state = judgement?.[check];
-    const shown = state === undefined ? 'open' : state ? 'good' : 'bad';
-    if (mark.dataset.state === shown) continue;
-    mark.dataset.state = shown;
-    mark.ariaLabel = `${words.checks[check]}: ${words.checkStates[shown]}`;
-  }
-  const fault = judgement && firstFault(judgement);
-  const text = fault ? words.advice[fault] : judgement ? words.adviceGood : '';
-  if (advice.textContent !== text) advice.textContent = text;
+function hideSwap(): void {
+  swap.hidden = true;
+  element('swap-text', HTMLElement).textContent = '';
 }
 
-function writeCount(): void {
-  const taken = tray.inState('waiting').length + tray.inState('stored').length;
-  element('count', HTMLElement).textContent = words.takenOf(taken, ENOUGH);
+const nameOf = ({ username, userid }: Pick<NewPerson, 'username' | 'userid'>) => username || userid;
+
+/** Shows what belongs to the phase. */
+function show(): void {
+  const isWho = phase === 'who';
+  document.body.dataset.phase = phase;
+  element('who', HTMLElement).hidden = !isWho;
+  element('whom', HTMLElement).hidden = isWho;
+  element('change', HTMLElement).hidden = phase !== 'taking';
+  element('whom-name', HTMLElement).textContent = nameOf(target ?? fields.typed);
+  element('whom-group', HTMLElement).textContent = target ? words.addedToThem : fields.groupName;
+  const usable = tray.inState('waiting', 'odd', 'choose', 'looking', 'sending').length;
+  start.hidden = !isWho;
+  enrol.hidden = phase === 'done' ? tray.inState('waiting').length === 0 : question.open || (isWho && usable === 0);
+  enrol.className = phase === 'taking' || phase === 'sending' ? 'primary large' : 'large';
+  enrol.disabled = phase === 'sending';
+  next.hidden = phase !== 'done';
+  capture.hidden = !camera.running || camera.done;
+  withoutTurning.hidden = !camera.stalled;
+  const taken = tray.inState('waiting', 'stored').length;
+  const count = phase === 'taking' && shots.size > 0 ? words.takenOf(taken, Math.max(taken, camera.enough)) : '';
+  const counter = element('count', HTMLElement);
+  if (counter.textContent !== count) counter.textContent = count;
 }
 
-function take(): void {
-  if (!stage.view.live) return;
-  stage.flash();
-  void stage.view.jpeg(stage.picture.width, JPEG_QUALITY).then(({ blob }) => tray.add(blob));
+/** Begins to take pictures of the person who is named. */
+function begin(): void {
+  if (!mayEnrol || !fields.check()) return;
+  feedback.prepare();
+  hideSwap();
+  say('');
+  phase = 'taking';
+  camera.start();
+  show();
+  enrol.focus({ preventScroll: true });
 }
 
-function addFiles(chosen: Iterable<File>): void {
-  const pictures = [...chosen].filter(({ type }) => type === '' || type.startsWith('image/'));
-  if (pictures.length === 0) say(words.noPictures, 'bad');
-  for (const picture of pictures) tray.add(picture);
-}
-
-/** Sends the pictures one by one. Each shows what became of it; one that is refused does not stop the others. */
-async function send(): Promise<void> {
-  const waiting = tray.inState('waiting');
-  if (waiting.length === 0) {
-    say(words.needsPicture, 'bad');
+/** Sends the pictures. Those that the server could not look at stay ready. */
+async function send(force?: TrayPicture): Promise<void> {
+  const pictures = force ? [force] : tray.inState('waiting', 'odd');
+  if (pictures.length === 0) {
+    say(tray.inState('choose').length > 0 ? words.chooseFirst : words.needsPicture, 'bad');
     return;
   }
-  const person = await fields.read();
-  let forced = false;
-  let already = 0;
-  for (const picture of waiting) {
-    tray.mark(picture, 'sending');
-    try {
-      const enrolled = await enrolPicture(person, picture.blob, forced);
-      if (!enrolled) {
-        for (const rest of [...tray.inState('sending'), ...tray.inState('waiting')])
-          tray.mark(rest, 'waiting');
-        say(words.nothingStored);
-        return;
-      }
-      forced = enrolled.forced;
-      if (enrolled.already) already += 1;
-      tray.mark(picture, 'stored', enrolled.already ? words.pictureAlready : undefined);
-    } catch (error) {
-      tray.mark(picture, 'refused', messageOf(error));
-    }
+  const before = phase;
+  phase = 'sending';
+  camera.pause();
+  say(words.enrolling);
+  for (const picture of pictures) tray.mark(picture, 'sending');
+  try {
+    if (target) settled = { person: { ...target, username: '' }, made: false };
+    else settled ??= await settlePerson(await fields.read());
+    const outcomes = await deliver(settled.person, pictures, force !== undefined);
+    pictures.forEach((picture, i) => mark(picture, outcomes[i]));
+    await conclude(outcomes, target ?? settled.person);
+  } catch (error) {
+    for (const picture of pictures) if (picture.state === 'sending') tray.mark(picture, 'waiting');
+    phase = before === 'done' ? 'done' : 'taking';
+    say(isPassing(error) ? words.tryAgainLater(messageOf(error)) : messageOf(error), 'bad');
   }
+  enrol.textContent = phase === 'taking' && tray.inState('waiting').length > 0 ? words.tryAgain : words.enrol;
+  show();
+  if (!next.hidden) next.focus({ preventScroll: true });
+  else if (!enrol.hidden) enrol.focus({ preventScroll: true });
+  else if (question.open) question.focus();
+}
+
+/** Of somebody whom the user said it is not, the server is told so: it has compared the pictures with one another by then. */
+async function deliver(
+  person: NewPerson,
+  pictures: readonly TrayPicture[],
+  force: boolean,
+): Promise<Outcome[]> {
+  const blobs = pictures.map(({ blob }) => blob);
+  const outcomes = await sendPictures(person, blobs, { force });
+  const codes = outcomes.map((result) => (result.status === 'refused' ? result.error.code : ''));
+  if (force || codes.includes('NOT_THE_SAME_PERSON')) return outcomes;
+  const again = outcomes.flatMap((result, i) => {
+    const other = result.status === 'refused' && result.error.code === 'OTHER_PERSON' && result.error.details;
+    return other && question.isDenied(String(other.faceid)) ? [i] : [];
+  });
+  if (again.length === 0) return outcomes;
+  const forced = await sendPictures(
+    person,
+    again.map((i) => blobs[i]),
+    { force: true },
+  );
+  again.forEach((i, at) => (outcomes[i] = forced[at]));
+  return outcomes;
+}
+
+function mark(picture: TrayPicture, result: Outcome): void {
+  if (result.status !== 'refused') {
+    tray.mark(picture, 'stored', result.status === 'already' ? words.pictureAlready : undefined);
+    return;
+  }
+  const { error } = result;
+  const leaveOut = { label: words.leaveOut, run: () => tray.leaveOut(picture) };
+  if (isPassing(error)) {
+    tray.mark(picture, 'waiting');
+  } else if (error.code === 'NOT_THE_SAME_PERSON') {
+    const meant = { label: words.samePerson, run: () => void send(picture) };
+    tray.mark(picture, 'odd', reasonOf(error), [leaveOut, meant]);
+  } else if (error.code === 'OTHER_PERSON') {
+    tray.mark(picture, 'waiting');
+    void askByServer(picture, error);
+  } else {
+    tray.mark(picture, 'refused', reasonOf(error), [leaveOut]);
+  }
+}
+
+/** The server knows the face though no answer named it before: it is not in the picture any more, or the page was too quick. */
+async function askByServer(picture: TrayPicture, error: ApiError): Promise<void> {
+  const { faceid } = error.details ?? {};
+  // A key that may not see that person's group is not told who it is.
+  const known = typeof faceid === 'string' ? await call<KnownPerson>('GET', `/api/v1/people/${faceid}`).catch(() => undefined)
+      : undefined;
+  if (known) question.ask(known);
+  else
+    tray.mark(picture, 'odd', reasonOf(error), [
+      { label: words.leaveOut, run: () => tray.leaveOut(picture) },
+      { label: words.somebodyElse, run: () => void send(picture) },
+    ]);
+}
+
+/** Says what was stored. */
+async function conclude(outcomes: readonly Outcome[], person: Pick<NewPerson, 'username' | 'userid'>) {
   const stored = tray.inState('stored').length;
-  const name = person.username || person.userid;
-  finished = stored > 0;
-  next.hidden = !finished;
-  if (finished && already === stored) say(words.enrolledAlready(name), 'good');
-  else if (finished) say(words.enrolledWith(name, stored - already), 'good');
-  else say(words.nothingStored, 'bad');
+  const passing = outcomes.find((result) => result.status === 'refused' && isPassing(result.error));
+  if (stored > 0) {
+    phase = 'done';
+    camera.stop();
+    dropDraft();
+    question.clear();
+    const already = outcomes.every(({ status }) => status === 'already');
+    const left = tray.inState('odd', 'refused', 'waiting').length;
+    const told = already ? words.enrolledAlready(nameOf(person)) : words.enrolledWith(nameOf(person), stored);
+    say(left > 0 ? `${told} ${words.notStored(left)}` : told, 'good');
+    return;
+  }
+  phase = 'taking';
+  if (passing?.status === 'refused') {
+    say(words.tryAgainLater(messageOf(passing.error)), 'bad');
+    return;
+  }
+  if (settled?.made) {
+    const { person: made } = settled;
+    settled = undefined;
+    await unmakePerson(made);
+  }
+  say(words.nothingStored, 'bad');
 }
 
 function startAnew(): void {
-  finished = false;
-  next.hidden = true;
+  phase = 'who';
+  target = settled = undefined;
+  shots = new Map();
+  camera.stop();
   tray.clear();
   fields.clear();
+  question.clear();
+  hideSwap();
+  dropDraft();
+  enrol.textContent = words.enrol;
   say('');
-  fields.userid.focus();
+  show();
+  fields.username.focus({ preventScroll: true });
 }
 
 /** `/add?group=...&userid=...&username=...` is the link for adding pictures of somebody. */
 async function fillIn(): Promise<void> {
   const query = new URLSearchParams(location.search);
-  fields.userid.value = query.get('userid') ?? '';
-  fields.username.value = query.get('username') ?? '';
-  await fields.fill(query.get('group') ?? recall('group'));
+  const draft = recallDraft();
+  const given = (name: 'userid' | 'username') => query.get(name) ?? '';
+  const isLink = query.has('userid') || query.has('username');
+  fields.write(isLink || !draft ? { userid: given('userid'), username: given('username') } : draft);
+  show();
+  await fields.fill(query.get('group') ?? (draft?.groupid || recall('group')));
+  show();
+  const { role = 'admin' } = await currentSession();
+  if (role !== 'recognise') return;
+  mayEnrol = false;
+  start.disabled = true;
+  say(words.mayNotEnrol, 'bad');
 }
 
-form.prepend(make('h2', {}, words.person), fields.root);
-guide.append(...marks.values());
-showGuide(undefined);
-writeCount();
-auto.checked = recall('auto') !== 'off';
-auto.addEventListener('change', () => remember('auto', auto.checked ? 'on' : 'off'));
-element('capture', HTMLButtonElement).addEventListener('click', take);
+element('who', HTMLElement).append(make('h2', {}, words.person), fields.root);
+fields.root.addEventListener('input', () => {
+  settled = undefined;
+  keepDraft(fields.typed);
+});
+fields.root.addEventListener('change', () => keepDraft(fields.typed));
+element('change', HTMLButtonElement).addEventListener('click', () => {
+  target = settled = undefined;
+  phase = 'who';
+  camera.pause();
+  show();
+  fields.username.focus();
+});
+element('put-back', HTMLButtonElement).addEventListener('click', () => {
+  phase = 'taking';
+  camera.putBack();
+  hideSwap();
+  show();
+  enrol.focus({ preventScroll: true });
+});
+capture.addEventListener('click', () => {
+  if (!camera.takeNow()) say(words.noFaceNow, 'bad');
+});
+withoutTurning.addEventListener('click', () => {
+  camera.withoutTurning();
+  enrol.focus({ preventScroll: true });
+});
 next.addEventListener('click', startAnew);
-files.addEventListener('change', () => {
-  addFiles(files.files ?? []);
-  files.value = '';
-});
-for (const kind of ['dragenter', 'dragover'] as const) {
-  document.addEventListener(kind, (event) => {
-    event.preventDefault();
-    drop.classList.add('over');
-  });
-}
-document.addEventListener('dragleave', (event) => {
-  if (!event.relatedTarget) drop.classList.remove('over');
-});
-document.addEventListener('drop', (event) => {
-  event.preventDefault();
-  drop.classList.remove('over');
-  addFiles(event.dataTransfer?.files ?? []);
-});
 form.addEventListener('submit', (event) => {
   event.preventDefault();
-  enrol.disabled = true;
-  say(words.enrolling);
-  send()
-    .catch((error: unknown) => say(messageOf(error), 'bad'))
-    .finally(() => (enrol.disabled = false));
+  if (phase === 'sending') return;
+  if (event.submitter !== enrol) begin();
+  else if (question.open) question.focus();
+  else if (fields.check()) void send();
+  else if (phase !== 'who') {
+    phase = 'who';
+    show();
+    fields.check();
+  }
 });
 
+form.hidden = false;
+show();
 fillIn().catch((error: unknown) => say(messageOf(error), 'bad'));
 void menu.fill(undefined);
-stage.setOptions({ quality: true });
-stage.open();
+camera.open();

@@ -1,22 +1,15 @@
 import { createHash } from 'node:crypto';
-import { endianness } from 'node:os';
 import { Readable } from 'node:stream';
 import { pMapIterable } from 'p-map';
-import { clientGone, KaomonError } from '../../platform/errors.js';
+import { clientGone } from '../../platform/errors.js';
 import { faceIdOf } from '../ids.js';
 import { encodeNpyHeader } from '../store/npy.js';
 import { type Bits, createBits } from './bits.js';
-import {
-  type ArchivedFace,
-  type ArchivedPerson,
-  FACES_A_LINE,
-  FORMAT,
-  type Manifest,
-  MEMBERS,
-  pictureName,
-} from './format.js';
+import { type ArchivedPerson, FORMAT, type Manifest, MEMBERS, pictureName } from './format.js';
 import { linesOf, toLine } from './json-lines.js';
-import { pagesOf, type ReadGallery, vectorsOf } from './reading.js';
+import { matrixOf, type Planned } from './matrix.js';
+import { inPieces } from './pieces.js';
+import { pagesOf, type ReadGallery, unlessGone } from './reading.js';
 import { createSpool, type Spool } from './spool.js';
 import { createZipWriter, type ZipWriter } from './write-zip.js';
 
@@ -30,9 +23,6 @@ export interface ExportDeps {
   progress?: (done: number, of: number) => void;
 }
 
-/** People whose vectors are read at a time, and who are read ahead. */
-const AT_ONCE = 16;
-const AHEAD = 64;
 /** Pictures read at a time. */
 const PICTURES = 8;
 /** Bytes sent at a time. */
@@ -46,7 +36,7 @@ const PIECE = 1 << 18;
  */
 export function exportGallery(deps: ExportDeps, groups?: ReadonlySet<string>): Readable {
   const gone = new AbortController();
-  const archive = Readable.from(write(deps, groups, gone.signal), {
+  const archive = Readable.from(inPieces(write(deps, groups, gone.signal), PIECE), {
     objectMode: false,
     highWaterMark: PIECE,
   });
@@ -67,7 +57,7 @@ async function* write(
     const told = progress && ((done: number) => progress(done, everyone));
     const counts = { people: 0, faces: 0, pictures: 0 };
     const pictured = createBits(rows);
-    const matrix = matrixOf({ gallery, length: pack.length, rows, planned, people, counts, pictured, told });
+    const matrix = matrixOf({ gallery, length: pack.length, planned, people, counts, pictured, told });
     const members: Partial<Manifest['members']> = {};
 
     async function* member(name: keyof Manifest['members'], size: number, chunks: AsyncIterable<Buffer>) {
@@ -114,12 +104,6 @@ async function* inFront(
   yield* rest;
 }
 
-/** A person as planned: which rows their faces have is decided when their vectors are there. */
-interface Planned extends Omit<ArchivedPerson, 'faces'> {
-  /** IDs; with a `+` in front where a picture is stored. */
-  faces: string[];
-}
-
 /** Writes down everybody, because the matrix begins with the number of its rows. */
 async function plan(
   gallery: ReadGallery,
@@ -140,95 +124,6 @@ async function plan(
     await planned.append(Buffer.concat(lines));
   }
   return { rows, everyone };
-}
-
-interface MatrixDeps {
-  gallery: ReadGallery;
-  /** Numbers in a vector. */
-  length: number;
-  rows: number;
-  planned: Spool;
-  /** Gets the lines of those who are still there. */
-  people: Spool;
-  counts: { people: number; faces: number };
-  /** Gets the rows whose faces have a picture. */
-  pictured: Bits;
-  told?: ((done: number) => void) | undefined;
-}
-
-/** The rows of the matrix, in the order of people; the row of a face that is gone meanwhile holds zeros. */
-async function* matrixOf(deps: MatrixDeps): AsyncGenerator<Buffer> {
-  const { gallery, length, rows, planned, people, counts, pictured, told } = deps;
-  const width = length * 4;
-  const most = Math.max(1, Math.floor(PIECE / width));
-  let block = Buffer.alloc(Math.min(most, rows) * width);
-  let [row, inBlock] = [0, 0];
-  const readOne = async (person: Planned) => ({ person, vectors: await readVectors(gallery, person) });
-  const everyone = plannedIn(planned);
-  for await (const { person, vectors } of pMapIterable(everyone, readOne, {
-    concurrency: AT_ONCE,
-    backpressure: AHEAD,
-  })) {
-    const faces: ArchivedFace[] = [];
-    for (const marked of person.faces) {
-      const id = marked.startsWith('+') ? marked.slice(1) : marked;
-      const vector = vectors?.get(id);
-      if (vector) {
-        writeVector(block, inBlock * width, vector);
-        faces.push({ id, row });
-        if (id !== marked) pictured.add(row);
-      }
-      row += 1;
-      inBlock += 1;
-      if (inBlock < most && row < rows) continue;
-      yield block;
-      block = Buffer.alloc(Math.min(most, rows - row) * width);
-      inBlock = 0;
-    }
-    if (!vectors) continue;
-    counts.people += 1;
-    told?.(counts.people);
-    counts.faces += faces.length;
-    await people.append(Buffer.concat(linesOfPerson({ ...person, faces })));
-  }
-}
-
-/** A person of very many faces takes several lines, so that none is too long to be read in one piece. */
-function linesOfPerson({ faces, ...person }: ArchivedPerson): Buffer[] {
-  const lines: Buffer[] = [];
-  for (let at = 0; at === 0 || at < faces.length; at += FACES_A_LINE)
-    lines.push(toLine({ ...person, faces: faces.slice(at, at + FACES_A_LINE) }));
-  return lines;
-}
-
-async function* plannedIn(planned: Spool): AsyncGenerator<Planned> {
-  for await (const line of linesOf(planned.read())) yield JSON.parse(line.toString()) as Planned;
-}
-
-/** @returns undefined when the person is gone */
-async function readVectors(
-  gallery: ReadGallery,
-  { groupid, userid, faces }: Planned,
-): Promise<ReadonlyMap<string, Float32Array> | undefined> {
-  if (faces.length === 0) return new Map();
-  return unlessGone(vectorsOf(gallery, faceIdOf(groupid, userid)));
-}
-
-async function unlessGone<T>(work: Promise<T>): Promise<T | undefined> {
-  try {
-    return await work;
-  } catch (error) {
-    if (error instanceof KaomonError && ['PERSON_UNKNOWN', 'FACE_UNKNOWN'].includes(error.code))
-      return undefined;
-    throw error;
-  }
-}
-
-const IS_LITTLE = endianness() === 'LE';
-
-function writeVector(block: Buffer, at: number, vector: Float32Array): void {
-  if (IS_LITTLE) block.set(new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength), at);
-  else vector.forEach((value, i) => block.writeFloatLE(value, at + i * 4));
 }
 
 interface PictureDeps {

@@ -1,8 +1,9 @@
-/** How an export reads the gallery: everybody page by page, and vectors from where they are nearest. */
+/** How an export reads the gallery. */
+import { KaomonError } from '../../platform/errors.js';
 import type { Gallery, PeoplePage, Person } from '../types.js';
 
 /** What an export needs of a gallery. */
-export type ReadGallery = Pick<Gallery, 'groups' | 'people' | 'vectors' | 'vectorsAtHand' | 'picture'>;
+export type ReadGallery = Pick<Gallery, 'groups' | 'people' | 'vectors' | 'copyVectors' | 'picture'>;
 
 /** People of a page. */
 const PAGE = 512;
@@ -19,14 +20,13 @@ export async function* pagesOf(
   }
 }
 
-/**
- * The vectors of a person's faces, by the faces' IDs; those of deleted faces are missing.
- * @throws KaomonError PERSON_UNKNOWN
- */
-export async function vectorsOf(
-  gallery: Pick<ReadGallery, 'vectors' | 'vectorsAtHand'>,
-  faceid: string,
-): Promise<Map<string, Float32Array>> {
-  const faces = gallery.vectorsAtHand(faceid) ?? (await gallery.vectors(faceid));
-  return new Map(faces.map(({ face, vector }) => [face.id, vector]));
+/** What the work resolves to; undefined when the person or the face is gone. */
+export async function unlessGone<T>(work: Promise<T>): Promise<T | undefined> {
+  try {
+    return await work;
+  } catch (error) {
+    if (error instanceof KaomonError && ['PERSON_UNKNOWN', 'FACE_UNKNOWN'].includes(error.code))
+      return undefined;
+    throw error;
+  }
 }

@@ -86,6 +86,8 @@ export interface BaseVectors {
   remove(rows: Range): void;
   /** A copy. */
   vectorAt(row: number): Float32Array;
+  /** Copies rows that follow each other. @param at the row of `into` where the first is put; there must be room */
+  copyRows(rows: Range, into: Float32Array, at: number): void;
   /** Frees the files when the searches that run have ended; nothing may be called afterwards. */
   close(): Promise<void>;
 }

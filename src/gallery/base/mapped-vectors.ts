@@ -54,6 +54,8 @@ export async function openMappedVectors(options: MappedVectorsOptions): Promise<
 
     vectorAt: (row) => matrix.vectorAt(row),
 
+    copyRows: ({ first, end }, into, at) => matrix.copyRows(first, end - first, into, at),
+
     close: () => (closed ??= matrix.close()),
   };
 }

@@ -11,6 +11,7 @@ export interface MappedMatrix {
   search(query: Float32Array, k: number, ranges?: Int32Array): Promise<NearestRows>;
   remove(first: number, count: number): void;
   vectorAt(row: number): Float32Array;
+  copyRows(first: number, count: number, into: Float32Array, at: number): void;
   close(): Promise<void>;
 }
 

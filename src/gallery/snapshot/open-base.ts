@@ -64,5 +64,8 @@ const NO_VECTORS: BaseVectors = {
   vectorAt(row) {
     throw new RangeError(`There is no row ${row}.`);
   },
+  copyRows({ first, end }) {
+    if (first !== end) throw new RangeError(`There is no row ${first}.`);
+  },
   close: () => Promise.resolve(),
 };

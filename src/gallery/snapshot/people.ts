@@ -6,6 +6,7 @@ import { parseFaceId } from '../face-name.js';
 import { splitFaceId } from '../ids.js';
 import type { Face, Metadata } from '../types.js';
 import { isProfile } from '../store/profile.js';
+import type { Profile } from '../store/store.js';
 import { ALIGNMENT, DamagedSnapshot, END, type Manifest, PEOPLE, type Section, SEPARATOR } from './format.js';
 
 /** The people of a snapshot, and their raw bytes for the next snapshot. */
@@ -206,7 +207,9 @@ function toPerson(
 ): BasePerson {
   const profile = { username, metadata: metadata === '' ? {} : parseMetadata(metadata) };
   const more = rows.end - rows.first - ends.length;
-  if (!splitFaceId(faceid) || !isProfile(profile) || more < 0 || more > 1)
+  // Most have no metadata, and an export asks for everybody.
+  const isValid = (read: typeof profile): read is Profile => metadata === '' || isProfile(read);
+  if (!splitFaceId(faceid) || !isValid(profile) || more < 0 || more > 1)
     throw new DamagedSnapshot('somebody in it cannot be read');
   return { faceid, ...profile, faces: ends.map((end) => toFace(faceid, end)), rows };
 }

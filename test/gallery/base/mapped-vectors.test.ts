@@ -64,6 +64,16 @@ describe('mapped vectors without lists', { skip }, () => {
     base.vectorAt(0)[0] = 9;
     assert.deepEqual(base.vectorAt(0), one);
 
+    const into = new Float32Array(6);
+    base.copyRows({ first: 0, end: 1 }, into, 1);
+    assert.deepEqual(into, Float32Array.of(0, 0, 3, 4, 0, 0));
+    for (const [rows, at] of [
+      [{ first: 0, end: 2 }, 0],
+      [{ first: 1, end: 0 }, 0],
+      [{ first: 0, end: 1 }, 3],
+    ] as const)
+      assert.throws(() => base.copyRows(rows, into, at), RangeError);
+
     const none = await opened(t, [], 2);
     assert.equal((await none.search(one, 3)).rows.length, 0);
     none.remove({ first: 0, end: 0 });

@@ -51,8 +51,4 @@ export const RECOGNITION = {
     fewer: (n: string) => `Fewer than 1 in ${n} strangers look as much like somebody enrolled here.`,
     often: (n: string) => `More than 1 in ${n} strangers look as much like somebody enrolled here.`,
   },
-  otherPersonTitle: 'Already enrolled',
-  otherPerson: 'This face is enrolled under another person. Enrol it here as well?',
-  otherPersonNamed: (name: string) => `This face is enrolled as ${name}. Enrol it here as well?`,
-  enrolAnyway: 'Enrol anyway',
 };

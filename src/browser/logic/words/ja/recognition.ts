@@ -59,8 +59,4 @@ export const RECOGNITION: typeof EN = {
     fewer: (n) => `他人が登録者の誰かにこれほど似るのは、${n}人に1人もいません。`,
     often: (n) => `他人が登録者の誰かにこれほど似るのは、${n}人に1人以上です。`,
   },
-  otherPersonTitle: '登録済みの顔です',
-  otherPerson: 'この顔は別の人として登録されています。この人としても登録しますか？',
-  otherPersonNamed: (name) => `この顔は ${name} として登録されています。この人としても登録しますか？`,
-  enrolAnyway: 'それでも登録する',
 };
