@@ -173,12 +173,12 @@ export function createMetrics({ vision, gallery, events, sharing }: MetricsDeps)
     streamOpened: () => void (streams.open += 1),
     streamEnded: () => void (streams.open -= 1),
 
-    /** Counts a frame of a stream. @param outcome `skipped`: a newer one came before its turn */
-    frameAnswered(outcome: 'answered' | 'skipped' | 'refused'): void {
+    /** Counts a frame of a stream. @param outcome `skipped`: a newer one came before its turn; `failed`: by our fault */
+    frameAnswered(outcome: 'answered' | 'skipped' | 'refused' | 'failed'): void {
       frames.inc({ outcome });
       if (outcome === 'skipped') return;
       streams.frames += 1;
-      if (outcome === 'refused') streams.errors += 1;
+      if (outcome === 'failed') streams.errors += 1;
       frameRate.add();
     },
 

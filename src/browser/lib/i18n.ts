@@ -38,9 +38,9 @@ export function formatDate(iso: string): string {
   return new Date(iso).toLocaleString(language, { dateStyle: 'medium', timeStyle: 'short' });
 }
 
-/** The hour and the minute. */
-export function formatTime(time: Date): string {
-  return time.toLocaleTimeString(language, { hour: 'numeric', minute: '2-digit' });
+/** The time of day, as 10:42. @param at milliseconds since 1970 */
+export function formatTime(at: number): string {
+  return new Date(at).toLocaleTimeString(language, { hour: '2-digit', minute: '2-digit' });
 }
 
 export function formatNumber(value: number, digits = 0): string {

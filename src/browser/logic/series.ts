@@ -1,14 +1,23 @@
-/** The latest values of a figure, at most `length` of them. */
-export function createSeries(length: number) {
-  const values: (number | undefined)[] = [];
+/** A figure at a moment. */
+export interface Point {
+  /** Milliseconds since 1970. */
+  at: number;
+  /** Undefined where there was none. */
+  value: number | undefined;
+}
+
+/** The values of a figure in the last `span` milliseconds. */
+export function createSeries(span: number) {
+  const points: Point[] = [];
   return {
     /** @param value undefined where there was none */
-    push(value: number | undefined): void {
-      values.push(value);
-      if (values.length > length) values.shift();
+    push(at: number, value: number | undefined): void {
+      points.push({ at, value });
+      // One more than the span holds: the line comes in from the left edge.
+      while (points.length > 1 && points[1].at < at - span) points.shift();
     },
-    get values(): readonly (number | undefined)[] {
-      return values;
+    get points(): readonly Point[] {
+      return points;
     },
   };
 }
@@ -21,29 +30,53 @@ export function niceTop(value: number): number {
   return step * power;
 }
 
+/** What of a chart's area a line is drawn in. */
+export interface Area {
+  /** The moment at the right edge, milliseconds since 1970. */
+  now: number;
+  /** Milliseconds from the left edge to the right one. */
+  span: number;
+  /** Two points that are farther apart than this are not joined: nobody knows what was between them, milliseconds. */
+  gap: number;
+  /** The value at the upper edge. */
+  top: number;
+  width: number;
+  height: number;
+}
+
 /**
- * The line of a chart, with the newest value at the right edge.
- * @param length how many values fill the width
- * @returns an SVG path; a gap where there was no value
+ * The line of a chart over time.
+ * @returns an SVG path; a gap where there was no value, or none for a while
  */
-export function linePath(
-  values: readonly (number | undefined)[],
-  { length, top, width, height }: { length: number; top: number; width: number; height: number },
-): string {
-  const step = width / Math.max(1, length - 1);
-  let pen = 'M';
+export function linePath(points: readonly Point[], { now, span, gap, top, width, height }: Area): string {
+  let last: Point | undefined;
   const parts: string[] = [];
-  values.forEach((value, i) => {
+  for (const point of points) {
+    const { at, value } = point;
     if (value === undefined) {
-      pen = 'M';
-      return;
+      last = undefined;
+      continue;
     }
-    const x = width - (values.length - 1 - i) * step;
+    const x = width - ((now - at) / span) * width;
     const y = height - (Math.min(value, top) / top) * height;
-    parts.push(`${pen}${x.toFixed(1)} ${y.toFixed(1)}`);
-    pen = 'L';
-  });
+    const isJoined = last !== undefined && at - last.at <= gap;
+    // A point that stands alone is still seen: a line of no length with round ends.
+    parts.push(isJoined ? `L${x.toFixed(1)} ${y.toFixed(1)}` : `M${x.toFixed(1)} ${y.toFixed(1)}h0`);
+    last = point;
+  }
   return parts.join('');
+}
+
+/**
+ * The moments that a chart's time axis names: whole minutes.
+ * @returns each with its place from the left, 0 to 1
+ */
+export function minutesIn(now: number, span: number): { at: number; place: number }[] {
+  const MINUTE = 60_000;
+  const ticks: { at: number; place: number }[] = [];
+  for (let at = Math.ceil((now - span) / MINUTE) * MINUTE; at <= now; at += MINUTE)
+    ticks.push({ at, place: 1 - (now - at) / span });
+  return ticks;
 }
 
 /** `3 d 4 h`, `4 h 5 min`, `5 min`, `12 s`: the largest unit, and the next one where it matters. */

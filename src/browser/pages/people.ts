@@ -35,7 +35,8 @@ const { dataset } = document.body;
 const hidden = new Set<string>();
 let groups: Group[] = [];
 let found: { total: number; people: Person[] } | undefined;
-let loadedAt: Date | undefined;
+/** Milliseconds since 1970. */
+let loadedAt: number | undefined;
 let mayEdit = false;
 let mayManage = false;
 /** Everything has been read once. */
@@ -80,7 +81,7 @@ const server = watchServer({
 });
 
 function showAway(): void {
-  const text = loadedAt ? words.awaySince(formatTime(loadedAt)) : words.awayFromStart;
+  const text = loadedAt !== undefined ? words.awaySince(formatTime(loadedAt)) : words.awayFromStart;
   element('away-text', HTMLElement).textContent = text;
   element('away', HTMLElement).hidden = false;
   dataset.server = 'gone';
@@ -100,7 +101,7 @@ async function load(): Promise<void> {
   // So many more that the page is full although some of them are hidden.
   const range = { offset: (page - 1) * PAGE, limit: PAGE + Math.min(hidden.size, PAGE) };
   const answer = await listPeople({ ...query, ...range }, request.signal);
-  loadedAt = new Date();
+  loadedAt = Date.now();
   say.textContent = '';
   const last = Math.max(1, Math.ceil(answer.total / PAGE));
   if (page > last) {

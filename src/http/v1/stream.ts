@@ -148,10 +148,11 @@ export function streamRoutes(app: App, services: StreamServices, silence = SILEN
 }
 
 /** How a frame was answered; undefined: the message is about none. */
-function outcomeOf(message: ServerMessage): 'answered' | 'skipped' | 'refused' | undefined {
+function outcomeOf(message: ServerMessage): 'answered' | 'skipped' | 'refused' | 'failed' | undefined {
   if (message.type === 'frame') return 'answered';
   if (message.type === 'skipped') return 'skipped';
-  return message.type === 'error' && message.frame !== undefined ? 'refused' : undefined;
+  if (message.type !== 'error' || message.frame === undefined) return undefined;
+  return message.code === 'INTERNAL' ? 'failed' : 'refused';
 }
 
 /**
