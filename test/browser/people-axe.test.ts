@@ -28,8 +28,8 @@ describe('the page of people for everybody', { skip: CHROMIUM_MISSING }, () => {
       await close();
       await page.locator('#group-filter').selectOption('');
       await card(page, 'default-ken').click();
-      await page.locator('dialog .tray img').nth(1).waitFor();
-      await page.locator('dialog .tray .cross').first().click();
+      await page.locator('dialog .kept-pictures img').nth(1).waitFor();
+      await page.locator('dialog .kept-pictures .cross').first().click();
       await look('person, with a message');
       await page.locator('#remove-person').click();
       await look('question');

@@ -15,7 +15,7 @@ const removed = new Set<string>();
 /** A person's pictures, each of which can be deleted. */
 export function showPictures(person: Person, { mayEdit, onChange }: PicturesDeps): HTMLElement {
   const heading = make('h3', { tabIndex: -1 }, words.pictures);
-  const list = make('ul', { className: 'tray' });
+  const list = make('ul', { className: 'kept-pictures' });
 
   /** @param focusOn the picture whose button gets the focus */
   async function fill(focusOn?: string): Promise<void> {

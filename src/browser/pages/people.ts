@@ -63,7 +63,7 @@ const changes = createPeopleChanges({
     reload(focusOn);
   },
   reload,
-  select: grid.select,
+  select: (people) => grid.select(people),
 });
 const transfer = createTransfer(async () => {
   await fillGroups();
@@ -156,7 +156,7 @@ function open(person: Person): void {
     mayEdit,
     onChange: reload,
     onRemove: (each) => changes.remove([each]),
-    onMerge: (each) => openMerge(each, undefined, { groups, isHidden, onMerge: changes.merge }),
+    onMerge: (each) => openMerge(each, undefined, { groups, isHidden, onMerge: (into, from) => changes.merge(into, from) }),
     onClosed: () => filters.setPerson(''),
   });
 }
@@ -204,8 +204,8 @@ on('forth', () => turn(1));
 on('retry', server.check);
 
 openMenuBy(element('menu-button', HTMLButtonElement), element('menu', HTMLElement));
-on('show-filters', filters.open);
-on('select-several', grid.choose);
+on('show-filters', () => filters.open());
+on('select-several', () => grid.choose());
 on('new-group', () => {
   openNewGroup((group) => void fillGroups().then(() => filters.go({ group, page: 1 }), showError));
 });
@@ -225,7 +225,7 @@ on('csv', () => {
   transfer.saveEveryone({ search: search.trim(), group, pictures });
 });
 
-on('bulk-all', grid.selectAll);
+on('bulk-all', () => grid.selectAll());
 on('bulk-none', () => {
   grid.select();
   focusOnPeople();
