@@ -156,7 +156,8 @@ function open(person: Person): void {
     mayEdit,
     onChange: reload,
     onRemove: (each) => changes.remove([each]),
-    onMerge: (each) => openMerge(each, undefined, { groups, isHidden, onMerge: (into, from) => changes.merge(into, from) }),
+    onMerge: (each) =>
+      openMerge(each, undefined, { groups, isHidden, onMerge: (into, from) => changes.merge(into, from) }),
     onClosed: () => filters.setPerson(''),
   });
 }
