@@ -28,8 +28,8 @@ describe('the page of people for everybody', { skip: CHROMIUM_MISSING }, () => {
       await close();
       await page.locator('#group-filter').selectOption('');
       await card(page, 'default-ken').click();
-      await page.locator('dialog .tray img').nth(1).waitFor();
-      await page.locator('dialog .tray .cross').first().click();
+      await page.locator('dialog .kept-pictures img').nth(1).waitFor();
+      await page.locator('dialog .kept-pictures .cross').first().click();
       await look('person, with a message');
       await page.locator('#remove-person').click();
       await look('question');
@@ -41,7 +41,10 @@ describe('the page of people for everybody', { skip: CHROMIUM_MISSING }, () => {
       await page.locator('.found button').first().click();
       await look('side by side');
       await close();
-      await page.locator('li', { has: card(page, 'default-ken') }).getByRole('checkbox').check();
+      await page
+        .locator('li', { has: card(page, 'default-ken') })
+        .getByRole('checkbox')
+        .check();
       await look('selection');
       await page.locator('#bulk-move').click();
       await look('move');

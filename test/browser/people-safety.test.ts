@@ -39,9 +39,13 @@ describe('what is done on the page of people can be undone', { skip: CHROMIUM_MI
     it(`a deleted picture comes back inside the open dialog, by ${way}`, async (t) => {
       const { page, site, faults } = await visit(t, '/people', {}, prepare);
       await card(page, 'default-ken').click();
-      await page.locator('dialog .tray .cross').first().click();
-      await until(async () => (await page.locator('dialog .tray li').count()) === 1);
-      assert.equal(await page.locator('dialog .tray .cross:focus').count(), 1, 'the next picture has the focus');
+      await page.locator('dialog .kept-pictures .cross').first().click();
+      await until(async () => (await page.locator('dialog .kept-pictures li').count()) === 1);
+      assert.equal(
+        await page.locator('dialog .kept-pictures .cross:focus').count(),
+        1,
+        'the next picture has the focus',
+      );
       if (way === 'the pointer') await undo(page).click();
       else if (way === 'Ctrl+Z') await page.keyboard.press('Control+z');
       else {
@@ -49,7 +53,7 @@ describe('what is done on the page of people can be undone', { skip: CHROMIUM_MI
           await page.keyboard.press('Tab');
         await page.keyboard.press('Enter');
       }
-      await page.locator('dialog .tray li').nth(1).waitFor();
+      await page.locator('dialog .kept-pictures li').nth(1).waitFor();
       await tenSeconds(page);
       await page.goto(`${site.url}/status`);
       assert.equal((await site.gallery.person('default-ken'))?.faces.length, 2);
@@ -60,7 +64,7 @@ describe('what is done on the page of people can be undone', { skip: CHROMIUM_MI
   it('an offer to undo outlives the dialog that it stood in', async (t) => {
     const { page, site } = await visit(t, '/people', {}, prepare);
     await card(page, 'default-ken').click();
-    await page.locator('dialog .tray .cross').first().click();
+    await page.locator('dialog .kept-pictures .cross').first().click();
     await page.keyboard.press('Escape');
     await page.locator('dialog').waitFor({ state: 'detached' });
     await undo(page).click();
@@ -299,14 +303,16 @@ describe('how people are found', { skip: CHROMIUM_MISSING }, () => {
     const { page } = await visit(t, '/people', {}, async (tab, site) => {
       await enrolOthers(tab, site);
       await tab.route('**/api/v1/session', (route) =>
-        route.fulfill({ json: { auth: 'key', signedIn: true, name: 'door', role: 'recognise', groups: null } }),
+        route.fulfill({
+          json: { auth: 'key', signedIn: true, name: 'door', role: 'recognise', groups: null },
+        }),
       );
     });
     await card(page, 'default-ken').waitFor();
     assert.equal(await page.locator('#menu-button').isVisible(), false);
     assert.equal(await page.locator('main').getByRole('checkbox').count(), 0);
     await card(page, 'default-ken').click();
-    await page.locator('dialog .tray li').nth(1).waitFor();
+    await page.locator('dialog .kept-pictures li').nth(1).waitFor();
     assert.equal(await page.locator('dialog').getByRole('button').count(), 1, 'Close');
     assert.equal(await page.locator('dialog form, dialog a').count(), 0);
   });

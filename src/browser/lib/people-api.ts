@@ -50,7 +50,7 @@ export async function everyone(
   onPage: (sofar: number, total: number) => void,
 ): Promise<Person[]> {
   const all: Person[] = [];
-  for (let after = ''; ; ) {
+  for (let after = ''; ;) {
     const { total, people, next } = await listPeople({ search, group, pictures, after, limit: 1000 });
     all.push(...people);
     onPage(all.length, total);

@@ -25,7 +25,8 @@ export function createPeopleChanges({ hide, settle, reload, select }: ChangesDep
     let left = people;
     hide(people);
     doUnlessUndone({
-      text: people.length === 1 ? words.personRemoved(people[0].username) : words.peopleRemoved(people.length),
+      text:
+        people.length === 1 ? words.personRemoved(people[0].username) : words.peopleRemoved(people.length),
       failed: () =>
         left.length === 1 ? words.personNotRemoved(left[0].username) : words.peopleNotRemoved(left.length),
       async run(leaving) {

@@ -20,13 +20,19 @@ export function createPeopleFilters(onChange: () => void, onDown: () => boolean)
   const panel = element('filters', HTMLElement);
   let view = readView(location.search);
   let groups: readonly Group[] = [];
+  /** Runs while something typed waits to be searched for. */
+  let timer: number | undefined;
 
   const write = (how: 'pushState' | 'replaceState') => {
     history[how](null, '', location.pathname + writeView(view));
   };
 
   function go(change: Partial<PeopleView>, how: 'pushState' | 'replaceState' = 'pushState'): void {
-    view = { ...view, ...change };
+    // What was typed last and not yet searched for is part of what is wanted.
+    const typed = timer === undefined ? {} : { search: search.value };
+    window.clearTimeout(timer);
+    timer = undefined;
+    view = { ...view, ...typed, ...change };
     write(how);
     show();
     onChange();
@@ -42,11 +48,11 @@ export function createPeopleFilters(onChange: () => void, onDown: () => boolean)
     if (view.group !== '' || view.pictures !== '' || view.sort !== SORTS[0]) panel.dataset.open = '';
   }
 
-  let timer: number | undefined;
   /** One entry of the history for each search, however many letters it has. */
   let isTyping = false;
   function searchNow(): void {
     window.clearTimeout(timer);
+    timer = undefined;
     if (search.value.trim() === view.search.trim()) return;
     go({ search: search.value, page: 1 }, isTyping ? 'replaceState' : 'pushState');
     isTyping = true;
@@ -69,6 +75,7 @@ export function createPeopleFilters(onChange: () => void, onDown: () => boolean)
   });
   window.addEventListener('popstate', () => {
     window.clearTimeout(timer);
+    timer = undefined;
     view = readView(location.search);
     isTyping = false;
     show();

@@ -15,7 +15,7 @@ const removed = new Set<string>();
 /** A person's pictures, each of which can be deleted. */
 export function showPictures(person: Person, { mayEdit, onChange }: PicturesDeps): HTMLElement {
   const heading = make('h3', { tabIndex: -1 }, words.pictures);
-  const list = make('ul', { className: 'tray' });
+  const list = make('ul', { className: 'kept-pictures' });
 
   /** @param focusOn the picture whose button gets the focus */
   async function fill(focusOn?: string): Promise<void> {
@@ -23,7 +23,10 @@ export function showPictures(person: Person, { mayEdit, onChange }: PicturesDeps
     list.replaceChildren(...pictures.filter(({ id }) => !removed.has(id)).map(row));
     if (focusOn === undefined) return;
     const rows = [...list.children] as HTMLElement[];
-    rows.find(({ dataset }) => dataset.id === focusOn)?.querySelector('button')?.focus();
+    rows
+      .find(({ dataset }) => dataset.id === focusOn)
+      ?.querySelector('button')
+      ?.focus();
   }
   function refill(focusOn?: string): void {
     if (list.isConnected) fill(focusOn).catch(showError);

@@ -27,7 +27,8 @@ const failed = new Set<symbol>();
 document.addEventListener('keydown', (event) => {
   if (event.key.toLowerCase() !== 'z' || event.shiftKey || !(event.ctrlKey || event.metaKey)) return;
   // There it takes back what was typed.
-  if (event.target instanceof Element && event.target.closest('input:not([type="checkbox"]), textarea')) return;
+  if (event.target instanceof Element && event.target.closest('input:not([type="checkbox"]), textarea'))
+    return;
   const latest = undoable.at(-1);
   if (!latest) return;
   event.preventDefault();

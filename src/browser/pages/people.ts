@@ -35,7 +35,8 @@ const { dataset } = document.body;
 const hidden = new Set<string>();
 let groups: Group[] = [];
 let found: { total: number; people: Person[] } | undefined;
-let loadedAt: Date | undefined;
+/** Milliseconds since 1970. */
+let loadedAt: number | undefined;
 let mayEdit = false;
 let mayManage = false;
 /** Everything has been read once. */
@@ -62,7 +63,7 @@ const changes = createPeopleChanges({
     reload(focusOn);
   },
   reload,
-  select: grid.select,
+  select: (people) => grid.select(people),
 });
 const transfer = createTransfer(async () => {
   await fillGroups();
@@ -80,7 +81,7 @@ const server = watchServer({
 });
 
 function showAway(): void {
-  const text = loadedAt ? words.awaySince(formatTime(loadedAt)) : words.awayFromStart;
+  const text = loadedAt !== undefined ? words.awaySince(formatTime(loadedAt)) : words.awayFromStart;
   element('away-text', HTMLElement).textContent = text;
   element('away', HTMLElement).hidden = false;
   dataset.server = 'gone';
@@ -100,7 +101,7 @@ async function load(): Promise<void> {
   // So many more that the page is full although some of them are hidden.
   const range = { offset: (page - 1) * PAGE, limit: PAGE + Math.min(hidden.size, PAGE) };
   const answer = await listPeople({ ...query, ...range }, request.signal);
-  loadedAt = new Date();
+  loadedAt = Date.now();
   say.textContent = '';
   const last = Math.max(1, Math.ceil(answer.total / PAGE));
   if (page > last) {
@@ -155,7 +156,8 @@ function open(person: Person): void {
     mayEdit,
     onChange: reload,
     onRemove: (each) => changes.remove([each]),
-    onMerge: (each) => openMerge(each, undefined, { groups, isHidden, onMerge: changes.merge }),
+    onMerge: (each) =>
+      openMerge(each, undefined, { groups, isHidden, onMerge: (into, from) => changes.merge(into, from) }),
     onClosed: () => filters.setPerson(''),
   });
 }
@@ -203,8 +205,8 @@ on('forth', () => turn(1));
 on('retry', server.check);
 
 openMenuBy(element('menu-button', HTMLButtonElement), element('menu', HTMLElement));
-on('show-filters', filters.open);
-on('select-several', grid.choose);
+on('show-filters', () => filters.open());
+on('select-several', () => grid.choose());
 on('new-group', () => {
   openNewGroup((group) => void fillGroups().then(() => filters.go({ group, page: 1 }), showError));
 });
@@ -212,7 +214,10 @@ on('edit-group', () => {
   const group = groupShown();
   if (!group) return;
   openGroup(group, () => {
-    fillGroups().then(() => filters.go(groupShown() ? {} : { group: '', page: 1 }, 'replaceState'), showError);
+    fillGroups().then(
+      () => filters.go(groupShown() ? {} : { group: '', page: 1 }, 'replaceState'),
+      showError,
+    );
   });
 });
 on('import', transfer.chooseArchive);
@@ -221,7 +226,7 @@ on('csv', () => {
   transfer.saveEveryone({ search: search.trim(), group, pictures });
 });
 
-on('bulk-all', grid.selectAll);
+on('bulk-all', () => grid.selectAll());
 on('bulk-none', () => {
   grid.select();
   focusOnPeople();

@@ -90,6 +90,7 @@ export const PEOPLE = {
   removePicture: (when: string) => `Delete the picture from ${when}`,
   pictureRemoved: 'The picture was deleted.',
   pictureNotRemoved: 'The picture could not be deleted.',
+  save: 'Save',
   undo: 'Undo',
   notUndone: 'That could not be undone.',
 };

@@ -85,6 +85,7 @@ export const PEOPLE: typeof EN = {
   removePicture: (when) => `${when} の画像を削除`,
   pictureRemoved: '画像を削除しました。',
   pictureNotRemoved: '画像を削除できませんでした。',
+  save: '保存',
   undo: '元に戻す',
   notUndone: '元に戻せませんでした。',
 };
