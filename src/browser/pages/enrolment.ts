@@ -13,7 +13,7 @@ const JPEG_QUALITY = 0.92;
 /** Pictures that make a person easy to recognise. */
 const ENOUGH = 3;
 
-openPage(words.enrolmentTitle);
+openPage();
 
 const stage = createFaceStage(element('stage', HTMLElement), {
   onAnswer({ faces, width, height }) {

@@ -16,7 +16,7 @@ const PAGE = 24;
 /** From the last keystroke to the search, milliseconds. */
 const TYPING = 200;
 
-openPage(words.people);
+openPage();
 
 const search = element('search', HTMLInputElement);
 const groupFilter = element('group-filter', HTMLSelectElement);

@@ -12,7 +12,7 @@ import { toast } from '../lib/toast.js';
 /** Between two updates of the figures, milliseconds. */
 const FIGURES_EVERY = 500;
 
-openPage(words.recognitionTitle);
+openPage();
 
 const write = (id: string, text: string) => (element(id, HTMLElement).textContent = text);
 const button = (id: string) => element(id, HTMLButtonElement);

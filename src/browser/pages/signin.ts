@@ -4,7 +4,7 @@ import { words } from '../lib/i18n.js';
 import { openPage } from '../lib/shell.js';
 import { type Credential, credentialOf, safeNext } from '../logic/sign-in.js';
 
-openPage(words.signIn);
+openPage();
 
 const form = element('form', HTMLFormElement);
 const key = element('key', HTMLInputElement);

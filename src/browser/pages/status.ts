@@ -35,7 +35,7 @@ interface Status {
   damaged?: { what: string; reason: string }[];
 }
 
-openPage(words.status);
+openPage();
 
 const facts = element('facts', HTMLElement);
 const charts = element('charts', HTMLElement);

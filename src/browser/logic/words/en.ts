@@ -1,4 +1,5 @@
 import { CAMERA } from './en/camera.js';
+import { DOCS } from './en/docs.js';
 import { ENROLMENT } from './en/enrolment.js';
 import { ERRORS } from './en/errors.js';
 import { FRAME } from './en/frame.js';
@@ -18,6 +19,7 @@ export const EN = {
   ...PEOPLE,
   ...STATUS,
   ...SIGN_IN,
+  ...DOCS,
   ...ERRORS,
 };
 

@@ -1,5 +1,6 @@
 import type { Words } from './en.js';
 import { CAMERA } from './ja/camera.js';
+import { DOCS } from './ja/docs.js';
 import { ENROLMENT } from './ja/enrolment.js';
 import { ERRORS } from './ja/errors.js';
 import { FRAME } from './ja/frame.js';
@@ -19,5 +20,6 @@ export const JA: Words = {
   ...PEOPLE,
   ...STATUS,
   ...SIGN_IN,
+  ...DOCS,
   ...ERRORS,
 };
