@@ -1,11 +1,13 @@
 #!/usr/bin/env node
 /**
- * Compiles TypeScript: `src` and `test` file by file into `dist/`, the pages' scripts bundled into `public/assets/`.
- * Types are checked separately (`npm run typecheck`), so that a build takes a fraction of a second.
+ * Compiles TypeScript: `src` and `test` file by file into `dist/`, the pages' scripts and styles bundled into
+ * `public/assets/`, the pages themselves into `dist/pages/`. Types are checked separately (`npm run typecheck`), so that a
+ * build takes a few seconds at most. `--maps`: with source maps of the pages' scripts, for a debugger.
  */
-import { rmSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { compressBelow, drawIcons, hashOf, writePages } from './pages.mjs';
 import { filesBelow, isNewer, PROJECT_ROOT, writeStamp } from './support.mjs';
 
 /**
@@ -36,9 +38,14 @@ const IMPORTS = {
 
 const STAMP = path.join(PROJECT_ROOT, 'dist', '.built');
 
-/** Whether anything under src/, test/ or scripts/build.mjs changed since the last build. */
+const ASSETS = path.join(PROJECT_ROOT, 'public', 'assets');
+const PAGES = path.join(PROJECT_ROOT, 'dist', 'pages');
+
+/** Whether anything under src/, test/ or of what builds them changed since the last build. */
 export function buildIsStale() {
-  const sources = [...filesBelow('src'), ...filesBelow('test'), fileURLToPath(import.meta.url)];
+  const own = [fileURLToPath(import.meta.url), path.join(PROJECT_ROOT, 'scripts', 'pages.mjs')];
+  const icon = path.join(PROJECT_ROOT, 'public', 'icon.svg');
+  const sources = [...filesBelow('src'), ...filesBelow('test'), ...own, icon];
   return sources.some((file) => isNewer(file, STAMP));
 }
 
@@ -79,29 +86,74 @@ export async function build() {
     outdir: 'dist',
     outbase: '.',
   });
-  const pages = typescript('src/browser/pages');
-  await esbuild({
+  await buildPages(esbuild, typescript('src/browser/pages'));
+  writeStamp(STAMP, '');
+}
+
+/**
+ * Builds what a browser is sent. Every file of public/assets has a hash of its content in its name, so that a browser may
+ * keep it for ever and never mixes two versions.
+ * @param {typeof import('esbuild').build} esbuild @param {string[]} scripts
+ */
+async function buildPages(esbuild, scripts) {
+  rmSync(ASSETS, { recursive: true, force: true });
+  mkdirSync(ASSETS, { recursive: true });
+  /** @type {import('esbuild').BuildOptions} */
+  const common = {
     absWorkingDir: PROJECT_ROOT,
-    entryPoints: pages,
     outdir: 'public/assets',
     bundle: true,
-    splitting: true,
     format: 'esm',
     target: 'es2022',
     minify: true,
-    sourcemap: true,
     logLevel: 'warning',
+  };
+  const { metafile } = await esbuild({
+    ...common,
+    entryPoints: [...scripts, { in: 'src/browser/styles/index.css', out: 'pages' }].map((entry) =>
+      typeof entry === 'string' ? { in: entry, out: path.basename(entry, '.ts') } : entry,
+    ),
+    entryNames: '[name]-[hash]',
+    splitting: true,
+    sourcemap: process.argv.includes('--maps'),
+    metafile: true,
   });
+  const addresses = await drawIcons(ASSETS);
+  const preloads = new Map();
+  /** @param {string} output @returns {string[]} all that it imports, and that those import */
+  const importsOf = (output) =>
+    metafile.outputs[output].imports
+      .filter(({ kind }) => kind === 'import-statement')
+      .flatMap(({ path: imported }) => [imported, ...importsOf(imported)]);
+  const addressOf = (/** @type {string} */ output) => output.slice('public'.length);
+  for (const [output, { entryPoint }] of Object.entries(metafile.outputs)) {
+    if (!entryPoint) continue;
+    const { name } = path.parse(entryPoint);
+    const plain = entryPoint.endsWith('.css') ? '/assets/pages.css' : `/assets/${name}.js`;
+    addresses.set(plain, addressOf(output));
+    preloads.set(addressOf(output), [...new Set(importsOf(output))].map(addressOf));
+  }
+
+  const { LANGUAGES, wordsOf } = await import(
+    pathToFileURL(path.join(PROJECT_ROOT, 'dist', 'src', 'browser', 'logic', 'language.js')).href
+  );
+  const languages = Object.fromEntries(
+    LANGUAGES.map((/** @type {string} */ language) => [language, wordsOf(language)]),
+  );
+  writePages(PAGES, languages, { addresses, preloads });
+
+  const files = ['/assets/pages.css', '/assets/offline.js', '/icon.svg'].map((plain) => addresses.get(plain));
+  const texts = Object.keys(languages).map((language) =>
+    readFileSync(path.join(PAGES, language, 'offline.html'), 'utf8'),
+  );
   await esbuild({
-    absWorkingDir: PROJECT_ROOT,
-    entryPoints: { pages: 'src/browser/styles/index.css' },
-    outdir: 'public/assets',
-    bundle: true,
-    target: 'es2022',
-    minify: true,
-    logLevel: 'warning',
+    ...common,
+    entryPoints: ['src/browser/worker/sw.ts'],
+    outdir: 'dist/pages',
+    format: 'iife',
+    define: { OFFLINE: JSON.stringify({ name: `offline-${hashOf(texts.join(''))}`, files }) },
   });
-  writeStamp(STAMP, '');
+  await Promise.all([ASSETS, PAGES].map(compressBelow));
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) await build();

@@ -2,10 +2,11 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import fastify, { type FastifyBaseLogger, type FastifyServerOptions, LogController } from 'fastify';
 import type { App } from './http/app-type.js';
 import { compreFaceSurface } from './http/compreface/index.js';
-import { answerError, answerErrors, answerNotFound } from './http/error-handler.js';
+import { documentRoutes } from './http/document.js';
+import { answerError, answerErrors } from './http/error-handler.js';
 import { registerJson, validatorCompiler } from './http/intake/json.js';
 import { maifaceSurface } from './http/maiface/index.js';
-import { pageRoutes } from './http/pages.js';
+import { answerUnknown, pageRoutes } from './http/pages.js';
 import { type PluginOptions, registerPlugins } from './http/plugins/index.js';
 import { nameRequest } from './http/plugins/request-log.js';
 import { createServices, type ServicesDeps } from './http/services.js';
@@ -57,11 +58,12 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     .setValidatorCompiler(validatorCompiler);
   registerJson(app);
   answerErrors(app, v1);
-  app.setNotFoundHandler(answerNotFound);
+  app.setNotFoundHandler(answerUnknown);
 
   const services = createServices({ ...deps, log: app.log });
   await registerPlugins(app, services, deps);
   pageRoutes(app);
+  documentRoutes(app);
   v1Surface(app, services);
   maifaceSurface(app, services);
   compreFaceSurface(app, services);

@@ -1,55 +1,94 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { CHROMIUM_MISSING, openBrowser, openSite, openTab } from './support/browser.js';
+import { axeFindings, LOCALES } from './support/axe.js';
+import { CHROMIUM_MISSING, PHONE } from './support/browser.js';
+import { browserForSuite, fits } from './support/visit.js';
 
 interface ApiDocument {
   paths: Record<string, object>;
 }
 
 describe('the page of the API in a browser', { skip: CHROMIUM_MISSING }, () => {
-  it('draws every operation, opens and tries some, and nothing is refused or fetched from elsewhere', async (t) => {
-    const site = await openSite(t);
-    const browser = await openBrowser(t);
-    const { page, faults } = await openTab(browser);
+  const visit = browserForSuite();
+
+  it('draws every operation, opens each, and nothing is refused or fetched from elsewhere', async (t) => {
+    const { page, site, faults } = await visit(t, '/offline');
     page.on('console', (message) => {
-      if (['error', 'warning'].includes(message.type())) faults.push(message.text());
+      const isAsked = message.text().includes('blocked by Playwright');
+      if (['error', 'warning'].includes(message.type()) && !isAsked) faults.push(message.text());
     });
     page.on('request', (request) => {
-      const { protocol, origin } = new URL(request.url());
-      if (protocol === 'https:' && origin !== site.url) faults.push(`asked of ${origin}`);
-    });
-    page.on('response', (response) => {
-      if (response.status() >= 400) faults.push(`${response.status()} ${response.url()}`);
+      const { origin } = new URL(request.url());
+      if (origin !== site.url) faults.push(`asked of ${origin}`);
     });
     await page.goto(`${site.url}/docs`);
-    const operations = page.locator('.opblock');
+    const operations = page.locator('.operation');
     await operations.first().waitFor();
-
-    const { paths } = (await site.server.get('/docs/json')).body as ApiDocument;
+    const { paths } = (await (await page.request.get(`${site.url}/docs/json`)).json()) as ApiDocument;
     const listed = Object.entries(paths).flatMap(([path, methods]) =>
-      Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
+      Object.keys(methods).map((method) => `${method}:${path}`),
     );
-    const drawn = await operations.evaluateAll((blocks) =>
-      blocks.map((block) => {
-        const [method, path] = ['.opblock-summary-method', '.opblock-summary-path'].map((part) =>
-          // Long paths have break points in them.
-          (block.querySelector(part)?.textContent ?? '').replaceAll('\u200b', ''),
-        );
-        return `${method} ${path}`;
-      }),
-    );
+    const drawn = await operations.evaluateAll((blocks) => blocks.map(({ id }) => id));
     assert.deepEqual(drawn.sort(), listed.sort());
-
-    // What is drawn only when it is opened: parameters, a form for files, the schemas.
-    for (const path of ['/api/v1/recognise', '/api/v1/people/{faceid}', '/api/face_register']) {
-      const operation = operations.filter({ has: page.locator(`[data-path="${path}"]`) }).first();
-      await operation.locator('.opblock-summary-control').click();
-      await operation.locator('.responses-wrapper').waitFor();
-    }
-    const live = operations.filter({ has: page.locator('[data-path="/api/v1/live"]') });
-    await live.locator('.opblock-summary-control').click();
-    await live.getByRole('button', { name: 'Execute' }).click();
-    await live.locator('.live-responses-table .response-col_status', { hasText: '200' }).waitFor();
+    const empty = await operations.evaluateAll(async (blocks) => {
+      for (const block of blocks) (block as HTMLDetailsElement).open = true;
+      await new Promise((resolve) => setTimeout(resolve));
+      return blocks.filter((block) => !block.querySelector('.command')).map(({ id }) => id);
+    });
+    assert.deepEqual(empty, []);
     assert.deepEqual(faults, []);
+  });
+
+  it('tells of an operation its parameters, bodies, answers and a command, under a link of its own', async (t) => {
+    const { page, site } = await visit(t, '/docs#get:/api/v1/people');
+    const people = page.locator('[id="get:/api/v1/people"]');
+    await people.locator('.described').waitFor();
+    assert.equal(await people.locator('summary').evaluate((one) => one === document.activeElement), true);
+    const limit = people.locator('.fields > div', { has: page.getByText('limit', { exact: true }) });
+    await limit.getByText(/integer · query/).waitFor();
+    await people.getByText(`curl '${site.url}/api/v1/people`).waitFor();
+    const recognise = page.locator('[id="post:/api/v1/recognise"]');
+    await recognise.locator('summary').click();
+    await recognise.getByText('-F ').first().waitFor();
+    await recognise.getByText('faces[].box', { exact: true }).first().waitFor();
+    assert.equal(await page.evaluate(() => location.hash), '#post:/api/v1/recognise');
+    // The way back leads past what was opened, and an address that is typed opens what it names.
+    await page.goto(`${site.url}/docs#delete:/api/v1/people/%7Bfaceid%7D`);
+    await page.locator('[id="delete:/api/v1/people/{faceid}"] .described').waitFor();
+  });
+
+  it('finds operations by every word of a search', async (t) => {
+    const { page } = await visit(t, '/docs');
+    await page.locator('.operation').first().waitFor();
+    await page.getByRole('searchbox').fill('delete group');
+    const shown = await page.locator('.operation:visible').evaluateAll((all) => all.map(({ id }) => id));
+    assert.ok(
+      shown.some((id) => id.startsWith('delete:/api/v1/groups/')),
+      shown.join(),
+    );
+    assert.ok(shown.length < 10, shown.join());
+    await page.getByRole('searchbox').fill('no such thing');
+    await page.getByText('Nothing found').waitFor();
+    assert.equal(await page.locator('#operations section:visible').count(), 0);
+  });
+
+  it('fits a phone and has no finding of axe, with everything open, light and dark, in both languages', async (t) => {
+    for (const locale of LOCALES) {
+      const { page } = await visit(t, '/docs', { locale, viewport: PHONE });
+      await page.locator('.operation').first().waitFor();
+      await page.locator('.operation').evaluateAll((blocks) => {
+        for (const block of blocks) (block as HTMLDetailsElement).open = true;
+      });
+      await page.locator('.operation .described').last().waitFor();
+      assert.equal(await fits(page), true);
+      assert.deepEqual(await axeFindings(page), []);
+    }
+  });
+
+  it('says so when the server does not answer', async (t) => {
+    const { page } = await visit(t, '/docs', {}, (tab) =>
+      tab.route('**/docs/json', (route) => route.abort()),
+    );
+    await page.locator('#say').getByText(/./).waitFor();
   });
 });

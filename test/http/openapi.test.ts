@@ -15,7 +15,7 @@ const ELSEWHERE = /^\/api\/v1\/(recognition|detection|verification|stream)/;
 /** Figures of the moment: their schemas say what each is. */
 const FIGURES = /^\/(api\/v1\/(health|live|ready|status|selftest)|metrics)$/;
 /** What no program calls: pages, their files and the document itself. */
-const PAGES = /^\/(add|people|status|signin|docs.*|\*)?$/;
+const PAGES = /^\/(add|people|status|signin|offline|sw\.js|manifest\.webmanifest|docs.*|\*)?$/;
 /** These enrol a face, which must be nobody's yet. */
 const ENROLS = /faces$|face_register$/;
 
@@ -69,9 +69,10 @@ describe('the OpenAPI document', () => {
     assert.equal(document.openapi, '3.1.0');
     const { valid, errors } = await new Validator().validate(structuredClone(document));
     assert.ok(valid, JSON.stringify(errors, null, 2));
-    const page = await app.inject('/docs/');
+    const page = await app.inject('/docs');
     assert.equal(page.statusCode, 200);
     assert.doesNotMatch(page.body, /https?:\/\//);
+    assert.equal((await app.inject('/docs/')).headers.location, '/docs');
     assert.match(String(page.headers['content-security-policy']), /script-src 'self'(;|$)/);
   });
 

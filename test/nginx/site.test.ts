@@ -250,6 +250,23 @@ describe(
       assert.notEqual(taken.status, 413, taken.text.slice(0, 200));
     });
 
+    it('sends files as the build compressed them, for ever, and what the API answers as it is', async (t) => {
+      const { ask, secret } = await standUp(t);
+      const both = { 'accept-encoding': 'gzip, br', 'x-api-key': secret };
+      const page = await ask('GET', '/people', both);
+      assert.equal(page.headers['content-encoding'], 'br');
+      const { text } = await ask('GET', '/people');
+      const [, style] = /href="([^"]*\.css)"/.exec(text) ?? [];
+      const file = await ask('GET', style, both);
+      assert.deepEqual(
+        [file.status, file.headers['content-encoding'], file.headers['cache-control']],
+        [200, 'gzip', 'public, max-age=31536000, immutable'],
+      );
+      assert.match(String(file.headers.vary), /accept-encoding/i);
+      const answer = await ask('GET', '/api/v1/people', both);
+      assert.deepEqual([answer.status, answer.headers['content-encoding']], [200, undefined]);
+    });
+
     it('passes an archive of any size on as it comes', async (t) => {
       const { ask, secret } = await standUp(t);
       const headers = { 'x-api-key': secret, 'content-type': 'application/zip' };

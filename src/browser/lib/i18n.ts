@@ -1,26 +1,35 @@
-import { chooseLanguage, type Language, LANGUAGES, textOf, wordsOf } from '../logic/language.js';
+import { type Language, LANGUAGES, wordsOf } from '../logic/language.js';
 import { recall, remember } from './dom.js';
 
-/** The language of this page. */
-export const language: Language = chooseLanguage(recall('language'), navigator.languages);
+/** The language that the server chose for this page, whose texts are in the HTML. */
+export const language: Language =
+  LANGUAGES.find((known) => known === document.documentElement.lang) ?? LANGUAGES[0];
 
 /** The page's texts in that language. */
 export const words = wordsOf(language);
 
+const cookie = (choice: Language) => `kaomon-language=${choice}`;
+const isTold = (choice: Language) => document.cookie.split('; ').includes(cookie(choice));
+
+/** Tells the server, which reads the cookie before it sends a page. */
+function tell(choice: Language): void {
+  const secure = location.protocol === 'https:' ? '; secure' : '';
+  document.cookie = `${cookie(choice)}; path=/; max-age=31536000; samesite=lax${secure}`;
+}
+
 /**
- * Fills in the texts of a page's HTML: `data-t` names an element's text, `data-t-label` its accessible name and
- * `data-t-placeholder` its placeholder.
+ * A choice outlives its cookie, which some browsers drop after a week.
+ * @returns whether the page is being loaded again, in the language that was chosen
  */
-export function translate(root: ParentNode = document): void {
-  const each = (name: string, set: (found: HTMLElement, text: string) => void) => {
-    for (const found of root.querySelectorAll<HTMLElement>(`[${name}]`)) {
-      const text = textOf(words, found.getAttribute(name) ?? '');
-      if (text !== undefined) set(found, text);
-    }
-  };
-  each('data-t', (found, text) => (found.textContent = text));
-  each('data-t-label', (found, text) => found.setAttribute('aria-label', text));
-  each('data-t-placeholder', (found, text) => found.setAttribute('placeholder', text));
+export function keepChosenLanguage(): boolean {
+  const choice = LANGUAGES.find((known) => known === recall('language'));
+  if (!choice) return false;
+  const wasTold = isTold(choice);
+  tell(choice);
+  // Once: where the cookie does not reach the server, another time would change nothing.
+  if (choice === language || wasTold || !isTold(choice)) return false;
+  location.reload();
+  return true;
 }
 
 /** The language that the switch offers. */
@@ -31,6 +40,7 @@ export function otherLanguage(): Language {
 /** Remembers a language and reloads the page in it. */
 export function switchLanguage(to: Language): void {
   remember('language', to);
+  tell(to);
   location.reload();
 }
 

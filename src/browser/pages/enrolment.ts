@@ -12,7 +12,7 @@ import { createPictureTray, type TrayPicture } from '../lib/picture-tray.js';
 import { openPage } from '../lib/shell.js';
 import { createWhoseQuestion, type KnownPerson } from '../lib/whose-question.js';
 
-openPage(words.enrolmentTitle);
+openPage();
 
 const form = element('form', HTMLFormElement);
 const start = element('start', HTMLButtonElement);

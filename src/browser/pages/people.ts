@@ -21,7 +21,7 @@ import { shownOf } from '../logic/paging.js';
 /** People on a page: full rows of two, three, four, six and eight. */
 const PAGE = 48;
 
-openPage(words.people);
+openPage();
 
 const title = element('title', HTMLElement);
 const list = element('people', HTMLUListElement);

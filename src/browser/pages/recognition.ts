@@ -18,7 +18,7 @@ import type { StageState } from '../logic/stage-state.js';
 /** Between two updates of the figures, milliseconds. */
 const FIGURES_EVERY = 500;
 
-openPage(words.recognitionTitle);
+openPage();
 
 const write = (id: string, text: string) => (element(id, HTMLElement).textContent = text);
 const button = (id: string) => element(id, HTMLButtonElement);

@@ -6,7 +6,7 @@ import { signOut, tellOfSignIn } from '../lib/session.js';
 import { openPage } from '../lib/shell.js';
 import { type Credential, credentialOf, readKey, safeNext } from '../logic/sign-in.js';
 
-openPage(words.signIn);
+openPage();
 
 const form = element('form', HTMLFormElement);
 const key = element('key', HTMLInputElement);

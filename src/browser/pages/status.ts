@@ -25,7 +25,7 @@ const SPAN = 120_000;
 /** How many damaged files are named. */
 const MAX_NAMED = 10;
 
-openPage(words.status);
+openPage();
 
 const verdict = element('verdict', HTMLElement);
 const line = element('verdict-line', HTMLElement);

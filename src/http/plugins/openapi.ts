@@ -1,5 +1,4 @@
 import swagger from '@fastify/swagger';
-import swaggerUi from '@fastify/swagger-ui';
 import { VERSION } from '../../platform/version.js';
 import type { TSchema } from 'typebox';
 import type { App } from '../app-type.js';
@@ -22,8 +21,8 @@ const TAGS = [
 const READS = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 /**
- * The OpenAPI 3.1 document, made of the routes' own schemas, at `/docs/json`, and a page to read and try it at
- * `/docs`. Registered before the routes; those without a tag (pages, files) are left out.
+ * The OpenAPI 3.1 document, made of the routes' own schemas; ../document.ts serves it. Registered before the routes; those
+ * without a tag (pages, files) are left out.
  */
 export async function registerOpenApi(app: App): Promise<void> {
   await app.register(swagger, {
@@ -64,21 +63,5 @@ export async function registerOpenApi(app: App): Promise<void> {
     const name = `${[route.method].flat().join()} ${route.url.slice('/api/v1'.length)}`;
     route.schema.summary ??= `As CompreFace: ${name}`;
     route.schema.tags ??= ['compreface'];
-  });
-  await app.register(async (docs) => {
-    docs.addHook('onRoute', (route) => {
-      route.config = { ...route.config, access: 'public' };
-    });
-    await docs.register(swaggerUi, {
-      routePrefix: '/docs',
-      uiConfig: {
-        // Nothing is asked of the validator that swagger.io runs.
-        validatorUrl: null,
-        // Without the bar for documents of other servers: its logo brings a style that our policy refuses.
-        layout: 'BaseLayout',
-        deepLinking: true,
-        tryItOutEnabled: true,
-      },
-    });
   });
 }

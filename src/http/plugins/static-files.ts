@@ -4,21 +4,28 @@ import { PROJECT_ROOT } from '../../platform/root.js';
 import type { App } from '../app-type.js';
 
 const PUBLIC = path.join(PROJECT_ROOT, 'public');
-/** esbuild puts a hash of the content into the names of shared chunks. */
-const NEVER_CHANGES = /[\\/]assets[\\/]chunk-[A-Z0-9]{8}\.js$/;
+/** The build puts a hash of the content into every name here. */
+const ASSETS = path.join(PUBLIC, 'assets') + path.sep;
 
 /**
- * The pages' files, for everybody: what they show comes from the API. Browsers ask each time whether a file has
- * changed (by its ETag) unless its name says that it never does.
+ * The pages' files, for everybody: what they show comes from the API. A browser that takes brotli or gzip gets what the
+ * build compressed (scripts/pages.mjs), each with an ETag of its own. Browsers ask each time whether a file has changed
+ * unless its name says that it never does.
+ *
+ * Only files are compressed, never what the API answers: beside a secret (a session's token, a name) the length of a
+ * compressed answer would tell of it whoever can have a word of his own put into the same answer (BREACH).
  */
 export async function registerStaticFiles(app: App): Promise<void> {
   const options: FastifyStaticOptions = {
     root: PUBLIC,
     index: false,
     cacheControl: false,
+    preCompressed: true,
     setHeaders(reply, file) {
       const forever = 'public, max-age=31536000, immutable';
-      reply.header('cache-control', NEVER_CHANGES.test(file) ? forever : 'no-cache');
+      // What is not there today may be there tomorrow.
+      const otherwise = reply.statusCode === 404 ? 'no-store' : 'no-cache';
+      reply.header('cache-control', file.startsWith(ASSETS) ? forever : otherwise);
     },
   };
   // Once for `reply.sendFile`, and once for the files themselves, in a scope whose routes are made public.

@@ -156,7 +156,7 @@ describe('the language', () => {
   });
 
   it('has every text that the pages name, and the pages use every text', () => {
-    const pages = filesBelow('public', '.html');
+    const pages = filesBelow('src/browser/html', '.html');
     const code = filesBelow('src/browser', '.ts').filter(({ file }) => !file.includes('words'));
     const named = new Set(
       pages.flatMap(({ text }) => [...text.matchAll(/data-t(?:-[a-z]+)?="([^"]+)"/g)].map(([, key]) => key)),

@@ -73,6 +73,8 @@ export async function openTab(browser: Browser, options: BrowserContextOptions =
     viewport: LAPTOP,
     locale: 'en-GB',
     permissions: ['camera'],
+    // It would keep the tests' made answers from the requests that go through it; offline.test.ts is about it.
+    serviceWorkers: 'block',
     ...options,
   });
   context.setDefaultTimeout(PATIENCE);

@@ -139,7 +139,7 @@ it('a HEAD of everything else answers as a GET, without what it says', { timeout
   for (const { url } of gets) {
     if (!heads.has(url)) without.push(url);
     if (!heads.has(url) || url === '/metrics' || url.endsWith('/status')) continue;
-    const address = url.replace('*', 'people.html');
+    const address = url.replace('*', 'icon.svg');
     const [get, head] = [
       await stand.app.inject({ url: address, headers }),
       await stand.app.inject({ method: 'HEAD', url: address, headers }),

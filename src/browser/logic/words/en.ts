@@ -1,5 +1,6 @@
 import { ACCESS } from './en/access.js';
 import { CAMERA } from './en/camera.js';
+import { DOCS } from './en/docs.js';
 import { ENROLMENT } from './en/enrolment.js';
 import { ERRORS } from './en/errors.js';
 import { FRAME } from './en/frame.js';
@@ -20,6 +21,7 @@ export const EN = {
   ...STATUS,
   ...SIGN_IN,
   ...ACCESS,
+  ...DOCS,
   ...ERRORS,
 };
 

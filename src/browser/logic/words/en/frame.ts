@@ -1,12 +1,18 @@
 /** Texts of what stands around every page, in English. */
 export const FRAME = {
   appName: 'Kaomon',
+  description: 'Face recognition on your own server',
+  otherLanguage: '日本語',
+  otherLanguageTag: 'ja',
   navigation: 'Pages',
   recognition: 'Recognise',
   enrolment: 'Enrol',
   people: 'People',
   status: 'Status',
   skipToContent: 'Skip to the content',
+  notThere: 'There is no page at this address',
+  notThereExplained: 'It may have been mistyped, or the page may have moved.',
+  toRecognition: 'Go to Recognise',
   close: 'Close',
   cancel: 'Cancel',
   tryAgain: 'Try again',

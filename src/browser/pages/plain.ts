@@ -1,0 +1,3 @@
+import { openPage } from '../lib/shell.js';
+
+openPage();
