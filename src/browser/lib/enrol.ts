@@ -137,7 +137,9 @@ export async function enrolPicture(
 }
 
 async function dropIfEmpty(person: NewPerson): Promise<void> {
-  const there = await call<Person>('GET', `/api/v1/people/${person.groupid}-${person.userid}`).catch(() => undefined);
+  const there = await call<Person>('GET', `/api/v1/people/${person.groupid}-${person.userid}`).catch(
+    () => undefined,
+  );
   if (there?.faces === 0) await unmakePerson(person);
 }
 
@@ -154,8 +156,10 @@ function askWhose({ username, userid }: Person): Promise<'them' | 'other' | unde
     const other = make('button', { type: 'button' }, words.somebodyElse);
     add.addEventListener('click', choose('them'));
     other.addEventListener('click', choose('other'));
-    const dialog = openDialog(words.thisIsAlready(name), [make('div', { className: 'buttons' }, other, add)], () =>
-      resolve(choice),
+    const dialog = openDialog(
+      words.thisIsAlready(name),
+      [make('div', { className: 'buttons' }, other, add)],
+      () => resolve(choice),
     );
     dialog.root.classList.add('question');
   });

@@ -23,7 +23,10 @@ export function showPictures(person: Person, { mayEdit, onChange }: PicturesDeps
     list.replaceChildren(...pictures.filter(({ id }) => !removed.has(id)).map(row));
     if (focusOn === undefined) return;
     const rows = [...list.children] as HTMLElement[];
-    rows.find(({ dataset }) => dataset.id === focusOn)?.querySelector('button')?.focus();
+    rows
+      .find(({ dataset }) => dataset.id === focusOn)
+      ?.querySelector('button')
+      ?.focus();
   }
   function refill(focusOn?: string): void {
     if (list.isConnected) fill(focusOn).catch(showError);

@@ -67,6 +67,7 @@ const camera = createGuidedCamera(
       shots.set(shot, tray.add(shot.blob, 'waiting', shot.thumb));
       feedback.pictureTaken();
       hideSwap();
+      show();
     },
     onDropped(dropped) {
       for (const shot of dropped) {
@@ -117,7 +118,6 @@ function hideSwap(): void {
 
 const nameOf = ({ username, userid }: Pick<NewPerson, 'username' | 'userid'>) => username || userid;
 
-/** Shows what belongs to the phase. */
 function show(): void {
   const isWho = phase === 'who';
   document.body.dataset.phase = phase;
@@ -128,14 +128,16 @@ function show(): void {
   element('whom-group', HTMLElement).textContent = target ? words.addedToThem : fields.groupName;
   const usable = tray.inState('waiting', 'odd', 'choose', 'looking', 'sending').length;
   start.hidden = !isWho;
-  enrol.hidden = phase === 'done' ? tray.inState('waiting').length === 0 : question.open || (isWho && usable === 0);
+  enrol.hidden =
+    phase === 'done' ? tray.inState('waiting').length === 0 : question.open || (isWho && usable === 0);
   enrol.className = phase === 'taking' || phase === 'sending' ? 'primary large' : 'large';
   enrol.disabled = phase === 'sending';
   next.hidden = phase !== 'done';
   capture.hidden = !camera.running || camera.done;
   withoutTurning.hidden = !camera.stalled;
   const taken = tray.inState('waiting', 'stored').length;
-  const count = phase === 'taking' && shots.size > 0 ? words.takenOf(taken, Math.max(taken, camera.enough)) : '';
+  const count =
+    phase === 'taking' && shots.size > 0 ? words.takenOf(taken, Math.max(taken, camera.enough)) : '';
   const counter = element('count', HTMLElement);
   if (counter.textContent !== count) counter.textContent = count;
 }
@@ -230,7 +232,9 @@ function mark(picture: TrayPicture, result: Outcome): void {
 async function askByServer(picture: TrayPicture, error: ApiError): Promise<void> {
   const { faceid } = error.details ?? {};
   // A key that may not see that person's group is not told who it is.
-  const known = typeof faceid === 'string' ? await call<KnownPerson>('GET', `/api/v1/people/${faceid}`).catch(() => undefined)
+  const known =
+    typeof faceid === 'string'
+      ? await call<KnownPerson>('GET', `/api/v1/people/${faceid}`).catch(() => undefined)
       : undefined;
   if (known) question.ask(known);
   else
@@ -240,7 +244,6 @@ async function askByServer(picture: TrayPicture, error: ApiError): Promise<void>
     ]);
 }
 
-/** Says what was stored. */
 async function conclude(outcomes: readonly Outcome[], person: Pick<NewPerson, 'username' | 'userid'>) {
   const stored = tray.inState('stored').length;
   const passing = outcomes.find((result) => result.status === 'refused' && isPassing(result.error));
@@ -292,7 +295,7 @@ async function fillIn(): Promise<void> {
   const isLink = query.has('userid') || query.has('username');
   fields.write(isLink || !draft ? { userid: given('userid'), username: given('username') } : draft);
   show();
-  await fields.fill(query.get('group') ?? (draft?.groupid || recall('group')));
+  await fields.fill(query.get('group') ?? draft?.groupid ?? recall('group'));
   show();
   const { role = 'admin' } = await currentSession();
   if (role !== 'recognise') return;

@@ -59,7 +59,8 @@ export const ACCESS: typeof EN = {
   scanIt: (minutes) =>
     `スマートフォンのカメラでこのコードを読み取るか、別の端末でリンクを開いてください。${minutes} 分以内に 1 回だけ使えます。`,
   qrOf: (name) => `${name} としてサインインするリンクの QR コード`,
-  certificateWarning: '証明書の警告が表示された場合は、そのままページへ進んでください(表示されるのは 1 回だけです)。',
+  certificateWarning:
+    '証明書の警告が表示された場合は、そのままページへ進んでください(表示されるのは 1 回だけです)。',
   onlyThisMachine:
     'このサーバーは自分自身からのアクセスにのみ応答するため、スマートフォンからは接続できません(設定 HOST)。',
   yourKey: 'サインイン中',
