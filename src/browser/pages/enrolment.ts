@@ -2,7 +2,14 @@ import { type ApiError, call, currentSession, messageOf } from '../lib/api.js';
 import { createCameraMenu } from '../lib/camera-menu.js';
 import { element, make, recall } from '../lib/dom.js';
 import { dropDraft, keepDraft, recallDraft } from '../lib/draft.js';
-import { isPassing, type Outcome, reasonOf, sendPictures, settlePerson, unmakePerson } from '../lib/enrol.js';
+import {
+  isPassing,
+  type Outcome,
+  reasonOf,
+  sendPicturesKnowing,
+  settlePerson,
+  unmakePerson,
+} from '../lib/enrol.js';
 import { createFeedback } from '../lib/feedback.js';
 import { createGuidedCamera, type Shot } from '../lib/guided-camera.js';
 import { words } from '../lib/i18n.js';
@@ -169,7 +176,14 @@ async function send(force?: TrayPicture): Promise<void> {
   try {
     if (target) settled = { person: { ...target, username: '' }, made: false };
     else settled ??= await settlePerson(await fields.read());
-    const outcomes = await deliver(settled.person, pictures, force !== undefined);
+    const outcomes = await sendPicturesKnowing(
+      settled.person,
+      pictures.map(({ blob }) => blob),
+      {
+        force: force !== undefined,
+        isDenied: question.isDenied,
+      },
+    );
     pictures.forEach((picture, i) => mark(picture, outcomes[i]));
     await conclude(outcomes, target ?? settled.person);
   } catch (error) {
@@ -182,30 +196,6 @@ async function send(force?: TrayPicture): Promise<void> {
   if (!next.hidden) next.focus({ preventScroll: true });
   else if (!enrol.hidden) enrol.focus({ preventScroll: true });
   else if (question.open) question.focus();
-}
-
-/** Of somebody whom the user said it is not, the server is told so: it has compared the pictures with one another by then. */
-async function deliver(
-  person: NewPerson,
-  pictures: readonly TrayPicture[],
-  force: boolean,
-): Promise<Outcome[]> {
-  const blobs = pictures.map(({ blob }) => blob);
-  const outcomes = await sendPictures(person, blobs, { force });
-  const codes = outcomes.map((result) => (result.status === 'refused' ? result.error.code : ''));
-  if (force || codes.includes('NOT_THE_SAME_PERSON')) return outcomes;
-  const again = outcomes.flatMap((result, i) => {
-    const other = result.status === 'refused' && result.error.code === 'OTHER_PERSON' && result.error.details;
-    return other && question.isDenied(String(other.faceid)) ? [i] : [];
-  });
-  if (again.length === 0) return outcomes;
-  const forced = await sendPictures(
-    person,
-    again.map((i) => blobs[i]),
-    { force: true },
-  );
-  again.forEach((i, at) => (outcomes[i] = forced[at]));
-  return outcomes;
 }
 
 function mark(picture: TrayPicture, result: Outcome): void {
