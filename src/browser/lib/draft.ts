@@ -26,7 +26,9 @@ export function dropDraft(): void {
 /** @returns undefined when nothing was typed */
 export function recallDraft(): Draft | undefined {
   try {
-    const kept = JSON.parse(sessionStorage.getItem(KEY) ?? 'null') as Partial<Record<keyof Draft, unknown>> | null;
+    const kept = JSON.parse(sessionStorage.getItem(KEY) ?? 'null') as Partial<
+      Record<keyof Draft, unknown>
+    > | null;
     const text = (value: unknown) => (typeof value === 'string' ? value : '');
     return kept === null
       ? undefined

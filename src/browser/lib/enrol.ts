@@ -98,6 +98,32 @@ export async function sendPictures(
   return outcomes;
 }
 
+/**
+ * As `sendPictures`, for a user who was asked about people who look alike: a picture that the server takes for one whom the user
+ * ruled out is sent again by force. By then the server has compared the pictures with one another.
+ */
+export async function sendPicturesKnowing(
+  person: NewPerson,
+  pictures: readonly Blob[],
+  { force, isDenied }: { force: boolean; isDenied: (faceid: string) => boolean },
+): Promise<Outcome[]> {
+  const outcomes = await sendPictures(person, pictures, { force });
+  const errorOf = (outcome: Outcome) => (outcome.status === 'refused' ? outcome.error : undefined);
+  if (force || outcomes.some((outcome) => errorOf(outcome)?.code === 'NOT_THE_SAME_PERSON')) return outcomes;
+  const again = outcomes.flatMap((outcome, i) => {
+    const error = errorOf(outcome);
+    return error?.code === 'OTHER_PERSON' && isDenied(String(error.details?.faceid)) ? [i] : [];
+  });
+  if (again.length === 0) return outcomes;
+  const forced = await sendPictures(
+    person,
+    again.map((i) => pictures[i]),
+    { force: true },
+  );
+  again.forEach((i, at) => (outcomes[i] = forced[at]));
+  return outcomes;
+}
+
 function toOutcome({ status, error }: Entry): Outcome {
   if (status !== 'refused') return { status };
   return {
@@ -137,7 +163,9 @@ export async function enrolPicture(
 }
 
 async function dropIfEmpty(person: NewPerson): Promise<void> {
-  const there = await call<Person>('GET', `/api/v1/people/${person.groupid}-${person.userid}`).catch(() => undefined);
+  const there = await call<Person>('GET', `/api/v1/people/${person.groupid}-${person.userid}`).catch(
+    () => undefined,
+  );
   if (there?.faces === 0) await unmakePerson(person);
 }
 
@@ -154,8 +182,10 @@ function askWhose({ username, userid }: Person): Promise<'them' | 'other' | unde
     const other = make('button', { type: 'button' }, words.somebodyElse);
     add.addEventListener('click', choose('them'));
     other.addEventListener('click', choose('other'));
-    const dialog = openDialog(words.thisIsAlready(name), [make('div', { className: 'buttons' }, other, add)], () =>
-      resolve(choice),
+    const dialog = openDialog(
+      words.thisIsAlready(name),
+      [make('div', { className: 'buttons' }, other, add)],
+      () => resolve(choice),
     );
     dialog.root.classList.add('question');
   });

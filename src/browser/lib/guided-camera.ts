@@ -49,7 +49,10 @@ interface GuidedParts {
 }
 
 /** The camera of an enrolment: says what to do, takes a picture for each pose, and sees to it that all are of one face. */
-export function createGuidedCamera({ stage: root, advice, guide, onCamera }: GuidedParts, events: GuidedEvents) {
+export function createGuidedCamera(
+  { stage: root, advice, guide, onCamera }: GuidedParts,
+  events: GuidedEvents,
+) {
   const marks = new Map(CHECKS.map((check) => [check, make('li', { data: { check } }, words.checks[check])]));
   guide.append(...marks.values());
   const sitter = createSitter();

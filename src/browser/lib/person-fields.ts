@@ -84,7 +84,7 @@ export function createPersonFields() {
   );
   const root = make('div', { className: 'person-fields' }, ofName.root, more);
 
-  const groupName = () => (group.value === NEW ? newName.value : (group.selectedOptions[0]?.text ?? ''));
+  const groupName = () => (group.value === NEW ? newName.value : (group.selectedOptions.item(0)?.text ?? ''));
   function refresh(): void {
     newGroup.hidden = group.value !== NEW;
     const made = idFromName(username.value) ?? '';

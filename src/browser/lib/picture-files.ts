@@ -46,7 +46,12 @@ async function facesInFile(file: Blob): Promise<FileFace[] | undefined> {
     const meant = faces.filter((face) => side(face) >= largest * BACKGROUND);
     return await Promise.all(
       meant.map(async ({ box, matches }) => {
-        const part = { x: box.x / width, y: box.y / height, width: box.width / width, height: box.height / height };
+        const part = {
+          x: box.x / width,
+          y: box.y / height,
+          width: box.width / width,
+          height: box.height / height,
+        };
         const [picture, thumb] = await Promise.all([cropFace(bitmap, part), cropFace(bitmap, part, 0.2)]);
         return { picture, thumb, match: matches.at(0) };
       }),

@@ -38,8 +38,16 @@ export function createWhoseQuestion(root: HTMLElement, events: QuestionEvents) {
       if (asked || denied.has(person.faceid)) return;
       asked = person;
       const name = person.username || person.userid;
-      const them = make('button', { type: 'button', className: 'primary large', id: 'add-to-them' }, words.addToThem(name));
-      const other = make('button', { type: 'button', className: 'large', id: 'somebody-else' }, words.somebodyElse);
+      const them = make(
+        'button',
+        { type: 'button', className: 'primary large', id: 'add-to-them' },
+        words.addToThem(name),
+      );
+      const other = make(
+        'button',
+        { type: 'button', className: 'large', id: 'somebody-else' },
+        words.somebodyElse,
+      );
       them.addEventListener('click', () => {
         close();
         events.onThem(person);

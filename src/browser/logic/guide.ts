@@ -26,7 +26,8 @@ interface Frame {
   height: number;
 }
 
-const sideOf = ({ box }: SeenFace, frame: Frame) => Math.min(box.width * frame.width, box.height * frame.height);
+const sideOf = ({ box }: SeenFace, frame: Frame) =>
+  Math.min(box.width * frame.width, box.height * frame.height);
 
 /** The face whose picture would be taken: the largest, as for the server. */
 export function mainFace(faces: readonly SeenFace[], frame: Frame): SeenFace | undefined {

@@ -29,7 +29,8 @@ const DEGREES = {
  */
 export function poseOf({ yaw, pitch }: Angles, from: Angles | undefined): Pose | undefined {
   const { straight, turn, up, sway } = DEGREES;
-  if (!from) return Math.abs(yaw) <= straight.yaw && Math.abs(pitch) <= straight.pitch ? 'straight' : undefined;
+  if (!from)
+    return Math.abs(yaw) <= straight.yaw && Math.abs(pitch) <= straight.pitch ? 'straight' : undefined;
   const turned = yaw - from.yaw;
   const raised = from.pitch - pitch;
   if (Math.abs(turned) >= turn.least) {

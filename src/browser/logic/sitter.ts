@@ -50,7 +50,8 @@ export function createSitter() {
      * @param face undefined: there are pictures, and nobody is there now
      */
     adopt(face: Pick<SeenFace, 'track' | 'identity'> | undefined, now: number): void {
-      owner = { track: face?.track, faceid: face?.identity.faceid || (owner?.faceid ?? '') };
+      const named = face?.identity.faceid ?? '';
+      owner = { track: face?.track, faceid: named === '' ? (owner?.faceid ?? '') : named };
       lastSeen = now;
       newcomer = undefined;
     },

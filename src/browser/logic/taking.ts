@@ -44,7 +44,7 @@ export function createTaking(options: TakingOptions = {}) {
      * @param angles undefined where the server measures none: then no turning is asked for
      */
     see(good: boolean, angles: Angles | undefined, now: number): Step {
-      waitingSince ??= now;
+      const waitedSince = (waitingSince ??= now);
       if (good && angles === undefined) turning = false;
       const pose = turning && good && angles ? poseOf(angles, from) : undefined;
       const fits = turning ? pose !== undefined && !taken.has(pose) : good;
@@ -56,7 +56,7 @@ export function createTaking(options: TakingOptions = {}) {
         if (pose === 'straight') from = angles;
         this.took(pose, now);
       }
-      const stalled = turning && !this.done && now - (waitingSince ?? now) >= stall;
+      const stalled = turning && !this.done && now - waitedSince >= stall;
       return { take: isTime ? { pose } : undefined, wanted: wanted(), stalled };
     },
     /** A picture was taken, by the guide or by hand. @param pose the one that it was taken for */
@@ -71,6 +71,8 @@ export function createTaking(options: TakingOptions = {}) {
     lost(pose: Pose | undefined): void {
       pictures -= 1;
       if (pose) taken.delete(pose);
+      // The turns are measured from the next straight picture.
+      if (pose === 'straight') from = undefined;
       waitingSince = undefined;
     },
     /** Goes on with a person who does not turn the head. */

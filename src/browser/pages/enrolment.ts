@@ -2,7 +2,14 @@ import { type ApiError, call, currentSession, messageOf } from '../lib/api.js';
 import { createCameraMenu } from '../lib/camera-menu.js';
 import { element, make, recall } from '../lib/dom.js';
 import { dropDraft, keepDraft, recallDraft } from '../lib/draft.js';
-import { isPassing, type Outcome, reasonOf, sendPictures, settlePerson, unmakePerson } from '../lib/enrol.js';
+import {
+  isPassing,
+  type Outcome,
+  reasonOf,
+  sendPicturesKnowing,
+  settlePerson,
+  unmakePerson,
+} from '../lib/enrol.js';
 import { createFeedback } from '../lib/feedback.js';
 import { createGuidedCamera, type Shot } from '../lib/guided-camera.js';
 import { words } from '../lib/i18n.js';
@@ -67,6 +74,7 @@ const camera = createGuidedCamera(
       shots.set(shot, tray.add(shot.blob, 'waiting', shot.thumb));
       feedback.pictureTaken();
       hideSwap();
+      show();
     },
     onDropped(dropped) {
       for (const shot of dropped) {
@@ -117,7 +125,6 @@ function hideSwap(): void {
 
 const nameOf = ({ username, userid }: Pick<NewPerson, 'username' | 'userid'>) => username || userid;
 
-/** Shows what belongs to the phase. */
 function show(): void {
   const isWho = phase === 'who';
   document.body.dataset.phase = phase;
@@ -128,14 +135,16 @@ function show(): void {
   element('whom-group', HTMLElement).textContent = target ? words.addedToThem : fields.groupName;
   const usable = tray.inState('waiting', 'odd', 'choose', 'looking', 'sending').length;
   start.hidden = !isWho;
-  enrol.hidden = phase === 'done' ? tray.inState('waiting').length === 0 : question.open || (isWho && usable === 0);
+  enrol.hidden =
+    phase === 'done' ? tray.inState('waiting').length === 0 : question.open || (isWho && usable === 0);
   enrol.className = phase === 'taking' || phase === 'sending' ? 'primary large' : 'large';
   enrol.disabled = phase === 'sending';
   next.hidden = phase !== 'done';
   capture.hidden = !camera.running || camera.done;
   withoutTurning.hidden = !camera.stalled;
   const taken = tray.inState('waiting', 'stored').length;
-  const count = phase === 'taking' && shots.size > 0 ? words.takenOf(taken, Math.max(taken, camera.enough)) : '';
+  const count =
+    phase === 'taking' && shots.size > 0 ? words.takenOf(taken, Math.max(taken, camera.enough)) : '';
   const counter = element('count', HTMLElement);
   if (counter.textContent !== count) counter.textContent = count;
 }
@@ -167,7 +176,14 @@ async function send(force?: TrayPicture): Promise<void> {
   try {
     if (target) settled = { person: { ...target, username: '' }, made: false };
     else settled ??= await settlePerson(await fields.read());
-    const outcomes = await deliver(settled.person, pictures, force !== undefined);
+    const outcomes = await sendPicturesKnowing(
+      settled.person,
+      pictures.map(({ blob }) => blob),
+      {
+        force: force !== undefined,
+        isDenied: question.isDenied,
+      },
+    );
     pictures.forEach((picture, i) => mark(picture, outcomes[i]));
     await conclude(outcomes, target ?? settled.person);
   } catch (error) {
@@ -180,30 +196,6 @@ async function send(force?: TrayPicture): Promise<void> {
   if (!next.hidden) next.focus({ preventScroll: true });
   else if (!enrol.hidden) enrol.focus({ preventScroll: true });
   else if (question.open) question.focus();
-}
-
-/** Of somebody whom the user said it is not, the server is told so: it has compared the pictures with one another by then. */
-async function deliver(
-  person: NewPerson,
-  pictures: readonly TrayPicture[],
-  force: boolean,
-): Promise<Outcome[]> {
-  const blobs = pictures.map(({ blob }) => blob);
-  const outcomes = await sendPictures(person, blobs, { force });
-  const codes = outcomes.map((result) => (result.status === 'refused' ? result.error.code : ''));
-  if (force || codes.includes('NOT_THE_SAME_PERSON')) return outcomes;
-  const again = outcomes.flatMap((result, i) => {
-    const other = result.status === 'refused' && result.error.code === 'OTHER_PERSON' && result.error.details;
-    return other && question.isDenied(String(other.faceid)) ? [i] : [];
-  });
-  if (again.length === 0) return outcomes;
-  const forced = await sendPictures(
-    person,
-    again.map((i) => blobs[i]),
-    { force: true },
-  );
-  again.forEach((i, at) => (outcomes[i] = forced[at]));
-  return outcomes;
 }
 
 function mark(picture: TrayPicture, result: Outcome): void {
@@ -230,7 +222,9 @@ function mark(picture: TrayPicture, result: Outcome): void {
 async function askByServer(picture: TrayPicture, error: ApiError): Promise<void> {
   const { faceid } = error.details ?? {};
   // A key that may not see that person's group is not told who it is.
-  const known = typeof faceid === 'string' ? await call<KnownPerson>('GET', `/api/v1/people/${faceid}`).catch(() => undefined)
+  const known =
+    typeof faceid === 'string'
+      ? await call<KnownPerson>('GET', `/api/v1/people/${faceid}`).catch(() => undefined)
       : undefined;
   if (known) question.ask(known);
   else
@@ -240,7 +234,6 @@ async function askByServer(picture: TrayPicture, error: ApiError): Promise<void>
     ]);
 }
 
-/** Says what was stored. */
 async function conclude(outcomes: readonly Outcome[], person: Pick<NewPerson, 'username' | 'userid'>) {
   const stored = tray.inState('stored').length;
   const passing = outcomes.find((result) => result.status === 'refused' && isPassing(result.error));
@@ -292,7 +285,7 @@ async function fillIn(): Promise<void> {
   const isLink = query.has('userid') || query.has('username');
   fields.write(isLink || !draft ? { userid: given('userid'), username: given('username') } : draft);
   show();
-  await fields.fill(query.get('group') ?? (draft?.groupid || recall('group')));
+  await fields.fill(query.get('group') ?? draft?.groupid ?? recall('group'));
   show();
   const { role = 'admin' } = await currentSession();
   if (role !== 'recognise') return;

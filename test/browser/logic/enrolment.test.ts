@@ -14,7 +14,8 @@ describe('the ID of a new person', () => {
     assert.ok(isId(idFromName('x'.repeat(200)) ?? ''));
   });
   it('is counted for a name with other letters, in whole or in part', () => {
-    for (const name of ['山田 花子', '山田 Taro', 'Иван', '', '★']) assert.equal(idFromName(name), undefined, name);
+    for (const name of ['山田 花子', '山田 Taro', 'Иван', '', '★'])
+      assert.equal(idFromName(name), undefined, name);
     const ids = newIds('山田 花子', 41);
     assert.deepEqual([ids.next().value, ids.next().value], ['p0042', 'p0043']);
   });
