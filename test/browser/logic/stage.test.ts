@@ -98,12 +98,12 @@ describe('an unknown face that is numbered anew where it stands', () => {
 
 describe('arrivals', () => {
   it('are told once for each person, and again after a long absence', () => {
-    const { arrived } = createArrivals(30_000);
-    assert.deepEqual(arrived([seen(1, 'ken'), seen(2)], 0), ['ken']);
-    assert.deepEqual(arrived([seen(1, 'ken')], 1000), []);
-    assert.deepEqual(arrived([], 2000), []);
-    assert.deepEqual(arrived([seen(9, 'ken'), seen(3, 'hana')], 20_000), ['hana']);
-    assert.deepEqual(arrived([seen(9, 'ken')], 51_000), ['ken']);
+    const arrivals = createArrivals(30_000);
+    assert.deepEqual(arrivals.arrived([seen(1, 'ken'), seen(2)], 0), ['ken']);
+    assert.deepEqual(arrivals.arrived([seen(1, 'ken')], 1000), []);
+    assert.deepEqual(arrivals.arrived([], 2000), []);
+    assert.deepEqual(arrivals.arrived([seen(9, 'ken'), seen(3, 'hana')], 20_000), ['hana']);
+    assert.deepEqual(arrivals.arrived([seen(9, 'ken')], 51_000), ['ken']);
   });
 });
 
