@@ -65,13 +65,18 @@ describe('the frame that was asked about', { skip: CHROMIUM_MISSING }, () => {
     await watchDrawings(page);
     await page.goto(site.url);
     await page.locator('#faces button').waitFor();
-    if ((await page.locator('#mirror').getAttribute('aria-pressed')) === 'true') await page.keyboard.press('m');
+    if ((await page.locator('#mirror').getAttribute('aria-pressed')) === 'true')
+      await page.keyboard.press('m');
 
     for (let round = 0; round < 5; round++) {
       await page.keyboard.press('f');
-      await page.waitForFunction(() => document.querySelector('#stage')?.getAttribute('data-state') === 'paused');
+      await page.waitForFunction(
+        () => document.querySelector('#stage')?.getAttribute('data-state') === 'paused',
+      );
       // Two drawings later the last whole one is of the picture that stands still.
-      await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+      await page.evaluate(
+        () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))),
+      );
       const { square: seen, box } = await compare(page);
       assert.ok(Math.abs(seen - box) * CAMERA.width < NEAR, `frozen: the face at ${seen}, its box at ${box}`);
       await page.keyboard.press('f');
@@ -86,7 +91,10 @@ describe('the frame that was asked about', { skip: CHROMIUM_MISSING }, () => {
     const { middle } = await middleOfFile(Buffer.concat(parts));
     const box = await savedBox(page);
     assert.ok(box);
-    assert.ok(Math.abs(middle - (box[0] + box[2] / 2)) < NEAR, `saved: the face at ${middle}, its box ${box.join()}`);
+    assert.ok(
+      Math.abs(middle - (box[0] + box[2] / 2)) < NEAR,
+      `saved: the face at ${middle}, its box ${box.join()}`,
+    );
 
     await page.locator('#faces button').click();
     const preview = page.locator('dialog img.preview');

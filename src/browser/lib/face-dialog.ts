@@ -174,7 +174,11 @@ export function openUnknownFace(
   const outcome = make('p', { className: 'outcome', role: 'status' });
   const submit = make('button', { type: 'submit', className: 'primary large', id: 'enrol' }, words.enrolHere);
   const form = make('form', {}, fields.root, submit, outcome);
-  const dialog = openDialog(words.whoIsThis, [make('div', { className: 'enrol-here' }, preview, form)], close);
+  const dialog = openDialog(
+    words.whoIsThis,
+    [make('div', { className: 'enrol-here' }, preview, form)],
+    close,
+  );
   dialog.root.classList.add('who');
   form.addEventListener('submit', (event) => {
     event.preventDefault();

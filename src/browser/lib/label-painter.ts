@@ -119,13 +119,22 @@ export function createLabelPainter(context: CanvasRenderingContext2D) {
       const longest = look.crowd ? LONGEST.crowd : LONGEST.few;
       const unknown = identity.reason ? words.unfit[identity.reason] : words.unknown;
       // Without the bar it is a question mark that tells "probably" from "certain", not the colour alone.
-      const said = !known ? unknown : look.crowd && level === 'likely' ? words.perhaps(nameOf(identity)) : nameOf(identity);
+      const said = !known
+        ? unknown
+        : look.crowd && level === 'likely'
+          ? words.perhaps(nameOf(identity))
+          : nameOf(identity);
       const name = shorten(said, 700, longest);
-      const group = known && !look.crowd ? shorten(identity.groupname ?? identity.groupid ?? '', 500, longest * 1.4) : '';
+      const group =
+        known && !look.crowd ? shorten(identity.groupname ?? identity.groupid ?? '', 500, longest * 1.4) : '';
       Object.assign(label, { colour: COLOURS[level], part, opacity, level, first: known });
       const { size, least } = fontSizes(boxWidth, look);
       const full = known && !look.crowd;
-      const isSame = label.name === name && label.group === group && label.least === least && label.forms[0]?.full === full;
+      const isSame =
+        label.name === name &&
+        label.group === group &&
+        label.least === least &&
+        label.forms[0]?.full === full;
       // A box that trembles does not make its label tremble.
       if (isSame && Math.abs(size - label.size) <= label.size * 0.08) return label;
       Object.assign(label, { name, group, size, least });

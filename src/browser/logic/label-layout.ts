@@ -166,7 +166,8 @@ export function createLabelLayout() {
   }
 
   function placeAll(first: boolean): void {
-    for (let i = 0; i < labels.length; i++) if (labels[i].first === first) placements[i].form = keep(i) ? placements[i].form : -1;
+    for (let i = 0; i < labels.length; i++)
+      if (labels[i].first === first) placements[i].form = keep(i) ? placements[i].form : -1;
     for (let i = 0; i < labels.length; i++) {
       if (labels[i].first !== first) continue;
       if (placements[i].form >= 0) improve(i);
@@ -198,7 +199,8 @@ function empty(): Placement {
   return { x: 0, y: 0, width: 0, height: 0, form: -1, line: false, fromX: 0, fromY: 0, toX: 0, toY: 0 };
 }
 
-const clamp = (value: number, from: number, to: number) => Math.max(from, Math.min(Math.max(from, to), value));
+const clamp = (value: number, from: number, to: number) =>
+  Math.max(from, Math.min(Math.max(from, to), value));
 
 /** Whether two rectangles come nearer than `room`. */
 function overlaps(a: Box, b: Box, room: number): boolean {

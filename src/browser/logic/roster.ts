@@ -1,4 +1,5 @@
 import type { SeenFace } from './faces.js';
+import { intersectionOverUnion } from './geometry.js';
 
 /** A face's row in the list. */
 export interface RosterRow {
@@ -14,6 +15,9 @@ export interface RosterRow {
 /** A row whose face left stays for this long, milliseconds, so that nothing moves under the pointer. */
 const LINGERS = 3000;
 
+/** An unknown face that comes in the place of one that has just left is the same one, under another number. */
+const SAME_PLACE = 0.5;
+
 /**
  * The faces as rows that stay where they are: a new face comes last, and one that left goes after a moment. Somebody known
  * who comes back meanwhile takes his row again.
@@ -26,8 +30,12 @@ export function createRoster(lingers = LINGERS) {
     const own = rows.find((row) => row.face.track === face.track);
     if (own) return own;
     const { faceid } = face.identity;
-    if (faceid === '') return undefined;
-    return rows.find((row) => row.face.identity.faceid === faceid && !present.has(row.face.track));
+    return rows.find(
+      (row) =>
+        row.face.identity.faceid === faceid &&
+        !present.has(row.face.track) &&
+        (faceid !== '' || intersectionOverUnion(row.face.box, face.box) > SAME_PLACE),
+    );
   }
 
   /** Drops the rows whose faces left a while ago. */

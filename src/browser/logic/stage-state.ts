@@ -3,14 +3,7 @@
  * is seen now.
  */
 export type StageState =
-  | 'starting'
-  | 'no-camera'
-  | 'server-away'
-  | 'server-busy'
-  | 'paused'
-  | 'looking'
-  | 'faces'
-  | 'nobody';
+  'starting' | 'no-camera' | 'server-away' | 'server-busy' | 'paused' | 'looking' | 'faces' | 'nobody';
 
 interface StageFacts {
   camera: 'starting' | 'live' | 'none';

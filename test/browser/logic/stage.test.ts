@@ -79,14 +79,31 @@ describe('the rows of the list', () => {
   });
 });
 
+describe('an unknown face that is numbered anew where it stands', () => {
+  it('keeps its row; one elsewhere gets its own', () => {
+    const roster = createRoster();
+    roster.update([seen(1), seen(2, 'ken')], 0);
+    roster.update([seen(5), seen(2, 'ken')], 100);
+    assert.deepEqual(
+      roster.rows.map(({ face }) => face.track),
+      [5, 2],
+    );
+    roster.update([seen(6, '', { x: 0.7, y: 0.2, width: 0.2, height: 0.3 }), seen(2, 'ken')], 200);
+    assert.deepEqual(
+      roster.rows.map(({ face }) => face.track),
+      [5, 2, 6],
+    );
+  });
+});
+
 describe('arrivals', () => {
   it('are told once for each person, and again after a long absence', () => {
-    const { arrived } = createArrivals(30_000);
-    assert.deepEqual(arrived([seen(1, 'ken'), seen(2)], 0), ['ken']);
-    assert.deepEqual(arrived([seen(1, 'ken')], 1000), []);
-    assert.deepEqual(arrived([], 2000), []);
-    assert.deepEqual(arrived([seen(9, 'ken'), seen(3, 'hana')], 20_000), ['hana']);
-    assert.deepEqual(arrived([seen(9, 'ken')], 51_000), ['ken']);
+    const arrivals = createArrivals(30_000);
+    assert.deepEqual(arrivals.arrived([seen(1, 'ken'), seen(2)], 0), ['ken']);
+    assert.deepEqual(arrivals.arrived([seen(1, 'ken')], 1000), []);
+    assert.deepEqual(arrivals.arrived([], 2000), []);
+    assert.deepEqual(arrivals.arrived([seen(9, 'ken'), seen(3, 'hana')], 20_000), ['hana']);
+    assert.deepEqual(arrivals.arrived([seen(9, 'ken')], 51_000), ['ken']);
   });
 });
 
