@@ -9,7 +9,7 @@ import { toast } from '../lib/toast.js';
 /** Between two tries when the server does not answer, milliseconds. */
 const AGAIN = 3000;
 
-openPage(words.keys);
+openPage();
 
 const list = element('keys', HTMLUListElement);
 const say = element('say', HTMLElement);
