@@ -24,7 +24,7 @@ describe('who may what, on the pages', { skip: CHROMIUM_MISSING }, () => {
   const jobs: (() => unknown)[] = [];
   let browser: Browser;
   before(async () => {
-    browser = await openBrowser({ after: (job) => void (job && jobs.push(job as () => unknown)) });
+    browser = await openBrowser({ after: (job) => jobs.push(job as () => unknown) });
   });
   after(async () => {
     for (const job of jobs.reverse()) await job();
@@ -130,7 +130,9 @@ describe('who may what, on the pages', { skip: CHROMIUM_MISSING }, () => {
     await page.getByText('You are signed out').waitFor();
     await other.waitForURL(/\/signin\?out&next=%2Fpeople$/);
     assert.equal(await other.getByText('Ken Mori').count(), 0);
-    const left = await page.evaluate(() => ({ ...localStorage }));
+    const left = await page.evaluate(() =>
+      Object.fromEntries(Object.entries(localStorage) as [string, string][]),
+    );
     assert.deepEqual(left, { 'kaomon.camera': 'rear' });
     assert.deepEqual(await context.cookies(), []);
     // Back leads to no names either.

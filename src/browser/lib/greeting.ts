@@ -36,10 +36,10 @@ export function createGreeting(select: HTMLSelectElement) {
   }
 
   async function chime(): Promise<void> {
-    audio ??= new AudioContext();
-    if (audio.state !== 'running') await Promise.race([audio.resume(), later()]);
+    const context = (audio ??= new AudioContext());
+    if (context.state !== 'running') await Promise.race([context.resume(), later()]);
     // A sound that comes much later, with the first touch, would tell of nobody.
-    if (audio.state === 'running') NOTES.forEach((note, i) => ring(audio as AudioContext, note, i * STEP));
+    if (context.state === 'running') NOTES.forEach((note, i) => ring(context, note, i * STEP));
   }
 
   return {

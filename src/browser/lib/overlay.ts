@@ -3,7 +3,7 @@ import { createLabelLayout } from '../logic/label-layout.js';
 import type { Thresholds } from '../logic/faces.js';
 import type { ShownFace } from '../logic/box-motion.js';
 import { contextOf } from './dom.js';
-import { COLOURS, createLabelPainter, CROWD, type FaceLabel, type LabelLook } from './label-painter.js';
+import { createLabelPainter, CROWD, type FaceLabel, type LabelLook } from './label-painter.js';
 
 export interface OverlayPicture {
   /** The camera's pixels. */

@@ -55,6 +55,7 @@ const OF_THE_DEVICE = new Set([
   'voice',
   'wall',
   'sort',
+  'shortcuts',
 ]);
 
 /** Whether a remembered choice goes with a sign-out. @param key as in localStorage */

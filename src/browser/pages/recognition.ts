@@ -6,8 +6,8 @@ import { createFaceList } from '../lib/face-list.js';
 import { createFaceStage } from '../lib/face-stage.js';
 import { createGreeting } from '../lib/greeting.js';
 import { formatNumber, words } from '../lib/i18n.js';
-import { mayEnrol } from '../lib/may-enrol.js';
 import { cropFace, download, nameByTime } from '../lib/picture.js';
+import { whetherMay } from '../lib/session.js';
 import { openPage } from '../lib/shell.js';
 import { bindShortcuts } from '../lib/shortcuts.js';
 import { toast } from '../lib/toast.js';
@@ -105,7 +105,8 @@ function choose(face: SeenFace): void {
 }
 
 async function readRights(): Promise<void> {
-  canEnrol = await mayEnrol();
+  // Nothing may be changed while the server does not answer.
+  canEnrol = await whetherMay('enrol').catch(() => false);
   list.setMayEnrol(canEnrol);
 }
 

@@ -35,7 +35,7 @@ export function watchDrawings(page: Page): Promise<unknown> {
     brush.stroke = function (...args) {
       const scale = this.getTransform().a;
       if (!this.canvas.isConnected) watched.saved ??= last.map((value) => value * scale) as Rectangle;
-      else if (String(this.strokeStyle).startsWith('#')) now.faces.push(last);
+      else if (typeof this.strokeStyle === 'string' && this.strokeStyle.startsWith('#')) now.faces.push(last);
       stroke.apply(this, args);
     };
     brush.fill = function (...args) {
