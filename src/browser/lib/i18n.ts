@@ -50,7 +50,7 @@ export function formatDate(iso: string): string {
 
 /** The time of day, as 10:42. @param at a date, or milliseconds since 1970 */
 export function formatTime(at: Date | number): string {
-  return new Date(at).toLocaleTimeString(language, { hour: '2-digit', minute: '2-digit' });
+  return new Date(at).toLocaleTimeString(language, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
 }
 
 export function formatNumber(value: number, digits = 0): string {
