@@ -134,8 +134,11 @@ async function buildPages(esbuild, scripts) {
     preloads.set(addressOf(output), [...new Set(importsOf(output))].map(addressOf));
   }
 
-  const { LANGUAGES, wordsOf } = await import(
+  const { LANGUAGES } = await import(
     pathToFileURL(path.join(PROJECT_ROOT, 'dist', 'src', 'browser', 'logic', 'language.js')).href
+  );
+  const { wordsOf } = await import(
+    pathToFileURL(path.join(PROJECT_ROOT, 'dist', 'src', 'browser', 'logic', 'texts.js')).href
   );
   const languages = Object.fromEntries(
     LANGUAGES.map((/** @type {string} */ language) => [language, wordsOf(language)]),

@@ -83,7 +83,8 @@ describe('every route', () => {
         'POST /api/v1/session',
       ].sort(),
     );
-    for (const pattern of pages) assert.match(pattern, /^GET \/(\*|[a-z]*|docs\/.*)$/);
+    for (const pattern of pages)
+      assert.match(pattern, /^GET \/(\*|[a-z]*|sw\.js|manifest\.webmanifest|docs\/.*)$/);
   });
 
   it('answers 401 without a key or with a revoked or invented one, and reads no body for it', async (t) => {

@@ -17,7 +17,7 @@ describe('an address that is asked by another method than it has', () => {
       ['PUT', '/api/v1/people?limit=1', 'GET,HEAD,POST', bodies.v1],
       ['POST', '/api/v1/people/staff-ada', 'DELETE,GET,HEAD,PATCH', bodies.v1],
       ['GET', '/api/v1/detect', 'POST', bodies.v1],
-      ['PATCH', '/api/v1/keys/0123456789', 'DELETE', bodies.v1],
+      ['PUT', '/api/v1/keys/0123456789', 'DELETE,PATCH', bodies.v1],
       ['POST', '/add', 'GET,HEAD', bodies.v1],
       ['GET', '/api/face_register', 'POST', bodies.maiface],
       ['POST', '/api/staff/ada', 'DELETE', bodies.maiface],

@@ -105,6 +105,14 @@ export async function changingCalls(
       ...{ url: '/api/v1/keys', body: { name: 'new door', role: 'admin' }, action: 'key added' },
       whom: { name: 'new door', role: 'admin', groups: 'all' },
     },
+    'PATCH /api/v1/keys/:id': {
+      ...{ url: `/api/v1/keys/${revoked.id}`, body: { groups: ['staff'] }, action: 'key changed' },
+      whom: { id: revoked.id, name: 'old door' },
+    },
+    'POST /api/v1/keys/:id/link': {
+      ...{ url: `/api/v1/keys/${revoked.id}/link`, action: 'sign-in link' },
+      whom: { id: revoked.id, name: 'old door' },
+    },
     'DELETE /api/v1/keys/:id': {
       ...{ url: `/api/v1/keys/${revoked.id}`, action: 'key revoked' },
       whom: { id: revoked.id, name: 'old door' },

@@ -1,12 +1,14 @@
-import { type Language, LANGUAGES, wordsOf } from '../logic/language.js';
+import { type Language, LANGUAGES } from '../logic/language.js';
+import type { Words } from '../logic/words/en.js';
 import { recall, remember } from './dom.js';
 
 /** The language that the server chose for this page, whose texts are in the HTML. */
 export const language: Language =
   LANGUAGES.find((known) => known === document.documentElement.lang) ?? LANGUAGES[0];
 
-/** The page's texts in that language. */
-export const words = wordsOf(language);
+/** The page's texts in that language: the others are not loaded. */
+export const words: Words =
+  language === 'ja' ? (await import('../logic/words/ja.js')).JA : (await import('../logic/words/en.js')).EN;
 
 const cookie = (choice: Language) => `kaomon-language=${choice}`;
 const isTold = (choice: Language) => document.cookie.split('; ').includes(cookie(choice));

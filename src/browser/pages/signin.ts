@@ -26,6 +26,8 @@ const stay = element('stay', HTMLButtonElement);
 const parameters = new URLSearchParams(location.search);
 
 element('explained', HTMLElement).replaceChildren(...withCode(words.signInExplained));
+// Hidden until its text is there, so that nothing moves.
+form.hidden = false;
 
 function leavePage(): void {
   location.replace(safeNext(parameters.get('next')));

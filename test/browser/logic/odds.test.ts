@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { certaintyOf, identityOf } from '../../../src/browser/logic/faces.js';
-import { wordsOf } from '../../../src/browser/logic/language.js';
+import { wordsOf } from '../../../src/browser/logic/texts.js';
 import {
   roundDown,
   explainOdds,

@@ -7,7 +7,8 @@ import { certaintyOf, nameOf, type SeenFace } from '../../../src/browser/logic/f
 import { createFrameSize, WIDTHS } from '../../../src/browser/logic/frame-size.js';
 import { cropAround, fitInside, toStage } from '../../../src/browser/logic/geometry.js';
 import { firstFault, isGood, judge } from '../../../src/browser/logic/guide.js';
-import { chooseLanguage, LANGUAGES, textOf, wordsOf } from '../../../src/browser/logic/language.js';
+import { chooseLanguage, LANGUAGES } from '../../../src/browser/logic/language.js';
+import { textOf, wordsOf } from '../../../src/browser/logic/texts.js';
 import { initialsOf, shownOf, turnPage } from '../../../src/browser/logic/paging.js';
 import { createUndoQueue } from '../../../src/browser/logic/pending.js';
 import { formatDuration, linePath, minutesIn, niceTop } from '../../../src/browser/logic/series.js';
