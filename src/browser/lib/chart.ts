@@ -32,6 +32,7 @@ export function createChart({ title, unit, span, gap }: ChartOptions) {
   svg.setAttribute('viewBox', `0 0 ${WIDTH} ${HEIGHT}`);
   svg.setAttribute('preserveAspectRatio', 'none');
   svg.setAttribute('role', 'img');
+  svg.setAttribute('aria-label', title);
   const paths = { minutes: path('minutes'), second: path('second'), first: path('first') };
   svg.append(paths.minutes, paths.second, paths.first);
   const figure = make('strong', {}, '–');
