@@ -64,7 +64,7 @@ describe('the frame that was asked about', { skip: CHROMIUM_MISSING }, () => {
     const { page, faults } = await openTab(browser);
     await watchDrawings(page);
     await page.goto(site.url);
-    await page.locator('#faces button').waitFor();
+    await page.locator('#faces button').last().waitFor();
     if ((await page.locator('#mirror').getAttribute('aria-pressed')) === 'true')
       await page.keyboard.press('m');
 
