@@ -19,10 +19,10 @@ export function createGreeting(select: HTMLSelectElement) {
   let audio: AudioContext | undefined;
   const ways = WAYS.filter((way) => way !== 'name' || 'speechSynthesis' in window);
   select.append(...ways.map((way) => make('option', { value: way }, words.greetings[way])));
-  const remembered = recall('sound');
+  const remembered = recall('greeting');
   select.value = ways.find((way) => way === remembered) ?? 'off';
   select.addEventListener('change', () => {
-    remember('sound', select.value);
+    remember('greeting', select.value);
     // To hear what was chosen; browsers let a page make sounds only after such a click.
     if (select.value !== 'off') greet([words.greetingSample]);
   });

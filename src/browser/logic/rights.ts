@@ -45,18 +45,7 @@ export function isSameKey(a: Session, b: Session): boolean {
  * What this browser keeps after a sign-out: settings of the device. Everything else that a page has remembered goes, so
  * that a shared phone tells its next user nothing about the one before.
  */
-const OF_THE_DEVICE = new Set([
-  'language',
-  'camera',
-  'mirror',
-  'auto',
-  'sound',
-  'chime',
-  'voice',
-  'wall',
-  'sort',
-  'shortcuts',
-]);
+const OF_THE_DEVICE = new Set(['language', 'camera', 'sound', 'greeting', 'shortcuts']);
 
 /** Whether a remembered choice goes with a sign-out. @param key as in localStorage */
 export function goesWithSession(key: string): boolean {

@@ -208,7 +208,7 @@ function mark(picture: TrayPicture, result: Outcome): void {
   if (isPassing(error)) {
     tray.mark(picture, 'waiting');
   } else if (error.code === 'NOT_THE_SAME_PERSON') {
-    const meant = { label: words.samePerson, run: () => void send(picture) };
+    const meant = { label: words.sayItIsTheSame, run: () => void send(picture) };
     tray.mark(picture, 'odd', reasonOf(error), [leaveOut, meant]);
   } else if (error.code === 'OTHER_PERSON') {
     tray.mark(picture, 'waiting');

@@ -34,6 +34,22 @@ const IDENTITY = {
   oddsAtMost: false,
 };
 
+describe('the texts of the pages', () => {
+  it('have a name of their own each, for the files of a language are one list', async () => {
+    for (const language of LANGUAGES) {
+      const folder = new URL(`../../../src/browser/logic/words/${language}/`, import.meta.url);
+      const names: string[] = [];
+      for (const file of readdirSync(folder).filter((name) => name.endsWith('.js'))) {
+        const parts = (await import(new URL(file, folder).href)) as Record<string, object>;
+        for (const part of Object.values(parts)) names.push(...Object.keys(part));
+      }
+      const doubles = names.filter((name, i) => names.indexOf(name) !== i);
+      assert.deepEqual(doubles, []);
+      assert.deepEqual(names.sort(), Object.keys(wordsOf(language)).sort());
+    }
+  });
+});
+
 describe('how sure', () => {
   const thresholds = { identical: 0.5, sure: 0.25 };
   it('is a word and a part that grows with nearness', () => {

@@ -24,7 +24,6 @@ export const ACCESS = {
     keys: 'This page is for administrators of all groups.',
     session: '',
   },
-  toRecognition: 'Go to Recognise',
   notSignedOut: 'You are still signed in.',
   keys: 'Keys',
   keysExplained:

@@ -58,7 +58,7 @@ export const ENROLMENT = {
   pictureNumber: (n: number) => `Picture ${n}`,
   faceNumber: (n: number) => `Face ${n}`,
   leaveOut: 'Leave it out',
-  samePerson: 'It is the same person',
+  sayItIsTheSame: 'It is the same person',
   whichFace: 'Several faces: which one is meant?',
   chooseFirst: 'Choose the face first.',
   howFar: (reason: string, distance: number, threshold: number) =>

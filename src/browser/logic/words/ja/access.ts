@@ -24,7 +24,6 @@ export const ACCESS: typeof EN = {
     keys: 'このページを利用できるのは、全グループの管理者のみです。',
     session: '',
   },
-  toRecognition: '認識ページへ',
   notSignedOut: 'サインアウトできませんでした。',
   keys: 'キー',
   keysExplained:

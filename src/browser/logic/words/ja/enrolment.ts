@@ -59,7 +59,7 @@ export const ENROLMENT: typeof EN = {
   pictureNumber: (n) => `画像 ${n}`,
   faceNumber: (n) => `顔 ${n}`,
   leaveOut: 'この画像を除く',
-  samePerson: '同じ人です',
+  sayItIsTheSame: '同じ人です',
   whichFace: '複数の顔が写っています。登録する顔を選択してください。',
   chooseFirst: '先に顔を選択してください。',
   howFar: (reason, distance, threshold) =>
