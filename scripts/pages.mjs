@@ -67,7 +67,7 @@ function page(name, { language, words, assets }) {
     .replace(`<a href="${address}"`, `<a href="${address}" aria-current="page"`);
   let html = template(name)
     .replace('<html lang="en">', `<html lang="${language}">`)
-    .replace('</title>', `</title>\n${template('parts/head.html').trimEnd()}`)
+    .replace('<head>', `<head>\n${template('parts/head.html').trimEnd()}`)
     .replace(/(<body[^<>]*>)\n/, (_, /** @type {string} */ body) =>
       body.includes('data-bare') ? `${body.replace(' data-bare', '')}\n` : `${body}\n${header}`,
     );

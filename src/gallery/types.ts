@@ -189,15 +189,6 @@ export interface SnapshotInfo {
   newerIndex: string;
 }
 
-/**
- * Who is enrolled, and who is nearest. Made by `createGallery`. All ids are checked; vectors are copied. A change resolves
- * when it is in the store, in the event log and in this process's index. It throws STORE_UNAVAILABLE (503) when the store
- * or the log cannot be reached, and STORAGE_FULL (503) when there is no room, which a deletion does not need.
- *
- * Another worker may have changed something that this one has not heard of yet. Before anybody is told that a person, a
- * face or a group is not there, or is there already, the store is asked. What an answer says may have changed by the time
- * it is used: whoever was listed may be gone.
- */
 /** Whose embeddings to copy, and where to. */
 export interface VectorsOf {
   readonly faceid: string;
@@ -207,6 +198,15 @@ export interface VectorsOf {
   readonly at: number;
 }
 
+/**
+ * Who is enrolled, and who is nearest. Made by `createGallery`. All ids are checked; vectors are copied. A change resolves
+ * when it is in the store, in the event log and in this process's index. It throws STORE_UNAVAILABLE (503) when the store
+ * or the log cannot be reached, and STORAGE_FULL (503) when there is no room, which a deletion does not need.
+ *
+ * Another worker may have changed something that this one has not heard of yet. Before anybody is told that a person, a
+ * face or a group is not there, or is there already, the store is asked. What an answer says may have changed by the time
+ * it is used: whoever was listed may be gone.
+ */
 export interface Gallery {
   /** Those that this process knows of, the oldest first. */
   groups(): Group[];

@@ -1,4 +1,4 @@
-import { contextOf, toJpeg } from './dom.js';
+import { contextOf, sizeCanvas, toJpeg } from './dom.js';
 import { type CameraChoice, CameraError, type CameraTrouble, openCamera, type OpenCamera } from './camera.js';
 
 interface CameraViewDeps {
@@ -23,10 +23,7 @@ export function createCameraView({ video, canvas, onFrame, onTrouble }: CameraVi
   function draw(mine: number): void {
     if (mine !== generation) return;
     if (!frozen && video.videoWidth > 0) {
-      if (canvas.width !== video.videoWidth || canvas.height !== video.videoHeight) {
-        canvas.width = video.videoWidth;
-        canvas.height = video.videoHeight;
-      }
+      sizeCanvas(canvas, video.videoWidth, video.videoHeight);
       context.drawImage(video, 0, 0);
       onFrame();
     }
@@ -87,7 +84,7 @@ export function createCameraView({ video, canvas, onFrame, onTrouble }: CameraVi
     ): Promise<{ blob: Blob; width: number; height: number }> {
       const height = Math.max(1, Math.round((source.height / source.width) * width));
       if (width === source.width) return { blob: await toJpeg(source, quality), width, height };
-      if (scaled.width !== width || scaled.height !== height) Object.assign(scaled, { width, height });
+      sizeCanvas(scaled, width, height);
       contextOf(scaled).drawImage(source, 0, 0, width, height);
       return { blob: await toJpeg(scaled, quality), width, height };
     },
@@ -95,10 +92,7 @@ export function createCameraView({ video, canvas, onFrame, onTrouble }: CameraVi
     freeze(on: boolean | HTMLCanvasElement): void {
       frozen = on !== false;
       if (typeof on === 'boolean') return;
-      if (canvas.width !== on.width || canvas.height !== on.height) {
-        canvas.width = on.width;
-        canvas.height = on.height;
-      }
+      sizeCanvas(canvas, on.width, on.height);
       context.drawImage(on, 0, 0);
     },
     get frozen(): boolean {

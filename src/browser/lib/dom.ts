@@ -34,6 +34,13 @@ export function contextOf(canvas: HTMLCanvasElement): CanvasRenderingContext2D {
   throw new Error('This browser cannot draw on a canvas.');
 }
 
+/** Gives a canvas its size in pixels; one that has it already keeps what is drawn on it. */
+export function sizeCanvas(canvas: HTMLCanvasElement, width: number, height: number): void {
+  if (canvas.width === width && canvas.height === height) return;
+  canvas.width = width;
+  canvas.height = height;
+}
+
 /** Encodes a canvas as JPEG. @throws Error when it holds no pixels */
 export function toJpeg(canvas: HTMLCanvasElement, quality: number): Promise<Blob> {
   return new Promise((resolve, reject) => {

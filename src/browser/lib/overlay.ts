@@ -2,7 +2,7 @@ import { type Box, fitInside, type Size, toStage } from '../logic/geometry.js';
 import { createLabelLayout } from '../logic/label-layout.js';
 import type { Thresholds } from '../logic/faces.js';
 import type { ShownFace } from '../logic/box-motion.js';
-import { contextOf } from './dom.js';
+import { contextOf, sizeCanvas } from './dom.js';
 import { createLabelPainter, CROWD, type FaceLabel, type LabelLook } from './label-painter.js';
 
 export interface OverlayPicture {
@@ -90,9 +90,7 @@ export function createOverlay(canvas: HTMLCanvasElement) {
     stage.width = canvas.clientWidth;
     stage.height = canvas.clientHeight;
     const ratio = Math.min(3, window.devicePixelRatio || 1);
-    const width = Math.round(stage.width * ratio);
-    const height = Math.round(stage.height * ratio);
-    if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
+    sizeCanvas(canvas, Math.round(stage.width * ratio), Math.round(stage.height * ratio));
     return ratio;
   }
 

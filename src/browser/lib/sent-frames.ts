@@ -1,5 +1,5 @@
 import type { Answer, SeenFace } from '../logic/faces.js';
-import { contextOf, make } from './dom.js';
+import { contextOf, make, sizeCanvas } from './dom.js';
 import { MAX_IN_FLIGHT } from './frame-transport.js';
 
 interface KeptFrame {
@@ -40,10 +40,8 @@ export function createSentFrames() {
     keep(picture: HTMLCanvasElement): Readonly<KeptFrame> {
       const frame = pickFree();
       frame.serial = next++;
-      const { width, height } = picture;
-      const { canvas } = frame;
-      if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
-      contextOf(canvas).drawImage(picture, 0, 0);
+      sizeCanvas(frame.canvas, picture.width, picture.height);
+      contextOf(frame.canvas).drawImage(picture, 0, 0);
       return frame;
     },
     /** Takes an answer as the last one. @returns false for one that is about what is no longer seen */

@@ -93,6 +93,8 @@ export function createZipWriter(directory: Spool, at: Date) {
       let crc = 0;
       let written = 0;
       for await (const chunk of chunks) {
+        // zlib.crc32 of nothing is 0, whatever came before.
+        if (chunk.length === 0) continue;
         crc = crc32(chunk, crc);
         written += chunk.length;
         yield chunk;
