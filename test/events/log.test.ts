@@ -126,6 +126,29 @@ for (const { name, skip, prepare } of KINDS) {
       }
     });
 
+    it('keeps together what was appended together, whoever else appends', async (t) => {
+      const { log, position, follow, opened } = await start(t);
+      const other = opened();
+      const many = (who: string, batch: number) =>
+        Array.from({ length: 30 }, (_, i) => event(`${who}${batch}.${i}`));
+      const all = follow(position);
+      await Promise.all(
+        Array.from({ length: 6 }, (_, batch) => [
+          log.append(many('a', batch), { evenWhenFull: batch % 2 === 0 }),
+          other.append(many('b', batch)),
+        ]).flat(),
+      );
+      await until(() => all.seen.length >= 360);
+      assert.equal(new Set(all.uids()).size, 360);
+      for (const who of ['a', 'b']) {
+        const wanted = Array.from({ length: 6 }, (_, batch) => many(who, batch).map(({ uid }) => uid)).flat();
+        assert.deepEqual(
+          all.uids().filter((uid) => uid.startsWith(who)),
+          wanted,
+        );
+      }
+    });
+
     it('says when everything was handed over', async (t) => {
       const { log, position, follow } = await start(t);
       for (let i = 0; i < 40; i++) await log.append(event(`e${i}`));

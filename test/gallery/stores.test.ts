@@ -109,6 +109,47 @@ for (const [name, { skip, prepare }] of Object.entries(STORES)) {
       assert.equal((await store.readPerson('default-a', new Set()))?.username, 'Kenji');
     });
 
+    it('take people by the many, whole, and leave those who are there as they are', async (t) => {
+      const open = await prepare(t);
+      const [store, other] = [await open(), await open()];
+      await other.addFace(faceOf('default-c'), vector(), { profile: KEN });
+      const [a, b] = [vector(), vector()];
+      const faces = [
+        { face: faceOf('default-a', 1), vector: a, crop: CROP },
+        { face: faceOf('default-a', 2), vector: b },
+      ];
+      const profile = { username: '健', metadata: { desk: '9' } };
+      const wrong = {
+        faceid: 'default-d',
+        profile,
+        faces: [{ face: faceOf('default-d'), vector: new Float32Array(3) }],
+      };
+      const people = ['default-a', 'default-b', 'default-c'].map((faceid, i) => {
+        return { faceid, profile, faces: i === 0 ? faces : [] };
+      });
+      await assert.rejects(store.addPeople([people[0], wrong]), RangeError);
+      assert.deepEqual(await other.list(), ['default-c'], 'nobody is made beside what is no embedding');
+      assert.deepEqual(await store.addPeople(people), [true, true, false]);
+      assert.deepEqual(await store.addPeople(people), [false, false, false]);
+      const there = await other.readPerson('default-a', new Set());
+      assert.deepEqual(
+        [there?.username, there?.metadata, there?.faces.map((face) => [face.vector, face.hasPicture])],
+        [
+          '健',
+          { desk: '9' },
+          [
+            [a, true],
+            [b, false],
+          ],
+        ],
+      );
+      assert.deepEqual(new Uint8Array((await other.picture(faces[0].face)) ?? []), CROP);
+      assert.deepEqual((await other.readPerson('default-b', new Set()))?.faces, []);
+      const kept = await other.readPerson('default-c', new Set());
+      assert.deepEqual([kept?.username, kept?.faces.length], ['Ken', 1]);
+      assert.deepEqual((await other.list()).sort(), ['default-a', 'default-b', 'default-c']);
+    });
+
     it('keep the name when a face is added without one, and the person when the last face goes', async (t) => {
       const store = await (await prepare(t))();
       const face = faceOf('default-a');
