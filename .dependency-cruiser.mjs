@@ -8,6 +8,7 @@ const ROOMS = [
   'bench',
   'http',
   '(stream|batch|accuracy)',
+  'notices',
   '(identity|access|metrics)',
   'gallery',
   '(events|vision)',

@@ -15,7 +15,9 @@ import { createLogger, type Logger } from './platform/log.js';
 import type { Fetchers } from './models/weights/fetchers.js';
 import { type Progress, preparePack } from './models/packs/prepare.js';
 import type { ReadyPack } from './models/types.js';
+import type { Gallery } from './gallery/types.js';
 import type { DetectLog } from './identity/detect-log.js';
+import type { Notices } from './notices/open.js';
 import { limitHeaps } from './platform/process-memory.js';
 import { createShutdown, endOnSignals, leave, type Shutdown } from './platform/shutdown.js';
 import { loadCredentials } from './platform/tls.js';
@@ -86,7 +88,11 @@ async function start(config: Config, log: Logger, shutdown: Shutdown): Promise<v
   if (shutdown.asked()) return;
   const keys = createKeys({ file: config.KEYS_FILE });
   const detectLog = await openDetectLog(config, log, shutdown);
-  const app = await buildApp({ config, vision, gallery, pack, events, keys, detectLog, https, logger: log });
+  const notices = await openNoticesOf(config, gallery, pack, log, shutdown);
+  const app = await buildApp({
+    ...{ config, vision, gallery, pack, events, keys, detectLog, notices, https },
+    logger: log,
+  });
   shutdown.add({
     name: 'HTTP server',
     close: () => app.close(),
@@ -219,6 +225,24 @@ async function openDetectLog(
   const detectLog = createDetectLog({ redis: await redisSettings(config), database, expire, log });
   shutdown.add({ name: 'detection results', close: () => detectLog.close() });
   return detectLog;
+}
+
+async function openNoticesOf(
+  config: Config,
+  gallery: Gallery,
+  pack: ReadyPack,
+  log: Logger,
+  shutdown: Shutdown,
+): Promise<Notices | undefined> {
+  if (!config.WEBHOOKS && !config.MQTT_URL) return undefined;
+  const { openNotices } = await import('./notices/open.js');
+  const notices = await openNotices(config, {
+    ...{ gallery, pack: pack.id },
+    warn: (message) => log.warn(message),
+    note: (message) => log.info(message),
+  });
+  if (notices) shutdown.add({ name: 'notices', close: () => notices.close() });
+  return notices;
 }
 
 /** Logs a line when a step begins and at every tenth of it. */

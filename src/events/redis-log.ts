@@ -14,6 +14,8 @@ import { parseWorkerPosition } from './worker-position.js';
 
 /** Entries of the last minute that are looked through for open changes. */
 const RECENT = 10_000;
+/** Entries read at a time. */
+const READ = 256;
 /** Entries that one round of trimming looks at. */
 const TRIMMED_AT_ONCE = 10_000;
 
@@ -105,6 +107,23 @@ export function createRedisLog(
       if (!from) return [];
       const entries = await redis.xrevrange(keys.stream, '+', `(${from.id}`, 'COUNT', RECENT);
       return toLogged(entries.reverse(), from.generation).map(({ event }) => event);
+    },
+
+    async read(position) {
+      await untilReady(redis, REDIS_PATIENCE);
+      const from = parseStreamPlace(position);
+      const generation = await generationOf();
+      const isSame = from?.generation === generation;
+      const after = isSame ? from.id : '0-0';
+      const found = await redis.xrange(keys.stream, `(${after}`, '+', 'COUNT', READ);
+      // Asked after the entries, so that no trimming slips in between.
+      const trimmed = idOr((await redis.hget(keys.state, 'trimmed')) ?? '');
+      const last = found.at(-1)?.[0] ?? after;
+      return {
+        entries: toLogged(found, generation),
+        next: formatStreamPlace({ generation, id: last }),
+        isLost: !isSame || compareIds(after, trimmed) < 0,
+      };
     },
 
     follow: (position, listener) => followStream({ settings, keys, position, listener, start, damage }),

@@ -14,6 +14,7 @@ import type { DetectLog } from '../identity/detect-log.js';
 import { createEnroller, type Enroller } from '../identity/enrol.js';
 import { createIdentifier, type Identifier } from '../identity/identify.js';
 import { createSightings, type Sightings } from '../identity/sightings.js';
+import type { Notices } from '../notices/open.js';
 import { createVerifier, type Verifier } from '../identity/verify.js';
 import { createMetrics, type Metrics } from '../metrics/metrics.js';
 import type { ReadyPack } from '../models/types.js';
@@ -34,6 +35,8 @@ export interface ServicesDeps {
   log: FastifyBaseLogger;
   /** Told of who was recognised. */
   detectLog?: DetectLog | undefined;
+  /** Tells others what happens. */
+  notices?: Notices | undefined;
   /** Who may call. Default: the keys in `KEYS_FILE`. */
   keys?: Keys;
 }
@@ -55,6 +58,8 @@ export interface Services {
   enroller: Enroller;
   verifier: Verifier;
   sightings: Sightings;
+  /** undefined where nobody is told. */
+  notices: Notices | undefined;
   keys: Keys;
   sessions: Sessions;
   lastUse: LastUse;
@@ -142,6 +147,7 @@ export function createServices(deps: ServicesDeps): Services {
       pack: { id: pack.id, length: pack.embedder.length },
     }),
     sightings,
+    notices: deps.notices,
     keys,
     sessions: createSessions({ keys, days: config.SESSION_DAYS }),
     lastUse: createLastUse({ file: path.join(config.CACHE_DIR, 'key-use.json') }),
