@@ -13,6 +13,8 @@ export const LANE_TIMES = {
   /** After a failure; doubles up to `longest`. */
   retry: 500,
   longest: 60_000,
+  /** Between two lines of the log about notices that are dropped. */
+  tell: 600_000,
 };
 /** The longest that a receiver may ask to be left alone, seconds. */
 const LONGEST_RETRY_AFTER = 3600;
@@ -53,8 +55,9 @@ export function startLane(options: LaneOptions) {
   let place = '';
   let isDirty = false;
   let savedAt = -Infinity;
-  /** Dropped in a row. */
+  /** Dropped, and not said in the log. */
   let droppedNow = 0;
+  let toldAt = -Infinity;
 
   const pause = (ms: number) => sleep(ms, undefined, { signal }).catch(() => undefined);
 
@@ -100,11 +103,14 @@ export function startLane(options: LaneOptions) {
     droppedNow += 1;
   }
 
-  function tellDropped(): void {
-    if (droppedNow > 0)
-      warn(
-        `${droppedNow} notices for ${receiver.name} were older than EVENT_MAX_AGE allows and were dropped.`,
-      );
+  /** Says how many were dropped: now, or once in a while as long as that goes on. */
+  function tellDropped(now: boolean): void {
+    const isDue = now || performance.now() - toldAt > times.tell;
+    if (droppedNow === 0 || !isDue) return;
+    toldAt = performance.now();
+    warn(
+      `Notices for ${receiver.name} were older than EVENT_MAX_AGE allows and were dropped: ${droppedNow}.`,
+    );
     droppedNow = 0;
   }
 
@@ -126,9 +132,9 @@ export function startLane(options: LaneOptions) {
     for (let wait = times.retry; !isOver(); wait = Math.min(2 * wait, times.longest)) {
       if (Date.now() - item.at > maxAge) {
         drop(current);
+        tellDropped(false);
         return true;
       }
-      tellDropped();
       try {
         const before = missed(current);
         if (before) {
@@ -137,6 +143,7 @@ export function startLane(options: LaneOptions) {
         }
         // Made anew for each attempt: who was deleted meanwhile is not named.
         await receiver.deliver(await make(), signal);
+        tellDropped(true);
         if (current.failing) note(`${receiver.name} takes notices again.`);
         change(current, { delivered: current.delivered + 1, failing: null });
         return true;
@@ -172,7 +179,6 @@ export function startLane(options: LaneOptions) {
     place = next;
     if (settled !== undefined && settled !== current.position) change(current, { position: settled });
     if (!isIdle) return;
-    tellDropped();
     await save(current, true);
     await notifier.wait(times.poll);
   }
@@ -193,6 +199,7 @@ export function startLane(options: LaneOptions) {
         await pause(times.retry);
       }
     }
+    tellDropped(true);
     if (cursor) await save(cursor, true);
   }
 

@@ -26,7 +26,6 @@ export function createRedisCursors(settings: RedisSettings): Cursors & { lead: L
   const hash = `{${settings.prefix}}:notices`;
   const turn = `{${settings.prefix}}:notices:turn`;
   const redis = openRedis(settings, 'commands', () => undefined);
-  const ready = () => untilReady(redis, REDIS_PATIENCE);
   const me = randomUUID();
 
   /** Resolves when the turn is over: ended, or lost to somebody else. */
@@ -43,16 +42,13 @@ export function createRedisCursors(settings: RedisSettings): Cursors & { lead: L
 
   return {
     async load(key) {
-      await ready();
       const text = await redis.hget(hash, key);
       return text === null ? undefined : parseCursor(text);
     },
     async save(key, cursor) {
-      await ready();
       await runEvenWhenFull(redis, hash, ['HSET', hash, key, JSON.stringify(cursor)]);
     },
     async all() {
-      await ready();
       const found = new Map<string, Cursor>();
       for (const [key, text] of Object.entries(await redis.hgetall(hash))) {
         const cursor = parseCursor(text);
@@ -66,8 +62,7 @@ export function createRedisCursors(settings: RedisSettings): Cursors & { lead: L
 
     async lead(work, { signal, pause }) {
       while (!signal.aborted) {
-        await ready();
-        if ((await redis.eval(TAKE, 1, turn, me, TURN.lasts)) !== 1) {
+          if ((await redis.eval(TAKE, 1, turn, me, TURN.lasts)) !== 1) {
           await sleep(pause, undefined, { signal }).catch(() => undefined);
           continue;
         }

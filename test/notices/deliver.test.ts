@@ -131,7 +131,7 @@ for (const [name, skip, prepare] of [
       await until(() => good.received.length === 10);
       assert.deepEqual(people(good), numbers(10));
       await until(() => notices.info().receivers.some(({ isOff }) => isOff));
-      assert.equal(gone.connections(), 1);
+      assert.equal(gone.requests(), 1);
       assert.equal(said.filter((line) => line.includes('wants no more')).length, 1);
       const off = notices.info().receivers.filter(({ isOff }) => isOff);
       assert.deepEqual(

@@ -21,8 +21,9 @@ export interface TestReceiver {
   received: Received[];
   /** As `received`, each notice once, as a receiver sees them that drops doubles. */
   once(): Notice[];
-  /** Connections so far. */
+  /** So far. */
   connections(): number;
+  requests(): number;
   /** Answers the next requests; undefined: 204. */
   answer: ((response: ServerResponse, request: IncomingMessage) => void) | undefined;
   /** Nobody listens on its port any more. */
@@ -35,6 +36,7 @@ export async function startReceiver(t: Pick<TestContext, 'after'>): Promise<Test
   let port = 0;
   let server = createServer();
   let connections = 0;
+  let requests = 0;
   const receiver: TestReceiver = {
     url: '',
     received: [],
@@ -43,6 +45,7 @@ export async function startReceiver(t: Pick<TestContext, 'after'>): Promise<Test
       return receiver.received.map(({ notice }) => notice).filter(({ id }) => !seen.has(id) && seen.add(id));
     },
     connections: () => connections,
+    requests: () => requests,
     answer: undefined,
     async stop() {
       if (!server.listening) return;
@@ -61,6 +64,7 @@ export async function startReceiver(t: Pick<TestContext, 'after'>): Promise<Test
   };
 
   async function take(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    requests += 1;
     try {
       const chunks: Buffer[] = [];
       for await (const chunk of request) chunks.push(chunk as Buffer);
