@@ -17,7 +17,8 @@ import { type Progress, preparePack } from './models/packs/prepare.js';
 import type { ReadyPack } from './models/types.js';
 import type { Gallery } from './gallery/types.js';
 import type { DetectLog } from './identity/detect-log.js';
-import type { Notices } from './notices/open.js';
+import type { Notices, NoticesOptions } from './notices/open.js';
+import type { Sightings } from './sightings/open.js';
 import { limitHeaps } from './platform/process-memory.js';
 import { createShutdown, endOnSignals, leave, type Shutdown } from './platform/shutdown.js';
 import { loadCredentials } from './platform/tls.js';
@@ -88,9 +89,10 @@ async function start(config: Config, log: Logger, shutdown: Shutdown): Promise<v
   if (shutdown.asked()) return;
   const keys = createKeys({ file: config.KEYS_FILE });
   const detectLog = await openDetectLog(config, log, shutdown);
-  const notices = await openNoticesOf(config, gallery, pack, log, shutdown);
+  const sightings = await openWhoCameBy(config, pack, gallery, log, shutdown);
+  const notices = await openNoticesOf(config, { gallery, pack: pack.id, sightings }, log, shutdown);
   const app = await buildApp({
-    ...{ config, vision, gallery, pack, events, keys, detectLog, notices, https },
+    ...{ config, vision, gallery, pack, events, keys, detectLog, sightings, notices, https },
     logger: log,
   });
   shutdown.add({
@@ -227,17 +229,32 @@ async function openDetectLog(
   return detectLog;
 }
 
+async function openWhoCameBy(
+  config: Config,
+  pack: ReadyPack,
+  gallery: Gallery,
+  log: Logger,
+  shutdown: Shutdown,
+): Promise<Sightings | undefined> {
+  if (!config.SIGHTINGS) return undefined;
+  const { openSightings } = await import('./sightings/open.js');
+  const { createDecision } = await import('./identity/decision.js');
+  const pair = createDecision({ pack, config, gallery }).pair();
+  const sightings = await openSightings({ config, pack: pack.id, pair, gallery, log });
+  shutdown.add({ name: 'sightings', close: () => sightings.close() });
+  return sightings;
+}
+
 async function openNoticesOf(
   config: Config,
-  gallery: Gallery,
-  pack: ReadyPack,
+  whatHappens: Pick<NoticesOptions, 'gallery' | 'pack' | 'sightings'>,
   log: Logger,
   shutdown: Shutdown,
 ): Promise<Notices | undefined> {
   if (!config.WEBHOOKS && !config.MQTT_URL) return undefined;
   const { openNotices } = await import('./notices/open.js');
   const notices = await openNotices(config, {
-    ...{ gallery, pack: pack.id },
+    ...whatHappens,
     warn: (message) => log.warn(message),
     note: (message) => log.info(message),
   });

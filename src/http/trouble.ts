@@ -46,7 +46,8 @@ export function troubleOf({
 function troubleOfNotices({ receivers, trouble }: ReturnType<Notices['info']>): string | undefined {
   if (trouble !== null)
     return "Notices to others cannot be sent, or how far they were cannot be written down. This worker's log says why.";
-  const isLate = ({ failing }: Pick<ReceiverState, 'failing'>) => failing && Date.now() - Date.parse(failing.since) > PATIENCE;
+  const isLate = ({ failing }: Pick<ReceiverState, 'failing'>) =>
+    failing && Date.now() - Date.parse(failing.since) > PATIENCE;
   if (receivers.some(({ isOff, failing }) => !isOff && isLate({ failing })))
     return 'A receiver of notices takes none: they wait for it and are sent again. GET /api/v1/notices says which.';
   if (receivers.some(({ isOff }) => isOff))

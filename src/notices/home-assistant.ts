@@ -28,8 +28,8 @@ export function createHomeAssistant({ topic, prefix }: HomeAssistantOptions) {
   const device = { identifiers: [node], name: 'Kaomon', manufacturer: 'Kaomon', sw_version: VERSION };
   const shared = { device, availability_topic: `${topic}/status`, qos: 1 };
   const announced = new Set<string>();
-  /** The visits that go on, by camera. */
-  const present = new Map<string, Set<number>>();
+  /** The cameras that somebody known is at, as the broker was told last. */
+  const occupied = new Set<string>();
 
   function config(component: string, object: string, more: object): Message {
     const payload = JSON.stringify({ unique_id: `${node}_${object}`, ...shared, ...more });
@@ -42,9 +42,9 @@ export function createHomeAssistant({ topic, prefix }: HomeAssistantOptions) {
     return make();
   }
 
-  const occupied = (deviceid: string): Message => ({
+  const occupation = (deviceid: string): Message => ({
     topic: `${placeOf(deviceid)}/occupied`,
-    payload: (present.get(deviceid)?.size ?? 0) > 0 ? 'ON' : 'OFF',
+    payload: occupied.has(deviceid) ? 'ON' : 'OFF',
     retain: true,
   });
 
@@ -53,12 +53,10 @@ export function createHomeAssistant({ topic, prefix }: HomeAssistantOptions) {
   }
 
   function ofVisit(notice: Notice): Message[] {
-    const { deviceid = '', sighting = 0, type } = notice;
+    const { deviceid = '', type, present = Number(type === 'arrived') } = notice;
     const name = deviceid === '' ? 'Camera' : deviceid;
-    const here = present.get(deviceid) ?? new Set<number>();
-    present.set(deviceid, here);
-    if (type === 'left') here.delete(sighting);
-    else here.add(sighting);
+    if (present > 0) occupied.add(deviceid);
+    else occupied.delete(deviceid);
     const object = `camera_${idOf(deviceid)}`;
     const known = announceOnce(object, () => [
       config('event', object, {
@@ -71,7 +69,7 @@ export function createHomeAssistant({ topic, prefix }: HomeAssistantOptions) {
       }),
     ]);
     const payload = JSON.stringify({ event_type: type, ...notice });
-    return [...known, { topic: `${placeOf(deviceid)}/event`, payload, retain: false }, occupied(deviceid)];
+    return [...known, { topic: `${placeOf(deviceid)}/event`, payload, retain: false }, occupation(deviceid)];
   }
 
   function ofGallery(notice: Notice): Message[] {
@@ -94,8 +92,9 @@ export function createHomeAssistant({ topic, prefix }: HomeAssistantOptions) {
       if (VISITS.has(notice.type)) return ofVisit(notice);
       if (notice.type !== 'missed') return ofGallery(notice);
       // Somebody's leaving may be among what was missed.
-      for (const here of present.values()) here.clear();
-      return [...present.keys()].map(occupied);
+      const cameras = [...occupied];
+      occupied.clear();
+      return cameras.map(occupation);
     },
   };
 }

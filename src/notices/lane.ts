@@ -13,6 +13,8 @@ export const LANE_TIMES = {
   /** After a failure; doubles up to `longest`. */
   retry: 500,
   longest: 60_000,
+  /** How long a delivery may go on when the lane is stopped. */
+  farewell: 1000,
   /** Between two lines of the log about notices that are dropped. */
   tell: 600_000,
 };
@@ -48,6 +50,8 @@ export function startLane(options: LaneOptions) {
   const key = keyOf(source, receiver);
   const stopping = new AbortController();
   const { signal } = stopping;
+  /** Ends a delivery that takes too long while the lane is stopped. */
+  const cutting = new AbortController();
   const isOver = () => signal.aborted;
   const notifier = createNotifier();
   let cursor: Cursor | undefined;
@@ -117,7 +121,7 @@ export function startLane(options: LaneOptions) {
   async function fail(current: Cursor, error: unknown): Promise<DeliveryError> {
     const failure = error instanceof DeliveryError ? error : new DeliveryError(quietMessage(error));
     const { failing } = current;
-    if (!failing)
+    if (!failing && !failure.isGone)
       warn(`${receiver.name} ${failure.message}: notices wait for it and are sent again (docs/notices.md).`);
     if (failing?.reason !== failure.message) {
       const since = failing?.since ?? new Date().toISOString();
@@ -128,7 +132,7 @@ export function startLane(options: LaneOptions) {
   }
 
   /** Until the receiver has it, or it is too old. @returns false when the lane was stopped before */
-  async function hand(current: Cursor, item: Item, make: () => Promise<Notice>): Promise<boolean> {
+  async function hand(current: Cursor, item: Item, make: NonNullable<Item['make']>): Promise<boolean> {
     for (let wait = times.retry; !isOver(); wait = Math.min(2 * wait, times.longest)) {
       if (Date.now() - item.at > maxAge) {
         drop(current);
@@ -136,13 +140,15 @@ export function startLane(options: LaneOptions) {
         return true;
       }
       try {
+        // Made anew for each attempt: who was deleted meanwhile is not named.
+        const notice = await make();
+        if (!notice) return true;
         const before = missed(current);
         if (before) {
-          await receiver.deliver(before, signal);
+          await receiver.deliver(before, cutting.signal);
           change(current, { untold: 0, isLost: false });
         }
-        // Made anew for each attempt: who was deleted meanwhile is not named.
-        await receiver.deliver(await make(), signal);
+        await receiver.deliver(notice, cutting.signal);
         tellDropped(true);
         if (current.failing) note(`${receiver.name} takes notices again.`);
         change(current, { delivered: current.delivered + 1, failing: null });
@@ -214,7 +220,10 @@ export function startLane(options: LaneOptions) {
     async stop(): Promise<void> {
       stopping.abort();
       notifier.notify();
+      // Else the receiver would have what is on its way a second time.
+      const timer = setTimeout(() => cutting.abort(), times.farewell);
       await running;
+      clearTimeout(timer);
     },
   };
 }

@@ -10,17 +10,21 @@ import type { Gallery } from '../gallery/types.js';
 import { KaomonError } from '../platform/errors.js';
 import { quietMessage } from '../platform/quiet-error.js';
 import type { Config } from '../settings/config.js';
+import { type Sightings, sightingsFile } from '../sightings/open.js';
 import { createFileCursors } from './cursors.js';
 import { createGallerySource } from './gallery-source.js';
 import { lockLeadership } from './leadership.js';
 import { type Post, POST_TIMES, type ReceiverSettings, type ReceiverState, startPost } from './post.js';
 import { readSecrets } from './signature.js';
-import type { Notice, NoticeType, Receiver } from './types.js';
+import { createSightingsSource } from './sightings-source.js';
+import type { Notice, NoticeType, Receiver, Source } from './types.js';
 import { createWebHook } from './web-hook.js';
 
 export interface NoticesOptions {
   gallery: Pick<Gallery, 'person' | 'subscribe'>;
   pack: string;
+  /** Who came by; undefined: nobody is kept. */
+  sightings?: Pick<Sightings, 'store'> | undefined;
   warn: (message: string) => void;
   note: (message: string) => void;
   times?: typeof POST_TIMES;
@@ -57,25 +61,34 @@ export async function openNotices(config: Config, options: NoticesOptions): Prom
   const receivers = await receiversOf(config);
   const settings = await logSettings(config);
   if (receivers.length === 0 || !settings) return undefined;
-  const { gallery, pack, warn, note, times = POST_TIMES } = options;
+  const { gallery, pack, sightings, warn, note, times = POST_TIMES } = options;
   const types = new Set(config.NOTICE_TYPES.split(',')) as unknown as ReadonlySet<NoticeType>;
   const folder = path.join(config.EMBEDDINGS_DIR, NOTICES);
   const shared = { receivers, maxAge: config.EVENT_MAX_AGE * 1000, warn, note, times };
   const log: EventLog = await openLog(settings, () => undefined);
-  const source = createGallerySource({ log, gallery, pack, types });
+  const changes = createGallerySource({ log, gallery, pack, types });
+  const file = sightingsFile(config.EMBEDDINGS_DIR, pack);
+  const visits = sightings && createSightingsSource({ store: sightings.store, gallery, file, types });
 
-  async function openPost(): Promise<Post> {
-    if (settings?.kind === 'redis') {
-      // Machines that share a log deliver what it holds once.
-      const { createRedisCursors } = await import('./redis-cursors.js');
-      const cursors = createRedisCursors(await redisSettings(config));
-      return startPost({ ...shared, sources: [source], cursors, lead: cursors.lead });
-    }
-    const cursors = createFileCursors(folder);
-    return startPost({ ...shared, sources: [source], cursors, lead: lockLeadership(folder) });
+  /** What this machine's disk holds, by one of its processes. */
+  const postHere = (sources: Source[]) =>
+    startPost({ ...shared, sources, cursors: createFileCursors(folder), lead: lockLeadership(folder) });
+
+  async function openPosts(): Promise<Post[]> {
+    if (settings?.kind !== 'redis') return [postHere(visits ? [changes, visits] : [changes])];
+    // Machines that share a log deliver what it holds once.
+    const { createRedisCursors } = await import('./redis-cursors.js');
+    const cursors = createRedisCursors(await redisSettings(config));
+    const { lead } = cursors;
+    if (!visits) return [startPost({ ...shared, sources: [changes], cursors, lead })];
+    const beside = receivers.map(({ id, open }) => ({ id, open: () => open('use') }));
+    return [
+      postHere([visits]),
+      startPost({ ...shared, receivers: beside, sources: [changes], cursors, lead }),
+    ];
   }
 
-  const posts = [await openPost()];
+  const posts = await openPosts();
   const wake = () => {
     for (const post of posts) post.wake();
   };
@@ -87,7 +100,7 @@ export async function openNotices(config: Config, options: NoticesOptions): Prom
       trouble: posts.map((post) => post.trouble()).find((reason) => reason !== undefined) ?? null,
     }),
     leads: () => posts.some((post) => post.leads()),
-    test: () => Promise.all(receivers.map(({ open }) => tryReceiver(open('test')))),
+    test: () => Promise.all(receivers.map(({ open }) => tryReceiver(open('use')))),
     async close() {
       unsubscribe();
       await Promise.all(posts.map((post) => post.close()));
@@ -146,7 +159,7 @@ async function brokerOf(config: Config): Promise<ReceiverSettings> {
   };
   return {
     id: settings.id,
-    open: (purpose) => createMqtt({ ...settings, isKept: purpose === 'deliver' }),
+    open: (purpose) => createMqtt({ ...settings, isKept: purpose === 'keep' }),
   };
 }
 

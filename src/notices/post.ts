@@ -22,8 +22,8 @@ export const POST_TIMES = {
 export interface ReceiverSettings {
   /** See {@link Receiver.id}. */
   id: string;
-  /** @param purpose deliver: while it is this process's turn; the one who opens it closes it */
-  open: (purpose: 'deliver' | 'test') => Receiver;
+  /** @param purpose keep: it is also told that this server is online; the one who opens it closes it */
+  open: (purpose: 'keep' | 'use') => Receiver;
 }
 
 export interface PostOptions extends Pick<LaneOptions, 'maxAge' | 'warn' | 'note'> {
@@ -86,7 +86,7 @@ export function startPost(options: PostOptions) {
   }
 
   async function work(mine: AbortSignal): Promise<void> {
-    const receivers = all.map(({ open }) => open('deliver'));
+    const receivers = all.map(({ open }) => open('keep'));
     lanes = sources.flatMap((source) =>
       receivers.map((receiver) =>
         startLane({
@@ -107,13 +107,15 @@ export function startPost(options: PostOptions) {
     await Promise.all(receivers.map((receiver) => receiver.close().catch(() => undefined)));
   }
 
+  const isOver = () => signal.aborted;
+
   async function run(): Promise<void> {
-    while (!signal.aborted) {
+    while (!isOver()) {
       try {
         await lead(work, { signal, pause: times.turn });
         trouble('turn', undefined);
       } catch (error) {
-        if (signal.aborted) return;
+        if (isOver()) return;
         trouble('turn', quietMessage(error));
         await pause(times.again);
       }

@@ -62,7 +62,8 @@ export function createRedisCursors(settings: RedisSettings): Cursors & { lead: L
 
     async lead(work, { signal, pause }) {
       while (!signal.aborted) {
-          if ((await redis.eval(TAKE, 1, turn, me, TURN.lasts)) !== 1) {
+        await untilReady(redis, REDIS_PATIENCE, signal);
+        if ((await redis.eval(TAKE, 1, turn, me, TURN.lasts)) !== 1) {
           await sleep(pause, undefined, { signal }).catch(() => undefined);
           continue;
         }

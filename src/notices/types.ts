@@ -40,6 +40,8 @@ export interface Notice {
   face?: string;
   /** The camera. */
   deviceid?: string;
+  /** How many people whose names are known are at the camera when this is sent. */
+  present?: number;
   /** ID of the sighting. */
   sighting?: number;
   /** Where the picture is on this server, for who has a key; a path. */
@@ -56,8 +58,8 @@ export interface Item {
   position: string;
   /** Milliseconds since 1970. */
   at: number;
-  /** Makes the notice, with what is known at that moment; absent: nobody is told of this one. */
-  make?: () => Promise<Notice>;
+  /** Makes the notice, with what is known at that moment; absent, or without a notice: nobody is told of this one. */
+  make?: () => Promise<Notice | undefined>;
 }
 
 /** Notices in one order that outlives processes. A position is a text that only the source makes. */

@@ -1,14 +1,14 @@
 import { Type } from 'typebox';
 import { KaomonError } from '../platform/errors.js';
 
-const TYPE =
-  'arrived|left|unknown|created|enrolled|updated|moved|merged|deleted|face-deleted|group-created|group-updated|group-deleted';
+const TYPES =
+  /^(?:arrived|left|unknown|created|enrolled|updated|moved|merged|deleted|face-deleted|group-(?:created|updated|deleted))(?:,(?:arrived|left|unknown|created|enrolled|updated|moved|merged|deleted|face-deleted|group-(?:created|updated|deleted)))*$/;
 
 /** Who is told what happens (docs/notices.md). */
 export const NOTICE_SETTINGS = {
   NOTICE_TYPES: Type.String({
     default: 'arrived,left,unknown,created,enrolled,moved,merged,deleted',
-    pattern: `^(?:${TYPE})(?:,(?:${TYPE}))*$`,
+    pattern: TYPES.source,
     description:
       'What web hooks and MQTT are told of, separated by commas; besides these there are `updated`, `face-deleted`, `group-created`, `group-updated`, `group-deleted`.',
   }),

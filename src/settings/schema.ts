@@ -4,6 +4,7 @@ import { ACCESS_SETTINGS } from './access.js';
 import { CALLER_SETTINGS } from './callers.js';
 import { NOTICE_SETTINGS } from './notices.js';
 import { SHARING_SETTINGS } from './sharing.js';
+import { SIGHTING_SETTINGS } from './sightings.js';
 
 const folder = (name: string, description: string) =>
   Type.String({ default: name, minLength: 1, description });
@@ -210,6 +211,7 @@ export const SettingsSchema = Type.Object({
     maximum: 1_000_000,
     description: 'With `ENABLE_DETECT_DB`: number of the Redis database.',
   }),
+  ...SIGHTING_SETTINGS,
   COMPREFACE_GROUP: Type.String({
     default: 'default',
     pattern: /^[0-9A-Za-z_][0-9A-Za-z_.]{0,63}$/.source,

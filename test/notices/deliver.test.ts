@@ -152,8 +152,11 @@ for (const [name, skip, prepare] of [
       await until(() => receiver.received.length === 2);
       const [missed, next] = receiver.once();
       assert.deepEqual([missed.type, missed.count, next.person?.userid], ['missed', 5, 'new']);
-      assert.ok(
-        said.some((line) => line.startsWith('5 notices')),
+      await notices.close();
+      const counts = said.flatMap((line) => /dropped: (\d+)\.$/.exec(line)?.[1] ?? []);
+      assert.equal(
+        counts.reduce((sum, count) => sum + Number(count), 0),
+        5,
         said.join('\n'),
       );
     });
