@@ -77,7 +77,8 @@ describe('notices of visits', () => {
     const now = Date.now();
     await store.ask('writeParts', [part('w.1', now, 'staff-hanako')], now);
     await until(() => receiver.received.length === 1);
-    const [{ id: _id, at: _at, sighting, ...arrived }] = receiver.once();
+    const [{ id, at, sighting, ...arrived }] = receiver.once();
+    assert.match(`${id} ${at}`, /^visit-\S+ \d{4}-\S+Z$/);
     assert.deepEqual(arrived, {
       ...{ type: 'arrived', deviceid: 'door', present: 1, picture: `/api/v1/sightings/${sighting}/picture` },
       person: { faceid: 'staff-hanako', groupid: 'staff', userid: 'hanako', username: '山田 花子' },
