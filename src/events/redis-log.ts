@@ -153,6 +153,8 @@ export function createRedisLog(
         if (known.expires < now) await redis.hdel(keys.workers, worker);
         else if (compareIds(place.id, until) < 0) until = place.id;
       }
+      // Nothing is before it, and Redis takes no such interval.
+      if (until === '0-0') return;
       const last = (await redis.xrevrange(keys.stream, `(${until}`, '-', 'COUNT', 1)).at(0);
       if (!last) return;
       // Recorded first, so that a reader that is further behind notices.

@@ -48,6 +48,7 @@ export const keyOf = (source: Pick<Source, 'name'>, receiver: Pick<Receiver, 'id
 export function startLane(options: LaneOptions) {
   const { source, receiver, cursors, maxAge, warn, note, trouble, times = LANE_TIMES } = options;
   const key = keyOf(source, receiver);
+  const holder = `notices-${key}`;
   const stopping = new AbortController();
   const { signal } = stopping;
   /** Ends a delivery that takes too long while the lane is stopped. */
@@ -86,10 +87,12 @@ export function startLane(options: LaneOptions) {
 
   async function open(): Promise<Cursor> {
     const known = await cursors.load(key);
+    if (known) await source.hold?.(holder, known.position);
     // A start asks a receiver again that wanted no more.
     if (known) return { ...known, receiver: receiver.name, isOff: false };
     const fresh = { delivered: 0, dropped: 0, untold: 0, isLost: false, failing: null, isOff: false, at: '' };
     const first = { receiver: receiver.name, position: await source.now(), ...fresh };
+    await source.hold?.(holder, first.position);
     // At once, so that what happens from now on is told even if this process dies before the first notice.
     await cursors.save(key, { ...first, at: new Date().toISOString() });
     return first;
@@ -214,8 +217,10 @@ export function startLane(options: LaneOptions) {
     key,
     /** There may be news. */
     wake: () => notifier.notify(),
-    /** Up to where all is delivered or dropped; undefined: not known yet, or nobody needs what follows. */
-    position: () => (cursor && !cursor.isOff ? cursor.position : undefined),
+    /** Keeps in the log what the receiver has yet to be told; of who wants no more, nothing. */
+    hold(): void {
+      if (cursor && !cursor.isOff) source.hold?.(holder, cursor.position).catch(() => undefined);
+    },
     /** What is not delivered by then is told by the next one. */
     async stop(): Promise<void> {
       stopping.abort();

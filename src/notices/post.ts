@@ -68,15 +68,6 @@ export function startPost(options: PostOptions) {
     }
   }
 
-  function hold(): void {
-    for (const source of sources) {
-      for (const lane of lanes) {
-        const position = lane.key.startsWith(source.name) ? lane.position() : undefined;
-        if (position !== undefined) source.hold?.(`notices-${lane.key}`, position).catch(() => undefined);
-      }
-    }
-  }
-
   /** Forgets how far those were told who are told no more, once there is nothing left that they have not been told. */
   async function forget(known: ReadonlySet<string>): Promise<void> {
     for (const [key, { at }] of await cursors.all()) {
@@ -97,7 +88,9 @@ export function startPost(options: PostOptions) {
       ),
     );
     await forget(new Set(lanes.map(({ key }) => key))).catch(() => undefined);
-    const timer = setInterval(hold, times.hold);
+    const timer = setInterval(() => {
+      for (const lane of lanes) lane.hold();
+    }, times.hold);
     if (!mine.aborted)
       await new Promise((resolve) => mine.addEventListener('abort', resolve, { once: true }));
     clearInterval(timer);

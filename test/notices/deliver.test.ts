@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
+import type { GalleryEvent } from '../../src/events/event.js';
+import { openLog } from '../../src/events/open-log.js';
+import { logSettings } from '../../src/gallery/open-store.js';
 import { createExactIndex } from '../../src/gallery/index/exact-index.js';
 import { openGallery } from '../../src/gallery/open.js';
 import type { Gallery } from '../../src/gallery/types.js';
@@ -60,6 +63,11 @@ async function openTeller(t: TestContext, config: Config, gallery: Gallery) {
   return { config, notices: { ...notices, close }, said };
 }
 
+/** Of another pack: nobody is told. */
+const foreign = (uid: string): GalleryEvent => ({
+  ...{ kind: 'enrolled', uid, worker: 'w', pack: 'other', at: new Date().toISOString() },
+  ...{ groupid: 'default', faceid: 'default-x', face: 'f' },
+});
 const enrol = (gallery: Gallery, userid: string, username = userid) =>
   gallery.enrol({ groupid: 'default', userid, username }, VECTOR);
 const people = (receiver: TestReceiver) => receiver.once().map(({ person }) => person?.userid);
@@ -105,6 +113,25 @@ for (const [name, skip, prepare] of [
       await until(() => notices.info().receivers[0].failing === null);
       assert.equal(said.filter((line) => line.includes('are sent again')).length, 1, said.join('\n'));
       assert.ok(!said.join().includes('hush'), 'what is in an address is not logged');
+    });
+
+    it('stay in the log for a receiver that is away', async (t) => {
+      const receiver = await startReceiver(t);
+      const { gallery, notices, config } = await openTold(t, { ...(await prepare(t)), ...tell(receiver) });
+      await receiver.stop();
+      for (const userid of numbers(5)) await enrol(gallery, userid);
+      await until(() => notices.info().receivers[0].failing !== null);
+      const settings = await logSettings(config);
+      assert.ok(settings);
+      const log = await openLog({ ...settings, segmentBytes: 100 }, () => undefined);
+      t.after(() => log.close());
+      // More than may be kept, and several parts of a file log.
+      for (const userid of numbers(5, 5)) await enrol(gallery, userid);
+      for (const uid of ['x', 'y']) await log.append(foreign(uid));
+      await log.trim({ maxAge: 60_000, maxLength: 1 });
+      await receiver.start();
+      await until(() => receiver.once().length === 10);
+      assert.deepEqual(people(receiver), numbers(10));
     });
 
     it('go on where they stopped, through an end and a start', async (t) => {
