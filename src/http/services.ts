@@ -14,6 +14,7 @@ import type { DetectLog } from '../identity/detect-log.js';
 import { createEnroller, type Enroller } from '../identity/enrol.js';
 import { createIdentifier, type Identifier } from '../identity/identify.js';
 import { type Announcer, createAnnouncer } from '../identity/recognised.js';
+import type { Notices } from '../notices/open.js';
 import { createVerifier, type Verifier } from '../identity/verify.js';
 import { createMetrics, type Metrics } from '../metrics/metrics.js';
 import type { ReadyPack } from '../models/types.js';
@@ -38,6 +39,8 @@ export interface ServicesDeps {
   detectLog?: DetectLog | undefined;
   /** Who came by; undefined: nobody is kept. */
   sightings?: Sightings | undefined;
+  /** Tells others what happens. */
+  notices?: Notices | undefined;
   /** Who may call. Default: the keys in `KEYS_FILE`. */
   keys?: Keys;
 }
@@ -61,6 +64,8 @@ export interface Services {
   announcer: Announcer;
   /** Who came by; undefined: nobody is kept. */
   sightings: Sightings | undefined;
+  /** undefined where nobody is told. */
+  notices: Notices | undefined;
   keys: Keys;
   sessions: Sessions;
   lastUse: LastUse;
@@ -152,6 +157,7 @@ export function createServices(deps: ServicesDeps): Services {
     }),
     announcer,
     sightings,
+    notices: deps.notices,
     keys,
     sessions: createSessions({ keys, days: config.SESSION_DAYS }),
     lastUse: createLastUse({ file: path.join(config.CACHE_DIR, 'key-use.json') }),

@@ -175,6 +175,37 @@ for (const { name, skip, prepare } of KINDS) {
       }
     });
 
+    it('is read from a position that outlives everybody, a part at a time', async (t) => {
+      const { log, position, opened } = await start(t);
+      const readAll = async (from: string) => {
+        const uids: string[] = [];
+        let lost = 0;
+        for (let place = from; ;) {
+          const { entries, next, isLost } = await opened().read(place);
+          uids.push(...entries.map(({ event: { uid } }) => uid));
+          if (isLost) lost += 1;
+          if (next === place) return { uids, place, lost };
+          place = next;
+        }
+      };
+      assert.deepEqual(await readAll(position), { uids: [], place: position, lost: 0 });
+      const names = Array.from({ length: 300 }, (_, i) => `e${i}`);
+      for (const uid of names) await log.append(event(uid));
+      const first = await readAll(position);
+      assert.deepEqual([first.uids, first.lost], [names, 0]);
+      await log.append(event('later'));
+      assert.deepEqual((await readAll(first.place)).uids, ['later']);
+      // Of another log, or damaged: what there is comes again rather than not at all.
+      for (const strange of ['', 'nonsense', '99999-7', '1-3', '7-7@another']) {
+        const { uids, lost } = await readAll(strange);
+        if (uids.length > 0) assert.deepEqual([uids.at(-1), uids.length, lost], ['later', 301, 1], strange);
+        else assert.fail(`${strange}: nothing came`);
+      }
+      await log.trim({ maxAge: 60_000, maxLength: 10 });
+      const rest = await readAll(position);
+      assert.ok(rest.lost === 1 && rest.uids.length < 301 && rest.uids.at(-1) === 'later');
+    });
+
     it('takes a start at the end, or before a change that was begun and is still open', async (t) => {
       const { log, follow } = await start(t);
       await log.append(event('a', { kind: 'begun' }));

@@ -103,6 +103,7 @@ export async function changingCalls(
       ...{ url: '/api/v1/groups/old?people=delete', action: 'delete' },
       whom: { groupid: 'old', people: ['old-ann'] },
     },
+    'POST /api/v1/notices/test': { url: '/api/v1/notices/test', action: 'change', whom: {} },
     'POST /api/v1/import': {
       ...{ url: '/api/v1/import', body: archive, headers: ['content-type: application/zip'] },
       ...{ action: 'import', whom: {}, isDropped: true },

@@ -7,12 +7,14 @@ export const GROUPS = 'groups';
 export const EVENTS = 'events';
 /** What a start reads instead of everybody's files (src/gallery/snapshot). */
 export const SNAPSHOTS = 'snapshots';
+/** How far others have been told what happened (src/notices). */
+export const NOTICES = 'notices';
 /** Begins the name of a deleted person's folder: renaming it is the deletion, then its files are removed. */
 export const REMOVED = '.removed-';
 export const PERSON_FILE = 'person.json';
 
 /** Names in the gallery's folder that do not belong to a pack. */
-export const RESERVED: readonly string[] = [SET_ASIDE, GROUPS, EVENTS, SNAPSHOTS];
+export const RESERVED: readonly string[] = [SET_ASIDE, GROUPS, EVENTS, SNAPSHOTS, NOTICES];
 
 /** Where things lie in one pack's part of the gallery; docs/gallery.md has the picture. */
 export interface Layout {

@@ -10,6 +10,7 @@ import { groupRoutes } from './groups.js';
 import { healthRoutes } from './health.js';
 import { keyRoutes } from './keys.js';
 import { metricsRoutes } from './metrics.js';
+import { noticeRoutes } from './notices.js';
 import { peopleRoutes } from './people.js';
 import { recognitionRoutes } from './recognition.js';
 import { sessionRoutes } from './session.js';
@@ -33,6 +34,7 @@ export function v1Surface(app: App, services: Services): void {
     groupRoutes(surface, services);
     eventRoutes(surface, services);
     sightingRoutes(surface, services);
+    noticeRoutes(surface, services);
     transferRoutes(surface, services);
     sessionRoutes(surface, services);
     keyRoutes(surface, services);
