@@ -13,7 +13,7 @@ import { createDecision, type Decision } from '../identity/decision.js';
 import type { DetectLog } from '../identity/detect-log.js';
 import { createEnroller, type Enroller } from '../identity/enrol.js';
 import { createIdentifier, type Identifier } from '../identity/identify.js';
-import { createSightings, type Sightings } from '../identity/sightings.js';
+import { type Announcer, createAnnouncer } from '../identity/recognised.js';
 import { createVerifier, type Verifier } from '../identity/verify.js';
 import { createMetrics, type Metrics } from '../metrics/metrics.js';
 import type { ReadyPack } from '../models/types.js';
@@ -54,7 +54,7 @@ export interface Services {
   identifier: Identifier;
   enroller: Enroller;
   verifier: Verifier;
-  sightings: Sightings;
+  announcer: Announcer;
   keys: Keys;
   sessions: Sessions;
   lastUse: LastUse;
@@ -112,7 +112,7 @@ export function createServices(deps: ServicesDeps): Services {
         onSaved: (face) => void audit.record(automaticEnrolment(face)),
       })
     : undefined;
-  const sightings = createSightings();
+  const announcer = createAnnouncer();
   return {
     config,
     pack,
@@ -129,7 +129,7 @@ export function createServices(deps: ServicesDeps): Services {
       nearest,
       searches,
       decision,
-      sightings,
+      announcer,
       autoEnroller,
       detectLog,
     }),
@@ -141,7 +141,7 @@ export function createServices(deps: ServicesDeps): Services {
       decision,
       pack: { id: pack.id, length: pack.embedder.length },
     }),
-    sightings,
+    announcer,
     keys,
     sessions: createSessions({ keys, days: config.SESSION_DAYS }),
     lastUse: createLastUse({ file: path.join(config.CACHE_DIR, 'key-use.json') }),

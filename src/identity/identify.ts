@@ -5,7 +5,7 @@ import type { CountedWork, Whose } from './counted-work.js';
 import type { Decision } from './decision.js';
 import type { DetectLog } from './detect-log.js';
 import { type CallLimits, limitsOfCall, takeResults } from './results.js';
-import type { Sightings } from './sightings.js';
+import type { Announcer } from './recognised.js';
 import type { IdentifiedFace, Probe } from './types.js';
 
 /** Where a request's time went, milliseconds. */
@@ -47,7 +47,7 @@ export interface IdentifierDeps {
   nearest: Gallery['nearest'];
   searches: Pick<CountedWork, 'admit' | 'each'>;
   decision: Pick<Decision, 'threshold' | 'odds'>;
-  sightings: Pick<Sightings, 'announce'>;
+  announcer: Pick<Announcer, 'announce'>;
   /** Without it nobody is enrolled automatically. */
   autoEnroller?: Pick<AutoEnroller, 'consider'>;
   /** Without it distances are not logged. */
@@ -59,10 +59,10 @@ export type Identifier = ReturnType<typeof createIdentifier>;
 
 /**
  * The one place where faces are named, for every way in: unfit faces get no name, threshold and odds are those of the
- * people searched, and sightings, the detect log and automatic enrolment are informed.
+ * people searched, and listeners, the detect log and automatic enrolment are informed.
  */
 export function createIdentifier(deps: IdentifierDeps) {
-  const { vision, gallery, nearest, searches, decision, sightings, autoEnroller, detectLog } = deps;
+  const { vision, gallery, nearest, searches, decision, announcer, autoEnroller, detectLog } = deps;
 
   /** @throws KaomonError TOO_MANY_RESULTS, BUSY, TOO_MANY_REQUESTS, CLIENT_GONE */
   async function identify<F extends Probe>(
@@ -86,7 +86,7 @@ export function createIdentifier(deps: IdentifierDeps) {
       return { face, candidates, matches, match: matches.at(0) };
     });
     const seen = settle ? settle(identified, threshold) : identified;
-    sightings.announce(seen);
+    announcer.announce(seen);
     for (const { match } of seen)
       if (match && deviceid !== undefined) detectLog?.record(deviceid, match.person.faceid, match.distance);
     for (const { face, candidates } of identified)

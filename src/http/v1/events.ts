@@ -31,7 +31,7 @@ const EVENT_OF: Record<ChangeKind, string> = {
 };
 
 /** `GET /api/v1/events`: server-sent events, as they happen; what was missed is not sent later. */
-export function eventRoutes(app: App, { config, gallery, sightings, share }: Services): void {
+export function eventRoutes(app: App, { config, gallery, announcer, share }: Services): void {
   const open = new Set<Readable>();
   const listeners = createShares({
     total: config.MAX_EVENT_LISTENERS,
@@ -89,8 +89,8 @@ export function eventRoutes(app: App, { config, gallery, sightings, share }: Ser
           const told = asSeenBy(request, change);
           if (told) sendEvent(...told);
         }),
-        sightings.subscribe((sighting) => {
-          if (mayUseGroup(request, sighting.groupid)) sendEvent('recognised', sighting);
+        announcer.subscribe((recognised) => {
+          if (mayUseGroup(request, recognised.groupid)) sendEvent('recognised', recognised);
         }),
       ];
       stream.once('close', () => {
