@@ -178,10 +178,10 @@ const MIXTURES = {
 /**
  * Purity: the share of faces that are with the stranger who has most of their group. Completeness: the share that are in
  * the group which has most of their stranger. Groups: those that a stranger with several visits is in, on average.
- * @param {Visit[]} visits @param {import('../../src/sightings/unknowns/cluster.js').JoinLimits} joined
+ * @param {Visit[]} visits @param {(groups: number) => import('../../src/sightings/unknowns/cluster.js').JoinLimits} limitsFor
  */
-function group(visits, joined) {
-  const clusters = createClusters({ length: pack.embedder.length, limits: joined, most: 10_000 });
+function group(visits, limitsFor) {
+  const clusters = createClusters({ length: pack.embedder.length, limitsFor, most: 10_000 });
   /** @type {number[]} */
   const into = [];
   /** @type {Map<number, number>} */
@@ -232,13 +232,13 @@ function group(visits, joined) {
 const halfOf = (list, half) =>
   list.filter(({ name }) => (createHash('sha256').update(name).digest()[0] & 1) === half);
 
-/** @param {number} half @param {string} mixture @param {import('../../src/sightings/unknowns/cluster.js').JoinLimits} joined */
-export function measure(half, mixture, joined) {
+/** @param {number} half @param {string} mixture @param {(groups: number) => import('../../src/sightings/unknowns/cluster.js').JoinLimits} limitsFor */
+function measure(half, mixture, limitsFor) {
   const [whom, once] = [halfOf(people, half), halfOf(passers, half)];
   const runs = Array.from({ length: SEEDS }, (_, seed) => {
     const random = createRandom(1000 * half + seed);
     const visits = MIXTURES[mixture](whom, once, random);
-    return group(drawSome(visits, visits.length, random), joined);
+    return group(drawSome(visits, visits.length, random), limitsFor);
   });
   const mean = (/** @type {keyof typeof runs[0]} */ of) =>
     runs.reduce((sum, run) => sum + run[of], 0) / SEEDS;
@@ -252,28 +252,37 @@ export function measure(half, mixture, joined) {
   };
 }
 
-if (process.env.KAOMON_TUNE) {
-  const { distanceAt } = await import(new URL('identity/odds.js', DIST).href);
-  for (const single of process.env.KAOMON_TUNE.split(',').map(Number))
-    for (const slack of [0, 0.05, 0.1, 0.15]) {
-      const at = pack.curve ? distanceAt(pack.curve, single) : single;
-      const joined = { single: at, many: at * (1 + slack) };
+/** What was tried: `KAOMON_TUNE=RATE,...` prints purity and groups a stranger of the first half. */
+const tried = process.env.KAOMON_TUNE?.split(',').map(Number);
+if (tried) {
+  const { distanceAt, falseMatchRateFor } = await import(new URL('identity/odds.js', DIST).href);
+  for (const rate of tried)
+    for (const slack of [1, 1.05, 1.08, 1.12]) {
+      const limitsFor = (/** @type {number} */ groups) => {
+        const least = Math.min(rate, falseMatchRateFor(0.005, Math.max(1, groups)));
+        // Where there is no curve it is a part of the threshold.
+        const single = pack.curve ? distanceAt(pack.curve, least) : rate * pack.thresholds.identical;
+        return { single, many: single * slack };
+      };
       const cells = Object.keys(MIXTURES).map((mixture) => {
-        const { purity, groups } = measure(0, mixture, joined);
+        const { purity, groups } = measure(0, mixture, limitsFor);
         return `${purity.toFixed(4)} ${groups.toFixed(3)}`;
       });
-      console.log([single, slack, at.toFixed(3), ...cells].join(' | '));
+      console.log([rate, slack, limitsFor(1).single.toFixed(3), ...cells].join(' | '));
     }
 } else {
-  const joined = joinLimits(pack);
-  console.log(`joined below ${joined.single.toFixed(3)} (single) to ${joined.many.toFixed(3)} (many)`);
+  const limitsFor = (/** @type {number} */ groups) => joinLimits(pack, groups);
+  for (const groups of [1, 1000, 10_000]) {
+    const { single, many } = limitsFor(groups);
+    console.log(`among ${groups} joined below ${single.toFixed(3)} (single) to ${many.toFixed(3)} (many)`);
+  }
   console.log(
     '| mixture | strangers, visits | purity (worst of ten) | completeness | groups a stranger (worst) |',
   );
   console.log('| --- | --- | --- | --- | --- |');
   for (const half of [0, 1])
     for (const mixture of Object.keys(MIXTURES)) {
-      const { strangers, visits, purity, completeness, groups, worst } = measure(half, mixture, joined);
+      const { strangers, visits, purity, completeness, groups, worst } = measure(half, mixture, limitsFor);
       const cells = [
         `${mixture}${half === 0 ? ' (chosen on)' : ''}`,
         `${strangers}, ${visits}`,

@@ -17,7 +17,8 @@ export interface JoinLimits {
 export interface ClustersOptions {
   /** Numbers in one vector. */
   length: number;
-  limits: JoinLimits;
+  /** Among so many groups: each is one more that a face may be near to by chance. */
+  limitsFor: (groups: number) => JoinLimits;
   /** The most groups to compare with: when another comes, the one that was touched longest ago is forgotten here. */
   most: number;
 }
@@ -48,7 +49,7 @@ export type Clusters = ReturnType<typeof createClusters>;
  * The groups in memory: a matrix with the sum of each one's vectors. Takes `4 * length` bytes a group, and a face costs one
  * or two passes over the matrix; nothing else is allocated for one.
  */
-export function createClusters({ length, limits, most }: ClustersOptions) {
+export function createClusters({ length, limitsFor, most }: ClustersOptions) {
   let sums = new Float32Array(Math.min(most, FIRST_ROWS) * length);
   /** By row, as all of these. */
   let counts = new Uint32Array(Math.min(most, FIRST_ROWS));
@@ -57,6 +58,9 @@ export function createClusters({ length, limits, most }: ClustersOptions) {
   const isFixed: boolean[] = [];
   /** Group -> row, the one that was touched longest ago first. */
   const rows = new Map<number, number>();
+  let limits = limitsFor(1);
+  /** For how many groups they are. */
+  let limitsOf = 1;
   /** What was found last; one object, because it is asked for every face. */
   const found = { row: NONE, distance: 0 };
 
@@ -119,15 +123,16 @@ export function createClusters({ length, limits, most }: ClustersOptions) {
    * @returns {@link found}
    */
   function findNearest(vectors: Float32Array, from: number, count: number, own: number): typeof found {
+    if (limitsOf !== ids.length) limits = limitsFor((limitsOf = ids.length));
     found.row = NONE;
-    let most = 0;
+    let widest = 0;
     for (let row = 0, at = 0; row < ids.length; row++, at += length) {
       if (own !== NONE && (row === own || !mayJoin(row, own))) continue;
       const pairs = counts[row] * count;
       const distance = 2 - (2 * dot(sums, at, vectors, from, length)) / pairs;
       const room = limitFor(limits, pairs) - distance;
-      if (room <= most) continue;
-      most = room;
+      if (room <= widest) continue;
+      widest = room;
       found.row = row;
       found.distance = distance;
     }

@@ -1,18 +1,27 @@
 /** How near faces of strangers must be to be taken for one person's: each pack's own. */
-import { distanceAt } from '../../identity/odds.js';
+import { distanceAt, falseMatchRateFor } from '../../identity/odds.js';
 import type { ReadyPack } from '../../models/types.js';
 import type { JoinLimits } from './cluster.js';
 
-/** The FMR of the distance below which two single faces of strangers are one person's. */
-export const JOIN_RATE = 1e-5;
-/** How much farther two groups of very many faces may be on average. */
-const SLACK = 1.05;
+/** What of a pack decides. */
+export type Measured = Pick<ReadyPack, 'curve' | 'thresholds'>;
 
 /**
- * Stricter than identification: a name that is wrong is read and forgotten, but a stranger who is in the wrong group stays
- * there. Where the pack was not measured, its distance for "sure".
+ * The FMR of the distance below which two single faces of strangers are one person's, at most: a fiftieth of the loosest at
+ * which a face is named, because a wrong name is gone with the next frame, but a face in a wrong group stays there.
  */
-export function joinLimits({ curve, thresholds }: Pick<ReadyPack, 'curve' | 'thresholds'>): JoinLimits {
-  const single = curve ? distanceAt(curve, JOIN_RATE) : thresholds.sure;
+export const JOIN_RATE = 2e-5;
+/** At most this part of the strangers who come for the first time are taken for another, however many there are. */
+export const FALSE_JOINS = 0.005;
+/** How much farther two groups of very many faces may be on average. */
+const SLACK = 1.08;
+
+/**
+ * The limits among so many groups. Where the pack was not measured they follow from its distance for "sure", however many
+ * there are.
+ */
+export function joinLimits({ curve, thresholds }: Measured, groups: number): JoinLimits {
+  const rate = Math.min(JOIN_RATE, falseMatchRateFor(FALSE_JOINS, Math.max(1, groups)));
+  const single = curve ? distanceAt(curve, rate) : thresholds.sure;
   return { single, many: single * SLACK };
 }

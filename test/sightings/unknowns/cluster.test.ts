@@ -29,7 +29,7 @@ function open({ most = 1000, length = LENGTH, limits = LIMITS } = {}): {
   clusters: Clusters;
   place: (vector: Float32Array) => ReturnType<Clusters['place']>;
 } {
-  const clusters = createClusters({ length, limits, most });
+  const clusters = createClusters({ length, limitsFor: () => limits, most });
   let made = 0;
   return { clusters, place: (vector) => clusters.place(vector, () => (made += 1)) };
 }

@@ -13,9 +13,19 @@ describe('how near strangers must be to be one', () => {
         config: loadConfig({}),
         gallery: { searched: () => 100 },
       });
-      const { single, many } = joinLimits(pack);
+      const { single, many } = joinLimits(pack, 1);
       assert.ok(single > 0);
       assert.ok(single <= many && many < decision.threshold(), `${single} to ${many}`);
       assert.ok(many < decision.pair());
     });
+
+  it('is nearer the more there are, where the pack was measured', () => {
+    const [measured, fixed] = [PACKS.find(({ curve }) => curve), PACKS.find(({ curve }) => !curve)];
+    assert.ok(measured && fixed);
+    const singleOf = (pack: typeof measured) =>
+      [0, 1, 100, 1000, 10_000].map((groups) => joinLimits(pack, groups).single);
+    const [none, one, hundred, thousand, most] = singleOf(measured);
+    assert.ok(none === one && one === hundred && hundred > thousand && thousand > most && most > 0);
+    assert.equal(new Set(singleOf(fixed)).size, 1);
+  });
 });
