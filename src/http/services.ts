@@ -19,6 +19,8 @@ import { createMetrics, type Metrics } from '../metrics/metrics.js';
 import type { ReadyPack } from '../models/types.js';
 import { createShares, type Shares } from '../platform/shares.js';
 import { type Config, enrolLimits } from '../settings/config.js';
+import { withSightings } from '../sightings/follow-gallery.js';
+import type { Sightings } from '../sightings/open.js';
 import type { VisionPool } from '../vision/types.js';
 import { pictureBodyLimit } from './intake/pictures.js';
 import { JSON_WEIGHT } from './plugins/in-flight.js';
@@ -34,6 +36,8 @@ export interface ServicesDeps {
   log: FastifyBaseLogger;
   /** Told of who was recognised. */
   detectLog?: DetectLog | undefined;
+  /** Who came by; undefined: nobody is kept. */
+  sightings?: Sightings | undefined;
   /** Who may call. Default: the keys in `KEYS_FILE`. */
   keys?: Keys;
 }
@@ -55,6 +59,8 @@ export interface Services {
   enroller: Enroller;
   verifier: Verifier;
   announcer: Announcer;
+  /** Who came by; undefined: nobody is kept. */
+  sightings: Sightings | undefined;
   keys: Keys;
   sessions: Sessions;
   lastUse: LastUse;
@@ -67,7 +73,9 @@ export interface Services {
 
 /** The one place where services are made. */
 export function createServices(deps: ServicesDeps): Services {
-  const { config, gallery, pack, events, detectLog, log } = deps;
+  const { config, pack, events, detectLog, sightings, log } = deps;
+  // Whoever deletes somebody is answered when the sightings are erased too.
+  const gallery = sightings ? withSightings(deps.gallery, sightings) : deps.gallery;
   const metrics = createMetrics({
     ...deps,
     sharing:
@@ -132,6 +140,7 @@ export function createServices(deps: ServicesDeps): Services {
       announcer,
       autoEnroller,
       detectLog,
+      observer: sightings?.observer,
     }),
     enroller,
     verifier: createVerifier({
@@ -142,6 +151,7 @@ export function createServices(deps: ServicesDeps): Services {
       pack: { id: pack.id, length: pack.embedder.length },
     }),
     announcer,
+    sightings,
     keys,
     sessions: createSessions({ keys, days: config.SESSION_DAYS }),
     lastUse: createLastUse({ file: path.join(config.CACHE_DIR, 'key-use.json') }),

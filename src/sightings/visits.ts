@@ -122,10 +122,16 @@ export function createVisits({ gap, pair, worker }: VisitSettings) {
     for (const { of, track } of visit.tracks) if (of.get(track) === visit) of.delete(track);
   }
 
-  const isOver = (visit: Visit, now: number) => now - visit.lastAt >= gap || now - visit.begunAt >= LONGEST_VISIT;
+  const isOver = (visit: Visit, now: number) =>
+    now - visit.lastAt >= gap || now - visit.begunAt >= LONGEST_VISIT;
 
   /** The visit that a face without a known track goes on with. */
-  function findVisit(deviceid: string, face: ObservedFace, faceid: string | undefined, now: number): Visit | undefined {
+  function findVisit(
+    deviceid: string,
+    face: ObservedFace,
+    faceid: string | undefined,
+    now: number,
+  ): Visit | undefined {
     let alike: Visit | undefined;
     let least = pair;
     for (const visit of open.get(deviceid) ?? []) {
@@ -135,7 +141,8 @@ export function createVisits({ gap, pair, worker }: VisitSettings) {
       // Two names are two people, however alike.
       if (faceid !== undefined && visit.winner !== undefined) continue;
       for (const before of [visit.latest, visit.best?.vector]) {
-        const distance = before?.length === face.embedding.length ? squaredDistance(before, face.embedding) : Infinity;
+        const distance =
+          before?.length === face.embedding.length ? squaredDistance(before, face.embedding) : Infinity;
         if (distance < least) [least, alike] = [distance, visit];
       }
     }
@@ -160,7 +167,12 @@ export function createVisits({ gap, pair, worker }: VisitSettings) {
     const weight = face.area ?? 1;
     if (match) {
       const { person, distance, odds } = match;
-      addVote(visit.votes, { faceid: person.faceid, weight, distance: Math.max(0, distance), ...tellOdds(odds) });
+      addVote(visit.votes, {
+        faceid: person.faceid,
+        weight,
+        distance: Math.max(0, distance),
+        ...tellOdds(odds),
+      });
     } else visit.nobody += weight;
     const winner = winnerOf(visit.votes, visit.nobody)?.faceid;
     if (winner !== visit.winner) visit.isDue = true;

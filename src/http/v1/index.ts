@@ -13,6 +13,7 @@ import { metricsRoutes } from './metrics.js';
 import { peopleRoutes } from './people.js';
 import { recognitionRoutes } from './recognition.js';
 import { sessionRoutes } from './session.js';
+import { sightingRoutes } from './sightings.js';
 import { statusRoutes } from './status.js';
 import { streamRoutes } from './stream.js';
 import { transferRoutes } from './transfer.js';
@@ -31,6 +32,7 @@ export function v1Surface(app: App, services: Services): void {
     automaticFaceRoutes(surface, services);
     groupRoutes(surface, services);
     eventRoutes(surface, services);
+    sightingRoutes(surface, services);
     transferRoutes(surface, services);
     sessionRoutes(surface, services);
     keyRoutes(surface, services);

@@ -100,7 +100,10 @@ export function openSightingStore(data: ThreadData): SightingStore {
 }
 
 const unavailable = (cause?: unknown) =>
-  new KaomonError('STORE_UNAVAILABLE', 'The sightings cannot be reached at the moment.', { retryAfter: 5, cause });
+  new KaomonError('STORE_UNAVAILABLE', 'The sightings cannot be reached at the moment.', {
+    retryAfter: 5,
+    cause,
+  });
 
 function toError({ code, message, stack }: StoreFailure): Error {
   const cause = new Error(code ? `${code}: ${message}` : message);

@@ -59,10 +59,14 @@ function wrap(db: Libsql.Database): Sql {
     return statement;
   };
   // One array: a lone Buffer would be taken for named parameters.
-  const bind = (values: Value[]) => values.map((value) => (value instanceof Uint8Array ? Buffer.from(value) : value));
+  const bind = (values: Value[]) =>
+    values.map((value) => (value instanceof Uint8Array ? Buffer.from(value) : value));
 
   return {
-    all: <Row>(text: string, ...values: Value[]) => prepared(text).all(bind(values)).map((row) => plain(row) as Row),
+    all: <Row>(text: string, ...values: Value[]) =>
+      prepared(text)
+        .all(bind(values))
+        .map((row) => plain(row) as Row),
     get: <Row>(text: string, ...values: Value[]) => {
       const row = prepared(text).get(bind(values));
       return row === undefined || row === null ? undefined : (plain(row) as Row);
@@ -98,12 +102,16 @@ function plain(row: unknown): unknown {
 
 function migrate(sql: Sql, exec: (text: string) => void, schema: readonly SchemaPart[]): void {
   sql.write(() => {
-    exec('CREATE TABLE IF NOT EXISTS schema_part (name TEXT PRIMARY KEY, steps INTEGER NOT NULL) WITHOUT ROWID');
+    exec(
+      'CREATE TABLE IF NOT EXISTS schema_part (name TEXT PRIMARY KEY, steps INTEGER NOT NULL) WITHOUT ROWID',
+    );
     for (const { name, steps } of schema) {
       const row = sql.get<{ steps: number }>('SELECT steps FROM schema_part WHERE name = ?', name);
       const done = row?.steps ?? 0;
       if (done > steps.length)
-        throw new Error('The sightings were written by a newer version of Kaomon, which alone can read them.');
+        throw new Error(
+          'The sightings were written by a newer version of Kaomon, which alone can read them.',
+        );
       if (done === steps.length) continue;
       for (const step of steps.slice(done)) exec(step);
       sql.run(

@@ -32,23 +32,31 @@ export function eraseOperations(sql: Sql) {
       JSON.stringify(faceid),
     );
     for (const { uid, votes } of parts)
-      sql.run('UPDATE part SET votes = ? WHERE uid = ?', JSON.stringify(change(JSON.parse(votes) as Vote[])), uid);
+      sql.run(
+        'UPDATE part SET votes = ? WHERE uid = ?',
+        JSON.stringify(change(JSON.parse(votes) as Vote[])),
+        uid,
+      );
   }
 
   return {
     /**
-     * Erases a person's sightings with vectors and pictures. Twice does no harm.
-     * @param before only of visits that began by then, milliseconds since 1970: the ID may be somebody else's by now
+     * Erases people's sightings with vectors and pictures. Twice does no harm.
+     * @param people `before`: only of visits that began by then, milliseconds since 1970, where the ID may be somebody
+     *   else's by now
      */
-    erasePerson(faceid: string, before: number): Erased {
-      const sightings = sql.write(() => {
-        revote(faceid, (votes) => votes.filter((vote) => vote.faceid !== faceid));
-        return remove('faceid = ? AND first <= ?', faceid, before);
+    erasePeople(people: readonly { faceid: string; before?: number }[]): Erased {
+      let sightings = 0;
+      sql.write(() => {
+        for (const { faceid, before = Number.MAX_SAFE_INTEGER } of people) {
+          revote(faceid, (votes) => votes.filter((vote) => vote.faceid !== faceid));
+          sightings += remove('faceid = ? AND first <= ?', faceid, before);
+        }
       });
       return { sightings, isClean: checkpoint() };
     },
 
-    /** A person has another faceid from now on: moved, or merged into somebody. @param before as in `erasePerson` */
+    /** A person has another faceid from now on: moved, or merged into somebody. @param before as in `erasePeople` */
     renamePerson: (from: string, to: string, before: number): number =>
       sql.write(() => {
         revote(from, (votes) => votes.map((vote) => (vote.faceid === from ? { ...vote, faceid: to } : vote)));

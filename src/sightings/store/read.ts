@@ -7,7 +7,12 @@ import { COLUMNS, type SightingRow, toSighting, toVector } from './rows.js';
 export type StoredFace = Pick<BestFace, 'vector' | 'crop'>;
 
 export function readOperations(sql: Sql) {
-  function select(filter: SightingFilter, group: string | undefined, after: Cursor | undefined, limit: number) {
+  function select(
+    filter: SightingFilter,
+    group: string | undefined,
+    after: Cursor | undefined,
+    limit: number,
+  ) {
     const where: string[] = [];
     const values: Value[] = [];
     const must = (condition: string, ...bound: Value[]) => {
@@ -61,11 +66,17 @@ export function readOperations(sql: Sql) {
       return row ? { vector: toVector(row.vector), crop: row.crop } : null;
     },
 
-    /** The cameras that have sightings, in order. */
-    deviceids: (): string[] =>
-      sql
-        .all<{ deviceid: string }>('SELECT DISTINCT deviceid FROM sighting ORDER BY deviceid')
-        .map(({ deviceid }) => deviceid),
+    /**
+     * The cameras that have sightings, in order.
+     * @param groups of people of these groups; undefined: of everybody @param strangers also those of strangers only
+     */
+    deviceids(groups: readonly string[] | undefined, strangers: boolean): string[] {
+      const select = 'SELECT DISTINCT deviceid FROM sighting';
+      const of = (text: string, ...values: Value[]) =>
+        sql.all<{ deviceid: string }>(text, ...values).map(({ deviceid }) => deviceid);
+      if (!groups) return of(`${select} ${strangers ? '' : 'WHERE faceid IS NOT NULL'} ORDER BY deviceid`);
+      return [...new Set(groups.flatMap((group) => of(`${select} WHERE groupid = ?`, group)))].sort();
+    },
 
     /** How many there are. */
     counts: () =>

@@ -7,7 +7,8 @@ import { type Operations, operationsOf, type StoreSettings } from './operations.
 export interface ThreadData extends StoreSettings {
   file: string;
 }
-export type ToStore = { kind: 'ask'; number: number; name: keyof Operations; args: unknown[] } | { kind: 'close' };
+export type ToStore =
+  { kind: 'ask'; number: number; name: keyof Operations; args: unknown[] } | { kind: 'close' };
 /** A failure, without what it was about: values do not leave the thread in a message. */
 export interface StoreFailure {
   /** SQLite's, such as SQLITE_FULL; empty for any other failure. */
