@@ -13,7 +13,7 @@ export interface StoreSettings {
   /** Two embeddings are of one person below this distance, squared L2. */
   pair: number;
   /** How strangers are grouped. Left out: they are not. */
-  unknowns?: GroupingSettings;
+  unknowns?: GroupingSettings | undefined;
 }
 
 /**

@@ -119,15 +119,21 @@ export function createClusters({ length, limitsFor, most }: ClustersOptions) {
   /**
    * Finds the group that a face, or another group, is most clearly part of: the farthest below the limit.
    * @param from where its sum of `count` unit vectors begins in `vectors`
-   * @param own the row of the group itself; NONE: it is a face
+   * @param own the row of the group itself; NONE: it is a face @param isAny also those that may not be joined by themselves
    * @returns {@link found}
    */
-  function findNearest(vectors: Float32Array, from: number, count: number, own: number): typeof found {
+  function findNearest(
+    vectors: Float32Array,
+    from: number,
+    count: number,
+    own: number,
+    isAny = own === NONE,
+  ): typeof found {
     if (limitsOf !== ids.length) limits = limitsFor((limitsOf = ids.length));
     found.row = NONE;
     let widest = 0;
     for (let row = 0, at = 0; row < ids.length; row++, at += length) {
-      if (own !== NONE && (row === own || !mayJoin(row, own))) continue;
+      if (row === own || (!isAny && !mayJoin(row, own))) continue;
       const pairs = counts[row] * count;
       const distance = 2 - (2 * dot(sums, at, vectors, from, length)) / pairs;
       const room = limitFor(limits, pairs) - distance;
@@ -190,6 +196,14 @@ export function createClusters({ length, limitsFor, most }: ClustersOptions) {
     },
 
     remove,
+
+    /** The group that is as near as one person's, and was not joined with this one by itself; undefined: there is none. */
+    like(id: number): number | undefined {
+      const own = rows.get(id);
+      if (own === undefined) return undefined;
+      const { row } = findNearest(sums, own * length, counts[own], own, true);
+      return row === NONE ? undefined : ids[row];
+    },
 
     /**
      * Finds the group of a face and puts it there, or makes a new one.

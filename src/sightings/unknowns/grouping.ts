@@ -147,7 +147,7 @@ export function createGrouping(sql: Sql, { length, pack, limits }: GroupingSetti
       row.score,
     );
     sql.run('UPDATE unknown SET last = max(last, ?) WHERE id = ?', row.last, id);
-    if (again !== undefined && again !== id) becomePart(again, id);
+    if (again !== undefined && again !== id) becomePart(sql, again, id);
     // The triggers have erased the sum.
     write(id);
     known = revision();
@@ -160,17 +160,7 @@ export function createGrouping(sql: Sql, { length, pack, limits }: GroupingSetti
       gone,
       into,
     );
-    becomePart(gone, into);
-  }
-
-  function becomePart(gone: number, into: number): void {
-    sql.run('UPDATE unknown_state SET rev = rev + 1');
-    sql.run(
-      'UPDATE unknown SET part_of = ?, sum = NULL, faces = 0, rev = (SELECT rev FROM unknown_state) WHERE id = ? OR part_of = ?',
-      into,
-      gone,
-      gone,
-    );
+    becomePart(sql, gone, into);
   }
 
   /** Takes a sighting out of its group. @returns the group, if nothing else is in it */
@@ -237,6 +227,9 @@ export function createGrouping(sql: Sql, { length, pack, limits }: GroupingSetti
     /** Within a transaction: see {@link learn}. */
     learn,
 
+    /** Another group that may be the same person; undefined: none, as far as is known by now. */
+    like: (id: number): number | undefined => clusters.like(id),
+
     /** After a transaction that was undone: what is in memory is read anew. */
     forget(): void {
       clusters = open();
@@ -256,3 +249,14 @@ function isStranger(row: SightingRow, limits: EnrolLimits): boolean {
 /** Whether two fit faces were so near in time: they were if all of them are on average. */
 const isTwice = ({ fits, first, last }: SightingRow): boolean =>
   fits >= 2 && last - first <= TWICE_WITHIN * (fits - 1);
+
+/** Notes that a group is part of another from now on. */
+export function becomePart(sql: Pick<Sql, 'run'>, gone: number, into: number): void {
+  sql.run('UPDATE unknown_state SET rev = rev + 1');
+  sql.run(
+    'UPDATE unknown SET part_of = ?, sum = NULL, faces = 0, rev = (SELECT rev FROM unknown_state) WHERE id = ? OR part_of = ?',
+    into,
+    gone,
+    gone,
+  );
+}

@@ -140,9 +140,24 @@ export function createNaming({ store, gallery, enroller, keepFaces, now = Date.n
     /** Keeps a stranger quiet, or no longer. @throws KaomonError UNKNOWN_GONE */
     async ignore(unknown: string, isIgnored: boolean): Promise<Unknown & { undo: string }> {
       const token = randomBytes(16).toString('base64url');
-      const now_ = await store.ask('ignoreUnknown', { unknown, token, now: now(), isIgnored });
-      if (!now_) throw gone();
-      return { ...now_, undo: token };
+      const changed = await store.ask('ignoreUnknown', { unknown, token, now: now(), isIgnored });
+      if (!changed) throw gone();
+      return { ...changed, undo: token };
+    },
+
+    /** @throws KaomonError UNKNOWN_GONE */
+    async read(unknown: string): Promise<Unknown> {
+      const found = await store.ask('readUnknown', unknown);
+      if (!found) throw gone();
+      return found;
+    },
+
+    /** Says that a stranger is another one. @returns both as one @throws KaomonError UNKNOWN_GONE */
+    async join(unknown: string, into: string): Promise<Unknown & { undo: string }> {
+      const token = randomBytes(16).toString('base64url');
+      const joined = await store.ask('joinUnknowns', { unknown, into, token, now: now() });
+      if (!joined) throw gone();
+      return { ...joined, undo: token };
     },
 
     /** Takes back what an answer gave a token for. @throws KaomonError UNDO_GONE */

@@ -4,7 +4,7 @@ import type { Sql } from '../store/database.js';
 import type { Cursor } from '../types.js';
 import { chooseViews } from './best-views.js';
 import { toVector } from '../store/rows.js';
-import type { Grouping, GroupingSettings } from './grouping.js';
+import { becomePart, type Grouping, type GroupingSettings } from './grouping.js';
 import { fromUnknownId, toUnknownId } from './ids.js';
 import { joinLimits } from './limits.js';
 import type { FaceOfUnknown, Named, Undone, Unknown } from './types.js';
@@ -61,6 +61,7 @@ export function unknownOperations(sql: Sql, grouping: Grouping, { pack }: Groupi
       unknown,
       MOST_PICTURES,
     );
+    const like = grouping.like(id);
     return {
       id: unknown,
       visits: times?.visits ?? 0,
@@ -69,6 +70,7 @@ export function unknownOperations(sql: Sql, grouping: Grouping, { pack }: Groupi
       deviceids: devices.map(({ deviceid }) => deviceid),
       pictures: pictures.map((row) => row.id),
       isIgnored: is_ignored !== 0,
+      like: like === undefined ? null : toUnknownId(like),
     };
   }
 
@@ -103,7 +105,8 @@ export function unknownOperations(sql: Sql, grouping: Grouping, { pack }: Groupi
       ignored: boolean | undefined;
       limit: number;
       after?: Cursor;
-    }): Unknown[] {
+    }): { unknowns: Unknown[]; next: Cursor | undefined } {
+      sql.write(grouping.learn);
       const rows = sql.all<UnknownRow>(
         `SELECT id, last, is_ignored, part_of FROM unknown
          WHERE part_of IS NULL AND (? IS NULL OR is_ignored = ?) AND (last, id) < (?, ?)
@@ -112,7 +115,8 @@ export function unknownOperations(sql: Sql, grouping: Grouping, { pack }: Groupi
         ...[ignored === undefined ? null : Number(ignored), ignored === undefined ? null : Number(ignored)],
         ...[after?.last ?? Number.MAX_SAFE_INTEGER, after?.id ?? Number.MAX_SAFE_INTEGER, limit],
       );
-      return rows.map(describe);
+      const last = rows.length < limit ? undefined : rows.at(-1);
+      return { unknowns: rows.map(describe), next: last && { last: last.last, id: last.id } };
     },
 
     /** @returns undefined: it is not there any more */
@@ -194,6 +198,34 @@ export function unknownOperations(sql: Sql, grouping: Grouping, { pack }: Groupi
       });
     },
 
+    /** Forgets groups that nothing is left of, and what cannot be undone any more. @param before milliseconds since 1970 */
+    pruneUnknowns: (before: number): void =>
+      sql.write(() => {
+        grouping.learn();
+        sql.run(
+          `DELETE FROM unknown WHERE faces = 0 AND last < ?
+             AND NOT EXISTS (SELECT 1 FROM sighting WHERE sighting.unknown = 'u-' || unknown.id)`,
+          before,
+        );
+        sql.run('DELETE FROM unknown_undo WHERE at < ?', before);
+      }),
+
+    /** Makes two groups one. @returns it; undefined: one of them is not there any more, or they are one already */
+    joinUnknowns(asked: { unknown: string; into: string; token: string; now: number }): Unknown | undefined {
+      return sql.write(() => {
+        const [from, into] = [find(asked.unknown), find(asked.into)];
+        if (!from || !into || from.id === into.id) return undefined;
+        const [unknown, other] = [toUnknownId(from.id), toUnknownId(into.id)];
+        const rows = sql.all<{ id: number }>('SELECT id FROM sighting WHERE unknown = ?', unknown);
+        noteUndo({ ...asked, kind: 'joined', unknown: from.id }, { sightings: rows.map(({ id }) => id) });
+        sql.run('UPDATE sighting SET unknown = ? WHERE unknown = ?', other, unknown);
+        sql.run('UPDATE unknown SET last = max(last, ?) WHERE id = ?', from.last, into.id);
+        becomePart(sql, from.id, into.id);
+        grouping.learn();
+        return describe(into);
+      });
+    },
+
     /**
      * Takes back what was done to a group. What was enrolled is the caller's to delete.
      * @returns what it was; undefined: nothing can be undone by this token
@@ -210,6 +242,7 @@ export function unknownOperations(sql: Sql, grouping: Grouping, { pack }: Groupi
         }>('SELECT * FROM unknown_undo WHERE token = ?', token);
         if (!row) return undefined;
         sql.run('DELETE FROM unknown_undo WHERE token = ?', token);
+        if (row.kind === 'joined') sql.run('UPDATE unknown SET part_of = NULL WHERE id = ?', row.unknown);
         const now = readRow(row.unknown)?.part_of ?? row.unknown;
         let count = 0;
         if (row.kind === 'named') {
@@ -217,6 +250,12 @@ export function unknownOperations(sql: Sql, grouping: Grouping, { pack }: Groupi
             count += sql.run(
               `UPDATE sighting SET unknown = ?, faceid = NULL, groupid = NULL, distance = NULL, odds = NULL, is_settled = 0
                WHERE id = ? AND is_settled = 1 AND unknown IS NULL`,
+              ...[toUnknownId(now), id],
+            ).changes;
+        } else if (row.kind === 'joined') {
+          for (const id of JSON.parse(row.sightings) as number[])
+            count += sql.run(
+              'UPDATE sighting SET unknown = ? WHERE id = ? AND unknown IS NOT NULL',
               ...[toUnknownId(now), id],
             ).changes;
         } else {

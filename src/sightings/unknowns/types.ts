@@ -14,6 +14,8 @@ export interface Unknown {
   pictures: number[];
   /** Nobody is told of it. */
   isIgnored: boolean;
+  /** Another one that may be the same person: they are not joined without being asked. */
+  like: string | null;
 }
 
 /** A face of a group, to be enrolled. */

@@ -15,8 +15,9 @@ describe('how near strangers must be to be one', () => {
       });
       const { single, many } = joinLimits(pack, 1);
       assert.ok(single > 0);
-      assert.ok(single <= many && many < decision.threshold(), `${single} to ${many}`);
-      assert.ok(many < decision.pair());
+      assert.ok(single < decision.threshold() && single < decision.pair(), `${single}`);
+      // The loosest at which anybody is named.
+      assert.ok(single <= many && many < decision.apart(), `${single} to ${many}`);
     });
 
   it('is nearer the more there are, where the pack was measured', () => {
