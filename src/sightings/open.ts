@@ -54,7 +54,7 @@ export const sightingsFile = (folder: string, pack: string) => path.join(folder,
  * @throws KaomonError SETUP where SQLite cannot be loaded
  */
 export async function openSightings(options: SightingsOptions): Promise<Sightings> {
-  const { config, pack, pair, unknowns, gallery, log, now, date = () => Date.now() } = options;
+  const { config, pack, pair, unknowns, gallery, log, now, date } = options;
   const gap = config.VISIT_GAP * 1000;
   const store = openSightingStore({ file: sightingsFile(config.EMBEDDINGS_DIR, pack), gap, pair, unknowns });
   await store.ask('ping').catch(async (error: unknown) => {
@@ -91,8 +91,8 @@ export async function openSightings(options: SightingsOptions): Promise<Sighting
     observer,
     happenings,
     catchUp: follower.catchUp,
-    flush: observer.flush,
-    info: observer.info,
+    flush: () => observer.flush(),
+    info: () => observer.info(),
     async close() {
       happenings.close();
       await retention.close();

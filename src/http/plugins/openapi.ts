@@ -10,6 +10,7 @@ const TAGS = [
   ['people', 'Who is enrolled, and their pictures.'],
   ['groups', 'What people are sorted into; a key may be tied to some.'],
   ['events', 'What happens, as it happens.'],
+  ['sightings', 'Who came by, when and where.'],
   ['transfer', 'The gallery as one archive.'],
   ['access', 'Keys and sessions.'],
   ['operation', 'Health, status and metrics.'],

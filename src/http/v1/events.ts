@@ -38,13 +38,13 @@ interface Position {
   seq: number | undefined;
 }
 
-const POSITION = /^([\w@.:-]{0,200})~(\d{0,15})$/;
+const POSITION = /^([^~]{0,200})~(\d{0,15})$/;
 
 /** @throws KaomonError FIELD_INVALID */
 function positionOf(text: string | undefined): Position {
   if (text === undefined || text === '') return { log: '', seq: undefined };
-  const [, log, seq] = POSITION.exec(text) ?? [];
-  if (log === undefined)
+  const found = POSITION.exec(text);
+  if (!found)
     throw new KaomonError(
       'FIELD_INVALID',
       'The position is none that this server gave as the `id` of an event.',
@@ -52,7 +52,8 @@ function positionOf(text: string | undefined): Position {
         details: { field: 'after' },
       },
     );
-  return { log, seq: seq ? Number(seq) : undefined };
+  const [, log, seq] = found;
+  return { log, seq: seq === '' ? undefined : Number(seq) };
 }
 
 /**

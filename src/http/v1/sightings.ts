@@ -9,7 +9,6 @@ import type { Sightings } from '../../sightings/open.js';
 import type { Cursor, Sighting, SightingFilter } from '../../sightings/types.js';
 import { groupsToSearch, requireGroupAccess } from '../access.js';
 import type { App } from '../app-type.js';
-import { deviceidField } from '../place.js';
 import { BytesSchema, FaceidSchema, IdSchema, Nullable, refusals, TimeSchema } from '../schemas.js';
 import type { Services } from '../services.js';
 import {
@@ -152,11 +151,14 @@ export function sightingRoutes(app: App, { gallery, sightings, config }: Service
       },
     },
     async (request, reply) => {
-      const { store, flush } = requireSightings(sightings);
+      const who = requireSightings(sightings);
+      const { store } = who;
       const { query } = request;
       const filter = await filterOf(request, query, gallery);
       if (query.format === 'csv') {
-        await flush();
+        // Who came by, in bulk, leaves the server.
+        request.audited.as('export');
+        await who.flush();
         const lines = csvOf(
           (after) => store.ask('sightings', filter, after, CSV_AT_ONCE),
           gallery,
