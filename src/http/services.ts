@@ -19,6 +19,7 @@ import { createVerifier, type Verifier } from '../identity/verify.js';
 import { createMetrics, type Metrics } from '../metrics/metrics.js';
 import type { ReadyPack } from '../models/types.js';
 import { createShares, type Shares } from '../platform/shares.js';
+import { createNaming, type Naming } from '../sightings/unknowns/naming.js';
 import { type Config, enrolLimits } from '../settings/config.js';
 import { withSightings } from '../sightings/follow-gallery.js';
 import type { Sightings } from '../sightings/open.js';
@@ -66,6 +67,8 @@ export interface Services {
   sightings: Sightings | undefined;
   /** undefined where nobody is told. */
   notices: Notices | undefined;
+  /** Who strangers are; with `sightings`. */
+  naming: Naming | undefined;
   keys: Keys;
   sessions: Sessions;
   lastUse: LastUse;
@@ -158,6 +161,8 @@ export function createServices(deps: ServicesDeps): Services {
     announcer,
     sightings,
     notices: deps.notices,
+    naming:
+      sightings && createNaming({ store: sightings.store, gallery, enroller, keepFaces: config.KEEP_FACES }),
     keys,
     sessions: createSessions({ keys, days: config.SESSION_DAYS }),
     lastUse: createLastUse({ file: path.join(config.CACHE_DIR, 'key-use.json') }),

@@ -18,6 +18,7 @@ import { sightingRoutes } from './sightings.js';
 import { statusRoutes } from './status.js';
 import { streamRoutes } from './stream.js';
 import { transferRoutes } from './transfer.js';
+import { unknownRoutes } from './unknowns.js';
 import { verifyRoutes } from './verify.js';
 
 /** The resources that other programs build on; docs/api.md. */
@@ -35,6 +36,7 @@ export function v1Surface(app: App, services: Services): void {
     eventRoutes(surface, services);
     sightingRoutes(surface, services);
     noticeRoutes(surface, services);
+    unknownRoutes(surface, services);
     transferRoutes(surface, services);
     sessionRoutes(surface, services);
     keyRoutes(surface, services);
