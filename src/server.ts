@@ -38,6 +38,8 @@ async function main(): Promise<void> {
     try {
       await starting;
     } catch (error) {
+      // A start that was told to end was cut short, which is no failure.
+      if (shutdown.asked()) return;
       reportFailure(error, log);
       await shutdown.end(1);
     }
@@ -190,7 +192,7 @@ function openSharedGallery(
   const index = chooseIndex(config, pack.embedder.length, warn);
   shutdown.add({ name: 'index', close: () => index.close() });
   const note = (message: string) => log.info(message);
-  return openGallery(config, { pack, index, warn, note, follow: true });
+  return openGallery(config, { pack, index, warn, note, follow: true, signal: shutdown.signal });
 }
 
 // What most starts do not need is loaded only when it is needed.
