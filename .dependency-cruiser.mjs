@@ -8,6 +8,8 @@ const ROOMS = [
   'bench',
   'http',
   '(stream|batch|accuracy)',
+  '(notices|checkup)',
+  'sightings',
   '(identity|access|metrics)',
   'gallery',
   '(events|vision)',

@@ -26,6 +26,13 @@ const STATUS_OF = {
   PERSON_UNKNOWN: 404,
   FACE_UNKNOWN: 404,
   KEY_UNKNOWN: 404,
+  /** A stranger who has been named or joined with another, or whose visits are deleted. */
+  UNKNOWN_GONE: 404,
+  /** What was done was undone already, or too long ago. */
+  UNDO_GONE: 404,
+  SIGHTING_UNKNOWN: 404,
+  /** Who came by is not kept (`SIGHTINGS`). */
+  SIGHTINGS_OFF: 404,
   METHOD_NOT_ALLOWED: 405,
   /** The body arrived too slowly. */
   TOO_SLOW: 408,

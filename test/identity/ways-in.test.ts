@@ -137,7 +137,7 @@ const IDENTIFY_RULES: Record<string, (t: TestContext, identify: Identify) => Pro
     test.vision.faces = [unfit()];
     assert.equal(await identify(test, t), '');
   },
-  'tells the listeners of sightings who was named': async (t, identify) => {
+  'tells listeners who was named': async (t, identify) => {
     const test = await stand(t);
     await test.gallery.enrol(KEN, unitVector(0));
     test.vision.faces = [good()];

@@ -13,9 +13,11 @@ import { metricsRoutes } from './metrics.js';
 import { peopleRoutes } from './people.js';
 import { recognitionRoutes } from './recognition.js';
 import { sessionRoutes } from './session.js';
+import { sightingRoutes } from './sightings.js';
 import { statusRoutes } from './status.js';
 import { streamRoutes } from './stream.js';
 import { transferRoutes } from './transfer.js';
+import { unknownRoutes } from './unknowns.js';
 import { verifyRoutes } from './verify.js';
 
 /** The resources that other programs build on; docs/api.md. */
@@ -31,6 +33,8 @@ export function v1Surface(app: App, services: Services): void {
     automaticFaceRoutes(surface, services);
     groupRoutes(surface, services);
     eventRoutes(surface, services);
+    sightingRoutes(surface, services);
+    unknownRoutes(surface, services);
     transferRoutes(surface, services);
     sessionRoutes(surface, services);
     keyRoutes(surface, services);
