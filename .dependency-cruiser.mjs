@@ -7,7 +7,7 @@ const ROOMS = [
   'cli',
   'bench',
   'http',
-  '(stream|batch|accuracy)',
+  '(stream|batch|accuracy|checkup)',
   '(identity|access|metrics)',
   'gallery',
   '(events|vision)',

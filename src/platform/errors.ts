@@ -26,6 +26,7 @@ const STATUS_OF = {
   PERSON_UNKNOWN: 404,
   FACE_UNKNOWN: 404,
   KEY_UNKNOWN: 404,
+  CORRECTION_UNKNOWN: 404,
   METHOD_NOT_ALLOWED: 405,
   /** The body arrived too slowly. */
   TOO_SLOW: 408,
@@ -37,6 +38,8 @@ const STATUS_OF = {
   ALREADY_REGISTERED: 409,
   /** The face is enrolled under another person. */
   OTHER_PERSON: 409,
+  /** The face is enrolled for the very person, or too much was said of them already. */
+  CORRECTION_REFUSED: 409,
   /** An embedding made by another pack: those of two packs are never compared. */
   OTHER_PACK: 409,
   UPLOAD_TOO_LARGE: 413,

@@ -25,9 +25,12 @@ const EVENT_OF: Record<ChangeKind, string> = {
   merged: 'merged',
   removed: 'deleted',
   'face-removed': 'face-deleted',
+  corrected: 'corrected',
+  'correction-removed': 'correction-deleted',
   'group-created': 'group-created',
   'group-updated': 'group-updated',
   'group-removed': 'group-deleted',
+  'threshold-changed': 'threshold-changed',
 };
 
 /** `GET /api/v1/events`: server-sent events, as they happen; what was missed is not sent later. */
@@ -56,7 +59,7 @@ export function eventRoutes(app: App, { config, gallery, sightings, share }: Ser
         summary: 'Follow what happens',
         description:
           'Server-sent events: `enrolled`, `deleted`, `recognised` (a person once in ten seconds), `created`, ' +
-          '`updated`, `moved`, `merged`, `face-deleted`, `group-created`, `group-updated`, `group-deleted`. The data ' +
+          '`updated`, `moved`, `merged`, `face-deleted`, `corrected`, `correction-deleted`, `group-created`, `group-updated`, `group-deleted`, `threshold-changed`. The data ' +
           'is JSON: `at`, `groupid`, and where they apply `faceid`, `from`, `face`, `userid`, `username`, `distance`, `odds`, `oddsAtMost`. ' +
           'What happens while nobody is connected is not sent later.',
         tags: ['events'],

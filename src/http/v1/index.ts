@@ -3,6 +3,8 @@ import { answerErrors } from '../error-handler.js';
 import { registerPictures } from '../intake/pictures.js';
 import type { Services } from '../services.js';
 import { automaticFaceRoutes } from './automatic-faces.js';
+import { checkupRoutes } from './checkup.js';
+import { correctionRoutes } from './corrections.js';
 import { eventRoutes } from './events.js';
 import { faceRoutes } from './faces.js';
 import { v1 } from './format.js';
@@ -15,6 +17,7 @@ import { recognitionRoutes } from './recognition.js';
 import { sessionRoutes } from './session.js';
 import { statusRoutes } from './status.js';
 import { streamRoutes } from './stream.js';
+import { thresholdRoutes } from './threshold.js';
 import { transferRoutes } from './transfer.js';
 import { verifyRoutes } from './verify.js';
 
@@ -29,6 +32,9 @@ export function v1Surface(app: App, services: Services): void {
     peopleRoutes(surface, services);
     faceRoutes(surface, services);
     automaticFaceRoutes(surface, services);
+    correctionRoutes(surface, services);
+    checkupRoutes(surface, services);
+    thresholdRoutes(surface, services);
     groupRoutes(surface, services);
     eventRoutes(surface, services);
     transferRoutes(surface, services);
