@@ -17,13 +17,16 @@ const strict = { additionalProperties: false };
 const PAGE = 50;
 
 /** How far the check-up is. */
-export const StateSchema = Type.Object({
+const stateFields = {
   state: Type.Enum(['none', 'running', 'done', 'cancelled', 'failed'], {
     description: '`none`: nobody has asked for one yet. Findings are those of the last that was done.',
   }),
   progress: Type.Number({ minimum: 0, maximum: 1 }),
   startedAt: Type.Optional(TimeSchema),
   finishedAt: Type.Optional(TimeSchema),
+};
+export const StateSchema = Type.Object(stateFields, {
+  examples: [{ state: 'running', progress: 0.42, startedAt: '2026-01-31T09:00:00Z' }],
 });
 
 const PictureSchema = Type.Object({ face: Type.String(), thumbnail: ThumbnailSchema });

@@ -40,12 +40,15 @@ const toEnrolled = ({ id, enrolledAt, automatic, hasPicture }: Face): Static<typ
   picture: hasPicture,
 });
 
-const EnrolledEntrySchema = Type.Object({
-  status: Type.Enum(['enrolled', 'already'], {
-    description: '`already`: the person has this picture, as `face`; nothing was added.',
-  }),
-  face: EnrolledSchema,
-});
+const EnrolledEntrySchema = Type.Object(
+  {
+    status: Type.Enum(['enrolled', 'already'], {
+      description: '`already`: the person has this picture, as `face`; nothing was added.',
+    }),
+    face: EnrolledSchema,
+  },
+  { examples: [{ status: 'enrolled', face: EXAMPLE }] },
+);
 
 const EnrolQuery = Type.Object(
   {
