@@ -41,9 +41,9 @@ export function createThresholdView(root: HTMLElement) {
   const slider = make('input', { type: 'range', id: 'line', min: '0.01', step: String(STEP) });
   const label = make('label', { htmlFor: 'line' }, words.thresholdLine);
   const value = make('output', { htmlFor: 'line' } as object);
-  const own = make('p', { className: 'outcome' });
+  const own = make('p', { className: 'forecast' });
   const ownOf = make('p', { className: 'quiet-text' });
-  const strangers = make('p', { className: 'outcome' });
+  const strangers = make('p', { className: 'forecast' });
   const strangersOf = make('p', { className: 'quiet-text' });
   const inForce = make('p');
   const meaning = make('p', { className: 'quiet-text' });
@@ -91,7 +91,7 @@ export function createThresholdView(root: HTMLElement) {
     own.textContent = few
       ? words.tooFewPictures
       : words.ofOwn(tellPart(outcome.wrong, outcome.own), tellPart(outcome.missed, outcome.own));
-    own.classList.toggle('outcome', !few);
+    own.classList.toggle('forecast', !few);
     ownOf.textContent = few ? '' : words.ofOwnExplained(formatNumber(outcome.own));
     strangers.textContent = words.ofStrangers(tellPart(outcome.named, outcome.strangers));
     strangersOf.textContent = words.ofStrangersExplained(formatNumber(outcome.strangers));
