@@ -16,6 +16,8 @@ import type { Fetchers } from './models/weights/fetchers.js';
 import { type Progress, preparePack } from './models/packs/prepare.js';
 import type { ReadyPack } from './models/types.js';
 import type { DetectLog } from './identity/detect-log.js';
+import type { Gallery } from './gallery/types.js';
+import type { Sightings } from './sightings/open.js';
 import { limitHeaps } from './platform/process-memory.js';
 import { createShutdown, endOnSignals, leave, type Shutdown } from './platform/shutdown.js';
 import { loadCredentials } from './platform/tls.js';
@@ -86,7 +88,11 @@ async function start(config: Config, log: Logger, shutdown: Shutdown): Promise<v
   if (shutdown.asked()) return;
   const keys = createKeys({ file: config.KEYS_FILE });
   const detectLog = await openDetectLog(config, log, shutdown);
-  const app = await buildApp({ config, vision, gallery, pack, events, keys, detectLog, https, logger: log });
+  const sightings = await openWhoCameBy(config, pack, gallery, log, shutdown);
+  const app = await buildApp({
+    ...{ config, vision, gallery, pack, events, keys, detectLog, sightings, https },
+    logger: log,
+  });
   shutdown.add({
     name: 'HTTP server',
     close: () => app.close(),
@@ -219,6 +225,22 @@ async function openDetectLog(
   const detectLog = createDetectLog({ redis: await redisSettings(config), database, expire, log });
   shutdown.add({ name: 'detection results', close: () => detectLog.close() });
   return detectLog;
+}
+
+async function openWhoCameBy(
+  config: Config,
+  pack: ReadyPack,
+  gallery: Gallery,
+  log: Logger,
+  shutdown: Shutdown,
+): Promise<Sightings | undefined> {
+  if (!config.SIGHTINGS) return undefined;
+  const { openSightings } = await import('./sightings/open.js');
+  const { createDecision } = await import('./identity/decision.js');
+  const pair = createDecision({ pack, config, gallery }).pair();
+  const sightings = await openSightings({ config, pack: pack.id, pair, gallery, log });
+  shutdown.add({ name: 'sightings', close: () => sightings.close() });
+  return sightings;
 }
 
 /** Logs a line when a step begins and at every tenth of it. */

@@ -7,6 +7,7 @@ import { KaomonError } from '../platform/errors.js';
 import { createCatchUp } from '../events/catch-up.js';
 import { type GalleryEvent, NO_PUBLISHER } from '../events/event.js';
 import { openLog } from '../events/open-log.js';
+import type { EventLog } from '../events/log.js';
 import { createPublisher } from '../events/publisher.js';
 import { startSubscriber, type Subscriber, type SubscriberState } from '../events/subscriber.js';
 import { quietMessage } from '../platform/quiet-error.js';
@@ -45,6 +46,10 @@ export interface OpenGalleryOptions {
 /** How other workers' changes arrive. */
 export interface EventState {
   info(): SubscriberState;
+  /** The pack whose gallery this is. */
+  readonly pack: string;
+  /** Follows the log beside the gallery, for who needs positions; see `EventLog.follow`. */
+  follow: EventLog['follow'];
 }
 
 export interface OpenedGallery {
@@ -127,7 +132,12 @@ export async function openGallery(config: Config, options: OpenGalleryOptions): 
   };
   return {
     gallery: { ...gallery, close },
-    events: subscriber && { info: subscriber.state },
+    events: subscriber &&
+      log && {
+        info: subscriber.state,
+        pack: pack.id,
+        follow: (after, listener) => log.follow(after, listener),
+      },
     snapshots: keeper,
   };
 }

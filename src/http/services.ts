@@ -15,12 +15,14 @@ import { createDecision, type Decision } from '../identity/decision.js';
 import type { DetectLog } from '../identity/detect-log.js';
 import { createEnroller, type Enroller } from '../identity/enrol.js';
 import { createIdentifier, type Identifier } from '../identity/identify.js';
-import { createSightings, type Sightings } from '../identity/sightings.js';
+import { type Announcer, createAnnouncer } from '../identity/recognised.js';
 import { createVerifier, type Verifier } from '../identity/verify.js';
 import { createMetrics, type Metrics } from '../metrics/metrics.js';
 import type { ReadyPack } from '../models/types.js';
 import { createShares, type Shares } from '../platform/shares.js';
 import { type Config, enrolLimits } from '../settings/config.js';
+import { withSightings } from '../sightings/follow-gallery.js';
+import type { Sightings } from '../sightings/open.js';
 import type { VisionPool } from '../vision/types.js';
 import { pictureBodyLimit } from './intake/pictures.js';
 import { JSON_WEIGHT } from './plugins/in-flight.js';
@@ -36,6 +38,8 @@ export interface ServicesDeps {
   log: FastifyBaseLogger;
   /** Told of who was recognised. */
   detectLog?: DetectLog | undefined;
+  /** Who came by; undefined: nobody is kept. */
+  sightings?: Sightings | undefined;
   /** Who may call. Default: the keys in `KEYS_FILE`. */
   keys?: Keys;
 }
@@ -58,7 +62,9 @@ export interface Services {
   verifier: Verifier;
   corrector: Corrector;
   checkup: Checkup;
-  sightings: Sightings;
+  announcer: Announcer;
+  /** Who came by; undefined: nobody is kept. */
+  sightings: Sightings | undefined;
   keys: Keys;
   sessions: Sessions;
   lastUse: LastUse;
@@ -71,7 +77,9 @@ export interface Services {
 
 /** The one place where services are made. */
 export function createServices(deps: ServicesDeps): Services {
-  const { config, gallery, pack, events, detectLog, log } = deps;
+  const { config, pack, events, detectLog, sightings, log } = deps;
+  // Whoever deletes somebody is answered when the sightings are erased too.
+  const gallery = sightings ? withSightings(deps.gallery, sightings) : deps.gallery;
   const metrics = createMetrics({
     ...deps,
     sharing:
@@ -116,7 +124,7 @@ export function createServices(deps: ServicesDeps): Services {
         onSaved: (face) => void audit.record(automaticEnrolment(face)),
       })
     : undefined;
-  const sightings = createSightings();
+  const announcer = createAnnouncer();
   return {
     config,
     pack,
@@ -133,9 +141,10 @@ export function createServices(deps: ServicesDeps): Services {
       nearest,
       searches,
       decision,
-      sightings,
+      announcer,
       autoEnroller,
       detectLog,
+      observer: sightings?.observer,
     }),
     enroller,
     verifier: createVerifier({
@@ -157,6 +166,7 @@ export function createServices(deps: ServicesDeps): Services {
       pack: { id: pack.id, length: pack.embedder.length },
       keepFaces: config.KEEP_FACES,
     }),
+    announcer,
     sightings,
     keys,
     sessions: createSessions({ keys, days: config.SESSION_DAYS }),

@@ -12,6 +12,8 @@ export type WrongFace =
   | { bytes: Uint8Array }
   /** An embedding of any length, and the pack that made it. */
   | { vector: readonly number[]; pack: string }
+  /** An embedding of this pack, unit length, with its crop. */
+  | { embedding: Float32Array; crop: Uint8Array | null }
   /** An enrolled picture of somebody else. */
   | { owner: string; face: string };
 
@@ -31,6 +33,8 @@ export type Corrector = ReturnType<typeof createCorrector>;
 export function createCorrector({ vision, gallery, enrolments, pack, keepFaces }: CorrectorDeps) {
   async function embed(face: WrongFace, { caller, signal }: Whose) {
     if ('vector' in face) return { embedding: toEmbedding(face, pack) };
+    if ('embedding' in face)
+      return { embedding: face.embedding, crop: (keepFaces && face.crop) || undefined };
     if ('face' in face) {
       const enrolled = (await gallery.vectors(face.owner)).find((one) => one.face.id === face.face);
       if (enrolled) return { embedding: enrolled.vector };

@@ -1,13 +1,12 @@
 import type { FastifyBaseLogger } from 'fastify';
 import { quietMessage } from '../platform/quiet-error.js';
 import { openRedis, type RedisSettings } from '../platform/redis.js';
+import { DEVICE_ID } from './device-id.js';
 
 /** The most results on their way to Redis; more are dropped, so that a slow Redis takes no memory. */
 const MOST_UNDER_WAY = 1000;
 /** The longest list: somebody who stays in front of a camera renews its expiry with each frame. */
 const LONGEST_LIST = 1000;
-/** It becomes part of a key. */
-const DEVICE_ID = /^[0-9A-Za-z_.:-]{0,64}$/;
 
 export interface DetectLogOptions {
   /** The same as for events and embeddings. */

@@ -5,8 +5,8 @@ import type { CountedWork, Whose } from './counted-work.js';
 import type { Decision } from './decision.js';
 import type { DetectLog } from './detect-log.js';
 import { type CallLimits, limitsOfCall, takeResults } from './results.js';
-import type { Sightings } from './sightings.js';
-import type { IdentifiedFace, Probe } from './types.js';
+import type { Announcer } from './recognised.js';
+import type { IdentifiedFace, ObservedFace, Observer, Place, Probe } from './types.js';
 
 /** Where a request's time went, milliseconds. */
 export interface Times extends StageTimes {
@@ -30,14 +30,16 @@ export interface IdentifyOptions<F = AnalysedFace> extends Whose {
   groups?: ReadonlySet<string>;
   /** The camera, where the caller names one: distances are logged under it (docs/detections.md). */
   deviceid?: string;
+  /** Where the faces were seen, for who keeps who came by. Without it nobody is kept. */
+  place?: Place | undefined;
   /** Of the call that this is a part of. Default: this is all of it. */
   limits?: CallLimits;
   /**
    * Decides who was seen, for a caller who knows more than this picture, as a stream with its tracks. Synchronous.
    * @param threshold the one in force
-   * @returns who was seen, to be announced and logged
+   * @returns who was seen, to be announced, logged and kept
    */
-  settle?: (found: IdentifiedFace<F>[], threshold: number) => readonly Pick<IdentifiedFace, 'match'>[];
+  settle?: (found: IdentifiedFace<F>[], threshold: number) => readonly ObservedFace[];
 }
 
 export interface IdentifierDeps {
@@ -47,11 +49,13 @@ export interface IdentifierDeps {
   nearest: Gallery['nearest'];
   searches: Pick<CountedWork, 'admit' | 'each'>;
   decision: Pick<Decision, 'threshold' | 'odds'>;
-  sightings: Pick<Sightings, 'announce'>;
+  announcer: Pick<Announcer, 'announce'>;
   /** Without it nobody is enrolled automatically. */
   autoEnroller?: Pick<AutoEnroller, 'consider'>;
   /** Without it distances are not logged. */
   detectLog?: Pick<DetectLog, 'record'>;
+  /** Without it nobody who came by is kept. */
+  observer?: Observer;
 }
 
 /** See {@link createIdentifier}. */
@@ -59,15 +63,15 @@ export type Identifier = ReturnType<typeof createIdentifier>;
 
 /**
  * The one place where faces are named, for every way in: unfit faces get no name, threshold and odds are those of the
- * people searched, and sightings, the detect log and automatic enrolment are informed.
+ * people searched, and listeners, the detect log, the sightings and automatic enrolment are informed.
  */
 export function createIdentifier(deps: IdentifierDeps) {
-  const { vision, gallery, nearest, searches, decision, sightings, autoEnroller, detectLog } = deps;
+  const { vision, gallery, nearest, searches, decision, announcer, autoEnroller, detectLog, observer } = deps;
 
   /** @throws KaomonError TOO_MANY_RESULTS, BUSY, TOO_MANY_REQUESTS, CLIENT_GONE */
   async function identify<F extends Probe>(
     faces: readonly F[],
-    { k = 1, groups, deviceid, settle, limits = limitsOfCall(), ...options }: IdentifyOptions<F> = {},
+    { k = 1, groups, deviceid, place, settle, limits = limitsOfCall(), ...options }: IdentifyOptions<F> = {},
   ): Promise<IdentifiedFace<F>[]> {
     const probes = faces.flatMap(({ embedding, unfit }) => (embedding && !unfit ? [embedding] : []));
     takeResults(limits, probes.length, k);
@@ -88,10 +92,12 @@ export function createIdentifier(deps: IdentifierDeps) {
       const matches = candidates.filter(({ distance }) => distance < threshold);
       return { face, candidates, matches, match: matches.at(0) };
     });
-    const seen = settle ? settle(identified, threshold) : identified;
-    sightings.announce(seen);
+    const settled = settle?.(identified, threshold);
+    const seen = settled ?? identified;
+    announcer.announce(seen);
     for (const { match } of seen)
       if (match && deviceid !== undefined) detectLog?.record(deviceid, match.person.faceid, match.distance);
+    if (observer && place) observer.observe(place, settled ?? identified.map(observed));
     for (const { face, candidates } of identified)
       if (candidates.length > 0) autoEnroller?.consider(face, candidates[0]);
     return identified;
@@ -100,6 +106,9 @@ export function createIdentifier(deps: IdentifierDeps) {
   return {
     /** Identifies faces of an analysed picture, or embeddings. */
     identify,
+
+    /** For whoever analyses a picture before: whether the faces' crops are kept where a place is given. */
+    wantsCrops: observer?.wantsCrops ?? false,
 
     /** For whoever analyses a picture before: see {@link CountedWork.admit}. */
     admit: (caller?: string) => searches.admit(caller),
@@ -116,13 +125,25 @@ export function createIdentifier(deps: IdentifierDeps) {
     ): Promise<Identification> {
       const { caller, signal } = asked;
       searches.admit(caller);
-      const { width, height, faces, leftOut, times } = await vision.analyze(bytes, asked);
+      const crops = asked.crops ?? (observer?.wantsCrops === true && options.place !== undefined);
+      const { width, height, faces, leftOut, times } = await vision.analyze(bytes, { ...asked, crops });
       const started = performance.now();
       const identified = await identify(faces, { caller, signal, isAdmitted: true, ...options });
       const search = performance.now() - started;
       return { width, height, faces: identified, leftOut, times: { ...times, search } };
     },
   };
+}
+
+/** What is kept of an identified face. */
+export function observed<F extends Probe & Partial<Pick<AnalysedFace, 'crop'>>>({
+  face,
+  match,
+}: Pick<IdentifiedFace<F>, 'face' | 'match'>): ObservedFace {
+  const { box, embedding, unfit, quality, crop } = face;
+  const seen: ObservedFace = { match, embedding, unfit, quality, crop };
+  if (box) seen.area = (box.x2 - box.x1) * (box.y2 - box.y1);
+  return seen;
 }
 
 /** Looks up a person as they are now; undefined when deleted, or moved out of these groups. */

@@ -22,3 +22,31 @@ export interface IdentifiedFace<F = AnalysedFace> {
   /** Who it is: the first of `matches`. */
   match: RatedMatch | undefined;
 }
+
+/** One face of a frame, as it was settled, for whoever keeps who came by (src/sightings). */
+export interface ObservedFace extends Probe {
+  /** Who it is; undefined: a stranger, or nobody can tell. */
+  match: RatedMatch | undefined;
+  /** Of its box, square pixels; undefined where only an embedding is known. */
+  area?: number;
+  /** Only where the embedding was computed for this frame. */
+  crop?: Uint8Array;
+  /** Its number among the faces of its connection; undefined: nobody follows it. */
+  track?: number;
+}
+
+/** Where faces were seen. */
+export interface Place {
+  /** The camera. */
+  deviceid: string;
+  /** The connection that numbers the tracks, the same object each time. */
+  source?: object;
+}
+
+/** Is told of all faces that are identified. */
+export interface Observer {
+  /** Whether `ObservedFace.crop` is kept, so that it is worth drawing. */
+  readonly wantsCrops: boolean;
+  /** Returns at once and never throws. */
+  observe(place: Place, faces: readonly ObservedFace[]): void;
+}

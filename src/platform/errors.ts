@@ -27,6 +27,9 @@ const STATUS_OF = {
   FACE_UNKNOWN: 404,
   KEY_UNKNOWN: 404,
   CORRECTION_UNKNOWN: 404,
+  SIGHTING_UNKNOWN: 404,
+  /** Who came by is not kept (`SIGHTINGS`). */
+  SIGHTINGS_OFF: 404,
   METHOD_NOT_ALLOWED: 405,
   /** The body arrived too slowly. */
   TOO_SLOW: 408,

@@ -3,6 +3,7 @@ import { Type } from 'typebox';
 import { ACCESS_SETTINGS } from './access.js';
 import { CALLER_SETTINGS } from './callers.js';
 import { SHARING_SETTINGS } from './sharing.js';
+import { SIGHTING_SETTINGS } from './sightings.js';
 
 const folder = (name: string, description: string) =>
   Type.String({ default: name, minLength: 1, description });
@@ -209,6 +210,7 @@ export const SettingsSchema = Type.Object({
     maximum: 1_000_000,
     description: 'With `ENABLE_DETECT_DB`: number of the Redis database.',
   }),
+  ...SIGHTING_SETTINGS,
   COMPREFACE_GROUP: Type.String({
     default: 'default',
     pattern: /^[0-9A-Za-z_][0-9A-Za-z_.]{0,63}$/.source,

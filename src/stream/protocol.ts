@@ -1,6 +1,7 @@
 import { Type, type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { KaomonError } from '../platform/errors.js';
+import { DEVICE_ID } from '../identity/device-id.js';
 import type { Meaning } from '../identity/decision.js';
 import type { Times } from '../identity/identify.js';
 import type { Quality, Unfit } from '../vision/types.js';
@@ -24,6 +25,8 @@ const OptionsSchema = Type.Object(
       Type.Array(Type.String({ minLength: 1, maxLength: 64 }), { minItems: 1, maxItems: 200 }),
     ),
     track: Type.Optional(Type.Boolean()),
+    deviceid: Type.Optional(Type.String({ pattern: DEVICE_ID.source })),
+    sightings: Type.Optional(Type.Boolean()),
   },
   { additionalProperties: false },
 );

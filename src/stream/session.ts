@@ -3,7 +3,8 @@ import { checkGroupId } from '../gallery/ids.js';
 import type { Face, Gallery, Person } from '../gallery/types.js';
 import type { Decision } from '../identity/decision.js';
 import { tellOdds } from '../identity/odds.js';
-import { currentIn, type Identifier, type Times } from '../identity/identify.js';
+import { currentIn, type Identifier, observed, type Times } from '../identity/identify.js';
+import type { Place } from '../identity/types.js';
 import { partWithin } from '../vision/boxes.js';
 import type { VisionPool } from '../vision/types.js';
 import { readText, type ServerMessage, type StreamFace, type StreamOptions } from './protocol.js';
@@ -11,7 +12,7 @@ import { FaceTracker, type Track } from './tracks.js';
 
 export interface SessionDeps {
   vision: Pick<VisionPool, 'analyze'>;
-  identifier: Pick<Identifier, 'admit' | 'identify'>;
+  identifier: Pick<Identifier, 'admit' | 'identify' | 'wantsCrops'>;
   gallery: Pick<Gallery, 'group' | 'groups' | 'current' | 'ruledOut'>;
   decision: Pick<Decision, 'sure' | 'odds' | 'pair' | 'meaning'>;
   /** Largest frame, bytes. */
@@ -22,6 +23,8 @@ export interface SessionDeps {
   groups: ReadonlySet<string> | undefined;
   /** The address of a person's thumbnail, of this face if possible, that the client may see. Default: it may see none. */
   thumbnailOf?: (person: Person, face: Face) => string | null;
+  /** The camera, unless the client names another; where nobody does, who came by is not kept. */
+  deviceid?: string;
   /** Whose pictures these are, for sharing the queue fairly (see TaskQueue). */
   caller?: string;
   send: (message: ServerMessage) => void;
@@ -59,6 +62,8 @@ export function createStreamSession(deps: SessionDeps) {
   let asked = 0;
   let isClosed = false;
   const gone = new AbortController();
+  /** By this the tracks are told from those of other connections. */
+  const source = {};
   /** Bytes of the frame in progress. */
   let running = 0;
 
@@ -160,11 +165,13 @@ export function createStreamSession(deps: SessionDeps) {
     const waited = performance.now() - arrivedAt;
     identifier.admit(deps.caller);
     const plan = tracker.plan(now(), options.track);
+    const place = placeOf(options);
     const analysis = await vision.analyze(bytes, {
       caller: deps.caller,
       signal: gone.signal,
       minFaceSize: options.minFaceSize ?? deps.minFaceSize,
       quality: options.quality,
+      crops: place !== undefined && identifier.wantsCrops,
       track: { faces: plan.faces, search: plan.search, closeUps: plan.closeUps },
     });
     const { width, height, leftOut, times } = analysis;
@@ -177,14 +184,16 @@ export function createStreamSession(deps: SessionDeps) {
       caller: deps.caller,
       signal: gone.signal,
       isAdmitted: true,
+      place,
       settle(faces, identical) {
         tellThresholds(identical, within);
         tracker.refresh(currentIn(gallery, within));
         const nearest = faces.map(({ candidates }) => candidates.at(0));
         const found = tracker.update(plan, analysis, nearest, { now: now(), identical });
         answer = found.map((track) => describe(track, analysis, within));
-        return found.map(({ match }) => ({
-          match: match && { ...match, odds: decision.odds(match.distance, within) },
+        return found.map(({ id, face, match }) => ({
+          ...observed({ face, match: match && { ...match, odds: decision.odds(match.distance, within) } }),
+          track: id,
         }));
       },
     });
@@ -199,6 +208,12 @@ export function createStreamSession(deps: SessionDeps) {
       leftOut,
       times: round(all),
     };
+  }
+
+  /** The client may name its camera, or ask that nobody is kept, as a page does that enrols. */
+  function placeOf({ deviceid: named, sightings = true }: StreamOptions): Place | undefined {
+    const deviceid = named === undefined || named === '' ? deps.deviceid : named;
+    return sightings && deviceid !== undefined ? { deviceid, source } : undefined;
   }
 
   /** Sends the thresholds when they have changed. */

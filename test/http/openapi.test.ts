@@ -29,7 +29,8 @@ function addressOf({ path, parameters = [] }: Operation, ids: { face: string; ke
   let url = path;
   const query = new URLSearchParams();
   for (const { name, in: where, example } of parameters) {
-    const id = path.includes('/keys/') ? ids.key : ids.face;
+    let id = path.includes('/keys/') ? ids.key : ids.face;
+    if (path.includes('/sightings/')) id = '1';
     const value = String(name === 'id' ? id : example);
     if (where === 'path') url = url.replace(`{${name}}`, encodeURIComponent(value));
     else if (where === 'query' && example !== undefined) query.set(name, value);
@@ -139,7 +140,7 @@ describe('the OpenAPI document', () => {
       const { method, path, responses } = operation;
       if (ELSEWHERE.test(path) || path === '/api/v1/events') continue;
       for (const [kind, sent] of await bodiesOf(operation)) {
-        const { app, gallery, vision, config, faceOfAda } = await seededApp(t);
+        const { app, gallery, vision, config, faceOfAda } = await seededApp(t, { SIGHTINGS: true });
         const { info } = await createKeys({ file: config.KEYS_FILE }).add({ name: 'old', role: 'admin' });
         if (ENROLS.test(path)) vision.faces = [face(100, path.includes('faces') ? 0.01 : 3.5)];
         const isSaid = path.includes('/corrections/{id}');

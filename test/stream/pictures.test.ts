@@ -8,7 +8,7 @@ import type { ReadyPack } from '../../src/models/types.js';
 import { createDecision } from '../../src/identity/decision.js';
 import { createSearches, UNLIMITED } from '../../src/identity/counted-work.js';
 import { createIdentifier } from '../../src/identity/identify.js';
-import { createSightings } from '../../src/identity/sightings.js';
+import { createAnnouncer } from '../../src/identity/recognised.js';
 import { createStreamSession } from '../../src/stream/session.js';
 import { RENEW } from '../../src/stream/tracks.js';
 import { type Analyzer, createAnalyzer } from '../../src/vision/analyzer.js';
@@ -83,7 +83,7 @@ for (const [id, skip] of FACE_PACKS) {
       const ruledOut = () => undefined;
       const identifier = createIdentifier({
         searches: createSearches(UNLIMITED),
-        ...{ vision: { analyze }, gallery: { current, ruledOut }, decision, sightings: createSightings() },
+        ...{ vision: { analyze }, gallery: { current, ruledOut }, decision, announcer: createAnnouncer() },
         nearest(embedding) {
           const matches = gallery.map(({ person, vector }) => ({
             ...{ person, face: {} as never },

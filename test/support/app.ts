@@ -11,6 +11,7 @@ import type { Gallery } from '../../src/gallery/types.js';
 import type { App } from '../../src/http/app-type.js';
 import type { ReadyPack } from '../../src/models/types.js';
 import { QUIET_ERRORS } from '../../src/platform/log.js';
+import { openSightings, type Sightings } from '../../src/sightings/open.js';
 import { decodeImage } from '../../src/vision/image.js';
 import { associate, SCENE } from '../../src/vision/track.js';
 import type { AnalysedFace, AnalyzeOptions, VisionInfo, VisionPool } from '../../src/vision/types.js';
@@ -119,6 +120,8 @@ export interface TestApp {
   app: App;
   vision: ScriptedVision;
   gallery: Gallery;
+  /** Opened where `SIGHTINGS` is set; else nobody who came by is kept. */
+  sightings: Sightings | undefined;
   /** The settings in force, folders of the test's own among them. */
   config: Config;
   /** The log's lines so far. */
@@ -131,9 +134,10 @@ export async function testApp(
   settings: Partial<Config> = {},
   deps: Partial<AppDeps> = {},
 ): Promise<TestApp> {
-  const opened: { app?: App } = {};
+  const opened: { app?: App; sightings?: Sightings } = {};
   // Before the folder goes: closing still writes the audit.
   t.after(() => opened.app?.close());
+  t.after(() => opened.sightings?.close());
   const folder = await temporaryFolder(t);
   // Keys are asked for where a test says so; how busy the machine is says nothing about the app.
   const own = { AUTH: 'none', MAX_EVENT_LOOP_DELAY: 0, MAX_PIXELS: 1_000_000 } as const;
@@ -147,8 +151,12 @@ export async function testApp(
   const log: Record<string, unknown>[] = [];
   const sink = { write: (line: string) => log.push(JSON.parse(line) as Record<string, unknown>) };
   const logger = pino({ ...QUIET_ERRORS, level: 'debug' }, sink);
-  const app = await buildApp({ config, vision, gallery, pack: PACK, logger, ...deps });
+  const { identical: pair } = PACK.thresholds;
+  if (config.SIGHTINGS)
+    opened.sightings = await openSightings({ config, pack: PACK.id, pair, gallery, log: logger });
+  const { sightings } = opened;
+  const app = await buildApp({ config, vision, gallery, sightings, pack: PACK, logger, ...deps });
   opened.app = app;
   await app.ready();
-  return { app, vision, gallery, config, log };
+  return { app, vision, gallery, sightings, config, log };
 }

@@ -6,6 +6,7 @@ import { imageIdOf } from '../../src/http/compreface/image-ids.js';
 import { type TestApp, unitVector } from './app.js';
 import { form } from './form.js';
 import { greyJpeg } from './pictures.js';
+import { keepVisit, vote } from './sightings.js';
 
 const JAPANESE = '山田 花子';
 
@@ -51,6 +52,8 @@ export async function changingCalls(
   const archive = (await app.inject({ url: '/api/v1/export?groups=named', headers: { 'x-api-key': key } }))
     .rawPayload;
   await gallery.removeGroup('named', { withPeople: true });
+  assert.ok(test.sightings);
+  const sighting = await keepVisit(test.sightings, 'w.1', { votes: [vote('staff-changed')] });
   const register = await form(['groupid', 'staff'], ['userid', 'reg'], ['image', picture]);
   const image = TINY_PICTURE;
   assert.equal(config.COMPREFACE_GROUP, 'cf');
@@ -103,6 +106,9 @@ export async function changingCalls(
       whom: { threshold: '0.4' },
     },
     'DELETE /api/v1/threshold': { url: '/api/v1/threshold', action: 'change', whom: {} },
+    'DELETE /api/v1/sightings/:id': {
+      ...{ url: `/api/v1/sightings/${sighting}`, action: 'delete', whom: { id: sighting } },
+    },
     'DELETE /api/v1/faces/automatic': {
       ...{ url: '/api/v1/faces/automatic', action: 'delete', whom: { faces: [automatic.id] } },
     },

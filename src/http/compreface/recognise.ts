@@ -2,6 +2,7 @@ import { Type } from 'typebox';
 import type { RatedMatch } from '../../identity/types.js';
 import type { App } from '../app-type.js';
 import { onBehalfOf } from '../on-behalf.js';
+import { placeOf } from '../place.js';
 import { BytesSchema } from '../schemas.js';
 import { tellOf } from '../server-timing.js';
 import {
@@ -74,6 +75,7 @@ export function recogniseRoutes(app: App, context: CompreFaceContext): void {
       const found = await identifier.identifyPicture(body.file, toAnalyzeOptions(query, true, request), {
         k: query.prediction_count,
         groups: new Set([groupid]),
+        place: placeOf(request),
       });
       tellOf(reply, found);
       const result = [];
@@ -108,7 +110,12 @@ export function recogniseRoutes(app: App, context: CompreFaceContext): void {
       const vectors = toVectors('embeddings', body.embeddings, pack.embedder.length);
       const found = await identifier.identify(
         vectors.map((embedding) => ({ embedding })),
-        { k: query.prediction_count, groups: new Set([groupid]), ...onBehalfOf(request) },
+        {
+          k: query.prediction_count,
+          groups: new Set([groupid]),
+          place: placeOf(request),
+          ...onBehalfOf(request),
+        },
       );
       const result = [];
       for (const [i, { candidates }] of found.entries()) {

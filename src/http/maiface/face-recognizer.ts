@@ -6,6 +6,7 @@ import type { App } from '../app-type.js';
 import { formIntoBody, formLimit } from '../intake/form.js';
 import { OutcomeSchema } from './format.js';
 import { onBehalfOf } from '../on-behalf.js';
+import { placeOf } from '../place.js';
 import { BytesSchema, errorsOf, Nullable, oddsFields } from '../schemas.js';
 import { QualitySchema, toQuality, UnfitSchema } from '../v1/face-schemas.js';
 import { tellOf } from '../server-timing.js';
@@ -91,7 +92,11 @@ export function faceRecognizerRoutes(app: App, services: Services): void {
     async (request, reply) => {
       const { groups } = request.caller;
       const { image, deviceid = '' } = request.body;
-      const found = await identifier.identifyPicture(image, onBehalfOf(request), { groups, deviceid });
+      const found = await identifier.identifyPicture(image, onBehalfOf(request), {
+        groups,
+        deviceid,
+        place: placeOf(request, deviceid),
+      });
       tellOf(reply, found);
       const groupnames = new Map(gallery.groups().map(({ groupid, groupname }) => [groupid, groupname]));
       return found.faces.map((face) => describe(face, found, groupnames));

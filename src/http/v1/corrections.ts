@@ -13,6 +13,8 @@ import { onBehalfOf } from '../on-behalf.js';
 import { BytesSchema, FaceidSchema, FaceNameSchema, Nullable, refusals, TimeSchema } from '../schemas.js';
 import type { Services } from '../services.js';
 import { requirePerson } from './people.js';
+import { maySee } from './sighting-schemas.js';
+import { requireSightings } from './sightings.js';
 
 const tags = ['people'];
 const strict = { additionalProperties: false };
@@ -46,7 +48,14 @@ const toAnswer = ({ id, faceid, at, hasPicture }: Correction): Static<typeof Cor
 
 const JsonSchema = Type.Object(
   {
-    faceid: FaceidSchema,
+    faceid: Type.Optional(FaceidSchema),
+    sighting: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: Number.MAX_SAFE_INTEGER,
+        description: 'A visit that has the wrong name, in place of all else: it is a stranger’s then.',
+      }),
+    ),
     image: Type.Optional(Base64Schema),
     vector: Type.Optional(
       Type.Array(Type.Number({ minimum: -1e6, maximum: 1e6 }), { minItems: 1, maxItems: 4096 }),
@@ -67,7 +76,22 @@ const FormSchema = Type.Object(
 );
 
 /** `/api/v1/corrections`: "not this person". */
-export function correctionRoutes(app: App, { config, gallery, corrector }: Services): void {
+export function correctionRoutes(app: App, { config, gallery, corrector, sightings }: Services): void {
+  /** Who a sighting is said to be, and the face. @throws KaomonError SIGHTINGS_OFF, SIGHTING_UNKNOWN, CORRECTION_REFUSED */
+  async function seen(request: FastifyRequest, id: number): Promise<{ faceid: string; face: WrongFace }> {
+    const { store } = requireSightings(sightings);
+    const sighting = await store.ask('sighting', id);
+    const best = sighting && maySee(request.caller, sighting) ? await store.ask('face', id) : null;
+    if (!sighting || !best)
+      throw new KaomonError('SIGHTING_UNKNOWN', 'There is no such sighting, or it has been erased.', {
+        details: { field: 'sighting' },
+      });
+    const { faceid } = sighting;
+    if (faceid === null)
+      throw new KaomonError('CORRECTION_REFUSED', 'This sighting has no name that could be wrong.');
+    return { faceid, face: { embedding: best.vector, crop: best.crop } };
+  }
+
   app.post(
     '/api/v1/corrections',
     {
@@ -94,9 +118,13 @@ export function correctionRoutes(app: App, { config, gallery, corrector }: Servi
       },
     },
     async (request, reply) => {
-      const { faceid } = request.body as Static<typeof FormSchema>;
+      const { sighting } = request.body as Static<typeof JsonSchema>;
+      const { faceid, face } =
+        sighting === undefined ? personAndFace(request) : await seen(request, sighting);
       await requirePerson(request, faceid, gallery);
-      const { correction, already } = await corrector(faceid, faceOf(request), onBehalfOf(request));
+      const { correction, already } = await corrector(faceid, face, onBehalfOf(request));
+      if (sighting !== undefined)
+        await requireSightings(sightings).store.ask('correctSighting', sighting, faceid, endOf(correction));
       request.audited.note({ correction: correction.id });
       return reply.status(already ? 200 : 201).send(toAnswer(correction));
     },
@@ -170,6 +198,8 @@ export function correctionRoutes(app: App, { config, gallery, corrector }: Servi
       const { id } = request.params;
       const faceid = personOf(request, id);
       await gallery.removeCorrection(faceid, id);
+      const { groupid } = splitFaceId(faceid) ?? { groupid: '' };
+      await sightings?.store.ask('uncorrectSightings', endOf({ id, faceid }), faceid, groupid);
       return reply.status(204).send(null);
     },
   );
@@ -213,6 +243,18 @@ function personOf(
   if (!parts) throw new KaomonError(code, 'This is not such an ID.', { details: { field: 'id' } });
   requireGroupAccess(request, parts.groupid);
   return faceid;
+}
+
+/** The part of an ID that stays when the person moves. */
+const endOf = ({ id, faceid }: Pick<Correction, 'id' | 'faceid'>) => id.slice(faceid.length);
+
+/** @throws KaomonError FIELD_MISSING, and as `faceOf` */
+function personAndFace(request: FastifyRequest): { faceid: string; face: WrongFace } {
+  const { faceid } = request.body as Static<typeof JsonSchema>;
+  if (faceid !== undefined) return { faceid, face: faceOf(request) };
+  throw new KaomonError('FIELD_MISSING', 'The field "faceid" is missing: whose face it is not.', {
+    details: { field: 'faceid' },
+  });
 }
 
 /** @throws KaomonError IMAGE_MISSING, FIELD_INVALID and why a picture cannot be taken */

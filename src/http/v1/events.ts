@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
-import { throwIfGone } from '../../platform/errors.js';
+import { KaomonError, throwIfGone } from '../../platform/errors.js';
 import { splitFaceId } from '../../gallery/ids.js';
 import type { ChangeKind, GalleryChange } from '../../gallery/types.js';
 import { mayUseGroup } from '../access.js';
@@ -10,6 +10,8 @@ import type { App } from '../app-type.js';
 import { callerId } from '../on-behalf.js';
 import { refusals } from '../schemas.js';
 import type { Services } from '../services.js';
+import { createEventFeed } from './event-feed.js';
+import { maySee, toSighting, withPeople } from './sighting-schemas.js';
 
 /** How often a comment is sent, milliseconds: proxies end a connection that is silent for a minute. */
 const HEARTBEAT = 15_000;
@@ -33,9 +35,40 @@ const EVENT_OF: Record<ChangeKind, string> = {
   'threshold-changed': 'threshold-changed',
 };
 
-/** `GET /api/v1/events`: server-sent events, as they happen; what was missed is not sent later. */
-export function eventRoutes(app: App, { config, gallery, sightings, share }: Services): void {
+/** Where a follower was: a position of the event log, and one of the sightings. */
+interface Position {
+  log: string;
+  seq: number | undefined;
+}
+
+const POSITION = /^([^~]{0,200})~(\d{0,15})$/;
+
+/** @throws KaomonError FIELD_INVALID */
+function positionOf(text: string | undefined): Position {
+  if (text === undefined || text === '') return { log: '', seq: undefined };
+  const found = POSITION.exec(text);
+  if (!found)
+    throw new KaomonError(
+      'FIELD_INVALID',
+      'The position is none that this server gave as the `id` of an event.',
+      {
+        details: { field: 'after' },
+      },
+    );
+  const [, log, seq] = found;
+  return { log, seq: seq === '' ? undefined : Number(seq) };
+}
+
+/**
+ * `GET /api/v1/events`: server-sent events, as they happen. Those of the gallery and of sightings have a position, with
+ * which a client that was away takes up where it stopped.
+ */
+export function eventRoutes(
+  app: App,
+  { config, gallery, announcer, sightings, events, share }: Services,
+): void {
   const open = new Set<Readable>();
+  const feed = createEventFeed(gallery, events);
   const listeners = createShares({
     total: config.MAX_EVENT_LISTENERS,
     share,
@@ -59,15 +92,26 @@ export function eventRoutes(app: App, { config, gallery, sightings, share }: Ser
         summary: 'Follow what happens',
         description:
           'Server-sent events: `enrolled`, `deleted`, `recognised` (a person once in ten seconds), `created`, ' +
-          '`updated`, `moved`, `merged`, `face-deleted`, `corrected`, `correction-deleted`, `group-created`, `group-updated`, `group-deleted`, `threshold-changed`. The data ' +
+          '`updated`, `moved`, `merged`, `face-deleted`, `corrected`, `correction-deleted`, `group-created`, ' +
+          '`group-updated`, `group-deleted`, `threshold-changed`; with ' +
+          '`SIGHTINGS` also `arrived`, `left` and `unknown`, whose data is a sighting. The data of the others ' +
           'is JSON: `at`, `groupid`, and where they apply `faceid`, `from`, `face`, `userid`, `username`, `distance`, `odds`, `oddsAtMost`. ' +
-          'What happens while nobody is connected is not sent later.',
+          'All but `recognised` have an `id`: sent back as `Last-Event-ID` or `after`, it makes the server begin with ' +
+          'what came after it. `lost` says that some of that is not kept any more: read anew what you keep.',
         tags: ['events'],
+        querystring: Type.Object(
+          {
+            after: Type.Optional(
+              Type.String({ maxLength: 220, description: 'The `id` of the last event that you have.' }),
+            ),
+          },
+          { additionalProperties: false },
+        ),
         produces: ['text/event-stream'],
         response: {
           200: Type.Unsafe<Readable>({
             type: 'string',
-            examples: ['event: enrolled\ndata: {"groupid":"staff","faceid":"staff-ada"}\n\n'],
+            examples: ['id: 1-2048~31\nevent: enrolled\ndata: {"groupid":"staff","faceid":"staff-ada"}\n\n'],
           }),
           ...refusals(),
         },
@@ -75,31 +119,70 @@ export function eventRoutes(app: App, { config, gallery, sightings, share }: Ser
     },
     async (request, reply) => {
       throwIfGone(request.gone);
+      const { 'last-event-id': last } = request.headers;
+      // What a browser sends when it connects again is newer than the address.
+      const position = positionOf(typeof last === 'string' && last !== '' ? last : request.query.after);
       const who = callerId(request);
       listeners.take(who, 1);
-      const stream = new Readable({ read: () => undefined });
+      let drained: () => void = () => undefined;
+      const stream = new Readable({ read: () => drained() });
       const send = (text: string) => {
         if (stream.readableEnded || stream.destroyed) return;
         if (stream.readableLength > MAX_UNREAD) stream.destroy();
         else stream.push(text);
       };
-      const sendEvent = (event: string, data: object) =>
-        send(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
+      /** Resolves when the client has read: what was missed may be more than fits into memory. */
+      const room = () =>
+        new Promise<void>((resolve) => {
+          if (stream.destroyed || stream.readableLength < MAX_UNREAD / 2) resolve();
+          else drained = resolve;
+        });
+      const told = (event: string, data: object) => `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
+      const here = () => `id: ${position.log}~${position.seq ?? ''}\n`;
       open.add(stream);
       const heartbeat = setInterval(() => send(': alive\n\n'), HEARTBEAT).unref();
+      const missed = () => send(here() + told('lost', {}));
       const ends = [
-        gallery.subscribe((change) => {
-          const told = asSeenBy(request, change);
-          if (told) sendEvent(...told);
+        feed.follow(position.log, {
+          changed(change, after) {
+            position.log = after;
+            const seen = asSeenBy(request, change);
+            if (seen) send(here() + told(...seen));
+            return room();
+          },
+          at(now, isLost) {
+            position.log = now;
+            if (isLost) missed();
+            // Known from the start: a client may be cut off before the first event.
+            else send(`${here()}: here\n\n`);
+          },
         }),
-        sightings.subscribe((sighting) => {
-          if (mayUseGroup(request, sighting.groupid)) sendEvent('recognised', sighting);
+        announcer.subscribe((recognised) => {
+          if (mayUseGroup(request, recognised.groupid)) send(told('recognised', recognised));
         }),
       ];
+      const happened = sightings?.happenings.follow(position.seq, {
+        async happened(batch) {
+          for (const { seq, kind, sighting } of batch) {
+            position.seq = seq;
+            if (!sighting || !maySee(request.caller, sighting)) continue;
+            for (const { person } of await withPeople([sighting], gallery))
+              send(here() + told(kind, toSighting(sighting, person, request.caller)));
+          }
+          await room();
+        },
+        at(now, isLost) {
+          position.seq = now;
+          if (isLost) missed();
+          else send(`${here()}: here\n\n`);
+        },
+      });
+      if (happened) ends.push(() => happened.close());
       stream.once('close', () => {
         open.delete(stream);
         listeners.give(who, 1);
         clearInterval(heartbeat);
+        drained();
         for (const end of ends) end();
       });
       // Whatever becomes of the answer, the stream ends with its connection.

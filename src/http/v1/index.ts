@@ -15,6 +15,7 @@ import { metricsRoutes } from './metrics.js';
 import { peopleRoutes } from './people.js';
 import { recognitionRoutes } from './recognition.js';
 import { sessionRoutes } from './session.js';
+import { sightingRoutes } from './sightings.js';
 import { statusRoutes } from './status.js';
 import { streamRoutes } from './stream.js';
 import { thresholdRoutes } from './threshold.js';
@@ -37,6 +38,7 @@ export function v1Surface(app: App, services: Services): void {
     thresholdRoutes(surface, services);
     groupRoutes(surface, services);
     eventRoutes(surface, services);
+    sightingRoutes(surface, services);
     transferRoutes(surface, services);
     sessionRoutes(surface, services);
     keyRoutes(surface, services);

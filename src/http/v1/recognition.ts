@@ -3,6 +3,7 @@ import { limitsOfCall, takeEmbeddings } from '../../identity/results.js';
 import { groupsToSearch } from '../access.js';
 import type { App } from '../app-type.js';
 import { onBehalfOf } from '../on-behalf.js';
+import { deviceidField, placeOf } from '../place.js';
 import { answerEach, listOf, pictureRefusals } from '../intake/one-by-one.js';
 import { pictureBody, pictureBodyLimit } from '../intake/pictures.js';
 import { tellOf } from '../server-timing.js';
@@ -62,6 +63,7 @@ const RecogniseQuery = Type.Object(
         examples: ['staff'],
       }),
     ),
+    deviceid: deviceidField,
     ...lookFields,
     ageGender,
   },
@@ -135,7 +137,8 @@ export function recognitionRoutes(app: App, services: Services): void {
       },
     },
     async (request, reply) => {
-      const { groups: named, k, threshold, ...look } = request.query;
+      const { groups: named, k, threshold, deviceid, ...look } = request.query;
+      const place = placeOf(request, deviceid);
       const groups = await groupsToSearch(request, named, gallery);
       const limits = limitsOfCall();
       const thumbnailOf = thumbnailsFor(request.caller);
@@ -143,7 +146,7 @@ export function recognitionRoutes(app: App, services: Services): void {
         const found = await identifier.identifyPicture(
           bytes,
           { ...look, ...onBehalfOf(request) },
-          { k, threshold, groups, limits },
+          { k, threshold, groups, limits, place },
         );
         tellOf(reply, found);
         return {

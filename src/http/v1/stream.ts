@@ -7,6 +7,7 @@ import { createShares, holdOf } from '../../platform/shares.js';
 import type { App } from '../app-type.js';
 import { callerId } from '../on-behalf.js';
 import { createPace } from '../pace.js';
+import { cameraOf } from '../place.js';
 import { ErrorSchema, errorsOf } from '../schemas.js';
 import type { Services } from '../services.js';
 import { thumbnailsFor } from './thumbnails.js';
@@ -103,6 +104,7 @@ export function streamRoutes(app: App, services: StreamServices, silence = SILEN
       groups: request.caller.groups,
       thumbnailOf: thumbnailsFor(request.caller),
       caller: callerId(request),
+      deviceid: cameraOf(request),
       send,
       onFault: (err) =>
         request.server.repeats.tell(

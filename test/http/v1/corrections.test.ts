@@ -4,6 +4,7 @@ import { createKeys } from '../../../src/access/keys.js';
 import { face, PACK, testApp, unitVector } from '../../support/app.js';
 import { form } from '../../support/form.js';
 import { greyJpeg } from '../../support/pictures.js';
+import { keepVisit, vote } from '../../support/sightings.js';
 
 interface Correction {
   id: string;
@@ -128,6 +129,28 @@ describe('"not this person"', () => {
     }
     assert.deepEqual(paged, all);
     assert.equal(all.length, 6);
+  });
+
+  it('is said of a sighting, which has no name then, and its name again when that is taken back, even of who has moved', async (t) => {
+    const { app, gallery, named, sightings } = await stand(t, { SIGHTINGS: true });
+    assert.ok(sightings);
+    await keepVisit(sightings, 'w.1', { votes: [vote('staff-ada')] }, WRONG);
+    const who = async () =>
+      (await app.inject('/api/v1/sightings')).json<{ sightings: { person: { faceid: string } | null }[] }>()
+        .sightings[0].person?.faceid;
+    assert.equal(await who(), 'staff-ada');
+    const said = await app.inject({ method: 'POST', url: URL, payload: { sighting: 1 } });
+    assert.equal(said.statusCode, 201, said.body);
+    assert.equal(await who(), undefined);
+    assert.deepEqual(await named(), ['default-bob'], 'the face that was seen is not hers from now on');
+    const again = await app.inject({ method: 'POST', url: URL, payload: { sighting: 1 } });
+    assert.equal(again.json<{ code: string }>().code, 'CORRECTION_REFUSED');
+    const none = await app.inject({ method: 'POST', url: URL, payload: { sighting: 9 } });
+    assert.equal(none.json<{ code: string }>().code, 'SIGHTING_UNKNOWN');
+    await gallery.movePerson('staff-ada', { groupid: 'default', userid: 'ada' });
+    const [{ id }] = gallery.corrections();
+    assert.equal((await app.inject({ method: 'DELETE', url: `${URL}/${id}` })).statusCode, 204);
+    assert.equal(await who(), 'default-ada');
   });
 
   it('needs a key that may enrol, and its groups', async (t) => {

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import type { Readable } from 'node:stream';
 import { describe, it } from 'node:test';
 import { TINY_PICTURE } from '../../../src/http/intake/pictures.js';
-import { createSightings } from '../../../src/identity/sightings.js';
+import { createAnnouncer } from '../../../src/identity/recognised.js';
 import { face, type TestApp, testApp, unitVector } from '../../support/app.js';
 
 /** Reads events off a connection, in order. */
@@ -79,12 +79,12 @@ describe('GET /api/v1/events', () => {
   });
 });
 
-describe('sightings', () => {
+describe('announcements', () => {
   it('announce a person again after ten seconds, whatever the clock is set to', () => {
     let now = 0;
     // The clock of the wall is set back by a day meanwhile.
     const day = 86_400_000;
-    const sightings = createSightings(
+    const announcer = createAnnouncer(
       () => now,
       () => new Date(now < 5000 ? 2 * day : day),
     );
@@ -96,12 +96,12 @@ describe('sightings', () => {
       distance: 0.1,
       odds: undefined,
     };
-    const end = sightings.subscribe(({ at }) => seen.push(at));
-    for (now of [0, 5000, 9999, 10_000, 12_000]) sightings.announce([{ match }, { match: undefined }]);
+    const end = announcer.subscribe(({ at }) => seen.push(at));
+    for (now of [0, 5000, 9999, 10_000, 12_000]) announcer.announce([{ match }, { match: undefined }]);
     assert.deepEqual(seen, [new Date(2 * day).toISOString(), new Date(day).toISOString()]);
     end();
     now = 50_000;
-    sightings.announce([{ match }]);
+    announcer.announce([{ match }]);
     assert.equal(seen.length, 2);
   });
 });

@@ -17,6 +17,8 @@ export const ERRORS = {
     GROUP_NOT_EMPTY: 'There are people in this group.',
     PERSON_UNKNOWN: 'This person is no longer enrolled.',
     FACE_UNKNOWN: 'This picture no longer exists.',
+    SIGHTING_UNKNOWN: 'This visit no longer exists.',
+    SIGHTINGS_OFF: 'This server does not keep who came by.',
     USERID_INVALID: 'The ID may contain only letters, digits, _ and .',
     GROUPID_INVALID: 'The group’s ID may contain only letters, digits, _ and .',
     IMAGE_UNREADABLE: 'The picture is damaged.',

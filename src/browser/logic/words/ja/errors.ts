@@ -19,6 +19,8 @@ export const ERRORS: typeof EN = {
     GROUP_NOT_EMPTY: 'このグループには人が登録されています。',
     PERSON_UNKNOWN: 'その人はもう登録されていません。',
     FACE_UNKNOWN: 'その画像はもうありません。',
+    SIGHTING_UNKNOWN: 'その来訪の記録はもうありません。',
+    SIGHTINGS_OFF: 'このサーバーは来訪を記録していません。',
     USERID_INVALID: 'ID に使えるのは、半角英数字、「_」、「.」のみです。',
     GROUPID_INVALID: 'グループの ID に使えるのは、半角英数字、「_」、「.」のみです。',
     IMAGE_UNREADABLE: '画像が壊れています。',

@@ -4,8 +4,8 @@ import type { IdentifiedFace } from './types.js';
 /** A person is announced again after so long, milliseconds: a camera page sends several frames a second. */
 const AGAIN = 10_000;
 
-/** A person was named. */
-export interface Sighting {
+/** A person was named. Nothing of it is kept: whole visits are (src/sightings). */
+export interface Recognised {
   /** ISO 8601. */
   at: string;
   faceid: string;
@@ -21,14 +21,14 @@ export interface Sighting {
 }
 
 /** Tells listeners who was identified, each person once in ten seconds. */
-export type Sightings = ReturnType<typeof createSightings>;
+export type Announcer = ReturnType<typeof createAnnouncer>;
 
-/** @param now a monotonic clock, milliseconds @param date the date of a sighting */
-export function createSightings(
+/** @param now a monotonic clock, milliseconds @param date the date of an announcement */
+export function createAnnouncer(
   now: () => number = () => performance.now(),
   date: () => Date = () => new Date(),
 ) {
-  const listeners = new Set<(sighting: Sighting) => void>();
+  const listeners = new Set<(recognised: Recognised) => void>();
   /** When each person was last announced, oldest first. */
   const announced = new Map<string, number>();
 
@@ -50,12 +50,12 @@ export function createSightings(
         announced.set(faceid, time);
         const distance = Math.max(0, match.distance);
         const who = { faceid, groupid, userid, username, distance };
-        const sighting = { at: date().toISOString(), ...who, ...tellOdds(match.odds) };
-        for (const listener of listeners) listener(sighting);
+        const recognised = { at: date().toISOString(), ...who, ...tellOdds(match.odds) };
+        for (const listener of listeners) listener(recognised);
       }
     },
     /** @returns ends the subscription */
-    subscribe(listener: (sighting: Sighting) => void): () => void {
+    subscribe(listener: (recognised: Recognised) => void): () => void {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },

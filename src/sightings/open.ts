@@ -1,0 +1,101 @@
+/** Opens what keeps who came by, as the settings say. */
+import { randomBytes } from 'node:crypto';
+import path from 'node:path';
+import type { FastifyBaseLogger } from 'fastify';
+import type { Gallery } from '../gallery/types.js';
+import type { Observer } from '../identity/types.js';
+import { KaomonError } from '../platform/errors.js';
+import { quietMessage } from '../platform/quiet-error.js';
+import type { Config } from '../settings/config.js';
+import { followGallery, type GalleryFollower } from './follow-gallery.js';
+import { createHappenings, type Happenings } from './happenings.js';
+import { createObserver, type ObserverInfo } from './observer.js';
+import { startRetention } from './retention.js';
+import { openSightingStore, type SightingStore } from './store/client.js';
+
+/** Who came by: kept, asked for, erased. */
+export interface Sightings {
+  store: SightingStore;
+  observer: Observer;
+  happenings: Happenings;
+  /** See `withSightings`. */
+  catchUp: GalleryFollower['catchUp'];
+  /** Writes what is due now. */
+  flush(): Promise<void>;
+  info(): ObserverInfo;
+  close(): Promise<void>;
+}
+
+export interface SightingsOptions {
+  config: Pick<
+    Config,
+    'EMBEDDINGS_DIR' | 'SIGHTINGS_DAYS' | 'UNKNOWNS_DAYS' | 'KEEP_SIGHTINGS' | 'VISIT_GAP' | 'EMBEDDING_STORE'
+  >;
+  /** The pack's ID: vectors of two packs are never compared, so each has a file of its own. */
+  pack: string;
+  /** Two embeddings are of one person below this distance, squared L2. */
+  pair: number;
+  gallery: Pick<Gallery, 'person' | 'subscribe'>;
+  log: Pick<FastifyBaseLogger, 'warn' | 'info'>;
+  /** For tests; see createObserver. */
+  now?: () => number;
+  date?: () => number;
+}
+
+/** Where a pack's sightings are. */
+export const sightingsFile = (folder: string, pack: string) => path.join(folder, 'sightings', `${pack}.db`);
+
+/**
+ * Opens the sightings. A file that cannot be used does not keep the server from recognising: it is tried again, and what is
+ * seen meanwhile is dropped and counted.
+ * @throws KaomonError SETUP where SQLite cannot be loaded
+ */
+export async function openSightings(options: SightingsOptions): Promise<Sightings> {
+  const { config, pack, pair, gallery, log, now, date } = options;
+  const gap = config.VISIT_GAP * 1000;
+  const store = openSightingStore({ file: sightingsFile(config.EMBEDDINGS_DIR, pack), gap, pair });
+  await store.ask('ping').catch(async (error: unknown) => {
+    if (error instanceof KaomonError && error.code !== 'SETUP') {
+      log.warn(
+        { reason: quietMessage(error.cause ?? error) },
+        'The sightings cannot be opened at the moment',
+      );
+      return;
+    }
+    await store.close();
+    throw error;
+  });
+  if (config.EMBEDDING_STORE === 'redis')
+    log.info(
+      'Sightings are kept on the disk of this machine: another machine has its own (docs/sightings.md)',
+    );
+  const happenings = createHappenings(store);
+  const observer = createObserver({
+    ...{ store, gap, pair, log, now, date },
+    worker: `${process.pid.toString(36)}-${randomBytes(5).toString('hex')}`,
+    keepsCrops: config.KEEP_SIGHTINGS,
+    onHappened: (seq) => happenings.nudge(seq),
+  });
+
+  const follower = followGallery({ gallery, store, observer, log });
+  const retention = startRetention({
+    ...{ store, gallery, log, date, catchUp: follower.catchUp },
+    days: { people: config.SIGHTINGS_DAYS, strangers: config.UNKNOWNS_DAYS },
+  });
+
+  return {
+    store,
+    observer,
+    happenings,
+    catchUp: follower.catchUp,
+    flush: () => observer.flush(),
+    info: () => observer.info(),
+    async close() {
+      happenings.close();
+      await retention.close();
+      await follower.close();
+      await observer.close();
+      await store.close();
+    },
+  };
+}

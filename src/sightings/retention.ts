@@ -1,0 +1,96 @@
+import type { FastifyBaseLogger } from 'fastify';
+import type { Gallery } from '../gallery/types.js';
+import { quietMessage } from '../platform/quiet-error.js';
+import type { SightingStore } from './store/client.js';
+
+const DAY = 86_400_000;
+/** How often what is too old is looked for, milliseconds. */
+const EVERY = 600_000;
+/** The most sightings that are erased in one transaction: other workers wait for it. */
+const AT_ONCE = 200;
+/** The most people who are looked up in the gallery before others have a turn. */
+const PEOPLE_AT_ONCE = 500;
+
+export interface RetentionOptions {
+  store: Pick<SightingStore, 'ask'>;
+  gallery: Pick<Gallery, 'person'>;
+  /** Days that sightings of people and of strangers are kept. */
+  days: { people: number; strangers: number };
+  /** Follows what has become of people, so that nobody who was moved is taken for gone. @throws when it cannot */
+  catchUp: () => Promise<void>;
+  log: Pick<FastifyBaseLogger, 'warn' | 'info'>;
+  /** Milliseconds since 1970. */
+  date?: () => number;
+  /** Milliseconds between two runs. */
+  every?: number;
+}
+
+/**
+ * Erases what is older than was agreed, from the start on and every ten minutes, and what is left of people who are not
+ * in the gallery any more: a worker may have died between deleting somebody and erasing the sightings. Every worker does
+ * so; twice does no harm.
+ */
+export function startRetention(options: RetentionOptions) {
+  const { store, gallery, days, catchUp, log, date = () => Date.now(), every = EVERY } = options;
+  let isClosed = false;
+  let running: Promise<void> | undefined;
+  let warned = false;
+
+  async function prune(): Promise<number> {
+    const before = { people: date() - days.people * DAY, strangers: date() - days.strangers * DAY };
+    const oldest = date() - Math.max(days.people, days.strangers) * DAY;
+    let erased = 0;
+    for (let some = AT_ONCE; some >= AT_ONCE && !isClosed; erased += some)
+      some = await store.ask('prune', before, AT_ONCE);
+    for (let some = AT_ONCE; some >= AT_ONCE && !isClosed;)
+      some = await store.ask('trimHappenings', oldest, AT_ONCE);
+    return erased;
+  }
+
+  async function eraseLeft(): Promise<number> {
+    let erased = 0;
+    for (let after = ''; !isClosed;) {
+      const faceids = await store.ask('faceids', after, PEOPLE_AT_ONCE);
+      const gone: { faceid: string }[] = [];
+      for (const faceid of faceids) if (!(await gallery.person(faceid))) gone.push({ faceid });
+      if (gone.length > 0) erased += (await store.ask('erasePeople', gone)).sightings;
+      if (faceids.length < PEOPLE_AT_ONCE) break;
+      after = faceids[faceids.length - 1];
+    }
+    return erased;
+  }
+
+  async function run(): Promise<void> {
+    try {
+      await catchUp();
+      const [old, left] = [await prune(), await eraseLeft()];
+      if (old + left > 0 && !isClosed) {
+        await store.ask('clean');
+        log.info({ old, left }, 'Sightings were erased');
+      }
+      warned = false;
+    } catch (error) {
+      if (!warned && !isClosed)
+        log.warn({ reason: quietMessage(error) }, 'Old sightings cannot be erased at the moment');
+      warned = true;
+    }
+  }
+
+  function tick(): Promise<void> {
+    running ??= run().finally(() => (running = undefined));
+    return running;
+  }
+
+  const timer = setInterval(() => void tick(), every);
+  timer.unref();
+  void tick();
+  return {
+    /** Does it now. Never throws. */
+    run: tick,
+    async close(): Promise<void> {
+      isClosed = true;
+      clearInterval(timer);
+      await running;
+    },
+  };
+}

@@ -1,0 +1,100 @@
+import { splitFaceId } from '../../gallery/ids.js';
+import type { Vote } from '../types.js';
+import type { Sql } from './database.js';
+
+/** What was erased. */
+export interface Erased {
+  sightings: number;
+  /** What was erased has left the write-ahead log as well; else it does with the next erasure or clean-up. */
+  isClean: boolean;
+}
+
+export function eraseOperations(sql: Sql) {
+  /** Empties the write-ahead log, which holds what was before. Outside a transaction. */
+  function checkpoint(): boolean {
+    return sql.get<{ busy: number }>('PRAGMA wal_checkpoint(TRUNCATE)')?.busy === 0;
+  }
+
+  function remove(where: string, ...values: (string | number)[]): number {
+    const doomed = `SELECT id FROM sighting WHERE ${where}`;
+    sql.run(
+      `INSERT OR IGNORE INTO gone_part SELECT uid, ? FROM part WHERE sighting IN (${doomed})`,
+      ...[Date.now(), ...values],
+    );
+    sql.run(`DELETE FROM happening WHERE sighting IN (${doomed})`, ...values);
+    return sql.run(`DELETE FROM sighting WHERE id IN (${doomed})`, ...values).changes;
+  }
+
+  /** A person's votes in visits that have another name, or none yet. */
+  function revote(faceid: string, change: (votes: Vote[]) => Vote[]): void {
+    const parts = sql.all<{ uid: string; votes: string }>(
+      'SELECT uid, votes FROM part WHERE instr(votes, ?) > 0',
+      JSON.stringify(faceid),
+    );
+    for (const { uid, votes } of parts)
+      sql.run(
+        'UPDATE part SET votes = ? WHERE uid = ?',
+        JSON.stringify(change(JSON.parse(votes) as Vote[])),
+        uid,
+      );
+  }
+
+  return {
+    /**
+     * Erases people's sightings with vectors and pictures. Twice does no harm.
+     * @param people `before`: only of visits that began by then, milliseconds since 1970, where the ID may be somebody
+     *   else's by now
+     */
+    erasePeople(people: readonly { faceid: string; before?: number }[]): Erased {
+      let sightings = 0;
+      sql.write(() => {
+        for (const { faceid, before = Number.MAX_SAFE_INTEGER } of people) {
+          revote(faceid, (votes) => votes.filter((vote) => vote.faceid !== faceid));
+          sightings += remove('faceid = ? AND first <= ?', faceid, before);
+        }
+      });
+      return { sightings, isClean: checkpoint() };
+    },
+
+    /** A person has another faceid from now on: moved, or merged into somebody. @param before as in `erasePeople` */
+    renamePerson: (from: string, to: string, before = Number.MAX_SAFE_INTEGER): number =>
+      sql.write(() => {
+        revote(from, (votes) => votes.map((vote) => (vote.faceid === from ? { ...vote, faceid: to } : vote)));
+        return sql.run(
+          'UPDATE sighting SET faceid = ?, groupid = ? WHERE faceid = ? AND first <= ?',
+          ...[to, splitFaceId(to)?.groupid ?? null, from, before],
+        ).changes;
+      }),
+
+    /** Erases one sighting. @returns undefined where there is none */
+    eraseSighting(id: number): Erased | null {
+      const sightings = sql.write(() => remove('id = ?', id));
+      return sightings === 0 ? null : { sightings, isClean: checkpoint() };
+    },
+
+    /**
+     * Erases what is older than was agreed, some at a time, so that nobody waits long.
+     * @param before milliseconds since 1970, of people and of strangers
+     * @returns how many were erased; fewer than `limit`: all of them were
+     */
+    prune: (before: { people: number; strangers: number }, limit: number): number =>
+      sql.write(() =>
+        remove(
+          'id IN (SELECT id FROM sighting WHERE faceid IS NOT NULL AND last < ? UNION ALL SELECT id FROM sighting WHERE faceid IS NULL AND last < ? LIMIT ?)',
+          ...[before.people, before.strangers, limit],
+        ),
+      ),
+
+    /** Empties the write-ahead log. @returns whether it could */
+    clean: () => checkpoint(),
+
+    /** The people who have sightings, by faceid. @param after the last one of the page before */
+    faceids: (after: string, limit: number): string[] =>
+      sql
+        .all<{ faceid: string }>(
+          'SELECT DISTINCT faceid FROM sighting WHERE faceid > ? ORDER BY faceid LIMIT ?',
+          ...[after, limit],
+        )
+        .map(({ faceid }) => faceid),
+  };
+}

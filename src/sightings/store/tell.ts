@@ -1,0 +1,11 @@
+import type { HappeningKind } from '../types.js';
+import type { Sql } from './database.js';
+
+/** Bits of `sighting.told`: what has been told of it. */
+export const TOLD = { arrived: 1, unknown: 2, left: 4 } as const satisfies Record<HappeningKind, number>;
+
+/** Notes a happening, in the transaction of what happened. */
+export function tell(sql: Sql, sighting: number, kind: HappeningKind, now: number): void {
+  sql.run('INSERT INTO happening (at, kind, sighting) VALUES (?, ?, ?)', now, kind, sighting);
+  sql.run('UPDATE sighting SET told = told | ? WHERE id = ?', TOLD[kind], sighting);
+}
