@@ -34,7 +34,7 @@ export function createCorrector({ vision, gallery, enrolments, pack, keepFaces }
   async function embed(face: WrongFace, { caller, signal }: Whose) {
     if ('vector' in face) return { embedding: toEmbedding(face, pack) };
     if ('embedding' in face)
-      return { embedding: face.embedding, crop: (keepFaces && face.crop) || undefined };
+      return { embedding: face.embedding, crop: (keepFaces ? face.crop : undefined) ?? undefined };
     if ('face' in face) {
       const enrolled = (await gallery.vectors(face.owner)).find((one) => one.face.id === face.face);
       if (enrolled) return { embedding: enrolled.vector };
