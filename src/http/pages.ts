@@ -16,6 +16,7 @@ const PAGES = {
   '/add': 'add.html',
   '/people': 'people.html',
   '/status': 'status.html',
+  '/check': 'check.html',
   '/keys': 'keys.html',
   '/signin': 'signin.html',
   '/docs': 'docs.html',

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import type { FastifyBaseLogger } from 'fastify';
+import { type Checkup, createCheckup } from '../checkup/checkup.js';
 import { type Audit, AUTOMATIC, createAudit } from '../access/audit.js';
 import { createKeys, type Keys } from '../access/keys.js';
 import { createLastUse, type LastUse } from '../access/last-use.js';
@@ -8,6 +9,7 @@ import { splitFaceId } from '../gallery/ids.js';
 import type { EventState } from '../gallery/open.js';
 import type { Face, Gallery } from '../gallery/types.js';
 import { createAutoEnroller } from '../identity/auto-enrol.js';
+import { type Corrector, createCorrector } from '../identity/corrections.js';
 import { type CountedWork, createEnrolments, createSearches } from '../identity/counted-work.js';
 import { createDecision, type Decision } from '../identity/decision.js';
 import type { DetectLog } from '../identity/detect-log.js';
@@ -62,6 +64,8 @@ export interface Services {
   identifier: Identifier;
   enroller: Enroller;
   verifier: Verifier;
+  corrector: Corrector;
+  checkup: Checkup;
   announcer: Announcer;
   /** Who came by; undefined: nobody is kept. */
   sightings: Sightings | undefined;
@@ -157,6 +161,18 @@ export function createServices(deps: ServicesDeps): Services {
       searches,
       decision,
       pack: { id: pack.id, length: pack.embedder.length },
+    }),
+    checkup: createCheckup({
+      cacheDir: config.CACHE_DIR,
+      pack: { id: pack.id, length: pack.embedder.length },
+      ...{ gallery, searches, decision, log },
+    }),
+    corrector: createCorrector({
+      vision,
+      gallery,
+      enrolments,
+      pack: { id: pack.id, length: pack.embedder.length },
+      keepFaces: config.KEEP_FACES,
     }),
     announcer,
     sightings,
