@@ -129,6 +129,7 @@ for (const { name, skip, prepare } of KINDS) {
     it('keeps together what was appended together, whoever else appends', async (t) => {
       const { log, position, follow, opened } = await start(t);
       const other = opened();
+      await other.start();
       const many = (who: string, batch: number) =>
         Array.from({ length: 30 }, (_, i) => event(`${who}${batch}.${i}`));
       const all = follow(position);
