@@ -9,9 +9,12 @@ export const CHANGE_NAMES = {
   merged: 'merged',
   removed: 'deleted',
   'face-removed': 'face-deleted',
+  corrected: 'corrected',
+  'correction-removed': 'correction-deleted',
   'group-created': 'group-created',
   'group-updated': 'group-updated',
   'group-removed': 'group-deleted',
+  'threshold-changed': 'threshold-changed',
 } as const satisfies Record<ChangeKind, string>;
 
 /** What cameras see. */

@@ -129,15 +129,15 @@ for (const { name, skip, prepare } of KINDS) {
     it('keeps together what was appended together, whoever else appends', async (t) => {
       const { log, position, follow, opened } = await start(t);
       const other = opened();
+      await other.start();
       const many = (who: string, batch: number) =>
         Array.from({ length: 30 }, (_, i) => event(`${who}${batch}.${i}`));
       const all = follow(position);
-      await Promise.all(
-        Array.from({ length: 6 }, (_, batch) => [
+      for (let batch = 0; batch < 6; batch++)
+        await Promise.all([
           log.append(many('a', batch), { evenWhenFull: batch % 2 === 0 }),
           other.append(many('b', batch)),
-        ]).flat(),
-      );
+        ]);
       await until(() => all.seen.length >= 360);
       assert.equal(new Set(all.uids()).size, 360);
       for (const who of ['a', 'b']) {

@@ -76,7 +76,8 @@ export function eventRoutes(
         summary: 'Follow what happens',
         description:
           'Server-sent events: `enrolled`, `deleted`, `recognised` (a person once in ten seconds), `created`, ' +
-          '`updated`, `moved`, `merged`, `face-deleted`, `group-created`, `group-updated`, `group-deleted`; with ' +
+          '`updated`, `moved`, `merged`, `face-deleted`, `corrected`, `correction-deleted`, `group-created`, ' +
+          '`group-updated`, `group-deleted`, `threshold-changed`; with ' +
           '`SIGHTINGS` also `arrived`, `left` and `unknown`, whose data is a sighting. The data of the others ' +
           'is JSON: `at`, `groupid`, and where they apply `faceid`, `from`, `face`, `userid`, `username`, `distance`, `odds`, `oddsAtMost`. ' +
           'All but `recognised` have an `id`: sent back as `Last-Event-ID` or `after`, it makes the server begin with ' +

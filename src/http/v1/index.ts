@@ -3,6 +3,8 @@ import { answerErrors } from '../error-handler.js';
 import { registerPictures } from '../intake/pictures.js';
 import type { Services } from '../services.js';
 import { automaticFaceRoutes } from './automatic-faces.js';
+import { checkupRoutes } from './checkup.js';
+import { correctionRoutes } from './corrections.js';
 import { eventRoutes } from './events.js';
 import { faceRoutes } from './faces.js';
 import { v1 } from './format.js';
@@ -17,7 +19,9 @@ import { sessionRoutes } from './session.js';
 import { sightingRoutes } from './sightings.js';
 import { statusRoutes } from './status.js';
 import { streamRoutes } from './stream.js';
+import { thresholdRoutes } from './threshold.js';
 import { transferRoutes } from './transfer.js';
+import { unknownRoutes } from './unknowns.js';
 import { verifyRoutes } from './verify.js';
 
 /** The resources that other programs build on; docs/api.md. */
@@ -31,10 +35,14 @@ export function v1Surface(app: App, services: Services): void {
     peopleRoutes(surface, services);
     faceRoutes(surface, services);
     automaticFaceRoutes(surface, services);
+    correctionRoutes(surface, services);
+    checkupRoutes(surface, services);
+    thresholdRoutes(surface, services);
     groupRoutes(surface, services);
     eventRoutes(surface, services);
     sightingRoutes(surface, services);
     noticeRoutes(surface, services);
+    unknownRoutes(surface, services);
     transferRoutes(surface, services);
     sessionRoutes(surface, services);
     keyRoutes(surface, services);
