@@ -284,8 +284,8 @@ for (const { name, skip, prepare } of KINDS) {
     it('takes a position that it does not know as lost and goes on from the end', async (t) => {
       const { log, follow } = await start(t);
       for (let i = 0; i < 3; i++) await log.append(event(`e${i}`));
-      const followed = ['', 'nonsense', '99999999999999-7', '99999999999999-0@other'].map((from) =>
-        follow(from),
+      const followed = ['', 'nonsense', '99999999999999-7', '999999-0', '99999999999999-0@other'].map(
+        (from) => follow(from),
       );
       for (const { lost } of followed) await until(() => lost.length === 1);
       await log.append(event('new'));
