@@ -170,7 +170,7 @@ describe('the store of sightings', () => {
       [{ unknown: 'u-1' }, () => false],
     ] as const;
     for (const [filter, fits] of filters) {
-      const found = await store.ask('sightings', filter as object, undefined, 100);
+      const found = await store.ask('sightings', filter, undefined, 100);
       assert.deepEqual(found, all.filter(fits), JSON.stringify(filter));
     }
     assert.deepEqual(await store.ask('deviceids', ['h'], false), ['door']);

@@ -87,7 +87,7 @@ export async function changingCalls(
       whom: { faceid: 'staff-lost', id: lost.id },
     },
     'DELETE /api/v1/sightings/:id': {
-      ...{ url: `/api/v1/sightings/${sighting}`, action: 'delete', whom: { id: sighting } },
+      ...{ url: `/api/v1/sightings/${sighting}`, action: 'delete', whom: { id: `${sighting}` } },
     },
     'DELETE /api/v1/faces/automatic': {
       ...{ url: '/api/v1/faces/automatic', action: 'delete', whom: { faces: [automatic.id] } },
