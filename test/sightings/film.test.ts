@@ -17,7 +17,12 @@ const PEOPLE = 8;
 /** Filmed with their only picture. */
 const STRANGERS = 6;
 const CAMERAS = ['gate', 'yard'];
-/** Where the face is, frame after frame; undefined: nobody is in this one. */
+/** How many strangers stand beside a filmed person in the pictures of each pass. */
+const BESIDE = [0, 1];
+/**
+ * Where the face is, frame after frame; undefined: nobody is in this one. Every other step is too long to be followed, so
+ * that the track is lost and found anew.
+ */
 const WALK = [0, 60, undefined, 170, 230, 290];
 
 /** People of the reference data walk in turn past two cameras, twice. */
@@ -116,7 +121,10 @@ describe('a film of people who walk past two cameras', { skip: SHARED_MISSING },
     Object.fromEntries(
       CAMERAS.flatMap((camera) => [
         ...people.map((_, i): [string, number] => [`${camera} p${i}`, passes]),
-        [`${camera} stranger`, passes * STRANGERS] as [string, number],
+        [`${camera} stranger`, passes * STRANGERS + BESIDE.slice(0, passes).reduce((a, b) => a + b)] as [
+          string,
+          number,
+        ],
       ]),
     );
 
@@ -137,7 +145,7 @@ describe('a film of people who walk past two cameras', { skip: SHARED_MISSING },
         assert.deepEqual(countsOf(await listed()), expected(pass), `pass ${pass}`);
       }
       const [one] = await listed('&faceid=default-p0&deviceid=gate');
-      assert.ok(one.frames >= WALK.length - 2 && one.picture, JSON.stringify(one));
+      assert.ok(one.frames >= 3 && one.picture, JSON.stringify(one));
       const picture = await server.get(one.picture);
       assert.deepEqual([picture.status, picture.headers['content-type']], [200, 'image/png']);
     },

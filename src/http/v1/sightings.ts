@@ -155,10 +155,11 @@ export function sightingRoutes(app: App, { gallery, sightings, config }: Service
       const { store } = who;
       const { query } = request;
       const filter = await filterOf(request, query, gallery);
+      // Whoever asks sees what this worker has seen by now.
+      await who.flush();
       if (query.format === 'csv') {
         // Who came by, in bulk, leaves the server.
         request.audited.as('export');
-        await who.flush();
         const lines = csvOf(
           (after) => store.ask('sightings', filter, after, CSV_AT_ONCE),
           gallery,
