@@ -218,7 +218,7 @@ export function sightingRoutes(app: App, { gallery, sightings, config }: Service
       const { groups } = request.caller;
       const strangers = maySeeStrangers(request.caller);
       return {
-        deviceids: await store.ask('deviceids', groups && [...groups], strangers),
+        deviceids: await store.ask('deviceids', groups && [...groups]),
         days: config.SIGHTINGS_DAYS,
         unknownsDays: config.UNKNOWNS_DAYS,
         keepsPictures: config.KEEP_SIGHTINGS,
