@@ -65,6 +65,7 @@ function createParts(deps: GalleryDeps & { index: CurrentIndex }) {
   const listeners = new Set<(change: GalleryChange) => void>();
   const followers = new Set<Follower>();
   let failed: () => void = () => undefined;
+  let threshold: number | undefined;
 
   const tell = (change: GalleryChange) => {
     for (const listener of listeners) listener(change);
@@ -94,13 +95,16 @@ function createParts(deps: GalleryDeps & { index: CurrentIndex }) {
   }
 
   /**
-   * Reloads these people from the store, or the groups when none is named. The caller holds their keys.
+   * Reloads these people from the store, or the groups and the threshold when none is named. The caller holds their keys.
    */
   async function reload(
     faceids: readonly string[],
     { isHeard = false, hasMoved = false }: News = {},
   ): Promise<void> {
-    if (faceids.length === 0) memory.setGroups(await store.readGroups());
+    if (faceids.length === 0) {
+      memory.setGroups(await store.readGroups());
+      threshold = await store.readThreshold();
+    }
     const known = new Set(faceids.flatMap((faceid) => [...memory.faceIds(faceid)]));
     const people: (ReadPerson | undefined)[] = [];
     // The old place of a moved person first: somebody who moves meanwhile is read twice rather than not at all.
@@ -125,6 +129,31 @@ function createParts(deps: GalleryDeps & { index: CurrentIndex }) {
 
   const keysOf = (faceids: readonly string[]) => (faceids.length > 0 ? faceids : [GROUPS_KEY]);
 
+  async function changeAll<T>(
+    faceids: readonly string[],
+    check: () => Promise<readonly GalleryChange[]>,
+    write: () => Promise<() => T>,
+  ): Promise<T> {
+    return mutex.run(keysOf(faceids), async () => {
+      const planned = await check();
+      if (planned.length === 0) return (await write())();
+      try {
+        await requireRoom(store, planned);
+        const reloadAll = async () => {
+          for (const change of planned) await reload(faceidsOf(change)).catch(() => undefined);
+        };
+        const apply = await announce(publisher, planned, write, reloadAll);
+        const result = apply();
+        show(planned.flatMap(faceidsOf));
+        for (const change of planned) tell(change);
+        return result;
+      } catch (error) {
+        if (isStoreTrouble(error)) failed();
+        throw error;
+      }
+    });
+  }
+
   return {
     store,
     memory,
@@ -147,23 +176,26 @@ function createParts(deps: GalleryDeps & { index: CurrentIndex }) {
      * @param write changes the store, and returns what applies the change to memory, at once and without failing
      */
     change<T>(planned: GalleryChange, check: () => unknown, write: () => Promise<() => T>): Promise<T> {
-      const faceids = faceidsOf(planned);
-      return mutex.run(keysOf(faceids), async () => {
-        await check();
-        try {
-          await requireRoom(store, planned);
-          const apply = await announce(publisher, planned, write, () =>
-            reload(faceids).catch(() => undefined),
-          );
-          const result = apply();
-          show(faceids);
-          tell(planned);
-          return result;
-        } catch (error) {
-          if (isStoreTrouble(error)) failed();
-          throw error;
-        }
-      });
+      return changeAll(
+        faceidsOf(planned),
+        async () => {
+          await check();
+          return [planned];
+        },
+        write,
+      );
+    },
+
+    /**
+     * As `change`, of many people at once, which is many times faster.
+     * @param faceids of all of them
+     * @param check which changes are made, perhaps none
+     */
+    changeAll,
+    /** The naming threshold that somebody chose; undefined: none. */
+    threshold: (): number | undefined => threshold,
+    setThreshold(identical: number | undefined): void {
+      threshold = identical;
     },
 
     /** @param listener called when a change could not be written */

@@ -6,11 +6,12 @@ import { readSmall, UnfitFile } from '../../platform/files/small-file.js';
 import type { Damage } from '../../platform/files/damage.js';
 import { toEmbedding } from '../embedding.js';
 import { parseFaceId } from '../face-name.js';
-import { isPerson, type Layout, PERSON_FILE, REMOVED, RESERVED } from './file-layout.js';
+import { CORRECTION, isPerson, type Layout, PERSON_FILE, REMOVED, RESERVED } from './file-layout.js';
+import { asCorrection } from './as-correction.js';
 import { isUnreadable, passOver, setAside } from '../../platform/files/set-aside.js';
 import { splitFaceId } from '../ids.js';
 import { decodeNpy, NpyError } from './npy.js';
-import type { Profile, ReadPerson, StoredPerson } from './store.js';
+import type { LoadOptions, Profile, ReadPerson, StoredCorrection, StoredPerson } from './store.js';
 import { isProfile } from './profile.js';
 import type { Face } from '../types.js';
 
@@ -39,12 +40,19 @@ export async function readPersonFolder(
   if (!isPerson(names)) return undefined;
   const there = new Set(names);
   const faces: ReadPerson['faces'] = [];
+  const corrections: StoredCorrection[] = [];
   for (const name of names) {
     if (name.startsWith(UNFINISHED)) await sweepUnfinished(path.join(layout.personFolder(faceid), name));
-    if (!name.endsWith('.npy')) continue;
+    const isCorrection = name.endsWith(CORRECTION);
+    if (!isCorrection && !name.endsWith('.npy')) continue;
     const id = name.slice(0, -'.npy'.length);
     try {
       const face = { ...describe(faceid, id), hasPicture: there.has(`${id}.png`) };
+      if (isCorrection) {
+        const file = await unlessMissing(readSmall(layout.correctionFile(face), MOST_VECTOR));
+        if (file) corrections.push(asCorrection(face, toVector(file, reader.length)));
+        continue;
+      }
       if (known.has(id)) {
         faces.push(face);
         continue;
@@ -61,8 +69,9 @@ export async function readPersonFolder(
   faces.sort((a, b) =>
     a.enrolledAt === b.enrolledAt ? compare(a.id, b.id) : compare(a.enrolledAt, b.enrolledAt),
   );
+  corrections.sort((a, b) => compare(a.at + a.id, b.at + b.id));
   const profile = await readProfile(reader, faceid);
-  return { faceid, ...profile, faces };
+  return { faceid, ...profile, faces, corrections };
 }
 
 /** An unreadable folder or a failing disk must not keep everybody else from being read. */
@@ -77,10 +86,10 @@ async function namesUnlessUnreadable({ layout, damage }: Reader, folder: string)
 
 const compare = (a: string, b: string) => (a < b ? -1 : Number(a > b));
 
-/** Everyone of one pack. @param onProgress people read of all */
+/** Everyone of one pack. @throws the signal's reason */
 export async function readEveryone(
   reader: Reader,
-  onProgress: (done: number, all: number) => void = () => undefined,
+  { onProgress, signal }: LoadOptions = {},
 ): Promise<StoredPerson[]> {
   const faceids = await listPeople(reader.layout, reader.damage);
   const all = faceids.length;
@@ -88,9 +97,10 @@ export async function readEveryone(
   const nothing = new Set<string>();
   const readers = Array.from({ length: READERS }, async () => {
     for (let faceid = faceids.pop(); faceid !== undefined; faceid = faceids.pop()) {
+      signal?.throwIfAborted();
       const person = await readPersonFolder(reader, faceid, nothing);
       if (person) people.push(withVectors(person));
-      onProgress(all - faceids.length, all);
+      onProgress?.(all - faceids.length, all);
     }
   });
   await Promise.all(readers);
@@ -105,10 +115,12 @@ function withVectors(person: ReadPerson): StoredPerson {
   };
 }
 
-/** The names of people's folders. Finishes deletions that a crash interrupted. */
+/** The names of people's folders. Finishes deletions that a crash interrupted, and removes people whom it left half written. */
 export async function listPeople({ packFolder, pack }: Layout, damage: Damage): Promise<string[]> {
   const folders = await subfolders(packFolder);
   for (const name of folders) {
+    if (name.startsWith(UNFINISHED))
+      await sweepUnfinished(path.join(packFolder, name)).catch(() => undefined);
     if (!name.startsWith(REMOVED)) continue;
     await removeRemains(path.join(packFolder, name)).catch((error: unknown) => {
       damage.report(

@@ -1,6 +1,6 @@
 import type { Obstacle } from '../../platform/files/obstacles.js';
 import type { Damage } from '../../platform/files/damage.js';
-import type { Face, Group, Metadata } from '../types.js';
+import type { Correction, Face, Group, Metadata } from '../types.js';
 
 /** What a store holds of a person besides the faces. */
 export interface Profile {
@@ -24,16 +24,32 @@ export interface NewFace {
   crop?: Uint8Array | undefined;
 }
 
+/** A person to store with all faces. */
+export interface FilledPerson {
+  faceid: string;
+  profile: Profile;
+  faces: readonly NewFace[];
+}
+
+/** A correction as it is stored. */
+export interface StoredCorrection extends Correction {
+  /** Of the face that is not the person's; unit length, only read. */
+  vector: Float32Array;
+}
+
 /** A person as they are stored. */
 export interface StoredPerson extends Profile {
   faceid: string;
   faces: StoredFace[];
+  corrections?: StoredCorrection[];
 }
 
 /** A person, read without the vectors that the caller has already. */
 export interface ReadPerson extends Profile {
   faceid: string;
   faces: (Face & { vector?: Float32Array })[];
+  /** All of them, oldest first; undefined: not read, they are as they were. */
+  corrections?: StoredCorrection[];
 }
 
 /** When a person's files were changed, for a comparison with what was read before. */
@@ -56,6 +72,13 @@ export interface StoreContents {
   otherPacks: Record<string, number>;
 }
 
+export interface LoadOptions {
+  /** @param done people read of all */
+  onProgress?: ((done: number, all: number) => void) | undefined;
+  /** Ends it. */
+  signal?: AbortSignal | undefined;
+}
+
 /** What another pack's store is used for. */
 export type OtherPack = Pick<
   EmbeddingStore,
@@ -72,8 +95,8 @@ export interface EmbeddingStore {
   readonly damage: Damage;
   /** Makes what is missing of an empty store, and finishes what a crash interrupted. */
   prepare(): Promise<void>;
-  /** Everything, after {@link prepare}. @param onProgress people read of all */
-  load(onProgress?: (done: number, all: number) => void): Promise<StoreContents>;
+  /** Everything, after {@link prepare}. @throws the signal's reason */
+  load(options?: LoadOptions): Promise<StoreContents>;
   /** Faces of other packs, counted. */
   countOtherPacks(): Promise<Record<string, number>>;
   /**
@@ -110,11 +133,11 @@ export interface EmbeddingStore {
   /** As `createPerson`, but looks only at this pack. */
   keepPerson(faceid: string, profile: Profile): Promise<boolean>;
   /**
-   * Creates a person with all faces, or changes nothing.
-   * @returns false, changing nothing, when the person exists in any pack
-   * @throws RangeError as `addFace`
+   * Creates people with all faces, many times faster than one by one. No reader sees a part of one of them.
+   * @returns of each: false, and nothing was changed, when the person exists in any pack
+   * @throws RangeError as `addFace`, and then nobody is created; when the store fails, some may have been
    */
-  addPerson(faceid: string, profile: Profile, faces: readonly NewFace[]): Promise<boolean>;
+  addPeople(people: readonly FilledPerson[]): Promise<boolean[]>;
   /** @returns false, changing nothing, when there is no such person */
   savePerson(faceid: string, profile: Profile): Promise<boolean>;
   removePerson(faceid: string): Promise<boolean>;
@@ -132,13 +155,30 @@ export interface EmbeddingStore {
   addFace(face: Face, vector: Float32Array, extras: { crop?: Uint8Array; profile?: Profile }): Promise<void>;
   /** The person stays, even without a face. @returns false when there is no such face */
   removeFace(face: Face): Promise<boolean>;
-  picture(face: Face): Promise<Uint8Array | undefined>;
+  picture(face: Pick<Face, 'faceid' | 'id'>): Promise<Uint8Array | undefined>;
+
+  /** The faceids of people who have corrections, or had some. */
+  corrected(): Promise<string[]>;
+  /**
+   * Goes with the person: moved, merged and deleted with them.
+   * @param crop the face's picture as PNG, stored beside the vector
+   * @returns false, changing nothing, when there is no such person
+   * @throws RangeError as `addFace`
+   */
+  addCorrection(correction: Correction, vector: Float32Array, crop?: Uint8Array): Promise<boolean>;
+  /** @returns false when there is no such correction */
+  removeCorrection(correction: Pick<Correction, 'faceid' | 'id'>): Promise<boolean>;
 
   /** @returns false, changing nothing, when the group exists */
   createGroup(group: Group): Promise<boolean>;
   saveGroup(group: Group): Promise<void>;
   /** @returns false when there is no such group */
   removeGroup(groupid: string): Promise<boolean>;
+
+  /** The naming threshold that somebody chose for this pack, squared L2; undefined: none. */
+  readThreshold(): Promise<number | undefined>;
+  /** @param identical undefined: none any more */
+  saveThreshold(identical: number | undefined): Promise<void>;
 
   close(): Promise<void>;
 }
