@@ -40,6 +40,8 @@ async function main(): Promise<void> {
     try {
       await starting;
     } catch (error) {
+      // A start that was told to end was cut short, which is no failure.
+      if (shutdown.asked()) return;
       reportFailure(error, log);
       await shutdown.end(1);
     }
@@ -196,7 +198,7 @@ function openSharedGallery(
   const index = chooseIndex(config, pack.embedder.length, warn);
   shutdown.add({ name: 'index', close: () => index.close() });
   const note = (message: string) => log.info(message);
-  return openGallery(config, { pack, index, warn, note, follow: true });
+  return openGallery(config, { pack, index, warn, note, follow: true, signal: shutdown.signal });
 }
 
 // What most starts do not need is loaded only when it is needed.

@@ -8,6 +8,7 @@ import { request } from 'undici';
 import { nameFace } from '../gallery/face-name.js';
 import { faceIdOf } from '../gallery/ids.js';
 import { createLayout } from '../gallery/store/file-layout.js';
+import { LISTS_FROM } from '../gallery/base/train-lists.js';
 import { encodeNpy } from '../gallery/store/npy.js';
 import { makeFolder } from '../platform/files/durable.js';
 import type { BenchContext } from './effort.js';
@@ -168,12 +169,15 @@ async function proportional(servers: readonly BenchServer[]): Promise<number> {
   return sum;
 }
 
-/** Small galleries get no snapshot, and are loaded at once. */
+/** Small galleries get no snapshot, and are loaded at once; large ones get lists after the first start. */
 async function untilSnapshot(server: BenchServer, size: number): Promise<void> {
   const most = performance.now() + 1000 * (60 + size / 500);
   for (;;) {
-    const { gallery } = (await server.send('GET', '/api/v1/health')) as { gallery: { snapshot?: object } };
-    if (size < 1000 || gallery.snapshot || performance.now() > most) return;
+    const { gallery } = (await server.send('GET', '/api/v1/health')) as {
+      gallery: { index: string; snapshot?: object };
+    };
+    const isReady = gallery.snapshot && (size < LISTS_FROM || gallery.index !== 'flat');
+    if (size < 1000 || isReady || performance.now() > most) return;
     await new Promise((resolve) => setTimeout(resolve, 500));
   }
 }

@@ -57,28 +57,28 @@ const MAKE_ROOM: ReadonlySet<ChangeKind> = new Set<ChangeKind>([
   'group-removed',
 ]);
 
-/** Whether a change removes something, so that it must work even when there is no room left. */
-export function makesRoom({ kind }: Pick<GalleryChange, 'kind'>): boolean {
-  return MAKE_ROOM.has(kind);
+/** Whether changes only remove something, so that they must work even when there is no room left. */
+export function makeRoom(changes: readonly Pick<GalleryChange, 'kind'>[]): boolean {
+  return changes.every(({ kind }) => MAKE_ROOM.has(kind));
 }
 
-/** Publishes a gallery's changes to the other workers; see {@link GalleryEvent}. */
+/** Publishes a gallery's changes to the other workers, several at a time; see {@link GalleryEvent}. */
 export interface Publisher {
   /**
    * Publishes what is about to change.
-   * @returns the uid of the entry, for {@link commit} and {@link abort}
+   * @returns the uids of the entries, for {@link commit} and {@link abort}
    * @throws when the log cannot be written
    */
-  begin(change: GalleryChange): Promise<string>;
-  /** Publishes the change; resolves when the log has it durably. @throws when the log cannot be written */
-  commit(begun: string, change: GalleryChange): Promise<void>;
-  /** Closes a change that did not happen. Never throws: without it, the others check the store and find nothing. */
-  abort(begun: string, change: GalleryChange): Promise<void>;
+  begin(changes: readonly GalleryChange[]): Promise<string[]>;
+  /** Publishes the changes; resolves when the log has them durably. @throws when the log cannot be written */
+  commit(begun: readonly string[], changes: readonly GalleryChange[]): Promise<void>;
+  /** Closes changes that did not happen. Never throws: without it, the others check the store and find nothing. */
+  abort(begun: readonly string[], changes: readonly GalleryChange[]): Promise<void>;
 }
 
 /** For a process that shares its gallery with nobody. */
 export const NO_PUBLISHER: Publisher = {
-  begin: () => Promise.resolve(''),
+  begin: () => Promise.resolve([]),
   commit: () => Promise.resolve(),
   abort: () => Promise.resolve(),
 };

@@ -145,7 +145,7 @@ export function createFileLog({
   return {
     kind: 'file',
 
-    append: (event, options) => writer.append(event, options),
+    append: (events, options) => writer.append([events].flat(), options),
 
     async start() {
       const end = await endOfLog();

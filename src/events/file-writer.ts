@@ -8,8 +8,8 @@ import type { AppendOptions } from './log.js';
 import { listSegments, readLines, sealLine, segmentFile } from './segments.js';
 
 /**
- * Appends to the last segment. Several processes may: each line is one write at the file's end (O_APPEND), which Linux
- * never mixes with another. A line also begins with a line break, so that a line that a crash cut short stays separate;
+ * Appends to the last segment. Several processes may: what is appended together is one write at the file's end (O_APPEND),
+ * which Linux never mixes with another. It also begins with a line break, so that a line that a crash cut short stays separate;
  * its writer was never told that it succeeded.
  * @param segmentBytes a segment is sealed when it has grown over this
  * @param reserve room for what must be logged even on a full disk
@@ -37,18 +37,21 @@ export function createFileWriter(folder: string, segmentBytes: number, reserve: 
       throw Object.assign(new Error('The event log could not be written.'), { code: 'ENOSPC' });
   }
 
-  async function append(event: GalleryEvent): Promise<void> {
-    // One line: JSON escapes line breaks.
-    const text = JSON.stringify(event);
+  async function append(events: readonly GalleryEvent[]): Promise<void> {
+    // A line each: JSON escapes line breaks.
+    const texts = events.map((event) => JSON.stringify(event));
+    const last = texts.at(-1);
+    if (last === undefined) return;
+    const isWaitedFor = events.some(({ kind }) => kind !== 'begun');
     let { handle, segment, checked } = current ?? (await openLast(1));
     for (;;) {
-      await write(handle, `\n${text}\n`);
+      await write(handle, `\n${texts.join('\n')}\n`);
       const lines = await readLines(handle, checked);
-      const mine = lines.findLast((line) => line.text === text);
+      const mine = lines.findLast((line) => line.text === last);
       const seal = lines.find((line) => line.seal !== undefined);
       if (mine && (!seal || seal.start > mine.start)) {
         // Before the store is touched, the entry matters only to living processes and need not be on disk.
-        if (event.kind !== 'begun') await handle.datasync();
+        if (isWaitedFor) await handle.datasync();
         if (current) current.checked = mine.end;
         if (!seal && mine.end > segmentBytes) await write(handle, sealLine(segment + 1));
         return;
@@ -58,9 +61,9 @@ export function createFileWriter(folder: string, segmentBytes: number, reserve: 
   }
 
   return {
-    /** One after another. @throws when the entry is not in the log for good */
-    append(event: GalleryEvent, { evenWhenFull = false }: AppendOptions = {}): Promise<void> {
-      return mutex.run('log', () => (evenWhenFull ? reserve.spend(() => append(event)) : append(event)));
+    /** One call after another. @throws when the entries are not in the log for good */
+    append(events: readonly GalleryEvent[], { evenWhenFull = false }: AppendOptions = {}): Promise<void> {
+      return mutex.run('log', () => (evenWhenFull ? reserve.spend(() => append(events)) : append(events)));
     },
     async close(): Promise<void> {
       await mutex.idle();

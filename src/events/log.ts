@@ -45,7 +45,7 @@ export interface AppendOptions {
 export interface EventLog {
   readonly kind: 'file' | 'redis';
   /** Resolves when the event would survive a crash of this process and, as far as the log can ensure it, a power cut. */
-  append(event: GalleryEvent, options?: AppendOptions): Promise<void>;
+  append(events: GalleryEvent | readonly GalleryEvent[], options?: AppendOptions): Promise<void>;
   /**
    * From where a worker that is about to load the store must follow: the end, or before the oldest change of the last
    * minute that is still open.

@@ -1,4 +1,4 @@
-import { type GalleryChange, makesRoom, type Publisher } from '../events/event.js';
+import { type GalleryChange, makeRoom, type Publisher } from '../events/event.js';
 import { KaomonError } from '../platform/errors.js';
 import { isFull, isStoreTrouble, obstacleOf, refusalOf } from '../platform/files/obstacles.js';
 import { splitFaceId } from './ids.js';
@@ -16,47 +16,47 @@ export async function withStoreErrors<T>(work: Promise<T>): Promise<T> {
 }
 
 /**
- * Publishes that a change begins, makes it, and publishes that it is done.
+ * Publishes that changes begin, makes them, and publishes that they are done.
  * @param write changes the store
- * @param failed called first when the change fails after it was published, so that the store may hold a part of it
+ * @param failed called first when the changes fail after they were published, so that the store may hold a part of them
  */
 export async function announce<T>(
   publisher: Publisher,
-  change: GalleryChange,
+  changes: readonly GalleryChange[],
   write: () => Promise<T>,
   failed: () => Promise<void> = () => Promise.resolve(),
 ): Promise<T> {
   const begun = await withStoreErrors(
-    makesRoom(change) ? beginAnyway(publisher, change) : publisher.begin(change),
+    makeRoom(changes) ? beginAnyway(publisher, changes) : publisher.begin(changes),
   );
   try {
     const result = await withStoreErrors(write());
-    await withStoreErrors(publisher.commit(begun, change));
+    await withStoreErrors(publisher.commit(begun, changes));
     return result;
   } catch (error) {
     await failed();
-    // Where the store has failed, the processes that saw the change begin settle it later.
-    if (!isStoreTrouble(error)) await publisher.abort(begun, change);
+    // Where the store has failed, the processes that saw the changes begin settle them later.
+    if (!isStoreTrouble(error)) await publisher.abort(begun, changes);
     throw error;
   }
 }
 
 /** A deletion must work where the log has no room for its beginning: once it is done, there is room. */
-async function beginAnyway(publisher: Publisher, change: GalleryChange): Promise<string> {
+async function beginAnyway(publisher: Publisher, changes: readonly GalleryChange[]): Promise<string[]> {
   try {
-    return await publisher.begin(change);
+    return await publisher.begin(changes);
   } catch (error) {
     if (!isFull(error)) throw error;
-    return '';
+    return [];
   }
 }
 
 /** Checks for room before anything is written. @throws KaomonError STORAGE_FULL, STORE_UNAVAILABLE */
 export async function requireRoom(
   store: Pick<EmbeddingStore, 'obstacle'>,
-  change: GalleryChange,
+  changes: readonly GalleryChange[],
 ): Promise<void> {
-  if (makesRoom(change)) return;
+  if (makeRoom(changes)) return;
   const obstacle = await withStoreErrors(store.obstacle());
   if (obstacle) throw refusalOf(obstacle);
 }
@@ -78,19 +78,19 @@ export function announceAdditions(store: EmbeddingStore, publisher: Publisher): 
       const { id, faceid } = face;
       const groupid = splitFaceId(faceid)?.groupid ?? '';
       const change: GalleryChange = { kind: 'enrolled', groupid, faceid, face: id, at: at() };
-      await requireRoom(store, change);
-      return announce(publisher, change, () => store.addFace(face, vector, extras));
+      await requireRoom(store, [change]);
+      return announce(publisher, [change], () => store.addFace(face, vector, extras));
     },
     async keepPerson(faceid, profile) {
       const groupid = splitFaceId(faceid)?.groupid ?? '';
       const change: GalleryChange = { kind: 'created', groupid, faceid, at: at() };
-      await requireRoom(store, change);
-      return announce(publisher, change, () => store.keepPerson(faceid, profile));
+      await requireRoom(store, [change]);
+      return announce(publisher, [change], () => store.keepPerson(faceid, profile));
     },
     async createGroup(group) {
       const change: GalleryChange = { kind: 'group-created', groupid: group.groupid, at: at() };
-      await requireRoom(store, change);
-      return announce(publisher, change, () => store.createGroup(group));
+      await requireRoom(store, [change]);
+      return announce(publisher, [change], () => store.createGroup(group));
     },
     close: () => store.close(),
   };

@@ -129,6 +129,31 @@ function createParts(deps: GalleryDeps & { index: CurrentIndex }) {
 
   const keysOf = (faceids: readonly string[]) => (faceids.length > 0 ? faceids : [GROUPS_KEY]);
 
+  async function changeAll<T>(
+    faceids: readonly string[],
+    check: () => Promise<readonly GalleryChange[]>,
+    write: () => Promise<() => T>,
+  ): Promise<T> {
+    return mutex.run(keysOf(faceids), async () => {
+      const planned = await check();
+      if (planned.length === 0) return (await write())();
+      try {
+        await requireRoom(store, planned);
+        const reloadAll = async () => {
+          for (const change of planned) await reload(faceidsOf(change)).catch(() => undefined);
+        };
+        const apply = await announce(publisher, planned, write, reloadAll);
+        const result = apply();
+        show(planned.flatMap(faceidsOf));
+        for (const change of planned) tell(change);
+        return result;
+      } catch (error) {
+        if (isStoreTrouble(error)) failed();
+        throw error;
+      }
+    });
+  }
+
   return {
     store,
     memory,
@@ -151,23 +176,14 @@ function createParts(deps: GalleryDeps & { index: CurrentIndex }) {
      * @param write changes the store, and returns what applies the change to memory, at once and without failing
      */
     change<T>(planned: GalleryChange, check: () => unknown, write: () => Promise<() => T>): Promise<T> {
-      const faceids = faceidsOf(planned);
-      return mutex.run(keysOf(faceids), async () => {
-        await check();
-        try {
-          await requireRoom(store, planned);
-          const apply = await announce(publisher, planned, write, () =>
-            reload(faceids).catch(() => undefined),
-          );
-          const result = apply();
-          show(faceids);
-          tell(planned);
-          return result;
-        } catch (error) {
-          if (isStoreTrouble(error)) failed();
-          throw error;
-        }
-      });
+      return changeAll(
+        faceidsOf(planned),
+        async () => {
+          await check();
+          return [planned];
+        },
+        write,
+      );
     },
 
     /** The naming threshold that somebody chose; undefined: none. */
@@ -175,6 +191,13 @@ function createParts(deps: GalleryDeps & { index: CurrentIndex }) {
     setThreshold(identical: number | undefined): void {
       threshold = identical;
     },
+
+    /**
+     * As `change`, of many people at once, which is many times faster.
+     * @param faceids of all of them
+     * @param check which changes are made, perhaps none
+     */
+    changeAll,
 
     /** @param listener called when a change could not be written */
     onFailure(listener: () => void): void {

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type GalleryEvent, faceidsOf } from '../events/event.js';
 import pMap from 'p-map';
 import type { Base } from './base/base.js';
@@ -49,7 +50,10 @@ export async function createGallery(deps: GalleryDeps): Promise<LiveGallery> {
   } else {
     const contents = await store.load();
     memory.setGroups(contents.groups);
-    for (const person of contents.people) memory.setPerson(person.faceid, person);
+    for (const [i, person] of contents.people.entries()) {
+      if (i % SLICE === 0) await nextTurn();
+      memory.setPerson(person.faceid, person);
+    }
     ({ otherPacks } = contents);
   }
   core.setThreshold(await store.readThreshold());
@@ -187,5 +191,7 @@ function snapshotOf(memory: Memory, { kind: newerIndex }: CurrentIndex): Pick<Ga
 
 /** People who are read at a time. */
 const AT_ONCE = 32;
+/** People put into memory before anything else may run. */
+const SLICE = 1000;
 /** How many event ids are remembered. */
 const REMEMBERED = 4096;

@@ -12,20 +12,14 @@ import { createPublisher } from '../events/publisher.js';
 import { startSubscriber, type Subscriber, type SubscriberState } from '../events/subscriber.js';
 import { quietMessage } from '../platform/quiet-error.js';
 import { announceAdditions, type FillableStore } from './announce.js';
-import type { Base } from './base/base.js';
-import { segmentsRefusal } from './base/segments-addon.js';
-import { removeSnapshots, type SnapshotPlace } from './snapshot/catalogue.js';
 import { type Keeper, type KeeperOptions, startKeeper } from './snapshot/keeper.js';
-import { openBase } from './snapshot/open-base.js';
 import { createGallery } from './gallery.js';
+import { openSnapshots, progressLines } from './snapshot/open.js';
 import { logSettings, openStore } from './open-store.js';
 import type { VectorIndex } from './index/vector-index.js';
 import type { Gallery } from './types.js';
 
 export { openStore, redisSettings } from './open-store.js';
-
-/** Reading so many people takes seconds. */
-const LARGE = 10_000;
 
 export interface OpenGalleryOptions {
   /** The pack's id, the length of its embeddings, and whether people have templates. */
@@ -41,6 +35,10 @@ export interface OpenGalleryOptions {
   settleAfter?: readonly number[];
   /** When snapshots are made; for tests. */
   keep?: Pick<KeeperOptions, 'times' | 'leastFaces'>;
+  /** From so many people on a start without a snapshot makes one first; for tests. */
+  firstFrom?: number;
+  /** Ends the opening. */
+  signal?: AbortSignal;
 }
 
 /** How other workers' changes arrive. */
@@ -63,10 +61,10 @@ export interface OpenedGallery {
 
 /**
  * Opens the gallery of one pack. Changes through it are published in the event log, for running workers.
- * @throws KaomonError SETUP when a setting cannot be used
+ * @throws KaomonError SETUP when a setting cannot be used; the signal's reason
  */
 export async function openGallery(config: Config, options: OpenGalleryOptions): Promise<OpenedGallery> {
-  const { pack, index, warn, note = () => undefined, follow, settleAfter, keep } = options;
+  const { pack, index, warn, note = () => undefined, follow, settleAfter, keep, signal } = options;
   const { length } = pack.embedder;
   const worker = nameWorker();
   const settings = await logSettings(config);
@@ -86,12 +84,17 @@ export async function openGallery(config: Config, options: OpenGalleryOptions): 
 
   async function openStored() {
     const store = await openStore(config, pack.id, length, warn);
-    const snapshots = follow ? await openSnapshots(config, pack, warn, position !== '') : undefined;
+    const { firstFrom } = options;
+    const reading = { config, pack, store, warn, note, firstFrom, signal, isLogRead: position !== '' };
+    const snapshots = follow ? await openSnapshots(reading) : undefined;
     const base = snapshots?.base;
     const gallery = await createGallery({
       pack: pack.id,
       templates: pack.templates,
-      store: { ...store, load: () => store.load(progressLines(note)) },
+      store: {
+        ...store,
+        load: () => store.load({ onProgress: progressLines(note, 'Reading the gallery'), signal }),
+      },
       index,
       warn,
       ...(base && { base }),
@@ -139,40 +142,6 @@ export async function openGallery(config: Config, options: OpenGalleryOptions): 
         follow: (after, listener) => log.follow(after, listener),
       },
     snapshots: keeper,
-  };
-}
-
-/**
- * Where a worker's snapshots are, and the newest as a base; undefined where there can be none, and without a base when the
- * log cannot be read, which says what has changed since. Those that nobody would
- * keep young are removed: they hold people who may have been deleted since.
- */
-async function openSnapshots(
-  config: Config,
-  pack: OpenGalleryOptions['pack'],
-  warn: (message: string) => void,
-  isLogRead: boolean,
-): Promise<{ place: SnapshotPlace; base: Base | undefined } | undefined> {
-  const { EVENT_LOG: log, EMBEDDINGS_DIR: folder, SNAPSHOTS, INDEX } = config;
-  // Who asks for another engine, such as ONNX Runtime on a GPU, wants everybody in that one.
-  const isOther = INDEX === 'onnx' || INDEX === 'exact';
-  if (!SNAPSHOTS || isOther || log === 'none' || segmentsRefusal() !== undefined) {
-    await removeSnapshots(folder);
-    return undefined;
-  }
-  const { id, embedder, templates = false } = pack;
-  const place = { folder, pack: id, length: embedder.length, templates, log, lists: INDEX !== 'flat' };
-  return { place, base: isLogRead ? await openBase(place, warn) : undefined };
-}
-
-/** Tells how far the reading of a large gallery is, at every tenth of it. */
-function progressLines(note: (message: string) => void): (done: number, all: number) => void {
-  let told = 0;
-  return (done, all) => {
-    const tenths = Math.floor((done / all) * 10);
-    if (all < LARGE || tenths <= told) return;
-    told = tenths;
-    note(`Reading the gallery: ${tenths * 10} % of ${all} people.`);
   };
 }
 

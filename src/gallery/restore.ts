@@ -1,41 +1,61 @@
 import type { Core } from './core.js';
-import { checkEmbedding } from './embedding.js';
 import { parseFaceId } from './face-name.js';
 import { checkGroupId, checkUserId, faceIdOf } from './ids.js';
 import { normaliseName } from './names.js';
-import { refuseExisting } from './ask.js';
-import type { Profile } from './store/store.js';
-import type { Gallery } from './types.js';
+import type { Gallery, Person, RestoredPerson } from './types.js';
 
-/** A gallery's method for an import: one change a person, because each change is written to the disk for good. */
-export function createRestore(core: Core): Pick<Gallery, 'restorePerson'> {
+/** A gallery's methods for an import: one change for many people, because each change is written to the disk for good. */
+export function createRestore(core: Core): Pick<Gallery, 'restorePeople' | 'knows'> {
   const { ask, memory, store } = core;
+
   return {
-    async restorePerson({ groupid, userid, username = '', metadata = {} }, faces) {
-      checkGroupId(groupid);
-      checkUserId(userid);
-      const faceid = faceIdOf(groupid, userid);
-      const profile: Profile = { username: normaliseName(username), metadata };
-      const taken = faces.map(({ id, vector, crop }) => {
-        checkEmbedding(vector);
-        const face = parseFaceId(faceid, id);
-        if (!face) throw new RangeError('This is not the ID of a face of the person.');
-        return { face: { ...face, hasPicture: crop !== undefined }, vector: vector.slice(), crop };
-      });
-      taken.sort(({ face: a }, { face: b }) => (a.enrolledAt + a.id < b.enrolledAt + b.id ? -1 : 1));
-      await ask.requireGroup(groupid);
-      return core.change(
-        { kind: 'created', groupid, faceid, at: new Date().toISOString() },
-        () => ask.requireNobody(faceid, core.reload),
+    knows: (faceid) => memory.has(faceid),
+
+    async restorePeople(people) {
+      const given = people.map(toStored);
+      for (const groupid of new Set(people.map((person) => person.groupid))) await ask.requireGroup(groupid);
+      const faceids = given.map(({ faceid }) => faceid);
+      let asked: typeof given = [];
+      const made = new Set<string>();
+      await core.changeAll(
+        faceids,
+        () => {
+          asked = given.filter(({ faceid }) => !memory.has(faceid));
+          const at = new Date().toISOString();
+          return Promise.resolve(
+            asked.map(({ faceid, groupid }) => ({ kind: 'created' as const, groupid, faceid, at })),
+          );
+        },
         async () => {
-          if (!(await store.addPerson(faceid, profile, taken))) refuseExisting(faceid);
+          const added = asked.length > 0 ? await store.addPeople(asked) : [];
           return () => {
-            const stored = taken.map(({ face, vector }) => ({ ...face, vector }));
-            memory.setPerson(faceid, { faceid, ...profile, faces: stored });
-            return memory.person(faceid) ?? refuseExisting(faceid);
+            for (const [i, { faceid, profile, faces }] of asked.entries()) {
+              // Whom another process made in this moment is read when somebody asks for them.
+              if (!added[i]) continue;
+              const stored = faces.map(({ face, vector }) => ({ ...face, vector }));
+              memory.setPerson(faceid, { faceid, ...profile, faces: stored });
+              made.add(faceid);
+            }
           };
         },
       );
+      return faceids.map((faceid): Person | undefined =>
+        made.has(faceid) ? memory.person(faceid) : undefined,
+      );
     },
   };
+}
+
+/** @throws KaomonError GROUPID_INVALID, USERID_INVALID; RangeError */
+function toStored({ groupid, userid, username = '', metadata = {}, faces }: RestoredPerson) {
+  checkGroupId(groupid);
+  checkUserId(userid);
+  const faceid = faceIdOf(groupid, userid);
+  const taken = faces.map(({ id, vector, crop }) => {
+    const face = parseFaceId(faceid, id);
+    if (!face) throw new RangeError('This is not the ID of a face of the person.');
+    return { face: { ...face, hasPicture: crop !== undefined }, vector, crop };
+  });
+  taken.sort(({ face: a }, { face: b }) => (a.enrolledAt + a.id < b.enrolledAt + b.id ? -1 : 1));
+  return { groupid, faceid, profile: { username: normaliseName(username), metadata }, faces: taken };
 }

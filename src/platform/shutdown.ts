@@ -28,6 +28,7 @@ export function createShutdown(
   const parts: Part[] = [];
   let starting: Promise<unknown> = Promise.resolve();
   let ending: Promise<void> | undefined;
+  const asked = new AbortController();
   let code = 0;
 
   const hurry = () => {
@@ -61,11 +62,14 @@ export function createShutdown(
     },
     /** Whether the end was requested, so that a start need not go on. */
     asked: (): boolean => ending !== undefined,
+    /** Aborted when the end is requested, for the parts of a start that take long. */
+    signal: asked.signal,
     /** Closes everything, then exits; a second call hurries the first. The largest exit code counts. */
     end(exitCode: number): Promise<void> {
       code = Math.max(code, exitCode);
       if (ending) hurry();
       ending ??= run();
+      asked.abort();
       return ending;
     },
   };

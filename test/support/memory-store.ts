@@ -78,13 +78,15 @@ export function createMemoryStore(groups: Group[]): MemoryStore {
       soon(() => !people.has(faceid) && people.set(faceid, ofPerson(faceid, profile)).size > 0),
     keepPerson: (faceid, profile) =>
       soon(() => !people.has(faceid) && people.set(faceid, ofPerson(faceid, profile)).size > 0),
-    addPerson: (faceid, profile, faces) =>
-      soon(() => {
-        if (people.has(faceid)) return false;
-        const stored = faces.map(({ face, vector }) => ({ ...face, vector: vector.slice() }));
-        people.set(faceid, { ...ofPerson(faceid, profile), faces: age(stored) });
-        return true;
-      }),
+    addPeople: (added) =>
+      soon(() =>
+        added.map(({ faceid, profile, faces }) => {
+          if (people.has(faceid)) return false;
+          const stored = faces.map(({ face, vector }) => ({ ...face, vector: vector.slice() }));
+          people.set(faceid, { ...ofPerson(faceid, profile), faces: age(stored) });
+          return true;
+        }),
+      ),
     savePerson: (faceid, profile) =>
       soon(() => {
         const person = people.get(faceid);

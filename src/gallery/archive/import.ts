@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { KaomonError, throwIfGone } from '../../platform/errors.js';
+import { throwIfGone } from '../../platform/errors.js';
 import type { Enrolment, Gallery, Person } from '../types.js';
 import type { Archive, FaceToTake, PersonToTake, Totals } from './archive.js';
 import type { ArchivedGroup } from './format.js';
@@ -7,7 +7,7 @@ import { inParallel } from './in-parallel.js';
 import { openArchive } from './open-archive.js';
 
 export interface ImportDeps {
-  gallery: Pick<Gallery, 'groups' | 'createGroup' | 'person' | 'restorePerson' | 'vectors'>;
+  gallery: Pick<Gallery, 'groups' | 'createGroup' | 'knows' | 'person' | 'restorePeople' | 'vectors'>;
   /** Enrols a face that a person does not have yet, by identity's rules. */
   enrol: (
     enrolment: Omit<Enrolment, 'crop'>,
@@ -39,8 +39,10 @@ export interface ImportOptions {
   progress?: (done: Readonly<ImportReport>, of: Totals) => void;
 }
 
-/** People written at a time: they wait for the disk together. */
-const AT_ONCE = 16;
+/** New people who are written at a time, and the most bytes of their pictures: they wait for the disk together. */
+const MANY = { people: 500, bytes: 16_000_000 };
+/** So many times that, or people who are there, are worked on at a time: one is made ready while another is written. */
+const AT_ONCE = 3;
 /** The most bytes of pictures that a new person is written with in one go; further ones follow one by one. */
 const PICTURES = 4_000_000;
 /** An ID that ends in so many digits that were made by chance is no other face's. */
@@ -71,11 +73,11 @@ export async function importGallery(
     progress?.(report, totals);
     await takeGroups(gallery, known, archive.groups(), report.groups, (groupid) => tell('groups', groupid));
     const told = (faceid: string) => tell('people', faceid);
-    await inParallel(inTurn(archive), AT_ONCE, async ({ person, before, done }) => {
+    await inParallel(inTurn(archive, gallery), AT_ONCE, async ({ people, before, done }) => {
       try {
-        const isSame = await before;
+        const isMore = await before;
         throwIfGone(signal);
-        await takePerson(deps, person, isSame, report, told);
+        await takePeople(deps, people, isMore, report, told);
         progress?.(report, totals);
       } finally {
         done();
@@ -88,23 +90,44 @@ export async function importGallery(
 }
 
 interface Turn {
-  person: PersonToTake;
-  /** Resolves when earlier faces of the same person are there; to false at once for somebody new. */
+  /** New, as far as this process knows, when they are several. */
+  people: PersonToTake[];
+  /** Resolves when earlier faces of the same person are there; to false at once where there are none. */
   before: Promise<boolean>;
   done: () => void;
 }
 
-/** Everybody of an archive, with what lets parts of one person wait for each other. */
-async function* inTurn(archive: Archive): AsyncGenerator<Turn> {
+/** Everybody of an archive: who is new by the many, with what lets parts of one person wait for each other. */
+async function* inTurn(archive: Archive, gallery: Pick<Gallery, 'knows'>): AsyncGenerator<Turn> {
   let last = '';
   let earlier = Promise.resolve();
-  for await (const person of archive.people()) {
-    const before = person.faceid === last ? earlier.then(() => true) : Promise.resolve(false);
-    last = person.faceid;
+  let many: PersonToTake[] = [];
+  let bytes = 0;
+
+  function turn(people: PersonToTake[], before: Promise<boolean>): Turn {
     let done: () => void = () => undefined;
     earlier = new Promise((resolve) => (done = resolve));
-    yield { person, before, done };
+    return { people, before, done };
   }
+  function* rest(): Generator<Turn> {
+    if (many.length > 0) yield turn(many, Promise.resolve(false));
+    many = [];
+    bytes = 0;
+  }
+
+  for await (const person of archive.people()) {
+    const isMore = person.faceid === last;
+    last = person.faceid;
+    if (isMore || gallery.knows(person.faceid)) {
+      if (isMore) yield* rest();
+      yield turn([person], isMore ? earlier.then(() => true) : Promise.resolve(false));
+      continue;
+    }
+    many.push(person);
+    for (const { pictureBytes } of person.faces) bytes += pictureBytes;
+    if (many.length >= MANY.people || bytes >= MANY.bytes) yield* rest();
+  }
+  yield* rest();
 }
 
 async function takeGroups(
@@ -124,29 +147,49 @@ async function takeGroups(
   }
 }
 
-/** @param isMore earlier faces of the person were taken just now */
-async function takePerson(
+/** @param isMore earlier faces of the person, who is the only one, were taken just now */
+async function takePeople(
   deps: ImportDeps,
-  person: PersonToTake,
+  people: readonly PersonToTake[],
   isMore: boolean,
-  { people, faces: counted }: ImportReport,
+  report: ImportReport,
   changed: (faceid: string) => void,
 ): Promise<void> {
   const { gallery } = deps;
+  const isNew = people.filter(({ faceid }) => !gallery.knows(faceid));
+  const parts = isNew.map(({ faces }) => split(faces));
+  const restored = await restore(
+    gallery,
+    isNew.map((person, i) => ({ ...person, faces: parts[i].first })),
+  );
+  const left = new Map(people.map((person) => [person, person.faces]));
+  for (const [i, person] of isNew.entries()) {
+    // Undefined when another worker has just made the person.
+    if (!restored[i]) continue;
+    const { first, rest, same } = parts[i];
+    report.people.added += 1;
+    report.faces.added += first.length;
+    report.faces.skipped += same;
+    changed(person.faceid);
+    left.set(person, rest);
+  }
+  const made = new Set(isNew.filter((_, i) => restored[i]));
+  for (const [person, faces] of left) {
+    if (!made.has(person) && !isMore) report.people.skipped += 1;
+    if (faces.length > 0) await takeMissing(deps, person, faces, report, changed);
+  }
+}
+
+/** Takes the faces that a person who is there lacks. */
+async function takeMissing(
+  deps: ImportDeps,
+  person: PersonToTake,
+  faces: readonly FaceToTake[],
+  { faces: counted }: ImportReport,
+  changed: (faceid: string) => void,
+): Promise<void> {
   const { faceid } = person;
-  let there = await gallery.person(faceid);
-  let { faces } = person;
-  if (!there) {
-    const { first, rest, same } = split(faces);
-    const restored = await restore(gallery, person, first);
-    if (restored) {
-      people.added += 1;
-      counted.added += first.length;
-      counted.skipped += same;
-      changed(faceid);
-      [there, faces] = [restored, rest];
-    } else people.skipped += 1;
-  } else if (!isMore) people.skipped += 1;
+  const there = await deps.gallery.person(faceid);
   const missing = faces.filter((face) => !has(there, face));
   counted.skipped += faces.length - missing.length;
   if (missing.length === 0) return;
@@ -184,20 +227,18 @@ function split(faces: readonly FaceToTake[]): { first: FaceToTake[]; rest: FaceT
   return { first, rest, same: faces.length - first.length - rest.length };
 }
 
-/** @returns undefined when another worker has just made the person */
+/** @returns of each, the person; undefined when another worker has just made them */
 async function restore(
   gallery: ImportDeps['gallery'],
-  { groupid, userid, username, metadata }: PersonToTake,
-  faces: readonly FaceToTake[],
-): Promise<Person | undefined> {
+  people: readonly PersonToTake[],
+): Promise<(Person | undefined)[]> {
   const taken = [];
-  for (const { id, vector, picture } of faces) taken.push({ id, vector, crop: await picture?.() });
-  try {
-    return await gallery.restorePerson({ groupid, userid, username, metadata }, taken);
-  } catch (error) {
-    if (error instanceof KaomonError && error.code === 'PERSON_EXISTS') return undefined;
-    throw error;
+  for (const { groupid, userid, username, metadata, faces } of people) {
+    const read = [];
+    for (const { id, vector, picture } of faces) read.push({ id, vector, crop: await picture?.() });
+    taken.push({ groupid, userid, username, metadata, faces: read });
   }
+  return taken.length > 0 ? await gallery.restorePeople(taken) : [];
 }
 
 async function takeFaces(

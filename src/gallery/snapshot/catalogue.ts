@@ -54,6 +54,10 @@ export const writerLock = (place: SnapshotPlace): string => path.join(snapshotsF
 export const keeperLock = (place: Pick<SnapshotPlace, 'folder' | 'pack'>): string =>
   path.join(snapshotsFolder(place), '.keeper.lock');
 
+/** Held by a worker that starts, while it has the first one made. */
+export const firstLock = (place: Pick<SnapshotPlace, 'folder' | 'pack'>): string =>
+  path.join(snapshotsFolder(place), '.first.lock');
+
 export const numberedFolder = (place: Pick<SnapshotPlace, 'folder' | 'pack'>, number: number): string =>
   path.join(snapshotsFolder(place), String(number).padStart(13, '0'));
 

@@ -13,7 +13,7 @@ export interface ListOptions {
   signal?: AbortSignal;
   warn: (message: string) => void;
   /** From so many rows on there are lists; for tests. */
-  listsFrom?: number;
+  listsFrom?: number | undefined;
   /** Sorts the vectors into lists; for tests. */
   train?: typeof trainLists;
 }
@@ -41,14 +41,22 @@ export async function linkAll({ folder: from, manifest }: Snapshot, folder: stri
   return manifest;
 }
 
+/** Whether a snapshot of so many rows should have lists and has none. */
+export function lacksLists(
+  { place, listsFrom = LISTS_FROM }: Pick<ListOptions, 'place' | 'listsFrom'>,
+  { rows, lists }: Pick<Content, 'rows' | 'lists'>,
+): boolean {
+  return !lists && rows >= listsFrom && place.lists !== false;
+}
+
 /** Sorts the vectors into lists where there are enough of them. A snapshot without is as good, only slower. */
 export async function addLists(
-  { place, signal, warn, listsFrom = LISTS_FROM, train = trainLists }: ListOptions,
+  { place, signal, warn, listsFrom, train = trainLists }: ListOptions,
   previous: Snapshot | undefined,
   folder: string,
   encoded: Encoded | Content,
 ): Promise<Content> {
-  if (encoded.rows < listsFrom || place.lists === false) return encoded;
+  if (!lacksLists({ place, listsFrom }, encoded)) return encoded;
   const listsFile = path.join(folder, LISTS);
   const from = previous?.manifest.lists && path.join(previous.folder, LISTS);
   const vectorsFile = path.join(folder, VECTORS);

@@ -21,7 +21,15 @@ import {
   writerLock,
 } from './catalogue.js';
 import { compareWithStore } from './compare.js';
-import { addLists, checkFiles, type Content, linkAll, type ListOptions, writeSynced } from './files.js';
+import {
+  addLists,
+  checkFiles,
+  type Content,
+  lacksLists,
+  linkAll,
+  type ListOptions,
+  writeSynced,
+} from './files.js';
 import { createEncoder, type Encoder, type Entry } from './encode.js';
 import { eraseFromOtherPacks } from './erase.js';
 import { DamagedSnapshot, encodeManifest, MANIFEST, type Manifest, VERSION, VECTORS } from './format.js';
@@ -104,7 +112,7 @@ async function makeFrom(
     let encoded: Content | undefined = found.encoded;
     if (!encoded && previous) {
       const { people, faces } = previous.manifest;
-      if (isSame(previous.manifest, more))
+      if (isSame(previous.manifest, more) && !lacksLists(options, previous.manifest))
         return { number: previous.number, isNew: false, people, faces, changed, gone: 0 };
       encoded = await linkAll(previous, folder);
     }

@@ -43,8 +43,8 @@ export function acrossPacks(own: EmbeddingStore): EmbeddingStore {
   return {
     ...own,
 
-    async load(onProgress) {
-      const contents = await own.load(onProgress);
+    async load(options) {
+      const contents = await own.load(options);
       const here = new Set(contents.people.map(({ faceid }) => faceid));
       const missing = [...(await listElsewhere())].filter((faceid) => !here.has(faceid));
       const readOne = async (faceid: string) => {
@@ -80,9 +80,13 @@ export function acrossPacks(own: EmbeddingStore): EmbeddingStore {
       return await own.createPerson(faceid, profile);
     },
 
-    async addPerson(faceid, profile, faces) {
-      if (await profileElsewhere(faceid)) return false;
-      return await own.addPerson(faceid, profile, faces);
+    async addPeople(people) {
+      if ((await own.others()).length === 0) return await own.addPeople(people);
+      const elsewhere = await pMap(people, ({ faceid }) => profileElsewhere(faceid), {
+        concurrency: AT_ONCE,
+      });
+      const added = await own.addPeople(people.filter((_, i) => !elsewhere[i]));
+      return elsewhere.map((profile) => !profile && (added.shift() ?? false));
     },
 
     async savePerson(faceid, profile) {

@@ -11,7 +11,7 @@ import { asCorrection } from './as-correction.js';
 import { isUnreadable, passOver, setAside } from '../../platform/files/set-aside.js';
 import { splitFaceId } from '../ids.js';
 import { decodeNpy, NpyError } from './npy.js';
-import type { Profile, ReadPerson, StoredCorrection, StoredPerson } from './store.js';
+import type { LoadOptions, Profile, ReadPerson, StoredCorrection, StoredPerson } from './store.js';
 import { isProfile } from './profile.js';
 import type { Face } from '../types.js';
 
@@ -86,10 +86,10 @@ async function namesUnlessUnreadable({ layout, damage }: Reader, folder: string)
 
 const compare = (a: string, b: string) => (a < b ? -1 : Number(a > b));
 
-/** Everyone of one pack. @param onProgress people read of all */
+/** Everyone of one pack. @throws the signal's reason */
 export async function readEveryone(
   reader: Reader,
-  onProgress: (done: number, all: number) => void = () => undefined,
+  { onProgress, signal }: LoadOptions = {},
 ): Promise<StoredPerson[]> {
   const faceids = await listPeople(reader.layout, reader.damage);
   const all = faceids.length;
@@ -97,9 +97,10 @@ export async function readEveryone(
   const nothing = new Set<string>();
   const readers = Array.from({ length: READERS }, async () => {
     for (let faceid = faceids.pop(); faceid !== undefined; faceid = faceids.pop()) {
+      signal?.throwIfAborted();
       const person = await readPersonFolder(reader, faceid, nothing);
       if (person) people.push(withVectors(person));
-      onProgress(all - faceids.length, all);
+      onProgress?.(all - faceids.length, all);
     }
   });
   await Promise.all(readers);
@@ -114,10 +115,12 @@ function withVectors(person: ReadPerson): StoredPerson {
   };
 }
 
-/** The names of people's folders. Finishes deletions that a crash interrupted. */
+/** The names of people's folders. Finishes deletions that a crash interrupted, and removes people whom it left half written. */
 export async function listPeople({ packFolder, pack }: Layout, damage: Damage): Promise<string[]> {
   const folders = await subfolders(packFolder);
   for (const name of folders) {
+    if (name.startsWith(UNFINISHED))
+      await sweepUnfinished(path.join(packFolder, name)).catch(() => undefined);
     if (!name.startsWith(REMOVED)) continue;
     await removeRemains(path.join(packFolder, name)).catch((error: unknown) => {
       damage.report(

@@ -20,6 +20,7 @@ import { createReserve } from '../../platform/files/reserve.js';
 import { createDamage, type Damage } from '../../platform/files/damage.js';
 import { SET_ASIDE } from '../../platform/files/set-aside.js';
 import { checkEmbedding } from '../embedding.js';
+import { createBulkWriter } from './bulk-writer.js';
 import { createFileCorrections, unmarkCorrected } from './file-corrections.js';
 import { createFileGroups } from './file-groups.js';
 import { createLayout, isPerson, PERSON_FILE, REMOVED, RESERVED } from './file-layout.js';
@@ -36,7 +37,7 @@ import {
 } from './file-read.js';
 import { stampOf } from './file-stamp.js';
 import { encodeNpy } from './npy.js';
-import type { EmbeddingStore, NewFace, Profile } from './store.js';
+import type { EmbeddingStore, FilledPerson, NewFace, Profile } from './store.js';
 import type { Face } from '../types.js';
 
 /** How often writing a face is tried when another process deletes the person's folder meanwhile. */
@@ -72,6 +73,7 @@ export function createFileStore(options: FileStoreOptions): EmbeddingStore {
   const groups = createFileGroups(folder, damage);
   const reader = { layout, length, damage };
   const reserve = createReserve(folder);
+  const bulk = createBulkWriter(layout.packFolder);
 
   async function writeProfile(faceid: string, profile: Profile): Promise<void> {
     await writeDurably(layout.personFile(faceid), profileText(profile));
@@ -151,10 +153,28 @@ export function createFileStore(options: FileStoreOptions): EmbeddingStore {
     await addFaces(face.faceid, [{ face, vector, crop }], { profile, isNew, names });
   }
 
-  async function addPerson(faceid: string, profile: Profile, faces: readonly NewFace[]): Promise<boolean> {
-    for (const { vector } of faces) checkEmbedding(vector, length);
-    if (!(await makePersonFolder(faceid))) return false;
-    await addFaces(faceid, faces, { profile, isNew: true, names: [] });
+  async function addPeople(people: readonly FilledPerson[]): Promise<boolean[]> {
+    for (const { faces } of people) for (const { vector } of faces) checkEmbedding(vector, length);
+    const added = await bulk.add(
+      people.map(({ faceid, profile, faces }) => ({
+        faceid,
+        files: [
+          { name: PERSON_FILE, data: profileText(profile) },
+          ...faces.flatMap(({ face: { id }, crop }) => (crop ? [{ name: `${id}.png`, data: crop }] : [])),
+          ...faces.map(({ face: { id }, vector }) => ({ name: `${id}.npy`, data: encodeNpy(vector) })),
+        ],
+      })),
+    );
+    const isThere: boolean[] = [];
+    for (const [i, { faceid, profile, faces }] of people.entries()) {
+      // A folder that is in the way may be empty but for files that are nobody's.
+      isThere.push(added[i] || ((await createPerson(faceid, profile)) && (await fill(faceid, faces))));
+    }
+    return isThere;
+  }
+
+  async function fill(faceid: string, faces: readonly NewFace[]): Promise<true> {
+    await addFaces(faceid, faces, { isNew: true, names: [PERSON_FILE] });
     return true;
   }
 
@@ -197,9 +217,9 @@ export function createFileStore(options: FileStoreOptions): EmbeddingStore {
 
     prepare,
 
-    async load(onProgress) {
+    async load(options) {
       await prepare();
-      const people = await readEveryone(reader, onProgress);
+      const people = await readEveryone(reader, options);
       return { groups: await groups.read(), people, otherPacks: await countOtherPacks(layout, damage) };
     },
 
@@ -237,7 +257,7 @@ export function createFileStore(options: FileStoreOptions): EmbeddingStore {
 
     createPerson,
     keepPerson: createPerson,
-    addPerson,
+    addPeople,
 
     async savePerson(faceid, profile) {
       if (!isPerson(await namesIn(layout.personFolder(faceid)))) return false;
@@ -274,7 +294,7 @@ export function createFileStore(options: FileStoreOptions): EmbeddingStore {
     saveGroup: (group) => groups.save(group),
     removeGroup: (groupid) => reserve.spend(() => groups.remove(groupid)),
 
-    close: () => Promise.resolve(),
+    close: () => bulk.close(),
   };
 }
 

@@ -1,5 +1,7 @@
 /** NumPy's .npy format (format version 1.0 written, 1.0 to 3.0 read), for one vector of floats; its header for a matrix. */
+import { endianness } from 'node:os';
 
+const IS_LITTLE = endianness() === 'LE';
 const MAGIC = Buffer.from('\x93NUMPY', 'latin1');
 /** The header is padded so that the numbers begin at a multiple of this. */
 const ALIGNMENT = 64;
@@ -7,11 +9,19 @@ const ALIGNMENT = 64;
 /** Why a file cannot be used as a vector. Its message follows the file's name. */
 export class NpyError extends Error {}
 
+let lastHeader: { length: number; header: Buffer } = { length: -1, header: Buffer.alloc(0) };
+
 /** @param vector copied as little-endian float32, shape (length,) */
 export function encodeNpy(vector: Float32Array): Buffer {
-  const numbers = Buffer.alloc(vector.length * 4);
-  vector.forEach((value, i) => numbers.writeFloatLE(value, i * 4));
-  return Buffer.concat([encodeNpyHeader(`${vector.length},`), numbers]);
+  const { length, byteLength } = vector;
+  // All vectors of a gallery have the same.
+  if (lastHeader.length !== length) lastHeader = { length, header: encodeNpyHeader(`${length},`) };
+  const { header } = lastHeader;
+  const file = Buffer.alloc(header.length + byteLength);
+  file.set(header);
+  if (IS_LITTLE) file.set(new Uint8Array(vector.buffer, vector.byteOffset, byteLength), header.length);
+  else vector.forEach((value, i) => file.writeFloatLE(value, header.length + i * 4));
+  return file;
 }
 
 /** What comes before the numbers: little-endian float32. @param shape as between Python's brackets */

@@ -15,7 +15,7 @@ import { createRedisLayout } from './redis-layout.js';
 import { isThreshold } from './profile.js';
 import { createRedisReader, isWrongType } from './redis-read.js';
 import { type GalleryRedis, withScripts } from './redis-scripts.js';
-import type { EmbeddingStore, NewFace, Profile, StoredPerson } from './store.js';
+import type { EmbeddingStore, FilledPerson, NewFace, Profile, StoredPerson } from './store.js';
 
 export interface RedisStoreOptions {
   redis: RedisSettings;
@@ -28,7 +28,7 @@ export interface RedisStoreOptions {
 }
 
 const FIRST_GROUP: Group = { groupid: 'default', groupname: 'Default' };
-/** People read at a time. */
+/** People read or written at a time. */
 const AT_ONCE = 200;
 
 /**
@@ -79,6 +79,19 @@ function storeOn(redis: GalleryRedis, options: RedisStoreOptions): EmbeddingStor
     return (await redis.hsetnx(people, faceid, profileText(profile))) === 1;
   }
 
+  async function addPerson({ faceid, profile, faces }: FilledPerson): Promise<boolean> {
+    if (!(await createPerson(faceid, profile))) return false;
+    try {
+      await transact((multi) => {
+        for (const face of faces) setFace(multi, face);
+      });
+    } catch (error) {
+      await redis.hdel(people, faceid).catch(() => undefined);
+      throw error;
+    }
+    return true;
+  }
+
   async function prepare(): Promise<void> {
     await untilReady(redis, REDIS_PATIENCE);
     await requireTypes();
@@ -99,11 +112,12 @@ function storeOn(redis: GalleryRedis, options: RedisStoreOptions): EmbeddingStor
     prepare,
     countOtherPacks,
 
-    async load(onProgress) {
+    async load({ onProgress, signal } = {}) {
       await prepare();
       const faceids = await list();
       let done = 0;
       const readOne = async (faceid: string) => {
+        signal?.throwIfAborted();
         const person = await readPerson(faceid, new Set());
         onProgress?.(++done, faceids.length);
         return person;
@@ -165,18 +179,9 @@ function storeOn(redis: GalleryRedis, options: RedisStoreOptions): EmbeddingStor
       return (await rename(from, into, 'merge')) === 'done';
     },
 
-    async addPerson(faceid, profile, faces) {
-      for (const { vector } of faces) checkEmbedding(vector, length);
-      if (!(await createPerson(faceid, profile))) return false;
-      try {
-        await transact((multi) => {
-          for (const face of faces) setFace(multi, face);
-        });
-      } catch (error) {
-        await redis.hdel(people, faceid).catch(() => undefined);
-        throw error;
-      }
-      return true;
+    async addPeople(added) {
+      for (const { faces } of added) for (const { vector } of faces) checkEmbedding(vector, length);
+      return await pMap(added, addPerson, { concurrency: AT_ONCE });
     },
 
     async addFace(face, vector, { crop, profile }) {

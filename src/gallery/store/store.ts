@@ -30,6 +30,13 @@ export interface StoredCorrection extends Correction {
   vector: Float32Array;
 }
 
+/** A person to store with all faces. */
+export interface FilledPerson {
+  faceid: string;
+  profile: Profile;
+  faces: readonly NewFace[];
+}
+
 /** A person as they are stored. */
 export interface StoredPerson extends Profile {
   faceid: string;
@@ -65,6 +72,13 @@ export interface StoreContents {
   otherPacks: Record<string, number>;
 }
 
+export interface LoadOptions {
+  /** @param done people read of all */
+  onProgress?: ((done: number, all: number) => void) | undefined;
+  /** Ends it. */
+  signal?: AbortSignal | undefined;
+}
+
 /** What another pack's store is used for. */
 export type OtherPack = Pick<
   EmbeddingStore,
@@ -81,8 +95,8 @@ export interface EmbeddingStore {
   readonly damage: Damage;
   /** Makes what is missing of an empty store, and finishes what a crash interrupted. */
   prepare(): Promise<void>;
-  /** Everything, after {@link prepare}. @param onProgress people read of all */
-  load(onProgress?: (done: number, all: number) => void): Promise<StoreContents>;
+  /** Everything, after {@link prepare}. @throws the signal's reason */
+  load(options?: LoadOptions): Promise<StoreContents>;
   /** Faces of other packs, counted. */
   countOtherPacks(): Promise<Record<string, number>>;
   /**
@@ -119,11 +133,11 @@ export interface EmbeddingStore {
   /** As `createPerson`, but looks only at this pack. */
   keepPerson(faceid: string, profile: Profile): Promise<boolean>;
   /**
-   * Creates a person with all faces, or changes nothing.
-   * @returns false, changing nothing, when the person exists in any pack
-   * @throws RangeError as `addFace`
+   * Creates people with all faces, many times faster than one by one. No reader sees a part of one of them.
+   * @returns of each: false, and nothing was changed, when the person exists in any pack
+   * @throws RangeError as `addFace`, and then nobody is created; when the store fails, some may have been
    */
-  addPerson(faceid: string, profile: Profile, faces: readonly NewFace[]): Promise<boolean>;
+  addPeople(people: readonly FilledPerson[]): Promise<boolean[]>;
   /** @returns false, changing nothing, when there is no such person */
   savePerson(faceid: string, profile: Profile): Promise<boolean>;
   removePerson(faceid: string): Promise<boolean>;

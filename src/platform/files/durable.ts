@@ -168,10 +168,10 @@ export async function unlessMissing<T>(work: Promise<T>): Promise<T | undefined>
   }
 }
 
-/** Deletes a leftover temporary file, but not one that another process is writing right now. */
+/** Deletes a leftover temporary file or folder, but not one that another process is writing right now. */
 export async function sweepUnfinished(file: string): Promise<void> {
   const found = await unlessMissing(stat(file));
-  if (found && Date.now() - found.mtimeMs > UNFINISHED_AGE) await rm(file, { force: true });
+  if (found && Date.now() - found.mtimeMs > UNFINISHED_AGE) await rm(file, { recursive: true, force: true });
 }
 
 /** Like {@link sweepUnfinished}, for everything in a folder. What cannot be deleted stays. */
