@@ -238,9 +238,11 @@ async function openWhoCameBy(
 ): Promise<Sightings | undefined> {
   if (!config.SIGHTINGS) return undefined;
   const { openSightings } = await import('./sightings/open.js');
+  const { groupingFor } = await import('./sightings/unknowns/grouping-for.js');
   const { createDecision } = await import('./identity/decision.js');
+  const unknowns = groupingFor(pack, config);
   const pair = createDecision({ pack, config, gallery }).pair();
-  const sightings = await openSightings({ config, pack: pack.id, pair, gallery, log });
+  const sightings = await openSightings({ config, pack: pack.id, pair, gallery, log, unknowns });
   shutdown.add({ name: 'sightings', close: () => sightings.close() });
   return sightings;
 }

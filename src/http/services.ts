@@ -20,6 +20,7 @@ import { createVerifier, type Verifier } from '../identity/verify.js';
 import { createMetrics, type Metrics } from '../metrics/metrics.js';
 import type { ReadyPack } from '../models/types.js';
 import { createShares, type Shares } from '../platform/shares.js';
+import { createNaming, type Naming } from '../sightings/unknowns/naming.js';
 import { type Config, enrolLimits } from '../settings/config.js';
 import { withSightings } from '../sightings/follow-gallery.js';
 import type { Sightings } from '../sightings/open.js';
@@ -65,6 +66,8 @@ export interface Services {
   announcer: Announcer;
   /** Who came by; undefined: nobody is kept. */
   sightings: Sightings | undefined;
+  /** Who strangers are; with `sightings`. */
+  naming: Naming | undefined;
   keys: Keys;
   sessions: Sessions;
   lastUse: LastUse;
@@ -168,6 +171,8 @@ export function createServices(deps: ServicesDeps): Services {
     }),
     announcer,
     sightings,
+    naming:
+      sightings && createNaming({ store: sightings.store, gallery, enroller, keepFaces: config.KEEP_FACES }),
     keys,
     sessions: createSessions({ keys, days: config.SESSION_DAYS }),
     lastUse: createLastUse({ file: path.join(config.CACHE_DIR, 'key-use.json') }),

@@ -72,7 +72,7 @@ export interface EnrolledPicture extends Enrolled, Seen {}
 export interface LookedAt extends Seen {
   /** As `hashPicture`. */
   picture: string;
-  found: { face: AnalysedFace } | { before: Face };
+  found: { face: FaceToEnrol } | { before: Face };
   /** Which of the call's pictures it is, from 0; undefined where it came alone. */
   place?: number;
 }

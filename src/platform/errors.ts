@@ -27,6 +27,10 @@ const STATUS_OF = {
   FACE_UNKNOWN: 404,
   KEY_UNKNOWN: 404,
   CORRECTION_UNKNOWN: 404,
+  /** A stranger who has been named or joined with another, or whose visits are deleted. */
+  UNKNOWN_GONE: 404,
+  /** What was done was undone already, or too long ago. */
+  UNDO_GONE: 404,
   SIGHTING_UNKNOWN: 404,
   /** Who came by is not kept (`SIGHTINGS`). */
   SIGHTINGS_OFF: 404,

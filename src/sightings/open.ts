@@ -11,6 +11,7 @@ import { followGallery, type GalleryFollower } from './follow-gallery.js';
 import { createHappenings, type Happenings } from './happenings.js';
 import { createObserver, type ObserverInfo } from './observer.js';
 import { startRetention } from './retention.js';
+import type { GroupingSettings } from './unknowns/grouping.js';
 import { openSightingStore, type SightingStore } from './store/client.js';
 
 /** Who came by: kept, asked for, erased. */
@@ -35,6 +36,8 @@ export interface SightingsOptions {
   pack: string;
   /** Two embeddings are of one person below this distance, squared L2. */
   pair: number;
+  /** How strangers are grouped. Left out: they are not. */
+  unknowns?: GroupingSettings;
   gallery: Pick<Gallery, 'person' | 'subscribe'>;
   log: Pick<FastifyBaseLogger, 'warn' | 'info'>;
   /** For tests; see createObserver. */
@@ -51,9 +54,9 @@ export const sightingsFile = (folder: string, pack: string) => path.join(folder,
  * @throws KaomonError SETUP where SQLite cannot be loaded
  */
 export async function openSightings(options: SightingsOptions): Promise<Sightings> {
-  const { config, pack, pair, gallery, log, now, date } = options;
+  const { config, pack, pair, unknowns, gallery, log, now, date = () => Date.now() } = options;
   const gap = config.VISIT_GAP * 1000;
-  const store = openSightingStore({ file: sightingsFile(config.EMBEDDINGS_DIR, pack), gap, pair });
+  const store = openSightingStore({ file: sightingsFile(config.EMBEDDINGS_DIR, pack), gap, pair, unknowns });
   await store.ask('ping').catch(async (error: unknown) => {
     if (error instanceof KaomonError && error.code !== 'SETUP') {
       log.warn(

@@ -44,6 +44,7 @@ export function startRetention(options: RetentionOptions) {
       some = await store.ask('prune', before, AT_ONCE);
     for (let some = AT_ONCE; some >= AT_ONCE && !isClosed;)
       some = await store.ask('trimHappenings', oldest, AT_ONCE);
+    if (!isClosed) await store.ask('pruneUnknowns', oldest);
     return erased;
   }
 

@@ -11,6 +11,7 @@ import type { Gallery } from '../../src/gallery/types.js';
 import type { App } from '../../src/http/app-type.js';
 import type { ReadyPack } from '../../src/models/types.js';
 import { QUIET_ERRORS } from '../../src/platform/log.js';
+import { groupingFor } from '../../src/sightings/unknowns/grouping-for.js';
 import { openSightings, type Sightings } from '../../src/sightings/open.js';
 import { decodeImage } from '../../src/vision/image.js';
 import { associate, SCENE } from '../../src/vision/track.js';
@@ -153,7 +154,10 @@ export async function testApp(
   const logger = pino({ ...QUIET_ERRORS, level: 'debug' }, sink);
   const { identical: pair } = PACK.thresholds;
   if (config.SIGHTINGS)
-    opened.sightings = await openSightings({ config, pack: PACK.id, pair, gallery, log: logger });
+    opened.sightings = await openSightings({
+      ...{ config, pack: PACK.id, pair, gallery, log: logger },
+      unknowns: groupingFor(PACK, config),
+    });
   const { sightings } = opened;
   const app = await buildApp({ config, vision, gallery, sightings, pack: PACK, logger, ...deps });
   opened.app = app;

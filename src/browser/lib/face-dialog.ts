@@ -48,7 +48,7 @@ export function openKnownFace(
   const pictures = make('span', {}, words.reading);
   const { distance } = identity;
   const odds = explainOdds(identity, words, language);
-  const meter = make('meter', { min: 0, max: 1, value: part, ariaLabel: words[level] });
+  const meter = make('meter', { min: 0, max: 1, value: part, ariaLabel: words.levels[level] });
   const address = picture && URL.createObjectURL(picture);
   const compared = make('div', { className: 'compared' });
   const showEnrolled = (thumbnail: string | null | undefined) => {
@@ -78,7 +78,7 @@ export function openKnownFace(
     name,
     [
       compared,
-      make('p', { className: 'certainty', data: { level } }, words[level], meter),
+      make('p', { className: 'certainty', data: { level } }, words.levels[level], meter),
       ...(odds === undefined ? [] : [make('p', { className: 'odds' }, odds)]),
       rows(
         [words.group, identity.groupname ?? identity.groupid ?? ''],

@@ -20,6 +20,7 @@ import { statusRoutes } from './status.js';
 import { streamRoutes } from './stream.js';
 import { thresholdRoutes } from './threshold.js';
 import { transferRoutes } from './transfer.js';
+import { unknownRoutes } from './unknowns.js';
 import { verifyRoutes } from './verify.js';
 
 /** The resources that other programs build on; docs/api.md. */
@@ -39,6 +40,7 @@ export function v1Surface(app: App, services: Services): void {
     groupRoutes(surface, services);
     eventRoutes(surface, services);
     sightingRoutes(surface, services);
+    unknownRoutes(surface, services);
     transferRoutes(surface, services);
     sessionRoutes(surface, services);
     keyRoutes(surface, services);

@@ -3,6 +3,8 @@ import { eraseOperations } from './erase.js';
 import { happeningOperations } from './happenings.js';
 import { readOperations } from './read.js';
 import type { Sql } from './database.js';
+import { createGrouping, type GroupingSettings, NO_GROUPING } from '../unknowns/grouping.js';
+import { unknownOperations } from '../unknowns/operations.js';
 import { writeOperations } from './write.js';
 
 /** What the store's thread is told besides its file. */
@@ -11,18 +13,36 @@ export interface StoreSettings {
   gap: number;
   /** Two embeddings are of one person below this distance, squared L2. */
   pair: number;
+  /** How strangers are grouped. Left out: they are not. */
+  unknowns?: GroupingSettings | undefined;
 }
 
 /**
  * All that can be asked of the store, by name: each runs in the store's thread, synchronously, one after the other.
  * Arguments and results are cloned on their way. A part of the program adds its own here.
  */
-export const operationsOf = (sql: Sql, settings: StoreSettings) => ({
-  ...writeOperations(sql, settings),
-  ...readOperations(sql),
-  ...happeningOperations(sql),
-  ...eraseOperations(sql),
-  ...correctionOperations(sql),
-});
+export function operationsOf(database: Sql, settings: StoreSettings) {
+  const unknowns = settings.unknowns ?? NO_GROUPING;
+  const grouping = createGrouping(database, unknowns);
+  const sql: Sql = {
+    ...database,
+    write(work) {
+      try {
+        return database.write(work);
+      } catch (error) {
+        grouping.forget();
+        throw error;
+      }
+    },
+  };
+  return {
+    ...writeOperations(sql, settings, grouping),
+    ...readOperations(sql),
+    ...happeningOperations(sql),
+    ...eraseOperations(sql),
+    ...correctionOperations(sql),
+    ...unknownOperations(sql, grouping, unknowns),
+  };
+}
 
 export type Operations = ReturnType<typeof operationsOf>;

@@ -1,3 +1,5 @@
+import { UNKNOWNS } from '../unknowns/schema.js';
+
 /**
  * The tables. Each part of the program has its own, with steps that follow each other: a step that has been released is
  * never changed, another one is added. Every step runs once a file.
@@ -89,4 +91,4 @@ const CORRECTIONS: SchemaPart = {
 };
 
 /** In this order. */
-export const SCHEMA: readonly SchemaPart[] = [SIGHTINGS, CORRECTIONS];
+export const SCHEMA: readonly SchemaPart[] = [SIGHTINGS, UNKNOWNS, CORRECTIONS];

@@ -3,6 +3,7 @@ import { splitFaceId } from '../../gallery/ids.js';
 import { STRANGER } from '../limits.js';
 import type { BestFace, VisitPart, Vote } from '../types.js';
 import { addVote, winnerOf } from '../vote.js';
+import type { Grouping } from '../unknowns/grouping.js';
 import type { Sql } from './database.js';
 import type { StoreSettings } from './operations.js';
 import { toBlob, toVector } from './rows.js';
@@ -38,7 +39,11 @@ interface State {
 /** Which worker wrote a part: parts of one worker are of different people where the worker says so. */
 const workerOf = (uid: string) => uid.slice(0, uid.indexOf('.') + 1);
 
-export function writeOperations(sql: Sql, { gap, pair }: StoreSettings) {
+export function writeOperations(
+  sql: Sql,
+  { gap, pair }: Pick<StoreSettings, 'gap' | 'pair'>,
+  grouping: Pick<Grouping, 'settle'>,
+) {
   /** Open sightings at this camera that a visit of these times may be a part of. */
   const openAround = ({ deviceid, first, last }: Pick<VisitPart, 'deviceid' | 'first' | 'last'>) =>
     sql.all<Open>(
@@ -139,8 +144,10 @@ export function writeOperations(sql: Sql, { gap, pair }: StoreSettings) {
         return;
       }
       if (faceid !== state.faceid || !(state.told & TOLD.arrived)) tell(sql, id, 'arrived', now);
-    } else if (!(state.told & TOLD.unknown) && fits >= STRANGER.fits && last - first >= STRANGER.stays) {
-      tell(sql, id, 'unknown', now);
+    } else {
+      const isQuiet = grouping.settle(id);
+      const isNews = !(state.told & TOLD.unknown) && fits >= STRANGER.fits && last - first >= STRANGER.stays;
+      if (isNews && !isQuiet) tell(sql, id, 'unknown', now);
     }
   }
 
@@ -181,7 +188,8 @@ export function writeOperations(sql: Sql, { gap, pair }: StoreSettings) {
     if (!row) return;
     sql.run('UPDATE sighting SET is_open = 0 WHERE id = ?', id);
     if (row.faceid === null) {
-      if (!(row.told & TOLD.unknown)) tell(sql, id, 'unknown', now);
+      const isQuiet = grouping.settle(id);
+      if (!isQuiet && !(row.told & TOLD.unknown)) tell(sql, id, 'unknown', now);
     } else if (!(row.told & TOLD.left)) tell(sql, id, 'left', now);
   }
 

@@ -24,8 +24,7 @@ export const RECOGNITION: typeof EN = {
     too_small: '顔が小さすぎます',
     too_blurred: '顔がぼやけています',
   },
-  sure: '確実',
-  likely: '一致の可能性あり',
+  levels: { sure: '確実', likely: '一致の可能性あり', unknown: '未登録' },
   announce: (names, unknown) => {
     const all = [
       ...names.map((name) => `${name} さん`),
