@@ -94,11 +94,14 @@ export function withSightings(gallery: Gallery, { catchUp }: Pick<GalleryFollowe
     await catchUp();
     return result;
   };
-  return {
-    ...gallery,
+  const changed: Partial<Gallery> = {
     remove: (...args) => after(gallery.remove(...args)),
     removeGroup: (...args) => after(gallery.removeGroup(...args)),
     movePerson: (...args) => after(gallery.movePerson(...args)),
     mergePerson: (...args) => after(gallery.mergePerson(...args)),
   };
+  // Not a copy: whatever the gallery does at the time of a call is done.
+  return new Proxy(gallery, {
+    get: (target, name): unknown => Reflect.get(changed, name) ?? Reflect.get(target, name),
+  });
 }

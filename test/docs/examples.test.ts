@@ -140,7 +140,7 @@ describe('the lines of the documents', { skip: CURL_MISSING }, () => {
     folder = await temporaryFolder({ after });
     const keys = createKeys({ file: path.join(folder, 'embeddings', 'keys.json') });
     ({ key } = await keys.add({ name: 'reader', role: 'admin' }));
-    server = await startServer({ MODEL_PACK: 'faceapi', AUTH: 'key', ...env() });
+    server = await startServer({ MODEL_PACK: 'faceapi', AUTH: 'key', SIGHTINGS: 'true', ...env() });
     // As large as a camera's: what goes through a command line's arguments must be small, and a reader's is not.
     const [ada, yuki] = await Promise.all([portrait('fay', { size: 1500 }), portrait('hue', { size: 1500 })]);
     assert.ok(ada.length > 200_000);

@@ -121,7 +121,7 @@ export async function changingCalls(
     },
     'DELETE /api/v1/threshold': { url: '/api/v1/threshold', action: 'change', whom: {} },
     'DELETE /api/v1/sightings/:id': {
-      ...{ url: `/api/v1/sightings/${sighting}`, action: 'delete', whom: { id: sighting } },
+      ...{ url: `/api/v1/sightings/${sighting}`, action: 'delete', whom: { id: `${sighting}` } },
     },
     'POST /api/v1/unknowns/:id/name': {
       ...{ url: '/api/v1/unknowns/u-1/name', body: { groupid: 'staff', userid: 'known' }, action: 'enrol' },

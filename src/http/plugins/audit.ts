@@ -187,7 +187,8 @@ function actionOf({ method, routeOptions: { config } }: FastifyRequest): Action 
 function idsOf({ params, query, body }: FastifyRequest): Record<string, unknown> {
   const given = [query, body, params].filter((part) => typeof part === 'object' && part !== null);
   const all = Object.assign({}, ...given) as Record<string, unknown>;
-  return Object.fromEntries(IDS.filter((name) => name in all).map((name) => [name, all[name]]));
+  const textOf = (value: unknown) => (typeof value === 'number' ? String(value) : value);
+  return Object.fromEntries(IDS.filter((name) => name in all).map((name) => [name, textOf(all[name])]));
 }
 
 /** How many calls of each address were refused within the last minute. */

@@ -155,10 +155,11 @@ export function sightingRoutes(app: App, { gallery, sightings, config }: Service
       const { store } = who;
       const { query } = request;
       const filter = await filterOf(request, query, gallery);
+      // Whoever asks sees what this worker has seen by now.
+      await who.flush();
       if (query.format === 'csv') {
         // Who came by, in bulk, leaves the server.
         request.audited.as('export');
-        await who.flush();
         const lines = csvOf(
           (after) => store.ask('sightings', filter, after, CSV_AT_ONCE),
           gallery,
@@ -217,7 +218,7 @@ export function sightingRoutes(app: App, { gallery, sightings, config }: Service
       const { groups } = request.caller;
       const strangers = maySeeStrangers(request.caller);
       return {
-        deviceids: await store.ask('deviceids', groups && [...groups], strangers),
+        deviceids: await store.ask('deviceids', groups && [...groups]),
         days: config.SIGHTINGS_DAYS,
         unknownsDays: config.UNKNOWNS_DAYS,
         keepsPictures: config.KEEP_SIGHTINGS,

@@ -13,7 +13,10 @@ import { keepVisit, NOON, STRANGER, vote } from '../../support/sightings.js';
 import { temporaryFolder } from '../../support/temporary.js';
 import { until } from '../../support/until.js';
 
-type Page = { sightings: SightingAnswer[]; next: string | null };
+interface Page {
+  sightings: SightingAnswer[];
+  next: string | null;
+}
 
 async function kept(
   t: TestContext,
@@ -253,7 +256,7 @@ describe('the position of an event', () => {
     t.after(() => log.close());
     const info = () =>
       ({ log: 'file', behind: 0, manager: 'running', trouble: null, pid: undefined }) as const;
-    const events = { info, pack: 'tiny', follow: log.follow };
+    const events = { info, pack: 'tiny', follow: log.follow.bind(log) };
     const test = await kept(t, {}, { events });
     let uid = 0;
     test.gallery.subscribe(
