@@ -54,7 +54,7 @@ export const sightingsFile = (folder: string, pack: string) => path.join(folder,
  * @throws KaomonError SETUP where SQLite cannot be loaded
  */
 export async function openSightings(options: SightingsOptions): Promise<Sightings> {
-  const { config, pack, pair, unknowns, gallery, log, now, date } = options;
+  const { config, pack, pair, unknowns, gallery, log, now, date = () => Date.now() } = options;
   const gap = config.VISIT_GAP * 1000;
   const store = openSightingStore({ file: sightingsFile(config.EMBEDDINGS_DIR, pack), gap, pair, unknowns });
   await store.ask('ping').catch(async (error: unknown) => {

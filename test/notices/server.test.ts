@@ -20,7 +20,10 @@ it('a server tells whom its settings name, and says how that goes', async (t) =>
       headers: { 'content-type': 'application/json' },
       payload: Buffer.from(JSON.stringify(body)),
     });
-  interface Health { status: string; notices: { receivers: number; delivered: number } }
+  interface Health {
+    status: string;
+    notices: { receivers: number; delivered: number };
+  }
   const health = async () => (await server.get('/api/v1/health')).body as Health;
   await until(async () => (await health()).notices.receivers === 1);
   const tried = await send('/api/v1/notices/test', {});

@@ -40,6 +40,7 @@ export function operationsOf(database: Sql, settings: StoreSettings) {
     ...readOperations(sql),
     ...happeningOperations(sql),
     ...eraseOperations(sql),
+    ...correctionOperations(sql),
     ...unknownOperations(sql, grouping, unknowns),
     ...correctionOperations(sql),
   };

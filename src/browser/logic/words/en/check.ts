@@ -21,7 +21,6 @@ export const CHECK = {
   keepName: (name: string) => `Keep ${name}`,
   twoPeople: 'Two people',
   toldApart: (one: string, two: string) => `${one} and ${two} are told apart from now on.`,
-  notToldApart: 'They could not be told apart.',
   strangersAsNear: (odds: string) => `As near as ${odds}`,
   disagreeTitle: 'Pictures that disagree',
   disagreeExplained: 'These pictures do not show the person whom the others show.',

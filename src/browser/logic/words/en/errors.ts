@@ -19,6 +19,8 @@ export const ERRORS = {
     FACE_UNKNOWN: 'This picture no longer exists.',
     SIGHTING_UNKNOWN: 'This visit no longer exists.',
     SIGHTINGS_OFF: 'This server does not keep who came by.',
+    UNKNOWN_GONE: 'This stranger is no longer there: somebody has named them, or the visits are deleted.',
+    UNDO_GONE: 'This can no longer be undone.',
     USERID_INVALID: 'The ID may contain only letters, digits, _ and .',
     GROUPID_INVALID: 'The group’s ID may contain only letters, digits, _ and .',
     IMAGE_UNREADABLE: 'The picture is damaged.',

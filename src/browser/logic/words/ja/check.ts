@@ -22,7 +22,6 @@ export const CHECK: typeof EN = {
   keepName: (name) => `${name} を残す`,
   twoPeople: '別の人物',
   toldApart: (one, two) => `今後は ${one} と ${two} を区別します。`,
-  notToldApart: '区別の設定ができませんでした。',
   strangersAsNear: (odds) => `この近さになるのは ${odds}`,
   disagreeTitle: '食い違う写真',
   disagreeExplained: 'ほかの写真と違う人物が写っている写真です。',

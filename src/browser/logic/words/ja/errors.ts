@@ -21,6 +21,8 @@ export const ERRORS: typeof EN = {
     FACE_UNKNOWN: 'その画像はもうありません。',
     SIGHTING_UNKNOWN: 'その来訪の記録はもうありません。',
     SIGHTINGS_OFF: 'このサーバーは来訪を記録していません。',
+    UNKNOWN_GONE: 'この未登録の人の記録はもうありません。名前が付けられたか、来訪の記録が削除されました。',
+    UNDO_GONE: 'この操作はもう取り消せません。',
     USERID_INVALID: 'ID に使えるのは、半角英数字、「_」、「.」のみです。',
     GROUPID_INVALID: 'グループの ID に使えるのは、半角英数字、「_」、「.」のみです。',
     IMAGE_UNREADABLE: '画像が壊れています。',
