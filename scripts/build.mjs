@@ -8,6 +8,7 @@ import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { compressBelow, drawIcons, hashOf, writePages } from './pages.mjs';
+import { buildWords } from './words.mjs';
 import { filesBelow, isNewer, PROJECT_ROOT, writeStamp } from './support.mjs';
 
 /**
@@ -43,7 +44,7 @@ const PAGES = path.join(PROJECT_ROOT, 'dist', 'pages');
 
 /** Whether anything under src/, test/ or of what builds them changed since the last build. */
 export function buildIsStale() {
-  const own = [fileURLToPath(import.meta.url), path.join(PROJECT_ROOT, 'scripts', 'pages.mjs')];
+  const own = ['build', 'pages', 'words'].map((name) => path.join(PROJECT_ROOT, 'scripts', `${name}.mjs`));
   const icon = path.join(PROJECT_ROOT, 'public', 'icon.svg');
   const sources = [...filesBelow('src'), ...filesBelow('test'), ...own, icon];
   return sources.some((file) => isNewer(file, STAMP));
@@ -110,9 +111,10 @@ async function buildPages(esbuild, scripts) {
   };
   const { metafile } = await esbuild({
     ...common,
-    entryPoints: [...scripts, { in: 'src/browser/styles/index.css', out: 'pages' }].map((entry) =>
-      typeof entry === 'string' ? { in: entry, out: path.basename(entry, '.ts') } : entry,
-    ),
+    entryPoints: [...scripts, ...filesBelow('src/browser/styles/pages')].map((file) => ({
+      in: file,
+      out: path.parse(file).name,
+    })),
     entryNames: '[name]-[hash]',
     splitting: true,
     sourcemap: process.argv.includes('--maps'),
@@ -128,9 +130,8 @@ async function buildPages(esbuild, scripts) {
   const addressOf = (/** @type {string} */ output) => output.slice('public'.length);
   for (const [output, { entryPoint }] of Object.entries(metafile.outputs)) {
     if (!entryPoint) continue;
-    const { name } = path.parse(entryPoint);
-    const plain = entryPoint.endsWith('.css') ? '/assets/pages.css' : `/assets/${name}.js`;
-    addresses.set(plain, addressOf(output));
+    const { name, ext } = path.parse(entryPoint);
+    addresses.set(`/assets/${name}${ext.replace('ts', 'js')}`, addressOf(output));
     preloads.set(addressOf(output), [...new Set(importsOf(output))].map(addressOf));
   }
 
@@ -143,9 +144,10 @@ async function buildPages(esbuild, scripts) {
   const languages = Object.fromEntries(
     LANGUAGES.map((/** @type {string} */ language) => [language, wordsOf(language)]),
   );
-  writePages(PAGES, languages, { addresses, preloads });
+  const words = await buildWords(esbuild, common, metafile, languages);
+  writePages(PAGES, languages, { addresses, preloads, words });
 
-  const files = ['/assets/pages.css', '/assets/offline.js', '/icon.svg'].map((plain) => addresses.get(plain));
+  const files = ['/assets/plain.css', '/assets/offline.js', '/icon.svg'].map((plain) => addresses.get(plain));
   const texts = Object.keys(languages).map((language) =>
     readFileSync(path.join(PAGES, language, 'offline.html'), 'utf8'),
   );

@@ -18,6 +18,7 @@ const COMPRESSED = /\.(?:html|css|js|svg|webmanifest)$/;
  * @typedef {object} Assets
  * @property {Map<string, string>} addresses of `/assets/NAME.EXT`, with a hash of the content in the name
  * @property {Map<string, string[]>} preloads of an address: what it imports
+ * @property {Map<string, string>} words of a page's script and a language, as `people ja`: the file of its texts
  */
 
 /** @param {string} text */
@@ -65,21 +66,25 @@ function page(name, { language, words, assets }) {
   const header = template('parts/header.html')
     // The page that is open, in the list of pages: the brand, which also leads to the first one, has a class before.
     .replace(`<a href="${address}"`, `<a href="${address}" aria-current="page"`);
-  let html = template(name)
-    .replace('<html lang="en">', `<html lang="${language}">`)
+  let html = template(name);
+  const [, script = ''] = /<script type="module" src="\/assets\/(\w+)\.js"/.exec(html) ?? [];
+  const texts = assets.words.get(`${script} ${language}`);
+  html = html
+    .replace('<html lang="en">', `<html lang="${language}"${texts ? ` data-words="${texts}"` : ''}>`)
     .replace('<head>', `<head>\n${template('parts/head.html').trimEnd()}`)
     .replace(/(<body[^<>]*>)\n/, (_, /** @type {string} */ body) =>
       body.includes('data-bare') ? `${body.replace(' data-bare', '')}\n` : `${body}\n${header}`,
     );
   html = fillIn(html, words);
   html = html.replace(/(<title>)([^<]*)/, `$1$2 — ${escape(String(words.appName))}`);
-  const ahead = [...html.matchAll(/<script type="module" src="([^"]*)"/g)]
-    .flatMap(([, script]) => assets.preloads.get(assets.addresses.get(script) ?? '') ?? [])
-    .map((script) => `    <link rel="modulepreload" href="${script}" />\n`);
+  const imported = assets.preloads.get(assets.addresses.get(`/assets/${script}.js`) ?? '') ?? [];
+  const ahead = [...imported, ...(texts ? [texts] : [])].map(
+    (file) => `    <link rel="modulepreload" href="${file}" />\n`,
+  );
   return html
     .replace(/ {2}<\/head>/, `${ahead.join('')}  </head>`)
     .replace(/"(\/assets\/[^"]*|\/icon\.svg)"/g, (quoted, /** @type {string} */ plain) => {
-      if (ahead.some((line) => line.includes(quoted))) return quoted;
+      if (plain === texts || imported.includes(plain)) return quoted;
       const named = assets.addresses.get(plain);
       if (!named) throw new Error(`${name}: there is no ${plain}.`);
       return `"${named}"`;

@@ -1,13 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import { type Audit, type AuditEntry, COMMAND_LINE } from '../access/audit.js';
 import { KaomonError } from '../platform/errors.js';
-import { isSameEmbedding } from '../gallery/embedding.js';
 import { faceIdOf } from '../gallery/ids.js';
 import type { Gallery } from '../gallery/types.js';
 import { isStoreTrouble } from '../platform/files/obstacles.js';
 import { createEnrolments, createSearches, UNLIMITED } from '../identity/counted-work.js';
 import { createEnroller, type EnrollerDeps, type LookedAt } from '../identity/enrol.js';
 import type { VisionPool } from '../vision/types.js';
+import { type BatchGallery, unwritten } from './dry-run.js';
 import { hashOf, type Journal, type JournalEntry } from './journal.js';
 import type { BatchItem } from './list.js';
 import { createTurningVision } from './turning-vision.js';
@@ -24,7 +24,7 @@ export interface BatchResult {
 
 export interface BatchDeps extends Pick<EnrollerDeps, 'decision' | 'limits' | 'keepFaces'> {
   vision: Pick<VisionPool, 'analyze'>;
-  gallery: EnrollerDeps['gallery'] & Pick<Gallery, 'nearest' | 'vectors'>;
+  gallery: BatchGallery;
   maxPixels: number;
   /** Pictures in progress at a time: enough that no vision thread waits. */
   inFlight: number;
@@ -280,24 +280,6 @@ function createPictureEnroller(items: readonly BatchItem[], deps: BatchDeps) {
         told.push({ status: 'fulfilled', value: entry });
       }
       return told;
-    },
-  };
-}
-
-/** The gallery of a dry run: it finds known faces, and stores none. */
-function unwritten(gallery: BatchDeps['gallery'], items: readonly BatchItem[]): BatchDeps['gallery'] {
-  const groups = new Set(items.map(({ groupid }) => groupid));
-  return {
-    ...gallery,
-    // Missing groups would be created by then.
-    group: (groupid) => Promise.resolve(groups.has(groupid) ? { groupid, groupname: groupid } : undefined),
-    async enrolOnce({ groupid, userid }, embedding) {
-      const faceid = faceIdOf(groupid, userid);
-      const stored = (await gallery.person(faceid)) ? await gallery.vectors(faceid) : [];
-      const same = stored.find(({ vector }) => isSameEmbedding(vector, embedding));
-      if (same) return { face: same.face, already: true };
-      const face = { id: '', faceid, enrolledAt: '', automatic: false, hasPicture: false };
-      return { face, already: false };
     },
   };
 }

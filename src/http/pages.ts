@@ -16,6 +16,7 @@ const PAGES = {
   '/add': 'add.html',
   '/people': 'people.html',
   '/status': 'status.html',
+  '/check': 'check.html',
   '/keys': 'keys.html',
   '/signin': 'signin.html',
   '/docs': 'docs.html',
@@ -53,8 +54,6 @@ export function answerUnknown(request: FastifyRequest, reply: FastifyReply): Fas
   addVary(reply, 'accept');
   const isVisitor = acceptedOf(headers.accept).includes('text/html');
   if (!isVisitor || (method !== 'GET' && method !== 'HEAD')) answerNotFound(request);
-  // Every plugin that waits for the answer's end listens once more for the page in its place.
-  reply.raw.setMaxListeners(20);
   // Nothing to ask again for, nor to get a part of.
   const whole = { acceptRanges: false, etag: false, lastModified: false };
   return sendPage(request, reply.code(404), '404.html', whole);

@@ -131,6 +131,14 @@ const IDENTIFY_RULES: Record<string, (t: TestContext, identify: Identify) => Pro
     test.vision.faces = [good(0.51)];
     assert.equal(await identify(test, t), '');
   },
+  'names nobody of whom it was said that the face is not theirs': async (t, identify) => {
+    const test = await stand(t);
+    await test.gallery.enrol(KEN, unitVector(0));
+    test.vision.faces = [good()];
+    assert.equal(await identify(test, t), 'default-ken');
+    await test.gallery.correct('default-ken', unitVector(0.012));
+    assert.equal(await identify(test, t), '');
+  },
   'gives an unfit face nobody’s name': async (t, identify) => {
     const test = await stand(t);
     await test.gallery.enrol(KEN, unitVector(0));

@@ -34,6 +34,9 @@ export async function changingCalls(
     await gallery.enrol({ groupid, userid, ...(username && { username }), automatic }, unitVector(2));
   for (const name of ['changed', 'moved', 'gone', 'into', 'from', 'gone2']) await enrol('staff', name);
   const lost = await enrol('staff', 'lost');
+  await enrol('staff', 'mistaken');
+  const { correction } = await gallery.correct('staff-mistaken', unitVector(1));
+  const given = await enrol('staff', 'given');
   const automatic = await enrol('staff', 'auto', '', true);
   await enrol('old', 'ann');
   await enrol('cf', 'u1', JAPANESE);
@@ -100,6 +103,23 @@ export async function changingCalls(
       ...{ url: `/api/v1/people/staff-lost/faces/${lost.id}`, action: 'delete' },
       whom: { faceid: 'staff-lost', id: lost.id },
     },
+    'POST /api/v1/corrections': {
+      ...{ url: '/api/v1/corrections', body: { faceid: 'staff-mistaken', image }, action: 'change' },
+      ...{ whom: { faceid: 'staff-mistaken' }, isDropped: true },
+    },
+    'DELETE /api/v1/corrections/:id': {
+      ...{ url: `/api/v1/corrections/${correction.id}`, action: 'delete' },
+      whom: { id: correction.id },
+    },
+    'POST /api/v1/people/:faceid/faces/:id/move': {
+      ...{ url: `/api/v1/people/staff-given/faces/${given.id}/move`, body: { to: 'staff-into' } },
+      ...{ action: 'change', whom: { faceid: 'staff-given', id: given.id, to: 'staff-into' } },
+    },
+    'PUT /api/v1/threshold': {
+      ...{ url: '/api/v1/threshold', body: { identical: 0.4 }, action: 'change' },
+      whom: { threshold: '0.4' },
+    },
+    'DELETE /api/v1/threshold': { url: '/api/v1/threshold', action: 'change', whom: {} },
     'DELETE /api/v1/sightings/:id': {
       ...{ url: `/api/v1/sightings/${sighting}`, action: 'delete', whom: { id: `${sighting}` } },
     },
@@ -135,6 +155,7 @@ export async function changingCalls(
       ...{ url: '/api/v1/groups/old?people=delete', action: 'delete' },
       whom: { groupid: 'old', people: ['old-ann'] },
     },
+    'POST /api/v1/notices/test': { url: '/api/v1/notices/test', action: 'change', whom: {} },
     'POST /api/v1/import': {
       ...{ url: '/api/v1/import', body: archive, headers: ['content-type: application/zip'] },
       ...{ action: 'import', whom: {}, isDropped: true },

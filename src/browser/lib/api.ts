@@ -78,7 +78,7 @@ export function goToSignIn(): void {
  * @throws ApiError
  */
 export async function call<T = unknown>(
-  method: 'GET' | 'POST' | 'PATCH' | 'DELETE',
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
   path: string,
   options: CallOptions = {},
 ): Promise<T> {

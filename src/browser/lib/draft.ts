@@ -24,7 +24,7 @@ export function dropDraft(): void {
 }
 
 /** @returns undefined when nothing was typed */
-export function recallDraft(): Draft | undefined {
+function recallDraft(): Draft | undefined {
   try {
     const kept = JSON.parse(sessionStorage.getItem(KEY) ?? 'null') as Partial<
       Record<keyof Draft, unknown>
@@ -36,4 +36,18 @@ export function recallDraft(): Draft | undefined {
   } catch {
     return undefined;
   }
+}
+
+/**
+ * Whom the page is to begin with: `/add?group=...&userid=...&username=...` is the link for adding pictures of somebody;
+ * without it, what was typed.
+ */
+export function beginning(): Omit<Draft, 'groupid'> & { groupid: string | undefined } {
+  const query = new URLSearchParams(location.search);
+  const group = query.get('group');
+  const typed = recallDraft();
+  const isLink = query.has('userid') || query.has('username');
+  const { userid, username } =
+    isLink || !typed ? { userid: query.get('userid') ?? '', username: query.get('username') ?? '' } : typed;
+  return { userid, username, groupid: group ?? typed?.groupid };
 }

@@ -185,13 +185,13 @@ function fill(
   setText(strong, name === '' ? words.unknownFace : name);
   const group = identity.groupname ?? identity.groupid ?? '';
   const odds = describeOdds(identity, words, language);
-  const known = [group, words[level], odds].filter((part) => part !== undefined).join(' · ');
+  const known = [group, words.levels[level], odds].filter((part) => part !== undefined).join(' · ');
   const invited = mayEnrol ? words.enrolHere : '';
   const unknown = identity.reason ? words.unfit[identity.reason] : invited;
   setText(where, left ? words.hasLeft : name === '' ? unknown : known);
   if (!(meter instanceof HTMLMeterElement)) return;
   meter.hidden = name === '' || left;
-  meter.ariaLabel = words[level];
+  meter.ariaLabel = words.levels[level];
   if (Math.abs(meter.value - part) > 0.01) meter.value = part;
 }
 

@@ -6,9 +6,8 @@ import { recall, remember } from './dom.js';
 export const language: Language =
   LANGUAGES.find((known) => known === document.documentElement.lang) ?? LANGUAGES[0];
 
-/** The page's texts in that language: the others are not loaded. */
-export const words: Words =
-  language === 'ja' ? (await import('../logic/words/ja.js')).JA : (await import('../logic/words/en.js')).EN;
+/** The texts that this page uses, in that language: scripts/words.mjs. */
+export const { words } = (await import(document.documentElement.dataset.words ?? '')) as { words: Words };
 
 const cookie = (choice: Language) => `kaomon-language=${choice}`;
 const isTold = (choice: Language) => document.cookie.split('; ').includes(cookie(choice));

@@ -3,7 +3,7 @@ import { ApiError, call } from './api.js';
 import { isPassing, reasonOf } from './enrol.js';
 import { words } from './i18n.js';
 import { cropFace } from './picture.js';
-import type { createPictureTray } from './picture-tray.js';
+import type { PictureTray } from './picture-tray.js';
 import type { KnownPerson } from './whose-question.js';
 
 /** A face smaller than this part of the largest one is in the background, as it is for the server. */
@@ -76,7 +76,7 @@ interface FileEvents {
 export function createPictureFiles(
   drop: HTMLElement,
   input: HTMLInputElement,
-  tray: ReturnType<typeof createPictureTray>,
+  tray: PictureTray,
   events: FileEvents,
 ): void {
   async function add(file: File): Promise<void> {

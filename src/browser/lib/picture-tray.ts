@@ -164,3 +164,5 @@ export function createPictureTray(list: HTMLElement, troubles: HTMLElement, even
     },
   };
 }
+
+export type PictureTray = ReturnType<typeof createPictureTray>;

@@ -49,7 +49,7 @@ export function onSession(listener: (session: Session) => void): void {
 }
 
 /**
- * Asks who is signed in. From then on `data-may` of the root element lists what the key may, and styles/access.css hides
+ * Asks who is signed in. From then on `data-may` of the root element lists what the key may, and styles/rights.css hides
  * whatever needs more (`data-needs`). Called once by each page.
  */
 export function watchSession(): void {

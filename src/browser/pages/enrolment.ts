@@ -1,20 +1,14 @@
-import { type ApiError, call, currentSession, messageOf } from '../lib/api.js';
+import { currentSession, messageOf } from '../lib/api.js';
 import { createCameraMenu } from '../lib/camera-menu.js';
 import { element, make, recall } from '../lib/dom.js';
-import { dropDraft, keepDraft, recallDraft } from '../lib/draft.js';
-import {
-  isPassing,
-  type Outcome,
-  reasonOf,
-  sendPicturesKnowing,
-  settlePerson,
-  unmakePerson,
-} from '../lib/enrol.js';
+import { beginning, dropDraft, keepDraft } from '../lib/draft.js';
+import { isPassing, type Outcome, sendPicturesKnowing, settlePerson, unmakePerson } from '../lib/enrol.js';
 import { createFeedback } from '../lib/feedback.js';
 import { createGuidedCamera, type Shot } from '../lib/guided-camera.js';
 import { words } from '../lib/i18n.js';
 import { createPersonFields, type NewPerson } from '../lib/person-fields.js';
 import { createPictureFiles } from '../lib/picture-files.js';
+import { createOutcomes } from '../lib/picture-outcomes.js';
 import { createPictureTray, type TrayPicture } from '../lib/picture-tray.js';
 import { openPage } from '../lib/shell.js';
 import { createWhoseQuestion, type KnownPerson } from '../lib/whose-question.js';
@@ -62,6 +56,10 @@ const question = createWhoseQuestion(element('question', HTMLElement), {
   onOther: show,
   onChange: show,
 });
+const marks = createOutcomes(tray, {
+  onKnown: (person) => question.ask(person),
+  onMeant: (picture) => void send(picture),
+});
 const camera = createGuidedCamera(
   {
     stage: element('stage', HTMLElement),
@@ -73,7 +71,7 @@ const camera = createGuidedCamera(
     onShot(shot) {
       shots.set(shot, tray.add(shot.blob, 'waiting', shot.thumb));
       feedback.pictureTaken();
-      hideSwap();
+      sayOther('');
       show();
     },
     onDropped(dropped) {
@@ -87,8 +85,7 @@ const camera = createGuidedCamera(
       phase = 'who';
       target = undefined;
       question.clear();
-      swap.hidden = false;
-      element('swap-text', HTMLElement).textContent = words.otherFace(count);
+      sayOther(words.otherFace(count));
       show();
       start.focus({ preventScroll: true });
     },
@@ -118,9 +115,9 @@ function say(text: string, kind: 'good' | 'bad' | '' = ''): void {
   outcome.className = `outcome ${kind}`;
 }
 
-function hideSwap(): void {
-  swap.hidden = true;
-  element('swap-text', HTMLElement).textContent = '';
+function sayOther(text: string): void {
+  swap.hidden = text === '';
+  element('swap-text', HTMLElement).textContent = text;
 }
 
 const nameOf = ({ username, userid }: Pick<NewPerson, 'username' | 'userid'>) => username || userid;
@@ -153,7 +150,7 @@ function show(): void {
 function begin(): void {
   if (!mayEnrol || !fields.check()) return;
   feedback.prepare();
-  hideSwap();
+  sayOther('');
   say('');
   phase = 'taking';
   camera.start();
@@ -184,7 +181,7 @@ async function send(force?: TrayPicture): Promise<void> {
         isDenied: question.isDenied,
       },
     );
-    pictures.forEach((picture, i) => mark(picture, outcomes[i]));
+    pictures.forEach((picture, i) => marks.mark(picture, outcomes[i]));
     await conclude(outcomes, target ?? settled.person);
   } catch (error) {
     for (const picture of pictures) if (picture.state === 'sending') tray.mark(picture, 'waiting');
@@ -196,42 +193,6 @@ async function send(force?: TrayPicture): Promise<void> {
   if (!next.hidden) next.focus({ preventScroll: true });
   else if (!enrol.hidden) enrol.focus({ preventScroll: true });
   else if (question.open) question.focus();
-}
-
-function mark(picture: TrayPicture, result: Outcome): void {
-  if (result.status !== 'refused') {
-    tray.mark(picture, 'stored', result.status === 'already' ? words.pictureAlready : undefined);
-    return;
-  }
-  const { error } = result;
-  const leaveOut = { label: words.leaveOut, run: () => tray.leaveOut(picture) };
-  if (isPassing(error)) {
-    tray.mark(picture, 'waiting');
-  } else if (error.code === 'NOT_THE_SAME_PERSON') {
-    const meant = { label: words.sayItIsTheSame, run: () => void send(picture) };
-    tray.mark(picture, 'odd', reasonOf(error), [leaveOut, meant]);
-  } else if (error.code === 'OTHER_PERSON') {
-    tray.mark(picture, 'waiting');
-    void askByServer(picture, error);
-  } else {
-    tray.mark(picture, 'refused', reasonOf(error), [leaveOut]);
-  }
-}
-
-/** The server knows the face though no answer named it before: it is not in the picture any more, or the page was too quick. */
-async function askByServer(picture: TrayPicture, error: ApiError): Promise<void> {
-  const { faceid } = error.details ?? {};
-  // A key that may not see that person's group is not told who it is.
-  const known =
-    typeof faceid === 'string'
-      ? await call<KnownPerson>('GET', `/api/v1/people/${faceid}`).catch(() => undefined)
-      : undefined;
-  if (known) question.ask(known);
-  else
-    tray.mark(picture, 'odd', reasonOf(error), [
-      { label: words.leaveOut, run: () => tray.leaveOut(picture) },
-      { label: words.somebodyElse, run: () => void send(picture) },
-    ]);
 }
 
 async function conclude(outcomes: readonly Outcome[], person: Pick<NewPerson, 'username' | 'userid'>) {
@@ -269,7 +230,7 @@ function startAnew(): void {
   tray.clear();
   fields.clear();
   question.clear();
-  hideSwap();
+  sayOther('');
   dropDraft();
   enrol.textContent = words.enrol;
   say('');
@@ -277,15 +238,11 @@ function startAnew(): void {
   fields.username.focus({ preventScroll: true });
 }
 
-/** `/add?group=...&userid=...&username=...` is the link for adding pictures of somebody. */
 async function fillIn(): Promise<void> {
-  const query = new URLSearchParams(location.search);
-  const draft = recallDraft();
-  const given = (name: 'userid' | 'username') => query.get(name) ?? '';
-  const isLink = query.has('userid') || query.has('username');
-  fields.write(isLink || !draft ? { userid: given('userid'), username: given('username') } : draft);
+  const { groupid = recall('group'), ...person } = beginning();
+  fields.write(person);
   show();
-  await fields.fill(query.get('group') ?? draft?.groupid ?? recall('group'));
+  await fields.fill(groupid);
   show();
   const { role = 'admin' } = await currentSession();
   if (role !== 'recognise') return;
@@ -310,7 +267,7 @@ element('change', HTMLButtonElement).addEventListener('click', () => {
 element('put-back', HTMLButtonElement).addEventListener('click', () => {
   phase = 'taking';
   camera.putBack();
-  hideSwap();
+  sayOther('');
   show();
   enrol.focus({ preventScroll: true });
 });
@@ -335,7 +292,8 @@ form.addEventListener('submit', (event) => {
   }
 });
 
-form.hidden = false;
+// Together: what is below would have to move aside.
+form.hidden = element('drop', HTMLElement).hidden = false;
 show();
 fillIn().catch((error: unknown) => say(messageOf(error), 'bad'));
 void menu.fill(undefined);

@@ -246,7 +246,7 @@ on('bulk-merge', () => {
   openMerge(first, second, { groups, isHidden, onMerge });
 });
 
-/** What the key may use; styles/access.css hides the rest. */
+/** What the key may use; styles/rights.css hides the rest. */
 async function askRights(): Promise<void> {
   mayEdit = await whetherMay('enrol');
   mayManage = await whetherMay('admin');

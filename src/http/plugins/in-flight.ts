@@ -213,7 +213,7 @@ export function registerInFlight(app: App, options: InFlightOptions): void {
   app.addHook('preParsing', (request, _reply, payload, done) => {
     const flight = flights.get(request);
     // The caller is unknown, and nobody wants the body.
-    if (request.is404) done(request.server.knownAddresses.refusal(request));
+    if (request.is404 && hasBody(request)) done(request.server.knownAddresses.refusal(request));
     // The connection is gone: whoever read the body would wait for ever, and the audit would never hear of the call.
     else if (request.raw.destroyed && hasBody(request)) done(clientGone());
     else if (!flight || flight.isWhole) done(null, payload);

@@ -9,6 +9,7 @@ const TAGS = [
   ['recognition', 'Find, name, compare and embed faces.'],
   ['people', 'Who is enrolled, and their pictures.'],
   ['groups', 'What people are sorted into; a key may be tied to some.'],
+  ['check-up', 'What is wrong in the gallery, and what a threshold does to it.'],
   ['events', 'What happens, as it happens.'],
   ['sightings', 'Who came by, when and where.'],
   ['transfer', 'The gallery as one archive.'],

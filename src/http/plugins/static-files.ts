@@ -34,6 +34,8 @@ export async function registerStaticFiles(app: App): Promise<void> {
     scope.addHook('onRoute', (route) => {
       route.config = { ...route.config, access: 'public' };
     });
-    await scope.register(fastifyStatic, { ...options, decorateReply: false });
+    // A route for each file: one for all of them would pass what is not there on to the 404 page as a second request, whose
+    // hooks run, wait and count once more.
+    await scope.register(fastifyStatic, { ...options, decorateReply: false, wildcard: false });
   });
 }

@@ -1,3 +1,4 @@
+import { correctionOperations } from './corrections.js';
 import { eraseOperations } from './erase.js';
 import { happeningOperations } from './happenings.js';
 import { readOperations } from './read.js';
@@ -40,6 +41,7 @@ export function operationsOf(database: Sql, settings: StoreSettings) {
     ...happeningOperations(sql),
     ...eraseOperations(sql),
     ...unknownOperations(sql, grouping, unknowns),
+    ...correctionOperations(sql),
   };
 }
 

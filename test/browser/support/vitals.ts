@@ -8,7 +8,7 @@ export interface Vitals {
   moved: string[];
   /** Bytes on the wire of the page and what it loaded by itself, without what the API answered. */
   weight: number;
-  /** Those files: `/assets/pages.css 1234`. */
+  /** Those files: `/assets/people.css 1234`. */
   files: string[];
 }
 

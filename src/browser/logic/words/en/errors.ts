@@ -8,6 +8,8 @@ export const ERRORS = {
     FACE_TURNED: 'The face is turned away: look straight into the camera.',
     ALREADY_REGISTERED: 'This person was enrolled a moment ago: wait 5 seconds.',
     OTHER_PERSON: 'This face is enrolled under another person.',
+    CORRECTION_REFUSED: 'This picture is enrolled for this person: delete it there.',
+    CORRECTION_UNKNOWN: 'This correction was taken back already.',
     NOT_THE_SAME_PERSON: 'This picture shows somebody else than the other pictures.',
     PERSON_EXISTS: 'The group already has a person with this ID.',
     GROUP_EXISTS: 'A group with this ID already exists.',

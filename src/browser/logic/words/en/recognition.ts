@@ -18,8 +18,7 @@ export const RECOGNITION = {
   unknown: 'Unknown',
   unknownFace: 'Unknown face',
   unfit: { turned: 'Keep your head upright', too_small: 'Too far away', too_blurred: 'Too blurred' },
-  sure: 'certain',
-  likely: 'probably',
+  levels: { sure: 'certain', likely: 'probably', unknown: 'Unknown' },
   announce: (names: readonly string[], unknown: number) => {
     const strangers = unknown === 0 ? [] : [unknown === 1 ? 'one unknown face' : `${unknown} unknown faces`];
     const all = [...names, ...strangers];
@@ -54,6 +53,7 @@ export const RECOGNITION = {
   enrolledPicture: 'Enrolled picture',
   seenNow: 'Seen now',
   showPerson: 'Show in People',
+  notThemAnyMore: (name: string) => `This face is not called ${name} any more.`,
   notThisPerson: 'Not this person',
   addView: 'Add this view',
   addingView: 'Adding…',

@@ -10,6 +10,8 @@ export const ERRORS: typeof EN = {
     FACE_TURNED: '顔が横を向いています。カメラをまっすぐ見てください。',
     ALREADY_REGISTERED: 'この人は登録したばかりです。5 秒待ってください。',
     OTHER_PERSON: 'この顔は別の人として登録されています。',
+    CORRECTION_REFUSED: 'この写真はこの人のものとして登録されています。登録のほうを削除してください。',
+    CORRECTION_UNKNOWN: 'この訂正はすでに取り消されています。',
     NOT_THE_SAME_PERSON: 'この画像には、ほかの画像とは別の人が写っています。',
     PERSON_EXISTS: 'このグループには、同じ ID の人がすでに登録されています。',
     GROUP_EXISTS: '同じ ID のグループがすでにあります。',

@@ -24,8 +24,7 @@ export const RECOGNITION: typeof EN = {
     too_small: '顔が小さすぎます',
     too_blurred: '顔がぼやけています',
   },
-  sure: '確実',
-  likely: '一致の可能性あり',
+  levels: { sure: '確実', likely: '一致の可能性あり', unknown: '未登録' },
   announce: (names, unknown) => {
     const all = [
       ...names.map((name) => `${name} さん`),
@@ -62,6 +61,7 @@ export const RECOGNITION: typeof EN = {
   enrolledPicture: '登録画像',
   seenNow: '現在の映像',
   showPerson: '登録者一覧で表示',
+  notThemAnyMore: (name) => `今後この顔は「${name}」と認識されません。`,
   notThisPerson: '別の人です',
   addView: 'この画像を追加',
   addingView: '追加しています…',
