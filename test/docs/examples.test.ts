@@ -204,7 +204,7 @@ describe('the lines of the documents', { skip: CURL_MISSING }, () => {
     const { code, status, body, stderr } = await launch(command).ended;
     assert.equal(code, 0, stderr);
     if (!command.address) return body;
-    const { statusCode = '20[01]' } = (shown ?? {}) as { statusCode?: number };
+    const { statusCode = '20[012]' } = (shown ?? {}) as { statusCode?: number };
     assert.match(status ?? '', new RegExp(`^${statusCode}$`), JSON.stringify(body));
     if (shown !== undefined) assertShape(shown, body);
     return body;

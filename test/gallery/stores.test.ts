@@ -243,6 +243,18 @@ for (const [name, { skip, prepare }] of Object.entries(STORES)) {
       assert.deepEqual(await read('default-b'), []);
     });
 
+    it('hold the threshold that was chosen for a pack', async (t) => {
+      const open = await prepare(t);
+      const [store, other] = [await open(), await open()];
+      assert.equal(await store.readThreshold(), undefined);
+      await store.saveThreshold(0.25);
+      assert.equal(await other.readThreshold(), 0.25);
+      assert.equal(await (await open('another')).readThreshold(), undefined);
+      await store.saveThreshold(undefined);
+      assert.equal(await other.readThreshold(), undefined);
+      await store.saveThreshold(undefined);
+    });
+
     it('hold groups, the oldest first', async (t) => {
       const open = await prepare(t);
       const store = await open();
