@@ -14,6 +14,7 @@ const FOLDER = path.join(PROJECT_ROOT, 'dist', 'pages');
 const PAGES = {
   '/': 'index.html',
   '/add': 'add.html',
+  '/today': 'today.html',
   '/people': 'people.html',
   '/status': 'status.html',
   '/check': 'check.html',

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Page } from 'playwright-core';
+import { until } from '../support/until.js';
 import { openAppSite } from './support/app-site.js';
 import { axeFindings, LOCALES } from './support/axe.js';
 import { CHROMIUM_MISSING } from './support/browser.js';
@@ -60,10 +61,13 @@ describe('the page for the time without a server', { skip: CHROMIUM_MISSING }, (
     await page.locator('#language').click();
     await page.locator('html[lang="ja"]').waitFor();
     // Until the worker of the other language has taken over: before, the browser may still be fetching what it keeps.
-    await page.waitForFunction(async () => {
-      const { active } = await navigator.serviceWorker.ready;
-      return active?.state === 'activated' && active.scriptURL.endsWith('?ja');
-    });
+    // Asked again and again: `waitForFunction` takes the promise of an asynchronous function for a yes.
+    const hasTakenOver = async () => {
+      const registration = await navigator.serviceWorker.getRegistration();
+      const { state, scriptURL = '' } = registration?.active ?? {};
+      return state === 'activated' && scriptURL.endsWith('?ja');
+    };
+    await until(() => page.evaluate(hasTakenOver));
     await site.stop();
     await page.goto(site.url);
     await page.getByRole('heading', { name: 'サーバーが応答しません' }).waitFor();
@@ -80,7 +84,7 @@ describe('the page for the time without a server', { skip: CHROMIUM_MISSING }, (
     });
     await page.reload();
     await ready(page);
-    await page.waitForFunction(async () => !(await caches.keys()).includes('offline-00000000'));
+    await until(() => page.evaluate(async () => !(await caches.keys()).includes('offline-00000000')));
     // A page comes from the server while there is one.
     assert.equal(await page.reload().then((answer) => answer?.fromServiceWorker()), true);
     assert.equal(await page.locator('h1').innerText(), 'People');

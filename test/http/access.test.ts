@@ -84,7 +84,10 @@ describe('every route', () => {
       ].sort(),
     );
     for (const pattern of pages)
-      assert.match(pattern, /^GET \/([a-z]*|[\w.-]+\.\w+|assets\/[\w.-]+|docs\/.*)$/);
+      assert.match(
+        pattern,
+        /^GET \/(assets\/[\w.-]+|icon\.svg|[a-z]*|sw\.js|manifest\.webmanifest|docs\/.*)$/,
+      );
   });
 
   it('answers 401 without a key or with a revoked or invented one, and reads no body for it', async (t) => {

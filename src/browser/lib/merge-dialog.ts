@@ -1,16 +1,12 @@
-import { messageOf } from './api.js';
 import { openDialog } from './dialog.js';
 import { make } from './dom.js';
 import { words } from './i18n.js';
-import { listPeople, listPictures, type Person, pictureUrl } from './people-api.js';
-import { facts } from './person-dialog.js';
-import { field, type Group } from './person-fields.js';
+import { listPictures, type Person, pictureUrl } from './people-api.js';
+import { facts } from './person-facts.js';
+import type { Group } from './person-fields.js';
+import { createPersonSearch } from './person-search.js';
 import { portraitOf } from './portrait.js';
 
-/** From the last keystroke to the search, milliseconds. */
-const TYPING = 200;
-/** People shown as found; who is not among them is found by more letters. */
-const FOUND = 12;
 /** Pictures shown of each of the two. */
 const SHOWN = 4;
 
@@ -59,48 +55,13 @@ export function openMerge(person: Person, chosen: Person | undefined, deps: Merg
 
   function chooseOther(): void {
     mine.replaceChildren(sideOf(person, deps.groups));
-    const search = make('input', {
-      id: 'merge-search',
-      type: 'search',
-      autocomplete: 'off',
-      placeholder: words.searchPeople,
+    const { nodes, input } = createPersonSearch('merge-search', words.otherPersonSearch, {
+      groups: deps.groups,
+      isLeftOut: ({ faceid }) => faceid === person.faceid || deps.isHidden(faceid),
+      onChosen: showBoth,
     });
-    const found = make('ul', { className: 'found' });
-    const outcome = make('p', { role: 'status' });
-    let searches = 0;
-    let typing: number | undefined;
-    const find = async () => {
-      const mySearch = ++searches;
-      const text = search.value.trim();
-      if (text === '') {
-        found.replaceChildren();
-        outcome.textContent = '';
-        return;
-      }
-      const { people } = await listPeople({ search: text, sort: 'name', limit: FOUND + 1 });
-      if (mySearch !== searches) return;
-      const others = people.filter(({ faceid }) => faceid !== person.faceid && !deps.isHidden(faceid));
-      found.replaceChildren(...others.slice(0, FOUND).map((each) => foundRow(each)));
-      outcome.textContent = others.length === 0 ? words.nobodyMatches : '';
-    };
-    const foundRow = (each: Person) => {
-      const button = make(
-        'button',
-        { type: 'button', data: { faceid: each.faceid } },
-        portraitOf(each),
-        make('span', {}, make('strong', {}, each.username), facts(each, deps.groups)),
-      );
-      button.addEventListener('click', () => showBoth(each));
-      return make('li', {}, button);
-    };
-    search.addEventListener('input', () => {
-      window.clearTimeout(typing);
-      typing = window.setTimeout(() => {
-        find().catch((error: unknown) => (outcome.textContent = messageOf(error)));
-      }, TYPING);
-    });
-    other.replaceChildren(field(words.otherPersonSearch, search), outcome, found);
-    search.focus();
+    other.replaceChildren(...nodes);
+    input.focus();
   }
 
   if (chosen) showBoth(chosen);

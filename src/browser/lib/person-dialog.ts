@@ -1,9 +1,11 @@
 import { confirmWith, openDialog } from './dialog.js';
 import { make } from './dom.js';
-import { formatDate, words } from './i18n.js';
+import { words } from './i18n.js';
 import { changePerson, type Person } from './people-api.js';
+import { facts } from './person-facts.js';
 import { field, type Group } from './person-fields.js';
 import { showPictures } from './person-pictures.js';
+import { showVisits } from './person-visits.js';
 import { portraitOf } from './portrait.js';
 import { smallForm } from './small-form.js';
 import { offerUndo } from './undo.js';
@@ -30,7 +32,7 @@ export function openPerson(person: Person, deps: PersonDialogDeps): void {
   dialog.root.classList.add('wide', 'person');
   const add = addLink(person);
   if (deps.mayEdit) dialog.body.append(add);
-  dialog.body.append(showPictures(person, deps));
+  dialog.body.append(showPictures(person, deps), showVisits(person));
   if (!deps.mayEdit) return;
 
   /** A change that the server has made already. */
@@ -72,19 +74,6 @@ export function openPerson(person: Person, deps: PersonDialogDeps): void {
 function addLink({ groupid, userid, username }: Person): HTMLAnchorElement {
   const query = new URLSearchParams({ group: groupid, userid, username });
   return make('a', { className: 'button', href: `/add?${query}` }, words.addPictures);
-}
-
-/** What tells people of the same name apart. */
-export function facts(person: Person, groups: readonly Group[]): HTMLElement {
-  const name = groups.find(({ groupid }) => groupid === person.groupid)?.groupname ?? person.groupid;
-  const since =
-    person.enrolledAt === null ? words.noPicturesYet : words.enrolledOn(formatDate(person.enrolledAt));
-  return make(
-    'p',
-    { className: 'facts' },
-    make('span', {}, `${name} · ${person.userid}`),
-    make('span', {}, `${words.picturesCount(person.faces)} · ${since}`),
-  );
 }
 
 type Done = (text: string, changed: Person) => void;

@@ -3,6 +3,7 @@ import type { TestContext } from 'node:test';
 import type { AppDeps } from '../../../src/app.js';
 import type { Config } from '../../../src/settings/config.js';
 import type { Gallery } from '../../../src/gallery/types.js';
+import type { Sightings } from '../../../src/sightings/open.js';
 import { iou } from '../../../src/vision/boxes.js';
 import { decodeImage } from '../../../src/vision/image.js';
 import type { AnalysedFace } from '../../../src/vision/types.js';
@@ -35,6 +36,8 @@ export interface AppSite {
   port: number;
   vision: ScriptedVision;
   gallery: Gallery;
+  /** Who came by; undefined without `SIGHTINGS`. */
+  sightings: Sightings | undefined;
   /** What the next frames hold. */
   found: Found[];
   /** What an encoded picture holds, where that is not what is before the camera now. */
@@ -55,10 +58,10 @@ export async function openAppSite(
   t: Pick<TestContext, 'after'>,
   { port = 0, settings = {}, deps = {} }: SiteOptions = {},
 ): Promise<AppSite> {
-  const { app, vision, gallery } = await testApp(t, settings, deps);
+  const { app, vision, gallery, sightings } = await testApp(t, settings, deps);
   const crops = new Map<Portrait, Buffer>();
   const site: AppSite = {
-    ...{ url: '', port: 0, vision, gallery, found: [], foundIn: () => undefined, delay: 0 },
+    ...{ url: '', port: 0, vision, gallery, sightings, found: [], foundIn: () => undefined, delay: 0 },
     stop: () => app.close(),
   };
   let enrolments = 0;

@@ -10,6 +10,7 @@ import { RECOGNITION } from './en/recognition.js';
 import { SERVER } from './en/server.js';
 import { SIGN_IN } from './en/sign-in.js';
 import { STATUS } from './en/status.js';
+import { TODAY } from './en/today.js';
 
 /** Every text of the pages, in English: a file for each page. A text that needs a name or a number is a function. */
 export const EN = {
@@ -20,6 +21,7 @@ export const EN = {
   ...ENROLMENT,
   ...PEOPLE,
   ...STATUS,
+  ...TODAY,
   ...SIGN_IN,
   ...ACCESS,
   ...CHECK,

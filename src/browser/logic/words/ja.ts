@@ -11,6 +11,7 @@ import { RECOGNITION } from './ja/recognition.js';
 import { SERVER } from './ja/server.js';
 import { SIGN_IN } from './ja/sign-in.js';
 import { STATUS } from './ja/status.js';
+import { TODAY } from './ja/today.js';
 
 /** Every text of the pages, in Japanese. */
 export const JA: Words = {
@@ -21,6 +22,7 @@ export const JA: Words = {
   ...ENROLMENT,
   ...PEOPLE,
   ...STATUS,
+  ...TODAY,
   ...SIGN_IN,
   ...ACCESS,
   ...CHECK,
