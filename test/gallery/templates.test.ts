@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
+import type { EventLog } from '../../src/events/log.js';
 import { createPublisher } from '../../src/events/publisher.js';
 import { createFileStore } from '../../src/gallery/store/file-store.js';
 import type { LiveGallery } from '../../src/gallery/gallery.js';
@@ -140,7 +141,11 @@ describe("a person's template", () => {
 async function openTwo(folder: string, onRead: () => void = () => undefined): Promise<LiveGallery[]> {
   const workers: LiveGallery[] = [];
   for (const [i, name] of ['first', 'second'].entries()) {
-    const log = { append: (event: Parameters<LiveGallery['apply']>[0]) => workers[1 - i].apply(event) };
+    const log: Pick<EventLog, 'append'> = {
+      async append(events) {
+        for (const event of [events].flat()) await workers[1 - i].apply(event);
+      },
+    };
     const files = createFileStore({ folder, pack: 'tiny', length: TINY, warn: () => undefined });
     const store: EmbeddingStore = {
       ...files,

@@ -36,8 +36,6 @@ export const ERRORS = {
     CLOSING: 'The server is shutting down.',
     STORE_UNAVAILABLE: 'The server cannot save anything at the moment.',
     STORAGE_FULL: 'The server’s disk is full. Deleting still works.',
-    SIGHTINGS_OFF: 'This server does not keep who came by. Set SIGHTINGS=true to have it kept.',
-    SIGHTING_UNKNOWN: 'This visit is no longer kept.',
     GONE: 'The server does not answer.',
   },
 };

@@ -38,8 +38,6 @@ export const ERRORS: typeof EN = {
     CLOSING: 'サーバーは終了処理中です。',
     STORE_UNAVAILABLE: '現在、サーバーに保存できません。',
     STORAGE_FULL: 'サーバーの空き容量がありません。削除は可能です。',
-    SIGHTINGS_OFF: 'このサーバーは来訪を記録していません。記録するには SIGHTINGS=true を設定してください。',
-    SIGHTING_UNKNOWN: 'この来訪の記録はもうありません。',
     GONE: 'サーバーが応答しません。',
   },
 };
