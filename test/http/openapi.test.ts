@@ -9,6 +9,7 @@ import { face, testApp, unitVector } from '../support/app.js';
 import { form } from '../support/form.js';
 import { greyJpeg } from '../support/pictures.js';
 import { type Operation, readDocument, seededApp } from '../support/seeded-app.js';
+import { bestFace, keepVisit, STRANGER } from '../support/sightings.js';
 
 /** Written by the rooms whose own documents and tests describe them. */
 const ELSEWHERE = /^\/api\/v1\/(recognition|detection|verification|stream)/;
@@ -32,6 +33,7 @@ function addressOf({ path, parameters = [] }: Operation, ids: { face: string; ke
   for (const { name, in: where, example } of parameters) {
     let id = path.includes('/keys/') ? ids.key : ids.face;
     if (path.includes('/sightings/')) id = '1';
+    if (path.includes('/unknowns/')) id = 'u-1';
     const value = String(name === 'id' ? id : example);
     if (where === 'path') url = url.replace(`{${name}}`, encodeURIComponent(value));
     else if (where === 'query' && example !== undefined) query.set(name, value);
@@ -141,13 +143,23 @@ describe('the OpenAPI document', () => {
       const { method, path, responses } = operation;
       if (ELSEWHERE.test(path) || path === '/api/v1/events') continue;
       for (const [kind, sent] of await bodiesOf(operation)) {
-        const { app, gallery, vision, config, faceOfAda } = await seededApp(t, { SIGHTINGS: true });
+        const { app, gallery, vision, config, faceOfAda, sightings } = await seededApp(t, {
+          SIGHTINGS: true,
+        });
         const { info } = await createKeys({ file: config.KEYS_FILE }).add({ name: 'old', role: 'admin' });
         if (ENROLS.test(path)) vision.faces = [face(100, path.includes('faces') ? 0.01 : 3.5)];
         const isSaid = path.includes('/corrections/{id}');
         const said = isSaid && (await gallery.correct('staff-ada', unitVector(1), Uint8Array.of(1)));
         const id = said ? said.correction.id : faceOfAda;
         const url = addressOf(operation, { face: id, key: info.id });
+        // A stranger who is like nobody, or is said to be somebody.
+        const vector = path.endsWith('/same-as') ? unitVector(0.3) : Float32Array.of(0, 0, 1, 0);
+        if (sightings && path.includes('/unknowns'))
+          await keepVisit(sightings, 'w.2', { ...STRANGER, best: { ...bestFace(), vector } });
+        if (path.endsWith('/undo')) {
+          const done = await app.inject({ method: 'PUT', url: '/api/v1/unknowns/u-1/ignored' });
+          sent.payload = JSON.stringify({ token: done.json<{ undo: string }>().undo });
+        }
         if (path.endsWith('/import')) sent.payload = (await app.inject('/api/v1/export')).rawPayload;
         const answer = await app.inject({ method: method as 'GET', url, ...sent });
         const name = `${method} ${url} with ${kind}`;

@@ -61,6 +61,13 @@ const UndoableUnknownSchema = Type.Object(
   { examples: [{ ...EXAMPLE, ignored: true, undo: 'kq3XW0b2TfQm8R1u' }] },
 );
 
+const NAMED_EXAMPLE = {
+  faceid: 'staff-ada',
+  sightings: 3,
+  faces: ['staff-ada_20260131_090000_m0a1b2c3d4e'],
+  undo: 'kq3XW0b2TfQm8R1u',
+};
+
 const NamedSchema = Type.Object(
   {
     faceid: FaceidSchema,
@@ -69,14 +76,7 @@ const NamedSchema = Type.Object(
     undo,
   },
   {
-    examples: [
-      {
-        faceid: 'staff-ada',
-        sightings: 3,
-        faces: ['staff-ada_20260131_090000_m0a1b2c3d4e'],
-        undo: 'kq3XW0b2TfQm8R1u',
-      },
-    ],
+    examples: [NAMED_EXAMPLE],
   },
 );
 
@@ -198,7 +198,7 @@ export function unknownRoutes(app: App, { sightings, naming }: Services): void {
         params,
         body: Type.Object(
           { groupid: IdSchema, userid: IdSchema, username: Type.Optional(NameSchema), force },
-          { ...strict, examples: [{ groupid: 'staff', userid: 'ada', username: 'Ada' }] },
+          { ...strict, examples: [{ groupid: 'staff', userid: 'grace', username: 'Grace' }] },
         ),
         response: { 201: NamedSchema, ...refusals(404, 409, 413, 415, 422) },
       },
@@ -232,7 +232,7 @@ export function unknownRoutes(app: App, { sightings, naming }: Services): void {
           { ...strict, examples: [{ faceid: 'staff-ada' }] },
         ),
         response: {
-          200: Type.Union([NamedSchema, UndoableUnknownSchema]),
+          200: Type.Union([NamedSchema, UndoableUnknownSchema], { examples: [NAMED_EXAMPLE] }),
           ...refusals(404, 409, 413, 415, 422),
         },
       },
