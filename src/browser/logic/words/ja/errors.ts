@@ -21,7 +21,7 @@ export const ERRORS: typeof EN = {
     GROUPID_INVALID: 'グループの ID に使えるのは、半角英数字、「_」、「.」のみです。',
     IMAGE_UNREADABLE: '画像が壊れています。',
     IMAGE_FORMAT_UNKNOWN:
-      '読み込めない形式です(JPEG、PNG、WebP、AVIF、GIF、TIFF に対応)。HEIC は JPEG に変換するか、iPhone の「設定」→「カメラ」→「フォーマット」で「互換性優先」を選んでください。',
+      '読み込めない形式です（JPEG、PNG、WebP、AVIF、GIF、TIFF に対応）。HEIC は JPEG に変換するか、iPhone の「設定」→「カメラ」→「フォーマット」で「互換性優先」を選んでください。',
     IMAGE_TOO_LARGE: '画像の画素数が多すぎます。',
     UPLOAD_TOO_LARGE: 'ファイルが大きすぎます。',
     FORBIDDEN: 'このキーには、その操作の権限がありません。',
