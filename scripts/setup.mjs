@@ -12,7 +12,12 @@ import { aptInstall, PROJECT_ROOT, runProgram, SetupError, step, which } from '.
 const OLDEST_NODE = [20, 19];
 
 /** Debian packages that only tests need: a browser, and servers that production runs beside ours. */
-const TEST_PROGRAMS = { chromium: 'chromium', 'redis-server': 'redis-server', nginx: 'nginx-light' };
+const TEST_PROGRAMS = {
+  chromium: 'chromium',
+  'redis-server': 'redis-server',
+  nginx: 'nginx-light',
+  mosquitto: 'mosquitto',
+};
 
 function checkNode() {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
@@ -65,7 +70,7 @@ async function installTestPrograms() {
 
 /**
  * @param {{forTests?: boolean, testPrograms?: boolean}} [options] forTests: the development packages too;
- *   testPrograms: also Chromium, Redis and nginx, where this user may install them
+ *   testPrograms: also Chromium, Redis, nginx and mosquitto, where this user may install them
  * @throws {SetupError} with one line that says what to do
  */
 export async function setUp(options = {}) {

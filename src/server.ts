@@ -15,8 +15,9 @@ import { createLogger, type Logger } from './platform/log.js';
 import type { Fetchers } from './models/weights/fetchers.js';
 import { type Progress, preparePack } from './models/packs/prepare.js';
 import type { ReadyPack } from './models/types.js';
-import type { DetectLog } from './identity/detect-log.js';
 import type { Gallery } from './gallery/types.js';
+import type { DetectLog } from './identity/detect-log.js';
+import type { Notices, NoticesOptions } from './notices/open.js';
 import type { Sightings } from './sightings/open.js';
 import { limitHeaps } from './platform/process-memory.js';
 import { createShutdown, endOnSignals, leave, type Shutdown } from './platform/shutdown.js';
@@ -91,8 +92,9 @@ async function start(config: Config, log: Logger, shutdown: Shutdown): Promise<v
   const keys = createKeys({ file: config.KEYS_FILE });
   const detectLog = await openDetectLog(config, log, shutdown);
   const sightings = await openWhoCameBy(config, pack, gallery, log, shutdown);
+  const notices = await openNoticesOf(config, { gallery, pack: pack.id, sightings }, log, shutdown);
   const app = await buildApp({
-    ...{ config, vision, gallery, pack, events, keys, detectLog, sightings, https },
+    ...{ config, vision, gallery, pack, events, keys, detectLog, sightings, notices, https },
     logger: log,
   });
   shutdown.add({
@@ -245,6 +247,23 @@ async function openWhoCameBy(
   const sightings = await openSightings({ config, pack: pack.id, pair, gallery, log, unknowns });
   shutdown.add({ name: 'sightings', close: () => sightings.close() });
   return sightings;
+}
+
+async function openNoticesOf(
+  config: Config,
+  whatHappens: Pick<NoticesOptions, 'gallery' | 'pack' | 'sightings'>,
+  log: Logger,
+  shutdown: Shutdown,
+): Promise<Notices | undefined> {
+  if (!config.WEBHOOKS && !config.MQTT_URL) return undefined;
+  const { openNotices } = await import('./notices/open.js');
+  const notices = await openNotices(config, {
+    ...whatHappens,
+    warn: (message) => log.warn(message),
+    note: (message) => log.info(message),
+  });
+  if (notices) shutdown.add({ name: 'notices', close: () => notices.close() });
+  return notices;
 }
 
 /** Logs a line when a step begins and at every tenth of it. */

@@ -5,7 +5,8 @@ import type { GalleryEvent } from './event.js';
 const EventSchema = Type.Object({
   kind: Type.Enum([
     ...['begun', 'given-up', 'created', 'enrolled', 'updated', 'moved', 'merged', 'removed', 'face-removed'],
-    ...['group-created', 'group-updated', 'group-removed'],
+    ...['group-created', 'group-updated', 'group-removed', 'corrected', 'correction-removed'],
+    'threshold-changed',
   ]),
   uid: Type.String(),
   worker: Type.String(),

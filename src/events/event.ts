@@ -7,9 +7,12 @@ export type ChangeKind =
   | 'merged'
   | 'removed'
   | 'face-removed'
+  | 'corrected'
+  | 'correction-removed'
   | 'group-created'
   | 'group-updated'
-  | 'group-removed';
+  | 'group-removed'
+  | 'threshold-changed';
 
 /** One change, reported once this process's memory has it. */
 export interface GalleryChange {
@@ -21,7 +24,7 @@ export interface GalleryChange {
   faceid?: string;
   /** The former faceid of a moved or merged person. */
   from?: string;
-  /** The face that was added or removed; its embedding has this ID in the store. */
+  /** The face, or the correction, that was added or removed; its embedding has this ID in the store. */
   face?: string;
 }
 
@@ -47,7 +50,12 @@ export function faceidsOf({ faceid, from }: Pick<GalleryEvent, 'faceid' | 'from'
   return [faceid, from].filter((id) => id !== undefined);
 }
 
-const MAKE_ROOM: ReadonlySet<ChangeKind> = new Set<ChangeKind>(['removed', 'face-removed', 'group-removed']);
+const MAKE_ROOM: ReadonlySet<ChangeKind> = new Set<ChangeKind>([
+  'removed',
+  'face-removed',
+  'correction-removed',
+  'group-removed',
+]);
 
 /** Whether changes only remove something, so that they must work even when there is no room left. */
 export function makeRoom(changes: readonly Pick<GalleryChange, 'kind'>[]): boolean {

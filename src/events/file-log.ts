@@ -16,6 +16,7 @@ import { readSmall, UnfitFile } from '../platform/files/small-file.js';
 import type { GalleryEvent } from './event.js';
 import { decodeEvent } from './event-text.js';
 import { followFile } from './file-reader.js';
+import { readAfter } from './file-read-after.js';
 import { createFileWriter } from './file-writer.js';
 import { type EventLog, type LoggedEvent, startOf } from './log.js';
 import {
@@ -178,6 +179,8 @@ export function createFileLog({
       }
       return events;
     },
+
+    read: (position) => readAfter(folder, position),
 
     follow: (position, listener) => followFile({ folder, position, listener, end: endOfLog, damage }),
 

@@ -71,10 +71,9 @@ export function followFile({ folder, position, listener, end, damage }: FollowOp
       const segments = await listSegments(folder);
       // It was made meanwhile, or its predecessor was just sealed and nobody has written to it yet.
       const isThere = segments.includes(place.segment);
-      const isNext = place.offset === 0 && segments.every((segment) => segment < place.segment);
-      // On a read-only disk there may be none at all.
-      const isFirst = place.segment === 1 && segments.length === 0;
-      return isThere || (isNext && (isFirst || segments.length > 0)) ? [] : 'lost';
+      // On a read-only disk there may be none at all. A place far beyond the last is of another log, of a removed folder.
+      const isNext = place.offset === 0 && place.segment === (segments.at(-1) ?? 0) + 1;
+      return isThere || isNext ? [] : 'lost';
     }
     const { size } = await handle.stat();
     if (place.offset > size) return 'lost';

@@ -38,6 +38,16 @@ export interface AppendOptions {
   evenWhenFull?: boolean;
 }
 
+/** What {@link EventLog.read} found. */
+export interface ReadEvents {
+  /** In order; `begun` and other packs' among them. */
+  entries: LoggedEvent[];
+  /** From where to read on: there is no more for now where it is the position that was given. */
+  next: string;
+  /** There may have been others in between, which were trimmed away or are of another log. */
+  isLost: boolean;
+}
+
 /**
  * What happened to the gallery, in one order for all workers. A position is an opaque text that only the log makes;
  * `''` is "unknown".
@@ -55,6 +65,8 @@ export interface EventLog {
   follow(position: string, listener: LogListener): Following;
   /** The events after the position up to now, in order; what was trimmed or lost is missing, and of very many the newest. */
   since(position: string): Promise<GalleryEvent[]>;
+  /** Some entries after the position, the oldest first: for who keeps a position for longer than a process lives. */
+  read(position: string): Promise<ReadEvents>;
   /** Records how far a running worker is, so that no event is trimmed that it has yet to read. @param ttl milliseconds */
   register(worker: string, position: string, ttl: number): Promise<void>;
   unregister(worker: string): Promise<void>;

@@ -14,6 +14,8 @@ import { parseWorkerPosition } from './worker-position.js';
 
 /** Entries of the last minute that are looked through for open changes. */
 const RECENT = 10_000;
+/** Entries read at a time. */
+const READ = 256;
 /** Entries that one round of trimming looks at. */
 const TRIMMED_AT_ONCE = 10_000;
 
@@ -112,6 +114,23 @@ export function createRedisLog(
       return toLogged(entries.reverse(), from.generation).map(({ event }) => event);
     },
 
+    async read(position) {
+      await untilReady(redis, REDIS_PATIENCE);
+      const from = parseStreamPlace(position);
+      const generation = await generationOf();
+      const isSame = from?.generation === generation;
+      const after = isSame ? from.id : '0-0';
+      const found = await redis.xrange(keys.stream, `(${after}`, '+', 'COUNT', READ);
+      // Asked after the entries, so that no trimming slips in between.
+      const trimmed = idOr((await redis.hget(keys.state, 'trimmed')) ?? '');
+      const last = found.at(-1)?.[0] ?? after;
+      return {
+        entries: toLogged(found, generation),
+        next: formatStreamPlace({ generation, id: last }),
+        isLost: !isSame || compareIds(after, trimmed) < 0,
+      };
+    },
+
     follow: (position, listener) => followStream({ settings, keys, position, listener, start, damage }),
 
     async register(worker, position, ttl) {
@@ -139,6 +158,8 @@ export function createRedisLog(
         if (known.expires < now) await redis.hdel(keys.workers, worker);
         else if (compareIds(place.id, until) < 0) until = place.id;
       }
+      // Nothing is before it, and Redis takes no such interval.
+      if (until === '0-0') return;
       const last = (await redis.xrevrange(keys.stream, `(${until}`, '-', 'COUNT', 1)).at(0);
       if (!last) return;
       // Recorded first, so that a reader that is further behind notices.

@@ -65,6 +65,7 @@ function createParts(deps: GalleryDeps & { index: CurrentIndex }) {
   const listeners = new Set<(change: GalleryChange) => void>();
   const followers = new Set<Follower>();
   let failed: () => void = () => undefined;
+  let threshold: number | undefined;
 
   const tell = (change: GalleryChange) => {
     for (const listener of listeners) listener(change);
@@ -94,13 +95,16 @@ function createParts(deps: GalleryDeps & { index: CurrentIndex }) {
   }
 
   /**
-   * Reloads these people from the store, or the groups when none is named. The caller holds their keys.
+   * Reloads these people from the store, or the groups and the threshold when none is named. The caller holds their keys.
    */
   async function reload(
     faceids: readonly string[],
     { isHeard = false, hasMoved = false }: News = {},
   ): Promise<void> {
-    if (faceids.length === 0) memory.setGroups(await store.readGroups());
+    if (faceids.length === 0) {
+      memory.setGroups(await store.readGroups());
+      threshold = await store.readThreshold();
+    }
     const known = new Set(faceids.flatMap((faceid) => [...memory.faceIds(faceid)]));
     const people: (ReadPerson | undefined)[] = [];
     // The old place of a moved person first: somebody who moves meanwhile is read twice rather than not at all.
@@ -188,6 +192,11 @@ function createParts(deps: GalleryDeps & { index: CurrentIndex }) {
      * @param check which changes are made, perhaps none
      */
     changeAll,
+    /** The naming threshold that somebody chose; undefined: none. */
+    threshold: (): number | undefined => threshold,
+    setThreshold(identical: number | undefined): void {
+      threshold = identical;
+    },
 
     /** @param listener called when a change could not be written */
     onFailure(listener: () => void): void {

@@ -1,7 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type GalleryEvent, faceidsOf } from '../events/event.js';
+import pMap from 'p-map';
 import type { Base } from './base/base.js';
 import { createCore, type GalleryDeps } from './core.js';
+import { createCorrectionOperations } from './correction-operations.js';
 import { createGroupOperations } from './group-operations.js';
 import { createCurrentIndex, type CurrentIndex } from './index/current-index.js';
 import { createPeoplePages } from './people-pages.js';
@@ -9,6 +11,7 @@ import type { Memory } from './memory.js';
 import { createPersonOperations } from './person-operations.js';
 import { createRebase } from './rebase.js';
 import { createRestore } from './restore.js';
+import { isThreshold } from './store/profile.js';
 import { watchStore } from './store/store-watch.js';
 import type { Gallery, GalleryInfo } from './types.js';
 
@@ -41,8 +44,10 @@ export async function createGallery(deps: GalleryDeps): Promise<LiveGallery> {
   const { memory, mutex } = core;
   const rebase = createRebase(core, index);
   let otherPacks = deps.base?.people.otherPacks ?? {};
-  if (deps.base) await store.prepare();
-  else {
+  if (deps.base) {
+    await store.prepare();
+    await readCorrected();
+  } else {
     const contents = await store.load();
     memory.setGroups(contents.groups);
     for (const [i, person] of contents.people.entries()) {
@@ -51,6 +56,7 @@ export async function createGallery(deps: GalleryDeps): Promise<LiveGallery> {
     }
     ({ otherPacks } = contents);
   }
+  core.setThreshold(await store.readThreshold());
   const watch = await watchStore(store, warn);
   core.onFailure(() => void watch.check());
 
@@ -64,6 +70,12 @@ export async function createGallery(deps: GalleryDeps): Promise<LiveGallery> {
 
   const { people, everyone } = createPeoplePages(memory);
 
+  /** Reads everybody who is corrected, of whom a base says nothing. */
+  async function readCorrected(): Promise<void> {
+    const faceids = new Set([...(await store.corrected()), ...memory.corrections.people()]);
+    await pMap(faceids, (faceid) => core.lockAndReload([faceid]), { concurrency: AT_ONCE });
+  }
+
   return {
     groups: () => memory.groups(),
     ...createGroupOperations(core),
@@ -75,11 +87,33 @@ export async function createGallery(deps: GalleryDeps): Promise<LiveGallery> {
     current: (person) => memory.current(person),
     ...createPersonOperations(core),
     ...createRestore(core),
+    ...createCorrectionOperations(core),
     copyVectors: (...asked) => memory.copyVectors(...asked),
 
     async nearest(embedding, k, options = {}) {
       if (options.faceid !== undefined) await core.ask.person(options.faceid);
-      return core.nearest(embedding, k, options);
+      const { corrections } = memory;
+      const search = (most: number) => core.nearest(embedding, most, options);
+      if (options.faceid === undefined) return corrections.nearest(embedding, k, search);
+      return (await search(k)).map((match) => {
+        const ruling = corrections.ruling(match.person.faceid, embedding, match.distance);
+        return ruling ? { ...match, correction: ruling.id } : match;
+      });
+    },
+
+    threshold: () => core.threshold(),
+
+    async setThreshold(identical) {
+      if (identical !== undefined && !isThreshold(identical))
+        throw new RangeError('A threshold is a squared L2 distance above 0, up to 4.');
+      await core.change(
+        { kind: 'threshold-changed', groupid: '', at: new Date().toISOString() },
+        () => undefined,
+        async () => {
+          await store.saveThreshold(identical);
+          return () => core.setThreshold(identical);
+        },
+      );
     },
 
     searched: (groups) => memory.count(groups).faces,
@@ -110,7 +144,7 @@ export async function createGallery(deps: GalleryDeps): Promise<LiveGallery> {
     async reload() {
       await store.recover();
       await core.lockAndReload([]);
-      if (await deps.reconcile?.()) return;
+      if (await deps.reconcile?.()) return readCorrected();
       const faceids = new Set(await store.list());
       for await (const { faceid } of everyone()) faceids.add(faceid);
       for (const faceid of faceids) await core.lockAndReload([faceid]);
@@ -157,5 +191,7 @@ function snapshotOf(memory: Memory, { kind: newerIndex }: CurrentIndex): Pick<Ga
 
 /** People put into memory before anything else may run. */
 const SLICE = 1000;
+/** People who are read at a time. */
+const AT_ONCE = 32;
 /** How many event ids are remembered. */
 const REMEMBERED = 4096;

@@ -4,6 +4,7 @@ import { createLayer, type Layer, type LayerPerson } from './base/layer.js';
 import { type Listed, listPeople, type PeopleQuery } from './directory.js';
 import type { Count } from './group-counts.js';
 import type { VectorIndex } from './index/vector-index.js';
+import { type Corrections, createCorrections } from './corrections.js';
 import { createMoves } from './moves.js';
 import { createOverlay, type Owner } from './overlay.js';
 import type { Profile, ReadPerson } from './store/store.js';
@@ -28,6 +29,7 @@ export function createMemory(index: VectorIndex, withTemplates = false, base?: B
   const moves = createMoves();
   const overlay = createOverlay(index, withTemplates, moves.made);
   const { people, counts } = overlay;
+  const corrections: Corrections = createCorrections();
   let layer: Layer | undefined = base && createLayer(base, moves.made);
   /** The next layer, while it is compared with the overlay. */
   let incoming: Layer | undefined;
@@ -64,6 +66,7 @@ export function createMemory(index: VectorIndex, withTemplates = false, base?: B
       if (has(faceid)) drop(faceid);
       return;
     }
+    if (read.corrections) corrections.set(faceid, read.corrections);
     const known = inBase(faceid);
     if (known && isSame(known, read, read.faces)) return;
     const faces = known ? withVectors(known, read.faces) : read.faces;
@@ -73,6 +76,7 @@ export function createMemory(index: VectorIndex, withTemplates = false, base?: B
 
   /** A base that is made at this moment may still hold them, so it is noted that they are gone. */
   function drop(faceid: string): void {
+    corrections.set(faceid, []);
     cover(faceid);
     overlay.markGone(faceid, layer?.base.people.number ?? 0);
   }
@@ -101,6 +105,8 @@ export function createMemory(index: VectorIndex, withTemplates = false, base?: B
 
   return {
     withTemplates,
+    /** Of everybody, whether base or overlay answers for them. */
+    corrections,
     person,
     has,
     count,

@@ -25,6 +25,17 @@ export interface Face {
   hasPicture: boolean;
 }
 
+/** Somebody's word that a face is not this person's. */
+export interface Correction {
+  /** Made like a face's; changes when the person moves. */
+  id: string;
+  faceid: string;
+  /** When it was said, ISO 8601. */
+  at: string;
+  /** The face's crop is stored beside the vector (`KEEP_FACES=true`). */
+  hasPicture: boolean;
+}
+
 /** A few facts about a person, as the installation likes. */
 export type Metadata = Record<string, string | number | boolean | null>;
 
@@ -56,6 +67,11 @@ export interface Match {
    * faiss's IndexFlatL2 gives it; docs/gallery.md).
    */
   distance: number;
+  /**
+   * ID of the correction that says that the face is not this person's. Only in a search for one person: others do not
+   * find whoever is ruled out.
+   */
+  correction?: string;
 }
 
 /** A face to enrol: whose it is, and where it came from. */
@@ -292,11 +308,40 @@ export interface Gallery {
   copyVectors(of: readonly VectorsOf[], into: Float32Array): boolean[];
 
   /**
-   * The nearest people, nearest first, each once.
+   * Stores that a face is not a person's: from then on it names them nowhere, nor does a face that is nearer to it than to
+   * all of theirs.
+   * @param embedding unit length, the pack's length; copied
+   * @param crop the aligned face as PNG
+   * @returns `already`: the same was said before
+   * @throws KaomonError PERSON_UNKNOWN, CORRECTION_REFUSED; RangeError when the embedding is not valid
+   */
+  correct(
+    faceid: string,
+    embedding: Float32Array,
+    crop?: Uint8Array,
+  ): Promise<{ correction: Correction; already: boolean }>;
+  /** @throws KaomonError PERSON_UNKNOWN, CORRECTION_UNKNOWN */
+  removeCorrection(faceid: string, id: string): Promise<void>;
+  /** Of a person, or of everybody in these groups; by person, the oldest first. */
+  corrections(of?: { faceid?: string | undefined; groups?: ReadonlySet<string> | undefined }): Correction[];
+  /** The face's crop as PNG; undefined when there is none. @throws KaomonError CORRECTION_UNKNOWN */
+  correctionPicture(faceid: string, id: string): Promise<Uint8Array | undefined>;
+  /**
+   * The correction that rules a person out for a face.
+   * @param distance squared L2 of the face to the person
+   */
+  ruledOut(faceid: string, embedding: Float32Array, distance: number): Correction | undefined;
+
+  /**
+   * The nearest people, nearest first, each once; without those whom a correction rules out.
    * @param embedding unit length, the pack's length; only read during the call
    * @param k the most people to return, 1 or more; fewer where fewer are enrolled
    */
   nearest(embedding: Float32Array, k: number, options?: SearchOptions): Promise<Match[]>;
+  /** The naming threshold that somebody chose for this pack, squared L2, here or in another worker; undefined: none. */
+  threshold(): number | undefined;
+  /** Chooses one for all workers, or none (undefined). @throws RangeError when it is not above 0 and at most 4 */
+  setThreshold(identical: number | undefined): Promise<void>;
   /**
    * How many faces a search compares, of these groups or of all. Templates are not counted: they hardly give a stranger
    * another chance (docs/accuracy.md).

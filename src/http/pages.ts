@@ -17,6 +17,7 @@ const PAGES = {
   '/today': 'today.html',
   '/people': 'people.html',
   '/status': 'status.html',
+  '/check': 'check.html',
   '/keys': 'keys.html',
   '/signin': 'signin.html',
   '/docs': 'docs.html',

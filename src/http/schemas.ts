@@ -63,9 +63,9 @@ export const ThresholdsSchema = Type.Object(
       description: "Two single faces are one person's below it: the default of `verify`.",
     }),
     faces: Type.Integer({ minimum: 0, description: 'So many faces are searched.' }),
-    by: Type.Enum(['faces', 'limit', 'setting', 'pack'], {
+    by: Type.Enum(['faces', 'limit', 'setting', 'pack', 'chosen'], {
       description:
-        'What sets `identical`: the faces searched, the loosest FMR there may be, `IDENTICAL_DISTANCE`, or the pack.',
+        'What sets `identical`: the faces searched, the loosest FMR there may be, `IDENTICAL_DISTANCE`, the pack, or what was chosen in its place (`PUT /api/v1/threshold`).',
     }),
     falseNames: Nullable({
       ...part,

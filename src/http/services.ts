@@ -1,5 +1,6 @@
 import path from 'node:path';
 import type { FastifyBaseLogger } from 'fastify';
+import { type Checkup, createCheckup } from '../checkup/checkup.js';
 import { type Audit, AUTOMATIC, createAudit } from '../access/audit.js';
 import { createKeys, type Keys } from '../access/keys.js';
 import { createLastUse, type LastUse } from '../access/last-use.js';
@@ -8,12 +9,14 @@ import { splitFaceId } from '../gallery/ids.js';
 import type { EventState } from '../gallery/open.js';
 import type { Face, Gallery } from '../gallery/types.js';
 import { createAutoEnroller } from '../identity/auto-enrol.js';
+import { type Corrector, createCorrector } from '../identity/corrections.js';
 import { type CountedWork, createEnrolments, createSearches } from '../identity/counted-work.js';
 import { createDecision, type Decision } from '../identity/decision.js';
 import type { DetectLog } from '../identity/detect-log.js';
 import { createEnroller, type Enroller } from '../identity/enrol.js';
 import { createIdentifier, type Identifier } from '../identity/identify.js';
 import { type Announcer, createAnnouncer } from '../identity/recognised.js';
+import type { Notices } from '../notices/open.js';
 import { createVerifier, type Verifier } from '../identity/verify.js';
 import { createMetrics, type Metrics } from '../metrics/metrics.js';
 import type { ReadyPack } from '../models/types.js';
@@ -39,6 +42,8 @@ export interface ServicesDeps {
   detectLog?: DetectLog | undefined;
   /** Who came by; undefined: nobody is kept. */
   sightings?: Sightings | undefined;
+  /** Tells others what happens. */
+  notices?: Notices | undefined;
   /** Who may call. Default: the keys in `KEYS_FILE`. */
   keys?: Keys;
 }
@@ -59,9 +64,13 @@ export interface Services {
   identifier: Identifier;
   enroller: Enroller;
   verifier: Verifier;
+  corrector: Corrector;
+  checkup: Checkup;
   announcer: Announcer;
   /** Who came by; undefined: nobody is kept. */
   sightings: Sightings | undefined;
+  /** undefined where nobody is told. */
+  notices: Notices | undefined;
   /** Who strangers are; with `sightings`. */
   naming: Naming | undefined;
   keys: Keys;
@@ -153,8 +162,21 @@ export function createServices(deps: ServicesDeps): Services {
       decision,
       pack: { id: pack.id, length: pack.embedder.length },
     }),
+    checkup: createCheckup({
+      cacheDir: config.CACHE_DIR,
+      pack: { id: pack.id, length: pack.embedder.length },
+      ...{ gallery, searches, decision, log },
+    }),
+    corrector: createCorrector({
+      vision,
+      gallery,
+      enrolments,
+      pack: { id: pack.id, length: pack.embedder.length },
+      keepFaces: config.KEEP_FACES,
+    }),
     announcer,
     sightings,
+    notices: deps.notices,
     naming:
       sightings && createNaming({ store: sightings.store, gallery, enroller, keepFaces: config.KEEP_FACES }),
     keys,

@@ -29,7 +29,8 @@ export const APART_RATE = 1e-3;
 export interface DecisionDeps {
   pack: Pick<ReadyPack, 'id' | 'thresholds' | 'curve'>;
   config: Pick<Config, 'IDENTICAL_DISTANCE' | 'FALSE_NAMES'>;
-  gallery: Pick<Gallery, 'searched'>;
+  /** Without `threshold`, as in a measurement, nobody chooses one. */
+  gallery: Pick<Gallery, 'searched'> & Partial<Pick<Gallery, 'threshold'>>;
 }
 
 /** The threshold in force and what it means. Distances are squared L2. */
@@ -42,8 +43,8 @@ export interface Meaning {
   pair: number;
   /** How many faces are searched: a person with three gives a stranger three chances (docs/accuracy.md). */
   faces: number;
-  /** What sets `identical`: the faces searched, LOOSEST_RATE, IDENTICAL_DISTANCE, or the pack. */
-  by: 'faces' | 'limit' | 'setting' | 'pack';
+  /** What sets `identical`: the faces searched, LOOSEST_RATE, IDENTICAL_DISTANCE, the pack, or somebody on /check. */
+  by: 'faces' | 'limit' | 'setting' | 'pack' | 'chosen';
   /** The share of strangers who are named at most (FPIR), 0 to 1; null when it was not measured. */
   falseNames: number | null;
   /** The FMR at `identical` at most; null when it was not measured. */
@@ -61,28 +62,36 @@ export type Decision = ReturnType<typeof createDecision>;
 
 /**
  * Where the pack has a curve, thresholds follow from it and from how many faces are searched at the time of the call;
- * IDENTICAL_DISTANCE fixes the one below which a face is named. Without a curve they are the pack's.
+ * IDENTICAL_DISTANCE, or what somebody chose while running, fixes the one below which a face is named. Without a curve
+ * they are the pack's.
  */
 export function createDecision({ pack, config, gallery }: DecisionDeps) {
   const { curve, thresholds } = pack;
   const { IDENTICAL_DISTANCE: setting, FALSE_NAMES } = config;
   const pair = setting ?? (curve ? distanceAt(curve, PAIR_RATE) : thresholds.identical);
-  const without = setting ?? thresholds.identical;
-  const apart = Math.max(setting ?? 0, curve ? distanceAt(curve, APART_RATE) : thresholds.identical);
-  let last = { faces: -1, identical: 0, sure: 0 };
+  const leastApart = curve ? distanceAt(curve, APART_RATE) : thresholds.identical;
+  let last = { faces: -1, fixed: undefined as number | undefined, identical: 0, sure: 0 };
+
+  /** What was chosen while running comes before the setting. */
+  const fixedAt = () => gallery.threshold?.() ?? setting;
 
   function thresholdsFor(faces: number): { identical: number; sure: number } {
-    if (!curve) return { identical: without, sure: Math.min(thresholds.sure, without) };
+    const fixed = fixedAt();
+    if (!curve) {
+      const identical = fixed ?? thresholds.identical;
+      return { identical, sure: Math.min(thresholds.sure, identical) };
+    }
     // Cached, because a camera asks for every face and enrolments are rare.
-    if (last.faces !== faces) {
+    if (last.faces !== faces || last.fixed !== fixed) {
       const rateOf = (part: number) => Math.min(LOOSEST_RATE, falseMatchRateFor(part, Math.max(1, faces)));
-      const identical = setting ?? distanceAt(curve, rateOf(FALSE_NAMES));
-      last = { faces, identical, sure: Math.min(identical, distanceAt(curve, rateOf(SURE_RATE))) };
+      const identical = fixed ?? distanceAt(curve, rateOf(FALSE_NAMES));
+      last = { faces, fixed, identical, sure: Math.min(identical, distanceAt(curve, rateOf(SURE_RATE))) };
     }
     return last;
   }
 
   function setBy(faces: number): Meaning['by'] {
+    if (gallery.threshold?.() !== undefined) return 'chosen';
     if (setting !== undefined) return 'setting';
     if (!curve) return 'pack';
     return falseMatchRateFor(FALSE_NAMES, Math.max(1, faces)) > LOOSEST_RATE ? 'limit' : 'faces';
@@ -91,6 +100,14 @@ export function createDecision({ pack, config, gallery }: DecisionDeps) {
   return {
     /** A face is named below this distance to the nearest face searched. @param groups undefined: all */
     threshold: (groups?: ReadonlySet<string>): number => thresholdsFor(gallery.searched(groups)).identical,
+
+    /** What the threshold would be if nobody had chosen one. */
+    unchosen: (groups?: ReadonlySet<string>): number => {
+      const faces = Math.max(1, gallery.searched(groups));
+      if (setting !== undefined) return setting;
+      if (!curve) return thresholds.identical;
+      return distanceAt(curve, Math.min(LOOSEST_RATE, falseMatchRateFor(FALSE_NAMES, faces)));
+    },
 
     /** Below this distance the name is sure; never above the threshold. */
     sure: (groups?: ReadonlySet<string>): number => thresholdsFor(gallery.searched(groups)).sure,
@@ -104,9 +121,10 @@ export function createDecision({ pack, config, gallery }: DecisionDeps) {
 
     /**
      * A new picture of a person that is as far from all of theirs, or farther, is refused: it shows somebody else. Never
-     * below what IDENTICAL_DISTANCE asks for; otherwise it does not follow that setting, which says who is named.
+     * below what IDENTICAL_DISTANCE asks for, or what was chosen in its place; otherwise it does not follow that, which
+     * says who is named.
      */
-    apart: (): number => apart,
+    apart: (): number => Math.max(fixedAt() ?? 0, leastApart),
 
     /** The FMR at a distance, whoever is enrolled; undefined when the pack was not measured. */
     pairRate: (distance: number): { rate: number; atMost: boolean } | undefined =>
@@ -129,13 +147,18 @@ export function createDecision({ pack, config, gallery }: DecisionDeps) {
   };
 }
 
+const FIXED: Partial<Record<Meaning['by'], string>> = {
+  setting: 'IDENTICAL_DISTANCE fixes the threshold. ',
+  chosen: 'The threshold was chosen on the page /check. ',
+};
+
 const count = (value: number) => value.toLocaleString('en');
 
 function explain(
   { faces, by, falseNames, pairs, beyondPairs }: Omit<Meaning, 'identical' | 'sure' | 'pair' | 'sentence'>,
   pack: string,
 ): string {
-  const fixed = by === 'setting' ? 'IDENTICAL_DISTANCE fixes the threshold. ' : '';
+  const fixed = FIXED[by] ?? '';
   if (falseNames === null || pairs === null) {
     return `${fixed || 'The pack fixes the threshold. '}How many strangers it names was not measured for ${pack}.`;
   }

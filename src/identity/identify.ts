@@ -44,7 +44,7 @@ export interface IdentifyOptions<F = AnalysedFace> extends Whose {
 
 export interface IdentifierDeps {
   vision: Pick<VisionPool, 'analyze'>;
-  gallery: Pick<Gallery, 'current'>;
+  gallery: Pick<Gallery, 'current' | 'ruledOut'>;
   /** The gallery's `nearest`, perhaps wrapped for metrics. */
   nearest: Gallery['nearest'];
   searches: Pick<CountedWork, 'admit' | 'each'>;
@@ -84,7 +84,10 @@ export function createIdentifier(deps: IdentifierDeps) {
       const matchesOf = face.embedding && !face.unfit ? found.get(face.embedding) : undefined;
       const candidates = (matchesOf ?? []).flatMap((match) => {
         const now = renewed(match, current);
-        return now ? { ...now, odds: decision.odds(now.distance, groups) } : [];
+        // It may have been said while the other faces were searched.
+        const isOut =
+          now && face.embedding && gallery.ruledOut(now.person.faceid, face.embedding, now.distance);
+        return now && !isOut ? { ...now, odds: decision.odds(now.distance, groups) } : [];
       });
       const matches = candidates.filter(({ distance }) => distance < threshold);
       return { face, candidates, matches, match: matches.at(0) };

@@ -12,7 +12,7 @@ export interface Newcomer {
   /** Of its picture: one picture that comes twice is one witness. */
   picture: string;
   /** The nearest of the person's own faces, or their template; undefined: there is none to compare with. */
-  own?: { face: string; distance: number };
+  own?: { face: string; distance: number; isCorrected?: boolean };
 }
 
 /** A face that is not of the person whom the others show. */
@@ -23,6 +23,8 @@ export interface Stranger {
   face?: string;
   /** As many pictures show this person as show another. */
   undecided: boolean;
+  /** Somebody said that a face like this is not the person's. */
+  isCorrected?: boolean;
 }
 
 /**
@@ -34,12 +36,16 @@ export interface Stranger {
  */
 export function findStrangers(faces: readonly Newcomer[], limit: number): Map<number, Stranger> {
   const parts = partsOf(faces, limit);
-  const isKnown = (at: number) => (faces[at].own?.distance ?? Infinity) < limit;
+  const isKnown = (at: number) =>
+    (faces[at].own?.distance ?? Infinity) < limit && faces[at].own?.isCorrected !== true;
   const strangers = new Map<number, Stranger>();
   if (faces.some(({ own }) => own)) {
-    for (const at of parts.filter((part) => !part.some(isKnown)).flat()) {
-      const { distance = 4, face } = faces[at].own ?? {};
-      strangers.set(at, { distance, face, undecided: false });
+    for (const part of parts) {
+      const isTheirs = part.some(isKnown);
+      for (const at of part) {
+        const { distance = 4, face, isCorrected = false } = faces[at].own ?? {};
+        if (!isTheirs || isCorrected) strangers.set(at, { distance, face, undecided: false, isCorrected });
+      }
     }
     return strangers;
   }
@@ -106,7 +112,8 @@ export function createSamePersonCheck(deps: SamePersonDeps) {
   ): Promise<Newcomer['own'] | undefined> {
     if (((await gallery.person(faceid))?.faces.length ?? 0) === 0) return undefined;
     const match = (await searches.one(() => nearest(embedding, 1, { faceid }), whose)).at(0);
-    return match && { face: match.face.id, distance: match.distance };
+    if (!match) return undefined;
+    return { face: match.face.id, distance: match.distance, isCorrected: match.correction !== undefined };
   }
 
   /**
@@ -143,13 +150,15 @@ export function createSamePersonCheck(deps: SamePersonDeps) {
 
 /** @param place of the picture in the call that brought it, from 0 */
 function notTheSame(
-  { distance, face, undecided }: Stranger,
+  { distance, face, undecided, isCorrected = false }: Stranger,
   { faceid, threshold, place }: { faceid: string; threshold: number; place: number | undefined },
 ): KaomonError {
   let sentence = 'This picture shows somebody else than the others: leave it out, or say that it is meant.';
   if (undecided)
     sentence =
       'These pictures show different people, and nobody can tell which one is meant: send those of one person, or say that they are meant.';
+  else if (isCorrected)
+    sentence = `Somebody said of a face like this that it is not ${faceid}'s: enrol it for somebody else, take the correction back, or say that it is meant.`;
   else if (face !== undefined)
     sentence = `This face is not like those that are enrolled as ${faceid}: enrol it for somebody else, delete the pictures there that are wrong, or say that it is meant.`;
   const details = {
@@ -160,7 +169,7 @@ function notTheSame(
     threshold: rounded(threshold),
   };
   return new KaomonError('NOT_THE_SAME_PERSON', sentence, {
-    details: { ...details, undecided: undecided || undefined },
+    details: { ...details, undecided: undecided || undefined, corrected: isCorrected || undefined },
   });
 }
 

@@ -27,6 +27,8 @@ export interface Seen {
 
 export interface Verification {
   same: boolean;
+  /** Somebody said that a face like this is not the person's: they are not the same, however near. */
+  corrected: boolean;
   /** Squared L2. */
   distance: number;
   threshold: number;
@@ -110,7 +112,8 @@ export function createVerifier({ vision, nearest, searches, decision, pack }: Ve
       const search = performance.now() - started;
       const told = decision.pairRate(distance);
       return {
-        same: distance < threshold,
+        same: distance < threshold && match?.correction === undefined,
+        corrected: match?.correction !== undefined,
         distance,
         threshold,
         falseMatchRate: told && toDigits(told.rate, 3),

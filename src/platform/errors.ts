@@ -30,6 +30,7 @@ const STATUS_OF = {
   UNKNOWN_GONE: 404,
   /** What was done was undone already, or too long ago. */
   UNDO_GONE: 404,
+  CORRECTION_UNKNOWN: 404,
   SIGHTING_UNKNOWN: 404,
   /** Who came by is not kept (`SIGHTINGS`). */
   SIGHTINGS_OFF: 404,
@@ -44,6 +45,8 @@ const STATUS_OF = {
   ALREADY_REGISTERED: 409,
   /** The face is enrolled under another person. */
   OTHER_PERSON: 409,
+  /** The face is enrolled for the very person, or too much was said of them already. */
+  CORRECTION_REFUSED: 409,
   /** An embedding made by another pack: those of two packs are never compared. */
   OTHER_PACK: 409,
   UPLOAD_TOO_LARGE: 413,

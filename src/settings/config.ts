@@ -4,13 +4,17 @@ import type { Static, TObject } from 'typebox';
 import { Value } from 'typebox/value';
 import { KaomonError } from '../platform/errors.js';
 import { PROJECT_ROOT } from '../platform/root.js';
+import { refuseUntold } from './notices.js';
 import { SettingsSchema } from './schema.js';
 
 /** Other programs also write these in lower case. */
 const IN_SMALL_LETTERS = new Set(['HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY']);
 
 /** Their values are not repeated in messages, which go to a log. */
-const SECRET = new Set(['METRICS_TOKEN', 'REDIS_URL', 'REDIS_PASSWORD', 'REDIS_SENTINEL_PASSWORD']);
+const SECRET = new Set([
+  ...['METRICS_TOKEN', 'REDIS_URL', 'REDIS_PASSWORD', 'REDIS_SENTINEL_PASSWORD'],
+  ...['WEBHOOKS', 'WEBHOOK_SECRET', 'MQTT_PASSWORD'],
+]);
 
 /** The settings as typed values; folders are absolute. */
 export type Config = Readonly<Static<typeof SettingsSchema>>;
@@ -37,6 +41,7 @@ export function loadConfig(env: Record<string, string | undefined> = process.env
   const settings = values as Static<typeof SettingsSchema>;
   refuseOpenServer(settings);
   refuseUnknownProxies(settings.TRUST_PROXY);
+  refuseUntold(settings);
   const beside = (file: string, name: string) =>
     path.resolve(PROJECT_ROOT, file || path.join(settings.EMBEDDINGS_DIR, name));
   return {

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { Type } from 'typebox';
 import { ACCESS_SETTINGS } from './access.js';
 import { CALLER_SETTINGS } from './callers.js';
+import { NOTICE_SETTINGS } from './notices.js';
 import { SHARING_SETTINGS } from './sharing.js';
 import { SIGHTING_SETTINGS } from './sightings.js';
 
@@ -240,6 +241,7 @@ export const SettingsSchema = Type.Object({
       'Workers that serve together; `ecosystem.config.js` starts so many and passes the number to each.',
   }),
   ...SHARING_SETTINGS,
+  ...NOTICE_SETTINGS,
   LOG_LEVEL: Type.Union(
     (['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const).map((level) =>
       Type.Literal(level),

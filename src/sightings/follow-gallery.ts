@@ -10,7 +10,7 @@ const MOST_WAITING = 100_000;
 const AT_ONCE = 500;
 
 export interface FollowOptions {
-  gallery: Pick<Gallery, 'subscribe'>;
+  gallery: Pick<Gallery, 'subscribe' | 'person'>;
   store: Pick<SightingStore, 'ask'>;
   observer: Pick<SightingObserver, 'forget' | 'rename'>;
   log: Pick<FastifyBaseLogger, 'warn'>;
@@ -26,9 +26,18 @@ export function followGallery({ gallery, store, observer, log }: FollowOptions) 
   const left: GalleryChange[] = [];
   let following: Promise<void> = Promise.resolve();
 
+  /**
+   * Whose sightings are meant: whoever is enrolled by this ID by now, another worker's change having come late, came by
+   * after it. Where nobody is, all are, whatever the clock was set to.
+   */
+  async function boundOf(faceid: string, at: string): Promise<{ before?: number }> {
+    return (await gallery.person(faceid)) ? { before: Date.parse(at) } : {};
+  }
+
   async function erase(changes: readonly GalleryChange[]): Promise<void> {
     for (const { faceid = '' } of changes) await observer.forget(faceid);
-    const people = changes.map(({ faceid = '', at }) => ({ faceid, before: Date.parse(at) }));
+    const people: { faceid: string; before?: number }[] = [];
+    for (const { faceid = '', at } of changes) people.push({ faceid, ...(await boundOf(faceid, at)) });
     await store.ask('erasePeople', people);
   }
 
@@ -42,7 +51,7 @@ export function followGallery({ gallery, store, observer, log }: FollowOptions) 
         left.splice(0, count);
       } else {
         observer.rename(from, faceid);
-        await store.ask('renamePerson', from, faceid, Date.parse(at));
+        await store.ask('renamePerson', from, faceid, (await boundOf(from, at)).before);
         left.shift();
       }
     }
@@ -85,11 +94,14 @@ export function withSightings(gallery: Gallery, { catchUp }: Pick<GalleryFollowe
     await catchUp();
     return result;
   };
-  return {
-    ...gallery,
+  const changed: Partial<Gallery> = {
     remove: (...args) => after(gallery.remove(...args)),
     removeGroup: (...args) => after(gallery.removeGroup(...args)),
     movePerson: (...args) => after(gallery.movePerson(...args)),
     mergePerson: (...args) => after(gallery.mergePerson(...args)),
   };
+  // Not a copy: whatever the gallery does at the time of a call is done.
+  return new Proxy(gallery, {
+    get: (target, name): unknown => Reflect.get(changed, name) ?? Reflect.get(target, name),
+  });
 }

@@ -65,6 +65,7 @@ export function createHappenings(store: Pick<SightingStore, 'ask'>) {
         }
         for (let from = position; !isClosed && from < last; position = from) {
           const batch: Happening[] = await store.ask('happenings', from, AT_ONCE);
+          // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- it may be closed meanwhile
           if (!isClosed && batch.length > 0) await listener.happened(batch);
           // None: they were trimmed in the meantime.
           from = batch.at(-1)?.seq ?? last;

@@ -160,8 +160,11 @@ export function createObserver(options: ObserverOptions) {
   return {
     ...observer,
 
-    /** Writes what is due now. Never throws. */
-    flush: tick,
+    /** Writes what is due now, also what came while something was being written. Never throws. */
+    async flush(): Promise<void> {
+      await flushing;
+      await tick();
+    },
 
     /** A person has been deleted: what waits for the store is forgotten too. Resolves when nothing of it is on its way. */
     async forget(faceid: string): Promise<void> {

@@ -91,8 +91,8 @@ export async function openSightings(options: SightingsOptions): Promise<Sighting
     observer,
     happenings,
     catchUp: follower.catchUp,
-    flush: observer.flush,
-    info: observer.info,
+    flush: () => observer.flush(),
+    info: () => observer.info(),
     async close() {
       happenings.close();
       await retention.close();

@@ -53,7 +53,7 @@ export function startRetention(options: RetentionOptions) {
     for (let after = ''; !isClosed;) {
       const faceids = await store.ask('faceids', after, PEOPLE_AT_ONCE);
       const gone: { faceid: string }[] = [];
-      for (const faceid of faceids) if (!isClosed && !(await gallery.person(faceid))) gone.push({ faceid });
+      for (const faceid of faceids) if (!(await gallery.person(faceid))) gone.push({ faceid });
       if (gone.length > 0) erased += (await store.ask('erasePeople', gone)).sightings;
       if (faceids.length < PEOPLE_AT_ONCE) break;
       after = faceids[faceids.length - 1];

@@ -84,7 +84,7 @@ export function createVisits({ gap, pair, worker }: VisitSettings) {
 
   function tracksOf(source: object): Map<number, Visit> {
     let tracks = tracked.get(source);
-    if (!tracks) tracked.set(source, (tracks = new Map()));
+    if (!tracks) tracked.set(source, (tracks = new Map<number, Visit>()));
     return tracks;
   }
 

@@ -12,7 +12,8 @@ export const LEAST_SHARE = 0.2;
  * @param nobody the weight of the fit faces that had no name
  */
 export function winnerOf(votes: readonly Vote[], nobody: number): Vote | undefined {
-  let [best, second]: (Vote | undefined)[] = [];
+  let best: Vote | undefined;
+  let second: Vote | undefined;
   let all = nobody;
   for (const vote of votes) {
     all += vote.weight;

@@ -13,7 +13,7 @@ import { FaceTracker, type Track } from './tracks.js';
 export interface SessionDeps {
   vision: Pick<VisionPool, 'analyze'>;
   identifier: Pick<Identifier, 'admit' | 'identify' | 'wantsCrops'>;
-  gallery: Pick<Gallery, 'group' | 'groups' | 'current'>;
+  gallery: Pick<Gallery, 'group' | 'groups' | 'current' | 'ruledOut'>;
   decision: Pick<Decision, 'sure' | 'odds' | 'pair' | 'meaning'>;
   /** Largest frame, bytes. */
   maxFrameBytes: number;
@@ -49,7 +49,7 @@ interface Frame {
  */
 export function createStreamSession(deps: SessionDeps) {
   const { vision, identifier, gallery, decision, send, now = () => performance.now() } = deps;
-  const tracker = new FaceTracker(decision.pair());
+  const tracker = new FaceTracker(decision.pair(), (...asked) => gallery.ruledOut(...asked));
   let told = decision.meaning(deps.groups);
   let options: StreamOptions = {};
   /** Groups of the options that have been deleted since. */

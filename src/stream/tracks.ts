@@ -1,4 +1,4 @@
-import type { Match, Person } from '../gallery/types.js';
+import type { Gallery, Match, Person } from '../gallery/types.js';
 import { squaredDistance } from '../gallery/distance.js';
 import type { AnalysedFace, Analysis, KnownFace } from '../vision/types.js';
 import { renewed } from '../identity/identify.js';
@@ -61,9 +61,15 @@ export interface Moment {
   identical: number;
 }
 
+type RuledOut = (...asked: Parameters<Gallery['ruledOut']>) => unknown;
+
+const isOut = (match: Match | undefined, embedding: Float32Array, ruledOut: RuledOut): boolean =>
+  match !== undefined && ruledOut(match.person.faceid, embedding, match.distance) !== undefined;
+
 /**
  * Follows the faces of one connection. Times are milliseconds of a monotonic clock.
  * @param pair squared L2 distance below which two embeddings are of one person, whoever is enrolled
+ * @param ruledOut see {@link Gallery.ruledOut}
  */
 export class FaceTracker {
   #tracks: Track[] = [];
@@ -77,7 +83,10 @@ export class FaceTracker {
   /** Of the last frame, pixels. */
   #size = { width: 1, height: 1 };
 
-  constructor(readonly pair: number) {}
+  constructor(
+    readonly pair: number,
+    readonly ruledOut: RuledOut = () => undefined,
+  ) {}
 
   /** Searches the next frame and embeds every face again, because other groups are compared from now on. */
   doubtAll(): void {
@@ -91,14 +100,21 @@ export class FaceTracker {
   }
 
   /**
-   * Updates matches with people who were moved, merged or deleted since.
+   * Updates matches with people who were moved, merged, deleted, or said to be somebody else since.
    * @param current a person as they are now; undefined when deleted
    */
   refresh(current: (person: Person) => Person | undefined): void {
     for (const track of [...this.#tracks, ...this.#lost]) {
       track.match = renewed(track.match, current);
       track.nearest = renewed(track.nearest, current);
+      if (track.embedding) this.#heed(track, track.embedding);
     }
+  }
+
+  /** Takes a name back that a correction rules out for this embedding: it is not held. */
+  #heed(track: Track, embedding: Float32Array): void {
+    if (isOut(track.match, embedding, this.ruledOut)) track.match = undefined;
+    if (isOut(track.nearest, embedding, this.ruledOut)) track.nearest = undefined;
   }
 
   /** @param follow when false, every frame is searched and every face embedded */
@@ -168,7 +184,10 @@ export class FaceTracker {
       if (track.match && track.match.distance >= identical) track.match = undefined;
       track.unfit = this.#unfitOf(track, face);
       if (face.embedding && face.unfit) this.#holdName(track, moment);
-      else if (face.embedding) this.#identify(track, face.embedding, matches[i], moment);
+      else if (face.embedding) {
+        this.#heed(track, face.embedding);
+        this.#identify(track, face.embedding, matches[i], moment);
+      }
       return track;
     });
     for (const track of plan.tracks) {

@@ -6,7 +6,7 @@ import { CHROMIUM_MISSING, PHONE } from './support/browser.js';
 import { browserForSuite, enrolOthers, fits } from './support/visit.js';
 import { vitalsOf, watchShifts } from './support/vitals.js';
 
-const PAGES = ['/', '/add', '/today', '/people', '/status', '/signin', '/docs', '/no-such-page'];
+const PAGES = ['/', '/add', '/today', '/people', '/status', '/check', '/signin', '/docs', '/no-such-page'];
 const DESK = { width: 1280, height: 800 };
 /** The browser's own measure of a page that stands still is 0.1; ours is stricter. */
 const SHIFT = 0.02;

@@ -3,7 +3,8 @@ import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { describe, it } from 'node:test';
 import type { Page } from 'playwright-core';
-import type { Found } from './support/app-site.js';
+import { until } from '../support/until.js';
+import type { AppSite, Found } from './support/app-site.js';
 import { enrolByVector, openAppSite } from './support/app-site.js';
 import { CHROMIUM_MISSING } from './support/browser.js';
 import { drawing, overlaps, watchDrawings } from './support/drawn.js';
@@ -180,6 +181,11 @@ describe('the stage', { skip: CHROMIUM_MISSING }, () => {
     await page.locator('dialog img.preview').waitFor();
     assert.equal(await page.locator('dialog').count(), 1);
     await page.locator('dialog #enrol').waitFor();
+    // It is kept, and taken back where it was a mistake.
+    await page.getByText('This face is not called Ken Mori any more.').waitFor();
+    assert.equal(site.gallery.corrections({ faceid: 'default-ken' }).length, 1);
+    await page.locator('.toast', { hasText: 'not called' }).getByRole('button', { name: 'Undo' }).click();
+    await expectNone(site);
     assert.deepEqual(faults, []);
   });
 
@@ -293,3 +299,5 @@ describe('the stage', { skip: CHROMIUM_MISSING }, () => {
     assert.equal(await frozen(), 'true');
   });
 });
+
+const expectNone = ({ gallery }: AppSite) => until(() => gallery.corrections().length === 0);

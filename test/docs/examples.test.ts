@@ -5,12 +5,13 @@ import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import type { TSchema } from 'typebox';
+import { type TSchema, Type } from 'typebox';
 import { Value } from 'typebox/value';
 import { WebSocket } from 'ws';
 import { createKeys } from '../../src/access/keys.js';
 import { encodeNpy } from '../../src/gallery/store/npy.js';
 import { OwnPackSchema } from '../../src/models/packs/own-pack.js';
+import { NOTICE_TYPES } from '../../src/notices/types.js';
 import { type Block, commandsOf, DOCUMENTS } from '../support/documents.js';
 import { filesBelow } from '../support/files-below.js';
 import { portrait, scene } from '../support/photographs.js';
@@ -53,10 +54,26 @@ const commands = blocks
 const run = commands.filter(({ text }) => /\bcurl -/.test(text) || RUNS.test(text));
 const answers = blocks.filter(({ language, behind }) => language === 'json' && behind?.language === 'sh');
 
+const texts = (...names: string[]) => Object.fromEntries(names.map((name) => [name, Type.String()]));
+/** As `Notice` (src/notices/types.ts) has it. */
+const NoticeSchema = Type.Object(
+  {
+    ...texts('id', 'at'),
+    type: Type.Enum([...NOTICE_TYPES]),
+    person: Type.Object(texts('faceid', 'groupid', 'userid', 'username'), { additionalProperties: false }),
+    ...Object.fromEntries(
+      ['face', 'picture', 'deviceid', 'unknown'].map((name) => [name, Type.Optional(Type.String())]),
+    ),
+    ...{ present: Type.Optional(Type.Integer()), sighting: Type.Optional(Type.Integer()) },
+  },
+  { additionalProperties: false },
+);
+
 /** What examples that no line answers are held to, by the word of their mark. */
 const EXAMPLES: Record<string, TSchema | undefined> = {
   'a pack’s manifest': OwnPackSchema,
   'a part of a manifest': { ...OwnPackSchema, required: [] },
+  'a notice': NoticeSchema,
 };
 
 /** Whether what is answered has the fields that a document shows, each of its kind; null may be anything. */
@@ -123,7 +140,7 @@ describe('the lines of the documents', { skip: CURL_MISSING }, () => {
     folder = await temporaryFolder({ after });
     const keys = createKeys({ file: path.join(folder, 'embeddings', 'keys.json') });
     ({ key } = await keys.add({ name: 'reader', role: 'admin' }));
-    server = await startServer({ MODEL_PACK: 'faceapi', AUTH: 'key', ...env() });
+    server = await startServer({ MODEL_PACK: 'faceapi', AUTH: 'key', SIGHTINGS: 'true', ...env() });
     // As large as a camera's: what goes through a command line's arguments must be small, and a reader's is not.
     const [ada, yuki] = await Promise.all([portrait('fay', { size: 1500 }), portrait('hue', { size: 1500 })]);
     assert.ok(ada.length > 200_000);
@@ -187,7 +204,7 @@ describe('the lines of the documents', { skip: CURL_MISSING }, () => {
     const { code, status, body, stderr } = await launch(command).ended;
     assert.equal(code, 0, stderr);
     if (!command.address) return body;
-    const { statusCode = '20[01]' } = (shown ?? {}) as { statusCode?: number };
+    const { statusCode = '20[012]' } = (shown ?? {}) as { statusCode?: number };
     assert.match(status ?? '', new RegExp(`^${statusCode}$`), JSON.stringify(body));
     if (shown !== undefined) assertShape(shown, body);
     return body;
@@ -255,7 +272,7 @@ describe('the lines of the documents', { skip: CURL_MISSING }, () => {
     });
   }
 
-  for (const block of blocks.filter(({ language }) => language === 'js')) {
+  for (const block of blocks.filter((one) => one.language === 'js' && isRun(one))) {
     it(`${block.document}:${block.line} runs, and prints what a frame is answered`, async (t) => {
       const printed: unknown[][] = [];
       let socket: WebSocket | undefined;

@@ -220,6 +220,8 @@ describe('docs/compreface.md', () => {
     ] as const),
     ...(['GROUP_EXISTS', 'GROUP_NOT_EMPTY', 'KEY_EXISTS', 'ALREADY_REGISTERED', 'OTHER_PERSON'] as const),
     'OTHER_PACK',
+    // Of what v1 alone has.
+    ...(['UNKNOWN_GONE', 'UNDO_GONE', 'SIGHTING_UNKNOWN', 'SIGHTINGS_OFF'] as const),
   ];
 
   it('lists every code, and the statuses that they come with', () => {

@@ -126,6 +126,29 @@ for (const { name, skip, prepare } of KINDS) {
       }
     });
 
+    it('keeps together what was appended together, whoever else appends', async (t) => {
+      const { log, position, follow, opened } = await start(t);
+      const other = opened();
+      await other.start();
+      const many = (who: string, batch: number) =>
+        Array.from({ length: 30 }, (_, i) => event(`${who}${batch}.${i}`));
+      const all = follow(position);
+      for (let batch = 0; batch < 6; batch++)
+        await Promise.all([
+          log.append(many('a', batch), { evenWhenFull: batch % 2 === 0 }),
+          other.append(many('b', batch)),
+        ]);
+      await until(() => all.seen.length >= 360);
+      assert.equal(new Set(all.uids()).size, 360);
+      for (const who of ['a', 'b']) {
+        const wanted = Array.from({ length: 6 }, (_, batch) => many(who, batch).map(({ uid }) => uid)).flat();
+        assert.deepEqual(
+          all.uids().filter((uid) => uid.startsWith(who)),
+          wanted,
+        );
+      }
+    });
+
     it('says when everything was handed over', async (t) => {
       const { log, position, follow } = await start(t);
       for (let i = 0; i < 40; i++) await log.append(event(`e${i}`));
@@ -150,6 +173,37 @@ for (const { name, skip, prepare } of KINDS) {
         await until(() => before.seen.length === 40 - i);
         assert.equal(before.uids()[0], `e${i}`);
       }
+    });
+
+    it('is read from a position that outlives everybody, a part at a time', async (t) => {
+      const { log, position, opened } = await start(t);
+      const readAll = async (from: string) => {
+        const uids: string[] = [];
+        let lost = 0;
+        for (let place = from; ;) {
+          const { entries, next, isLost } = await opened().read(place);
+          uids.push(...entries.map(({ event: { uid } }) => uid));
+          if (isLost) lost += 1;
+          if (next === place) return { uids, place, lost };
+          place = next;
+        }
+      };
+      assert.deepEqual(await readAll(position), { uids: [], place: position, lost: 0 });
+      const names = Array.from({ length: 300 }, (_, i) => `e${i}`);
+      for (const uid of names) await log.append(event(uid));
+      const first = await readAll(position);
+      assert.deepEqual([first.uids, first.lost], [names, 0]);
+      await log.append(event('later'));
+      assert.deepEqual((await readAll(first.place)).uids, ['later']);
+      // Of another log, or damaged: what there is comes again rather than not at all.
+      for (const strange of ['', 'nonsense', '99999-7', '1-3', '7-7@another']) {
+        const { uids, lost } = await readAll(strange);
+        if (uids.length > 0) assert.deepEqual([uids.at(-1), uids.length, lost], ['later', 301, 1], strange);
+        else assert.fail(`${strange}: nothing came`);
+      }
+      await log.trim({ maxAge: 60_000, maxLength: 10 });
+      const rest = await readAll(position);
+      assert.ok(rest.lost === 1 && rest.uids.length < 301 && rest.uids.at(-1) === 'later');
     });
 
     it('takes a start at the end, or before a change that was begun and is still open', async (t) => {
@@ -230,8 +284,8 @@ for (const { name, skip, prepare } of KINDS) {
     it('takes a position that it does not know as lost and goes on from the end', async (t) => {
       const { log, follow } = await start(t);
       for (let i = 0; i < 3; i++) await log.append(event(`e${i}`));
-      const followed = ['', 'nonsense', '99999999999999-7', '99999999999999-0@other'].map((from) =>
-        follow(from),
+      const followed = ['', 'nonsense', '99999999999999-7', '999999-0', '99999999999999-0@other'].map(
+        (from) => follow(from),
       );
       for (const { lost } of followed) await until(() => lost.length === 1);
       await log.append(event('new'));

@@ -21,5 +21,6 @@ await import('./operations.test.js');
 await import('./searched.test.js');
 await import('./followed-moves.test.js');
 await import('./templates.test.js');
+await import('./corrections.test.js');
 await import('./across-packs.test.js');
 await import('./damaged.test.js');

@@ -109,6 +109,47 @@ for (const [name, { skip, prepare }] of Object.entries(STORES)) {
       assert.equal((await store.readPerson('default-a', new Set()))?.username, 'Kenji');
     });
 
+    it('take people by the many, whole, and leave those who are there as they are', async (t) => {
+      const open = await prepare(t);
+      const [store, other] = [await open(), await open()];
+      await other.addFace(faceOf('default-c'), vector(), { profile: KEN });
+      const [a, b] = [vector(), vector()];
+      const faces = [
+        { face: faceOf('default-a', 1), vector: a, crop: CROP },
+        { face: faceOf('default-a', 2), vector: b },
+      ];
+      const profile = { username: '健', metadata: { desk: '9' } };
+      const wrong = {
+        faceid: 'default-d',
+        profile,
+        faces: [{ face: faceOf('default-d'), vector: new Float32Array(3) }],
+      };
+      const people = ['default-a', 'default-b', 'default-c'].map((faceid, i) => {
+        return { faceid, profile, faces: i === 0 ? faces : [] };
+      });
+      await assert.rejects(store.addPeople([people[0], wrong]), RangeError);
+      assert.deepEqual(await other.list(), ['default-c'], 'nobody is made beside what is no embedding');
+      assert.deepEqual(await store.addPeople(people), [true, true, false]);
+      assert.deepEqual(await store.addPeople(people), [false, false, false]);
+      const there = await other.readPerson('default-a', new Set());
+      assert.deepEqual(
+        [there?.username, there?.metadata, there?.faces.map((face) => [face.vector, face.hasPicture])],
+        [
+          '健',
+          { desk: '9' },
+          [
+            [a, true],
+            [b, false],
+          ],
+        ],
+      );
+      assert.deepEqual(new Uint8Array((await other.picture(faces[0].face)) ?? []), CROP);
+      assert.deepEqual((await other.readPerson('default-b', new Set()))?.faces, []);
+      const kept = await other.readPerson('default-c', new Set());
+      assert.deepEqual([kept?.username, kept?.faces.length], ['Ken', 1]);
+      assert.deepEqual((await other.list()).sort(), ['default-a', 'default-b', 'default-c']);
+    });
+
     it('keep the name when a face is added without one, and the person when the last face goes', async (t) => {
       const store = await (await prepare(t))();
       const face = faceOf('default-a');
@@ -155,6 +196,63 @@ for (const [name, { skip, prepare }] of Object.entries(STORES)) {
         new Set(both?.faces.map((face) => String(face.vector))),
         new Set([String(a), String(b)]),
       );
+    });
+
+    it('hold what was said of a person, and move, merge and forget it with them', async (t) => {
+      const open = await prepare(t);
+      const [store, other] = [await open(), await open()];
+      const said = (faceid: string, second: number) => {
+        const { id, enrolledAt: at } = faceOf(faceid, second);
+        return { id, faceid, at, hasPicture: second === 1 };
+      };
+      const [late, early] = [said('default-a', 9), said('default-a', 1)];
+      const [a, b] = [vector(), vector()];
+      assert.equal(await store.addCorrection(late, a), false, 'nobody is made by it');
+      await store.addFace(faceOf('default-a'), vector(), {});
+      await store.addFace(faceOf('default-b'), vector(), {});
+      assert.equal(await store.addCorrection(late, a), true);
+      assert.equal(await store.addCorrection(early, b, CROP), true);
+      const read = async (faceid: string) =>
+        (await other.readPerson(faceid, new Set()))?.corrections?.map((one) => ({ ...one, id: '' }));
+      const both = (faceid: string) => [
+        { ...early, id: '', faceid, vector: b },
+        { ...late, id: '', faceid, vector: a },
+      ];
+      assert.deepEqual(await read('default-a'), both('default-a'));
+      assert.deepEqual(await other.corrected(), ['default-a']);
+      assert.deepEqual((await other.load()).people[0].corrections?.length, 2);
+      assert.deepEqual(new Uint8Array((await other.picture(early)) ?? []), CROP);
+      await assert.rejects(store.addCorrection(said('default-a', 2), new Float32Array(3)), RangeError);
+
+      assert.equal(await store.movePerson('default-a', 'staff-a'), 'moved');
+      assert.deepEqual(await read('staff-a'), both('staff-a'));
+      assert.equal(await store.mergePerson('staff-a', 'default-b'), true);
+      assert.deepEqual(await read('default-b'), both('default-b'));
+      assert.deepEqual(await other.corrected(), ['default-b']);
+      const [first, second] = (await other.readPerson('default-b', new Set()))?.corrections ?? [];
+      assert.deepEqual(new Uint8Array((await other.picture(first)) ?? []), CROP);
+      assert.equal(await store.removeCorrection(second), true);
+      assert.equal(await store.removeCorrection(second), false);
+      assert.deepEqual(await read('default-b'), both('default-b').slice(0, 1));
+      assert.equal((await other.readPerson('default-b', new Set()))?.faces.length, 2, 'the faces stay');
+
+      await store.removePerson('default-b');
+      assert.deepEqual(await other.corrected(), []);
+      assert.equal(await other.picture(first), undefined);
+      await store.addFace(faceOf('default-b'), vector(), {});
+      assert.deepEqual(await read('default-b'), []);
+    });
+
+    it('hold the threshold that was chosen for a pack', async (t) => {
+      const open = await prepare(t);
+      const [store, other] = [await open(), await open()];
+      assert.equal(await store.readThreshold(), undefined);
+      await store.saveThreshold(0.25);
+      assert.equal(await other.readThreshold(), 0.25);
+      assert.equal(await (await open('another')).readThreshold(), undefined);
+      await store.saveThreshold(undefined);
+      assert.equal(await other.readThreshold(), undefined);
+      await store.saveThreshold(undefined);
     });
 
     it('hold groups, the oldest first', async (t) => {

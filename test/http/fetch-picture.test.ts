@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { type NetworkInterfaceInfo, networkInterfaces } from 'node:os';
 import { describe, it, type TestContext } from 'node:test';
 import { createPictureFetcher } from '../../src/http/intake/fetch-picture.js';
-import { isPublic } from '../../src/http/intake/public-address.js';
+import { isPublic } from '../../src/platform/public-address.js';
 
 async function serve(t: TestContext, listener: RequestListener): Promise<number> {
   const server = createServer(listener).listen(0, '127.0.0.1');

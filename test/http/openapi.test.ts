@@ -5,7 +5,7 @@ import type { RouteOptions } from 'fastify';
 import type { TSchema } from 'typebox';
 import { Value } from 'typebox/value';
 import { createKeys } from '../../src/access/keys.js';
-import { face, testApp } from '../support/app.js';
+import { face, testApp, unitVector } from '../support/app.js';
 import { form } from '../support/form.js';
 import { greyJpeg } from '../support/pictures.js';
 import { type Operation, readDocument, seededApp } from '../support/seeded-app.js';
@@ -16,7 +16,7 @@ const ELSEWHERE = /^\/api\/v1\/(recognition|detection|verification|stream)/;
 const FIGURES = /^\/(api\/v1\/(health|live|ready|status|selftest)|metrics)$/;
 /** What no program calls: pages, their files and the document itself. */
 const PAGES =
-  /^\/(add|today|people|status|keys|signin|offline|sw\.js|icon\.svg|assets\/.*|manifest\.webmanifest|docs.*)?$/;
+  /^\/(add|today|people|status|check|keys|signin|offline|sw\.js|icon\.svg|assets\/.*|manifest\.webmanifest|docs.*)?$/;
 /** These enrol a face, which must be nobody's yet. */
 const ENROLS = /faces$|face_register$/;
 
@@ -30,7 +30,8 @@ function addressOf({ path, parameters = [] }: Operation, ids: { face: string; ke
   let url = path;
   const query = new URLSearchParams();
   for (const { name, in: where, example } of parameters) {
-    const id = path.includes('/keys/') ? ids.key : ids.face;
+    let id = path.includes('/keys/') ? ids.key : ids.face;
+    if (path.includes('/sightings/')) id = '1';
     const value = String(name === 'id' ? id : example);
     if (where === 'path') url = url.replace(`{${name}}`, encodeURIComponent(value));
     else if (where === 'query' && example !== undefined) query.set(name, value);
@@ -140,10 +141,13 @@ describe('the OpenAPI document', () => {
       const { method, path, responses } = operation;
       if (ELSEWHERE.test(path) || path === '/api/v1/events') continue;
       for (const [kind, sent] of await bodiesOf(operation)) {
-        const { app, vision, config, faceOfAda } = await seededApp(t);
+        const { app, gallery, vision, config, faceOfAda } = await seededApp(t, { SIGHTINGS: true });
         const { info } = await createKeys({ file: config.KEYS_FILE }).add({ name: 'old', role: 'admin' });
         if (ENROLS.test(path)) vision.faces = [face(100, path.includes('faces') ? 0.01 : 3.5)];
-        const url = addressOf(operation, { face: faceOfAda, key: info.id });
+        const isSaid = path.includes('/corrections/{id}');
+        const said = isSaid && (await gallery.correct('staff-ada', unitVector(1), Uint8Array.of(1)));
+        const id = said ? said.correction.id : faceOfAda;
+        const url = addressOf(operation, { face: id, key: info.id });
         if (path.endsWith('/import')) sent.payload = (await app.inject('/api/v1/export')).rawPayload;
         const answer = await app.inject({ method: method as 'GET', url, ...sent });
         const name = `${method} ${url} with ${kind}`;

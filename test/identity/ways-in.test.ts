@@ -131,6 +131,14 @@ const IDENTIFY_RULES: Record<string, (t: TestContext, identify: Identify) => Pro
     test.vision.faces = [good(0.51)];
     assert.equal(await identify(test, t), '');
   },
+  'names nobody of whom it was said that the face is not theirs': async (t, identify) => {
+    const test = await stand(t);
+    await test.gallery.enrol(KEN, unitVector(0));
+    test.vision.faces = [good()];
+    assert.equal(await identify(test, t), 'default-ken');
+    await test.gallery.correct('default-ken', unitVector(0.012));
+    assert.equal(await identify(test, t), '');
+  },
   'gives an unfit face nobody’s name': async (t, identify) => {
     const test = await stand(t);
     await test.gallery.enrol(KEN, unitVector(0));
@@ -156,6 +164,20 @@ const IDENTIFY_RULES: Record<string, (t: TestContext, identify: Identify) => Pro
       text += value ?? assert.fail('The events ended.');
     }
     stop.abort();
+  },
+  'keeps who came by, strangers too, and at which camera': async (t, identify) => {
+    const test = await stand(t, { SIGHTINGS: true });
+    await test.gallery.enrol(KEN, unitVector(0));
+    test.vision.faces = [good(), beside(2)];
+    await identify(test, t);
+    await test.sightings?.flush();
+    const kept = (await test.sightings?.store.ask('sightings', {}, undefined, 9)) ?? [];
+    assert.deepEqual(kept.map(({ faceid }) => faceid).sort(), ['default-ken', null]);
+    const deviceid = identify === IDENTIFY.maiface ? 'door' : '';
+    assert.deepEqual(
+      kept.map((one) => one.deviceid),
+      [deviceid, deviceid],
+    );
   },
   'writes who was named to the detect log': async (t, identify) => {
     const test = await stand(t);

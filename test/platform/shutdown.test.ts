@@ -30,8 +30,10 @@ describe('the end of the process', () => {
     let go: () => void = () => undefined;
     const starting = new Promise<void>((resolve) => (go = resolve)).then(() => shutdown.add(part('vision')));
     shutdown.after(starting);
+    assert.equal(shutdown.signal.aborted, false);
     const ended = shutdown.end(0);
     assert.equal(shutdown.asked(), true);
+    assert.equal(shutdown.signal.aborted, true, 'what takes long in it is told');
     assert.deepEqual(events, []);
     go();
     await ended;

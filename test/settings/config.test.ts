@@ -34,6 +34,9 @@ describe('settings', () => {
     for (const [name, value] of [
       ['METRICS_TOKEN', 'hush hush hush hush'],
       ['REDIS_URL', 'http://:hush@127.0.0.1'],
+      ['WEBHOOKS', 'ftp://hooks.example/hush'],
+      ['WEBHOOKS', 'https://name:hush@hooks.example/'],
+      ['WEBHOOK_SECRET', 'hush'],
     ]) {
       assert.throws(
         () => loadConfig({ [name]: value }),
@@ -56,6 +59,20 @@ describe('settings', () => {
       'https://weights.lan',
     );
     assert.equal(fetchSettings(loadConfig({})).mirror, '');
+  });
+
+  it('refuse receivers of notices that nothing could be sent to', () => {
+    const hook = { WEBHOOKS: 'https://a.example/x,http://10.0.0.7:8123/y' };
+    const WEBHOOK_SECRET = `whsec_${'A'.repeat(43)}=`;
+    const refused = (env: Record<string, string>, message: RegExp) =>
+      assert.throws(() => loadConfig(env), { code: 'SETUP', message });
+    refused(hook, /WEBHOOKS needs WEBHOOK_SECRET/);
+    refused({ ...hook, WEBHOOK_SECRET, EVENT_LOG: 'none' }, /EVENT_LOG=file or redis/);
+    refused({ MQTT_URL: 'mqtt://broker:1883', EVENT_LOG: 'none' }, /EVENT_LOG=file or redis/);
+    refused({ NOTICE_TYPES: 'arrived,greeted' }, /NOTICE_TYPES=arrived,greeted/);
+    refused({ MQTT_TOPIC: 'home/#' }, /MQTT_TOPIC=home\/#/);
+    assert.equal(loadConfig({ ...hook, WEBHOOK_SECRET }).WEBHOOKS, hook.WEBHOOKS);
+    assert.equal(loadConfig({ ...hook, WEBHOOK_SECRET: `${WEBHOOK_SECRET},${WEBHOOK_SECRET}` }).TLS, true);
   });
 
   for (const [name, value] of [

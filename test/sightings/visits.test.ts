@@ -33,7 +33,7 @@ function camera(settings: Partial<typeof SETTINGS> = {}) {
   return {
     visits,
     /** A frame after so many milliseconds. */
-    frame(after: number, faces: ObservedFace[], { deviceid = 'door', tracks = true } = {}) {
+    frame: (after: number, faces: ObservedFace[], { deviceid = 'door', tracks = true } = {}) => {
       now += after;
       visits.add({ deviceid, source: tracks ? source : undefined }, faces, moment());
     },

@@ -80,9 +80,10 @@ for (const [id, skip] of FACE_PACKS) {
       });
       const current = ({ faceid }: Match['person']) =>
         gallery.find(({ person }) => person.faceid === faceid)?.person;
+      const ruledOut = () => undefined;
       const identifier = createIdentifier({
         searches: createSearches(UNLIMITED),
-        ...{ vision: { analyze }, gallery: { current }, decision, announcer: createAnnouncer() },
+        ...{ vision: { analyze }, gallery: { current, ruledOut }, decision, announcer: createAnnouncer() },
         nearest(embedding) {
           const matches = gallery.map(({ person, vector }) => ({
             ...{ person, face: {} as never },
@@ -93,7 +94,7 @@ for (const [id, skip] of FACE_PACKS) {
       });
       const session = createStreamSession({
         ...{ vision: { analyze }, identifier, decision },
-        gallery: { group: () => Promise.resolve(undefined), groups: () => [], current },
+        gallery: { group: () => Promise.resolve(undefined), groups: () => [], current, ruledOut },
         ...{ maxFrameBytes: 1_000_000, minFaceSize: 40, groups: undefined },
         send: (message) => told(message),
         onFault: (error) => assert.fail(String(error)),

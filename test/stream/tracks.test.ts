@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { squaredDistance } from '../../src/gallery/distance.js';
 import type { Match, Person } from '../../src/gallery/types.js';
 import { FaceTracker, RENEW } from '../../src/stream/tracks.js';
 import { SCENE } from '../../src/vision/track.js';
@@ -46,8 +47,11 @@ function nearest({ embedding }: AnalysedFace): Match | undefined {
 }
 
 /** Plays frames to the tracks as a connection would. */
-function player() {
-  const tracks = new FaceTracker(IDENTICAL);
+/** @param corrections what was said of Ken */
+function player(corrections: Float32Array[] = []) {
+  const tracks = new FaceTracker(IDENTICAL, (faceid, embedding, distance) =>
+    faceid === 'g-ken' ? corrections.find((one) => squaredDistance(one, embedding) < distance) : undefined,
+  );
   let now = 1000;
   let identical = IDENTICAL;
   let scene: Uint8Array = new Uint8Array(SCENE.columns * SCENE.rows);
@@ -125,6 +129,21 @@ describe('tracks', () => {
     const later = Array.from({ length: 90 }, () => play(faceAt(100, 0.6)));
     assert.deepEqual(later.at(-1)?.names, [undefined], 'but not for ever');
     assert.deepEqual(later.at(-1)?.ids, [0]);
+  });
+
+  it('give a label up at the next frame when it is said that the face is not that person, and hold it nowhere', () => {
+    const said: Float32Array[] = [];
+    const { play, tracks } = player(said);
+    for (let i = 0; i < 30; i++) assert.deepEqual(play(faceAt(100, 0.3)).names, ['ken']);
+    said.push(unitVector(0.31));
+    tracks.refresh((person) => person);
+    assert.deepEqual(play(faceAt(100, 0.3)).names, [undefined]);
+    said.length = 0;
+    const again = Array.from({ length: 20 }, () => play(faceAt(100, 0.3)));
+    assert.deepEqual(again.at(-1)?.names, ['ken'], 'taken back');
+    said.push(STRANGER);
+    tracks.refresh((person) => person);
+    assert.deepEqual(play(faceAt(100, 0.3)).names, ['ken'], 'of another face it says nothing');
   });
 
   it('notice another known face under the same box by the next renewal, in one frame', () => {

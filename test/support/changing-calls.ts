@@ -6,6 +6,7 @@ import { imageIdOf } from '../../src/http/compreface/image-ids.js';
 import { type TestApp, unitVector } from './app.js';
 import { form } from './form.js';
 import { greyJpeg } from './pictures.js';
+import { bestFace, keepVisit, STRANGER, vote } from './sightings.js';
 
 const JAPANESE = '山田 花子';
 
@@ -33,6 +34,9 @@ export async function changingCalls(
     await gallery.enrol({ groupid, userid, ...(username && { username }), automatic }, unitVector(2));
   for (const name of ['changed', 'moved', 'gone', 'into', 'from', 'gone2']) await enrol('staff', name);
   const lost = await enrol('staff', 'lost');
+  await enrol('staff', 'mistaken');
+  const { correction } = await gallery.correct('staff-mistaken', unitVector(1));
+  const given = await enrol('staff', 'given');
   const automatic = await enrol('staff', 'auto', '', true);
   await enrol('old', 'ann');
   await enrol('cf', 'u1', JAPANESE);
@@ -48,6 +52,22 @@ export async function changingCalls(
   const archive = (await app.inject({ url: '/api/v1/export?groups=named', headers: { 'x-api-key': key } }))
     .rawPayload;
   await gallery.removeGroup('named', { withPeople: true });
+  assert.ok(test.sightings);
+  const sighting = await keepVisit(test.sightings, 'w.1', { votes: [vote('staff-changed')] });
+  // Strangers who are like nobody.
+  for (const [at, vector] of [
+    [0, 0, 1, 0],
+    [0, 0, -1, 0],
+    [0, 0, 0, 1],
+    [0, 0, 0, -1],
+  ].entries()) {
+    const best = { ...bestFace(), vector: Float32Array.from(vector) };
+    await keepVisit(test.sightings, `w.${at + 2}`, { ...STRANGER, best });
+  }
+  const ignored = await app.inject({
+    ...{ method: 'PUT', url: '/api/v1/unknowns/u-4/ignored', headers: { 'x-api-key': key } },
+  });
+  const { undo } = ignored.json<{ undo: string }>();
   const register = await form(['groupid', 'staff'], ['userid', 'reg'], ['image', picture]);
   const image = TINY_PICTURE;
   assert.equal(config.COMPREFACE_GROUP, 'cf');
@@ -83,6 +103,44 @@ export async function changingCalls(
       ...{ url: `/api/v1/people/staff-lost/faces/${lost.id}`, action: 'delete' },
       whom: { faceid: 'staff-lost', id: lost.id },
     },
+    'POST /api/v1/corrections': {
+      ...{ url: '/api/v1/corrections', body: { faceid: 'staff-mistaken', image }, action: 'change' },
+      ...{ whom: { faceid: 'staff-mistaken' }, isDropped: true },
+    },
+    'DELETE /api/v1/corrections/:id': {
+      ...{ url: `/api/v1/corrections/${correction.id}`, action: 'delete' },
+      whom: { id: correction.id },
+    },
+    'POST /api/v1/people/:faceid/faces/:id/move': {
+      ...{ url: `/api/v1/people/staff-given/faces/${given.id}/move`, body: { to: 'staff-into' } },
+      ...{ action: 'change', whom: { faceid: 'staff-given', id: given.id, to: 'staff-into' } },
+    },
+    'PUT /api/v1/threshold': {
+      ...{ url: '/api/v1/threshold', body: { identical: 0.4 }, action: 'change' },
+      whom: { threshold: '0.4' },
+    },
+    'DELETE /api/v1/threshold': { url: '/api/v1/threshold', action: 'change', whom: {} },
+    'DELETE /api/v1/sightings/:id': {
+      ...{ url: `/api/v1/sightings/${sighting}`, action: 'delete', whom: { id: `${sighting}` } },
+    },
+    'POST /api/v1/unknowns/:id/name': {
+      ...{ url: '/api/v1/unknowns/u-1/name', body: { groupid: 'staff', userid: 'known' }, action: 'enrol' },
+      whom: { id: 'u-1', groupid: 'staff', userid: 'known' },
+    },
+    'POST /api/v1/unknowns/:id/same-as': {
+      url: '/api/v1/unknowns/u-2/same-as',
+      ...{ body: { faceid: 'staff-changed', force: true }, action: 'enrol' },
+      whom: { id: 'u-2', faceid: 'staff-changed' },
+    },
+    'PUT /api/v1/unknowns/:id/ignored': {
+      ...{ url: '/api/v1/unknowns/u-3/ignored', action: 'change', whom: { id: 'u-3' } },
+    },
+    'DELETE /api/v1/unknowns/:id/ignored': {
+      ...{ url: '/api/v1/unknowns/u-3/ignored', action: 'change', whom: { id: 'u-3' } },
+    },
+    'POST /api/v1/unknowns/undo': {
+      ...{ url: '/api/v1/unknowns/undo', body: { token: undo }, action: 'change', whom: { id: 'u-4' } },
+    },
     'DELETE /api/v1/faces/automatic': {
       ...{ url: '/api/v1/faces/automatic', action: 'delete', whom: { faces: [automatic.id] } },
     },
@@ -97,6 +155,7 @@ export async function changingCalls(
       ...{ url: '/api/v1/groups/old?people=delete', action: 'delete' },
       whom: { groupid: 'old', people: ['old-ann'] },
     },
+    'POST /api/v1/notices/test': { url: '/api/v1/notices/test', action: 'change', whom: {} },
     'POST /api/v1/import': {
       ...{ url: '/api/v1/import', body: archive, headers: ['content-type: application/zip'] },
       ...{ action: 'import', whom: {}, isDropped: true },

@@ -48,6 +48,7 @@ export async function baseOf(store: Pick<EmbeddingStore, 'load'>, templates = tr
 const CHANGES = [
   ...(['createGroup', 'updateGroup', 'removeGroup', 'createPerson', 'updatePerson', 'movePerson'] as const),
   ...(['mergePerson', 'remove', 'enrol', 'enrolOnce', 'removeFace', 'reload'] as const),
+  ...(['correct', 'removeCorrection'] as const),
 ];
 
 type Changes = Record<(typeof CHANGES)[number], (...args: unknown[]) => Promise<unknown>>;

@@ -1,7 +1,8 @@
 /**
  * A worker without networks: a gallery opened as the server opens it, told what to do by its parent. Every request
  * `{id, verb, args}` is answered by `{id, result}` or `{id, error}`. `PACK` and `PACK_LENGTH` name another pack than tiny. With
- * `SNAPSHOTS_OFTEN` the gallery, however small, lies over snapshots that are made all the time.
+ * `SNAPSHOTS_OFTEN` the gallery, however small, lies over snapshots that are made all the time. It tells the receivers that the
+ * settings name, too.
  */
 import { loadConfig } from '../../src/settings/config.js';
 import { KaomonError } from '../../src/platform/errors.js';
@@ -9,6 +10,8 @@ import { createExactIndex } from '../../src/gallery/index/exact-index.js';
 import { createDecision } from '../../src/identity/decision.js';
 import { openGallery } from '../../src/gallery/open.js';
 import type { GalleryChange } from '../../src/gallery/types.js';
+import { openNotices } from '../../src/notices/open.js';
+import { POST_TIMES } from '../../src/notices/post.js';
 import { PLAIN_CURVE } from './curve.js';
 import { everybody, TINY } from './galleries.js';
 
@@ -24,6 +27,10 @@ const { gallery, events } = await openGallery(config, {
   ...{ pack, index, follow: true, settleAfter: [1500, 4000] },
   warn: () => undefined,
   ...(isOften && { keep: { times: OFTEN, leastFaces: 1 } }),
+});
+const notices = await openNotices(config, {
+  ...{ gallery, pack: id, warn: () => undefined, note: () => undefined },
+  times: { ...POST_TIMES, turn: 50, look: 50, retry: 50, longest: 200 },
 });
 const decision = createDecision({
   ...{ pack: { id, thresholds: { identical: 0.5, sure: 0.25 }, curve: PLAIN_CURVE }, config, gallery },
@@ -72,7 +79,9 @@ const VERBS: Partial<Record<string, (...args: never[]) => unknown>> = {
   changes: () => changes.map(({ kind, faceid, face }) => ({ kind, faceid, face })),
   seen: (key: string) => seen.get(key) ?? null,
   state: () => events?.info(),
+  notices: () => notices && { ...notices.info(), leads: notices.leads() },
   async close() {
+    await notices?.close();
     await gallery.close();
     setImmediate(() => process.disconnect());
   },

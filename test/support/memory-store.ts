@@ -17,6 +17,7 @@ export function createMemoryStore(groups: Group[]): MemoryStore {
   const stored = new Map(groups.map((group) => [group.groupid, group]));
   let vectorsRead = 0;
   let asked = 0;
+  let threshold: number | undefined;
   // Each answer comes later, as of a real store; some when others have had a turn.
   const soon = async <T>(work: () => T): Promise<T> => {
     asked += 1;
@@ -31,6 +32,10 @@ export function createMemoryStore(groups: Group[]): MemoryStore {
 
   function take(from: StoredPerson, into: StoredPerson): void {
     const taken = new Set(into.faces.map(({ id }) => id));
+    for (const { id, ...rest } of from.corrections ?? []) {
+      const renamed = renameFace(id, from.faceid, into.faceid, new Set());
+      (into.corrections ??= []).push({ ...rest, id: renamed, faceid: into.faceid });
+    }
     for (const face of from.faces) {
       const id = renameFace(face.id, from.faceid, into.faceid, taken);
       into.faces.push({ ...face, id, faceid: into.faceid });
@@ -61,7 +66,7 @@ export function createMemoryStore(groups: Group[]): MemoryStore {
           vectorsRead += 1;
           return { ...face, vector: vector.slice() };
         });
-        return { ...person, faces };
+        return { ...person, faces, corrections: [...(person.corrections ?? [])] };
       }),
     readGroups: () => soon(() => [...stored.values()]),
     recover: () => Promise.resolve(),
@@ -120,11 +125,31 @@ export function createMemoryStore(groups: Group[]): MemoryStore {
         return true;
       }),
     picture: () => Promise.resolve(undefined),
+    corrected: () =>
+      soon(() => [...people.values()].filter((one) => one.corrections).map(({ faceid }) => faceid)),
+    addCorrection: (correction, vector) =>
+      soon(() => {
+        const person = people.get(correction.faceid);
+        if (!person) return false;
+        const corrections = [...(person.corrections ?? []), { ...correction, vector: vector.slice() }];
+        people.set(correction.faceid, { ...person, corrections });
+        return true;
+      }),
+    removeCorrection: ({ faceid, id }) =>
+      soon(() => {
+        const person = people.get(faceid);
+        const corrections = (person?.corrections ?? []).filter((one) => one.id !== id);
+        if (!person || corrections.length === person.corrections?.length) return false;
+        people.set(faceid, { ...person, corrections });
+        return true;
+      }),
 
     createGroup: (group) =>
       soon(() => !stored.has(group.groupid) && stored.set(group.groupid, group).size > 0),
     saveGroup: (group) => soon(() => void stored.set(group.groupid, group)),
     removeGroup: (groupid) => soon(() => stored.delete(groupid)),
+    readThreshold: () => soon(() => threshold),
+    saveThreshold: (identical) => soon(() => void (threshold = identical)),
     close: () => Promise.resolve(),
   };
 }

@@ -1,5 +1,6 @@
 import type { TestContext } from 'node:test';
 import { face, type TestApp, testApp, unitVector } from './app.js';
+import { keepVisit, vote } from './sightings.js';
 
 /** One operation of the OpenAPI document. */
 export interface Operation {
@@ -43,6 +44,7 @@ export async function seededApp(
   const ada = { groupid: 'staff', userid: 'ada', username: 'Ada', crop };
   const { id } = await gallery.enrol(ada, unitVector(0));
   await gallery.enrol({ groupid: 'default', userid: 'ken' }, unitVector(2));
+  if (test.sightings) await keepVisit(test.sightings, 'w.1', { votes: [vote('staff-ada')] });
   vision.faces = [{ ...face(100, 0.01), quality: { size: 100, sharpness: 50, brightness: 100 } }];
   return { ...test, faceOfAda: id };
 }

@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { SubscriberState } from '../../src/events/subscriber.js';
+import type { Notices } from '../../src/notices/open.js';
 import type { Face } from '../../src/gallery/types.js';
 
 const SCRIPT = fileURLToPath(new URL('./gallery-worker.js', import.meta.url));
@@ -33,6 +34,7 @@ interface Answers {
   changes: { kind: string; faceid?: string; face?: string }[];
   seen: number | null;
   state: SubscriberState | null;
+  notices: (ReturnType<Notices['info']> & { leads: boolean }) | null;
 }
 
 /** A worker process (gallery-worker.ts) and its event manager. */

@@ -7,6 +7,7 @@ import { enrolPicture } from './enrol.js';
 import { formatDate, formatNumber, language, words } from './i18n.js';
 import { createPersonFields } from './person-fields.js';
 import { toast } from './toast.js';
+import { offerUndo } from './undo.js';
 
 interface PersonFacts {
   faces: number;
@@ -102,6 +103,7 @@ export function openKnownFace(
     buttons.append(notThem, add);
     notThem.addEventListener('click', () => {
       dialog.close();
+      sayNotThem(identity.faceid, name, picture);
       openUnknownFace({ identity, picture, mayEnrol }, () => undefined);
     });
     add.addEventListener('click', () => {
@@ -139,6 +141,20 @@ export function openKnownFace(
 function say(outcome: HTMLElement, text: string, kind: 'good' | 'bad' | '' = ''): void {
   outcome.className = `outcome ${kind}`;
   outcome.textContent = text;
+}
+
+/** From now on faces like this one do not get the name any more, unless it is undone. */
+function sayNotThem(faceid: string, name: string, picture: Blob): void {
+  const body = new FormData();
+  body.append('faceid', faceid);
+  body.append('image', picture, 'picture.jpg');
+  call<{ id: string }>('POST', '/api/v1/corrections', { body }).then(
+    ({ id }) =>
+      offerUndo(words.notThemAnyMore(name), async () => {
+        await call('DELETE', `/api/v1/corrections/${encodeURIComponent(id)}`);
+      }),
+    (error: unknown) => toast(messageOf(error), { kind: 'bad' }),
+  );
 }
 
 /** Adds a picture to somebody enrolled. @returns whether the person had it before @throws ApiError */

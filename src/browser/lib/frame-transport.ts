@@ -15,6 +15,8 @@ export interface Frame {
 export interface FrameOptions {
   landmarks: boolean;
   quality: boolean;
+  /** Who comes by is kept, where the server keeps it: not by a page that enrols. Default: yes. */
+  sightings?: boolean;
 }
 
 /** What the server tells about itself before the first answer, and again when its thresholds change. */

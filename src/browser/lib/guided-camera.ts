@@ -215,7 +215,7 @@ export function createGuidedCamera(
   }
 
   showGuide(undefined);
-  stage.setOptions({ quality: true, landmarks: false });
+  stage.setOptions({ quality: true, landmarks: false, sightings: false });
 
   return {
     /** Opens camera and connection. */

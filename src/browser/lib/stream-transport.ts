@@ -63,9 +63,9 @@ export function openStreamTransport(
         inFlight.set(sent++, { serial: frame.serial, sentAt: performance.now() });
         socket.send(frame.blob);
       },
-      setOptions({ landmarks, quality }: FrameOptions) {
+      setOptions({ landmarks, quality, sightings }: FrameOptions) {
         if (socket.readyState !== WebSocket.OPEN) return;
-        socket.send(JSON.stringify({ type: 'options', landmarks, quality }));
+        socket.send(JSON.stringify({ type: 'options', landmarks, quality, sightings }));
       },
       close: end,
     };

@@ -14,7 +14,7 @@ export interface ThresholdMeaning {
   identical: number;
   sure: number;
   faces: number;
-  by: 'faces' | 'limit' | 'setting' | 'pack';
+  by: 'faces' | 'limit' | 'setting' | 'pack' | 'chosen';
   /** Upper bound of the share of strangers who are given a name, 0 to 1; null when it was not measured. */
   falseNames: number | null;
   pairs: number | null;
@@ -71,6 +71,7 @@ export function explainThreshold(
   const format = (value: number) => formatCount(value, language);
   const sentences: string[] = [];
   if (by === 'setting') sentences.push(words.thresholdFixed);
+  if (by === 'chosen') sentences.push(words.thresholdChosen);
   if (falseNames === null) {
     sentences.push(words.thresholdNotMeasured);
   } else if (faces === 0) {

@@ -122,6 +122,11 @@ export function acrossPacks(own: EmbeddingStore): EmbeddingStore {
       await own.addFace(face, vector, extras);
     },
 
+    async addCorrection(correction, vector, crop) {
+      await adopt(correction.faceid);
+      return await own.addCorrection(correction, vector, crop);
+    },
+
     async removeFace(face) {
       for (const other of await own.others()) await other.removeFace(face);
       return await own.removeFace(face);

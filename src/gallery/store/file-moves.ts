@@ -23,7 +23,8 @@ import { giveToFolder } from '../../platform/files/owner.js';
 import { readSmall, UnfitFile } from '../../platform/files/small-file.js';
 import type { Damage } from '../../platform/files/damage.js';
 import { renameFace } from '../face-name.js';
-import { isPerson, type Layout, PERSON_FILE } from './file-layout.js';
+import { hasCorrections, markCorrected, unmarkCorrected } from './file-corrections.js';
+import { CORRECTION, isPerson, type Layout, PERSON_FILE } from './file-layout.js';
 import { splitFaceId } from '../ids.js';
 import { passOver, setAside } from '../../platform/files/set-aside.js';
 
@@ -67,6 +68,7 @@ export async function movePersonFolder(
     if (isPerson(await namesIn(target))) return 'exists';
   }
   const faces = renamed(names, from, to, new Set());
+  if (hasCorrections(names)) await markCorrected(layout, to);
   const rest = names.filter((name) => name === PERSON_FILE).map((name): [string, string] => [name, name]);
   await run(layout, { from, to, files: [...faces, ...rest], dropProfile: false });
   return 'moved';
@@ -77,6 +79,7 @@ export async function mergePersonFolders(layout: Layout, from: string, into: str
   const names = await namesIn(layout.personFolder(from));
   const others = await namesIn(layout.personFolder(into));
   if (!isPerson(names) || !isPerson(others)) return false;
+  if (hasCorrections(names)) await markCorrected(layout, into);
   const taken = new Set(others.map((name) => path.parse(name).name));
   await run(layout, { from, to: into, files: renamed(names, from, into, taken), dropProfile: true });
   return true;
@@ -110,16 +113,19 @@ export async function finishMoves(layout: Layout, damage: Damage): Promise<void>
   }
 }
 
-/** A face's vector and picture get one new name. The picture goes first, because the vector makes a face count. */
+/**
+ * The vector of a face or a correction and its picture get one new name. The picture goes first, because the vector makes
+ * it count.
+ */
 function renamed(names: string[], from: string, to: string, taken: ReadonlySet<string>): [string, string][] {
   const there = new Set(names);
   return names
-    .filter((name) => name.endsWith('.npy') && name.startsWith(from))
+    .filter((name) => (name.endsWith('.npy') || name.endsWith(CORRECTION)) && name.startsWith(from))
     .flatMap((name) => {
-      const id = path.parse(name).name;
+      const { name: id, ext } = path.parse(name);
       const newId = renameFace(id, from, to, taken);
       const picture: [string, string][] = there.has(`${id}.png`) ? [[`${id}.png`, `${newId}.png`]] : [];
-      return [...picture, [name, `${newId}.npy`] satisfies [string, string]];
+      return [...picture, [name, `${newId}${ext}`] satisfies [string, string]];
     });
 }
 
@@ -157,6 +163,7 @@ async function finish(
     if (!hasCode(error, 'ENOENT', 'ENOTEMPTY')) throw error;
   }
   await syncFolder(layout.packFolder);
+  await unmarkCorrected(layout, from);
   await rm(noteFile, { force: true });
 }
 

@@ -6,11 +6,12 @@ import { readSmall, UnfitFile } from '../../platform/files/small-file.js';
 import type { Damage } from '../../platform/files/damage.js';
 import { toEmbedding } from '../embedding.js';
 import { parseFaceId } from '../face-name.js';
-import { isPerson, type Layout, PERSON_FILE, REMOVED, RESERVED } from './file-layout.js';
+import { CORRECTION, isPerson, type Layout, PERSON_FILE, REMOVED, RESERVED } from './file-layout.js';
+import { asCorrection } from './as-correction.js';
 import { isUnreadable, passOver, setAside } from '../../platform/files/set-aside.js';
 import { splitFaceId } from '../ids.js';
 import { decodeNpy, NpyError } from './npy.js';
-import type { LoadOptions, Profile, ReadPerson, StoredPerson } from './store.js';
+import type { LoadOptions, Profile, ReadPerson, StoredCorrection, StoredPerson } from './store.js';
 import { isProfile } from './profile.js';
 import type { Face } from '../types.js';
 
@@ -39,12 +40,19 @@ export async function readPersonFolder(
   if (!isPerson(names)) return undefined;
   const there = new Set(names);
   const faces: ReadPerson['faces'] = [];
+  const corrections: StoredCorrection[] = [];
   for (const name of names) {
     if (name.startsWith(UNFINISHED)) await sweepUnfinished(path.join(layout.personFolder(faceid), name));
-    if (!name.endsWith('.npy')) continue;
+    const isCorrection = name.endsWith(CORRECTION);
+    if (!isCorrection && !name.endsWith('.npy')) continue;
     const id = name.slice(0, -'.npy'.length);
     try {
       const face = { ...describe(faceid, id), hasPicture: there.has(`${id}.png`) };
+      if (isCorrection) {
+        const file = await unlessMissing(readSmall(layout.correctionFile(face), MOST_VECTOR));
+        if (file) corrections.push(asCorrection(face, toVector(file, reader.length)));
+        continue;
+      }
       if (known.has(id)) {
         faces.push(face);
         continue;
@@ -61,8 +69,9 @@ export async function readPersonFolder(
   faces.sort((a, b) =>
     a.enrolledAt === b.enrolledAt ? compare(a.id, b.id) : compare(a.enrolledAt, b.enrolledAt),
   );
+  corrections.sort((a, b) => compare(a.at + a.id, b.at + b.id));
   const profile = await readProfile(reader, faceid);
-  return { faceid, ...profile, faces };
+  return { faceid, ...profile, faces, corrections };
 }
 
 /** An unreadable folder or a failing disk must not keep everybody else from being read. */

@@ -21,8 +21,10 @@ import { createDamage, type Damage } from '../../platform/files/damage.js';
 import { SET_ASIDE } from '../../platform/files/set-aside.js';
 import { checkEmbedding } from '../embedding.js';
 import { createBulkWriter } from './bulk-writer.js';
+import { createFileCorrections, unmarkCorrected } from './file-corrections.js';
 import { createFileGroups } from './file-groups.js';
 import { createLayout, isPerson, PERSON_FILE, REMOVED, RESERVED } from './file-layout.js';
+import { createFileThreshold } from './file-threshold.js';
 import { finishMoves, mergePersonFolders, movePersonFolder } from './file-moves.js';
 import {
   countOtherPacks,
@@ -92,8 +94,11 @@ export function createFileStore(options: FileStoreOptions): EmbeddingStore {
     if (!done) return false;
     await syncFolder(layout.packFolder);
     await removeRemains(removed);
+    await unmarkCorrected(layout, faceid);
     return true;
   }
+
+  const corrections = createFileCorrections(layout, length, { reserve, ensureProfile });
 
   async function removeFace(face: Face): Promise<boolean> {
     const names = await namesIn(layout.personFolder(face.faceid));
@@ -281,9 +286,9 @@ export function createFileStore(options: FileStoreOptions): EmbeddingStore {
 
     removeFace: (face) => reserve.spend(() => removeFace(face)),
 
-    async picture(face) {
-      return unlessMissing(readFile(layout.pictureFile(face)));
-    },
+    picture: (face) => unlessMissing(readFile(layout.pictureFile(face))),
+    ...corrections,
+    ...createFileThreshold(layout, damage),
 
     createGroup: (group) => groups.create(group),
     saveGroup: (group) => groups.save(group),

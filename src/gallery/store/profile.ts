@@ -14,3 +14,7 @@ const ProfileSchema = Type.Object({
 export function isProfile(value: unknown): value is Profile {
   return Value.Check(ProfileSchema, value);
 }
+
+/** Whether a stored value is a squared L2 distance below which a face may be named. */
+export const isThreshold = (value: unknown): value is number =>
+  typeof value === 'number' && value > 0 && value <= 4;

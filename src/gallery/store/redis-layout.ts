@@ -18,6 +18,12 @@ export function createRedisLayout({ prefix }: Pick<RedisSettings, 'prefix'>, pac
     all: (ofPack = pack) => key('all', ofPack),
     /** Set: ids of a person's faces. */
     facesOf: (faceid: string) => key('faces', pack, faceid),
+    /** Set: ids of the faces that are said not to be this person's. Of each there is a hash, as of an enrolled one. */
+    correctionsOf: (faceid: string) => key('corrections', pack, faceid),
+    /** Set: faceids of those who have such. */
+    corrected: key('corrected', pack),
+    /** String: the naming threshold that somebody chose. */
+    threshold: key('threshold', pack),
     /** Hash: a face's vector and picture. */
     face: (id: string) => key('face', pack, id),
   };

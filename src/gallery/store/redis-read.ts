@@ -9,7 +9,8 @@ import type { Group } from '../types.js';
 import { isProfile } from './profile.js';
 import type { RedisLayout } from './redis-layout.js';
 import type { GalleryRedis } from './redis-scripts.js';
-import type { Profile, ReadPerson } from './store.js';
+import { asCorrection } from './as-correction.js';
+import type { Profile, ReadPerson, StoredCorrection } from './store.js';
 
 const GroupSchema = Type.Object({ groupname: Type.String(), made: Type.String() });
 
@@ -41,13 +42,22 @@ export function createRedisReader({ redis, layout, length, damage }: RedisReader
 
   async function readPerson(faceid: string, known: ReadonlySet<string>): Promise<ReadPerson | undefined> {
     const set = layout.facesOf(faceid);
-    const both = redis.readPerson(people, set, faceid);
-    const [text, ids] = (await orPassOver(set, both, undefined)) ?? [await redis.hget(people, faceid), []];
+    const both = redis.readPerson(people, set, layout.correctionsOf(faceid), faceid);
+    const read = await orPassOver(set, both, undefined);
+    const [text, ids, corrected] = read ?? [await redis.hget(people, faceid), [], []];
     if (text === null) return undefined;
     const faces = await Promise.all(ids.map((id) => readFace(faceid, id, known.has(id))));
     const there = faces.filter((face) => face !== undefined);
     there.sort((a, b) => (a.enrolledAt + a.id < b.enrolledAt + b.id ? -1 : 1));
-    return { faceid, ...toProfile(faceid, text), faces: there };
+    const corrections = await readCorrections(faceid, corrected);
+    return { faceid, ...toProfile(faceid, text), faces: there, corrections };
+  }
+
+  async function readCorrections(faceid: string, ids: readonly string[]): Promise<StoredCorrection[]> {
+    if (ids.length === 0) return [];
+    const read = await Promise.all(ids.map((id) => readFace(faceid, id, false)));
+    const there = read.flatMap((face) => (face?.vector ? asCorrection(face, face.vector) : []));
+    return there.sort((a, b) => (a.at + a.id < b.at + b.id ? -1 : 1));
   }
 
   async function readFace(
@@ -149,7 +159,7 @@ function parseJson(text: string): unknown {
   }
 }
 
-function isWrongType(error: unknown): boolean {
+export function isWrongType(error: unknown): boolean {
   return error instanceof Error && error.message.includes('WRONGTYPE');
 }
 

@@ -3,14 +3,27 @@ import type { RedisConnection } from '../../platform/redis.js';
 
 /** Commands of our own, see {@link withScripts}. The last parameter, `prefix`, begins the key of every face. */
 export interface GalleryCommands {
-  /** @returns profile and ids of faces, as of one moment */
-  readPerson(people: string, faces: string, faceid: string): Promise<[profile: string | null, ids: string[]]>;
+  /** @returns profile and ids of faces and of corrections, as of one moment */
+  readPerson(
+    people: string,
+    faces: string,
+    corrections: string,
+    faceid: string,
+  ): Promise<[profile: string | null, ids: string[], corrections: string[]]>;
   /** @returns 0 when there is no such person */
   saveProfile(people: string, faceid: string, profile: string): Promise<0 | 1>;
   /** @returns 0 when there is no such person */
-  removePerson(people: string, faces: string, all: string, faceid: string, prefix: string): Promise<0 | 1>;
+  removePerson(
+    people: string,
+    faces: string,
+    all: string,
+    corrections: string,
+    corrected: string,
+    faceid: string,
+    prefix: string,
+  ): Promise<0 | 1>;
   /**
-   * Gives all faces of one person to another. A face whose new name is taken gets a letter more.
+   * Gives all faces and corrections of one person to another. A face whose new name is taken gets a letter more.
    * @param mode move: the other must not exist; merge: it must
    */
   renamePerson(
@@ -18,6 +31,9 @@ export interface GalleryCommands {
     faces: string,
     facesOfOther: string,
     all: string,
+    corrections: string,
+    correctionsOfOther: string,
+    corrected: string,
     from: string,
     to: string,
     mode: 'move' | 'merge',
@@ -25,13 +41,33 @@ export interface GalleryCommands {
   ): Promise<'done' | 'missing' | 'exists'>;
   /** @returns 0 when there is no such face */
   removeFace(faces: string, face: string, all: string, id: string): Promise<0 | 1>;
+  /** @returns 0 when there is no such person */
+  addCorrection(
+    people: string,
+    corrections: string,
+    corrected: string,
+    face: string,
+    faceid: string,
+    id: string,
+    vector: Buffer,
+    picture: Buffer | '',
+  ): Promise<0 | 1>;
+  /** @returns 0 when there is no such correction */
+  removeCorrection(
+    corrections: string,
+    corrected: string,
+    face: string,
+    faceid: string,
+    id: string,
+  ): Promise<0 | 1>;
 }
 
 const SCRIPTS: Record<keyof GalleryCommands, { numberOfKeys: number; lua: string }> = {
   // Not a transaction: when Redis is out of memory it queues no command, not even one that reads or deletes.
   readPerson: {
-    numberOfKeys: 2,
-    lua: `return {redis.call('HGET', KEYS[1], ARGV[1]), redis.call('SMEMBERS', KEYS[2])}`,
+    numberOfKeys: 3,
+    lua: `
+return {redis.call('HGET', KEYS[1], ARGV[1]), redis.call('SMEMBERS', KEYS[2]), redis.call('SMEMBERS', KEYS[3])}`,
   },
   saveProfile: {
     numberOfKeys: 1,
@@ -41,8 +77,11 @@ redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
 return 1`,
   },
   removePerson: {
-    numberOfKeys: 3,
+    numberOfKeys: 5,
     lua: `
+for _, id in ipairs(redis.call('SMEMBERS', KEYS[4])) do redis.call('DEL', ARGV[2] .. id) end
+redis.call('DEL', KEYS[4])
+redis.call('SREM', KEYS[5], ARGV[1])
 local gone = redis.call('HDEL', KEYS[1], ARGV[1])
 for _, id in ipairs(redis.call('SMEMBERS', KEYS[2])) do
   redis.call('DEL', ARGV[2] .. id)
@@ -52,7 +91,7 @@ redis.call('DEL', KEYS[2])
 return gone`,
   },
   renamePerson: {
-    numberOfKeys: 4,
+    numberOfKeys: 7,
     lua: `
 local from, to, mode, prefix = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local there = redis.call('HEXISTS', KEYS[1], to)
@@ -67,6 +106,15 @@ for _, id in ipairs(redis.call('SMEMBERS', KEYS[2])) do
   redis.call('SREM', KEYS[4], id)
   redis.call('SADD', KEYS[4], new)
 end
+for _, id in ipairs(redis.call('SMEMBERS', KEYS[5])) do
+  local new = to .. string.sub(id, #from + 1)
+  while redis.call('SISMEMBER', KEYS[6], new) == 1 do new = new .. 'x' end
+  redis.call('RENAME', prefix .. id, prefix .. new)
+  redis.call('SADD', KEYS[6], new)
+  redis.call('SADD', KEYS[7], to)
+end
+redis.call('DEL', KEYS[5])
+redis.call('SREM', KEYS[7], from)
 if mode == 'move' then redis.call('HSET', KEYS[1], to, redis.call('HGET', KEYS[1], from)) end
 redis.call('HDEL', KEYS[1], from)
 redis.call('DEL', KEYS[2])
@@ -78,6 +126,24 @@ return 'done'`,
 local gone = redis.call('SREM', KEYS[1], ARGV[1])
 redis.call('DEL', KEYS[2])
 redis.call('SREM', KEYS[3], ARGV[1])
+return gone`,
+  },
+  addCorrection: {
+    numberOfKeys: 4,
+    lua: `
+if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then return 0 end
+redis.call('HSET', KEYS[4], 'vector', ARGV[3])
+if ARGV[4] ~= '' then redis.call('HSET', KEYS[4], 'picture', ARGV[4]) end
+redis.call('SADD', KEYS[2], ARGV[2])
+redis.call('SADD', KEYS[3], ARGV[1])
+return 1`,
+  },
+  removeCorrection: {
+    numberOfKeys: 3,
+    lua: `
+local gone = redis.call('SREM', KEYS[1], ARGV[2])
+redis.call('DEL', KEYS[3])
+if redis.call('EXISTS', KEYS[1]) == 0 then redis.call('SREM', KEYS[2], ARGV[1]) end
 return gone`,
   },
 };

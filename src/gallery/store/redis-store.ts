@@ -12,7 +12,8 @@ import {
 import { checkEmbedding } from '../embedding.js';
 import type { Group } from '../types.js';
 import { createRedisLayout } from './redis-layout.js';
-import { createRedisReader } from './redis-read.js';
+import { isThreshold } from './profile.js';
+import { createRedisReader, isWrongType } from './redis-read.js';
 import { type GalleryRedis, withScripts } from './redis-scripts.js';
 import type { EmbeddingStore, FilledPerson, NewFace, Profile, StoredPerson } from './store.js';
 
@@ -64,8 +65,10 @@ function storeOn(redis: GalleryRedis, options: RedisStoreOptions): EmbeddingStor
     to: string,
     mode: 'move' | 'merge',
   ): Promise<'done' | 'missing' | 'exists'> {
-    const [of, other] = [layout.facesOf(from), layout.facesOf(to)];
-    return await redis.renamePerson(people, of, other, all, from, to, mode, layout.face(''));
+    const faces = [layout.facesOf(from), layout.facesOf(to), all] as const;
+    const { correctionsOf, corrected } = layout;
+    const corrections = [correctionsOf(from), correctionsOf(to), corrected] as const;
+    return await redis.renamePerson(people, ...faces, ...corrections, from, to, mode, layout.face(''));
   }
 
   const groupText = ({ groupname }: Group, made = new Date().toISOString()) =>
@@ -98,9 +101,7 @@ function storeOn(redis: GalleryRedis, options: RedisStoreOptions): EmbeddingStor
   }
 
   function setFace(multi: ReturnType<typeof redis.multi>, { face, vector, crop }: NewFace): void {
-    const bytes = Buffer.alloc(length * 4);
-    vector.forEach((value, i) => bytes.writeFloatLE(value, i * 4));
-    multi.hset(layout.face(face.id), 'vector', bytes);
+    multi.hset(layout.face(face.id), 'vector', bytesOf(vector));
     if (crop) multi.hset(layout.face(face.id), 'picture', Buffer.from(crop));
     multi.sadd(layout.facesOf(face.faceid), face.id).sadd(all, face.id);
   }
@@ -164,8 +165,9 @@ function storeOn(redis: GalleryRedis, options: RedisStoreOptions): EmbeddingStor
     },
 
     async removePerson(faceid) {
-      const faces = layout.facesOf(faceid);
-      return (await redis.removePerson(people, faces, all, faceid, layout.face(''))) === 1;
+      const faces = [layout.facesOf(faceid), all] as const;
+      const corrections = [layout.correctionsOf(faceid), layout.corrected] as const;
+      return (await redis.removePerson(people, ...faces, ...corrections, faceid, layout.face(''))) === 1;
     },
 
     async movePerson(from, to) {
@@ -199,6 +201,20 @@ function storeOn(redis: GalleryRedis, options: RedisStoreOptions): EmbeddingStor
       return (await redis.hgetBuffer(layout.face(face.id), 'picture')) ?? undefined;
     },
 
+    corrected: () => redis.smembers(layout.corrected),
+
+    async addCorrection({ faceid, id }, vector, crop) {
+      checkEmbedding(vector, length);
+      const keys = [people, layout.correctionsOf(faceid), layout.corrected, layout.face(id)] as const;
+      const picture = crop ? Buffer.from(crop) : '';
+      return (await redis.addCorrection(...keys, faceid, id, bytesOf(vector), picture)) === 1;
+    },
+
+    async removeCorrection({ faceid, id }) {
+      const keys = [layout.correctionsOf(faceid), layout.corrected, layout.face(id)] as const;
+      return (await redis.removeCorrection(...keys, faceid, id)) === 1;
+    },
+
     async createGroup(group) {
       return (await redis.hsetnx(groups, group.groupid, groupText(group))) === 1;
     },
@@ -213,11 +229,32 @@ function storeOn(redis: GalleryRedis, options: RedisStoreOptions): EmbeddingStor
       return (await redis.hdel(groups, groupid)) === 1;
     },
 
+    async readThreshold() {
+      const text = await redis.get(layout.threshold).catch((error: unknown) => {
+        if (!isWrongType(error)) throw error;
+        damage.report(layout.threshold, 'its type in Redis is wrong; it is passed over');
+        return null;
+      });
+      const value = Number(text ?? NaN);
+      return isThreshold(value) ? value : undefined;
+    },
+
+    async saveThreshold(identical) {
+      if (identical === undefined) await redis.del(layout.threshold);
+      else await redis.set(layout.threshold, String(identical));
+    },
+
     close() {
       redis.disconnect();
       return Promise.resolve();
     },
   };
+}
+
+function bytesOf(vector: Float32Array): Buffer {
+  const bytes = Buffer.alloc(vector.length * 4);
+  vector.forEach((value, i) => bytes.writeFloatLE(value, i * 4));
+  return bytes;
 }
 
 /** @throws KaomonError SETUP when Redis does not answer */

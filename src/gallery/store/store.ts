@@ -1,6 +1,6 @@
 import type { Obstacle } from '../../platform/files/obstacles.js';
 import type { Damage } from '../../platform/files/damage.js';
-import type { Face, Group, Metadata } from '../types.js';
+import type { Correction, Face, Group, Metadata } from '../types.js';
 
 /** What a store holds of a person besides the faces. */
 export interface Profile {
@@ -31,16 +31,25 @@ export interface FilledPerson {
   faces: readonly NewFace[];
 }
 
+/** A correction as it is stored. */
+export interface StoredCorrection extends Correction {
+  /** Of the face that is not the person's; unit length, only read. */
+  vector: Float32Array;
+}
+
 /** A person as they are stored. */
 export interface StoredPerson extends Profile {
   faceid: string;
   faces: StoredFace[];
+  corrections?: StoredCorrection[];
 }
 
 /** A person, read without the vectors that the caller has already. */
 export interface ReadPerson extends Profile {
   faceid: string;
   faces: (Face & { vector?: Float32Array })[];
+  /** All of them, oldest first; undefined: not read, they are as they were. */
+  corrections?: StoredCorrection[];
 }
 
 /** When a person's files were changed, for a comparison with what was read before. */
@@ -146,13 +155,30 @@ export interface EmbeddingStore {
   addFace(face: Face, vector: Float32Array, extras: { crop?: Uint8Array; profile?: Profile }): Promise<void>;
   /** The person stays, even without a face. @returns false when there is no such face */
   removeFace(face: Face): Promise<boolean>;
-  picture(face: Face): Promise<Uint8Array | undefined>;
+  picture(face: Pick<Face, 'faceid' | 'id'>): Promise<Uint8Array | undefined>;
+
+  /** The faceids of people who have corrections, or had some. */
+  corrected(): Promise<string[]>;
+  /**
+   * Goes with the person: moved, merged and deleted with them.
+   * @param crop the face's picture as PNG, stored beside the vector
+   * @returns false, changing nothing, when there is no such person
+   * @throws RangeError as `addFace`
+   */
+  addCorrection(correction: Correction, vector: Float32Array, crop?: Uint8Array): Promise<boolean>;
+  /** @returns false when there is no such correction */
+  removeCorrection(correction: Pick<Correction, 'faceid' | 'id'>): Promise<boolean>;
 
   /** @returns false, changing nothing, when the group exists */
   createGroup(group: Group): Promise<boolean>;
   saveGroup(group: Group): Promise<void>;
   /** @returns false when there is no such group */
   removeGroup(groupid: string): Promise<boolean>;
+
+  /** The naming threshold that somebody chose for this pack, squared L2; undefined: none. */
+  readThreshold(): Promise<number | undefined>;
+  /** @param identical undefined: none any more */
+  saveThreshold(identical: number | undefined): Promise<void>;
 
   close(): Promise<void>;
 }

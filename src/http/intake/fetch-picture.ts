@@ -1,8 +1,8 @@
-import { lookup as resolve, type LookupAddress } from 'node:dns';
-import { isIP, type LookupFunction } from 'node:net';
+import { isIP } from 'node:net';
 import { Agent, request } from 'undici';
 import { KaomonError, tooLarge } from '../../platform/errors.js';
-import { isPublic } from './public-address.js';
+import { guardedLookup } from '../../platform/guarded-lookup.js';
+import { isPublic } from '../../platform/public-address.js';
 
 /** For a whole fetch, redirects included, milliseconds. */
 const TIMEOUT = 10_000;
@@ -29,17 +29,8 @@ export function createPictureFetcher({
   ports = WEB_PORTS,
   timeout = TIMEOUT,
 }: PictureFetcherOptions) {
-  /** Checked when the connection is made: a name that was public a moment ago may point elsewhere now. */
-  const lookup: LookupFunction = (hostname, options, done) => {
-    resolve(hostname, { ...options, all: true }, (error, addresses) => {
-      const refused = error ? undefined : addresses.find(({ address }) => !isAllowed(address));
-      if (error) done(error, '', 0);
-      else if (refused || addresses.length === 0) done(refusal(), '', 0);
-      else answerLookup(addresses, options.all, done);
-    });
-  };
   const agent = new Agent({
-    connect: { lookup, timeout },
+    connect: { lookup: guardedLookup(isAllowed, refusal), timeout },
     headersTimeout: timeout,
     bodyTimeout: timeout,
     keepAliveTimeout: 1000,
@@ -137,13 +128,4 @@ function unreachable(cause: unknown): never {
     'The picture could not be fetched: check whether its address answers.',
     { cause },
   );
-}
-
-function answerLookup(
-  addresses: LookupAddress[],
-  all: boolean | undefined,
-  done: Parameters<LookupFunction>[2],
-): void {
-  if (all) done(null, addresses);
-  else done(null, addresses[0].address, addresses[0].family);
 }

@@ -21,6 +21,8 @@ declare module 'fastify' {
 export interface Audited {
   /** Who did it, where only the route finds that out. */
   by(name: string): void;
+  /** What it is, where that is known only from how the route was called. */
+  as(action: Action): void;
   /** Whom it is about: IDs by their kind. */
   note(ids: Record<string, unknown>): void;
   /** One more that was enrolled, changed or deleted: it is listed even if a later one fails. */
@@ -29,6 +31,7 @@ export interface Audited {
 
 interface Notes extends Audited {
   who: string | undefined;
+  action: Action | undefined;
   ids: Record<string, unknown>;
   lists: Record<string, string[]>;
 }
@@ -113,7 +116,7 @@ function entryOf(
   // Nothing is at that address that could be done or refused.
   if (request.is404) return undefined;
   const status = reply && statusOf(request, reply);
-  const asked = actionOf(request);
+  const asked = notes?.action ?? actionOf(request);
   // Without a key, sending nonsense gets nobody more lines.
   const isNonsense = asked && status !== undefined && status >= 400 && caller.via === 'nothing';
   const action = isNonsense || REFUSALS.has(status ?? 0) ? 'refused' : asked;
@@ -152,10 +155,14 @@ function isStream(payload: unknown): payload is Streamed {
 function createNotes(tell: (lists: Record<string, string[]>) => void): Notes {
   const notes: Notes = {
     who: undefined,
+    action: undefined,
     ids: {},
     lists: {},
     by(name) {
       notes.who = name;
+    },
+    as(action) {
+      notes.action = action;
     },
     note(ids) {
       Object.assign(notes.ids, ids);
@@ -180,7 +187,8 @@ function actionOf({ method, routeOptions: { config } }: FastifyRequest): Action 
 function idsOf({ params, query, body }: FastifyRequest): Record<string, unknown> {
   const given = [query, body, params].filter((part) => typeof part === 'object' && part !== null);
   const all = Object.assign({}, ...given) as Record<string, unknown>;
-  return Object.fromEntries(IDS.filter((name) => name in all).map((name) => [name, all[name]]));
+  const textOf = (value: unknown) => (typeof value === 'number' ? String(value) : value);
+  return Object.fromEntries(IDS.filter((name) => name in all).map((name) => [name, textOf(all[name])]));
 }
 
 /** How many calls of each address were refused within the last minute. */

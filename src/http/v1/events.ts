@@ -3,7 +3,8 @@ import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { KaomonError, throwIfGone } from '../../platform/errors.js';
 import { splitFaceId } from '../../gallery/ids.js';
-import type { ChangeKind, GalleryChange } from '../../gallery/types.js';
+import type { GalleryChange } from '../../gallery/types.js';
+import { CHANGE_NAMES } from '../../notices/types.js';
 import { mayUseGroup } from '../access.js';
 import { createShares } from '../../platform/shares.js';
 import type { App } from '../app-type.js';
@@ -18,33 +19,19 @@ const HEARTBEAT = 15_000;
 /** A listener that leaves more than this unread is disconnected, bytes: it can come again. */
 const MAX_UNREAD = 1_000_000;
 
-/** The API's names of the gallery's changes. */
-const EVENT_OF: Record<ChangeKind, string> = {
-  created: 'created',
-  enrolled: 'enrolled',
-  updated: 'updated',
-  moved: 'moved',
-  merged: 'merged',
-  removed: 'deleted',
-  'face-removed': 'face-deleted',
-  'group-created': 'group-created',
-  'group-updated': 'group-updated',
-  'group-removed': 'group-deleted',
-};
-
 /** Where a follower was: a position of the event log, and one of the sightings. */
 interface Position {
   log: string;
   seq: number | undefined;
 }
 
-const POSITION = /^([\w@.:-]{0,200})~(\d{0,15})$/;
+const POSITION = /^([^~]{0,200})~(\d{0,15})$/;
 
 /** @throws KaomonError FIELD_INVALID */
 function positionOf(text: string | undefined): Position {
   if (text === undefined || text === '') return { log: '', seq: undefined };
-  const [, log, seq] = POSITION.exec(text) ?? [];
-  if (log === undefined)
+  const found = POSITION.exec(text);
+  if (!found)
     throw new KaomonError(
       'FIELD_INVALID',
       'The position is none that this server gave as the `id` of an event.',
@@ -52,7 +39,8 @@ function positionOf(text: string | undefined): Position {
         details: { field: 'after' },
       },
     );
-  return { log, seq: seq ? Number(seq) : undefined };
+  const [, log, seq] = found;
+  return { log, seq: seq === '' ? undefined : Number(seq) };
 }
 
 /**
@@ -88,7 +76,8 @@ export function eventRoutes(
         summary: 'Follow what happens',
         description:
           'Server-sent events: `enrolled`, `deleted`, `recognised` (a person once in ten seconds), `created`, ' +
-          '`updated`, `moved`, `merged`, `face-deleted`, `group-created`, `group-updated`, `group-deleted`; with ' +
+          '`updated`, `moved`, `merged`, `face-deleted`, `corrected`, `correction-deleted`, `group-created`, ' +
+          '`group-updated`, `group-deleted`, `threshold-changed`; with ' +
           '`SIGHTINGS` also `arrived`, `left` and `unknown`, whose data is a sighting. The data of the others ' +
           'is JSON: `at`, `groupid`, and where they apply `faceid`, `from`, `face`, `userid`, `username`, `distance`, `odds`, `oddsAtMost`. ' +
           'All but `recognised` have an `id`: sent back as `Last-Event-ID` or `after`, it makes the server begin with ' +
@@ -201,7 +190,7 @@ function asSeenBy(
   const fromGroup = from === undefined ? undefined : splitFaceId(from)?.groupid;
   const seesFrom = fromGroup !== undefined && mayUseGroup(request, fromGroup);
   if (mayUseGroup(request, change.groupid)) {
-    return [EVENT_OF[kind], { ...change, ...(seesFrom && { from }) }];
+    return [CHANGE_NAMES[kind], { ...change, ...(seesFrom && { from }) }];
   }
   return seesFrom ? ['deleted', { at: change.at, groupid: fromGroup, faceid: from }] : undefined;
 }

@@ -108,6 +108,7 @@ export const EXAMPLES = {
   },
   verification: {
     same: true,
+    corrected: false,
     distance: 0.0871,
     threshold: 0.49,
     falseMatchRate: 3.1e-6,

@@ -11,6 +11,7 @@ import { pictureBody, pictureBodyLimit } from '../intake/pictures.js';
 import { BytesSchema, FaceidSchema, FaceNameSchema, NameSchema, refusals, TimeSchema } from '../schemas.js';
 import type { Services } from '../services.js';
 import { requirePerson } from './people.js';
+import { moveFace } from '../../identity/move-face.js';
 import { THUMBNAIL_PATH, THUMBNAIL_ROLE } from './thumbnails.js';
 
 const tags = ['people'];
@@ -39,12 +40,15 @@ const toEnrolled = ({ id, enrolledAt, automatic, hasPicture }: Face): Static<typ
   picture: hasPicture,
 });
 
-const EnrolledEntrySchema = Type.Object({
-  status: Type.Enum(['enrolled', 'already'], {
-    description: '`already`: the person has this picture, as `face`; nothing was added.',
-  }),
-  face: EnrolledSchema,
-});
+const EnrolledEntrySchema = Type.Object(
+  {
+    status: Type.Enum(['enrolled', 'already'], {
+      description: '`already`: the person has this picture, as `face`; nothing was added.',
+    }),
+    face: EnrolledSchema,
+  },
+  { examples: [{ status: 'enrolled', face: EXAMPLE }] },
+);
 
 const EnrolQuery = Type.Object(
   {
@@ -168,6 +172,33 @@ export function faceRoutes(app: App, { config, gallery, enroller }: Services): v
       await requirePerson(request, faceid, gallery);
       await gallery.removeFace(faceid, id);
       return reply.status(204).send(null);
+    },
+  );
+
+  app.post(
+    '/api/v1/people/:faceid/faces/:id/move',
+    {
+      config: { access: 'enrol', audit: 'change', changes: true },
+      schema: {
+        summary: 'Give a picture to somebody else',
+        description:
+          'It was enrolled for the wrong person. Its date stays, and its ID changes; move it back to undo this.',
+        tags,
+        params: faceParams,
+        body: Type.Object(
+          { to: FaceidSchema },
+          { additionalProperties: false, examples: [{ to: 'default-ken' }] },
+        ),
+        response: { 200: EnrolledEntrySchema, ...refusals(404, 409, 413, 415) },
+      },
+    },
+    async (request) => {
+      const { faceid, id } = request.params;
+      await requirePerson(request, faceid, gallery);
+      const { faceid: to } = await requirePerson(request, request.body.to, gallery);
+      request.audited.note({ to });
+      const { face, already } = await moveFace(gallery, { faceid, id }, to);
+      return { status: already ? ('already' as const) : ('enrolled' as const), face: toEnrolled(face) };
     },
   );
 

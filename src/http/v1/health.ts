@@ -3,6 +3,7 @@ import { VERSION } from '../../platform/version.js';
 import type { App } from '../app-type.js';
 import { ErrorSchema, errorsOf, ThresholdsSchema } from '../schemas.js';
 import type { Services } from '../services.js';
+import { summaryOf } from './notices.js';
 import { statusOf, troubleOf, TroubleSchema } from '../trouble.js';
 
 const count = Type.Integer({ minimum: 0 });
@@ -79,6 +80,17 @@ const HealthSchema = Type.Object({
       ),
     }),
   ),
+  notices: Type.Optional(
+    Type.Object(
+      {
+        receivers: count,
+        failing: Type.Integer({ minimum: 0, description: 'Receivers that take nothing at the moment.' }),
+        delivered: count,
+        dropped: Type.Integer({ minimum: 0, description: 'Notices that were older than `EVENT_MAX_AGE`.' }),
+      },
+      { description: 'What others are told (docs/notices.md); absent where nobody is.' },
+    ),
+  ),
   events: Type.Optional(
     Type.Object(
       {
@@ -100,7 +112,7 @@ const HealthSchema = Type.Object({
  * of.
  */
 export function healthRoutes(app: App, services: Services): void {
-  const { config, vision, gallery, pack, decision, events } = services;
+  const { config, vision, gallery, pack, decision, events, notices } = services;
   app.get(
     '/api/v1/health',
     {
@@ -138,6 +150,7 @@ export function healthRoutes(app: App, services: Services): void {
         vision: state,
         gallery: gallery.info(caller.groups),
         events: events?.info(),
+        notices: notices && summaryOf(notices.info().receivers),
       };
     },
   );

@@ -9,7 +9,6 @@ import type { Sightings } from '../../sightings/open.js';
 import type { Cursor, Sighting, SightingFilter } from '../../sightings/types.js';
 import { groupsToSearch, requireGroupAccess } from '../access.js';
 import type { App } from '../app-type.js';
-import { deviceidField } from '../place.js';
 import { BytesSchema, FaceidSchema, IdSchema, Nullable, refusals, TimeSchema } from '../schemas.js';
 import type { Services } from '../services.js';
 import {
@@ -152,11 +151,15 @@ export function sightingRoutes(app: App, { gallery, sightings, config }: Service
       },
     },
     async (request, reply) => {
-      const { store, flush } = requireSightings(sightings);
+      const who = requireSightings(sightings);
+      const { store } = who;
       const { query } = request;
       const filter = await filterOf(request, query, gallery);
+      // Whoever asks sees what this worker has seen by now.
+      await who.flush();
       if (query.format === 'csv') {
-        await flush();
+        // Who came by, in bulk, leaves the server.
+        request.audited.as('export');
         const lines = csvOf(
           (after) => store.ask('sightings', filter, after, CSV_AT_ONCE),
           gallery,
@@ -215,7 +218,7 @@ export function sightingRoutes(app: App, { gallery, sightings, config }: Service
       const { groups } = request.caller;
       const strangers = maySeeStrangers(request.caller);
       return {
-        deviceids: await store.ask('deviceids', groups && [...groups], strangers),
+        deviceids: await store.ask('deviceids', groups && [...groups]),
         days: config.SIGHTINGS_DAYS,
         unknownsDays: config.UNKNOWNS_DAYS,
         keepsPictures: config.KEEP_SIGHTINGS,

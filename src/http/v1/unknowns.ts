@@ -9,7 +9,7 @@ import type { Unknown } from '../../sightings/unknowns/types.js';
 import type { Cursor } from '../../sightings/types.js';
 import { requireAllGroups } from '../access.js';
 import type { App } from '../app-type.js';
-import { onBehalfOf } from '../on-behalf.js';
+import { callerId } from '../on-behalf.js';
 import { FaceidSchema, IdSchema, NameSchema, Nullable, refusals, TimeSchema } from '../schemas.js';
 import type { Services } from '../services.js';
 import { requireSightings } from './sightings.js';
@@ -210,8 +210,8 @@ export function unknownRoutes(app: App, { sightings, naming }: Services): void {
       checkUserId(userid);
       const name = checkName(username.trim(), 'username');
       const person = { groupid, userid, ...(name && { username: name }) };
-      const { caller, signal } = onBehalfOf(request);
-      const named = await namer.name(request.params.id, person, { force: isForced, caller, signal });
+      const options = { force: isForced, caller: callerId(request) };
+      const named = await namer.name(request.params.id, person, options);
       for (const face of named.faces) request.audited.did('faces', face);
       return reply.status(201).send(named);
     },
@@ -248,8 +248,7 @@ export function unknownRoutes(app: App, { sightings, naming }: Services): void {
         const { undo: token, ...joined } = await namer.join(request.params.id, unknown);
         return { ...toUnknown(joined), undo: token };
       }
-      const { caller, signal } = onBehalfOf(request);
-      const options = { force: isForced, caller, signal };
+      const options = { force: isForced, caller: callerId(request) };
       const named = await namer.sameAs(request.params.id, faceid ?? '', options);
       for (const face of named.faces) request.audited.did('faces', face);
       return named;

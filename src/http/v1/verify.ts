@@ -54,7 +54,11 @@ const SeenSchema = Nullable(
 
 const VerificationSchema = Type.Object(
   {
-    same: Type.Boolean({ description: 'The distance is below the threshold.' }),
+    same: Type.Boolean({ description: 'The distance is below the threshold, and nobody said otherwise.' }),
+    corrected: Type.Boolean({
+      description:
+        'Somebody said that a face like this is not the person’s (docs/corrections.md): `same` is false, however near.',
+    }),
     distance: DistanceSchema,
     threshold: DistanceSchema,
     falseMatchRate: Nullable(
@@ -130,6 +134,7 @@ export function verifyRoutes(app: App, { config, verifier }: Services): void {
       const { match } = result.against;
       return {
         same: result.same,
+        corrected: result.corrected,
         distance: Math.max(0, result.distance),
         threshold: result.threshold,
         falseMatchRate: result.falseMatchRate ?? null,

@@ -14,6 +14,10 @@ export interface LockOptions {
   patience?: number;
   /** Called once when somebody else holds the lock. */
   onWait?: () => void;
+  /** Between two tries, milliseconds. */
+  pause?: number;
+  /** Gives up waiting. */
+  signal?: AbortSignal;
 }
 
 /**
@@ -21,12 +25,13 @@ export interface LockOptions {
  * the lock to an open file and releases it however the process ends, so no lock is ever stale, and neither clocks nor
  * process IDs decide who has it.
  * @param file the lock file, which exists only while the lock is held; its folder must exist
- * @throws KaomonError STORE_UNAVAILABLE when the lock is not free in time; system errors where no file can be locked
+ * @throws KaomonError STORE_UNAVAILABLE when the lock is not free in time; system errors where no file can be locked; an
+ *   AbortError when `signal` is aborted first
  */
 export async function underLock<T>(
   file: string,
   work: () => Promise<T>,
-  { patience = Infinity, onWait }: LockOptions = {},
+  { patience = Infinity, onWait, pause = PAUSE, signal }: LockOptions = {},
 ): Promise<T> {
   const begun = performance.now();
   let held = await take(file, begun);
@@ -38,7 +43,7 @@ export async function underLock<T>(
         `The lock ${file} is held by another process: try again in a moment.`,
       );
     }
-    await wait(PAUSE);
+    await wait(pause, undefined, { signal });
     held = await take(file, begun);
   }
   try {

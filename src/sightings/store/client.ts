@@ -1,5 +1,4 @@
 import { once } from 'node:events';
-import { createRequire } from 'node:module';
 import { Worker } from 'node:worker_threads';
 import { KaomonError } from '../../platform/errors.js';
 import type { Operations } from './operations.js';
@@ -12,7 +11,7 @@ const MOST_WAITING = 1000;
 export interface SightingStore {
   /**
    * Asks for one of {@link Operations}; they are done in the order in which they were asked.
-   * @throws KaomonError STORAGE_FULL, STORE_UNAVAILABLE, BUSY
+   * @throws KaomonError STORAGE_FULL, STORE_UNAVAILABLE, BUSY, SETUP where SQLite cannot be loaded
    */
   ask<Name extends keyof Operations>(
     name: Name,
@@ -20,22 +19,6 @@ export interface SightingStore {
   ): Promise<Awaited<ReturnType<Operations[Name]>>>;
   /** Does what was asked before, then ends the thread. */
   close(): Promise<void>;
-}
-
-/**
- * Whether SQLite can be loaded on this machine, without loading it.
- * @throws KaomonError SETUP that says what to do
- */
-export function requireSqlite(setting: string): void {
-  try {
-    createRequire(import.meta.url).resolve('libsql');
-  } catch (cause) {
-    throw new KaomonError(
-      'SETUP',
-      `${setting} needs the package libsql (SQLite), which is not installed: run npm install, or leave ${setting} off.`,
-      { cause },
-    );
-  }
 }
 
 interface Waiting {
@@ -63,7 +46,8 @@ export function openSightingStore(data: ThreadData): SightingStore {
     started.on('error', (error) => (reason = error));
     started.on('exit', () => {
       if (worker === started) worker = undefined;
-      for (const { reject } of waiting.values()) reject(unavailable(reason));
+      for (const { reject } of waiting.values())
+        reject(isMissing(reason) ? withoutSqlite(reason) : unavailable(reason));
       waiting.clear();
     });
     return started;
@@ -98,6 +82,16 @@ export function openSightingStore(data: ThreadData): SightingStore {
     },
   };
 }
+
+/** libsql is an optional package, with a binary for each kind of machine. */
+const MISSING = new Set(['ERR_MODULE_NOT_FOUND', 'MODULE_NOT_FOUND', 'ERR_DLOPEN_FAILED']);
+const isMissing = (reason: unknown) => MISSING.has((reason as { code?: string } | undefined)?.code ?? '');
+const withoutSqlite = (cause: unknown) =>
+  new KaomonError(
+    'SETUP',
+    'SQLite cannot be loaded, which sightings and notices are kept in: run npm install, which gets the package libsql, or leave SIGHTINGS and notices off.',
+    { cause },
+  );
 
 const unavailable = (cause?: unknown) =>
   new KaomonError('STORE_UNAVAILABLE', 'The sightings cannot be reached at the moment.', {

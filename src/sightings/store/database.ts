@@ -1,6 +1,8 @@
-import { chmodSync, mkdirSync } from 'node:fs';
+import { chmod } from 'node:fs/promises';
 import path from 'node:path';
 import Libsql from 'libsql';
+import { makeFolder } from '../../platform/files/durable.js';
+import { giveToFolder } from '../../platform/files/owner.js';
 import { SCHEMA, type SchemaPart } from './schema.js';
 
 /** How long a writer waits for another worker's transaction, milliseconds. */
@@ -13,6 +15,7 @@ export type Value = string | number | null | Uint8Array;
 /** The database, in its thread. Rows are plain objects; a BLOB is a Uint8Array over a buffer of its own. */
 export interface Sql {
   all<Row>(statement: string, ...values: Value[]): Row[];
+  // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- as above
   get<Row>(statement: string, ...values: Value[]): Row | undefined;
   run(statement: string, ...values: Value[]): { changes: number; id: number };
   /** All or nothing; a transaction of the file, so other workers wait. Not nested. */
@@ -24,12 +27,13 @@ export interface Sql {
  * Opens the file, or makes it, and brings its tables up to date.
  * @throws SqliteError, with a code such as SQLITE_FULL, SQLITE_NOTADB
  */
-export function openDatabase(file: string, schema: readonly SchemaPart[] = SCHEMA): Sql {
-  mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
+export async function openDatabase(file: string, schema: readonly SchemaPart[] = SCHEMA): Promise<Sql> {
+  await makeFolder(path.dirname(file), 0o700);
   const db = new Libsql(file, { timeout: BUSY });
   try {
     // Names, times and faces: for nobody else to read. Its companions (-wal, -shm) get the same mode from SQLite.
-    chmodSync(file, 0o600);
+    await chmod(file, 0o600);
+    await giveToFolder(file);
     for (const pragma of [
       `busy_timeout = ${BUSY}`,
       'journal_mode = WAL',
@@ -63,13 +67,13 @@ function wrap(db: Libsql.Database): Sql {
     values.map((value) => (value instanceof Uint8Array ? Buffer.from(value) : value));
 
   return {
-    all: <Row>(text: string, ...values: Value[]) =>
+    all: (text, ...values) =>
       prepared(text)
         .all(bind(values))
-        .map((row) => plain(row) as Row),
-    get: <Row>(text: string, ...values: Value[]) => {
+        .map((row) => plain(row) as never),
+    get(text, ...values) {
       const row = prepared(text).get(bind(values));
-      return row === undefined || row === null ? undefined : (plain(row) as Row);
+      return row === undefined || row === null ? undefined : (plain(row) as never);
     },
     run(text, ...values) {
       const { changes, lastInsertRowid } = prepared(text).run(bind(values));

@@ -57,7 +57,7 @@ export function eraseOperations(sql: Sql) {
     },
 
     /** A person has another faceid from now on: moved, or merged into somebody. @param before as in `erasePeople` */
-    renamePerson: (from: string, to: string, before: number): number =>
+    renamePerson: (from: string, to: string, before = Number.MAX_SAFE_INTEGER): number =>
       sql.write(() => {
         revote(from, (votes) => votes.map((vote) => (vote.faceid === from ? { ...vote, faceid: to } : vote)));
         return sql.run(

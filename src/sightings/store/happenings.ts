@@ -26,6 +26,13 @@ export function happeningOperations(sql: Sql) {
     firstHappening: () =>
       sql.get<{ seq: number | null }>('SELECT min(seq) - 1 AS seq FROM happening')?.seq ?? lastSeq(sql),
 
+    /** How many people whose names are known are at a camera now. */
+    present: (deviceid: string): number =>
+      sql.get<{ count: number }>(
+        'SELECT count(*) AS count FROM sighting WHERE deviceid = ? AND is_open = 1 AND faceid IS NOT NULL',
+        deviceid,
+      )?.count ?? 0,
+
     /** Removes happenings of before. @param before milliseconds since 1970 @returns how many */
     trimHappenings: (before: number, limit: number): number =>
       sql.write(

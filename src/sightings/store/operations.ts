@@ -1,3 +1,4 @@
+import { correctionOperations } from './corrections.js';
 import { eraseOperations } from './erase.js';
 import { happeningOperations } from './happenings.js';
 import { readOperations } from './read.js';
@@ -39,7 +40,9 @@ export function operationsOf(database: Sql, settings: StoreSettings) {
     ...readOperations(sql),
     ...happeningOperations(sql),
     ...eraseOperations(sql),
+    ...correctionOperations(sql),
     ...unknownOperations(sql, grouping, unknowns),
+    ...correctionOperations(sql),
   };
 }
 

@@ -66,16 +66,21 @@ export function readOperations(sql: Sql) {
       return row ? { vector: toVector(row.vector), crop: row.crop } : null;
     },
 
-    /**
-     * The cameras that have sightings, in order.
-     * @param groups of people of these groups; undefined: of everybody @param strangers also those of strangers only
-     */
-    deviceids(groups: readonly string[] | undefined, strangers: boolean): string[] {
-      const select = 'SELECT DISTINCT deviceid FROM sighting';
+    /** The cameras that have sightings, in order. @param groups of people of these groups; undefined: all */
+    deviceids(groups: readonly string[] | undefined): string[] {
       const of = (text: string, ...values: Value[]) =>
         sql.all<{ deviceid: string }>(text, ...values).map(({ deviceid }) => deviceid);
-      if (!groups) return of(`${select} ${strangers ? '' : 'WHERE faceid IS NOT NULL'} ORDER BY deviceid`);
-      return [...new Set(groups.flatMap((group) => of(`${select} WHERE groupid = ?`, group)))].sort();
+      // From camera to camera in the index: reading every sighting of all takes a tenth of a second.
+      if (!groups)
+        return of(
+          `WITH RECURSIVE camera (deviceid) AS (
+             SELECT min(deviceid) FROM sighting UNION ALL
+             SELECT (SELECT min(s.deviceid) FROM sighting s WHERE s.deviceid > camera.deviceid)
+             FROM camera WHERE camera.deviceid IS NOT NULL
+           ) SELECT deviceid FROM camera WHERE deviceid IS NOT NULL`,
+        );
+      const select = 'SELECT DISTINCT deviceid FROM sighting WHERE groupid = ?';
+      return [...new Set(groups.flatMap((group) => of(select, group)))].sort();
     },
 
     /** How many there are. */

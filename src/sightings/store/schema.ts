@@ -75,5 +75,20 @@ const SIGHTINGS: SchemaPart = {
   ],
 };
 
+/** What sightings were before somebody said "not this person": to take it back. Nobody is named in it. */
+const CORRECTIONS: SchemaPart = {
+  name: 'corrections',
+  steps: [
+    `CREATE TABLE corrected (
+       sighting INTEGER PRIMARY KEY REFERENCES sighting (id) ON DELETE CASCADE,
+       correction TEXT NOT NULL,
+       distance REAL,
+       odds REAL,
+       odds_at_most INTEGER NOT NULL
+     );
+     CREATE INDEX corrected_correction ON corrected (correction);`,
+  ],
+};
+
 /** In this order. */
-export const SCHEMA: readonly SchemaPart[] = [SIGHTINGS, UNKNOWNS];
+export const SCHEMA: readonly SchemaPart[] = [SIGHTINGS, UNKNOWNS, CORRECTIONS];

@@ -32,9 +32,9 @@ interface Opened {
 let opened: Opened | undefined;
 
 /** Opened when it is first asked, and tried again with the next question where that failed. */
-function open(): Opened {
+async function open(): Promise<Opened> {
   if (!opened) {
-    const sql = openDatabase(file);
+    const sql = await openDatabase(file);
     opened = { sql, operations: operationsOf(sql, settings) as unknown as Opened['operations'] };
   }
   return opened;
@@ -46,16 +46,22 @@ function failureOf(error: unknown): StoreFailure {
   return { code: typeof code === 'string' ? code : '', message, stack };
 }
 
-port.on('message', (message: ToStore) => {
+async function answer(message: ToStore): Promise<void> {
   if (message.kind === 'close') {
     opened?.sql.close();
-    port.close();
+    port?.close();
     return;
   }
   const { number, name, args } = message;
   try {
-    say({ kind: 'done', number, result: open().operations[name](...args) });
+    const { operations } = await open();
+    say({ kind: 'done', number, result: operations[name](...args) });
   } catch (error) {
     say({ kind: 'failed', number, failure: failureOf(error) });
   }
+}
+
+let last = Promise.resolve();
+port.on('message', (message: ToStore) => {
+  last = last.then(() => answer(message));
 });

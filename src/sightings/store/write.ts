@@ -70,7 +70,7 @@ export function writeOperations(
       const parts = sql.all<{ uid: string }>('SELECT uid FROM part WHERE sighting = ?', id);
       if (parts.some(({ uid }) => workerOf(uid) === worker)) continue;
       const other = sql.get<{ vector: Uint8Array }>('SELECT vector FROM best WHERE sighting = ?', id);
-      if (!other || other.vector.byteLength !== best.vector.byteLength) continue;
+      if (other?.vector.byteLength !== best.vector.byteLength) continue;
       const distance = squaredDistance(toVector(other.vector), best.vector);
       if (distance < pair && distance < (nearest?.distance ?? Infinity)) nearest = { id, distance };
     }

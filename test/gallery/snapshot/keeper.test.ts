@@ -8,11 +8,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { segmentsRefusal } from '../../../src/gallery/base/segments-addon.js';
 import { createExactIndex } from '../../../src/gallery/index/exact-index.js';
-import { openGallery } from '../../../src/gallery/open.js';
+import { openGallery, type OpenGalleryOptions } from '../../../src/gallery/open.js';
+import { snapshotNumbers, snapshotsFolder, writerLock } from '../../../src/gallery/snapshot/catalogue.js';
 import type { FromWriter, ToWriter } from '../../../src/gallery/snapshot/messages.js';
 import { createRedisStore } from '../../../src/gallery/store/redis-store.js';
 import { encodeNpy } from '../../../src/gallery/store/npy.js';
 import { nameFace } from '../../../src/gallery/face-name.js';
+import { underLock } from '../../../src/platform/files/lock.js';
 import { loadConfig } from '../../../src/settings/config.js';
 import { REDIS_MISSING, startRedis } from '../../support/redis.js';
 import { NO_SMALL_DISK, smallDisk } from '../../support/small-disk.js';
@@ -34,6 +36,7 @@ async function work(
   { folder }: Pick<Gallery, 'folder'>,
   settings: Record<string, string> = {},
   times: Partial<typeof SOON> = {},
+  more: Pick<OpenGalleryOptions, 'firstFrom' | 'signal'> = {},
 ) {
   const warnings: string[] = [];
   const index = createExactIndex(LENGTH);
@@ -41,6 +44,7 @@ async function work(
     ...{ pack: { id: 'tiny', embedder: { length: LENGTH }, templates: true }, index, follow: true },
     warn: (message) => warnings.push(message),
     keep: { times: { ...SOON, ...times }, leastFaces: 1 },
+    ...more,
   });
   let isClosed = false;
   const close = async () => {
@@ -92,6 +96,48 @@ describe('a worker', { skip: NO_SEGMENTS }, () => {
     // The log tells of the one, the files of the other.
     await until(async () => (await nearest(added)) === 'mei' && (await nearest(byHand)) === 'aya');
     assert.deepEqual(second.warnings, []);
+  });
+
+  it('makes the first one of a large gallery before it serves, once for workers that start together', async (t) => {
+    const gallery = await snapshotted(t);
+    const { vector } = await gallery.addFace('default-ken', { username: '健' });
+    await gallery.addFace('default-mei');
+    const never = { poll: 1e9 };
+    const workers = await Promise.all([1, 2, 3].map(() => work(t, gallery, {}, never, { firstFrom: 2 })));
+    const [number] = await snapshotNumbers(gallery.place);
+    for (const { gallery: opened, index, snapshots, warnings } of workers) {
+      assert.equal(snapshots?.number(), number);
+      assert.equal(index.size, 0, 'nobody is held in memory');
+      assert.equal((await opened.nearest(vector, 1))[0].person.username, '健');
+      assert.deepEqual(warnings, []);
+    }
+    const { snapshots } = await work(t, await snapshotted(t), {}, never, { firstFrom: 2 });
+    assert.equal(snapshots?.number(), undefined, 'a small one is read');
+  });
+
+  it('gives up starting when it is told to end while the first one is being made', async (t) => {
+    const gallery = await snapshotted(t);
+    await gallery.addFace('default-ken');
+    await mkdir(snapshotsFolder(gallery.place), { recursive: true });
+    const told = new AbortController();
+    // Nobody can write one as long as this is held.
+    await underLock(writerLock(gallery.place), async () => {
+      const opening = work(t, gallery, {}, {}, { firstFrom: 1, signal: told.signal });
+      const names = () => readdir(snapshotsFolder(gallery.place));
+      await until(async () => (await names()).includes('.first.lock'));
+      told.abort(new Error('told to end'));
+      await assert.rejects(opening, /told to end/);
+    });
+    assert.deepEqual(await snapshotNumbers(gallery.place), []);
+  });
+
+  it('reads everybody when the first one cannot be made', { skip: NO_SMALL_DISK }, async (t) => {
+    const disk = await smallDisk(t);
+    const gallery = await snapshotted(t, disk.folder);
+    const { vector } = await gallery.addFace('default-ken');
+    disk.remount('ro');
+    const { gallery: opened } = await work(t, gallery, {}, {}, { firstFrom: 1 });
+    assert.equal((await opened.nearest(vector, 1))[0].person.userid, 'ken');
   });
 
   it('alone of several has them made; when it ends another does, and all take them over', async (t) => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdir, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
+import { segmentsRefusal } from '../../../src/gallery/base/segments-addon.js';
 import { nameFace } from '../../../src/gallery/face-name.js';
 import { numberedFolder, openNewest, type Snapshot } from '../../../src/gallery/snapshot/catalogue.js';
 import { MANIFEST, PEOPLE, VECTORS } from '../../../src/gallery/snapshot/format.js';
@@ -75,6 +76,22 @@ async function fill(gallery: Gallery): Promise<void> {
 }
 
 describe('a snapshot', () => {
+  it(
+    'gets the lists that the one before lacks, though nobody has changed',
+    { skip: segmentsRefusal() ?? false },
+    async (t) => {
+      const gallery = await snapshotted(t);
+      for (const userid of ['a', 'b', 'c']) await gallery.addFace(`default-${userid}`);
+      const without = await gallery.make({ listsFrom: 2, place: { ...gallery.place, lists: false } });
+      assert.equal((await gallery.newest())?.manifest.lists, undefined);
+      const second = await gallery.make({ listsFrom: 2 });
+      assert.deepEqual([second.isNew, second.changed], [true, 0]);
+      assert.ok(second.number > without.number);
+      assert.ok((await gallery.newest())?.manifest.lists);
+      assert.equal((await gallery.make({ listsFrom: 2 })).isNew, false);
+    },
+  );
+
   it('holds everybody as the store does, in order, with templates', async (t) => {
     const gallery = await snapshotted(t);
     await fill(gallery);

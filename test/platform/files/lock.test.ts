@@ -100,6 +100,19 @@ describe('a lock', () => {
     assert.equal(await underLock(lock, () => Promise.resolve('done'), { onWait }), 'done');
   });
 
+  it('is waited for until whoever waits is told to stop', async (t) => {
+    const { lock } = await makePlace(t);
+    const stop = new AbortController();
+    await underLock(lock, async () => {
+      const waiting = underLock(lock, () => Promise.reject(new Error('it was taken')), {
+        ...{ signal: stop.signal, pause: DAY },
+        onWait: () => stop.abort(),
+      });
+      await assert.rejects(waiting, { name: 'AbortError' });
+    });
+    assert.equal(await underLock(lock, () => Promise.resolve('done')), 'done');
+  });
+
   it('is held by one caller of a process at a time, also after one that fails', async (t) => {
     const { lock } = await makePlace(t);
     let isHeld = false;

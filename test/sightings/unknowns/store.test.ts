@@ -121,7 +121,11 @@ describe('strangers in the store of sightings', () => {
     const two = await open(t, one.file);
     const both = [one, two].map(async ({ store }, worker) => {
       for (let at = 0; at < 20; at++)
-        await store.ask('writeParts', [visit(`${worker}.${at}`, worker + 2 * at, at % 4)], NOON);
+        await store.ask(
+          'writeParts',
+          [visit(`${worker}.${at}`, worker + 2 * at, [0, 1, 2.6, 4][at % 4])],
+          NOON,
+        );
     });
     await Promise.all(both);
     const found = await list(one.store);
@@ -181,6 +185,13 @@ describe('strangers in the store of sightings', () => {
     assert.deepEqual(await groups(store), ['u-1']);
     await write(visit('w.4', 3, 0), visit('w.5', 4, 0.01));
     assert.deepEqual(await groups(store), ['u-1', 'u-2', 'u-2']);
+    assert.deepEqual(
+      (await list(store)).map(({ id, visits }) => [id, visits]),
+      [
+        ['u-2', 2],
+        ['u-1', 1],
+      ],
+    );
   });
 
   it('are quiet while they are ignored, whoever they are joined with by chance, until it is undone', async (t) => {

@@ -1,5 +1,6 @@
 import { ACCESS } from './en/access.js';
 import { CAMERA } from './en/camera.js';
+import { CHECK } from './en/check.js';
 import { DOCS } from './en/docs.js';
 import { ENROLMENT } from './en/enrolment.js';
 import { ERRORS } from './en/errors.js';
@@ -23,6 +24,7 @@ export const EN = {
   ...TODAY,
   ...SIGN_IN,
   ...ACCESS,
+  ...CHECK,
   ...DOCS,
   ...ERRORS,
 };

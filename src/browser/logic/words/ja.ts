@@ -1,6 +1,7 @@
 import type { Words } from './en.js';
 import { ACCESS } from './ja/access.js';
 import { CAMERA } from './ja/camera.js';
+import { CHECK } from './ja/check.js';
 import { DOCS } from './ja/docs.js';
 import { ENROLMENT } from './ja/enrolment.js';
 import { ERRORS } from './ja/errors.js';
@@ -24,6 +25,7 @@ export const JA: Words = {
   ...TODAY,
   ...SIGN_IN,
   ...ACCESS,
+  ...CHECK,
   ...DOCS,
   ...ERRORS,
 };

@@ -53,6 +53,7 @@ export const RECOGNITION = {
   enrolledPicture: 'Enrolled picture',
   seenNow: 'Seen now',
   showPerson: 'Show in People',
+  notThemAnyMore: (name: string) => `This face is not called ${name} any more.`,
   notThisPerson: 'Not this person',
   addView: 'Add this view',
   addingView: 'Adding…',

@@ -69,6 +69,7 @@ export const STATUS = {
     `with ${faces === 1 ? '1 face' : `${enrolled} faces`} enrolled.`,
   thresholdNobody: 'Nobody is enrolled, so nobody is given a name.',
   thresholdFixed: 'IDENTICAL_DISTANCE fixes the threshold.',
+  thresholdChosen: 'The threshold was chosen on the check-up page.',
   thresholdLimit: 'The threshold gets no looser, however few faces are enrolled.',
   thresholdBeyond: (pairs: string) =>
     `The ${pairs} pairs that were measured are too few to prove a lower number.`,

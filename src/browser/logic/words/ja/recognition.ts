@@ -61,6 +61,7 @@ export const RECOGNITION: typeof EN = {
   enrolledPicture: '登録画像',
   seenNow: '現在の映像',
   showPerson: '登録者一覧で表示',
+  notThemAnyMore: (name) => `今後この顔は「${name}」と認識されません。`,
   notThisPerson: '別の人です',
   addView: 'この画像を追加',
   addingView: '追加しています…',

@@ -23,6 +23,7 @@ export const STATUS: typeof EN = {
       audit:
         '監査ログをファイルに書き込めません。ログはメモリに保持されていますが、サーバーが終了すると失われます。',
       events: 'イベントログを読み取れないため、ほかのワーカーでの変更がこのワーカーに反映されません。',
+      notices: '通知の送信先（Webhook または MQTT）に届いていない通知があります。受信側を確認してください。',
     })[what] ?? message,
   allWell: '正常に稼働しています',
   looking: '確認しています…',
@@ -72,6 +73,7 @@ export const STATUS: typeof EN = {
     `他人 ${of} 人のうち、名前が付くのは多くても ${named} 人です（登録された顔 ${enrolled} 件）。`,
   thresholdNobody: '誰も登録されていないため、誰にも名前は付きません。',
   thresholdFixed: 'しきい値は IDENTICAL_DISTANCE で固定されています。',
+  thresholdChosen: 'しきい値は点検のページで選ばれたものです。',
   thresholdLimit: '登録された顔が少なくても、しきい値はこれ以上緩くなりません。',
   thresholdBeyond: (pairs) => `測定に使った ${pairs} 組では、これより少ないことまでは確かめられません。`,
   thresholdNotMeasured: 'しきい値は固定です。このモデルで他人に名前が付く割合は測定されていません。',

@@ -1,0 +1,220 @@
+/**
+ * The check-up of a gallery: one worker of a machine looks at everybody in the background, all of them show how far it is
+ * and what it found. What is kept on the disk for that are IDs and distances, in the cache folder; whoever is deleted goes
+ * from it, too.
+ */
+import path from 'node:path';
+import { rm, stat } from 'node:fs/promises';
+import { setTimeout as wait } from 'node:timers/promises';
+import type { Gallery, GalleryChange } from '../gallery/types.js';
+import type { CountedWork } from '../identity/counted-work.js';
+import type { Decision } from '../identity/decision.js';
+import { KaomonError } from '../platform/errors.js';
+import { makeFolder, replaceFile, unlessMissing } from '../platform/files/durable.js';
+import { underLock } from '../platform/files/lock.js';
+import { readSmall } from '../platform/files/small-file.js';
+import { quietError } from '../platform/quiet-error.js';
+import { passOver } from './pass.js';
+import type { Findings } from './types.js';
+
+/** How often the worker that looks tells the others how far it is, and hears whether to stop, milliseconds. */
+const TELL_EVERY = 1000;
+/** Whoever has not told anything for so long has died, milliseconds. */
+const DEAD_AFTER = 15_000;
+/** The largest file of findings, bytes: three lists of a thousand. */
+const MOST_BYTES = 10_000_000;
+/** Rests as long as it worked: half a processor's core at most. */
+const REST = 1;
+
+/** How far a check-up is. */
+export interface CheckupState {
+  /** `none`: there was none yet, or its findings are gone. */
+  state: 'none' | 'running' | 'done' | 'cancelled' | 'failed';
+  /** 0 to 1. */
+  progress: number;
+  /** ISO 8601. */
+  startedAt?: string;
+  finishedAt?: string;
+}
+
+export interface CheckupDeps {
+  /** `CACHE_DIR`. */
+  cacheDir: string;
+  pack: { id: string; length: number };
+  gallery: Pick<Gallery, 'everyone' | 'vectors' | 'copyVectors' | 'nearest' | 'info' | 'subscribe'>;
+  searches: Pick<CountedWork, 'one'>;
+  decision: Pick<Decision, 'threshold' | 'apart'>;
+  log: { error: (details: object, message: string) => void };
+  /** Rests so many times as long as it worked; for tests. */
+  rest?: number;
+}
+
+/** See {@link createCheckup}. */
+export type Checkup = ReturnType<typeof createCheckup>;
+
+export function createCheckup(deps: CheckupDeps) {
+  const { gallery, searches, decision, pack, log, rest = REST } = deps;
+  const folder = path.join(deps.cacheDir, 'check-up');
+  const fileOf = (name: string) => path.join(folder, `${pack.id}.${name}`);
+  const stateFile = fileOf('state.json');
+  const findingsFile = fileOf('findings.json');
+  const stopFile = fileOf('stop');
+  let running: { stop: AbortController; ended: Promise<void> } | undefined;
+  /** The findings as they were last read or written, and the date of the file. */
+  let read: { findings: Findings; modified: number } | undefined;
+  let writing: Promise<unknown> = Promise.resolve();
+
+  const write = (file: string, content: object) => {
+    writing = writing
+      .catch(() => undefined)
+      .then(() => replaceFile(file, JSON.stringify(content), { mode: 0o600 }));
+    return writing;
+  };
+
+  async function readJson<T>(file: string): Promise<T | undefined> {
+    try {
+      const text = await unlessMissing(readSmall(file, MOST_BYTES));
+      return text && (JSON.parse(text.toString('utf8')) as T);
+    } catch (error) {
+      // A cache: what cannot be read is made anew.
+      if (error instanceof SyntaxError) return undefined;
+      throw error;
+    }
+  }
+
+  async function state(): Promise<CheckupState> {
+    const found = await readJson<CheckupState>(stateFile);
+    if (!found) return { state: 'none', progress: 0 };
+    if (found.state !== 'running' || running) return found;
+    const told = await unlessMissing(stat(stateFile));
+    const isDead = !told || Date.now() - told.mtimeMs > DEAD_AFTER;
+    return isDead ? { ...found, state: 'failed' } : found;
+  }
+
+  async function findings(): Promise<Findings | undefined> {
+    await writing.catch(() => undefined);
+    const there = await unlessMissing(stat(findingsFile));
+    if (!there) return (read = undefined);
+    if (read?.modified === there.mtimeMs) return read.findings;
+    const found = await readJson<Findings>(findingsFile);
+    read = found && { findings: found, modified: there.mtimeMs };
+    return found;
+  }
+
+  async function look(stop: AbortController, startedAt: string, begun: () => void): Promise<void> {
+    const all = Math.max(1, gallery.info().people);
+    let done = 0;
+    let told = -Infinity;
+    const tell = async () => {
+      told = performance.now();
+      const progress = Math.min(0.999, done / all);
+      await write(stateFile, { state: 'running', progress, startedAt });
+      if (await unlessMissing(stat(stopFile))) stop.abort();
+    };
+    await tell();
+    begun();
+    const outcome = await passOver({
+      gallery,
+      inTurn: (work) => searches.one(work, { signal: stop.signal, isAdmitted: true }),
+      threshold: decision.threshold(),
+      apart: decision.apart(),
+      length: pack.length,
+      signal: stop.signal,
+      onPerson: (count) => (done = count),
+      async rest(worked) {
+        if (performance.now() - told > TELL_EVERY) await tell();
+        if (worked * rest >= 1)
+          await wait(worked * rest, undefined, { signal: stop.signal }).catch(() => undefined);
+      },
+    });
+    await write(findingsFile, outcome);
+    await write(stateFile, { state: 'done', progress: 1, startedAt, finishedAt: new Date().toISOString() });
+  }
+
+  async function run(stop: AbortController, begun: () => void): Promise<void> {
+    const startedAt = new Date().toISOString();
+    let isMine = false;
+    try {
+      await underLock(
+        fileOf('lock'),
+        async () => {
+          isMine = true;
+          await rm(stopFile, { force: true });
+          await look(stop, startedAt, begun);
+        },
+        { patience: 0 },
+      );
+    } catch (error) {
+      // Set in the work above.
+      if (!(isMine as boolean) && isLocked(error)) return;
+      const state = stop.signal.aborted ? 'cancelled' : 'failed';
+      if (state === 'failed') log.error({ err: quietError(error) }, 'The check-up of the gallery failed');
+      const finishedAt = new Date().toISOString();
+      await write(stateFile, { state, progress: 0, startedAt, finishedAt }).catch(() => undefined);
+    } finally {
+      begun();
+    }
+  }
+
+  /** Begins a check-up, unless one of this machine's workers is at it. Resolves when its state can be seen. */
+  async function start(): Promise<void> {
+    if (running) return;
+    const stop = new AbortController();
+    let begun: () => void = () => undefined;
+    const hasBegun = new Promise<void>((resolve) => (begun = resolve));
+    await makeFolder(folder, 0o700);
+    const ended = run(stop, begun).finally(() => (running = undefined));
+    running = { stop, ended };
+    await hasBegun;
+    await writing.catch(() => undefined);
+  }
+
+  /** Whoever is no longer enrolled under an ID is not named in the cache any more. */
+  async function forget(gone: string): Promise<void> {
+    const found = await findings();
+    if (!found) return;
+    const isGone = (faceid: string | undefined) => faceid === gone;
+    const left: Findings = {
+      ...found,
+      disagreeing: found.disagreeing.filter(
+        ({ faceid, pictures }) => !isGone(faceid) && !pictures.some(({ other }) => isGone(other?.faceid)),
+      ),
+      pairs: found.pairs.filter(({ faceids }) => !faceids.includes(gone)),
+      weak: found.weak.filter(({ faceid, other }) => !isGone(faceid) && !isGone(other?.faceid)),
+    };
+    const lists = ['disagreeing', 'pairs', 'weak'] as const;
+    if (lists.every((list) => left[list].length === found[list].length)) return;
+    const totals = { ...found.totals };
+    for (const list of lists) totals[list] -= found[list].length - left[list].length;
+    await write(findingsFile, { ...left, totals });
+  }
+
+  const GONE: ReadonlySet<GalleryChange['kind']> = new Set(['removed', 'moved', 'merged']);
+  const unsubscribe = gallery.subscribe(({ kind, faceid, from }) => {
+    const gone = kind === 'removed' ? faceid : from;
+    if (GONE.has(kind) && gone !== undefined) void forget(gone).catch(() => undefined);
+  });
+
+  return {
+    state,
+    findings,
+    start,
+
+    /** Stops the one that is running, in whatever worker. */
+    async cancel(): Promise<void> {
+      if (running) {
+        running.stop.abort();
+        await running.ended;
+      } else if ((await state()).state === 'running') await write(stopFile, {});
+    },
+
+    async close(): Promise<void> {
+      unsubscribe();
+      running?.stop.abort();
+      await running?.ended;
+      await writing.catch(() => undefined);
+    },
+  };
+}
+
+const isLocked = (error: unknown) => error instanceof KaomonError && error.code === 'STORE_UNAVAILABLE';
