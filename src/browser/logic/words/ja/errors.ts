@@ -20,7 +20,6 @@ export const ERRORS: typeof EN = {
     PERSON_UNKNOWN: 'その人はもう登録されていません。',
     FACE_UNKNOWN: 'その画像はもうありません。',
     SIGHTING_UNKNOWN: 'その来訪の記録はもうありません。',
-    SIGHTINGS_OFF: 'このサーバーは来訪を記録していません。',
     UNKNOWN_GONE: 'この未登録の人の記録はもうありません。名前が付けられたか、来訪の記録が削除されました。',
     UNDO_GONE: 'この操作はもう取り消せません。',
     USERID_INVALID: 'ID に使えるのは、半角英数字、「_」、「.」のみです。',
@@ -39,7 +38,6 @@ export const ERRORS: typeof EN = {
     STORE_UNAVAILABLE: '現在、サーバーに保存できません。',
     STORAGE_FULL: 'サーバーの空き容量がありません。削除は可能です。',
     SIGHTINGS_OFF: 'このサーバーは来訪を記録していません。記録するには SIGHTINGS=true を設定してください。',
-    SIGHTING_UNKNOWN: 'この来訪の記録はもうありません。',
     GONE: 'サーバーが応答しません。',
   },
 };
