@@ -4,6 +4,7 @@ import { describe, it } from 'node:test';
 import type { Page } from 'playwright-core';
 import type { VisitPart } from '../../src/sightings/types.js';
 import { unitVector } from '../support/app.js';
+import { until } from '../support/until.js';
 import type { AppSite } from './support/app-site.js';
 import { axeFindings, LOCALES } from './support/axe.js';
 import { CHROMIUM_MISSING, PHONE } from './support/browser.js';
@@ -178,7 +179,7 @@ describe('the page of the day', { skip: CHROMIUM_MISSING }, () => {
     await visits(page).click();
     await page.locator('#not-this-person').click();
     await page.locator('.toast .action').click();
-    await page.locator('.toast').waitFor({ state: 'detached' });
+    await until(() => asked.length === 2);
     const id = await visits(page).getAttribute('data-sighting');
     assert.deepEqual(asked, [`POST /api/v1/corrections {"sighting":${id}}`, 'DELETE /api/v1/corrections/5']);
     await visits(page).click();

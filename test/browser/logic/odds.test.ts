@@ -98,7 +98,7 @@ describe('the threshold in words', () => {
   const ja = (change: Partial<ThresholdMeaning>) => explainThreshold({ ...meaning, ...change }, JA, 'ja');
   it('says how many strangers are given a name', () => {
     assert.equal(en({}), 'Of 100 strangers at most 1 is given a name, with 128 faces enrolled.');
-    assert.equal(ja({}), '他人 100 人のうち、名前が付くのは多くても 1 人です(登録された顔 128 件)。');
+    assert.equal(ja({}), '他人 100 人のうち、名前が付くのは多くても 1 人です（登録された顔 128 件）。');
     assert.equal(
       en({ faces: 1, by: 'limit', falseNames: 0.001 }),
       'Of 1,000 strangers at most 1 is given a name, with 1 face enrolled. The threshold gets no looser, however few faces are enrolled.',

@@ -18,7 +18,6 @@ export const ERRORS = {
     PERSON_UNKNOWN: 'This person is no longer enrolled.',
     FACE_UNKNOWN: 'This picture no longer exists.',
     SIGHTING_UNKNOWN: 'This visit no longer exists.',
-    SIGHTINGS_OFF: 'This server does not keep who came by.',
     UNKNOWN_GONE: 'This stranger is no longer there: somebody has named them, or the visits are deleted.',
     UNDO_GONE: 'This can no longer be undone.',
     USERID_INVALID: 'The ID may contain only letters, digits, _ and .',
@@ -36,6 +35,7 @@ export const ERRORS = {
     CLOSING: 'The server is shutting down.',
     STORE_UNAVAILABLE: 'The server cannot save anything at the moment.',
     STORAGE_FULL: 'The server’s disk is full. Deleting still works.',
+    SIGHTINGS_OFF: 'This server does not keep who came by. Set SIGHTINGS=true to have it kept.',
     GONE: 'The server does not answer.',
   },
 };

@@ -31,13 +31,14 @@ export const ACCESS: typeof EN = {
   newKey: 'キーを追加',
   makeKey: '作成する',
   keyName: '名前',
-  keyNameHint: '使う場所がわかる名前(例: front-desk)。半角英数字、スペース、「_」「.」「@」「-」が使えます。',
+  keyNameHint:
+    '使う場所がわかる名前（例: front-desk）。半角英数字、スペース、「_」「.」「@」「-」が使えます。',
   keyNameMissing: 'キーの名前を入力してください。',
   keyNameInvalid: '名前に使えるのは、半角英数字、スペース、「_」「.」「@」「-」のみです。',
   keyRole: '権限',
   roleHints: {
-    recognise: '認識と、登録済みの人の閲覧ができます。変更はできません(入口、警備など)。',
-    enrol: '認識に加えて、人物の登録・変更・削除ができます(受付など)。',
+    recognise: '認識と、登録済みの人の閲覧ができます。変更はできません（入口、警備など）。',
+    enrol: '認識に加えて、人物の登録・変更・削除ができます（受付など）。',
     admin: 'グループ、キー、エクスポート、インポートを含むすべての操作ができます。',
   },
   keyGroups: '対象のグループ',
@@ -59,9 +60,9 @@ export const ACCESS: typeof EN = {
     `スマートフォンのカメラでこのコードを読み取るか、別の端末でリンクを開いてください。${minutes} 分以内に 1 回だけ使えます。`,
   qrOf: (name) => `${name} としてサインインするリンクの QR コード`,
   certificateWarning:
-    '証明書の警告が表示された場合は、そのままページへ進んでください(表示されるのは 1 回だけです)。',
+    '証明書の警告が表示された場合は、そのままページへ進んでください（表示されるのは 1 回だけです）。',
   onlyThisMachine:
-    'このサーバーは自分自身からのアクセスにのみ応答するため、スマートフォンからは接続できません(設定 HOST)。',
+    'このサーバーは自分自身からのアクセスにのみ応答するため、スマートフォンからは接続できません（設定 HOST）。',
   yourKey: 'サインイン中',
   keyMadeOn: (date) => `作成: ${date}`,
   keyUsedOn: (date) => `最終使用: ${date}`,
@@ -70,7 +71,7 @@ export const ACCESS: typeof EN = {
   groupsOf: (name) => `「${name}」の対象グループ`,
   keyTied: (name) => `「${name}」を変更しました。`,
   revoke: '無効にする',
-  revokeTitle: (name) => `「${name}」を無効にしますか?`,
+  revokeTitle: (name) => `「${name}」を無効にしますか？`,
   revokeExplained: 'このキーを使っている端末やプログラムはすぐにサインアウトされ、キーは二度と使えません。',
   typeName: (name) => `確認のため「${name}」と入力してください`,
   nameDiffers: (name) => `「${name}」と一致しません。`,

@@ -5,8 +5,8 @@ export const DOCS: typeof EN = {
   api: 'API リファレンス',
   apiExplained:
     'このサーバーのすべてのアドレスと、リクエスト・レスポンスの形式です。プログラムからはリクエストごとにキーを送信します。各項目の説明は英語です。',
-  asJson: 'OpenAPI ドキュメント(JSON)',
-  asYaml: 'OpenAPI ドキュメント(YAML)',
+  asJson: 'OpenAPI ドキュメント（JSON）',
+  asYaml: 'OpenAPI ドキュメント（YAML）',
   searchApi: 'API を検索',
   operationsFound: (shown: number, total: number) => `${total} 件中 ${shown} 件`,
   noOperations: '見つかりません',

@@ -20,14 +20,13 @@ export const ERRORS: typeof EN = {
     PERSON_UNKNOWN: 'その人はもう登録されていません。',
     FACE_UNKNOWN: 'その画像はもうありません。',
     SIGHTING_UNKNOWN: 'その来訪の記録はもうありません。',
-    SIGHTINGS_OFF: 'このサーバーは来訪を記録していません。',
     UNKNOWN_GONE: 'この未登録の人の記録はもうありません。名前が付けられたか、来訪の記録が削除されました。',
     UNDO_GONE: 'この操作はもう取り消せません。',
     USERID_INVALID: 'ID に使えるのは、半角英数字、「_」、「.」のみです。',
     GROUPID_INVALID: 'グループの ID に使えるのは、半角英数字、「_」、「.」のみです。',
     IMAGE_UNREADABLE: '画像が壊れています。',
     IMAGE_FORMAT_UNKNOWN:
-      '読み込めない形式です(JPEG、PNG、WebP、AVIF、GIF、TIFF に対応)。HEIC は JPEG に変換するか、iPhone の「設定」→「カメラ」→「フォーマット」で「互換性優先」を選んでください。',
+      '読み込めない形式です（JPEG、PNG、WebP、AVIF、GIF、TIFF に対応）。HEIC は JPEG に変換するか、iPhone の「設定」→「カメラ」→「フォーマット」で「互換性優先」を選んでください。',
     IMAGE_TOO_LARGE: '画像の画素数が多すぎます。',
     UPLOAD_TOO_LARGE: 'ファイルが大きすぎます。',
     FORBIDDEN: 'このキーには、その操作の権限がありません。',
@@ -38,6 +37,7 @@ export const ERRORS: typeof EN = {
     CLOSING: 'サーバーは終了処理中です。',
     STORE_UNAVAILABLE: '現在、サーバーに保存できません。',
     STORAGE_FULL: 'サーバーの空き容量がありません。削除は可能です。',
+    SIGHTINGS_OFF: 'このサーバーは来訪を記録していません。記録するには SIGHTINGS=true を設定してください。',
     GONE: 'サーバーが応答しません。',
   },
 };

@@ -22,6 +22,6 @@ export const FRAME: typeof EN = {
   group: 'グループ',
   userid: 'ID',
   username: '名前',
-  useridHint: '半角英数字、「_」、「.」が使えます(64 文字以内)。',
+  useridHint: '半角英数字、「_」、「.」が使えます（64 文字以内）。',
   reading: '読み込み中…',
 };

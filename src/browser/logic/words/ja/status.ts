@@ -12,7 +12,7 @@ const JA_STAGES: (typeof EN)['stages'] = {
 export const STATUS: typeof EN = {
   betterModel: 'より良いモデル',
   switchModel: (title, command) =>
-    `${title}。次のコマンドを実行するまで、登録済みの人は現在のモデルのまま認識されます: ${command}。保存した顔画像(KEEP_FACES)から登録を作り直します。画像のない人は登録し直す必要があります。`,
+    `${title}。次のコマンドを実行するまで、登録済みの人は現在のモデルのまま認識されます: ${command}。保存した顔画像（KEEP_FACES）から登録を作り直します。画像のない人は登録し直す必要があります。`,
   provider: '実行環境',
   refusedProvider: (name) => `${name} を使えない理由`,
   visionNote: '画像処理スレッド',
@@ -33,21 +33,21 @@ export const STATUS: typeof EN = {
   neverSeen: 'サーバーが応答しません。',
   lastSeen: (time) => `最終確認 ${time}`,
   noThreads:
-    'モデルが停止しているため、認識できません。サーバーを再起動してください(原因はログに記録されています)。',
+    'モデルが停止しているため、認識できません。サーバーを再起動してください（原因はログに記録されています）。',
   obstacles: {
     'disk full':
-      'ディスクの空き容量がないため、登録や変更ができません。空き容量を増やしてください(削除は可能です)。',
+      'ディスクの空き容量がないため、登録や変更ができません。空き容量を増やしてください（削除は可能です）。',
     'redis full':
-      'Redis のメモリが上限に達しているため、登録や変更ができません。maxmemory を増やしてください(削除は可能です)。',
+      'Redis のメモリが上限に達しているため、登録や変更ができません。maxmemory を増やしてください（削除は可能です）。',
     'read-only': '保存先に書き込めないため、変更ができません。サーバーに書き込み権限を与えてください。',
-    unreachable: '保存先(ディスクまたは Redis)が応答しないため、復旧するまで変更ができません。',
+    unreachable: '保存先（ディスクまたは Redis）が応答しないため、復旧するまで変更ができません。',
   },
   cpuInstead: (provider, reason) =>
     `${provider.toUpperCase()} を使えないため、CPU で認識しています。理由: ${reason}`,
   longWait: (ms) =>
-    `画像の待ち時間が最大 ${(ms / 1000).toFixed(1)} 秒あり、処理が追いついていません。カメラを減らすか、スレッド(VISION_THREADS)または GPU を追加してください。`,
+    `画像の待ち時間が最大 ${(ms / 1000).toFixed(1)} 秒あり、処理が追いついていません。カメラを減らすか、スレッド（VISION_THREADS）または GPU を追加してください。`,
   slow: (ms, stage) =>
-    `画像 1 枚の処理に ${(ms / 1000).toFixed(1)} 秒かかっています(主に「${JA_STAGES[stage]}」)。GPU か、より軽いモデルの使用をおすすめします。`,
+    `画像 1 枚の処理に ${(ms / 1000).toFixed(1)} 秒かかっています（主に「${JA_STAGES[stage]}」）。GPU か、より軽いモデルの使用をおすすめします。`,
   lowRecall: (recall) =>
     `スナップショットの検索で、100 回に ${((1 - recall) * 100).toFixed(1)} 回は正しい人を見逃しています。\`npx kaomon snapshot\` で作り直せます。`,
   farBehind: (changes) =>
@@ -62,7 +62,7 @@ export const STATUS: typeof EN = {
   streamsNote: '接続',
   snapshot: 'スナップショット',
   snapshotOf: (date, newer, recall) =>
-    `${date} 作成(以降の変更 ${newer} 件)。検索で正しい人が 1 位になる割合: ${recall} %`,
+    `${date} 作成（以降の変更 ${newer} 件）。検索で正しい人が 1 位になる割合: ${recall} %`,
   damaged: (count) => `破損しているため除外したデータ: ${count} 件`,
   workers: 'ワーカー',
   workersAndThreads: (workers, threads) => `${workers}(画像処理スレッド 各 ${threads})`,
@@ -70,7 +70,7 @@ export const STATUS: typeof EN = {
   threshold: '他人に名前が付く割合',
   sentenceSpace: '',
   thresholdMeans: (named, of, _faces, enrolled) =>
-    `他人 ${of} 人のうち、名前が付くのは多くても ${named} 人です(登録された顔 ${enrolled} 件)。`,
+    `他人 ${of} 人のうち、名前が付くのは多くても ${named} 人です（登録された顔 ${enrolled} 件）。`,
   thresholdNobody: '誰も登録されていないため、誰にも名前は付きません。',
   thresholdFixed: 'しきい値は IDENTICAL_DISTANCE で固定されています。',
   thresholdChosen: 'しきい値は点検のページで選ばれたものです。',
