@@ -1,7 +1,7 @@
 import type { Happening, HappeningKind } from '../types.js';
 import type { Sql } from './database.js';
 import { COLUMNS, type SightingRow, toSighting } from './rows.js';
-import { lastSeq } from './write.js';
+import { lastSeq } from './tell.js';
 
 type HappeningRow = { seq: number; at: number; kind: HappeningKind } & (SightingRow | { id: null });
 

@@ -3,19 +3,10 @@ import { eraseOperations } from './erase.js';
 import { happeningOperations } from './happenings.js';
 import { readOperations } from './read.js';
 import type { Sql } from './database.js';
-import { createGrouping, type GroupingSettings, NO_GROUPING } from '../unknowns/grouping.js';
+import type { StoreSettings } from './settings.js';
+import { createGrouping, NO_GROUPING } from '../unknowns/grouping.js';
 import { unknownOperations } from '../unknowns/operations.js';
 import { writeOperations } from './write.js';
-
-/** What the store's thread is told besides its file. */
-export interface StoreSettings {
-  /** A visit is over after so long without a frame, milliseconds. */
-  gap: number;
-  /** Two embeddings are of one person below this distance, squared L2. */
-  pair: number;
-  /** How strangers are grouped. Left out: they are not. */
-  unknowns?: GroupingSettings | undefined;
-}
 
 /**
  * All that can be asked of the store, by name: each runs in the store's thread, synchronously, one after the other.

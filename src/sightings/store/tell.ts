@@ -9,3 +9,7 @@ export function tell(sql: Sql, sighting: number, kind: HappeningKind, now: numbe
   sql.run('INSERT INTO happening (at, kind, sighting) VALUES (?, ?, ?)', now, kind, sighting);
   sql.run('UPDATE sighting SET told = told | ? WHERE id = ?', TOLD[kind], sighting);
 }
+
+/** The position of the last happening, even if it has been trimmed; 0 before the first. */
+export const lastSeq = (sql: Sql): number =>
+  sql.get<{ seq: number }>("SELECT seq FROM sqlite_sequence WHERE name = 'happening'")?.seq ?? 0;

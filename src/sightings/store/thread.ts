@@ -2,7 +2,8 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { quietError } from '../../platform/quiet-error.js';
 import { openDatabase, type Sql } from './database.js';
-import { type Operations, operationsOf, type StoreSettings } from './operations.js';
+import { type Operations, operationsOf } from './operations.js';
+import type { StoreSettings } from './settings.js';
 
 export interface ThreadData extends StoreSettings {
   file: string;

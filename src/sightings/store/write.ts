@@ -5,9 +5,9 @@ import type { BestFace, VisitPart, Vote } from '../types.js';
 import { addVote, winnerOf } from '../vote.js';
 import type { Grouping } from '../unknowns/grouping.js';
 import type { Sql } from './database.js';
-import type { StoreSettings } from './operations.js';
+import type { StoreSettings } from './settings.js';
 import { toBlob, toVector } from './rows.js';
-import { tell, TOLD } from './tell.js';
+import { lastSeq, tell, TOLD } from './tell.js';
 
 /** Open visits are written anew every 30 s: a worker that has not done so for this long has died, milliseconds. */
 export const ABANDONED = 90_000;
@@ -227,7 +227,3 @@ export function writeOperations(
       }),
   };
 }
-
-/** The position of the last happening, even if it has been trimmed; 0 before the first. */
-export const lastSeq = (sql: Sql): number =>
-  sql.get<{ seq: number }>("SELECT seq FROM sqlite_sequence WHERE name = 'happening'")?.seq ?? 0;

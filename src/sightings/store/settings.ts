@@ -1,0 +1,11 @@
+import type { GroupingSettings } from '../unknowns/grouping.js';
+
+/** What the store's thread is told besides its file. */
+export interface StoreSettings {
+  /** A visit is over after so long without a frame, milliseconds. */
+  gap: number;
+  /** Two embeddings are of one person below this distance, squared L2. */
+  pair: number;
+  /** How strangers are grouped. Left out: they are not. */
+  unknowns?: GroupingSettings | undefined;
+}
