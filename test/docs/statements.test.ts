@@ -45,7 +45,7 @@ describe('docs/access.md', () => {
     const open = routes
       .filter(({ url, config }) => config?.access === 'public' && !url.includes('*'))
       // The files of a page.
-      .filter(({ url }) => !url.startsWith('/docs/static/'));
+      .filter(({ url }) => !/^\/(docs\/static\/|assets\/|icon)/.test(url));
     const listed = rowsOf('access.md', '| address | what a caller without').flatMap(([cell]) =>
       inTicks(cell),
     );
@@ -221,7 +221,7 @@ describe('docs/compreface.md', () => {
     ...(['GROUP_EXISTS', 'GROUP_NOT_EMPTY', 'KEY_EXISTS', 'ALREADY_REGISTERED', 'OTHER_PERSON'] as const),
     'OTHER_PACK',
     // Of what v1 alone has.
-    ...(['UNKNOWN_GONE', 'UNDO_GONE', 'SIGHTING_UNKNOWN', 'SIGHTINGS_OFF'] as const),
+    ...(['UNKNOWN_GONE', 'UNDO_GONE', 'SIGHTING_UNKNOWN', 'SIGHTINGS_OFF', 'CORRECTION_REFUSED'] as const),
   ];
 
   it('lists every code, and the statuses that they come with', () => {

@@ -62,7 +62,7 @@ describe('Pictures of one person', () => {
   it('are compared with the faces that the person has, which decide against any number of others', () => {
     assert.deepEqual(refused(face(0, own(0.1))), []);
     const [[, stranger]] = findStrangers([face(0, own(0.7))], LIMIT);
-    assert.deepEqual(stranger, { distance: 0.7, face: 'f', undecided: false });
+    assert.deepEqual(stranger, { distance: 0.7, face: 'f', undecided: false, isCorrected: false });
     assert.deepEqual(refused(face(0, own(1.9)), face(1, own(1.9)), face(90, own(0.2))), [0, 1]);
     assert.deepEqual(refused(face(0, own(0.2)), face(40, own(0.9))), [], 'one vouches for the next');
     assert.deepEqual(refused(face(0, own(LIMIT))), [0], 'at the threshold it is refused');

@@ -19,7 +19,7 @@ export const TODAY = {
   onePerson: 'One person',
   searchPerson: 'Search for the person',
   allCameras: 'All cameras',
-  showMore: 'Show more',
+  showEarlier: 'Show more',
   newVisits: (n: number, atLeast: boolean) => (atLeast ? `${n} or more new visits` : `${visits(n)} more`),
   noVisits: 'Nobody has come by.',
   fromTo: (from: string, to: string) => `${from} – ${to}`,

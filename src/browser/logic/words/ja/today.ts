@@ -18,7 +18,7 @@ export const TODAY: typeof EN = {
   onePerson: '選択した人',
   searchPerson: '人を検索',
   allCameras: 'すべてのカメラ',
-  showMore: 'さらに表示',
+  showEarlier: 'さらに表示',
   newVisits: (n, atLeast) => `新しい来訪 ${n} 件${atLeast ? '以上' : ''}`,
   noVisits: 'まだ来訪はありません。',
   fromTo: (from, to) => `${from}〜${to}`,
