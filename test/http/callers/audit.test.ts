@@ -11,7 +11,7 @@ import { hangUp } from '../../support/hang-up.js';
 import { temporaryFolder } from '../../support/temporary.js';
 import { until } from '../../support/until.js';
 
-const timeout = 60_000;
+const timeout = 240_000;
 
 /** Where the client hangs up: while it is found out who it is, before the handler, while the handler works. */
 type Place = 'key' | 'handler' | 'work';
