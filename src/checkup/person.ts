@@ -1,4 +1,5 @@
 /** What one person's pictures say of each other. Pure; distances are squared L2. */
+import { connectedParts } from '../gallery/connected.js';
 import { squaredDistance } from '../gallery/distance.js';
 
 /** The most pictures of a person that are compared with one another: two milliseconds of this thread. */
@@ -19,20 +20,10 @@ export interface Nearest {
 
 /** @returns the places in parts that hang together: two belong together that are nearer than `limit`; the largest first */
 export function partsOf(faces: readonly OwnFace[], limit: number): number[][] {
-  const left = new Set(faces.keys());
-  const parts: number[][] = [];
-  for (const first of left) {
-    left.delete(first);
-    const part = [first];
-    // Grows while it is gone through.
-    for (const at of part)
-      for (const other of left) {
-        if (squaredDistance(faces[at].vector, faces[other].vector) >= limit) continue;
-        left.delete(other);
-        part.push(other);
-      }
-    parts.push(part);
-  }
+  const parts = connectedParts(
+    faces.length,
+    (one, other) => squaredDistance(faces[one].vector, faces[other].vector) < limit,
+  );
   return parts.sort((a, b) => b.length - a.length);
 }
 

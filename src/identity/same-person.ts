@@ -1,4 +1,5 @@
 /** Whether the pictures that are enrolled for one person show one person (docs/ways-in.md). */
+import { connectedParts } from '../gallery/connected.js';
 import { squaredDistance } from '../gallery/distance.js';
 import type { Gallery } from '../gallery/types.js';
 import { KaomonError } from '../platform/errors.js';
@@ -66,22 +67,12 @@ export function findStrangers(faces: readonly Newcomer[], limit: number): Map<nu
 
 /** The places of faces that hang together, part by part. */
 function partsOf(faces: readonly Newcomer[], limit: number): number[][] {
-  const left = new Set(faces.keys());
-  const parts: number[][] = [];
-  for (const first of left) {
-    left.delete(first);
-    const part = [first];
-    // Grows while it is gone through.
-    for (const at of part)
-      for (const other of left) {
-        const isSame = faces[at].picture === faces[other].picture;
-        if (!isSame && squaredDistance(faces[at].embedding, faces[other].embedding) >= limit) continue;
-        left.delete(other);
-        part.push(other);
-      }
-    parts.push(part);
-  }
-  return parts;
+  return connectedParts(
+    faces.length,
+    (one, other) =>
+      faces[one].picture === faces[other].picture ||
+      squaredDistance(faces[one].embedding, faces[other].embedding) < limit,
+  );
 }
 
 export interface SamePersonDeps {
