@@ -17,6 +17,7 @@ import type { GalleryEvent } from './event.js';
 import { decodeEvent } from './event-text.js';
 import { followFile } from './file-reader.js';
 import { readAfter } from './file-read-after.js';
+import { toLoggedLines } from './logged-lines.js';
 import { createFileWriter } from './file-writer.js';
 import { type EventLog, type LoggedEvent, startOf } from './log.js';
 import {
@@ -25,6 +26,7 @@ import {
   listSegments,
   openSegment,
   parsePlace,
+  type Place,
   readLines,
   segmentFile,
 } from './segments.js';
@@ -63,22 +65,15 @@ export function createFileLog({
 
   /** The entries of one segment, and the position after the last. */
   async function entriesOf(segment: number): Promise<{ entries: LoggedEvent[]; end: string }> {
-    let end = formatPlace({ segment, offset: 0 });
-    const entries: LoggedEvent[] = [];
+    const start: Place = { segment, offset: 0 };
     const handle = await openSegment(folder, segment);
-    if (!handle) return { entries, end };
+    if (!handle) return { entries: [], end: formatPlace(start) };
     try {
-      for (const line of await readLines(handle, 0)) {
-        if (line.seal !== undefined) return { entries, end: formatPlace({ segment: line.seal, offset: 0 }) };
-        const before = end;
-        end = formatPlace({ segment, offset: line.end });
-        const event = decodeEvent(line.text);
-        if (event) entries.push({ id: end, before, event });
-      }
+      const { entries, next } = toLoggedLines(await readLines(handle, 0), start);
+      return { entries, end: formatPlace(next) };
     } finally {
       await handle.close();
     }
-    return { entries, end };
   }
 
   async function endOfLog(): Promise<string> {

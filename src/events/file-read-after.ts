@@ -1,6 +1,6 @@
 import type { FileHandle } from 'node:fs/promises';
-import { decodeEvent } from './event-text.js';
-import type { LoggedEvent, ReadEvents } from './log.js';
+import type { ReadEvents } from './log.js';
+import { toLoggedLines } from './logged-lines.js';
 import { formatPlace, listSegments, openSegment, parsePlace, type Place, readLines } from './segments.js';
 
 /** Bytes read at a time. */
@@ -40,19 +40,13 @@ async function isBetweenLines(handle: FileHandle, offset: number): Promise<boole
 async function entriesAfter(handle: FileHandle, from: Place): Promise<Omit<ReadEvents, 'isLost'>> {
   const lines = await readLines(handle, from.offset, READ);
   const { size } = await handle.stat();
-  const entries: LoggedEvent[] = [];
-  let place = from;
   // No event is that long: these are other bytes.
-  if (lines.length === 0 && size - from.offset >= READ)
-    place = { ...from, offset: (await endOfLine(handle, from.offset + READ)) ?? from.offset };
-  for (const line of lines) {
-    if (line.seal !== undefined) return { entries, next: formatPlace({ segment: line.seal, offset: 0 }) };
-    const before = formatPlace(place);
-    place = { ...from, offset: line.end };
-    const event = decodeEvent(line.text);
-    if (event) entries.push({ id: formatPlace(place), before, event });
+  if (lines.length === 0 && size - from.offset >= READ) {
+    const offset = (await endOfLine(handle, from.offset + READ)) ?? from.offset;
+    return { entries: [], next: formatPlace({ ...from, offset }) };
   }
-  return { entries, next: formatPlace(place) };
+  const { entries, next } = toLoggedLines(lines, from);
+  return { entries, next: formatPlace(next) };
 }
 
 /** The byte after the next line break; undefined: there is none. */

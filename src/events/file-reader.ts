@@ -2,11 +2,12 @@ import { quietMessage } from '../platform/quiet-error.js';
 import { type FSWatcher, watch } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import path from 'node:path';
+import { toLoggedLines } from './logged-lines.js';
 import type { Damage } from '../platform/files/damage.js';
 import { makeFolder } from '../platform/files/durable.js';
 import { createNotifier } from './notifier.js';
-import { decodeEvent, isCorrupt } from './event-text.js';
-import type { Following, LoggedEvent, LogListener } from './log.js';
+import { isCorrupt } from './event-text.js';
+import type { Following, LogListener } from './log.js';
 import {
   formatPlace,
   type Line,
@@ -92,21 +93,9 @@ export function followFile({ folder, position, listener, end, damage }: FollowOp
       await listener.lost(next);
       return parsePlace(next);
     }
-    const batch: LoggedEvent[] = [];
-    let next = place;
-    let isDamaged = false;
-    for (const line of lines) {
-      const before = formatPlace(next);
-      if (line.seal !== undefined) {
-        next = { segment: line.seal, offset: 0 };
-        break;
-      }
-      next = { segment: place.segment, offset: line.end };
-      const event = decodeEvent(line.text);
-      if (event) batch.push({ id: formatPlace(next), before, event });
-      else if (isCorrupt(line.text)) isDamaged = true;
-    }
-    if (batch.length > 0) await listener.events(batch);
+    const { entries, next, others } = toLoggedLines(lines, place);
+    const isDamaged = others.some(isCorrupt);
+    if (entries.length > 0) await listener.events(entries);
     if (isDamaged) {
       const what = path.join(path.basename(folder), path.basename(segmentFile(folder, place.segment)));
       damage.report(what, 'it contains lines that are not events; they are passed over');
