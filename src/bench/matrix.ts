@@ -12,8 +12,6 @@ const LENGTH = 512;
 const SEED = 23;
 /** Noise that puts another face of somebody 0.53 (squared L2) from the enrolled one. */
 const SPREAD = 0.92;
-/** How much of a second direction is in everybody's own, so that ten million differ: {@link createIdentities} has two. */
-const SECOND = 0.37;
 /** Vectors that are written at a time. */
 const BLOCK = 1000;
 
@@ -70,13 +68,7 @@ async function makeMatrix(file: string, rows: number): Promise<void> {
   try {
     for (let first = 0; first < rows; first += BLOCK) {
       const count = Math.min(BLOCK, rows - first);
-      for (let i = 0; i < count; i++) {
-        const [own, second] = [direction(), direction()];
-        let sum = 0;
-        for (let n = 0; n < LENGTH; n++) sum += (own[n] += SECOND * second[n]) ** 2;
-        const scale = 1 / Math.sqrt(sum);
-        for (let n = 0; n < LENGTH; n++) block[i * LENGTH + n] = own[n] * scale;
-      }
+      for (let i = 0; i < count; i++) block.set(direction(), i * LENGTH);
       await handle.write(new Uint8Array(block.buffer, 0, count * LENGTH * 4));
     }
   } finally {
