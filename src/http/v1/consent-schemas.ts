@@ -59,7 +59,7 @@ export const CONSENT_EXAMPLE = {
 /** The same in a query, where a form with pictures has no room for it. */
 export const ConsentQuery = {
   consentGiven: Type.Optional({ ...fields.given, description: 'Records a consent: the day it was given.' }),
-  consentHow: Type.Optional({ ...fields.how, description: 'With `consentGiven`.' }),
+  consentHow: Type.Optional({ ...fields.how, description: 'With `consentGiven`.', examples: ['form'] }),
   consentNote: Type.Optional(Type.String({ maxLength: 500, description: 'With `consentGiven`.' })),
   consentUntil: Type.Optional({ ...fields.until, description: 'With `consentGiven`: the last day.' }),
 };

@@ -65,15 +65,14 @@ async function assertAsStored(gallery: Gallery): Promise<Snapshot> {
 async function fill(gallery: Gallery): Promise<void> {
   const { store } = gallery;
   const addFace: Gallery['addFace'] = (...words) => gallery.addFace(...words);
-  await store.createPerson('a-none', { username: '', metadata: {} });
+  await store.createPerson('a-none', {
+    ...{ username: '', metadata: {} },
+    consent: { given: '2024-05-02', how: 'verbal', by: 'office' },
+  });
   await store.createPerson('a-meta', {
     username: '髙橋 花子',
     metadata: { desk: 7, floor: '3', in: true, x: null },
     consent: { given: '2024-05-02', how: 'form', note: '棚', until: '2034-05-01', by: 'office' },
-  });
-  await store.createPerson('a-agreed', {
-    ...{ username: 'Agreed', metadata: {} },
-    consent: { given: '2024-05-02', how: 'verbal', by: 'office' },
   });
   for (const groupid of ['a', 'a.b', 'a_b', 'A', '0', 'aa']) {
     await addFace(`${groupid}-one`, { username: `${groupid} 田中 太郎`, crop: true });
