@@ -3,6 +3,7 @@ import { Type } from 'typebox';
 import { ACCESS_SETTINGS } from './access.js';
 import { CALLER_SETTINGS } from './callers.js';
 import { NOTICE_SETTINGS } from './notices.js';
+import { PRIVACY_SETTINGS } from './privacy.js';
 import { SHARING_SETTINGS } from './sharing.js';
 import { SIGHTING_SETTINGS } from './sightings.js';
 
@@ -212,6 +213,7 @@ export const SettingsSchema = Type.Object({
     description: 'With `ENABLE_DETECT_DB`: number of the Redis database.',
   }),
   ...SIGHTING_SETTINGS,
+  ...PRIVACY_SETTINGS,
   COMPREFACE_GROUP: Type.String({
     default: 'default',
     pattern: /^[0-9A-Za-z_][0-9A-Za-z_.]{0,63}$/.source,
