@@ -65,6 +65,21 @@ export const ADDONS = {
       require(${file}).sumTable(Uint8Array.of(1, 2, 3), 1, 1, sums);
       if (sums.slice(9, 12).join() !== '1,2,3') process.exit(1);`,
   },
+  detector: {
+    made: 'detector.node',
+    place: path.join(PROJECT_ROOT, 'dist', 'native', 'detector.node'),
+    also: [],
+    missing: () => [],
+    purpose: 'a search for faces in half the time',
+    without: 'ONNX Runtime looks for faces',
+    probe: (file) => `const { kernels, ProposalNetwork } = require(${file});
+      // Weights of zeros: every window is as likely a face as not.
+      for (const kernel of kernels()) {
+        const network = new ProposalNetwork(new Float32Array(6599), kernel);
+        const found = network.scan(new Int32Array(13 * 13 * 3 + 1), 12, 12, 12, 12, 0, 1, 0.5, new Float32Array(7));
+        if (found !== 1) process.exit(1);
+      }`,
+  },
   segments: {
     made: 'segments.node',
     place: path.join(PROJECT_ROOT, 'dist', 'native', 'segments.node'),
