@@ -72,12 +72,18 @@ export const ADDONS = {
     missing: () => [],
     purpose: 'a search for faces in half the time',
     without: 'ONNX Runtime looks for faces',
-    probe: (file) => `const { kernels, ProposalNetwork } = require(${file});
-      // Weights of zeros: every window is as likely a face as not.
+    // With weights of zeros everything is as likely a face as not.
+    probe: (file) => `const { kernels, Cascade } = require(${file});
       for (const kernel of kernels()) {
-        const network = new ProposalNetwork(new Float32Array(6599), kernel);
-        const found = network.scan(new Int32Array(13 * 13 * 3 + 1), 12, 12, 12, 12, 0, 1, 0.5, new Float32Array(7));
-        if (found !== 1) process.exit(1);
+        const weights = [6599, 100049, 388783].map((length) => new Float32Array(length));
+        const cascade = new Cascade(...weights, kernel);
+        const table = [new Int32Array(13 * 13 * 3 + 1), 12, 12];
+        const scores = new Float32Array(15);
+        for (const side of [24, 48]) {
+          cascade.score(...table, side, Int32Array.of(0, 0, 12, 12), 0, 1, scores.fill(1));
+          if (scores[0] !== 0.5 || scores[1] !== 0) process.exit(1);
+        }
+        if (cascade.scan(...table, 12, 12, 0, 1, 0.5, new Float32Array(7)) !== 1) process.exit(1);
       }`,
   },
   segments: {

@@ -1,15 +1,13 @@
+import { readFile } from 'node:fs/promises';
 import { decodeModel, floatsOf, type GraphMessage, type NodeMessage, type TensorMessage } from './schema.js';
+import type { MtcnnWeights } from '../types.js';
 import { constantsOf } from './rewrite/parts.js';
 
 /**
- * The numbers of a cascade's network for loops of our own (native/detector), one layer behind another: a convolution's
- * weights [out, in, y, x], biases and slopes [out]; a dense layer's weights [in, out], biases and slopes; heads without
- * slopes. P-Net's heads are [5, 32]. What the graphs add for ONNX Runtime's sake (graphs/mtcnn-parts.ts) is taken away.
+ * The operators of each graph, in their order: another network, or one that was built otherwise, has others. A pooled
+ * convolution has one more where one of its slopes is below zero.
  */
-export type MtcnnWeights = Readonly<Record<'pnet' | 'rnet' | 'onet', Float32Array>>;
-
-/** The operators of each graph, in their order: another network, or one that was built otherwise, has others. */
-const POOLED = 'Conv MaxPool Conv Relu Conv Conv Add';
+const POOLED = 'Conv MaxPool Conv Relu Conv (?:Conv )?Add';
 const BENT = 'Conv Conv Relu Conv Add';
 const DENSE = 'Flatten Gemm PRelu Gemm Slice Sigmoid Reshape Slice';
 const OPERATORS: Readonly<Record<keyof MtcnnWeights, string>> = {
@@ -18,7 +16,13 @@ const OPERATORS: Readonly<Record<keyof MtcnnWeights, string>> = {
   onet: `${POOLED} ${POOLED} ${POOLED} ${BENT} ${DENSE} Slice Identity Identity Identity`,
 };
 
-/** @param files the bytes of the three networks @returns undefined where one is not a network as we build it */
+/**
+ * The numbers of MTCNN's networks for loops of our own (native/detector), one layer behind another: a convolution's
+ * weights [out, in, y, x], biases and slopes [out]; a dense layer's weights [in, out], biases and slopes; heads without
+ * slopes, P-Net's [5, 32]. What the graphs add for ONNX Runtime's sake (graphs/mtcnn-parts.ts) is taken away.
+ * @param files the bytes of the three networks
+ * @returns undefined where one is not a network as we build it
+ */
 export function readMtcnnWeights(
   files: Readonly<Record<keyof MtcnnWeights, Uint8Array>>,
 ): MtcnnWeights | undefined {
@@ -43,13 +47,26 @@ export function readMtcnnWeights(
   return pnet && rnet && onet && { pnet, rnet, onet };
 }
 
+/**
+ * As {@link readMtcnnWeights}, from files.
+ * @returns undefined, too, where one cannot be read: whoever runs the network says why
+ */
+export async function loadMtcnnWeights(
+  files: Readonly<Record<keyof MtcnnWeights, string>>,
+): Promise<MtcnnWeights | undefined> {
+  const reading = Promise.all([files.pnet, files.rnet, files.onet].map((file) => readFile(file)));
+  const read = await reading.catch(() => undefined);
+  return read && readMtcnnWeights({ pnet: read[0], rnet: read[1], onet: read[2] });
+}
+
 function layersOf(
   bytes: Uint8Array,
   network: keyof MtcnnWeights,
   read: (reader: Reader) => Float32Array[],
 ): Float32Array | undefined {
   const graph = decodeModel(bytes);
-  if (graph?.node.map(({ opType }) => opType).join(' ') !== OPERATORS[network]) return undefined;
+  const operators = graph?.node.map(({ opType }) => opType).join(' ') ?? '';
+  if (!graph || !new RegExp(`^${OPERATORS[network]}$`).test(operators)) return undefined;
   try {
     const layers = read(new Reader(graph));
     // Shared: the threads that are sent it hold it once.
@@ -66,6 +83,9 @@ function layersOf(
     throw error;
   }
 }
+
+/** Weights of a 1x1 convolution. */
+const MIX = [undefined, undefined, 1, 1];
 
 /** A constant does not have the shape of the network that we build. */
 class OtherShape extends Error {}
@@ -103,12 +123,15 @@ class Reader {
     return { weight, bias: biases.slice(0, out), all, width: biases.length };
   }
 
-  /** A convolution that is pooled before its PReLU: falling channels are there twice, the second time times their slope. */
+  /**
+   * A convolution that is pooled before its PReLU. Channels with a slope below zero are there twice, the second time
+   * times it; where there are none the PReLU is two depthwise convolutions.
+   */
   pooled(out: number, input: number, side: number): Float32Array[] {
     const { weight, bias, all, width } = this.#convolution(out, input, side);
-    this.#next([undefined, undefined, 1, 1]);
-    this.#next([undefined, undefined, 1, 1]);
-    const [straight] = this.#next([undefined, undefined, 1, 1]);
+    const [[bend], [bent]] = [this.#next(MIX), this.#next(MIX)];
+    if (bend.length === width && bent.length === width) return [weight, bias, bend.slice(0, out)];
+    const [straight] = this.#next(MIX);
     if (straight.length < out * width) throw new OtherShape();
     const perOutput = all.length / width;
     const slope = Float32Array.from({ length: out }, (_, channel) => {

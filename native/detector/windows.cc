@@ -1,44 +1,21 @@
-// MTCNN's first network over the rows of a picture's pyramid. Compiled once for each kind of machine (CMakeLists.txt):
-// KAOMON_KERNEL names it, KAOMON_LANES are the floats of a register, KAOMON_REGISTERS how many there are.
+// MTCNN's first network over the rows of a picture's pyramid. Compiled once for each kind of machine (CMakeLists.txt).
 //
 // Maps are planes of rows, vectors lie along x, several output channels are summed in registers at once. Each row is
 // made when the next layer needs it and kept for as long: four rows of the picture, three of each map.
 #include "kernel.h"
-
-#define KAOMON_INLINE inline __attribute__((always_inline))
-#define KAOMON_UNROLL _Pragma("GCC unroll 16")
+#include "lanes.h"
 
 namespace kaomon {
 namespace KAOMON_KERNEL {
 namespace {
 
-constexpr size_t LANES = KAOMON_LANES;
-typedef float Vector __attribute__((vector_size(4 * KAOMON_LANES)));
-typedef float Loose __attribute__((vector_size(4 * KAOMON_LANES), aligned(4), may_alias));
-typedef int32_t Mask __attribute__((vector_size(4 * KAOMON_LANES)));
-typedef uint32_t Four __attribute__((vector_size(16)));
-typedef uint32_t LooseFour __attribute__((vector_size(16), aligned(4), may_alias));
-typedef int32_t FourInts __attribute__((vector_size(16)));
-typedef double FourDoubles __attribute__((vector_size(32)));
-typedef float FourFloats __attribute__((vector_size(16)));
-
 // Output channels that are summed at once, by vectors of x: what the registers hold besides what is read.
-constexpr bool IS_WIDE = KAOMON_REGISTERS >= 32;
 constexpr size_t ACROSS = 3;
 constexpr size_t TOGETHER = IS_WIDE ? 8 : 4;
 constexpr size_t FIRST_TOGETHER = IS_WIDE ? 5 : 2;
 constexpr size_t TILE = ACROSS * LANES;
 // The picture's rows that two rows of the first convolution need, and each map's that the next one needs.
 constexpr size_t PICTURE_ROWS = 4, ROWS = 3;
-
-KAOMON_INLINE Vector load(const float *from) { return *reinterpret_cast<const Loose *>(from); }
-KAOMON_INLINE void store(float *to, Vector value) { *reinterpret_cast<Loose *>(to) = value; }
-// Not a sum with zero: that would turn -0 into 0, so that the compiler had to add.
-KAOMON_INLINE Vector all(float value) { return value - Vector{}; }
-KAOMON_INLINE Vector larger(Vector a, Vector b) { return a > b ? a : b; }
-KAOMON_INLINE Vector prelu(Vector value, float slope) { return value > Vector{} ? value : value * all(slope); }
-
-constexpr size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 
 // An odd number of lines of the cache, so that the planes of a pixel lie in all sets of it: at a multiple of 4096 bytes
 // they would drive one another out, and a load would wait for a store to another plane.
@@ -49,29 +26,29 @@ constexpr size_t strideOf(size_t width) {
 
 // Packed: biases, slopes and weights as [block of outputs][in][y][x][output of the block].
 constexpr size_t packedSize(size_t out, size_t in) { return 2 * out + out * in * 9; }
-constexpr size_t toLine(size_t numbers) { return (numbers + 15) / 16 * 16; }
 constexpr size_t AT_SECOND = toLine(packedSize(FIRST, 3));
 constexpr size_t AT_THIRD = AT_SECOND + toLine(packedSize(SECOND, FIRST));
 constexpr size_t AT_HEADS = AT_THIRD + toLine(packedSize(THIRD, SECOND));
 constexpr size_t PACKED = AT_HEADS + toLine(HEADS + HEADS * THIRD);
 
-void packConvolution(const float *weights, const float *bias, const float *slope, size_t out, size_t in,
-                     size_t together, float *to) {
-  for (size_t o = 0; o < out; o++) *to++ = bias[o];
-  for (size_t o = 0; o < out; o++) *to++ = slope[o];
+// Returns what lies behind the layer that was packed.
+const float *packConvolution(const float *from, size_t out, size_t in, size_t together, float *to) {
+  const float *bias = from + out * in * 9;
+  for (size_t i = 0; i < 2 * out; i++) *to++ = bias[i];
   for (size_t block = 0; block < out; block += together)
     for (size_t tap = 0; tap < in * 9; tap++)
-      for (size_t o = block; o < block + together; o++) *to++ = weights[o * in * 9 + tap];
+      for (size_t o = block; o < block + together; o++) *to++ = from[o * in * 9 + tap];
+  return bias + 2 * out;
 }
 
-void pack(const Weights &of, float *packed) {
-  packConvolution(of.first, of.firstBias, of.firstSlope, FIRST, 3, FIRST_TOGETHER, packed);
-  packConvolution(of.second, of.secondBias, of.secondSlope, SECOND, FIRST, TOGETHER, packed + AT_SECOND);
-  packConvolution(of.third, of.thirdBias, of.thirdSlope, THIRD, SECOND, TOGETHER, packed + AT_THIRD);
+void pack(const float *from, float *packed) {
+  from = packConvolution(from, FIRST, 3, FIRST_TOGETHER, packed);
+  from = packConvolution(from, SECOND, FIRST, TOGETHER, packed + AT_SECOND);
+  from = packConvolution(from, THIRD, SECOND, TOGETHER, packed + AT_THIRD);
   float *to = packed + AT_HEADS;
-  for (size_t head = 0; head < HEADS; head++) *to++ = of.headsBias[head];
+  for (size_t head = 0; head < HEADS; head++) *to++ = from[HEADS * THIRD + head];
   for (size_t in = 0; in < THIRD; in++)
-    for (size_t head = 0; head < HEADS; head++) *to++ = of.heads[head * THIRD + in];
+    for (size_t head = 0; head < HEADS; head++) *to++ = from[head * THIRD + in];
 }
 
 // Where the rows lie in the working memory.
@@ -127,11 +104,7 @@ void pictureRow(const Table &table, const Band &band, size_t y, const Rows &rows
       wide = right - left;
       scale = 3.0 / (static_cast<double>(high - low) * wide);
     }
-    const Four sum = *reinterpret_cast<const LooseFour *>(difference + right) -
-                     *reinterpret_cast<const LooseFour *>(difference + left);
-    // A window sums to less than 2^31.
-    const FourDoubles means = __builtin_convertvector(reinterpret_cast<const FourInts &>(sum), FourDoubles) * scale;
-    const FourFloats rounded = __builtin_convertvector(means, FourFloats);
+    const FourFloats rounded = meanOf(loadFour(difference + right) - loadFour(difference + left), scale);
     out[0] = rounded[0];
     out[stride] = rounded[1];
     out[2 * stride] = rounded[2];
@@ -155,29 +128,34 @@ template <int ODD> KAOMON_INLINE Vector everySecond(Vector a, Vector b) {
 }
 
 // Convolution, PReLU and the larger of 2x2: one vector of the pooled row for FIRST_TOGETHER channels.
-// picture: the three rows for each of the two that are pooled; columns: of the convolution, from x on
-KAOMON_INLINE void firstTile(const float *const picture[2][3], size_t plane, const float *weights, const float *bias,
-                             const float *slope, size_t columns, float *out, size_t stride) {
+// picture: the four rows; isPair: whether there is a second row to pool; columns: of the convolution, from x on
+KAOMON_INLINE void firstTile(const float *const picture[4], size_t plane, const float *weights, const float *bias,
+                             const float *slope, bool isPair, size_t columns, float *out, size_t stride) {
   Vector sum[FIRST_TOGETHER][2][2];
   KAOMON_UNROLL for (size_t o = 0; o < FIRST_TOGETHER; o++)
     KAOMON_UNROLL for (int i = 0; i < 4; i++) sum[o][i >> 1][i & 1] = all(bias[o]);
-  for (size_t c = 0; c < 3; c++) {
-    KAOMON_UNROLL for (int ky = 0; ky < 3; ky++) {
-      KAOMON_UNROLL for (int kx = 0; kx < 3; kx++, weights += FIRST_TOGETHER) {
-        Vector value[2][2];
-        KAOMON_UNROLL for (int i = 0; i < 4; i++)
-          value[i >> 1][i & 1] = load(picture[i >> 1][ky] + c * plane + kx + (i & 1) * LANES);
-        KAOMON_UNROLL for (size_t o = 0; o < FIRST_TOGETHER; o++) {
-          const Vector weight = all(weights[o]);
-          KAOMON_UNROLL for (int i = 0; i < 4; i++) sum[o][i >> 1][i & 1] += value[i >> 1][i & 1] * weight;
+  for (size_t c = 0; c < 3; c++, weights += 9 * FIRST_TOGETHER) {
+    KAOMON_UNROLL for (int row = 0; row < 4; row++) {
+      KAOMON_UNROLL for (int kx = 0; kx < 3; kx++) {
+        const float *from = picture[row] + c * plane + kx;
+        const Vector value[2] = {load(from), load(from + LANES)};
+        // Of the convolution's two rows this one of the picture is part of one or both.
+        KAOMON_UNROLL for (int y = 0; y < 2; y++) {
+          if (row - y < 0 || row - y > 2) continue;
+          KAOMON_UNROLL for (size_t o = 0; o < FIRST_TOGETHER; o++) {
+            const Vector weight = all(weights[((row - y) * 3 + kx) * FIRST_TOGETHER + o]);
+            KAOMON_UNROLL for (int i = 0; i < 2; i++) sum[o][y][i] += value[i] * weight;
+          }
         }
       }
     }
   }
   KAOMON_UNROLL for (size_t o = 0; o < FIRST_TOGETHER; o++) {
     Vector most[2];
-    KAOMON_UNROLL for (int i = 0; i < 2; i++)
-      most[i] = larger(prelu(sum[o][0][i], slope[o]), prelu(sum[o][1][i], slope[o]));
+    KAOMON_UNROLL for (int i = 0; i < 2; i++) {
+      most[i] = prelu(sum[o][0][i], all(slope[o]));
+      if (isPair) most[i] = larger(most[i], prelu(sum[o][1][i], all(slope[o])));
+    }
     const Vector even = everySecond<0>(most[0], most[1]);
     store(out + o * stride, larger(even, everySecond<1>(most[0], most[1])));
     // Behind the last column of an odd number there is nothing.
@@ -191,19 +169,17 @@ KAOMON_INLINE void firstTile(const float *const picture[2][3], size_t plane, con
 
 // Row p of the first map.
 void firstRow(const float *packed, const Band &band, size_t p, const Rows &rows) {
-  // The last of an odd number of rows is pooled alone: with itself.
-  const size_t second = 2 * p + 1 < band.height - 2 ? 1 : 0;
+  // The last of an odd number of rows is pooled alone, and there is no fourth row of the picture.
+  const bool isPair = 2 * p + 1 < band.height - 2;
   const size_t columns = band.width - 2;
   float *out = rows.first + p % ROWS * FIRST * rows.stride;
   for (size_t x = 0; x < columns; x += 2 * LANES) {
-    const float *at[2][3];
-    for (size_t ky = 0; ky < 3; ky++) {
-      at[0][ky] = rows.picture + (2 * p + ky) % PICTURE_ROWS * 3 * rows.pictureStride + x;
-      at[1][ky] = rows.picture + (2 * p + second + ky) % PICTURE_ROWS * 3 * rows.pictureStride + x;
-    }
+    const float *at[4];
+    for (size_t row = 0; row < 4; row++)
+      at[row] = rows.picture + (2 * p + row) % PICTURE_ROWS * 3 * rows.pictureStride + x;
     for (size_t o = 0; o < FIRST; o += FIRST_TOGETHER)
-      firstTile(at, rows.pictureStride, packed + 2 * FIRST + o * 27, packed + o, packed + FIRST + o, columns - x,
-                out + o * rows.stride + x / 2, rows.stride);
+      firstTile(at, rows.pictureStride, packed + 2 * FIRST + o * 27, packed + o, packed + FIRST + o, isPair,
+                columns - x, out + o * rows.stride + x / 2, rows.stride);
   }
 }
 
@@ -230,7 +206,7 @@ KAOMON_INLINE void tile(const float *const in[3], size_t plane, const float *pac
     }
     KAOMON_UNROLL for (size_t o = 0; o < TOGETHER; o++)
       KAOMON_UNROLL for (size_t n = 0; n < N; n++)
-        store(out + (block + o) * stride + n * LANES, prelu(sum[o][n], packed[OUTPUTS + block + o]));
+        store(out + (block + o) * stride + n * LANES, prelu(sum[o][n], all(packed[OUTPUTS + block + o])));
   }
 }
 
@@ -320,8 +296,8 @@ size_t scan(const float *packed, float *floats, uint32_t *integers, const Table 
 
 } // namespace
 
-extern const Kernel kernel;
-const Kernel kernel = {KAOMON_STRING, PACKED, pack, floatsFor, integersFor, scan};
+extern const Windows windows;
+const Windows windows = {PACKED, pack, floatsFor, integersFor, scan};
 
 } // namespace KAOMON_KERNEL
 } // namespace kaomon
