@@ -183,6 +183,7 @@ function openVision(config: Config, pack: ReadyPack, log: Logger): Promise<Visio
     cacheDir: config.CACHE_DIR,
     maxPixels: config.MAX_PIXELS,
     minFaceSize: config.MIN_FACE_SIZE,
+    kernels: config.DETECTOR_KERNELS,
     poolThreads: config.VISION_THREADS,
     queueLength: config.VISION_QUEUE,
     callerShare: config.CALLER_SHARE / 100,

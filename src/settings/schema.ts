@@ -123,6 +123,21 @@ export const SettingsSchema = Type.Object({
     description:
       'Waiting pictures that a vision thread takes at once, so that their faces are embedded together. 0: 1 on a CPU, where more gain nothing, 4 on a GPU.',
   }),
+  DETECTOR_KERNELS: Type.Union(
+    [
+      Type.Literal('auto'),
+      Type.Literal('onnx'),
+      Type.Literal('avx512'),
+      Type.Literal('avx2'),
+      Type.Literal('neon'),
+      Type.Literal('plain'),
+    ],
+    {
+      default: 'auto',
+      description:
+        'What runs MTCNN on a CPU: loops of our own for the registers that are named (`auto`: the widest of this machine), or ONNX Runtime (`onnx`), which serves as well where they cannot be had.',
+    },
+  ),
   VISION_QUEUE: Type.Integer({
     default: 64,
     minimum: 1,

@@ -41,6 +41,7 @@ const StatusSchema = Type.Object({
     threads: count,
     queued: count,
     running: count,
+    kernels: Type.Optional(Type.String({ description: 'As in /api/v1/health.' })),
     note: Type.Optional(
       Type.String({ description: 'How the settings were followed, where it is not plain.' }),
     ),
@@ -165,7 +166,7 @@ export function statusRoutes(app: App, services: Services): void {
       },
     },
     ({ caller }) => {
-      const { provider, refusedProviders, threads, queued, running, note } = vision.info();
+      const { provider, refusedProviders, threads, queued, running, kernels, note } = vision.info();
       const trouble = troubleOf(services);
       const damaged = caller.role === 'admin' && !caller.groups ? gallery.damaged().slice(0, MOST_NAMED) : [];
       return {
@@ -179,7 +180,7 @@ export function statusRoutes(app: App, services: Services): void {
         offer: pack.offer,
         provider,
         refusedProviders,
-        vision: { threads, queued, running, note },
+        vision: { threads, queued, running, kernels, note },
         gallery: { ...gallery.info(caller.groups) },
         retention: retentionOf(config),
         trouble: trouble.length > 0 ? trouble : undefined,

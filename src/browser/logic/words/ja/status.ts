@@ -8,12 +8,22 @@ const JA_STAGES: (typeof EN)['stages'] = {
   search: '検索',
 };
 
+const REGISTERS: Partial<Record<string, string>> = {
+  avx512: 'AVX-512',
+  avx2: 'AVX2',
+  neon: 'NEON',
+  plain: 'どの CPU でも動作',
+};
+
 /** Texts of `/status`, in Japanese. */
 export const STATUS: typeof EN = {
   betterModel: 'より良いモデル',
   switchModel: (title, command) =>
     `${title}。次のコマンドを実行するまで、登録済みの人は現在のモデルのまま認識されます: ${command}。保存した顔画像（KEEP_FACES）から登録を作り直します。画像のない人は登録し直す必要があります。`,
   provider: '実行環境',
+  detector: '顔検出',
+  detectorOf: (kernels) =>
+    kernels === 'onnx' ? 'ONNX Runtime' : `専用の計算コード（${REGISTERS[kernels] ?? kernels}）`,
   refusedProvider: (name) => `${name} を使えない理由`,
   visionNote: '画像処理スレッド',
   troubled: '現在利用できない機能',
