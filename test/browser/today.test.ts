@@ -2,48 +2,11 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { describe, it } from 'node:test';
 import type { Page } from 'playwright-core';
-import type { VisitPart } from '../../src/sightings/types.js';
-import { unitVector } from '../support/app.js';
 import { until } from '../support/until.js';
-import type { AppSite } from './support/app-site.js';
 import { axeFindings, LOCALES } from './support/axe.js';
 import { CHROMIUM_MISSING, PHONE } from './support/browser.js';
-import { drawCrop, PORTRAITS } from './support/portrait.js';
+import { come } from './support/came-by.js';
 import { browserForSuite, card, enrolOthers, fits } from './support/visit.js';
-
-const MINUTE = 60_000;
-/** Long enough over that a visit is not joined with the next one. */
-const noon = () => new Date().setHours(0, 1, 0, 0);
-
-let parts = 0;
-interface Came {
-  faceid?: string;
-  /** Minutes after the first minute of the day; less than none: the days before. */
-  at: number;
-  deviceid?: string;
-  /** Of a stranger's face, which tells strangers apart. */
-  far?: number;
-  isEnded?: boolean;
-}
-
-/** Writes visits as a worker does. */
-async function come(site: AppSite, ...came: Came[]): Promise<void> {
-  const crop = await drawCrop(PORTRAITS.hana);
-  const made = came.map(({ faceid, at, deviceid = 'door', far = 3, isEnded = true }): VisitPart => {
-    const first = noon() + at * MINUTE;
-    const vote = { weight: 100, distance: 0.2, odds: 5, oddsAtMost: false };
-    const look = { size: 120, sharpness: 80, yaw: 0, pitch: 0, roll: 0 };
-    return {
-      ...{ uid: `w.${++parts}`, deviceid, first, last: first + 20_000, frames: 40, fits: 20, isEnded },
-      votes: faceid === undefined ? [] : [{ faceid, ...vote }],
-      nobody: faceid === undefined ? 100 : 0,
-      best: { score: 0.9, vector: unitVector(faceid === undefined ? far : 0), crop, ...look },
-    };
-  });
-  const store = site.sightings?.store;
-  await store?.ask('writeParts', made, Date.now());
-  await store?.ask('closeVisits', Date.now());
-}
 
 const visits = (page: Page) => page.locator('.visit-card');
 const names = (page: Page) => page.locator('.visit-card strong').allInnerTexts();
@@ -57,14 +20,9 @@ describe('the page of the day', { skip: CHROMIUM_MISSING }, () => {
   });
 
   it('shows who came by, newest first, and moves nothing when others come', async (t) => {
-    const { page, site, faults } = await visit(t, '/today', {}, async (_page, { gallery, ...rest }) => {
-      await enrolOthers(_page, { gallery, ...rest });
-      await come(
-        { gallery, ...rest },
-        { faceid: 'default-ken', at: 1 },
-        { faceid: 'staff-mari', at: 2 },
-        { at: 3 },
-      );
+    const { page, site, faults } = await visit(t, '/today', {}, async (tab, to) => {
+      await enrolOthers(tab, to);
+      await come(to, { faceid: 'default-ken', at: 1 }, { faceid: 'staff-mari', at: 2 }, { at: 3 });
     });
     await visits(page).nth(2).waitFor();
     assert.deepEqual(await names(page), ['Unknown face', 'Mari Ito', 'Ken Mori']);
