@@ -4,7 +4,7 @@
  */
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
-import type { BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
+import type { BrowserContextOptions, Page } from 'playwright-core';
 import { createKeys } from '../../../src/access/keys.js';
 import { createLinks } from '../../../src/access/links.js';
 import { PROJECT_ROOT } from '../../../src/platform/root.js';
@@ -57,6 +57,11 @@ const LOOKS: Look[] = [
     open: (page) => page.locator('.unknown-card .name').first().click(),
   },
   { name: 'people', address: '/people', open: (page) => card(page, 'default-ken').waitFor() },
+  {
+    name: 'one',
+    address: '/people/default-ken',
+    open: (page) => page.locator('.visit-card').nth(1).waitFor(),
+  },
   { name: 'people-menu', address: '/people', open: (page) => page.locator('#menu-button').click() },
   { name: 'person', address: '/people', open: (page) => card(page, 'default-ken').click() },
   {
@@ -93,6 +98,10 @@ const SCREENS: [string, BrowserContextOptions][] = [
   ['1280-dark', { viewport: { width: 1280, height: 800 }, colorScheme: 'dark' }],
   ['1920-light', { viewport: { width: 1920, height: 1080 }, colorScheme: 'light' }],
   ['1920-dark', { viewport: { width: 1920, height: 1080 }, colorScheme: 'dark' }],
+  [
+    '390-large',
+    { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, colorScheme: 'light' },
+  ],
   ['1280-forced', { viewport: { width: 1280, height: 800 }, forcedColors: 'active', colorScheme: 'dark' }],
 ];
 
@@ -142,14 +151,11 @@ try {
   site.found = [KEN, STRANGER];
   const browser = await openBrowser(t, { picture: await drawScene([KEN, STRANGER]) });
 
-  const signIn = async (page: Page, context: BrowserContext) => {
-    const { token } = await createLinks({ file: KEYS_FILE }).make('office');
-    await page.goto(`${site.url}/signin#token=${token}`);
-    await page.waitForURL(`${site.url}/`);
-    return context.cookies();
-  };
   const first = await openTab(browser);
-  const cookies = await signIn(first.page, first.context);
+  const { token } = await createLinks({ file: KEYS_FILE }).make('office');
+  await first.page.goto(`${site.url}/signin#token=${token}`);
+  await first.page.waitForURL(`${site.url}/`);
+  const cookies = await first.context.cookies();
   await first.context.close();
 
   for (const [screen, options] of screens) {
@@ -161,6 +167,9 @@ try {
         if (!name.includes(word)) continue;
         site.found = name.startsWith('add') ? [{ ...KEN, x: 0.5, distance: 2.2 }] : [KEN, STRANGER];
         await page.goto(site.url + address);
+        // Text at 200 %.
+        if (screen.endsWith('large'))
+          await page.locator('html').evaluate((html) => void (html.style.fontSize = '200%'));
         await page.waitForLoadState('networkidle', { timeout: 1500 }).catch(() => undefined);
         await open?.(page).catch((error: unknown) =>
           console.log(`${name} ${screen} ${locale}: ${String(error)}`),
