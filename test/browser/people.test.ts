@@ -101,8 +101,8 @@ describe('the page of people', { skip: CHROMIUM_MISSING }, () => {
   }
 
   for (const [locale, text] of [
-    ['en', 'No picture: to be enrolled (again)'],
-    ['ja', '画像なし（再登録が必要）'],
+    ['en', 'No picture: enrol one'],
+    ['ja', '画像なし（登録が必要）'],
   ] as const) {
     it(`lists who has no picture that can be compared, and shows them alone (${locale})`, async (t) => {
       const { page, faults } = await visit(t, '/people', { locale }, async (_page, site) => {

@@ -86,7 +86,7 @@ describe('every route', () => {
     for (const pattern of pages)
       assert.match(
         pattern,
-        /^GET \/(assets\/[\w.-]+|icon\.svg|[a-z]*|sw\.js|manifest\.webmanifest|docs\/.*)$/,
+        /^GET \/(assets\/[\w.-]+|people\/:faceid|icon\.svg|[a-z]*|sw\.js|manifest\.webmanifest|docs\/.*)$/,
       );
   });
 

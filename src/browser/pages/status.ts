@@ -126,6 +126,7 @@ function show(status: Status): void {
   streams.push(now, status.streams?.perSecond, {
     value: status.streams?.open,
     label: words.streamsNote,
+    unit: '',
   });
   queue.push(now, status.vision.queued, { value: status.vision.running, label: words.running });
   for (const [stage, chart] of stages) {

@@ -74,7 +74,6 @@ export const STATUS = {
     `${workers}, ${threads === 1 ? '1 vision thread' : `${threads} vision threads`} each`,
   index: 'Index',
   threshold: 'Strangers given a name',
-  sentenceSpace: ' ',
   thresholdMeans: (named: string, of: string, faces: number, enrolled: string) =>
     `Of ${of} strangers at most ${named} ${named === '1' ? 'is' : 'are'} given a name, ` +
     `with ${faces === 1 ? '1 face' : `${enrolled} faces`} enrolled.`,
