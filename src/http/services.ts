@@ -103,7 +103,11 @@ export function createServices(deps: ServicesDeps): Services {
   const { keys = createKeys({ file: config.KEYS_FILE }) } = deps;
   const audit = createAudit({ file: config.AUDIT_FILE, log });
   const share = config.CALLER_SHARE / 100;
-  const searches = createSearches({ most: config.MAX_SEARCHES, share });
+  const hasPictures = () => {
+    const { running, queued } = deps.vision.info();
+    return running + queued > 0;
+  };
+  const searches = createSearches({ most: config.MAX_SEARCHES, share }, hasPictures);
   const enrolments = createEnrolments({ most: config.MAX_ENROLMENTS, share });
   metrics.watchWork('searches', 'Searches', searches);
   metrics.watchWork('enrolments', 'Enrolments and changes', enrolments);
