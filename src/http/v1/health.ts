@@ -4,6 +4,7 @@ import type { App } from '../app-type.js';
 import { ErrorSchema, errorsOf, ThresholdsSchema } from '../schemas.js';
 import type { Services } from '../services.js';
 import { summaryOf } from './notices.js';
+import { sightingFigures, SightingFiguresSchema } from './sighting-figures.js';
 import { statusOf, troubleOf, TroubleSchema } from '../trouble.js';
 
 const count = Type.Integer({ minimum: 0 });
@@ -97,6 +98,7 @@ const HealthSchema = Type.Object({
       { description: 'What others are told (docs/notices.md); absent where nobody is.' },
     ),
   ),
+  sightings: Type.Optional(SightingFiguresSchema),
   events: Type.Optional(
     Type.Object(
       {
@@ -118,7 +120,7 @@ const HealthSchema = Type.Object({
  * of.
  */
 export function healthRoutes(app: App, services: Services): void {
-  const { config, vision, gallery, pack, decision, events, notices } = services;
+  const { config, vision, gallery, pack, decision, events, notices, sightings } = services;
   app.get(
     '/api/v1/health',
     {
@@ -157,6 +159,7 @@ export function healthRoutes(app: App, services: Services): void {
         gallery: gallery.info(caller.groups),
         events: events?.info(),
         notices: notices && summaryOf(notices.info().receivers),
+        sightings: sightingFigures(sightings, caller),
       };
     },
   );
