@@ -170,7 +170,7 @@ async function proportional(servers: readonly BenchServer[]): Promise<number> {
 }
 
 /** Small galleries get no snapshot, and are loaded at once; large ones get lists after the first start. */
-async function untilSnapshot(server: BenchServer, size: number): Promise<void> {
+export async function untilSnapshot(server: BenchServer, size: number): Promise<void> {
   const most = performance.now() + 1000 * (60 + size / 500);
   for (;;) {
     const { gallery } = (await server.send('GET', '/api/v1/health')) as {
@@ -183,7 +183,11 @@ async function untilSnapshot(server: BenchServer, size: number): Promise<void> {
 }
 
 /** A gallery in files of its own, written without waiting for the disk. */
-async function galleryOf(size: number, { pack, env }: BenchPack, { folder: parent, effort }: BenchContext) {
+export async function galleryOf(
+  size: number,
+  { pack, env }: BenchPack,
+  { folder: parent, effort }: BenchContext,
+) {
   const { length } = pack.embedder;
   const folder = path.join(parent, `scale-${size}`);
   await rm(folder, { recursive: true, force: true });
