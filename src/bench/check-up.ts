@@ -2,9 +2,10 @@ import { rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BenchContext } from './effort.js';
 import type { Frame } from './frames.js';
+import { makeGallery } from './made-gallery.js';
 import type { BenchPack } from './pack.js';
 import { rowOf } from './report.js';
-import { galleryOf, untilSnapshot } from './scale.js';
+import { untilSnapshot } from './scale.js';
 import { type BenchServer, startServer } from './server.js';
 
 const ADDRESS = '/api/v1/audit/gallery';
@@ -24,7 +25,7 @@ export async function benchCheckup(
 ): Promise<void> {
   context.note('check-up: made people with one face each.');
   for (const size of context.effort.sizes) {
-    const { env, folder } = await galleryOf(size, bench, context);
+    const { env, folder } = await makeGallery(size, bench, context);
     try {
       const first = await startServer(env);
       await untilSnapshot(first, size);

@@ -39,9 +39,9 @@ export function createPublisher(log: Pick<EventLog, 'append'>, worker: string, p
         () => undefined,
       );
     },
-    async settle({ will, ...begun }, kind) {
+    async settle(begun, kind) {
       const closed = kind === 'given-up' ? { uid: randomUUID(), of: begun.uid } : closing(begun.uid);
-      await log.append({ ...begun, kind, ...closed }, EVEN_WHEN_FULL);
+      await log.append({ ...begun, will: undefined, kind, ...closed }, EVEN_WHEN_FULL);
     },
   };
 }

@@ -4,7 +4,6 @@ import { describe, it } from 'node:test';
 import type { Page } from 'playwright-core';
 import type { VisitPart } from '../../src/sightings/types.js';
 import { unitVector } from '../support/app.js';
-import { until } from '../support/until.js';
 import type { AppSite } from './support/app-site.js';
 import { axeFindings, LOCALES } from './support/axe.js';
 import { CHROMIUM_MISSING, PHONE } from './support/browser.js';
