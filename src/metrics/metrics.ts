@@ -21,6 +21,8 @@ export interface MetricsDeps {
   gallery: Gallery;
   /** How far this worker is behind the event log; left out where it follows none. */
   events?: { info: () => { behind: number } };
+  /** What others are told; left out where nobody is. */
+  notices?: { info: () => { receivers: readonly ToldFigures[] } } | undefined;
   /** Where the workers of this machine share their figures; left out: this one is alone. */
   sharing?: { folder: string; warn: (message: string) => void };
 }
@@ -40,6 +42,16 @@ export interface WatchedSightings {
     | undefined;
 }
 
+/** How far a receiver of notices was told. */
+interface ToldFigures {
+  delivered: number;
+  dropped: number;
+  failed: number;
+  failing: object | null;
+  /** ISO 8601. */
+  waitingSince: string | null;
+}
+
 /** This worker's figures; see {@link createMetrics}. */
 export type Metrics = ReturnType<typeof createMetrics>;
 
@@ -56,7 +68,7 @@ function processRegistry(): Registry {
  * Measures the vision threads and the gallery's search: callers use them through `vision` and `nearest` of the result,
  * and need no code of their own for it.
  */
-export function createMetrics({ vision, gallery, events, sharing }: MetricsDeps) {
+export function createMetrics({ vision, gallery, events, notices, sharing }: MetricsDeps) {
   const registry = new Registry();
   const registers = [registry];
   const windows = new Map(STAGES.map((stage) => [stage, createWindow(SAMPLES, SAMPLES_LAST)]));
@@ -115,7 +127,32 @@ export function createMetrics({ vision, gallery, events, sharing }: MetricsDeps)
   // Every worker has the whole gallery, and an alarm must hear of the worst of them.
   gauge('kaomon_gallery_people', 'People enrolled.', 'max', () => gallery.info().people);
   gauge('kaomon_gallery_faces', 'Pictures enrolled.', 'max', () => gallery.info().faces);
+  gauge('kaomon_corrections', 'Faces said not to be theirs.', 'max', () => gallery.info().corrections);
+  if (notices) watchNotices(() => notices.info().receivers);
   if (events) gauge('kaomon_events_behind', 'Events not yet applied.', 'max', () => events.info().behind);
+
+  /** Every worker knows what all have delivered. */
+  function watchNotices(receivers: () => readonly ToldFigures[]): void {
+    const sum = (of: (one: ToldFigures) => number) => () =>
+      receivers().reduce((total, one) => total + of(one), 0);
+    const age = (at: string | null) => (at === null ? 0 : Math.max(0, (Date.now() - Date.parse(at)) / 1000));
+    for (const what of ['delivered', 'dropped', 'failed'] as const)
+      gauge(
+        `kaomon_notices_${what}`,
+        `Notices ${what}, as far as was written down.`,
+        'max',
+        sum((one) => one[what]),
+      );
+    gauge(
+      'kaomon_notices_receivers_failing',
+      'Receivers that take none.',
+      'max',
+      () => receivers().filter(({ failing }) => failing !== null).length,
+    );
+    gauge('kaomon_notices_oldest_seconds', 'How old the oldest notice is that waits.', 'max', () =>
+      Math.max(0, ...receivers().map(({ waitingSince }) => age(waitingSince))),
+    );
+  }
 
   const registries = [processRegistry(), registry];
   const shared =
