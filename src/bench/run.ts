@@ -6,6 +6,7 @@ import { makeFolder } from '../platform/files/durable.js';
 import { VERSION } from '../platform/version.js';
 import type { BenchContext, Effort } from './effort.js';
 import { benchEvents } from './events.js';
+import { benchFleet } from './fleet.js';
 import { type Frame, loadFrames } from './frames.js';
 import { benchHttp } from './http.js';
 import { benchPack, type BenchPack } from './pack.js';
@@ -43,11 +44,12 @@ const SECTIONS: Readonly<Record<string, Section>> = {
   search: benchSearch,
   scale: withPictures(benchScale),
   soak: withPictures(benchSoak),
+  fleet: benchFleet,
 };
 export const SECTION_NAMES: readonly string[] = Object.keys(SECTIONS);
 /** The sections of a run that names none: those that take a quarter of an hour are not among them. */
 export const USUAL_SECTIONS: readonly string[] = SECTION_NAMES.filter(
-  (name) => name !== 'soak' && name !== 'scale',
+  (name) => name !== 'soak' && name !== 'scale' && name !== 'fleet',
 );
 
 export interface BenchOptions {

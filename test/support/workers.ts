@@ -22,7 +22,8 @@ export interface Snapshot {
   groups: { groupid: string }[];
   people: [faceid: string, username: string, faces: string[]][];
   faces: number;
-  vectors: number;
+  /** Left out where a worker holds only those who are new. */
+  vectors?: number;
 }
 
 interface Answers {

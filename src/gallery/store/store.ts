@@ -82,7 +82,15 @@ export interface LoadOptions {
 /** What another pack's store is used for. */
 export type OtherPack = Pick<
   EmbeddingStore,
-  'list' | 'profile' | 'recover' | 'stamper' | 'removePerson' | 'movePerson' | 'mergePerson' | 'removeFace'
+  | 'list'
+  | 'peopleIn'
+  | 'profile'
+  | 'recover'
+  | 'stamper'
+  | 'removePerson'
+  | 'movePerson'
+  | 'mergePerson'
+  | 'removeFace'
 >;
 
 /**
@@ -106,6 +114,8 @@ export interface EmbeddingStore {
   stamper?(): Promise<Stamper>;
   /** The faceids of everyone. */
   list(): Promise<string[]>;
+  /** The faceids of a group's people, where that is quicker than all of them. */
+  peopleIn?(groupid: string): Promise<string[]>;
   /**
    * One person as it is now, or undefined.
    * @param known ids of faces whose vectors need not be read
