@@ -20,7 +20,7 @@ const CLIENT = path.join(CACHE, 'milvus');
 const PACKAGE = '@zilliz/milvus2-sdk-node';
 /** Fetching takes a minute or so: a test run must not stand still where there is no network. */
 const FETCHING = 180_000;
-const STARTING = 120_000;
+const STARTING = 300_000;
 const PORTS = ['etcd', 'root-coord', 'proxy-internal', 'query-coord', 'query-node', 'index-coord'];
 PORTS.push('index-node', 'data-coord', 'data-node');
 
