@@ -59,17 +59,6 @@ export interface BenchContext {
   readonly note: (note: string) => void;
 }
 
-/** Times `work` `repeats` times, after two runs to warm up. @returns milliseconds */
-export async function timeEach(repeats: number, work: () => unknown): Promise<number[]> {
-  const samples: number[] = [];
-  for (let i = -2; i < repeats; i++) {
-    const start = performance.now();
-    await work();
-    if (i >= 0) samples.push(performance.now() - start);
-  }
-  return samples;
-}
-
 /** Runs `work` over and over, several at a time, for `seconds`. @returns milliseconds of each run, and runs per second */
 export async function underLoad(
   workers: number,

@@ -7,7 +7,7 @@ import { openRemote } from '../gallery/open-store.js';
 import type { Gallery } from '../gallery/types.js';
 import { createDamage } from '../platform/files/damage.js';
 import { type Config, loadConfig } from '../settings/config.js';
-import { type BenchContext, timeEach } from './effort.js';
+import type { BenchContext } from './effort.js';
 import { rowOf } from './report.js';
 import { createIdentities } from './vectors.js';
 
@@ -164,4 +164,15 @@ async function fill(config: Config, size: number) {
   while ((await store.engine.count()) < size) await sleep(500);
   await store.close();
   return { probes, seconds };
+}
+
+/** Times `work`, after two runs to warm up. @returns milliseconds */
+async function timeEach(repeats: number, work: () => unknown): Promise<number[]> {
+  const samples: number[] = [];
+  for (let i = -2; i < repeats; i++) {
+    const began = performance.now();
+    await work();
+    if (i >= 0) samples.push(performance.now() - began);
+  }
+  return samples;
 }

@@ -4,6 +4,7 @@ import type { EventLog } from '../events/log.js';
 import { faceidsOf } from '../events/event.js';
 import { isDeepStrictEqual } from 'node:util';
 import { squaredDistance } from './distance.js';
+import { profileOf } from './store/profile.js';
 import type { EmbeddingStore, ReadPerson } from './store/store.js';
 
 export interface CopyOptions {
@@ -137,7 +138,8 @@ const ALL = { has: () => true } as unknown as ReadonlySet<string>;
 const readIds = (store: EmbeddingStore, faceid: string): Promise<ReadPerson | undefined> =>
   store.readPerson(faceid, ALL);
 
-async function fill(from: EmbeddingStore, { faceid, username, metadata, faces }: ReadPerson) {
+async function fill(from: EmbeddingStore, person: ReadPerson) {
+  const { faceid, faces } = person;
   const filled = await pMap(
     faces,
     async ({ vector, ...face }) => {
@@ -146,7 +148,7 @@ async function fill(from: EmbeddingStore, { faceid, username, metadata, faces }:
     },
     { concurrency: 4 },
   );
-  return { faceid, profile: { username, metadata }, faces: filled.filter((face) => face !== undefined) };
+  return { faceid, profile: profileOf(person), faces: filled.filter((face) => face !== undefined) };
 }
 
 /** @param here with the vectors of faces that the other lacks @returns whether anything differed */
@@ -156,10 +158,10 @@ async function update(
   here: ReadPerson,
   there: ReadPerson,
 ): Promise<boolean> {
-  const { faceid, username, metadata } = here;
+  const { faceid } = here;
   let differed = false;
-  if (username !== there.username || !isDeepStrictEqual(metadata, there.metadata)) {
-    await to.savePerson(faceid, { username, metadata });
+  if (!isDeepStrictEqual(profileOf(here), profileOf(there))) {
+    await to.savePerson(faceid, profileOf(here));
     differed = true;
   }
   const known = new Set(there.faces.map(({ id }) => id));
@@ -243,8 +245,7 @@ function isSame(here: ReadPerson | undefined, there: ReadPerson | undefined): bo
   const ids = ({ faces }: ReadPerson) => faces.map(({ id }) => id).sort();
   const said = ({ corrections = [] }: ReadPerson) => corrections.map(({ id }) => id).sort();
   return (
-    here.username === there.username &&
-    isDeepStrictEqual(here.metadata, there.metadata) &&
+    isDeepStrictEqual(profileOf(here), profileOf(there)) &&
     isDeepStrictEqual(ids(here), ids(there)) &&
     isDeepStrictEqual(said(here), said(there))
   );

@@ -2,6 +2,7 @@ import type { Core } from './core.js';
 import { parseFaceId } from './face-name.js';
 import { checkGroupId, checkUserId, faceIdOf } from './ids.js';
 import { normaliseName } from './names.js';
+import { profileOf } from './store/profile.js';
 import type { Gallery, Person, RestoredPerson } from './types.js';
 
 /** A gallery's methods for an import: one change for many people, because each change is written to the disk for good. */
@@ -47,7 +48,7 @@ export function createRestore(core: Core): Pick<Gallery, 'restorePeople' | 'know
 }
 
 /** @throws KaomonError GROUPID_INVALID, USERID_INVALID; RangeError */
-function toStored({ groupid, userid, username = '', metadata = {}, faces }: RestoredPerson) {
+function toStored({ groupid, userid, username = '', metadata = {}, consent, faces }: RestoredPerson) {
   checkGroupId(groupid);
   checkUserId(userid);
   const faceid = faceIdOf(groupid, userid);
@@ -57,5 +58,6 @@ function toStored({ groupid, userid, username = '', metadata = {}, faces }: Rest
     return { face: { ...face, hasPicture: crop !== undefined }, vector, crop };
   });
   taken.sort(({ face: a }, { face: b }) => (a.enrolledAt + a.id < b.enrolledAt + b.id ? -1 : 1));
-  return { groupid, faceid, profile: { username: normaliseName(username), metadata }, faces: taken };
+  const profile = profileOf({ username: normaliseName(username), metadata, consent });
+  return { groupid, faceid, profile, faces: taken };
 }

@@ -1,5 +1,7 @@
 import type { Gallery, Match, Person } from '../gallery/types.js';
 import type { AnalysedFace, Analysis, AnalyzeOptions, StageTimes, VisionPool } from '../vision/types.js';
+import { throwIfGone } from '../platform/errors.js';
+import { mapInSlices } from '../platform/turns.js';
 import type { AutoEnroller } from './auto-enrol.js';
 import type { CountedWork, Whose } from './counted-work.js';
 import type { Decision } from './decision.js';
@@ -80,7 +82,7 @@ export function createIdentifier(deps: IdentifierDeps) {
     const threshold = options.threshold ?? decision.threshold(groups);
     // People may have been moved or merged during the searches.
     const current = currentIn(gallery, groups);
-    const identified = faces.map((face): IdentifiedFace<F> => {
+    const identified = await mapInSlices(faces, (face): IdentifiedFace<F> => {
       const matchesOf = face.embedding && !face.unfit ? found.get(face.embedding) : undefined;
       const candidates = (matchesOf ?? []).flatMap((match) => {
         const now = renewed(match, current);
@@ -92,6 +94,7 @@ export function createIdentifier(deps: IdentifierDeps) {
       const matches = candidates.filter(({ distance }) => distance < threshold);
       return { face, candidates, matches, match: matches.at(0) };
     });
+    throwIfGone(options.signal);
     const settled = settle?.(identified, threshold);
     const seen = settled ?? identified;
     announcer.announce(seen);

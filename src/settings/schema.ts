@@ -4,6 +4,7 @@ import { ACCESS_SETTINGS } from './access.js';
 import { CALLER_SETTINGS } from './callers.js';
 import { MILVUS_SETTINGS } from './milvus.js';
 import { NOTICE_SETTINGS } from './notices.js';
+import { PRIVACY_SETTINGS } from './privacy.js';
 import { SHARING_SETTINGS } from './sharing.js';
 import { SIGHTING_SETTINGS } from './sightings.js';
 
@@ -123,6 +124,21 @@ export const SettingsSchema = Type.Object({
     description:
       'Waiting pictures that a vision thread takes at once, so that their faces are embedded together. 0: 1 on a CPU, where more gain nothing, 4 on a GPU.',
   }),
+  DETECTOR_KERNELS: Type.Union(
+    [
+      Type.Literal('auto'),
+      Type.Literal('onnx'),
+      Type.Literal('avx512'),
+      Type.Literal('avx2'),
+      Type.Literal('neon'),
+      Type.Literal('plain'),
+    ],
+    {
+      default: 'auto',
+      description:
+        'What runs MTCNN on a CPU: loops of our own for the registers that are named (`auto`: the widest of this machine), or ONNX Runtime (`onnx`), which serves as well where they cannot be had.',
+    },
+  ),
   VISION_QUEUE: Type.Integer({
     default: 64,
     minimum: 1,
@@ -213,6 +229,7 @@ export const SettingsSchema = Type.Object({
     description: 'With `ENABLE_DETECT_DB`: number of the Redis database.',
   }),
   ...SIGHTING_SETTINGS,
+  ...PRIVACY_SETTINGS,
   COMPREFACE_GROUP: Type.String({
     default: 'default',
     pattern: /^[0-9A-Za-z_][0-9A-Za-z_.]{0,63}$/.source,

@@ -10,7 +10,7 @@ import type { Config } from '../settings/config.js';
 import { followGallery, type GalleryFollower } from './follow-gallery.js';
 import { createHappenings, type Happenings } from './happenings.js';
 import { createObserver, type ObserverInfo } from './observer.js';
-import { startRetention } from './retention.js';
+import { daysOf, type RetentionSettings, startRetention } from './retention.js';
 import type { GroupingSettings } from './unknowns/grouping.js';
 import { openSightingStore, type SightingStore } from './store/client.js';
 
@@ -21,6 +21,7 @@ export interface Sightings {
   happenings: Happenings;
   /** See `withSightings`. */
   catchUp: GalleryFollower['catchUp'];
+  count: GalleryFollower['count'];
   /** Writes what is due now. */
   flush(): Promise<void>;
   info(): ObserverInfo;
@@ -30,7 +31,7 @@ export interface Sightings {
 export interface SightingsOptions {
   config: Pick<
     Config,
-    'EMBEDDINGS_DIR' | 'SIGHTINGS_DAYS' | 'UNKNOWNS_DAYS' | 'KEEP_SIGHTINGS' | 'VISIT_GAP' | 'EMBEDDING_STORE'
+    'EMBEDDINGS_DIR' | 'KEEP_SIGHTINGS' | 'VISIT_GAP' | 'EMBEDDING_STORE' | keyof RetentionSettings
   >;
   /** The pack's ID: vectors of two packs are never compared, so each has a file of its own. */
   pack: string;
@@ -83,7 +84,7 @@ export async function openSightings(options: SightingsOptions): Promise<Sighting
   const follower = followGallery({ gallery, store, observer, log });
   const retention = startRetention({
     ...{ store, gallery, log, date, catchUp: follower.catchUp },
-    days: { people: config.SIGHTINGS_DAYS, strangers: config.UNKNOWNS_DAYS },
+    days: daysOf(config),
   });
 
   return {
@@ -91,6 +92,7 @@ export async function openSightings(options: SightingsOptions): Promise<Sighting
     observer,
     happenings,
     catchUp: follower.catchUp,
+    count: follower.count,
     flush: () => observer.flush(),
     info: () => observer.info(),
     async close() {

@@ -64,6 +64,7 @@ async function serve(analyzer: Analyzer, sharing: WorkSharing): Promise<void> {
       kind: 'ready',
       provider: analyzer.provider,
       refusedProviders: [...analyzer.refusedProviders],
+      detector: analyzer.detector,
     });
   });
   await last;

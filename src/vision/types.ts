@@ -199,6 +199,8 @@ export interface VisionInfo {
   provider: string;
   /** Why preferred providers are not used, in the order they were tried. */
   refusedProviders: { provider: string; reason: string }[];
+  /** What runs the detector's networks: `onnx` for ONNX Runtime, or the registers that our own loops use: `avx512`, ... */
+  kernels?: string;
   /** How many threads have ended unexpectedly since the start. */
   deaths?: number;
   /** Where the settings could not be followed, for an administrator. */

@@ -137,6 +137,31 @@ for (const [name, { skip, prepare }] of Object.entries(isOverMilvus() ? IN_MILVU
       assert.equal((await store.readPerson('default-a', new Set()))?.username, 'Kenji');
     });
 
+    it('keep a consent with the name, in every step', async (t) => {
+      const open = await prepare(t);
+      const [store, other] = [await open(), await open()];
+      const consent = { given: '2024-05-02', how: 'form', note: '棚 12', by: 'office' } as const;
+      const read = async (faceid: string) => (await other.readPerson(faceid, new Set()))?.consent;
+      await store.createPerson('default-a', { ...KEN, consent });
+      assert.deepEqual(await read('default-a'), consent);
+      const until = { ...consent, until: '2034-05-01' };
+      await store.savePerson('default-a', { ...KEN, consent: until });
+      await store.movePerson('default-a', 'default-b');
+      assert.deepEqual(await read('default-b'), until);
+      await store.addFace(faceOf('default-c'), vector(), { profile: { ...KEN, consent } });
+      assert.deepEqual(await read('default-c'), consent);
+      await store.mergePerson('default-c', 'default-b');
+      assert.deepEqual(await read('default-b'), until, 'who stays keeps theirs');
+      await store.addPeople([{ faceid: 'default-d', profile: { ...KEN, consent }, faces: [] }]);
+      assert.deepEqual(await read('default-d'), consent);
+      await store.savePerson('default-b', KEN);
+      assert.equal(await read('default-b'), undefined);
+      assert.deepEqual(
+        (await store.load()).people.map((person) => person.consent),
+        [undefined, consent],
+      );
+    });
+
     it('take people by the many, whole, and leave those who are there as they are', async (t) => {
       const open = await prepare(t);
       const [store, other] = [await open(), await open()];
@@ -196,8 +221,9 @@ for (const [name, { skip, prepare }] of Object.entries(isOverMilvus() ? IN_MILVU
     it('forget a person with all faces', async (t) => {
       const store = await (await prepare(t))();
       await store.addFace(faceOf('default-a'), vector(), { profile: KEN, crop: CROP });
-      assert.equal(await store.removePerson('default-a'), true);
-      assert.equal(await store.removePerson('default-a'), false);
+      const held = { faces: 1, pictures: 1, corrections: 0 };
+      assert.deepEqual(await store.removePerson('default-a'), held);
+      assert.equal(await store.removePerson('default-a'), undefined);
       assert.deepEqual(await store.list(), []);
       await store.addFace(faceOf('default-a', 1), vector(), {});
       const again = await store.readPerson('default-a', new Set());

@@ -66,7 +66,7 @@ export async function baseOf(store: Pick<EmbeddingStore, 'load'>, templates = tr
 
 const CHANGES = [
   ...(['createGroup', 'updateGroup', 'removeGroup', 'createPerson', 'updatePerson', 'movePerson'] as const),
-  ...(['mergePerson', 'remove', 'enrol', 'enrolOnce', 'removeFace', 'reload'] as const),
+  ...(['mergePerson', 'remove', 'removeIf', 'enrol', 'enrolOnce', 'removeFace', 'reload'] as const),
   ...(['correct', 'removeCorrection'] as const),
 ];
 

@@ -24,7 +24,7 @@ export interface Status {
   offer?: { title: string; command: string };
   provider: string;
   refusedProviders?: readonly { provider: string; reason: string }[];
-  vision: { threads: number; queued: number; running: number; note?: string };
+  vision: { threads: number; queued: number; running: number; kernels?: string; note?: string };
   gallery: {
     people: number;
     faces: number;

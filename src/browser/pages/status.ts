@@ -89,6 +89,7 @@ function factsOf(status: Status): Fact[] {
   add(words.model, status.title ?? status.pack);
   if (offer) add(words.betterModel, words.switchModel(offer.title, offer.command));
   add(words.provider, status.provider === 'cpu' ? 'CPU' : status.provider.toUpperCase());
+  if (vision.kernels !== undefined) add(words.detector, words.detectorOf(vision.kernels));
   for (const { provider, reason } of refusedProviders) add(words.refusedProvider(provider), reason);
   add(words.workers, words.workersAndThreads(status.workers ?? 1, vision.threads));
   if (vision.note) add(words.visionNote, vision.note);
@@ -125,6 +126,7 @@ function show(status: Status): void {
   streams.push(now, status.streams?.perSecond, {
     value: status.streams?.open,
     label: words.streamsNote,
+    unit: '',
   });
   queue.push(now, status.vision.queued, { value: status.vision.running, label: words.running });
   for (const [stage, chart] of stages) {

@@ -101,7 +101,7 @@ export function openV2(zip: Zip, pack: Archive['pack']): Archive {
   return {
     pack,
 
-    async check({ requireGroup, known, signal }: CheckOptions): Promise<Totals> {
+    async check({ requireGroup, requirePerson, known, signal }: CheckOptions): Promise<Totals> {
       manifest = await readManifest(zip, entries.manifest);
       refuseOtherPack(manifest, pack);
       const { counts, members } = manifest;
@@ -126,6 +126,7 @@ export function openV2(zip: Zip, pack: Archive['pack']): Archive {
         if (before?.faceid !== faceid) {
           before = { faceid, profile, ids: new Set() };
           found.people += 1;
+          await requirePerson?.({ faceid, consent: person.consent });
         } else if (profile !== before.profile || faces.length === 0) refuseArchive(`${what} is there twice`);
         for (const { id, row } of faces) {
           checkFaceId(faceid, id, `"${id}" in ${what}`);
@@ -149,9 +150,9 @@ export function openV2(zip: Zip, pack: Archive['pack']): Archive {
 
     async *people(): AsyncGenerator<PersonToTake> {
       const rows = await createRows(zip, entries.vectors, start, pack.length);
-      for await (const { groupid, userid, username, metadata, faces } of people()) {
+      for await (const { groupid, userid, username, metadata, consent, faces } of people()) {
         const taken: PersonToTake = {
-          ...{ faceid: faceIdOf(groupid, userid), groupid, userid, username, metadata, faces: [] },
+          ...{ faceid: faceIdOf(groupid, userid), groupid, userid, username, metadata, consent, faces: [] },
         };
         for (const { id, row } of faces) {
           const picture = zip.pictures.get(row);

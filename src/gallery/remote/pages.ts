@@ -2,6 +2,7 @@
 import { KaomonError, throwIfGone } from '../../platform/errors.js';
 import type { PageOptions, PeopleSort } from '../types.js';
 import type { Count } from '../group-counts.js';
+import { consentState } from '../consent.js';
 import { searchKey } from '../names.js';
 import type { RemoteRedis } from './commands.js';
 import type { RemoteLayout } from './layout.js';
@@ -15,7 +16,7 @@ const MOST_NAMES = 20_000;
 /** The most people that are put into another order than by faceid. */
 const MOST_SORTED = 50_000;
 
-type Fitting = Pick<PageOptions, 'groups' | 'search' | 'pictures' | 'after' | 'signal'>;
+type Fitting = Pick<PageOptions, 'groups' | 'search' | 'pictures' | 'consent' | 'after' | 'signal'>;
 
 /** See {@link createRemotePages}. */
 export type RemotePages = ReturnType<typeof createRemotePages>;
@@ -105,7 +106,8 @@ export function createRemotePages({
   /** Those who fit, some at a time. */
   async function* fitting(wanted: Fitting): AsyncGenerator<RemotePerson[]> {
     const query = nameQuery(wanted.search ?? '');
-    const { pictures } = wanted;
+    const { pictures, consent } = wanted;
+    const at = Date.now();
     for await (const some of faceids(wanted)) {
       throwIfGone(wanted.signal);
       const people = await reader.read(some);
@@ -113,18 +115,19 @@ export function createRemotePages({
         (person): person is RemotePerson =>
           person !== undefined &&
           (query === '' || isNamed(query, person.faceid, person.username)) &&
-          (pictures === undefined || (pictures === 'none') === (person.faces.length === 0)),
+          (pictures === undefined || (pictures === 'none') === (person.faces.length === 0)) &&
+          (consent === undefined || consentState(person.consent, at) === consent),
       );
     }
   }
 
-  const isPlain = ({ search = '', pictures }: Fitting): boolean =>
-    nameQuery(search) === '' && pictures !== 'some';
+  const isPlain = ({ search = '', pictures, consent }: Fitting): boolean =>
+    nameQuery(search) === '' && pictures !== 'some' && consent === undefined;
 
   async function count(wanted: Fitting): Promise<number> {
-    const { search = '', pictures, groups } = wanted;
+    const { search = '', pictures, consent, groups } = wanted;
     const ranges = rangesOf({ groups });
-    if (nameQuery(search) === '') {
+    if (nameQuery(search) === '' && consent === undefined) {
       const all = pictures === 'none' ? 0 : await countIn(order, ranges);
       if (pictures === undefined) return all;
       const without = await countIn(bare, ranges);

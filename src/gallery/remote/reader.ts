@@ -1,7 +1,7 @@
 /** Reads people of a remote gallery from Redis: whom a search found, or a page shows. */
 import type { Damage } from '../../platform/files/damage.js';
 import { splitFaceId } from '../ids.js';
-import { isProfile } from '../store/profile.js';
+import { isProfile, profileOf } from '../store/profile.js';
 import type { Profile } from '../store/store.js';
 import type { Face } from '../types.js';
 import { MOST_WORDS, type RemoteRedis } from './commands.js';
@@ -37,7 +37,7 @@ export function createRemoteReader({
   function toProfile(faceid: string, text: string): Profile {
     try {
       const value: unknown = JSON.parse(text);
-      if (isProfile(value)) return { username: value.username, metadata: value.metadata };
+      if (isProfile(value)) return profileOf(value);
     } catch {
       // Said below.
     }

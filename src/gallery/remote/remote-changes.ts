@@ -1,7 +1,8 @@
 import { KaomonError } from '../../platform/errors.js';
+import { profileOf } from '../store/profile.js';
 import { checkEmbedding } from '../embedding.js';
 import { renameFace } from '../face-name.js';
-import type { EmbeddingStore, NewFace, Profile } from '../store/store.js';
+import type { EmbeddingStore, NewFace, Profile, Removed } from '../store/store.js';
 import { templateOf } from '../templates.js';
 import type { Face } from '../types.js';
 import { type Check, commit, type RemoteRedis, type Word } from './commands.js';
@@ -107,9 +108,9 @@ export function createRemoteChanges(deps: RemoteChangesDeps) {
       const others = (was?.faces ?? []).filter(({ id }) => !vectors.has(id));
       const faces = [...others, ...added.map(toFace)].sort(byAge);
       const template = await templateRow(faceid, faces, vectors);
-      const { username, metadata } = profile ?? was ?? { username: '', metadata: {} };
+      const named = profileOf(profile ?? was ?? { username: '', metadata: {} });
       return {
-        next: [{ username, metadata, faces, templateId: template?.id }],
+        next: [{ ...named, faces, templateId: template?.id }],
         rows: [
           ...added.map(({ face, vector }) => journal.rowOf(face.id, vector)),
           ...(template ? [template] : []),
@@ -162,9 +163,8 @@ export function createRemoteChanges(deps: RemoteChangesDeps) {
       const template = await templateRow(to, faces, vectors);
       const pictures = was.faces.filter(({ hasPicture }) => hasPicture);
       const renamed = [...vectors].map(([id, vector]) => journal.rowOf(id, vector));
-      const { username, metadata } = other ?? was;
       return {
-        next: [undefined, { username, metadata, faces, templateId: template?.id }],
+        next: [undefined, { ...profileOf(other ?? was), faces, templateId: template?.id }],
         rows: [...renamed, ...(template ? [template] : [])],
         gone: [...was.faces.map(({ id }) => id), ...templateOfPerson(was), ...templateOfPerson(other)],
         more: [
@@ -206,14 +206,16 @@ export function createRemoteChanges(deps: RemoteChangesDeps) {
     savePerson(faceid: string, profile: Profile): Promise<boolean> {
       return change<boolean>([faceid], ([was]) => {
         if (!was) return { refused: false };
-        return { next: [{ ...was, ...profile }], result: true };
+        const { faces, templateId: template } = was;
+        return { next: [{ ...profileOf(profile), faces, templateId: template }], result: true };
       });
     },
 
-    async removePerson(faceid: string): Promise<boolean> {
-      const removed = await change<boolean>([faceid], async ([was]) => {
+    async removePerson(faceid: string): Promise<Removed | undefined> {
+      const removed = await change<Removed | undefined>([faceid], async ([was]) => {
+        if (!was) return { refused: undefined };
         const corrections = await redis.smembers(layout.correctionsOf(faceid));
-        if (!was) return { refused: false };
+        const shown = await Promise.all(corrections.map((id) => redis.hexists(layout.face(id), 'picture')));
         const pictures = was.faces.filter(({ hasPicture }) => hasPicture).map(({ id }) => id);
         return {
           next: [undefined],
@@ -224,7 +226,11 @@ export function createRemoteChanges(deps: RemoteChangesDeps) {
             ['SREM', layout.corrected, faceid],
           ],
           evenWhenFull: true,
-          result: true,
+          result: {
+            faces: was.faces.length,
+            pictures: pictures.length + shown.filter(Boolean).length,
+            corrections: corrections.length,
+          },
         };
       });
       if (removed) await purgeCorrections(faceid);

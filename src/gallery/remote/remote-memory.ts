@@ -3,6 +3,7 @@ import type { Count } from '../group-counts.js';
 import { splitFaceId } from '../ids.js';
 import type { KnownPeople } from '../memory.js';
 import { createMoves } from '../moves.js';
+import { profileOf } from '../store/profile.js';
 import type { Profile, ReadPerson } from '../store/store.js';
 import type { Group, Person } from '../types.js';
 
@@ -16,7 +17,7 @@ interface Known {
 }
 
 /** A person from what was read of them. */
-export function toPerson({ faceid, username, metadata, faces }: ReadPerson): Person {
+export function toPerson({ faceid, username, metadata, consent, faces }: ReadPerson): Person {
   const { groupid, userid } = splitFaceId(faceid) ?? { groupid: '', userid: '' };
   const person: Person = {
     ...{ faceid, groupid, userid, username: username || userid, metadata },
@@ -24,6 +25,7 @@ export function toPerson({ faceid, username, metadata, faces }: ReadPerson): Per
       return { id, faceid, enrolledAt, automatic, hasPicture };
     }),
   };
+  if (consent) person.consent = consent;
   const first = person.faces.at(0);
   if (first) person.enrolledAt = first.enrolledAt;
   return person;
@@ -64,9 +66,8 @@ export function createRemoteMemory() {
       return;
     }
     if (read.corrections) corrections.set(faceid, read.corrections);
-    const { username, metadata } = read;
     const faces = [...read.faces].sort((a, b) => (a.enrolledAt + a.id < b.enrolledAt + b.id ? -1 : 1));
-    keep(faceid, { person: moves.made(toPerson({ ...read, faces })), profile: { username, metadata } });
+    keep(faceid, { person: moves.made(toPerson({ ...read, faces })), profile: profileOf(read) });
   }
 
   const count = (groups?: Iterable<string>): Count => {

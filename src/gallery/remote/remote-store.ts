@@ -4,6 +4,7 @@ import { isRedisFull, REDIS_PATIENCE, runEvenWhenFull, untilReady } from '../../
 import { checkEmbedding } from '../embedding.js';
 import type { VectorIndex } from '../index/vector-index.js';
 import { connectGallery, type RedisStoreOptions, redisStoreOn } from '../store/redis-store.js';
+import { profileOf } from '../store/profile.js';
 import type { EmbeddingStore, OtherPack, ReadPerson, StoredPerson } from '../store/store.js';
 import { type RemoteRedis, withRemoteCommands } from './commands.js';
 import type { VectorEngine } from './engine.js';
@@ -196,7 +197,7 @@ async function storeOn(redis: RemoteRedis, options: RemoteStoreOptions): Promise
 
     async profile(faceid) {
       const [person] = await reader.read([faceid]);
-      return person && { username: person.username, metadata: person.metadata };
+      return person && profileOf(person);
     },
 
     async others() {
@@ -238,6 +239,6 @@ async function storeOn(redis: RemoteRedis, options: RemoteStoreOptions): Promise
   return store;
 }
 
-const toRead = ({ faceid, username, metadata, faces }: RemotePerson): ReadPerson => {
-  return { faceid, username, metadata, faces };
+const toRead = (person: RemotePerson): ReadPerson => {
+  return { faceid: person.faceid, ...profileOf(person), faces: person.faces };
 };

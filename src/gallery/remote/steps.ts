@@ -1,5 +1,6 @@
 /** What a change of people means in Redis: one step of commands. */
 import { splitFaceId } from '../ids.js';
+import { profileOf } from '../store/profile.js';
 import type { Profile } from '../store/store.js';
 import type { Face } from '../types.js';
 import type { Word } from './commands.js';
@@ -14,8 +15,7 @@ export interface NextPerson extends Profile {
   templateId: string | undefined;
 }
 
-export const profileText = ({ username, metadata }: Profile): string =>
-  JSON.stringify({ username, metadata });
+export const profileText = (profile: Profile): string => JSON.stringify(profileOf(profile));
 
 /** The commands that make somebody what they are to be; undefined: not there. */
 export function commandsOf(

@@ -23,7 +23,7 @@ import { checkEmbedding } from '../embedding.js';
 import { createBulkWriter } from './bulk-writer.js';
 import { createFileCorrections, unmarkCorrected } from './file-corrections.js';
 import { createFileGroups } from './file-groups.js';
-import { createLayout, isPerson, PERSON_FILE, REMOVED, RESERVED } from './file-layout.js';
+import { CORRECTION, createLayout, isPerson, PERSON_FILE, REMOVED, RESERVED } from './file-layout.js';
 import { createFileThreshold } from './file-threshold.js';
 import { finishMoves, mergePersonFolders, movePersonFolder } from './file-moves.js';
 import {
@@ -37,7 +37,8 @@ import {
 } from './file-read.js';
 import { stampOf } from './file-stamp.js';
 import { encodeNpy } from './npy.js';
-import type { EmbeddingStore, FilledPerson, NewFace, Profile } from './store.js';
+import { profileOf } from './profile.js';
+import type { EmbeddingStore, FilledPerson, NewFace, Profile, Removed } from './store.js';
 import type { Face } from '../types.js';
 
 /** How often writing a face is tried when another process deletes the person's folder meanwhile. */
@@ -85,17 +86,19 @@ export function createFileStore(options: FileStoreOptions): EmbeddingStore {
       await createDurably(layout.personFile(faceid), profileText({ username: '', metadata: {} }));
   }
 
-  async function removePerson(faceid: string): Promise<boolean> {
-    if (!isPerson(await namesIn(layout.personFolder(faceid)))) return false;
+  async function removePerson(faceid: string): Promise<Removed | undefined> {
+    const names = await namesIn(layout.personFolder(faceid));
+    if (!isPerson(names)) return undefined;
     // Damaged files of the person go as well.
     await rm(path.join(folder, SET_ASIDE, pack, faceid), { recursive: true, force: true });
     const removed = path.join(layout.packFolder, `${REMOVED}${randomBytes(6).toString('hex')}`);
     const done = await unlessMissing(rename(layout.personFolder(faceid), removed).then(() => true));
-    if (!done) return false;
+    if (!done) return undefined;
     await syncFolder(layout.packFolder);
     await removeRemains(removed);
     await unmarkCorrected(layout, faceid);
-    return true;
+    const count = (end: string) => names.filter((name) => name.endsWith(end)).length;
+    return { faces: count('.npy'), pictures: count('.png'), corrections: count(CORRECTION) };
   }
 
   const corrections = createFileCorrections(layout, length, { reserve, ensureProfile });
@@ -317,5 +320,4 @@ async function removeIfEmpty(folder: string): Promise<void> {
   await rmdir(folder).catch(() => undefined);
 }
 
-const profileText = ({ username, metadata }: Profile) =>
-  `${JSON.stringify({ username, metadata }, null, 2)}\n`;
+const profileText = (profile: Profile) => `${JSON.stringify(profileOf(profile), null, 2)}\n`;

@@ -6,7 +6,7 @@ import { toEmbedding } from '../embedding.js';
 import { parseFaceId } from '../face-name.js';
 import { isId, splitFaceId } from '../ids.js';
 import type { Group } from '../types.js';
-import { isProfile } from './profile.js';
+import { isProfile, profileOf } from './profile.js';
 import type { RedisLayout } from './redis-layout.js';
 import type { GalleryRedis } from './redis-scripts.js';
 import { asCorrection } from './as-correction.js';
@@ -93,7 +93,7 @@ export function createRedisReader({ redis, layout, length, damage }: RedisReader
 
   function toProfile(faceid: string, text: string): Profile {
     const value = parseJson(text);
-    if (isProfile(value)) return { username: value.username, metadata: value.metadata };
+    if (isProfile(value)) return profileOf(value);
     damage.report(`${people} ${faceid}`, 'the person is shown by the ID until a name is given again');
     return { username: '', metadata: {} };
   }

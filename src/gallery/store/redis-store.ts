@@ -12,7 +12,7 @@ import {
 import { checkEmbedding } from '../embedding.js';
 import type { Group } from '../types.js';
 import { createRedisLayout } from './redis-layout.js';
-import { isThreshold } from './profile.js';
+import { isThreshold, profileOf } from './profile.js';
 import { createRedisReader, isWrongType } from './redis-read.js';
 import { type GalleryRedis, withScripts } from './redis-scripts.js';
 import type {
@@ -93,7 +93,7 @@ export function redisStoreOn(
 
   const groupText = ({ groupname }: Group, made = new Date().toISOString()) =>
     JSON.stringify({ groupname, made });
-  const profileText = ({ username, metadata }: Profile) => JSON.stringify({ username, metadata });
+  const profileText = (profile: Profile) => JSON.stringify(profileOf(profile));
 
   async function createPerson(faceid: string, profile: Profile): Promise<boolean> {
     return (await redis.hsetnx(people, faceid, profileText(profile))) === 1;
@@ -187,7 +187,9 @@ export function redisStoreOn(
     async removePerson(faceid) {
       const faces = [layout.facesOf(faceid), all] as const;
       const corrections = [layout.correctionsOf(faceid), layout.corrected] as const;
-      return (await redis.removePerson(people, ...faces, ...corrections, faceid, layout.face(''))) === 1;
+      const keys = [people, ...faces, ...corrections] as const;
+      const [gone, ...counts] = await redis.removePerson(...keys, faceid, layout.face(''));
+      return gone === 1 ? { faces: counts[0], pictures: counts[1], corrections: counts[2] } : undefined;
     },
 
     async movePerson(from, to) {

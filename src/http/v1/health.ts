@@ -37,6 +37,12 @@ const HealthSchema = Type.Object({
       running: count,
       provider: Type.String(),
       refusedProviders: Type.Array(Type.Object({ provider: Type.String(), reason: Type.String() })),
+      kernels: Type.Optional(
+        Type.String({
+          description:
+            "What runs the detector's networks: `onnx` for ONNX Runtime, or the registers of the loops that do (`avx512`, `avx2`, `neon`, `plain`).",
+        }),
+      ),
       deaths: Type.Optional(
         Type.Integer({ minimum: 0, description: 'Threads that died since the start; the log says why.' }),
       ),

@@ -1,7 +1,9 @@
-import { Type } from 'typebox';
+import { type Static, Type } from 'typebox';
 import sharp from 'sharp';
 import { STAGES } from '../../metrics/metrics.js';
 import { VERSION } from '../../platform/version.js';
+import type { Config } from '../../settings/config.js';
+import { daysOf } from '../../sightings/retention.js';
 import type { App } from '../app-type.js';
 import { onBehalfOf } from '../on-behalf.js';
 import { ErrorSchema, errorsOf, Nullable, ThresholdsSchema } from '../schemas.js';
@@ -39,6 +41,7 @@ const StatusSchema = Type.Object({
     threads: count,
     queued: count,
     running: count,
+    kernels: Type.Optional(Type.String({ description: 'As in /api/v1/health.' })),
     note: Type.Optional(
       Type.String({ description: 'How the settings were followed, where it is not plain.' }),
     ),
@@ -55,6 +58,21 @@ const StatusSchema = Type.Object({
   memory: Type.Object({ rss: count }),
   eventLoop: Type.Object({ p99: ms }),
   events: Type.Optional(Type.Object({ behind: count })),
+  retention: Type.Object(
+    {
+      consent: Type.Enum(['optional', 'required'], { description: '`CONSENT`' }),
+      facePictures: Type.Boolean({ description: '`KEEP_FACES`' }),
+      sightingsDays: Nullable(Type.Number({ description: '`SIGHTINGS_DAYS`; null: nobody is kept.' })),
+      unknownsDays: Nullable(Type.Number({ description: '`UNKNOWNS_DAYS`' })),
+      sightingPicturesDays: Nullable(
+        Type.Number({ description: '`SIGHTING_PICTURES_DAYS`; null: no pictures are kept.' }),
+      ),
+      auditDays: Nullable(Type.Number({ description: '`AUDIT_DAYS`; null: for ever.' })),
+      detectSeconds: Nullable(Type.Number({ description: '`DETECT_EXPIRE`; null: there is no detect log.' })),
+      eventSeconds: Nullable(Type.Number({ description: '`EVENT_MAX_AGE`; null: there is no event log.' })),
+    },
+    { description: 'What is kept, and how long (docs/privacy.md).' },
+  ),
   trouble: Type.Optional(TroubleSchema),
   damaged: Type.Optional(
     Type.Array(Type.Object({ what: Type.String(), reason: Type.String() }), {
@@ -149,7 +167,7 @@ export function statusRoutes(app: App, services: Services): void {
       },
     },
     ({ caller }) => {
-      const { provider, refusedProviders, threads, queued, running, note } = vision.info();
+      const { provider, refusedProviders, threads, queued, running, kernels, note } = vision.info();
       const trouble = troubleOf(services);
       const damaged = caller.role === 'admin' && !caller.groups ? gallery.damaged().slice(0, MOST_NAMED) : [];
       return {
@@ -163,8 +181,9 @@ export function statusRoutes(app: App, services: Services): void {
         offer: pack.offer,
         provider,
         refusedProviders,
-        vision: { threads, queued, running, note },
+        vision: { threads, queued, running, kernels, note },
         gallery: { ...gallery.info(caller.groups) },
+        retention: retentionOf(config),
         trouble: trouble.length > 0 ? trouble : undefined,
         damaged: damaged.length > 0 ? damaged : undefined,
         requests: metrics.requests(),
@@ -176,4 +195,18 @@ export function statusRoutes(app: App, services: Services): void {
       };
     },
   );
+}
+
+function retentionOf(config: Config): Static<typeof StatusSchema>['retention'] {
+  const { people, strangers, pictures } = daysOf(config);
+  return {
+    consent: config.CONSENT,
+    facePictures: config.KEEP_FACES,
+    sightingsDays: config.SIGHTINGS ? people : null,
+    unknownsDays: config.SIGHTINGS ? strangers : null,
+    sightingPicturesDays: config.SIGHTINGS && config.KEEP_SIGHTINGS ? pictures : null,
+    auditDays: config.AUDIT_DAYS || null,
+    detectSeconds: config.ENABLE_DETECT_DB ? config.DETECT_EXPIRE : null,
+    eventSeconds: config.EVENT_LOG === 'none' ? null : config.EVENT_MAX_AGE,
+  };
 }

@@ -12,6 +12,7 @@ import type { App } from '../app-type.js';
 import { callerId } from '../on-behalf.js';
 import { FaceidSchema, IdSchema, NameSchema, Nullable, refusals, TimeSchema } from '../schemas.js';
 import type { Services } from '../services.js';
+import { NewConsentSchema, takeConsent } from './consent-schemas.js';
 import { requireSightings } from './sightings.js';
 
 const tags = ['sightings'];
@@ -197,19 +198,23 @@ export function unknownRoutes(app: App, { sightings, naming }: Services): void {
         tags,
         params,
         body: Type.Object(
-          { groupid: IdSchema, userid: IdSchema, username: Type.Optional(NameSchema), force },
+          {
+            ...{ groupid: IdSchema, userid: IdSchema, username: Type.Optional(NameSchema), force },
+            consent: Type.Optional(NewConsentSchema),
+          },
           { ...strict, examples: [{ groupid: 'staff', userid: 'grace', username: 'Grace' }] },
         ),
         response: { 201: NamedSchema, ...refusals(404, 409, 413, 415, 422) },
       },
     },
     async (request, reply) => {
-      const { groupid, userid, username = '', force: isForced = false } = request.body;
+      const { groupid, userid, username = '', consent: given, force: isForced = false } = request.body;
+      const consent = given && takeConsent(given, request.caller.name);
       const namer = requireNaming(request);
       checkGroupId(groupid);
       checkUserId(userid);
       const name = checkName(username.trim(), 'username');
-      const person = { groupid, userid, ...(name && { username: name }) };
+      const person = { groupid, userid, ...(name && { username: name }), consent };
       const options = { force: isForced, caller: callerId(request) };
       const named = await namer.name(request.params.id, person, options);
       for (const face of named.faces) request.audited.did('faces', face);

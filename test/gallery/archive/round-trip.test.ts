@@ -204,7 +204,7 @@ describe('a gallery that is exported, imported and exported again', () => {
   it('leaves out who is deleted meanwhile', async (t) => {
     const [from, to] = [await tiny(t), await tiny(t)];
     await fill(from, many(60));
-    let removed: Promise<void> | undefined;
+    let removed: Promise<unknown> | undefined;
     const leaving: LiveGallery = {
       ...from,
       async vectors(faceid) {

@@ -6,12 +6,23 @@ const EN_STAGES: Record<'queue' | 'decode' | 'detect' | 'embed' | 'search', stri
   search: 'Search',
 };
 
+/** Sets of registers by their makers' names. */
+const REGISTERS: Partial<Record<string, string>> = {
+  avx512: 'AVX-512',
+  avx2: 'AVX2',
+  neon: 'NEON',
+  plain: 'any processor',
+};
+
 /** Texts of `/status`, in English. */
 export const STATUS = {
   betterModel: 'Better model',
   switchModel: (title: string, command: string) =>
     `${title}. Everyone stays with the present model until you run: ${command}. It uses the pictures that were kept (KEEP_FACES); people without one must be enrolled again.`,
   provider: 'Runs on',
+  detector: 'Finds faces with',
+  detectorOf: (kernels: string): string =>
+    kernels === 'onnx' ? 'ONNX Runtime' : `loops of its own (${REGISTERS[kernels] ?? kernels})`,
   refusedProvider: (name: string) => `Not on ${name}`,
   visionNote: 'Vision threads',
   troubled: 'Not working',
@@ -65,7 +76,6 @@ export const STATUS = {
     `${workers}, ${threads === 1 ? '1 vision thread' : `${threads} vision threads`} each`,
   index: 'Index',
   threshold: 'Strangers given a name',
-  sentenceSpace: ' ',
   thresholdMeans: (named: string, of: string, faces: number, enrolled: string) =>
     `Of ${of} strangers at most ${named} ${named === '1' ? 'is' : 'are'} given a name, ` +
     `with ${faces === 1 ? '1 face' : `${enrolled} faces`} enrolled.`,

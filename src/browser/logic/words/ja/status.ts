@@ -8,12 +8,22 @@ const JA_STAGES: (typeof EN)['stages'] = {
   search: '検索',
 };
 
+const REGISTERS: Partial<Record<string, string>> = {
+  avx512: 'AVX-512',
+  avx2: 'AVX2',
+  neon: 'NEON',
+  plain: 'どの CPU でも動作',
+};
+
 /** Texts of `/status`, in Japanese. */
 export const STATUS: typeof EN = {
   betterModel: 'より良いモデル',
   switchModel: (title, command) =>
     `${title}。次のコマンドを実行するまで、登録済みの人は現在のモデルのまま認識されます: ${command}。保存した顔画像（KEEP_FACES）から登録を作り直します。画像のない人は登録し直す必要があります。`,
   provider: '実行環境',
+  detector: '顔検出',
+  detectorOf: (kernels) =>
+    kernels === 'onnx' ? 'ONNX Runtime' : `専用の計算コード（${REGISTERS[kernels] ?? kernels}）`,
   refusedProvider: (name) => `${name} を使えない理由`,
   visionNote: '画像処理スレッド',
   troubled: '現在利用できない機能',
@@ -66,15 +76,14 @@ export const STATUS: typeof EN = {
     `${date} 作成（以降の変更 ${newer} 件）。検索で正しい人が 1 位になる割合: ${recall} %`,
   damaged: (count) => `破損しているため除外したデータ: ${count} 件`,
   workers: 'ワーカー',
-  workersAndThreads: (workers, threads) => `${workers}(画像処理スレッド 各 ${threads})`,
+  workersAndThreads: (workers, threads) => `${workers}（画像処理スレッド 各 ${threads}）`,
   index: '検索方式',
   threshold: '他人に名前が付く割合',
-  sentenceSpace: '',
   thresholdMeans: (named, of, _faces, enrolled) =>
     `他人 ${of} 人のうち、名前が付くのは多くても ${named} 人です（登録された顔 ${enrolled} 件）。`,
   thresholdNobody: '誰も登録されていないため、誰にも名前は付きません。',
   thresholdFixed: 'しきい値は IDENTICAL_DISTANCE で固定されています。',
-  thresholdChosen: 'しきい値は点検のページで選ばれたものです。',
+  thresholdChosen: 'しきい値は「登録の点検」ページで選んだものです。',
   thresholdLimit: '登録された顔が少なくても、しきい値はこれ以上緩くなりません。',
   thresholdBeyond: (pairs) => `測定に使った ${pairs} 組では、これより少ないことまでは確かめられません。`,
   thresholdNotMeasured: 'しきい値は固定です。このモデルで他人に名前が付く割合は測定されていません。',
