@@ -18,6 +18,9 @@ export interface Effort {
   readonly enrolments: number;
   /** Frames of a soak. */
   readonly soakFrames: number;
+  /** Workers over one Milvus, and cameras that ask them. */
+  readonly workers: number;
+  readonly cameras: number;
 }
 
 export const FULL: Effort = {
@@ -29,6 +32,8 @@ export const FULL: Effort = {
   people: 1000,
   enrolments: 200,
   soakFrames: 100_000,
+  workers: 20,
+  cameras: 100,
 };
 
 export const QUICK: Effort = {
@@ -40,6 +45,8 @@ export const QUICK: Effort = {
   people: 200,
   enrolments: 20,
   soakFrames: 3000,
+  workers: 3,
+  cameras: 12,
 };
 
 /** What every section gets. */

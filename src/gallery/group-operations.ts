@@ -5,7 +5,6 @@ import { withStoreErrors } from './announce.js';
 import type { Core } from './core.js';
 import { checkGroupId } from './ids.js';
 import { normaliseName } from './names.js';
-import { createPeoplePages } from './people-pages.js';
 import { addErased } from './erased.js';
 import type { Erased, Gallery, Group } from './types.js';
 
@@ -15,10 +14,9 @@ const AT_ONCE = 8;
 /** A gallery's methods for groups. */
 export function createGroupOperations(
   core: Core,
+  pages: Pick<Gallery, 'everyone'>,
 ): Pick<Gallery, 'createGroup' | 'updateGroup' | 'removeGroup'> {
   const { ask, memory, store } = core;
-
-  const pages = createPeoplePages(memory);
 
   const changeOf = (kind: ChangeKind, groupid: string): GalleryChange => ({
     kind,

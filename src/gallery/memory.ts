@@ -15,6 +15,28 @@ import type { Group, Person, VectorsOf } from './types.js';
 /** The gallery as this process knows it; see {@link createMemory}. */
 export type Memory = ReturnType<typeof createMemory>;
 
+/** What the operations ask of memory, which may hold everybody, or whoever was asked for. */
+export type KnownPeople = Pick<
+  Memory,
+  | 'withTemplates'
+  | 'corrections'
+  | 'person'
+  | 'has'
+  | 'hasFace'
+  | 'hasGroup'
+  | 'profile'
+  | 'setProfile'
+  | 'setPerson'
+  | 'drop'
+  | 'succeed'
+  | 'groups'
+  | 'setGroups'
+  | 'count'
+  | 'faceIds'
+  | 'lacksFirst'
+  | 'lacksVectors'
+>;
+
 /**
  * So much higher is the number of a base that was surely begun after a deletion: when it happened the next one may have
  * been under way, and one more finished but not yet noticed.

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { Type } from 'typebox';
 import { ACCESS_SETTINGS } from './access.js';
 import { CALLER_SETTINGS } from './callers.js';
+import { MILVUS_SETTINGS } from './milvus.js';
 import { NOTICE_SETTINGS } from './notices.js';
 import { PRIVACY_SETTINGS } from './privacy.js';
 import { SHARING_SETTINGS } from './sharing.js';
@@ -242,11 +243,12 @@ export const SettingsSchema = Type.Object({
       Type.Literal('ivfflat'),
       Type.Literal('onnx'),
       Type.Literal('exact'),
+      Type.Literal('milvus'),
     ],
     {
       default: 'auto',
       description:
-        '`flat` (faiss, exact), `ivfflat` (faiss, lists from 10,000 faces on), `onnx` (exact, by ONNX Runtime on `EXECUTION_PROVIDERS`), `exact` (our own, on the main thread: for small galleries) or `auto`: `flat`, from 300,000 faces on `ivfflat`, `onnx` where faiss was not compiled. Over a snapshot (`SNAPSHOTS`) its own files are searched instead, exactly with `flat`, else from 50,000 faces on by lists of 8-bit codes; `onnx` and `exact` are never over one.',
+        '`flat` (faiss, exact), `ivfflat` (faiss, lists from 10,000 faces on), `onnx` (exact, by ONNX Runtime on `EXECUTION_PROVIDERS`), `exact` (our own, on the main thread: for small galleries), `milvus` (a gallery larger than a machine, docs/scale.md) or `auto`: `flat`, from 300,000 faces on `ivfflat`, `onnx` where faiss was not compiled. Over a snapshot (`SNAPSHOTS`) its own files are searched instead, exactly with `flat`, else from 50,000 faces on by lists of 8-bit codes; `onnx` and `exact` are never over one.',
     },
   ),
   ...ACCESS_SETTINGS,
@@ -258,6 +260,7 @@ export const SettingsSchema = Type.Object({
       'Workers that serve together; `ecosystem.config.js` starts so many and passes the number to each.',
   }),
   ...SHARING_SETTINGS,
+  ...MILVUS_SETTINGS,
   ...NOTICE_SETTINGS,
   LOG_LEVEL: Type.Union(
     (['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const).map((level) =>

@@ -6,8 +6,10 @@ import { createRedisStore } from '../../src/gallery/store/redis-store.js';
 import type { EmbeddingStore } from '../../src/gallery/store/store.js';
 import type { Face } from '../../src/gallery/types.js';
 import type { RedisSettings } from '../../src/platform/redis.js';
+import { createPlainEngine } from '../support/plain-engine.js';
 import { REDIS_MISSING, startRedis } from '../support/redis.js';
 import { forWholeFile, startRedisCluster } from '../support/redis-kinds.js';
+import { isOverMilvus, type OpenEngine, openInMilvus, openRemoteStore } from '../support/remote-stores.js';
 import { temporaryFolder } from '../support/temporary.js';
 import { randomUnitVector, seededRandom } from '../support/vectors.js';
 
@@ -23,7 +25,16 @@ const cluster = forWholeFile(startRedisCluster, after);
 /** What opens a store over and over on the same data, as processes do. */
 type Open = (pack?: string) => Promise<EmbeddingStore>;
 
-const STORES: Record<string, { skip: false | string; prepare: (t: TestContext) => Promise<Open> }> = {
+type Stores = Record<string, { skip: false | string; prepare: (t: TestContext) => Promise<Open> }>;
+
+const IN_MILVUS: Stores = {
+  'in Redis and Milvus': {
+    skip: REDIS_MISSING,
+    prepare: async (t) => openOver(t, (await startRedis(t)).settings, openInMilvus),
+  },
+};
+
+const STORES: Stores = {
   'in files': {
     skip: false,
     async prepare(t) {
@@ -39,6 +50,14 @@ const STORES: Record<string, { skip: false | string; prepare: (t: TestContext) =
     skip: REDIS_MISSING,
     prepare: async (t) => openIn(t, (await startRedis(t)).settings),
   },
+  'in Redis and an engine': {
+    skip: REDIS_MISSING,
+    async prepare(t) {
+      const engine = createPlainEngine({ late: 20 });
+      const { settings: redis } = await startRedis(t);
+      return openOver(t, redis, (pack) => Promise.resolve(engine.open(pack)));
+    },
+  },
   'in a Redis cluster': {
     skip: REDIS_MISSING,
     prepare: async (t) => openIn(t, await cluster()),
@@ -48,6 +67,15 @@ const STORES: Record<string, { skip: false | string; prepare: (t: TestContext) =
 function openIn(t: TestContext, redis: RedisSettings): Open {
   return async (pack = 'tiny') => {
     const store = await createRedisStore({ redis, pack, length: LENGTH, warn: noWarning });
+    t.after(() => store.close());
+    await store.load();
+    return store;
+  };
+}
+
+function openOver(t: TestContext, redis: RedisSettings, openEngine: OpenEngine): Open {
+  return async (pack = 'tiny') => {
+    const store = await openRemoteStore(redis, openEngine, { pack, length: LENGTH, warn: noWarning });
     t.after(() => store.close());
     await store.load();
     return store;
@@ -65,7 +93,7 @@ function faceOf(faceid: string, second = 0): Face {
   };
 }
 
-for (const [name, { skip, prepare }] of Object.entries(STORES)) {
+for (const [name, { skip, prepare }] of Object.entries(isOverMilvus() ? IN_MILVUS : STORES)) {
   describe(`embeddings kept ${name}`, { skip }, () => {
     it('are read by another process as they were written, the oldest first', async (t) => {
       const open = await prepare(t);

@@ -73,6 +73,14 @@ export function acrossPacks(own: EmbeddingStore): EmbeddingStore {
       return [...new Set([...(await own.list()), ...(await listElsewhere())])];
     },
 
+    ...(own.peopleIn && {
+      async peopleIn(groupid: string) {
+        const listed = (await own.peopleIn?.(groupid)) ?? [];
+        for (const other of await own.others()) listed.push(...((await other.peopleIn?.(groupid)) ?? []));
+        return [...new Set(listed)];
+      },
+    }),
+
     async readPerson(faceid, known) {
       const person = await own.readPerson(faceid, known);
       if (person) return person;

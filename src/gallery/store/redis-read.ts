@@ -49,11 +49,14 @@ export function createRedisReader({ redis, layout, length, damage }: RedisReader
     const faces = await Promise.all(ids.map((id) => readFace(faceid, id, known.has(id))));
     const there = faces.filter((face) => face !== undefined);
     there.sort((a, b) => (a.enrolledAt + a.id < b.enrolledAt + b.id ? -1 : 1));
-    const corrections = await readCorrections(faceid, corrected);
+    const corrections = await readSaid(faceid, corrected);
     return { faceid, ...toProfile(faceid, text), faces: there, corrections };
   }
 
-  async function readCorrections(faceid: string, ids: readonly string[]): Promise<StoredCorrection[]> {
+  const readCorrections = async (faceid: string): Promise<StoredCorrection[]> =>
+    readSaid(faceid, await redis.smembers(layout.correctionsOf(faceid)));
+
+  async function readSaid(faceid: string, ids: readonly string[]): Promise<StoredCorrection[]> {
     if (ids.length === 0) return [];
     const read = await Promise.all(ids.map((id) => readFace(faceid, id, false)));
     const there = read.flatMap((face) => (face?.vector ? asCorrection(face, face.vector) : []));
@@ -148,7 +151,7 @@ export function createRedisReader({ redis, layout, length, damage }: RedisReader
     }
   }
 
-  return { readPerson, toProfile, list, readGroups, toGroup, countOtherPacks, requireTypes };
+  return { readPerson, toProfile, list, readGroups, toGroup, countOtherPacks, requireTypes, readCorrections };
 }
 
 function parseJson(text: string): unknown {

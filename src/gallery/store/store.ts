@@ -103,6 +103,7 @@ export interface LoadOptions {
 export type OtherPack = Pick<
   EmbeddingStore,
   | 'list'
+  | 'peopleIn'
   | 'profile'
   | 'savePerson'
   | 'recover'
@@ -134,6 +135,8 @@ export interface EmbeddingStore {
   stamper?(): Promise<Stamper>;
   /** The faceids of everyone. */
   list(): Promise<string[]>;
+  /** The faceids of a group's people, where that is quicker than all of them. */
+  peopleIn?(groupid: string): Promise<string[]>;
   /**
    * One person as it is now, or undefined.
    * @param known ids of faces whose vectors need not be read

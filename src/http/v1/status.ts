@@ -126,8 +126,9 @@ export function statusRoutes(app: App, services: Services): void {
       },
     },
     (_request, reply) => {
-      // The app is built once the networks have run and the gallery is read; after that only a thread can fail.
-      const able = vision.info().threads > 0;
+      // The app is built once the networks have run and the gallery is read; after that only a thread can fail, or an
+      // engine outside that searches faces.
+      const able = vision.info().threads > 0 && gallery.info().obstacle !== 'milvus away';
       const trouble = troubleOf(services);
       reply.status(able ? 200 : 503);
       return { status: statusOf(able, trouble), trouble: trouble.length > 0 ? trouble : undefined };

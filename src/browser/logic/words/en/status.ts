@@ -45,6 +45,8 @@ export const STATUS = {
     'read-only': 'The gallery is read-only: let the server write there, or nothing can be changed.',
     unreachable:
       'The gallery’s store (its disk or Redis) does not answer: nothing can be changed until it is back.',
+    'milvus away':
+      'Milvus does not answer: nobody can be recognised, enrolled or changed until it is back. Deleting still works.',
   } as Record<string, string>,
   cpuInstead: (provider: string, reason: string) =>
     `Recognition runs on the CPU, because ${provider.toUpperCase()} was refused: ${reason}`,

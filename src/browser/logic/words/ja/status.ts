@@ -52,6 +52,7 @@ export const STATUS: typeof EN = {
       'Redis のメモリが上限に達しているため、登録や変更ができません。maxmemory を増やしてください（削除は可能です）。',
     'read-only': '保存先に書き込めないため、変更ができません。サーバーに書き込み権限を与えてください。',
     unreachable: '保存先（ディスクまたは Redis）が応答しないため、復旧するまで変更ができません。',
+    'milvus away': 'Milvus が応答しないため、復旧するまで認識・登録・変更ができません（削除は可能です）。',
   },
   cpuInstead: (provider, reason) =>
     `${provider.toUpperCase()} を使えないため、CPU で認識しています。理由: ${reason}`,
