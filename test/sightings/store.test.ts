@@ -117,8 +117,27 @@ describe('the store of sightings', () => {
       (await listed(store)).map(({ frames, isOpen }) => [frames, isOpen]),
       [[99, true]],
     );
+    // It may live: it has as long as ever to say so.
     await store.ask('closeVisits', NOON - 86_400_000);
+    assert.equal((await listed(store))[0].isOpen, true);
+    await store.ask('closeVisits', NOON - 86_400_000 + 91_000);
     assert.equal((await listed(store))[0].isOpen, false);
+    assert.deepEqual(await happened(store), [
+      ['arrived', 'g-ann'],
+      ['left', 'g-ann'],
+    ]);
+  });
+
+  it('ends a visit that is over although the clock was set back, and none that goes on', async (t) => {
+    const { store } = await open(t);
+    await store.ask('writeParts', [part('w.1', { isEnded: true }), part('w.2', {}, 2)], NOON);
+    const back = NOON - 3_600_000;
+    await store.ask('closeVisits', back);
+    const open_ = async () => (await listed(store)).map(({ isOpen }) => isOpen);
+    assert.deepEqual(await open_(), [true], 'they are one, and it goes on');
+    await store.ask('writeParts', [part('w.2', { isEnded: true }, 2)], back + 1000);
+    await store.ask('closeVisits', back + 2000);
+    assert.deepEqual(await open_(), [false]);
     assert.deepEqual(await happened(store), [
       ['arrived', 'g-ann'],
       ['left', 'g-ann'],

@@ -209,10 +209,12 @@ export function writeOperations(
      */
     closeVisits: (now: number): number =>
       sql.write(() => {
+        // The clock was set back. A worker that lives writes its visits again before the time is up.
+        sql.run('UPDATE part SET written = ?1 WHERE written > ?1 + ?2', now, ABANDONED);
         const over = sql.all<{ id: number }>(
           `SELECT s.id FROM sighting s LEFT JOIN part p ON p.sighting = s.id WHERE s.is_open = 1 GROUP BY s.id
-           HAVING (min(coalesce(p.is_ended, 1)) = 1 AND s.last <= ?1)
-             OR max(coalesce(p.written, 0)) < ?2 OR min(coalesce(p.written, 0)) > ?3`,
+           HAVING (min(coalesce(p.is_ended, 1)) = 1 AND (s.last <= ?1 OR s.last > ?3))
+             OR max(coalesce(p.written, 0)) < ?2`,
           ...[now - gap, now - ABANDONED, now + ABANDONED],
         );
         for (const { id } of over) close(id, now);
