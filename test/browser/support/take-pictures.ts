@@ -9,7 +9,7 @@ import type { Page } from 'playwright-core';
 import { PROJECT_ROOT } from '../../../src/platform/root.js';
 import { enrolByVector, openAppSite } from './app-site.js';
 import { openBrowser, openTab } from './browser.js';
-import { come } from './came-by.js';
+import { come, dayBegins } from './came-by.js';
 import { drawScene, PORTRAITS } from './portrait.js';
 
 const FOLDER = path.join(PROJECT_ROOT, 'docs', 'pictures');
@@ -87,6 +87,8 @@ try {
     await enrolByVector(door, { userid, username, distance, portrait });
   }
   await come(door, ...CAME.map(({ before, ...who }) => ({ ...who, at: FIVE_PAST - before })));
+  // By then all are gone but the last one.
+  await door.sightings?.store.ask('closeVisits', dayBegins() + FIVE_PAST * 60_000 + 25_000);
   const { page: today } = await openTab(one, { viewport: { width: 1280, height: 560 } });
   await today.goto(`${door.url}/today`);
   await today
