@@ -165,7 +165,7 @@ async function proportional(servers: readonly BenchServer[]): Promise<number> {
 }
 
 /** Small galleries get no snapshot, and are loaded at once; large ones get lists after the first start. */
-async function untilSnapshot(server: BenchServer, size: number): Promise<void> {
+export async function untilSnapshot(server: BenchServer, size: number): Promise<void> {
   const most = performance.now() + 1000 * (60 + size / 500);
   for (;;) {
     const { gallery } = (await server.send('GET', '/api/v1/health')) as {

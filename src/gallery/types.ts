@@ -118,9 +118,11 @@ export interface NewPerson {
 /** A person to restore. */
 export interface RestoredPerson extends NewPerson {
   faces: readonly RestoredFace[];
+  /** What was said not to be theirs. */
+  corrections?: readonly RestoredFace[];
 }
 
-/** A face to restore with its person. */
+/** A face, or a correction, to restore with its person. */
 export interface RestoredFace {
   /** As in the gallery that it comes from; it says when the face was enrolled, and how. */
   id: string;
@@ -210,6 +212,8 @@ export interface GalleryInfo {
   people: number;
   faces: number;
   groups: number;
+  /** Faces of which it was said that they are not somebody's. */
+  corrections: number;
   /** Stored faces that other packs embedded, never compared. Pack id -> number of faces. */
   otherPacks: Record<string, number>;
   /** Damaged files or keys found since the start, and set aside or skipped; the log names them. */
@@ -353,6 +357,8 @@ export interface Gallery {
    * all of theirs.
    * @param embedding unit length, the pack's length; copied
    * @param crop the aligned face as PNG
+   * @param id of the correction in another gallery, which also says when it was said. A new one is made where it is taken,
+   *   or not valid for this person
    * @returns `already`: the same was said before
    * @throws KaomonError PERSON_UNKNOWN, CORRECTION_REFUSED; RangeError when the embedding is not valid
    */
@@ -360,11 +366,14 @@ export interface Gallery {
     faceid: string,
     embedding: Float32Array,
     crop?: Uint8Array,
+    id?: string,
   ): Promise<{ correction: Correction; already: boolean }>;
   /** @throws KaomonError PERSON_UNKNOWN, CORRECTION_UNKNOWN */
   removeCorrection(faceid: string, id: string): Promise<void>;
   /** Of a person, or of everybody in these groups; by person, the oldest first. */
   corrections(of?: { faceid?: string | undefined; groups?: ReadonlySet<string> | undefined }): Correction[];
+  /** A person's, with their embeddings, which are only read; none where nobody is so called. */
+  correctionVectors(faceid: string): { correction: Correction; vector: Float32Array }[];
   /** The face's crop as PNG; undefined when there is none. @throws KaomonError CORRECTION_UNKNOWN */
   correctionPicture(faceid: string, id: string): Promise<Uint8Array | undefined>;
   /**

@@ -122,6 +122,7 @@ export function createServices(deps: ServicesDeps): Services {
   const enrolments = createEnrolments({ most: config.MAX_ENROLMENTS, share });
   metrics.watchWork('searches', 'Searches', searches);
   metrics.watchWork('enrolments', 'Enrolments and changes', enrolments);
+  if (sightings) metrics.watchSightings(sightings);
   const decision = createDecision({ pack, config, gallery });
   const enroller = createEnroller({
     vision,

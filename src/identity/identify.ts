@@ -110,8 +110,8 @@ export function createIdentifier(deps: IdentifierDeps) {
     /** Identifies faces of an analysed picture, or embeddings. */
     identify,
 
-    /** For whoever analyses a picture before: whether the faces' crops are kept where a place is given. */
-    wantsCrops: observer?.wantsCrops ?? false,
+    /** For whoever analyses a picture before: whether the aligned faces are kept where a place is given. */
+    wantsPictures: observer?.wantsPictures ?? false,
 
     /** For whoever analyses a picture before: see {@link CountedWork.admit}. */
     admit: (caller?: string) => searches.admit(caller),
@@ -128,8 +128,8 @@ export function createIdentifier(deps: IdentifierDeps) {
     ): Promise<Identification> {
       const { caller, signal } = asked;
       searches.admit(caller);
-      const crops = asked.crops ?? (observer?.wantsCrops === true && options.place !== undefined);
-      const { width, height, faces, leftOut, times } = await vision.analyze(bytes, { ...asked, crops });
+      const aligned = observer?.wantsPictures === true && options.place !== undefined;
+      const { width, height, faces, leftOut, times } = await vision.analyze(bytes, { ...asked, aligned });
       const started = performance.now();
       const identified = await identify(faces, { caller, signal, isAdmitted: true, ...options });
       const search = performance.now() - started;
@@ -139,12 +139,12 @@ export function createIdentifier(deps: IdentifierDeps) {
 }
 
 /** What is kept of an identified face. */
-export function observed<F extends Probe & Partial<Pick<AnalysedFace, 'crop'>>>({
+export function observed<F extends Probe & Partial<Pick<AnalysedFace, 'aligned'>>>({
   face,
   match,
 }: Pick<IdentifiedFace<F>, 'face' | 'match'>): ObservedFace {
-  const { box, embedding, unfit, quality, crop } = face;
-  const seen: ObservedFace = { match, embedding, unfit, quality, crop };
+  const { box, embedding, unfit, quality, aligned } = face;
+  const seen: ObservedFace = { match, embedding, unfit, quality, aligned };
   if (box) seen.area = (box.x2 - box.x1) * (box.y2 - box.y1);
   return seen;
 }

@@ -57,7 +57,7 @@ export function followGallery({ gallery, store, observer, log }: FollowOptions) 
         await erase(left.slice(0, count));
         left.splice(0, count);
       } else {
-        observer.rename(from, faceid);
+        await observer.rename(from, faceid);
         await store.ask('renamePerson', from, faceid, (await boundOf(from, at)).before);
         left.shift();
       }

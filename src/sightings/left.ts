@@ -45,7 +45,7 @@ export async function openLeftSightings(options: LeftOptions): Promise<LeftSight
       await store.close();
       continue;
     }
-    const nobody = { forget: () => Promise.resolve(), rename: () => undefined };
+    const nobody = { forget: () => Promise.resolve(), rename: () => Promise.resolve() };
     const follower = followGallery({ gallery, store, observer: nobody, log });
     const retention = startRetention({
       ...{ store, gallery, log, catchUp: follower.catchUp, days: daysOf(config) },

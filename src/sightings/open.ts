@@ -8,6 +8,7 @@ import { KaomonError } from '../platform/errors.js';
 import { quietMessage } from '../platform/quiet-error.js';
 import type { Config } from '../settings/config.js';
 import { followGallery, type GalleryFollower } from './follow-gallery.js';
+import { createFigures, type Kept } from './figures.js';
 import { createHappenings, type Happenings } from './happenings.js';
 import { createObserver, type ObserverInfo } from './observer.js';
 import { daysOf, type RetentionSettings, startRetention } from './retention.js';
@@ -25,6 +26,8 @@ export interface Sightings {
   /** Writes what is due now. */
   flush(): Promise<void>;
   info(): ObserverInfo;
+  /** What is in the store, as it was when last counted; undefined while that is not known. */
+  kept(): Kept | undefined;
   close(): Promise<void>;
 }
 
@@ -77,10 +80,11 @@ export async function openSightings(options: SightingsOptions): Promise<Sighting
   const observer = createObserver({
     ...{ store, gap, pair, log, now, date },
     worker: `${process.pid.toString(36)}-${randomBytes(5).toString('hex')}`,
-    keepsCrops: config.KEEP_SIGHTINGS,
+    keepsPictures: config.KEEP_SIGHTINGS,
     onHappened: (seq) => happenings.nudge(seq),
   });
 
+  const figures = createFigures(store, now);
   const follower = followGallery({ gallery, store, observer, log });
   const retention = startRetention({
     ...{ store, gallery, log, date, catchUp: follower.catchUp },
@@ -95,6 +99,7 @@ export async function openSightings(options: SightingsOptions): Promise<Sighting
     count: follower.count,
     flush: () => observer.flush(),
     info: () => observer.info(),
+    kept: () => figures.kept(),
     async close() {
       happenings.close();
       await retention.close();

@@ -158,6 +158,7 @@ export async function createAnalyzer(
           detection,
         );
         if (unfit) face.unfit = unfit;
+        else if (options.aligned && isEmbedded) face.aligned = crop;
       }
       if (options.ageGender && ageGender) {
         throwIfStopped(stop);

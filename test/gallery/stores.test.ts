@@ -177,11 +177,20 @@ for (const [name, { skip, prepare }] of Object.entries(isOverMilvus() ? IN_MILVU
         profile,
         faces: [{ face: faceOf('default-d'), vector: new Float32Array(3) }],
       };
+      const { id, enrolledAt: at } = faceOf('default-a', 3);
+      const notTheirs = {
+        correction: { id, faceid: 'default-a', at, hasPicture: true },
+        vector: vector(),
+        crop: CROP,
+      };
       const people = ['default-a', 'default-b', 'default-c'].map((faceid, i) => {
-        return { faceid, profile, faces: i === 0 ? faces : [] };
+        return { faceid, profile, faces: i === 0 ? faces : [], corrections: i === 0 ? [notTheirs] : [] };
       });
       await assert.rejects(store.addPeople([people[0], wrong]), RangeError);
+      const noVector = { ...people[1], corrections: [{ ...notTheirs, vector: new Float32Array(3) }] };
+      await assert.rejects(store.addPeople([people[0], noVector]), RangeError);
       assert.deepEqual(await other.list(), ['default-c'], 'nobody is made beside what is no embedding');
+      assert.deepEqual(await other.corrected(), []);
       assert.deepEqual(await store.addPeople(people), [true, true, false]);
       assert.deepEqual(await store.addPeople(people), [false, false, false]);
       const there = await other.readPerson('default-a', new Set());
@@ -196,7 +205,10 @@ for (const [name, { skip, prepare }] of Object.entries(isOverMilvus() ? IN_MILVU
           ],
         ],
       );
-      assert.deepEqual(new Uint8Array((await other.picture(faces[0].face)) ?? []), CROP);
+      assert.deepEqual(there?.corrections, [{ ...notTheirs.correction, vector: notTheirs.vector }]);
+      assert.deepEqual(await other.corrected(), ['default-a']);
+      for (const face of [faces[0].face, notTheirs.correction])
+        assert.deepEqual(new Uint8Array((await other.picture(face)) ?? []), CROP);
       assert.deepEqual((await other.readPerson('default-b', new Set()))?.faces, []);
       const kept = await other.readPerson('default-c', new Set());
       assert.deepEqual([kept?.username, kept?.faces.length], ['Ken', 1]);

@@ -17,6 +17,8 @@ interface KnownFace {
 interface KnownPerson {
   userid: string;
   faces: KnownFace[];
+  /** What was said not to be theirs. */
+  corrections: KnownFace[];
   username: string | undefined;
   uncertain: boolean;
   busy: boolean;
@@ -41,7 +43,7 @@ const LANES = 6;
 const PEOPLE = 40;
 
 /**
- * Enrols, deletes, renames and moves at random through three workers while they, their event managers and Redis are
+ * Enrols, deletes, renames, moves and corrects at random through three workers while they, their event managers and Redis are
  * killed at random; then asserts that all workers and the store agree, and with what was acknowledged.
  */
 export async function chaos(options: ChaosOptions): Promise<string> {
@@ -50,6 +52,8 @@ export async function chaos(options: ChaosOptions): Promise<string> {
   const workers = await Promise.all(Array.from({ length: WORKERS }, () => startWorker(env)));
   const people: KnownPerson[] = Array.from({ length: PEOPLE }, (_, i) => newPerson(`u${i}`));
   const deleted: number[][] = [];
+  /** IDs of corrections that were taken back, or erased with their person. */
+  const takenBack: string[] = [];
   const counts = { operations: 0, failed: 0, workers: 0, managers: 0, redis: 0, snapshots: 0 };
   let made = PEOPLE;
   let kills = Promise.resolve();
@@ -57,15 +61,25 @@ export async function chaos(options: ChaosOptions): Promise<string> {
   async function operate(person: KnownPerson, worker: GalleryWorker): Promise<void> {
     const faceid = `default-${person.userid}`;
     const dice = random();
-    if (person.faces.length === 0 || dice < 0.55) {
+    if (person.faces.length === 0 || dice < 0.45) {
       const vector = [...randomUnitVector(random, TINY)];
       const { id } = await worker.ask('enrol', 'default', person.userid, vector);
       person.faces.push({ vector, id });
-    } else if (dice < 0.7) {
+    } else if (dice < 0.57) {
+      const vector = [...randomUnitVector(random, TINY)];
+      const { id } = await worker.ask('correct', faceid, vector);
+      person.corrections.push({ vector, id });
+    } else if (dice < 0.64 && person.corrections.length > 0) {
+      const one = pick(person.corrections);
+      await worker.ask('takeBack', faceid, one.id);
+      person.corrections = person.corrections.filter((other) => other !== one);
+      takenBack.push(one.id);
+    } else if (dice < 0.75) {
       await worker.ask('remove', 'default', person.userid);
       deleted.push(...person.faces.splice(0).map(({ vector }) => vector));
+      takenBack.push(...person.corrections.splice(0).map(({ id }) => id));
       person.username = undefined;
-    } else if (dice < 0.8) {
+    } else if (dice < 0.83) {
       const face = pick(person.faces);
       await worker.ask('removeFace', faceid, face.id);
       person.faces = person.faces.filter((other) => other !== face);
@@ -77,7 +91,8 @@ export async function chaos(options: ChaosOptions): Promise<string> {
     } else {
       const userid = `u${made++}`;
       await worker.ask('move', faceid, 'default', userid);
-      for (const face of person.faces) face.id = `default-${userid}${face.id.slice(faceid.length)}`;
+      for (const face of [...person.faces, ...person.corrections])
+        face.id = `default-${userid}${face.id.slice(faceid.length)}`;
       person.userid = userid;
     }
   }
@@ -147,6 +162,7 @@ export async function chaos(options: ChaosOptions): Promise<string> {
         held.reduce((sum, count) => sum + count, 0),
       );
     await check(workers, people, deleted, new Map(rows.map((row) => [row[0], row])));
+    await checkCorrections(workers, people, takenBack, snapshots[0].corrections);
   } finally {
     // A kill that is still under way brings another worker, which would hold this process for ever.
     await kills.catch(() => undefined);
@@ -155,7 +171,7 @@ export async function chaos(options: ChaosOptions): Promise<string> {
   const { failed, workers: killed, managers, redis, snapshots: cut } = counts;
   return (
     `${counts.operations} operations in ${seconds.toFixed(0)} s, ${failed} not acknowledged; killed: ${killed} workers, ` +
-    `${managers} event managers, Redis ${redis} times; ${cut} snapshots damaged; ${deleted.length} faces deleted, ${snapshotSize(people)} kept for certain`
+    `${managers} event managers, Redis ${redis} times; ${cut} snapshots damaged; ${deleted.length} faces deleted, ${snapshotSize(people)} kept for certain, ${takenBack.length} corrections taken back`
   );
 }
 
@@ -195,6 +211,7 @@ function killIfThere(pid: number): void {
 const newPerson = (userid: string): KnownPerson => ({
   userid,
   faces: [],
+  corrections: [],
   username: undefined,
   uncertain: false,
   busy: false,
@@ -222,6 +239,29 @@ async function check(
     for (const worker of workers) {
       const found = await worker.ask('nearest', vector);
       assert.ok(!found || found.distance > 1e-6, 'A deleted face was recognised.');
+    }
+  }
+}
+
+/** What was said holds in every worker, and what was taken back in none. */
+async function checkCorrections(
+  workers: GalleryWorker[],
+  people: KnownPerson[],
+  takenBack: readonly string[],
+  there: readonly string[],
+): Promise<void> {
+  const known = new Set(there);
+  for (const id of takenBack) assert.ok(!known.has(id), `${id} was taken back and is there.`);
+  for (const { userid, corrections, uncertain } of people) {
+    if (uncertain) continue;
+    const faceid = `default-${userid}`;
+    const ids = corrections.map(({ id }) => id).sort();
+    assert.deepEqual(there.filter((id) => id.startsWith(`${faceid}_`)).sort(), ids);
+    for (const { vector } of corrections) {
+      for (const worker of workers) {
+        assert.ok(ids.includes((await worker.ask('ruling', faceid, vector)) ?? ''), 'It is not heeded.');
+        assert.notEqual((await worker.ask('nearest', vector))?.faceid, faceid, 'A wrong name came back.');
+      }
     }
   }
 }

@@ -38,6 +38,7 @@ export interface Status {
   stages?: Partial<Record<Stage, StageFigures>>;
   memory?: { rss: number };
   events?: { behind: number };
+  sightings?: { kept?: { sightings: number; oldest: string | null; bytes: number } };
   trouble?: readonly { what: string; message: string }[];
   damaged?: readonly { what: string; reason: string }[];
 }

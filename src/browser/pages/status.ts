@@ -102,6 +102,14 @@ function factsOf(status: Status): Fact[] {
     const date = formatDate(new Date(number).toISOString());
     add(words.snapshot, words.snapshotOf(date, formatNumber(newer), formatNumber(recall * 100, 1)), 'wide');
   }
+  const { kept } = status.sightings ?? {};
+  if (kept) {
+    const since = kept.oldest === null ? '' : formatDate(kept.oldest);
+    add(
+      words.sightings,
+      words.sightingsKept(formatNumber(kept.sightings), `${formatNumber(kept.bytes / 1e6, 1)} MB`, since),
+    );
+  }
   if (thresholds) {
     add(words.namedBelow, formatNumber(thresholds.identical, 3));
     add(words.certainBelow, formatNumber(thresholds.sure, 3));

@@ -23,6 +23,17 @@ export interface PersonToTake {
   metadata: Metadata;
   consent?: Consent | undefined;
   faces: FaceToTake[];
+  /** What was said not to be theirs: with the first of several in a row. */
+  corrections: readonly CorrectionToTake[];
+}
+
+/** A correction of an archive. */
+export interface CorrectionToTake {
+  id: string;
+  /** Unit length. */
+  vector: Float32Array;
+  /** PNG. */
+  crop?: Uint8Array;
 }
 
 /** What an archive holds. */

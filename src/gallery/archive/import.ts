@@ -1,13 +1,23 @@
 import { createHash } from 'node:crypto';
-import { throwIfGone } from '../../platform/errors.js';
+import { KaomonError, throwIfGone } from '../../platform/errors.js';
 import type { Enrolment, Gallery, Person } from '../types.js';
-import type { Archive, CheckOptions, FaceToTake, PersonToTake, Totals } from './archive.js';
+import type { Archive, CheckOptions, CorrectionToTake, FaceToTake, PersonToTake, Totals } from './archive.js';
 import type { ArchivedGroup } from './format.js';
 import { inParallel } from './in-parallel.js';
 import { openArchive } from './open-archive.js';
 
 export interface ImportDeps {
-  gallery: Pick<Gallery, 'groups' | 'createGroup' | 'knows' | 'person' | 'restorePeople' | 'vectors'>;
+  gallery: Pick<
+    Gallery,
+    | 'groups'
+    | 'createGroup'
+    | 'knows'
+    | 'person'
+    | 'restorePeople'
+    | 'vectors'
+    | 'correct'
+    | 'correctionVectors'
+  >;
   /** Enrols a face that a person does not have yet, by identity's rules. */
   enrol: (
     enrolment: Omit<Enrolment, 'crop'>,
@@ -21,6 +31,8 @@ export interface ImportReport {
   groups: Taken;
   people: Taken;
   faces: Taken;
+  /** Of the archive's version 3. */
+  corrections: Taken;
 }
 export interface Taken {
   added: number;
@@ -72,6 +84,7 @@ export async function importGallery(
       groups: { added: 0, skipped: 0 },
       people: { added: 0, skipped: 0 },
       faces: { added: 0, skipped: 0 },
+      corrections: { added: 0, skipped: 0 },
     };
     progress?.(report, totals);
     await takeGroups(gallery, known, archive.groups(), report.groups, (groupid) => tell('groups', groupid));
@@ -128,6 +141,7 @@ async function* inTurn(archive: Archive, gallery: Pick<Gallery, 'knows'>): Async
     }
     many.push(person);
     for (const { pictureBytes } of person.faces) bytes += pictureBytes;
+    for (const { vector, crop } of person.corrections) bytes += vector.byteLength + (crop?.length ?? 0);
     if (many.length >= MANY.people || bytes >= MANY.bytes) yield* rest();
   }
   yield* rest();
@@ -173,6 +187,7 @@ async function takePeople(
     report.people.added += 1;
     report.faces.added += first.length;
     report.faces.skipped += same;
+    report.corrections.added += person.corrections.length;
     changed(person.faceid);
     left.set(person, rest);
   }
@@ -180,6 +195,7 @@ async function takePeople(
   for (const [person, faces] of left) {
     if (!made.has(person) && !isMore) report.people.skipped += 1;
     if (faces.length > 0) await takeMissing(deps, person, faces, report, changed);
+    if (!made.has(person)) await takeCorrections(gallery, person, report.corrections, changed);
   }
 }
 
@@ -205,6 +221,37 @@ async function takeMissing(
     counted.added += taken.added;
     counted.skipped += taken.skipped;
     if (taken.added > 0) changed(faceid);
+  }
+}
+
+/** Says what a person who is there lacks. */
+async function takeCorrections(
+  gallery: ImportDeps['gallery'],
+  { faceid, corrections }: PersonToTake,
+  counted: Taken,
+  changed: (faceid: string) => void,
+): Promise<void> {
+  if (corrections.length === 0) return;
+  // By their vectors, as faces: nothing is asked of the store for those that are there.
+  const known = new Set(gallery.correctionVectors(faceid).map(({ vector }) => hashVector(vector)));
+  for (const { id, vector, crop } of corrections) {
+    const isNew = !known.has(hashVector(vector)) && (await correct(gallery, faceid, { id, vector, crop }));
+    counted[isNew ? 'added' : 'skipped'] += 1;
+    if (isNew) changed(faceid);
+  }
+}
+
+/** @returns false when it is there, or cannot be: the picture is enrolled here, or too much was said of the person */
+async function correct(
+  gallery: ImportDeps['gallery'],
+  faceid: string,
+  { id, vector, crop }: CorrectionToTake,
+): Promise<boolean> {
+  try {
+    return !(await gallery.correct(faceid, vector, crop, id)).already;
+  } catch (error) {
+    if (error instanceof KaomonError && error.code === 'CORRECTION_REFUSED') return false;
+    throw error;
   }
 }
 
@@ -238,10 +285,10 @@ async function restore(
   people: readonly PersonToTake[],
 ): Promise<(Person | undefined)[]> {
   const taken = [];
-  for (const { groupid, userid, username, metadata, consent, faces } of people) {
+  for (const { groupid, userid, username, metadata, consent, faces, corrections } of people) {
     const read = [];
     for (const { id, vector, picture } of faces) read.push({ id, vector, crop: await picture?.() });
-    taken.push({ groupid, userid, username, metadata, consent, faces: read });
+    taken.push({ groupid, userid, username, metadata, consent, faces: read, corrections });
   }
   return taken.length > 0 ? await gallery.restorePeople(taken) : [];
 }

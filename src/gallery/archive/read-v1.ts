@@ -143,7 +143,7 @@ export function openV1(zip: Zip, pack: Archive['pack']): Archive {
               ...(picture !== undefined && { picture: () => zip.read(picture, PICTURE_BYTES) }),
             });
           }
-          yield { ...profile, faceid, faces: some };
+          yield { ...profile, faceid, faces: some, corrections: [] };
         }
       }
     },

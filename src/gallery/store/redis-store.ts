@@ -99,11 +99,15 @@ export function redisStoreOn(
     return (await redis.hsetnx(people, faceid, profileText(profile))) === 1;
   }
 
-  async function addPerson({ faceid, profile, faces }: FilledPerson): Promise<boolean> {
+  async function addPerson({ faceid, profile, faces, corrections = [] }: FilledPerson): Promise<boolean> {
     if (!(await createPerson(faceid, profile))) return false;
     try {
       await transact((multi) => {
         for (const face of faces) setFace(multi, face);
+        for (const { correction, vector, crop } of corrections) {
+          setVector(multi, correction.id, vector, crop);
+          multi.sadd(layout.correctionsOf(faceid), correction.id).sadd(layout.corrected, faceid);
+        }
       });
     } catch (error) {
       await redis.hdel(people, faceid).catch(() => undefined);
@@ -120,9 +124,18 @@ export function redisStoreOn(
     if (isNew) await redis.hsetnx(groups, FIRST_GROUP.groupid, groupText(FIRST_GROUP));
   }
 
+  function setVector(
+    multi: ReturnType<typeof redis.multi>,
+    id: string,
+    vector: Float32Array,
+    crop: Uint8Array | undefined,
+  ): void {
+    multi.hset(layout.face(id), 'vector', bytesOf(vector));
+    if (crop) multi.hset(layout.face(id), 'picture', Buffer.from(crop));
+  }
+
   function setFace(multi: ReturnType<typeof redis.multi>, { face, vector, crop }: NewFace): void {
-    multi.hset(layout.face(face.id), 'vector', bytesOf(vector));
-    if (crop) multi.hset(layout.face(face.id), 'picture', Buffer.from(crop));
+    setVector(multi, face.id, vector, crop);
     multi.sadd(layout.facesOf(face.faceid), face.id).sadd(all, face.id);
   }
 
@@ -202,7 +215,8 @@ export function redisStoreOn(
     },
 
     async addPeople(added) {
-      for (const { faces } of added) for (const { vector } of faces) checkEmbedding(vector, length);
+      for (const { faces, corrections = [] } of added)
+        for (const { vector } of [...faces, ...corrections]) checkEmbedding(vector, length);
       return await pMap(added, addPerson, { concurrency: AT_ONCE });
     },
 

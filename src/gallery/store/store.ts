@@ -31,6 +31,16 @@ export interface FilledPerson {
   faceid: string;
   profile: Profile;
   faces: readonly NewFace[];
+  corrections?: readonly NewCorrection[];
+}
+
+/** A correction to store with its person. */
+export interface NewCorrection {
+  correction: Correction;
+  /** Unit length. */
+  vector: Float32Array;
+  /** The face's picture as PNG. */
+  crop?: Uint8Array | undefined;
 }
 
 /** A correction as it is stored. */
@@ -154,7 +164,7 @@ export interface EmbeddingStore {
   /** As `createPerson`, but looks only at this pack. */
   keepPerson(faceid: string, profile: Profile): Promise<boolean>;
   /**
-   * Creates people with all faces, many times faster than one by one. No reader sees a part of one of them.
+   * Creates people with all faces and corrections, many times faster than one by one. No reader sees a part of one of them.
    * @returns of each: false, and nothing was changed, when the person exists in any pack
    * @throws RangeError as `addFace`, and then nobody is created; when the store fails, some may have been
    */

@@ -9,6 +9,7 @@ import { onBehalfOf } from '../on-behalf.js';
 import { ErrorSchema, errorsOf, Nullable, ThresholdsSchema } from '../schemas.js';
 import type { Services } from '../services.js';
 import { statusOf, troubleOf, TroubleSchema } from '../trouble.js';
+import { sightingFigures, SightingFiguresSchema } from './sighting-figures.js';
 
 const tags = ['operation'];
 const count = Type.Integer({ minimum: 0 });
@@ -73,6 +74,7 @@ const StatusSchema = Type.Object({
     },
     { description: 'What is kept, and how long (docs/privacy.md).' },
   ),
+  sightings: Type.Optional(SightingFiguresSchema),
   trouble: Type.Optional(TroubleSchema),
   damaged: Type.Optional(
     Type.Array(Type.Object({ what: Type.String(), reason: Type.String() }), {
@@ -96,7 +98,7 @@ const SelfTestSchema = Type.Object({
 
 /** `GET /api/v1/live`, `/ready`, `/selftest` and `/status`. */
 export function statusRoutes(app: App, services: Services): void {
-  const { config, vision, gallery, pack, decision, metrics, events } = services;
+  const { config, vision, gallery, pack, decision, metrics, events, sightings } = services;
 
   app.get(
     '/api/v1/live',
@@ -192,6 +194,7 @@ export function statusRoutes(app: App, services: Services): void {
         memory: { rss: process.memoryUsage.rss() },
         eventLoop: { p99: metrics.eventLoopP99() },
         events: events && { behind: events.info().behind },
+        sightings: sightingFigures(sightings, caller),
       };
     },
   );

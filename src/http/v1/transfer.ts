@@ -20,13 +20,14 @@ const TakenSchema = Type.Object({
   skipped: Type.Integer({ minimum: 0, description: 'Were there already.' }),
 });
 const ReportSchema = Type.Object(
-  { groups: TakenSchema, people: TakenSchema, faces: TakenSchema },
+  { groups: TakenSchema, people: TakenSchema, faces: TakenSchema, corrections: TakenSchema },
   {
     examples: [
       {
         groups: { added: 1, skipped: 1 },
         people: { added: 120, skipped: 0 },
         faces: { added: 240, skipped: 0 },
+        corrections: { added: 3, skipped: 0 },
       },
     ],
   },
@@ -50,8 +51,8 @@ export function transferRoutes(app: App, services: Services): void {
       schema: {
         summary: 'Take the gallery along',
         description:
-          'A zip of the vectors (one matrix, `vectors.npy`), people and groups (lines of JSON) and kept thumbnails, ' +
-          'with a manifest (docs/archive.md). It is biometric data: keep it like a key.',
+          'A zip of the vectors (one matrix, `vectors.npy`), people, groups and corrections (lines of JSON) and kept ' +
+          'thumbnails, with a manifest (docs/archive.md). It is biometric data: keep it like a key.',
         tags,
         querystring: Type.Object(
           {

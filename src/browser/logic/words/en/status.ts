@@ -71,6 +71,9 @@ export const STATUS = {
   snapshotOf: (date: string, newer: string, recall: string) =>
     `Of ${date}; ${newer === '1' ? '1 change' : `${newer} changes`} since. Its search finds the right person first in ${recall} % of cases.`,
   damaged: (count: number) => `Damaged, so set aside or skipped: ${count}`,
+  sightings: 'Visits kept',
+  sightingsKept: (count: string, size: string, since: string) =>
+    `${count}, ${size}${since && `, since ${since}`}`,
   workers: 'Workers',
   workersAndThreads: (workers: number, threads: number) =>
     `${workers}, ${threads === 1 ? '1 vision thread' : `${threads} vision threads`} each`,

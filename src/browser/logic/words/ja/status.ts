@@ -33,6 +33,7 @@ export const STATUS: typeof EN = {
       audit:
         '監査ログをファイルに書き込めません。ログはメモリに保持されていますが、サーバーが終了すると失われます。',
       events: 'イベントログを読み取れないため、ほかのワーカーでの変更がこのワーカーに反映されません。',
+      sightings: '来訪の記録の一部を保存できていません。原因はサーバーのログで確認してください。',
       notices: '通知の送信先（Webhook または MQTT）に届いていない通知があります。受信側を確認してください。',
     })[what] ?? message,
   allWell: '正常に稼働しています',
@@ -75,6 +76,8 @@ export const STATUS: typeof EN = {
   snapshotOf: (date, newer, recall) =>
     `${date} 作成（以降の変更 ${newer} 件）。検索で正しい人が 1 位になる割合: ${recall} %`,
   damaged: (count) => `破損しているため除外したデータ: ${count} 件`,
+  sightings: '保存済みの来訪',
+  sightingsKept: (count, size, since) => `${count} 件、${size}${since && `（${since} から）`}`,
   workers: 'ワーカー',
   workersAndThreads: (workers, threads) => `${workers}（画像処理スレッド 各 ${threads}）`,
   index: '検索方式',
