@@ -120,7 +120,7 @@ export function statusRoutes(app: App, services: Services): void {
       schema: {
         summary: 'Whether this worker can recognise',
         description:
-          '503 when it cannot. `degraded` (200) when it can, but the disk is full or read-only, say: `trouble` says what.',
+          '503 when it cannot, as while Milvus is away that searches faces. `degraded` (200) when it can, but the disk is full or read-only, say: `trouble` says what.',
         tags,
         response: { 200: WorksSchema, 503: WorksSchema, ...errorsOf(ErrorSchema, 500) },
       },
