@@ -27,14 +27,15 @@ const MIN_FACE_SIZES = [20, 60];
 /** Adds up how long an engine's networks run, each with what makes its input: the pyramid, or the crops. */
 function timed(engine: MtcnnEngine) {
   const spent = { pnet: 0, rnet: 0, onet: 0 };
-  const time = async (network: keyof typeof spent, work: Promise<void>, start: number) => {
-    await work;
+  const time = async (network: keyof typeof spent, work: () => Promise<void>) => {
+    const start = performance.now();
+    await work();
     spent[network] += performance.now() - start;
   };
   const timedEngine: MtcnnEngine = {
     ...engine,
-    scan: (...of) => time('pnet', engine.scan(...of), performance.now()),
-    score: (...of) => time(of[0], engine.score(...of), performance.now()),
+    scan: (...of) => time('pnet', () => engine.scan(...of)),
+    score: (...of) => time(of[0], () => engine.score(...of)),
   };
   return { engine: timedEngine, spent };
 }

@@ -157,6 +157,13 @@ export const SettingsSchema = Type.Object({
     description:
       '`MIN_FACE_SIZE` of streams, until a client asks for another; with MTCNN each doubling quarters the work.',
   }),
+  STREAM_QUIET_SEARCH: Type.Integer({
+    default: 1000,
+    minimum: 0,
+    maximum: 60_000,
+    description:
+      'A stream that shows nobody is searched once in so many milliseconds while nothing moves in it, and at once when something does. 0: in every frame.',
+  }),
   EXECUTION_PROVIDERS: Type.String({
     default: 'cpu',
     pattern: /^[a-z]+(,[a-z]+)*$/.source,

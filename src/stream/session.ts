@@ -19,6 +19,8 @@ export interface SessionDeps {
   maxFrameBytes: number;
   /** Shorter side of the smallest face to look for, pixels, unless the client sets another. */
   minFaceSize: number;
+  /** How often a scene is searched in which nobody is and nothing moves, milliseconds; 0: in every frame. Default 0. */
+  quietSearch?: number;
   /** The groups that the client may see; undefined: all. */
   groups: ReadonlySet<string> | undefined;
   /** The address of a person's thumbnail, of this face if possible, that the client may see. Default: it may see none. */
@@ -49,7 +51,11 @@ interface Frame {
  */
 export function createStreamSession(deps: SessionDeps) {
   const { vision, identifier, gallery, decision, send, now = () => performance.now() } = deps;
-  const tracker = new FaceTracker(decision.pair(), (...asked) => gallery.ruledOut(...asked));
+  const tracker = new FaceTracker(
+    decision.pair(),
+    (...asked) => gallery.ruledOut(...asked),
+    deps.quietSearch,
+  );
   let told = decision.meaning(deps.groups);
   let options: StreamOptions = {};
   /** Groups of the options that have been deleted since. */
@@ -172,7 +178,7 @@ export function createStreamSession(deps: SessionDeps) {
       minFaceSize: options.minFaceSize ?? deps.minFaceSize,
       quality: options.quality,
       aligned: place !== undefined && identifier.wantsPictures,
-      track: { faces: plan.faces, search: plan.search, closeUps: plan.closeUps },
+      track: { faces: plan.faces, search: plan.search, quiet: plan.quiet, closeUps: plan.closeUps },
     });
     const { width, height, leftOut, times } = analysis;
     const searchedAt = performance.now();
@@ -203,7 +209,7 @@ export function createStreamSession(deps: SessionDeps) {
       frame,
       width,
       height,
-      full: plan.search,
+      full: analysis.searched ?? plan.search,
       faces: answer,
       leftOut,
       times: round(all),

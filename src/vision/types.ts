@@ -138,6 +138,8 @@ export interface Analysis {
   times: StageTimes;
   /** The frame in 32 x 18 grey levels, to see what moved; only with `track`. */
   scene?: Uint8Array;
+  /** Whether the whole frame was searched; only with `track`. */
+  searched?: boolean;
 }
 
 /** How a stored crop was cut for its pack's embedder. */
@@ -173,9 +175,15 @@ export interface AnalyzeOptions {
    * The picture is a camera's frame, and these faces were in the previous one. They are looked for near their last places,
    * which costs a fraction of a search; with `search` the whole frame is searched for new faces as well. Only new faces,
    * changed ones and those with `embed` are embedded. No state is held between calls. A search that finds nobody makes a
-   * second pass for a face that fills the frame, unless `closeUps` is false.
+   * second pass for a face that fills the frame, unless `closeUps` is false. With `quiet`, the scene of an earlier frame,
+   * the frame is searched only where it differs from that.
    */
-  track?: { faces: readonly KnownFace[]; search: boolean; closeUps?: boolean };
+  track?: {
+    faces: readonly KnownFace[];
+    search: boolean;
+    closeUps?: boolean;
+    quiet?: Uint8Array | undefined;
+  };
 }
 
 /** The options for a vision thread, which gets `AskedPicture.stop` instead of the signal. */

@@ -182,6 +182,7 @@ export async function createRemoteGallery(deps: RemoteGalleryDeps): Promise<Live
       return {
         pack,
         ...memory.count(groups),
+        corrections: memory.corrections.count(groups),
         groups: groups ? all.filter(({ groupid }) => groups.has(groupid)).length : all.length,
         // Which groups these belong to is not known.
         otherPacks: groups ? {} : otherPacks,

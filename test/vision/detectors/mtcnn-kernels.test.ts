@@ -230,7 +230,10 @@ describe('MTCNN in loops of our own', { skip }, () => {
   });
 });
 
-describe('MTCNN in loops of our own, published weights', { skip: skip || SHARED_MISSING }, () => {
+/** They would take a quarter of an hour, and every line of the loops is met above. */
+const slow = process.env.KAOMON_CHECKED === undefined ? false : 'not with sanitizers';
+
+describe('MTCNN in loops of our own, published weights', { skip: skip || SHARED_MISSING || slow }, () => {
   let nets: Nets;
   let files: MtcnnFiles;
   let onnx: MtcnnEngine;
