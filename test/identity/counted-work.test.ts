@@ -85,8 +85,8 @@ describe('Counted work', () => {
       ...{ most: 8, atOnce: 2, share: 1, manyAtOnce: 1, full: '', mine: '', retryAfter: 2 },
       givesWay: () => isBusy,
     });
-    const hundred = Array.from({ length: 100 }, (_, i) => `a${i}`);
-    const long = turns.each(hundred, (name) => work(name)());
+    const hundreds = Array.from({ length: 300 }, (_, i) => `a${i}`);
+    const long = turns.each(hundreds, (name) => work(name)());
     const turn = () => new Promise((resolve) => setImmediate(resolve));
     while (names().length < 1) await turn();
     end(0);
@@ -96,7 +96,7 @@ describe('Counted work', () => {
     assert.deepEqual(names(), ['a0', 'b'], 'nobody else waits for that');
     isBusy = false;
     t.mock.timers.tick(3_600_000);
-    await Promise.all([endAll(101), long, other]);
+    await Promise.all([endAll(301), long, other]);
     assert.equal(turns.info().inFlight, 0);
   });
 

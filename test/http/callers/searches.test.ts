@@ -61,7 +61,7 @@ function recognise(app: TestApp['app'], who: Who, embeddings: number[][], count 
 describe('searches', () => {
   for (const auth of ['key', 'none'] as const) {
     it(
-      `of one caller are answered between those of another's thousand (AUTH=${auth})`,
+      `of one caller are answered between those of another's five hundred (AUTH=${auth})`,
       { timeout },
       async (t) => {
         const { app, key, searches } = await ready(t, { AUTH: auth });
@@ -70,7 +70,7 @@ describe('searches', () => {
             ? { headers: { 'x-api-key': await key('admin') } }
             : { remoteAddress: `10.0.0.${n}` };
         const [greedy, other] = [await whoIs(1), await whoIs(2)];
-        const answers = [recognise(app, greedy, vectors(1000)), recognise(app, greedy, vectors(1000))];
+        const answers = [recognise(app, greedy, vectors(250)), recognise(app, greedy, vectors(250))];
         await until(() => searches.begun.length === 3);
         const single = { isAnswered: false };
         const answered = recognise(app, other, vectors(1, 0)).then((answer) => {
@@ -89,7 +89,7 @@ describe('searches', () => {
         searches.open();
         for (const answer of await Promise.all(answers)) {
           assert.equal(answer.statusCode, 200);
-          assert.equal(answer.json<{ result: unknown[] }>().result.length, 1000);
+          assert.equal(answer.json<{ result: unknown[] }>().result.length, 250);
         }
       },
     );
@@ -195,14 +195,14 @@ describe('searches', () => {
       else if (begun <= 3) await until(() => begun === 0);
       return await nearest(...asked);
     });
-    const body = Buffer.from(JSON.stringify({ embeddings: vectors(1000) }));
+    const body = Buffer.from(JSON.stringify({ embeddings: vectors(250) }));
     await client.send([`POST ${EMBEDDINGS} HTTP/1.1`, 'content-type: application/json'], body);
     const inFlight = () => figure(app, { remoteAddress: '10.0.0.9' }, 'kaomon_searches_in_flight');
     await until(() => begun === 3);
     begun = 0;
     await until(async () => (await inFlight()) === 0);
     // A few may begin before the server has heard of it.
-    assert.ok(begun < 100, `${begun} of a thousand began after the caller had gone`);
+    assert.ok(begun < 100, `${begun} of 250 began after the caller had gone`);
   });
 
   it('of one person are all that a verification asks for', async (t) => {
