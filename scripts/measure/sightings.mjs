@@ -3,7 +3,8 @@
  * What keeping who came by costs: `node scripts/measure/sightings.mjs [ROUNDS [PACK]]`. Servers without sightings, with
  * them, and with pictures of them too, get the same frames in turn, over HTTP and the stream, so that another program on
  * the machine disturbs all alike. Counted is the processor time of each server's process, writing included; differences are
- * of the rounds, each with the server that keeps nothing. `node scripts/measure/sightings.mjs memory [FRAMES]` shows
+ * of the rounds, each with the server that keeps nothing. `node scripts/measure/sightings.mjs own` shows what the sightings alone take, without a server: on a busy machine
+ * that is the surer figure. `node scripts/measure/sightings.mjs memory [FRAMES]` shows
  * whether memory stays level, without any network: made-up faces come by at four cameras. Needs `npm run build` and the pack.
  */
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
@@ -16,9 +17,53 @@ import { DIST } from './pack.mjs';
 const [first = '12', second] = process.argv.slice(2);
 const folder = await mkdtemp(path.join(os.tmpdir(), 'kaomon-sightings-'));
 try {
-  await (first === 'memory' ? memory(Number(second ?? 100_000)) : cost(Number(first), second));
+  if (first === 'own') await own();
+  else await (first === 'memory' ? memory(Number(second ?? 100_000)) : cost(Number(first), second));
 } finally {
   await rm(folder, { recursive: true, force: true });
+}
+
+/** Processor time of all threads for a frame, twenty a second; each visit lasts 400 and finds a better face 40 times. */
+async function own() {
+  const { openSightings } = await import(new URL('sightings/open.js', DIST).href);
+  const { loadConfig } = await import(new URL('settings/config.js', DIST).href);
+  for (const KEEP_SIGHTINGS of [false, true])
+    for (const faces of [1, 6]) {
+      const clock = { now: 0 };
+      const sightings = await openSightings({
+        config: { ...loadConfig({ EMBEDDINGS_DIR: folder }), KEEP_SIGHTINGS },
+        ...{ pack: `own-${faces}-${KEEP_SIGHTINGS}`, pair: 1.2 },
+        gallery: { person: async () => ({}), subscribe: () => () => undefined },
+        log: { warn: console.error, info: () => undefined },
+        ...{ now: () => clock.now, date: () => 1_790_000_000_000 + clock.now },
+      });
+      const vectors = Array.from({ length: faces }, (_, i) => new Float32Array(512).fill(1, i, i + 1));
+      const source = {};
+      /** @param {number} frames */
+      const play = async (frames) => {
+        for (let frame = 0; frame < frames; frame++) {
+          clock.now += 50;
+          sightings.observer.observe(
+            { deviceid: 'door', source },
+            vectors.map((embedding, i) => ({
+              match: { person: { faceid: `g-${i}` }, face: {}, distance: 0.3, odds: undefined },
+              ...{ embedding, area: 10_000, track: i + 10 * Math.floor(frame / 400) },
+              quality: { size: 80 + (frame % 40), sharpness: 40, brightness: 1, yaw: 0, pitch: 0, roll: 0 },
+              aligned: KEEP_SIGHTINGS ? new Uint8Array(3 * 160 * 160) : undefined,
+            })),
+          );
+          if (frame % 20 === 19) await sightings.flush();
+          if (frame % 400 === 399) clock.now += 11_000;
+        }
+      };
+      await play(400);
+      const before = process.cpuUsage();
+      await play(8000);
+      const { user, system } = process.cpuUsage(before);
+      const kept = KEEP_SIGHTINGS ? 'with pictures' : 'without pictures';
+      console.log(`${faces} faces, ${kept}: ${((user + system) / 8e6).toFixed(3)} ms a frame`);
+      await sightings.close();
+    }
 }
 
 /** @param {number} rounds @param {string | undefined} pack */

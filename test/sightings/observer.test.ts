@@ -102,6 +102,8 @@ describe('the observer', () => {
     let open: () => void = () => undefined;
     state.gate = new Promise((resolve) => (open = resolve));
     see('door', { match: ANN });
+    // Over: no later part of it tells the new name.
+    state.now = 20_000;
     const writing = observer.flush();
     state.isFull = true;
     const renamed = observer.rename('g-ann', 'g-eve');
