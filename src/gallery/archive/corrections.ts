@@ -43,7 +43,12 @@ export async function writeCorrections(
 }
 
 /** A correction with what it is called in messages. */
-export interface ReadCorrection { id: string; vector: Float32Array; picture?: string | undefined; what: string }
+export interface ReadCorrection {
+  id: string;
+  vector: Float32Array;
+  picture?: string | undefined;
+  what: string;
+}
 
 /**
  * Hands out the corrections of an archive as its people pass, which are in the same order.
