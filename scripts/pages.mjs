@@ -13,6 +13,9 @@ import { filesBelow, PROJECT_ROOT } from './support.mjs';
 const TEMPLATES = path.join(PROJECT_ROOT, 'src', 'browser', 'html');
 const COMPRESSED = /\.(?:html|css|js|svg|webmanifest)$/;
 
+/** Pages that are not in the list of pages, by the one that leads to them. @type {Record<string, string | undefined>} */
+const BELOW = { person: '/people', check: '/people' };
+
 /** @typedef {Record<string, unknown>} Words */
 /**
  * @typedef {object} Assets
@@ -62,10 +65,12 @@ export function fillIn(html, words) {
  * @param {{language: string, words: Words, assets: Assets}} to
  */
 function page(name, { language, words, assets }) {
-  const address = name === 'index.html' ? '/' : `/${path.basename(name, '.html')}`;
+  const stem = path.basename(name, '.html');
+  const parent = BELOW[stem];
+  const address = parent ?? (stem === 'index' ? '/' : `/${stem}`);
   const header = template('parts/header.html')
     // The page that is open, in the list of pages: the brand, which also leads to the first one, has a class before.
-    .replace(`<a href="${address}"`, `<a href="${address}" aria-current="page"`);
+    .replace(`<a href="${address}"`, `<a href="${address}" aria-current="${parent ? 'true' : 'page'}"`);
   let html = template(name);
   const [, script = ''] = /<script type="module" src="\/assets\/(\w+)\.js"/.exec(html) ?? [];
   const texts = assets.words.get(`${script} ${language}`);

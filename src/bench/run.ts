@@ -7,6 +7,7 @@ import { VERSION } from '../platform/version.js';
 import type { BenchContext, Effort } from './effort.js';
 import { benchCheckup } from './check-up.js';
 import { benchEvents } from './events.js';
+import { benchFleet } from './fleet.js';
 import { type Frame, loadFrames } from './frames.js';
 import { benchHttp } from './http.js';
 import { benchPack, type BenchPack } from './pack.js';
@@ -45,11 +46,12 @@ const SECTIONS: Readonly<Record<string, Section>> = {
   scale: withPictures(benchScale),
   'check-up': withPictures(benchCheckup),
   soak: withPictures(benchSoak),
+  fleet: benchFleet,
 };
 export const SECTION_NAMES: readonly string[] = Object.keys(SECTIONS);
 /** The sections of a run that names none: those that take a quarter of an hour are not among them. */
 export const USUAL_SECTIONS: readonly string[] = SECTION_NAMES.filter(
-  (name) => !['soak', 'scale', 'check-up'].includes(name),
+  (name) => !['soak', 'scale', 'check-up', 'fleet'].includes(name),
 );
 
 export interface BenchOptions {

@@ -9,12 +9,15 @@ import { LISTS_FROM } from '../gallery/base/train-lists.js';
 import type { BenchContext } from './effort.js';
 import type { Frame } from './frames.js';
 import { GROUP, makeGallery, type MadeGallery } from './made-gallery.js';
+import { benchMatrix } from './matrix.js';
 import type { BenchPack } from './pack.js';
 import { rowOf } from './report.js';
 import { type BenchServer, startServer } from './server.js';
 
 /** Workers of one machine. */
 const WORKERS = 4;
+/** The largest gallery that is made as files of people. */
+const MOST_MADE = 2_000_000;
 /** The largest gallery that is imported as well. */
 const MOST_IMPORTED = 100_000;
 
@@ -29,6 +32,10 @@ export async function benchScale(
   const empty = await makeGallery(0, bench, context);
   const none = await workersOn(empty.env, (servers) => proportional(servers));
   for (const size of effort.sizes) {
+    if (size > MOST_MADE) {
+      await benchMatrix(size, context);
+      continue;
+    }
     const { env, probes, folder } = await makeGallery(size, bench, context);
     try {
       await measure(size, { env, probes, none, bench }, context);
@@ -102,7 +109,6 @@ async function measure(
     add(rowOf(place('export', 's'), [(performance.now() - begun) / 1000]));
     add(rowOf(place('export, memory', 'MB'), [most - before]));
   });
-  // One person after another reaches the disk: a million take the better part of an hour.
   if (size <= MOST_IMPORTED) await benchImport(size, bench, context);
 }
 

@@ -24,6 +24,8 @@ export interface BenchServer {
   readonly startedIn: number;
   /** Resident size, MB. */
   rss(): Promise<number>;
+  /** Processor time since its start, milliseconds. */
+  cpu(): Promise<number>;
   /** @returns the body of the answer @throws Error when its status is not 2xx */
   send(method: 'GET' | 'POST' | 'DELETE', url: string, body?: Uint8Array | object): Promise<unknown>;
   /** The answer, whatever its status. */
@@ -62,6 +64,15 @@ export async function startServer(env: Readonly<Record<string, string>>): Promis
     async rss() {
       const status = await readFile(`/proc/${child.pid ?? 0}/status`, 'utf8').catch(() => '');
       return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? NaN) / 1024;
+    },
+    async cpu() {
+      const stat = await readFile(`/proc/${child.pid ?? 0}/stat`, 'utf8').catch(() => '');
+      // Fields 14 and 15, behind the name in brackets, in hundredths of a second.
+      const [user, system] = stat
+        .slice(stat.lastIndexOf(')') + 2)
+        .split(' ')
+        .slice(11, 13);
+      return (Number(user) + Number(system)) * 10;
     },
     async ask(method, url, body) {
       const isPicture = body instanceof Uint8Array;

@@ -50,7 +50,7 @@ export async function benchSoak(
   };
   try {
     const begun = performance.now();
-    await Promise.all(Array.from({ length: CLIENTS }, () => play(url, bytes, DAY, count)));
+    await Promise.all(Array.from({ length: CLIENTS }, () => play(url, bytes, DAY, { isOver: count })));
     await looking;
     const seconds = (performance.now() - begun) / 1000;
     note(

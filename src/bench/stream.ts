@@ -18,6 +18,37 @@ interface Told {
   message?: string;
 }
 
+/** Frames of a camera a second. */
+const RATE = 25;
+
+/** A camera that shows nobody, at 25 frames a second: with a search of each frame in ONNX Runtime, of each, and of few. */
+async function benchNobody(pack: BenchPack, frames: readonly Frame[], context: BenchContext): Promise<void> {
+  const { effort, add } = context;
+  const nobody = frames.find(({ name }) => name === 'no face') ?? frames[0];
+  const env = await galleryOf(effort.people, pack, context);
+  for (const [measure, settings] of [
+    ['every frame searched, ONNX Runtime', { STREAM_QUIET_SEARCH: '0', DETECTOR_KERNELS: 'onnx' }],
+    ['every frame searched', { STREAM_QUIET_SEARCH: '0' }],
+    ['as set', {}],
+  ] as const) {
+    const server = await startServer({ ...env, ...settings });
+    const url = `${server.origin.replace('http', 'ws')}/api/v1/stream`;
+    try {
+      for (const [width, height] of SIZES) {
+        const bytes = Uint8Array.from(await resizeFrame(nobody, width, height));
+        await play(url, bytes, 1);
+        const before = await server.cpu();
+        const { samples } = await play(url, bytes, effort.seconds, { every: 1000 / RATE });
+        const of = `a camera of ${width}x${height}, ${nobody.name}, processor time a frame`;
+        const median = ((await server.cpu()) - before) / samples.length;
+        add({ section: 'stream', of, measure, unit: 'ms', median, samples: samples.length });
+      }
+    } finally {
+      await server.end();
+    }
+  }
+}
+
 /** Clients that always have two frames in flight: frames per second, of each client and in all, and how long one takes. */
 export async function benchStream(
   pack: BenchPack,
@@ -59,17 +90,19 @@ export async function benchStream(
   } finally {
     await server.end();
   }
+  await benchNobody(pack, frames, context);
 }
 
 /**
  * A client that sends the same frame over and over, two in flight, for some seconds or until `isOver`.
+ * @param every milliseconds between two frames, of which one is in flight; default: as fast as they are answered
  * @returns milliseconds of each answered frame, and how many were skipped
  */
 export async function play(
   url: string,
   bytes: Uint8Array<ArrayBuffer>,
   seconds: number,
-  isOver: (answered: number) => boolean = () => false,
+  { isOver = () => false, every }: { isOver?: (answered: number) => boolean; every?: number } = {},
 ) {
   const socket = new WebSocket(url);
   const samples: number[] = [];
@@ -84,13 +117,14 @@ export async function play(
   socket.addEventListener('message', ({ data }) => {
     const told = JSON.parse(String(data)) as Told;
     const now = performance.now();
-    if (told.type === 'hello') for (let i = 0; i < IN_FLIGHT; i++) send();
+    if (told.type === 'hello') for (let i = 0; i < (every === undefined ? IN_FLIGHT : 1); i++) send();
     if (told.frame === undefined) return;
     if (told.type === 'frame') samples.push(now - sentAt[told.frame]);
     else if (told.type === 'skipped') skipped += 1;
     else problem = told.message ?? told.type;
     if (now >= end || isOver(samples.length)) socket.close();
-    else send();
+    else if (every === undefined) send();
+    else setTimeout(send, Math.max(0, every - (now - (sentAt.at(-1) ?? now))));
   });
   socket.addEventListener('error', () => (problem ||= 'the connection failed'));
   await once(socket, 'close');

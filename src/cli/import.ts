@@ -158,6 +158,11 @@ export function main(words: string[]): Promise<number> {
     }
     const { length } = EMBEDDERS[pack.embedder].input;
     const config = loadConfig();
+    if (config.CONSENT === 'required')
+      throw new KaomonError(
+        'SETUP',
+        'CONSENT=required, and maiface’s folders hold no consents: import an archive, or set CONSENT=optional for this once.',
+      );
     const dryRun = values['dry-run'];
     const store = dryRun
       ? await openStore(config, pack.id, length, note)

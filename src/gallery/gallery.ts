@@ -73,7 +73,8 @@ export async function createGallery(deps: GalleryDeps): Promise<LiveGallery> {
     if (told.size > REMEMBERED) told.delete(oldest);
   }
 
-  const { people, everyone } = createPeoplePages(memory);
+  const pages = createPeoplePages(memory);
+  const { people, everyone } = pages;
 
   /** Reads everybody who is corrected, of whom a base says nothing. */
   async function readCorrected(): Promise<void> {
@@ -83,7 +84,7 @@ export async function createGallery(deps: GalleryDeps): Promise<LiveGallery> {
 
   return {
     groups: () => memory.groups(),
-    ...createGroupOperations(core),
+    ...createGroupOperations(core, pages),
 
     people,
     everyone,

@@ -2,6 +2,7 @@ import type { Core } from './core.js';
 import { parseFaceId } from './face-name.js';
 import { checkGroupId, checkUserId, faceIdOf } from './ids.js';
 import { normaliseName } from './names.js';
+import { profileOf } from './store/profile.js';
 import type { NewFace } from './store/store.js';
 import type { Gallery, Person, RestoredFace, RestoredPerson } from './types.js';
 
@@ -50,7 +51,7 @@ export function createRestore(core: Core): Pick<Gallery, 'restorePeople' | 'know
 
 /** @throws KaomonError GROUPID_INVALID, USERID_INVALID; RangeError */
 function toStored(person: RestoredPerson) {
-  const { groupid, userid, username = '', metadata = {}, faces, corrections = [] } = person;
+  const { groupid, userid, username = '', metadata = {}, consent, faces, corrections = [] } = person;
   checkGroupId(groupid);
   checkUserId(userid);
   const faceid = faceIdOf(groupid, userid);
@@ -66,7 +67,7 @@ function toStored(person: RestoredPerson) {
     ...{ correction: { id, faceid, at, hasPicture }, vector: vector.slice(), crop },
   });
   return {
-    ...{ groupid, faceid, profile: { username: normaliseName(username), metadata } },
+    ...{ groupid, faceid, profile: profileOf({ username: normaliseName(username), metadata, consent }) },
     faces: faces.map(toFace).sort(byDate),
     corrections: corrections.map(toFace).map(toCorrection),
   };

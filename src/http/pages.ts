@@ -36,6 +36,13 @@ export function pageRoutes(app: App): void {
   for (const [address, file] of Object.entries(PAGES)) {
     app.get(address, { config: { access: 'public' } }, (request, reply) => sendPage(request, reply, file));
   }
+  // Whoever it is: what the page may show of them is asked of the API, so the address tells nobody who is enrolled.
+  app.get<{ Params: { faceid: string } }>(
+    '/people/:faceid',
+    { config: { access: 'public' } },
+    (request, reply) =>
+      request.params.faceid === '' ? answerUnknown(request, reply) : sendPage(request, reply, 'person.html'),
+  );
   // Here, because a worker may look after no more than what stands below its own address.
   app.get('/sw.js', { config: { access: 'public' } }, (_request, reply) => reply.sendFile('sw.js', FOLDER));
 }

@@ -29,6 +29,11 @@ export interface CountedWorkOptions {
   atOnce: number;
   /** The most pieces of calls of many that run at a time. Default: half of the cores; the others are left to the pictures. */
   manyAtOnce?: number;
+  /**
+   * Whether pieces of calls of many must leave time to others: then each is followed by a pause as long as it took.
+   * Default: never.
+   */
+  givesWay?: (() => boolean) | undefined;
   /** Messages of a refusal, see {@link createShares}. */
   full: string;
   mine: string;
@@ -63,6 +68,7 @@ export function createCountedWork({
   most,
   atOnce,
   manyAtOnce = MANY_AT_ONCE,
+  givesWay,
   ...refusals
 }: CountedWorkOptions) {
   const places = createShares({ total: most, ...refusals });
@@ -91,15 +97,22 @@ export function createCountedWork({
   }
 
   async function begin<R>(work: () => Promise<R>, isOfMany = false): Promise<R> {
+    const begun = performance.now();
     running += 1;
     if (isOfMany) runningOfMany += 1;
     try {
       return await work();
     } finally {
       running -= 1;
-      if (isOfMany) runningOfMany -= 1;
+      if (isOfMany && givesWay?.()) setTimeout(endOfMany, performance.now() - begun);
+      else if (isOfMany) endOfMany();
       startSoon();
     }
+  }
+
+  function endOfMany(): void {
+    runningOfMany -= 1;
+    startSoon();
   }
 
   const mayOfMany = () => queueOfMany.length > 0 && runningOfMany < manyAtOnce;
@@ -211,10 +224,11 @@ const ENROLMENTS_AT_ONCE = 4;
 
 type Limits = Pick<CountedWorkOptions, 'most' | 'share'>;
 
-/** Searches of the gallery. */
-export const createSearches = (limits: Limits) =>
+/** Searches of the gallery. @param givesWay see {@link CountedWorkOptions} */
+export const createSearches = (limits: Limits, givesWay?: () => boolean) =>
   createCountedWork({
     ...limits,
+    givesWay,
     atOnce: SEARCHES_AT_ONCE,
     full: 'Too many searches are in progress',
     mine: 'Too many searches of this caller are in progress',

@@ -27,6 +27,21 @@ export interface MetricsDeps {
   sharing?: { folder: string; warn: (message: string) => void };
 }
 
+/** What is shown of sightings: see src/sightings/observer.ts and figures.ts. */
+export interface WatchedSightings {
+  info: () => {
+    seen: number;
+    open: number;
+    waiting: number;
+    written: number;
+    dropped: number;
+    trouble?: string;
+  };
+  kept: () =>
+    | { sightings: number; strangers: number; unknowns: number; oldest: number | null; bytes: number }
+    | undefined;
+}
+
 /** How far a receiver of notices was told. */
 interface ToldFigures {
   delivered: number;
@@ -191,9 +206,48 @@ export function createMetrics({ vision, gallery, events, notices, sharing }: Met
     });
   }
 
+  /** Shows what is kept of who came by (src/sightings). */
+  function watchSightings({ info, kept }: WatchedSightings): void {
+    const counter = (name: string, help: string, read: () => number) =>
+      new Counter({
+        ...named(name, help),
+        collect() {
+          this.reset();
+          this.inc(read());
+        },
+      });
+    counter('kaomon_visits_seen_total', 'Visits seen.', () => info().seen);
+    counter('kaomon_visits_written_total', 'How often a visit was written.', () => info().written);
+    counter('kaomon_visits_dropped_total', 'Faces and visits that were not kept.', () => info().dropped);
+    gauge('kaomon_visits_open', 'Visits that go on.', 'sum', () => info().open);
+    gauge('kaomon_visits_waiting', 'Visits that wait to be written.', 'sum', () => info().waiting);
+    const isFailing = () => (info().trouble === undefined ? 0 : 1);
+    gauge('kaomon_sightings_failing', '1 while sightings cannot be written.', 'max', isFailing);
+    // The workers of a machine share the file.
+    const ofFile = (
+      name: string,
+      help: string,
+      read: (all: NonNullable<ReturnType<typeof kept>>) => number,
+    ) =>
+      gauge(name, help, 'max', () => {
+        const all = kept();
+        return all ? read(all) : 0;
+      });
+    ofFile('kaomon_sightings', 'Sightings that are kept.', ({ sightings }) => sightings);
+    ofFile('kaomon_sightings_of_strangers', 'Those of strangers.', ({ strangers }) => strangers);
+    ofFile('kaomon_unknowns', 'Strangers whose sightings stand together.', ({ unknowns }) => unknowns);
+    ofFile('kaomon_sightings_bytes', 'Size of their file.', ({ bytes }) => bytes);
+    ofFile(
+      'kaomon_sightings_oldest_seconds',
+      'When the oldest one ended, seconds since 1970; 0: there is none.',
+      ({ oldest }) => (oldest ?? 0) / 1000,
+    );
+  }
+
   return {
     vision: watchedVision,
     watchWork,
+    watchSightings,
     /** The gallery's search. */
     nearest,
 

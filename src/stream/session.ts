@@ -12,13 +12,15 @@ import { FaceTracker, type Track } from './tracks.js';
 
 export interface SessionDeps {
   vision: Pick<VisionPool, 'analyze'>;
-  identifier: Pick<Identifier, 'admit' | 'identify' | 'wantsCrops'>;
+  identifier: Pick<Identifier, 'admit' | 'identify' | 'wantsPictures'>;
   gallery: Pick<Gallery, 'group' | 'groups' | 'current' | 'ruledOut'>;
   decision: Pick<Decision, 'sure' | 'odds' | 'pair' | 'meaning'>;
   /** Largest frame, bytes. */
   maxFrameBytes: number;
   /** Shorter side of the smallest face to look for, pixels, unless the client sets another. */
   minFaceSize: number;
+  /** How often a scene is searched in which nobody is and nothing moves, milliseconds; 0: in every frame. Default 0. */
+  quietSearch?: number;
   /** The groups that the client may see; undefined: all. */
   groups: ReadonlySet<string> | undefined;
   /** The address of a person's thumbnail, of this face if possible, that the client may see. Default: it may see none. */
@@ -49,7 +51,11 @@ interface Frame {
  */
 export function createStreamSession(deps: SessionDeps) {
   const { vision, identifier, gallery, decision, send, now = () => performance.now() } = deps;
-  const tracker = new FaceTracker(decision.pair(), (...asked) => gallery.ruledOut(...asked));
+  const tracker = new FaceTracker(
+    decision.pair(),
+    (...asked) => gallery.ruledOut(...asked),
+    deps.quietSearch,
+  );
   let told = decision.meaning(deps.groups);
   let options: StreamOptions = {};
   /** Groups of the options that have been deleted since. */
@@ -171,8 +177,8 @@ export function createStreamSession(deps: SessionDeps) {
       signal: gone.signal,
       minFaceSize: options.minFaceSize ?? deps.minFaceSize,
       quality: options.quality,
-      crops: place !== undefined && identifier.wantsCrops,
-      track: { faces: plan.faces, search: plan.search, closeUps: plan.closeUps },
+      aligned: place !== undefined && identifier.wantsPictures,
+      track: { faces: plan.faces, search: plan.search, quiet: plan.quiet, closeUps: plan.closeUps },
     });
     const { width, height, leftOut, times } = analysis;
     const searchedAt = performance.now();
@@ -203,7 +209,7 @@ export function createStreamSession(deps: SessionDeps) {
       frame,
       width,
       height,
-      full: plan.search,
+      full: analysis.searched ?? plan.search,
       faces: answer,
       leftOut,
       times: round(all),

@@ -48,6 +48,8 @@ export interface Track {
 /** What to do with the next frame. */
 export interface Plan {
   search: boolean;
+  /** Where nobody is known: the scene in which nobody was found. A frame that shows the same is not searched. */
+  quiet: Uint8Array | undefined;
   closeUps: boolean;
   tracks: Track[];
   faces: KnownFace[];
@@ -61,6 +63,8 @@ export interface Moment {
   identical: number;
 }
 
+type Frame = Pick<Analysis, 'faces' | 'width' | 'height' | 'scene' | 'searched'>;
+
 type RuledOut = (...asked: Parameters<Gallery['ruledOut']>) => unknown;
 
 const isOut = (match: Match | undefined, embedding: Float32Array, ruledOut: RuledOut): boolean =>
@@ -70,6 +74,7 @@ const isOut = (match: Match | undefined, embedding: Float32Array, ruledOut: Rule
  * Follows the faces of one connection. Times are milliseconds of a monotonic clock.
  * @param pair squared L2 distance below which two embeddings are of one person, whoever is enrolled
  * @param ruledOut see {@link Gallery.ruledOut}
+ * @param quietSearch how often a scene is searched in which nobody is and nothing moves, milliseconds; 0: in every frame
  */
 export class FaceTracker {
   #tracks: Track[] = [];
@@ -86,6 +91,7 @@ export class FaceTracker {
   constructor(
     readonly pair: number,
     readonly ruledOut: RuledOut = () => undefined,
+    readonly quietSearch = 0,
   ) {}
 
   /** Searches the next frame and embeds every face again, because other groups are compared from now on. */
@@ -134,7 +140,13 @@ export class FaceTracker {
     });
     const search = !follow || this.#searchIsDue(now);
     const closeUps = search && (!follow || now - this.#closeUpAt >= CLOSE_UP_EVERY);
-    return { search, closeUps, tracks, faces };
+    const quiet = follow && this.#isQuiet(now) ? this.#sceneAtSearch : undefined;
+    return { search, quiet, closeUps, tracks, faces };
+  }
+
+  /** Whether nobody was there when the whole frame was searched last, which is not long ago. */
+  #isQuiet(now: number): boolean {
+    return !this.#mustSearch && this.#tracks.length === 0 && now - this.#searchedAt < this.quietSearch;
   }
 
   #searchIsDue(now: number): boolean {
@@ -161,7 +173,7 @@ export class FaceTracker {
    */
   update(
     plan: Plan,
-    { faces, width, height, scene }: Pick<Analysis, 'faces' | 'width' | 'height' | 'scene'>,
+    { faces, width, height, scene, searched = plan.search }: Frame,
     matches: readonly (Match | undefined)[],
     moment: Moment,
   ): Track[] {
@@ -169,8 +181,8 @@ export class FaceTracker {
     this.#size = { width, height };
     this.#scene = scene;
     this.#mustSearch = false;
-    if (plan.closeUps) this.#closeUpAt = now;
-    if (plan.search) {
+    if (plan.closeUps && searched) this.#closeUpAt = now;
+    if (searched) {
       this.#searchedAt = now;
       this.#sceneAtSearch = scene;
     }

@@ -3,14 +3,14 @@ import type { ReadyPack } from '../models/types.js';
 import { createAgeGender } from './age-gender.js';
 import { cutFace } from './align.js';
 import { createEmbedder } from './embedder.js';
-import { createFaceFinder, type FinderSettings } from './face-finder.js';
+import { createFaceFinder, type DetectorRuns, type FinderSettings } from './face-finder.js';
 import { unfitBy } from './fitness.js';
 import { decodeImage, type ImageLimits } from './image.js';
 import { type RefusedProvider, Runtime, type SessionOptions } from './ort.js';
 import { measureQuality } from './quality.js';
 import { Resampler } from './resample.js';
 import { isStopped, type Stop, throwIfStopped } from './stop.js';
-import { correlation, sceneOf, thumbnailOf } from './track.js';
+import { correlation, isSameScene, sceneOf, thumbnailOf } from './track.js';
 import type { AnalysedFace, Analysis, Detection, Picture, StageTimes, ThreadOptions } from './types.js';
 import { isPlain, meanEmbedding, PLAIN } from './views.js';
 import { SERIAL, type WorkSharing } from './work-sharing.js';
@@ -38,6 +38,8 @@ interface CutPicture {
   leftOut: number;
   times: StageTimes;
   detectedAt: number;
+  /** Of a frame. */
+  scene: Uint8Array | undefined;
 }
 
 interface CutFace {
@@ -58,6 +60,8 @@ export interface Analyzer {
   analyze(asked: readonly AskedPicture[]): Promise<PromiseSettledResult<Analysis>[]>;
   readonly provider: string;
   readonly refusedProviders: readonly RefusedProvider[];
+  /** What runs the detector's networks. */
+  readonly detector: DetectorRuns;
   release(): Promise<void>;
 }
 
@@ -86,12 +90,14 @@ export async function createAnalyzer(
   if (runtime.provider !== 'cpu') sharing.close();
 
   /** Everything up to the embeddings. */
-  async function cutFaces({ bytes, options, stop }: AskedPicture): Promise<CutPicture> {
+  async function cutFaces({ bytes, options: asked, stop }: AskedPicture): Promise<CutPicture> {
     throwIfStopped(stop);
     const start = performance.now();
     const picture = await decodeImage(bytes, settings);
     throwIfStopped(stop);
     const decodedAt = performance.now();
+    const scene = asked.track && sceneOf(picture);
+    const options = withoutQuietSearch(asked, scene);
     const all = (await finder.find(picture, options, stop)).slice(0, options.maxFaces);
     throwIfStopped(stop);
     const found = all.slice(0, maxFaces);
@@ -113,7 +119,7 @@ export async function createAnalyzer(
       return { detection, face, isEmbedded, crop };
     });
     const times = { queue: 0, decode: decodedAt - start, detect: detectedAt - decodedAt, embed: 0 };
-    return { options, stop, picture, faces, leftOut: all.length - found.length, times, detectedAt };
+    return { options, stop, picture, faces, leftOut: all.length - found.length, times, detectedAt, scene };
   }
 
   /** A face's crops for the pack's views. @param crop the plain one */
@@ -156,6 +162,7 @@ export async function createAnalyzer(
           detection,
         );
         if (unfit) face.unfit = unfit;
+        else if (options.aligned && isEmbedded) face.aligned = crop;
       }
       if (options.ageGender && ageGender) {
         throwIfStopped(stop);
@@ -166,7 +173,10 @@ export async function createAnalyzer(
     const { width, height } = picture;
     const analysis: Analysis = { width, height, faces: faces.map(({ face }) => face), times: cut.times };
     if (cut.leftOut > 0) analysis.leftOut = cut.leftOut;
-    if (options.track) analysis.scene = sceneOf(picture);
+    if (options.track) {
+      analysis.scene = cut.scene;
+      analysis.searched = options.track.search;
+    }
     analysis.times.embed = performance.now() - cut.detectedAt;
     return analysis;
   }
@@ -176,6 +186,7 @@ export async function createAnalyzer(
       return runtime.provider;
     },
     refusedProviders: runtime.refused,
+    detector: finder.runs,
 
     async analyze(asked) {
       const cut: PromiseSettledResult<CutPicture>[] = [];
@@ -207,6 +218,13 @@ export async function createAnalyzer(
 async function settle<T>(work: Promise<T>): Promise<PromiseSettledResult<T>> {
   const [result] = await Promise.allSettled([work]);
   return result;
+}
+
+/** What to look for in a frame: not for new faces where it is as an earlier one, in which there was nobody. */
+function withoutQuietSearch(options: ThreadOptions, scene: Uint8Array | undefined): ThreadOptions {
+  const { track } = options;
+  if (!track?.quiet || !scene || !isSameScene(track.quiet, scene)) return options;
+  return { ...options, track: { ...track, search: false } };
 }
 
 /** Whether a face must be embedded: always, unless it is a known one that has not changed. */

@@ -6,6 +6,8 @@ const THUMBNAIL_SIDE = 16;
 const SAMPLES = 3;
 /** Cells of a scene, across and down. */
 export const SCENE = { columns: 32, rows: 18 } as const;
+/** A cell changes by more grey levels than a camera's noise makes of the mean of 16 pixels; so many cells may. */
+const QUIET = { change: 8, cells: 1 };
 /** Least overlap (IoU) of a face's boxes in two successive frames. */
 const MIN_OVERLAP = 0.3;
 /** Two boxes that overlap by more are one face. */
@@ -71,6 +73,17 @@ export function sceneOf({ data, width, height }: Picture): Uint8Array {
     scene[cell] = sum / (4 * reads * reads);
   }
   return scene;
+}
+
+/**
+ * Whether a scene is as another one was, but for a camera's noise. Stricter than what makes a stream with known faces
+ * search again (stream/motion.ts): where nobody is known, a far face that comes in must not go unseen.
+ */
+export function isSameScene(before: Uint8Array, now: Uint8Array): boolean {
+  let changed = 0;
+  for (let cell = 0; cell < now.length; cell++)
+    if (Math.abs(now[cell] - before[cell]) > QUIET.change) changed += 1;
+  return changed <= QUIET.cells;
 }
 
 /** A detection, and which known face it is. */

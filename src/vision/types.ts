@@ -94,6 +94,11 @@ export interface AnalysedFace {
   gender?: { value: 'male' | 'female'; probability: number };
   /** The crop the embedder saw, as PNG; undefined unless asked for. */
   crop?: Uint8Array;
+  /**
+   * The same as RGB, interleaved, a square: for whoever wants few of many, since a PNG costs more than following a face does.
+   * Only where asked for, of faces that were embedded and are fit.
+   */
+  aligned?: Uint8Array;
   /** Which of `track.faces` it is; undefined for a new face. */
   known?: number;
   /** To be passed back in a {@link KnownFace}; only with `track` (track.ts). */
@@ -133,6 +138,8 @@ export interface Analysis {
   times: StageTimes;
   /** The frame in 32 x 18 grey levels, to see what moved; only with `track`. */
   scene?: Uint8Array;
+  /** Whether the whole frame was searched; only with `track`. */
+  searched?: boolean;
 }
 
 /** How a stored crop was cut for its pack's embedder. */
@@ -158,6 +165,7 @@ export interface AnalyzeOptions {
   kept?: KeptCut;
   quality?: boolean;
   crops?: boolean;
+  aligned?: boolean;
   ageGender?: boolean;
   /** Who asks: pictures of one caller wait for each other, those of several take turns. Default: ''. */
   caller?: string;
@@ -167,9 +175,15 @@ export interface AnalyzeOptions {
    * The picture is a camera's frame, and these faces were in the previous one. They are looked for near their last places,
    * which costs a fraction of a search; with `search` the whole frame is searched for new faces as well. Only new faces,
    * changed ones and those with `embed` are embedded. No state is held between calls. A search that finds nobody makes a
-   * second pass for a face that fills the frame, unless `closeUps` is false.
+   * second pass for a face that fills the frame, unless `closeUps` is false. With `quiet`, the scene of an earlier frame,
+   * the frame is searched only where it differs from that.
    */
-  track?: { faces: readonly KnownFace[]; search: boolean; closeUps?: boolean };
+  track?: {
+    faces: readonly KnownFace[];
+    search: boolean;
+    closeUps?: boolean;
+    quiet?: Uint8Array | undefined;
+  };
 }
 
 /** The options for a vision thread, which gets `AskedPicture.stop` instead of the signal. */
@@ -199,6 +213,8 @@ export interface VisionInfo {
   provider: string;
   /** Why preferred providers are not used, in the order they were tried. */
   refusedProviders: { provider: string; reason: string }[];
+  /** What runs the detector's networks: `onnx` for ONNX Runtime, or the registers that our own loops use: `avx512`, ... */
+  kernels?: string;
   /** How many threads have ended unexpectedly since the start. */
   deaths?: number;
   /** Where the settings could not be followed, for an administrator. */

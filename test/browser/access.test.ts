@@ -1,62 +1,20 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { after, before, describe, it, type TestContext } from 'node:test';
+import { describe, it } from 'node:test';
 import jsqr from 'jsqr';
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import type { Page } from 'playwright-core';
 import sharp from 'sharp';
-import { createKeys, type Keys, type NewKey } from '../../src/access/keys.js';
+import type { NewKey } from '../../src/access/keys.js';
 import { createLinks } from '../../src/access/links.js';
-import { temporaryFolder } from '../support/temporary.js';
-import { type AppSite, enrolByVector, openAppSite } from './support/app-site.js';
-import { CHROMIUM_MISSING, openBrowser, openTab, PHONE, type Visit } from './support/browser.js';
+import { CHROMIUM_MISSING, openTab, PHONE } from './support/browser.js';
+import { guardedForSuite } from './support/guarded.js';
 import { fits } from './support/visit.js';
 
 const decode = jsqr as unknown as typeof import('jsqr').default;
 
-interface Guarded extends Visit {
-  site: AppSite;
-  keys: Keys;
-  link: () => Promise<string>;
-}
-
 describe('who may what, on the pages', { skip: CHROMIUM_MISSING }, () => {
-  const jobs: (() => unknown)[] = [];
-  let browser: Browser;
-  before(async () => {
-    browser = await openBrowser({ after: (job) => jobs.push(job as () => unknown) });
-  });
-  after(async () => {
-    for (const job of jobs.reverse()) await job();
-  });
-
-  /** A server that asks for keys, and a tab that is signed in with one. @param wanted undefined: with none */
-  async function visit(
-    t: TestContext,
-    wanted: NewKey | undefined,
-    path: string,
-    options: BrowserContextOptions = {},
-  ): Promise<Guarded> {
-    const KEYS_FILE = `${await temporaryFolder(t)}/keys.json`;
-    const site = await openAppSite(t, { settings: { AUTH: 'key', KEYS_FILE } });
-    const keys = createKeys({ file: KEYS_FILE });
-    await site.gallery.createGroup({ groupid: 'staff', groupname: 'Staff' });
-    await enrolByVector(site, { userid: 'ken', username: 'Ken Mori', distance: 0 });
-    await keys.add({ name: 'chief', role: 'admin' });
-    const tab = await openTab(browser, options);
-    t.after(() => tab.context.close());
-    const link = async () => {
-      const { token } = await createLinks({ file: KEYS_FILE }).make(wanted?.name);
-      return `${site.url}/signin#token=${token}`;
-    };
-    if (wanted) {
-      await keys.add(wanted);
-      await tab.page.goto(await link());
-      await tab.page.waitForURL(`${site.url}/`);
-    }
-    await tab.page.goto(site.url + path);
-    return { ...tab, site, keys, link };
-  }
+  const visit = guardedForSuite();
   const RECOGNISE: NewKey = { name: 'door', role: 'recognise' };
   const ADMIN: NewKey = { name: 'office', role: 'admin' };
 
@@ -205,7 +163,7 @@ describe('who may what, on the pages', { skip: CHROMIUM_MISSING }, () => {
   });
 
   it('shows a QR code that signs a phone in', async (t) => {
-    const { page, site } = await visit(t, ADMIN, '/keys', { viewport: PHONE, colorScheme: 'dark' });
+    const { page, site, browser } = await visit(t, ADMIN, '/keys', { viewport: PHONE, colorScheme: 'dark' });
     await page
       .locator('[data-key="chief"]')
       .getByRole('button', { name: /^Sign in a phone/ })

@@ -182,9 +182,12 @@ describe('the stage', { skip: CHROMIUM_MISSING }, () => {
     assert.equal(await page.locator('dialog').count(), 1);
     await page.locator('dialog #enrol').waitFor();
     // It is kept, and taken back where it was a mistake.
-    await page.getByText('This face is not called Ken Mori any more.').waitFor();
+    await page.getByText('This face will no longer be called Ken Mori.').waitFor();
     assert.equal(site.gallery.corrections({ faceid: 'default-ken' }).length, 1);
-    await page.locator('.toast', { hasText: 'not called' }).getByRole('button', { name: 'Undo' }).click();
+    await page
+      .locator('.toast', { hasText: 'no longer be called' })
+      .getByRole('button', { name: 'Undo' })
+      .click();
     await expectNone(site);
     assert.deepEqual(faults, []);
   });

@@ -2,52 +2,14 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { describe, it } from 'node:test';
 import type { Page } from 'playwright-core';
-import type { VisitPart } from '../../src/sightings/types.js';
 import { unitVector } from '../support/app.js';
-import type { AppSite } from './support/app-site.js';
 import { axeFindings, LOCALES } from './support/axe.js';
 import { CHROMIUM_MISSING, PHONE } from './support/browser.js';
-import { drawCrop, PORTRAITS } from './support/portrait.js';
+import { come } from './support/came-by.js';
 import { browserForSuite, card, enrolOthers, fits } from './support/visit.js';
-
-const MINUTE = 60_000;
-/** Long enough over that a visit is not joined with the next one. */
-const noon = () => new Date().setHours(0, 1, 0, 0);
-
-let parts = 0;
-interface Came {
-  faceid?: string;
-  /** Minutes after the first minute of the day; less than none: the days before. */
-  at: number;
-  deviceid?: string;
-  /** Of a stranger's face, which tells strangers apart. */
-  far?: number;
-  /** How far the named face is from Ken's. */
-  near?: number;
-  isEnded?: boolean;
-}
 
 /** Of a face that is taken for Ken's. */
 const WRONG = 0.2;
-
-/** Writes visits as a worker does. */
-async function come(site: AppSite, ...came: Came[]): Promise<void> {
-  const crop = await drawCrop(PORTRAITS.hana);
-  const made = came.map(({ faceid, at, deviceid = 'door', far = 3, near = 0, isEnded = true }): VisitPart => {
-    const first = noon() + at * MINUTE;
-    const vote = { weight: 100, distance: 0.2, odds: 5, oddsAtMost: false };
-    const look = { size: 120, sharpness: 80, yaw: 0, pitch: 0, roll: 0 };
-    return {
-      ...{ uid: `w.${++parts}`, deviceid, first, last: first + 20_000, frames: 40, fits: 20, isEnded },
-      votes: faceid === undefined ? [] : [{ faceid, ...vote }],
-      nobody: faceid === undefined ? 100 : 0,
-      best: { score: 0.9, vector: unitVector(faceid === undefined ? far : near), crop, ...look },
-    };
-  });
-  const store = site.sightings?.store;
-  await store?.ask('writeParts', made, Date.now());
-  await store?.ask('closeVisits', Date.now());
-}
 
 const visits = (page: Page) => page.locator('.visit-card');
 const names = (page: Page) => page.locator('.visit-card strong').allInnerTexts();
@@ -61,14 +23,9 @@ describe('the page of the day', { skip: CHROMIUM_MISSING }, () => {
   });
 
   it('shows who came by, newest first, and moves nothing when others come', async (t) => {
-    const { page, site, faults } = await visit(t, '/today', {}, async (_page, { gallery, ...rest }) => {
-      await enrolOthers(_page, { gallery, ...rest });
-      await come(
-        { gallery, ...rest },
-        { faceid: 'default-ken', at: 1 },
-        { faceid: 'staff-mari', at: 2 },
-        { at: 3 },
-      );
+    const { page, site, faults } = await visit(t, '/today', {}, async (tab, to) => {
+      await enrolOthers(tab, to);
+      await come(to, { faceid: 'default-ken', at: 1 }, { faceid: 'staff-mari', at: 2 }, { at: 3 });
     });
     await visits(page).nth(2).waitFor();
     assert.deepEqual(await names(page), ['Unknown face', 'Mari Ito', 'Ken Mori']);
@@ -78,7 +35,7 @@ describe('the page of the day', { skip: CHROMIUM_MISSING }, () => {
     await lookNow(page);
     const fresh = page.locator('#show-new');
     await fresh.waitFor();
-    assert.equal(await fresh.innerText(), '1 visit more');
+    assert.equal(await fresh.innerText(), '1 new visit');
     assert.deepEqual(await first.boundingBox(), before);
     assert.deepEqual(await names(page), ['Unknown face', 'Mari Ito', 'Ken Mori']);
     await fresh.click();
@@ -185,6 +142,45 @@ describe('the page of the day', { skip: CHROMIUM_MISSING }, () => {
     await visits(page).waitFor();
   });
 
+  it('turns to the new day: by itself where nobody is at it, else by a press, and moves nothing before', async (t) => {
+    const midnight = new Date().setHours(0, 0, 0, 0);
+    const left = async () => {
+      const made = await visit(t, '/today', {}, async (tab, site) => {
+        await come(site, { faceid: 'default-ken', at: -60 });
+        await tab.clock.install({ time: midnight - 20_000 });
+      });
+      await visits(made.page).waitFor();
+      assert.equal(await made.page.locator('h1').innerText(), 'Today');
+      await come(made.site, { at: 1 });
+      return made;
+    };
+    const { page } = await left();
+    const before = await visits(page).boundingBox();
+    await page.mouse.move(300, 300);
+    await page.clock.fastForward(26_000);
+    await page.locator('#show-new', { hasText: 'Show today' }).waitFor();
+    assert.equal(await page.locator('h1').innerText(), 'Yesterday', 'what is shown is called what it is');
+    assert.deepEqual(await names(page), ['Ken Mori']);
+    assert.deepEqual(await visits(page).boundingBox(), before);
+    await page.locator('#show-new').click();
+    await page.locator('h1', { hasText: 'Today' }).waitFor();
+    await page.locator('.visit-card:focus', { hasText: 'Unknown face' }).waitFor();
+    assert.deepEqual(await names(page), ['Unknown face']);
+    const day = new URL(await page.locator('#csv').evaluate((link: HTMLAnchorElement) => link.href));
+    assert.equal(Date.parse(day.searchParams.get('from') ?? ''), midnight, 'and as CSV');
+
+    const { page: untouched } = await left();
+    await untouched.clock.fastForward(120_000);
+    await untouched.locator('.visit-card', { hasText: 'Unknown face' }).waitFor();
+    assert.equal(await untouched.locator('h1').innerText(), 'Today');
+    assert.equal(await untouched.locator('#show-new').isVisible(), false);
+  });
+
+  it('says how long visits are kept', async (t) => {
+    const { page } = await visit(t, '/today');
+    await page.getByText('Visits are kept for 30 days, those of unknown faces for 7 days.').waitFor();
+  });
+
   it('draws no more than a few screens of a hundred thousand visits', async (t) => {
     const total = 100_000;
     const { page } = await visit(t, '/offline', {});
@@ -254,9 +250,8 @@ describe('the page of the day', { skip: CHROMIUM_MISSING }, () => {
     );
     await card(page, 'default-ken').click();
     assert.match(await page.locator('.last-seen').innerText(), /^Last seen .*yard$/);
-    await page.locator('.person-visits a').click();
-    await visits(page).nth(1).waitFor();
-    assert.deepEqual(await names(page), ['Ken Mori', 'Ken Mori']);
+    const all = page.locator('.person-visits a');
+    assert.equal(await all.getAttribute('href'), '/people/default-ken');
   });
 
   it('shows what a key may see, and no more', async (t) => {

@@ -17,7 +17,7 @@ const ELSEWHERE = /^\/api\/v1\/(recognition|detection|verification|stream)/;
 const FIGURES = /^\/(api\/v1\/(health|live|ready|status|selftest)|metrics)$/;
 /** What no program calls: pages, their files and the document itself. */
 const PAGES =
-  /^\/(add|today|people|status|check|keys|signin|offline|sw\.js|icon\.svg|assets\/.*|manifest\.webmanifest|docs.*)?$/;
+  /^\/(add|today|people|people\/:faceid|status|check|keys|signin|offline|sw\.js|icon\.svg|assets\/.*|manifest\.webmanifest|docs.*)?$/;
 /** These enrol a face, which must be nobody's yet. */
 const ENROLS = /faces$|face_register$/;
 

@@ -4,7 +4,17 @@ import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import { testApp } from '../support/app.js';
 
 const BROWSER = { accept: 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8' };
-const PAGES = ['/', '/add', '/people', '/status', '/check', '/signin', '/docs', '/offline'];
+const PAGES = [
+  '/',
+  '/add',
+  '/people',
+  '/people/default-ken',
+  '/status',
+  '/check',
+  '/signin',
+  '/docs',
+  '/offline',
+];
 const decode = {
   br: brotliDecompressSync,
   gzip: gunzipSync,

@@ -77,6 +77,29 @@ describe('Counted work', () => {
     assert.equal(turns.info().inFlight, 0);
   });
 
+  it('lets a call of a thousand rest between two pieces as long as others need the time', async (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    const { work, names, end, endAll } = heldWork();
+    let isBusy = true;
+    const turns = createCountedWork({
+      ...{ most: 8, atOnce: 2, share: 1, manyAtOnce: 1, full: '', mine: '', retryAfter: 2 },
+      givesWay: () => isBusy,
+    });
+    const hundred = Array.from({ length: 100 }, (_, i) => `a${i}`);
+    const long = turns.each(hundred, (name) => work(name)());
+    const turn = () => new Promise((resolve) => setImmediate(resolve));
+    while (names().length < 1) await turn();
+    end(0);
+    for (let i = 0; i < 20; i++) await turn();
+    assert.deepEqual(names(), ['a0']);
+    const other = turns.one(work('b'));
+    assert.deepEqual(names(), ['a0', 'b'], 'nobody else waits for that');
+    isBusy = false;
+    t.mock.timers.tick(3_600_000);
+    await Promise.all([endAll(101), long, other]);
+    assert.equal(turns.info().inFlight, 0);
+  });
+
   it('counts calls: a caller has its share, all together what there is, and a call that is in goes on', async () => {
     const { work, names, endAll } = heldWork();
     const turns = workOf();

@@ -51,7 +51,7 @@ for (const [id, skip] of FACE_PACKS) {
     }
 
     /** A session over a gallery of the two people, at a clock of the test's own. */
-    async function play() {
+    async function play(quietSearch = 0) {
       const enrolled = await Promise.all(
         PEOPLE.map(async (name) => ({
           name,
@@ -95,7 +95,7 @@ for (const [id, skip] of FACE_PACKS) {
       const session = createStreamSession({
         ...{ vision: { analyze }, identifier, decision },
         gallery: { group: () => Promise.resolve(undefined), groups: () => [], current, ruledOut },
-        ...{ maxFrameBytes: 1_000_000, minFaceSize: 40, groups: undefined },
+        ...{ maxFrameBytes: 1_000_000, minFaceSize: 40, quietSearch, groups: undefined },
         send: (message) => told(message),
         onFault: (error) => assert.fail(String(error)),
         now: () => now,
@@ -133,6 +133,28 @@ for (const [id, skip] of FACE_PACKS) {
       }
       // The picture's edges move, too: that is something to look at, four times a second at most.
       assert.ok(searches <= 8, `${searches} searches`);
+    });
+
+    it('searches a scene of nobody once a second, and finds who comes in in the frame that shows them', async () => {
+      const show = await play(1000);
+      const noise = { type: 'gaussian', mean: 110, sigma: 5 } as const;
+      const wall = () =>
+        sharp({ create: { width: 640, height: 360, channels: 3, background: '#000', noise } })
+          .jpeg({ quality: 85 })
+          .toBuffer();
+      const searched: number[] = [];
+      for (let i = 0; i < 60; i++) if ((await show(await wall())).full) searched.push(i);
+      assert.deepEqual(searched, [0, 25, 50], 'at 25 frames a second');
+      const far = await sharp(await portrait(PEOPLE[0], { size: SIZE }))
+        .resize(120)
+        .toBuffer();
+      const { full, faces } = await show(
+        await sharp(await wall())
+          .composite([{ input: far, left: 411, top: 97 }])
+          .jpeg({ quality: 85 })
+          .toBuffer(),
+      );
+      assert.deepEqual([full, faces.length], [true, 1]);
     });
 
     it('follows a face that is larger than the frame, as one face whose box stays in the frame', async () => {

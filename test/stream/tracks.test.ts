@@ -82,6 +82,42 @@ function player(corrections: Float32Array[] = []) {
 }
 
 describe('tracks', () => {
+  it('of nobody: the scene in which nobody was goes along with each frame until it is time to search again', () => {
+    const tracks = new FaceTracker(IDENTICAL, undefined, 1000);
+    const nobody = { faces: [], width: 640, height: 360 };
+    const [empty, other] = [1, 2].map((grey) => new Uint8Array(SCENE.columns * SCENE.rows).fill(grey));
+    const play = (now: number, scene: Uint8Array, searched: boolean) => {
+      const plan = tracks.plan(now);
+      tracks.update(plan, { ...nobody, scene, searched }, [], { now, identical: IDENTICAL });
+      return plan;
+    };
+    assert.equal(play(0, empty, true).quiet, undefined, 'nothing is known yet');
+    for (let now = 40; now < 1000; now += 40) {
+      const { search, quiet } = play(now, other, false);
+      assert.deepEqual([search, quiet], [true, empty], 'compared with the frame that was searched');
+    }
+    assert.equal(play(1000, other, true).quiet, undefined, 'a second has passed');
+    assert.equal(play(1040, other, false).quiet, other);
+    assert.equal(tracks.plan(1080, false).quiet, undefined, 'a client that wants every frame searched');
+    tracks.doubtAll();
+    assert.equal(tracks.plan(1080).quiet, undefined, 'other groups are asked for');
+  });
+
+  it('of somebody are never quiet, nor is the frame after somebody was lost', () => {
+    const tracks = new FaceTracker(IDENTICAL, undefined, 1000);
+    const scene = new Uint8Array(SCENE.columns * SCENE.rows);
+    const play = (now: number, faces: AnalysedFace[]) => {
+      const plan = tracks.plan(now);
+      const frame = { faces, width: 640, height: 360, scene, searched: plan.quiet === undefined };
+      tracks.update(plan, frame, faces.map(nearest), { now, identical: IDENTICAL });
+      return plan.quiet !== undefined;
+    };
+    assert.deepEqual(
+      [play(0, [faceAt(100, 0)]), play(40, []), play(80, []), play(120, [])],
+      [false, false, false, true],
+    );
+  });
+
   it('search for a first face, then follow it: a search a second, an embedding each half', () => {
     const { play } = player();
     const frames = Array.from({ length: 100 }, () => play(faceAt(100, 0)));

@@ -77,7 +77,7 @@ export function scriptedVision(maxPixels: number): ScriptedVision {
     faces: [],
     failure: undefined,
     gate: Promise.resolve(),
-    state: { threads: 1, queued: 0, running: 0, provider: 'cpu', refusedProviders: [] },
+    state: { threads: 1, queued: 0, running: 0, provider: 'cpu', refusedProviders: [], kernels: 'avx2' },
     asked: [],
     askedFor: [],
     async analyze(bytes, { caller, signal, ...options } = {}) {

@@ -42,7 +42,9 @@ export async function packsAtHand(): Promise<ReadyPack[]> {
 
 /** Paths of a pack's networks. */
 export function networksOf({ detector, embedder, ageGender }: ReadyPack): string[] {
-  const files = Object.values(detector).filter((value) => path.isAbsolute(value));
+  const files = Object.values(detector).filter(
+    (value): value is string => typeof value === 'string' && path.isAbsolute(value),
+  );
   return [...files, embedder.network, ...(ageGender ? [ageGender] : [])];
 }
 
@@ -57,7 +59,9 @@ export async function measureFingerprints(packs: readonly ReadyPack[], work: str
       await copyFile(file, copy);
       copies.set(file, copy);
     }
-    const copied = JSON.parse(JSON.stringify(pack), (_, value: unknown) =>
+    // The numbers of MTCNN's networks are those of its files.
+    const plain = JSON.stringify(pack, (key, value: unknown) => (key === 'weights' ? undefined : value));
+    const copied = JSON.parse(plain, (_, value: unknown) =>
       typeof value === 'string' ? (copies.get(value) ?? value) : value,
     ) as ReadyPack;
     const analyzer = await createAnalyzer({

@@ -78,8 +78,8 @@ const VERBS: Partial<Record<string, (...args: never[]) => unknown>> = {
     ]),
     corrections: gallery.corrections().map(({ id }) => id),
     faces: gallery.info().faces,
-    // Over a snapshot each worker has those alone that are newer.
-    ...(!isOften && { vectors: index.size }),
+    // Over a snapshot, or Milvus, each worker has those alone that are newer.
+    ...(!isOften && config.INDEX !== 'milvus' && { vectors: index.size }),
   }),
   /** How many are searched, and the threshold that follows from it. */
   searched: (groups?: string[]) => gallery.searched(groups && new Set(groups)),

@@ -23,7 +23,8 @@ export interface Snapshot {
   people: [faceid: string, username: string, faces: string[]][];
   corrections: string[];
   faces: number;
-  vectors: number;
+  /** Left out where a worker holds only those who are new. */
+  vectors?: number;
 }
 
 interface Answers {

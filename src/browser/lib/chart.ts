@@ -44,9 +44,9 @@ export function createChart({ title, unit, span, gap }: ChartOptions) {
   plot.append(svg, top);
   root.append(make('figcaption', {}, make('span', {}, title), figure, note), plot, axis);
 
-  const withUnit = (shown: number) => {
+  const withUnit = (shown: number, its = unit) => {
     const digits = Number.isInteger(shown) || shown >= 10 ? 0 : 1;
-    return `${formatNumber(shown, digits)} ${unit}`.trim();
+    return `${formatNumber(shown, digits)} ${its}`.trim();
   };
 
   function draw(now: number): void {
@@ -72,13 +72,19 @@ export function createChart({ title, unit, span, gap }: ChartOptions) {
 
   return {
     root,
-    /** @param above the second line's value, which the note shows as `label figure` */
-    push(now: number, value: number | undefined, above?: { value: number | undefined; label: string }): void {
+    /** @param above the second line's value, which the note shows as `label figure`; `unit`: another one, and no line */
+    push(
+      now: number,
+      value: number | undefined,
+      above?: { value: number | undefined; label: string; unit?: string },
+    ): void {
       first.push(now, value);
-      second.push(now, above?.value);
+      // What is counted in something else has no place on this scale.
+      if (above?.unit === undefined) second.push(now, above?.value);
       const text = value === undefined ? '–' : withUnit(value);
       figure.textContent = text;
-      note.textContent = above?.value === undefined ? '' : `${above.label} ${withUnit(above.value)}`;
+      note.textContent =
+        above?.value === undefined ? '' : `${above.label} ${withUnit(above.value, above.unit)}`;
       svg.setAttribute('aria-label', `${title}: ${text}`);
       root.classList.remove('stale');
       draw(now);

@@ -45,8 +45,24 @@ export function switchLanguage(to: Language): void {
   location.reload();
 }
 
+/** Hours from 0 to 23, as the times of day beside them. */
+const moments = new Intl.DateTimeFormat(language, {
+  ...{ dateStyle: 'medium', timeStyle: 'short', hourCycle: 'h23' },
+});
+
+/** A date and its time, as Nov 27, 2026, 10:42. */
 export function formatDate(iso: string): string {
-  return new Date(iso).toLocaleString(language, { dateStyle: 'medium', timeStyle: 'short' });
+  return moments.format(new Date(iso));
+}
+
+/** From one moment to another; a date that both have is said once. */
+export function formatSpan(from: string, to: string): string {
+  return moments.formatRange(new Date(from), new Date(to));
+}
+
+/** @param day `YYYY-MM-DD` */
+export function formatDay(day: string): string {
+  return new Date(day).toLocaleDateString(language, { dateStyle: 'medium', timeZone: 'UTC' });
 }
 
 /** The time of day, as 10:42. @param at a date, or milliseconds since 1970 */

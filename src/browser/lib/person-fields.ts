@@ -1,4 +1,5 @@
 import { idFromName, isId } from '../logic/person-id.js';
+import { allows } from '../logic/rights.js';
 import { call, currentSession } from './api.js';
 import { make, recall, remember } from './dom.js';
 import { words } from './i18n.js';
@@ -101,14 +102,18 @@ export function createPersonFields() {
   });
   refresh();
 
-  async function fill(choice = recall('group')): Promise<void> {
-    const [groups, { role = 'admin' }] = await Promise.all([listGroups(), currentSession()]);
+  /** @returns whether the key may use the group that is to be chosen */
+  async function fill(choice = recall('group')): Promise<boolean> {
+    const [groups, session] = await Promise.all([listGroups(), currentSession()]);
     group.replaceChildren(
       ...groups.map(({ groupid, groupname }) => make('option', { value: groupid }, groupname)),
-      ...(role === 'admin' ? [make('option', { value: NEW }, words.newGroup)] : []),
+      // A key that is tied to groups may make none.
+      ...(allows(session, 'keys') ? [make('option', { value: NEW }, words.newGroup)] : []),
     );
-    if (groups.some(({ groupid }) => groupid === choice)) group.value = choice ?? '';
+    const isThere = groups.some(({ groupid }) => groupid === choice);
+    if (isThere) group.value = choice ?? '';
     refresh();
+    return isThere;
   }
 
   /** Says what is wrong under the field and goes there. */

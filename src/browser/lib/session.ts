@@ -169,7 +169,7 @@ export async function pageNeeds(need: Need): Promise<boolean> {
         'section',
         { className: 'card narrow', data: { refused: need } },
         make('h1', {}, words.notWithThisKey),
-        make('p', {}, `${keyMay(now)} ${words.pageNeeds[need]}`),
+        make('p', {}, `${keyMay(now)}${words.sentenceSpace}${words.pageNeeds[need]}`),
         make('a', { className: 'button', href: '/' }, words.toRecognition),
       ),
     );

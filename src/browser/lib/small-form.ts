@@ -25,7 +25,7 @@ export function smallForm(
       .catch((error: unknown) => {
         outcome.className = 'outcome bad';
         outcome.textContent = couldWait(error)
-          ? `${messageOf(error)} ${words.nothingLost(label)}`
+          ? `${messageOf(error)}${words.sentenceSpace}${words.nothingLost(label)}`
           : messageOf(error);
       })
       .finally(() => (submit.disabled = false));

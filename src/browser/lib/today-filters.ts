@@ -35,12 +35,14 @@ export function createTodayFilters(onChange: () => void) {
   let seesUnknowns = false;
   /** How whoever is chosen is called. */
   let name = '';
-
   const today = () => dayOf(new Date());
-  const shownDay = () => (view.day === '' ? today() : view.day);
+  /** The day that "today" means: it stays when midnight passes, until something is asked for anew. */
+  let held = today();
+  const shownDay = () => (view.day === '' ? held : view.day);
 
   function go(change: Partial<TodayView>, how: 'pushState' | 'replaceState' = 'pushState'): void {
-    if (change.day === today()) change = { ...change, day: '' };
+    held = today();
+    if (change.day === held) change = { ...change, day: '' };
     view = { ...view, ...change };
     history[how](null, '', location.pathname + writeTodayView(view));
     show();
@@ -57,12 +59,19 @@ export function createTodayFilters(onChange: () => void) {
 
   const option = (value: string, text: string) => make('option', { value }, text);
 
+  /** How the day that is shown is called now, and whether there is one after it. */
+  function showDay(): void {
+    const shown = shownDay();
+    const text = view.show === 'visits' ? dayName() : words.unknownFaces;
+    if (title.textContent !== text) title.textContent = text;
+    day.max = today();
+    after.disabled = shown === 'all' || shown >= today();
+  }
+
   function show(): void {
     const shown = shownDay();
-    title.textContent = view.show === 'visits' ? dayName() : words.unknownFaces;
-    day.max = today();
+    showDay();
     day.value = shown === 'all' ? '' : shown;
-    after.disabled = shown === 'all' || shown >= today();
     const isOne = view.who !== '' && view.who !== 'known' && view.who !== 'unknown';
     who.replaceChildren(
       option('', words.everybody),
@@ -140,6 +149,7 @@ export function createTodayFilters(onChange: () => void) {
     });
   }
   window.addEventListener('popstate', () => {
+    held = today();
     view = readTodayView(location.search);
     show();
     onChange();
@@ -150,13 +160,21 @@ export function createTodayFilters(onChange: () => void) {
     get view(): Readonly<TodayView> {
       return view;
     },
-    /** The present calendar day. */
+    /** The calendar day that is shown as today. */
     get today(): string {
-      return today();
+      return held;
+    },
+    /** Whether another day has begun since, for an address that means today. */
+    get isPast(): boolean {
+      return view.day === '' && held !== today();
     },
     go,
-    /** The day may have become another one. */
-    show,
+    /** Shows the day that it is now. */
+    turn(): void {
+      held = today();
+      show();
+    },
+    showDay,
     /** Shows all visits of an unknown face. */
     goToUnknown(id: string): void {
       name = words.unknownFace;

@@ -1,5 +1,5 @@
 import { make } from './dom.js';
-import { formatDate, words } from './i18n.js';
+import { formatDate, formatSpan, words } from './i18n.js';
 import { listUnknowns, readUnknown, type UnknownFace } from './sightings-api.js';
 import type { UnknownDialogs } from './unknown-dialogs.js';
 
@@ -40,7 +40,7 @@ export function createUnknownInbox(
   function cardOf(face: UnknownFace): HTMLLIElement {
     const { id, visits, first, last, deviceids, pictures } = face;
     const shown = pictures.map((src) => make('img', { src, alt: '', loading: 'lazy', decoding: 'async' }));
-    const when = visits === 1 ? formatDate(last) : words.fromTo(formatDate(first), formatDate(last));
+    const when = visits === 1 ? formatDate(last) : formatSpan(first, last);
     const places = deviceids.filter((name) => name !== '').join(', ');
     return make(
       'li',

@@ -13,6 +13,8 @@ interface CardsDeps {
   onEnd: () => void;
   /** Whether visits of several days are shown, so that each says its date. */
   isSeveralDays: () => boolean;
+  /** All are of one person, whom the page names: each card says when in place of who. */
+  isOfOne?: boolean;
   /** As it is now; undefined when it is there no more. */
   get: (id: number) => Sighting | undefined;
 }
@@ -28,7 +30,10 @@ interface Block {
  * height, so that a hundred thousand visits cost no more than a few screens of them. One card can be reached by Tab, the others
  * by arrow keys.
  */
-export function createVisitCards(root: HTMLElement, { onOpen, onEnd, isSeveralDays, get }: CardsDeps) {
+export function createVisitCards(
+  root: HTMLElement,
+  { onOpen, onEnd, isSeveralDays, isOfOne = false, get }: CardsDeps,
+) {
   let blocks: Block[] = [];
   const end = make('div', { className: 'list-end', ariaHidden: 'true' });
   root.after(end);
@@ -53,16 +58,17 @@ export function createVisitCards(root: HTMLElement, { onOpen, onEnd, isSeveralDa
   function cardOf(sighting: Sighting): HTMLLIElement {
     const { id, person, picture, deviceid, isOpen } = sighting;
     const name = nameOfVisit(sighting);
+    const time = make('time', { dateTime: sighting.first }, timeOfVisit(sighting, isSeveralDays()));
+    const place = deviceid === '' ? [] : [make('span', {}, deviceid)];
     const button = make(
       'button',
       { type: 'button', className: 'visit-card', data: { sighting: String(id), who: person?.faceid ?? '' } },
       portraitOf({ username: person ? name : '?', thumbnail: picture }),
-      make('strong', {}, name),
+      make('strong', {}, isOfOne ? time : name),
       make(
         'span',
         { className: 'when' },
-        make('time', { dateTime: sighting.first }, timeOfVisit(sighting, isSeveralDays())),
-        ...(deviceid === '' ? [] : [' · ', make('span', {}, deviceid)]),
+        ...(isOfOne ? place : [time, ...(place.length > 0 ? [' · ', ...place] : [])]),
       ),
     );
     button.tabIndex = -1;

@@ -8,6 +8,7 @@ import { correctSighting, removeCorrection } from './sightings-api.js';
 import { toast } from './toast.js';
 import { offerUndo } from './undo.js';
 import type { UnknownDialogs } from './unknown-dialogs.js';
+import { pageOf } from './person-visits.js';
 import { nameOfVisit, timeOfVisit } from './visit-time.js';
 
 interface VisitDialogDeps {
@@ -15,8 +16,8 @@ interface VisitDialogDeps {
   dialogs: UnknownDialogs | undefined;
   mayEdit: boolean;
   nameOfGroup: (groupid: string) => string;
-  /** Shows all visits of somebody: see `TodayView`. */
-  onShow: (who: string) => void;
+  /** Shows all visits of somebody: see `TodayView`. Undefined where they are shown already. */
+  onShow: ((who: string) => void) | undefined;
   /** The visit is told of otherwise now. */
   onChange: (id: number) => void;
   /** It is to be deleted. */
@@ -57,14 +58,16 @@ export function openVisit(sighting: Sighting, deps: VisitDialogDeps): void {
     deps.onClosed,
   );
   if (person) {
-    const href = `/people?person=${encodeURIComponent(person.faceid)}`;
-    buttons.append(make('a', { className: 'button', href }, words.showPerson));
-    act('all-visits', words.showVisits, () => deps.onShow(person.faceid));
+    const { onShow } = deps;
+    if (onShow) {
+      buttons.append(make('a', { className: 'button', href: pageOf(person.faceid) }, words.showPerson));
+      act('all-visits', words.showVisits, () => onShow(person.faceid));
+    }
     if (deps.mayEdit) act('not-this-person', words.notThisPerson, () => void correct(id, person, deps));
   } else if (unknown !== null && deps.dialogs) {
     const face = { id: unknown, pictures: picture === null ? [] : [picture] };
     const { dialogs } = deps;
-    act('all-visits', words.showVisits, () => deps.onShow(whoIsUnknown(unknown)));
+    act('all-visits', words.showVisits, () => deps.onShow?.(whoIsUnknown(unknown)));
     act('ignore', words.ignoreIt, () => dialogs.ignore(face, true));
     act('same-as', words.sameAs, () => dialogs.sameAs(face));
     act('name', words.nameIt, () => dialogs.name(face), 'primary');

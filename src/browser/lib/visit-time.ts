@@ -1,5 +1,5 @@
 import type { Sighting } from '../logic/visits.js';
-import { formatDate, formatTime, words } from './i18n.js';
+import { formatDate, formatSpan, formatTime, words } from './i18n.js';
 
 /** Who it is, as a card says it. */
 export function nameOfVisit({ person }: Pick<Sighting, 'person'>): string {
@@ -8,8 +8,9 @@ export function nameOfVisit({ person }: Pick<Sighting, 'person'>): string {
 
 /** When it was: from the first frame to the last. */
 export function timeOfVisit({ first, last, isOpen }: Sighting, withDate: boolean): string {
-  const begin = withDate ? formatDate(first) : formatTime(new Date(first));
-  if (isOpen) return words.hereSince(begin);
+  const begin = formatTime(new Date(first));
+  if (isOpen) return words.hereSince(withDate ? formatDate(first) : begin);
+  if (withDate) return formatSpan(first, last);
   const end = formatTime(new Date(last));
-  return formatTime(new Date(first)) === end ? begin : words.fromTo(begin, end);
+  return begin === end ? begin : words.fromTo(begin, end);
 }

@@ -6,6 +6,7 @@ export interface RefusalWords {
   roleNeeded: Record<Role, string>;
   notForGroup: (groupid: string) => string;
   notForTied: string;
+  sentenceSpace: string;
 }
 
 const isRole = (value: unknown): value is Role => ROLES.some((role) => role === value);
@@ -19,7 +20,8 @@ export function explainRefusal(
   { role, needs, groupid, tied }: Record<string, unknown> = {},
   words: RefusalWords,
 ): string | undefined {
-  if (isRole(role) && isRole(needs)) return `${words.keyMay[role]} ${words.roleNeeded[needs]}`.trim();
+  if (isRole(role) && isRole(needs))
+    return `${words.keyMay[role]}${words.sentenceSpace}${words.roleNeeded[needs]}`.trim();
   if (typeof groupid === 'string') return words.notForGroup(groupid);
   return tied === true ? words.notForTied : undefined;
 }

@@ -27,6 +27,8 @@ export function createVisits() {
   let waiting = new Set<number>();
   /** Deleted here: an answer that was on its way may still have them. */
   const gone = new Set<number>();
+  /** The latest that was ever shown: IDs count up. */
+  let latest = 0;
 
   return {
     /** Begins anew with the first page. */
@@ -39,18 +41,25 @@ export function createVisits() {
     /** Takes the next older page. @returns those that were not there: a visit that goes on moves up at the server */
     append(sightings: readonly Sighting[]): Sighting[] {
       const added = sightings.filter(({ id }) => !shown.has(id) && !gone.has(id));
-      for (const each of added) shown.set(each.id, each);
+      for (const each of added) {
+        shown.set(each.id, each);
+        waiting.delete(each.id);
+        latest = Math.max(latest, each.id);
+      }
       return added;
     },
 
     /** Takes the first page as it is now. @returns those shown that have changed */
     refresh(sightings: readonly Sighting[]): Sighting[] {
       const changed: Sighting[] = [];
-      for (const each of sightings) {
+      // Where visits were deleted, older ones move up into the first page: they are not news.
+      const last = sightings.findLastIndex(({ id }) => shown.has(id));
+      for (const [i, each] of sightings.entries()) {
         const before = shown.get(each.id);
         if (gone.has(each.id)) continue;
-        if (!before) waiting.add(each.id);
-        else if (JSON.stringify(before) !== JSON.stringify(each)) {
+        if (!before) {
+          if (i < last || each.id > latest) waiting.add(each.id);
+        } else if (JSON.stringify(before) !== JSON.stringify(each)) {
           shown.set(each.id, each);
           changed.push(each);
         }

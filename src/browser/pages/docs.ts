@@ -23,7 +23,12 @@ function draw(operation: Operation, document: ApiDocument): HTMLDetailsElement {
       'summary',
       {},
       make('span', { className: 'method', data: { method } }, method),
-      make('code', {}, path),
+      // A line breaks after a slash, not within a name.
+      make(
+        'code',
+        {},
+        ...path.split('/').flatMap((part, i) => (i === 0 ? [part] : ['/', make('wbr'), part])),
+      ),
       make('span', { className: 'does', lang: 'en' }, summary),
     ),
   );

@@ -1,8 +1,9 @@
-import { currentSession, messageOf } from '../lib/api.js';
+import { messageOf } from '../lib/api.js';
 import { createCameraMenu } from '../lib/camera-menu.js';
-import { element, make, recall } from '../lib/dom.js';
-import { beginning, dropDraft, keepDraft } from '../lib/draft.js';
+import { element, make } from '../lib/dom.js';
+import { dropDraft, keepDraft } from '../lib/draft.js';
 import { isPassing, type Outcome, sendPicturesKnowing, settlePerson, unmakePerson } from '../lib/enrol.js';
+import { fillInPerson } from '../lib/enrolment-begin.js';
 import { createFeedback } from '../lib/feedback.js';
 import { createGuidedCamera, type Shot } from '../lib/guided-camera.js';
 import { words } from '../lib/i18n.js';
@@ -206,7 +207,7 @@ async function conclude(outcomes: readonly Outcome[], person: Pick<NewPerson, 'u
     const already = outcomes.every(({ status }) => status === 'already');
     const left = tray.inState('odd', 'refused', 'waiting').length;
     const told = already ? words.enrolledAlready(nameOf(person)) : words.enrolledWith(nameOf(person), stored);
-    say(left > 0 ? `${told} ${words.notStored(left)}` : told, 'good');
+    say(left > 0 ? `${told}${words.sentenceSpace}${words.notStored(left)}` : told, 'good');
     return;
   }
   phase = 'taking';
@@ -239,16 +240,12 @@ function startAnew(): void {
 }
 
 async function fillIn(): Promise<void> {
-  const { groupid = recall('group'), ...person } = beginning();
-  fields.write(person);
+  const told = await fillInPerson(fields, show);
   show();
-  await fields.fill(groupid);
-  show();
-  const { role = 'admin' } = await currentSession();
-  if (role !== 'recognise') return;
-  mayEnrol = false;
-  start.disabled = true;
-  say(words.mayNotEnrol, 'bad');
+  if (!told) return;
+  mayEnrol = told.mayEnrol;
+  start.disabled = !mayEnrol;
+  say(told.text, 'bad');
 }
 
 element('who', HTMLElement).append(make('h2', {}, words.person), fields.root);

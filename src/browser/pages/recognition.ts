@@ -141,7 +141,7 @@ wallButton.addEventListener('click', () => (wall.on ? wall.leave() : wall.enter(
 shortcuts.checked = recall('shortcuts') !== 'off';
 shortcuts.addEventListener('change', () => remember('shortcuts', shortcuts.checked ? 'on' : 'off'));
 bindShortcuts(
-  { f: freeze, l: landmarks, m: mirror, s: button('save'), w: wallButton },
+  { p: freeze, f: freeze, l: landmarks, m: mirror, s: button('save'), w: wallButton },
   () => shortcuts.checked,
 );
 

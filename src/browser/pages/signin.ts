@@ -78,7 +78,9 @@ function showSession({ auth, signedIn, name = '', role = 'admin' }: Session): vo
   const isInside = !asksForKey || signedIn;
   here.hidden = !isInside;
   form.hidden = isInside;
-  who.textContent = asksForKey ? `${words.signedInAs(name)} ${words.keyMay[role]}` : words.noKeyNeeded;
+  who.textContent = asksForKey
+    ? `${words.signedInAs(name)}${words.sentenceSpace}${words.keyMay[role]}`
+    : words.noKeyNeeded;
   // On a server that asks for no key, the page must not ask for one.
   leave.hidden = !asksForKey;
   other.hidden = !asksForKey;

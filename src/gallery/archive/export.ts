@@ -122,10 +122,11 @@ async function plan(
   let [rows, everyone] = [0, 0];
   for await (const page of pagesOf(gallery, groups)) {
     stopIfGone(gone);
-    const lines = page.map(({ groupid, userid, username, metadata, faces }) => {
+    const lines = page.map(({ groupid, userid, username, metadata, consent, faces }) => {
       rows += faces.length;
       const ids = faces.map(({ id, hasPicture }) => (hasPicture ? `+${id}` : id));
-      const person: Planned = { groupid, userid, username, metadata, faces: ids };
+      const profile = { username, metadata, ...(consent && { consent }) };
+      const person: Planned = { groupid, userid, ...profile, faces: ids };
       return toLine(person);
     });
     everyone += page.length;

@@ -1,6 +1,7 @@
 import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
 import { KaomonError } from '../../platform/errors.js';
+import { ConsentSchema } from '../consent.js';
 
 /**
  * What an archive holds; docs/archive.md describes it for others. Version 2 is what is written: one matrix, one list of
@@ -77,6 +78,7 @@ const profile = {
     Type.Union([Type.String({ maxLength: 1000 }), Type.Number(), Type.Boolean(), Type.Null()]),
     { maxProperties: 50 },
   ),
+  consent: Type.Optional(ConsentSchema),
 };
 export const ProfileSchema = Type.Object(profile);
 

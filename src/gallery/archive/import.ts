@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { KaomonError, throwIfGone } from '../../platform/errors.js';
 import type { Enrolment, Gallery, Person } from '../types.js';
-import type { Archive, CorrectionToTake, FaceToTake, PersonToTake, Totals } from './archive.js';
+import type { Archive, CheckOptions, CorrectionToTake, FaceToTake, PersonToTake, Totals } from './archive.js';
 import type { ArchivedGroup } from './format.js';
 import { inParallel } from './in-parallel.js';
 import { openArchive } from './open-archive.js';
@@ -43,6 +43,8 @@ export interface Taken {
 export interface ImportOptions {
   /** Called for each group before anything is changed; throws to refuse the import. */
   requireGroup?: (groupid: string) => void;
+  /** As `CheckOptions.requirePerson`. */
+  requirePerson?: CheckOptions['requirePerson'];
   /** Aborted when the client has hung up: the import then stops between two people. */
   signal?: AbortSignal;
   /** Called for each group that was created and each person who was changed. */
@@ -71,12 +73,13 @@ export async function importGallery(
   file: string | number,
   options: ImportOptions = {},
 ): Promise<ImportReport> {
-  const { requireGroup = () => undefined, signal, report: tell = () => undefined, progress } = options;
+  const { requireGroup = () => undefined, requirePerson, signal, progress } = options;
+  const { report: tell = () => undefined } = options;
   const { gallery } = deps;
   const archive = await openArchive(file, deps.pack);
   try {
     const known = new Set(gallery.groups().map(({ groupid }) => groupid));
-    const totals = await archive.check({ requireGroup, known, signal });
+    const totals = await archive.check({ requireGroup, requirePerson, known, signal });
     const report: ImportReport = {
       groups: { added: 0, skipped: 0 },
       people: { added: 0, skipped: 0 },
@@ -211,7 +214,9 @@ async function takeMissing(
   if (missing.length === 0) return;
   const taken = { added: 0, skipped: 0 };
   try {
-    await takeFaces(deps, person, missing, taken);
+    // Who is there keeps the consent, too.
+    const consent = there?.consent ? undefined : person.consent;
+    await takeFaces(deps, { ...person, consent }, missing, taken);
   } finally {
     counted.added += taken.added;
     counted.skipped += taken.skipped;
@@ -280,17 +285,17 @@ async function restore(
   people: readonly PersonToTake[],
 ): Promise<(Person | undefined)[]> {
   const taken = [];
-  for (const { groupid, userid, username, metadata, faces, corrections } of people) {
+  for (const { groupid, userid, username, metadata, consent, faces, corrections } of people) {
     const read = [];
     for (const { id, vector, picture } of faces) read.push({ id, vector, crop: await picture?.() });
-    taken.push({ groupid, userid, username, metadata, faces: read, corrections });
+    taken.push({ groupid, userid, username, metadata, consent, faces: read, corrections });
   }
   return taken.length > 0 ? await gallery.restorePeople(taken) : [];
 }
 
 async function takeFaces(
   { gallery, enrol }: ImportDeps,
-  { faceid, groupid, userid }: PersonToTake,
+  { faceid, groupid, userid, consent }: PersonToTake,
   faces: readonly FaceToTake[],
   counted: Taken,
 ): Promise<void> {
@@ -304,7 +309,7 @@ async function takeFaces(
     }
     known.add(hash);
     // The ID stays, because other programs know the face by it (CompreFace's `image_id` is made of it).
-    await enrol({ groupid, userid, id }, { embedding: vector, crop: await picture?.() });
+    await enrol({ groupid, userid, id, consent }, { embedding: vector, crop: await picture?.() });
     counted.added += 1;
   }
 }

@@ -118,7 +118,7 @@ export function openV2(zip: Zip, pack: Archive['pack']): Archive {
   return {
     pack,
 
-    async check({ requireGroup, known, signal }: CheckOptions): Promise<Totals> {
+    async check({ requireGroup, requirePerson, known, signal }: CheckOptions): Promise<Totals> {
       manifest = await readManifest(zip, entries.manifest);
       refuseOtherPack(manifest, pack);
       const { counts, members, version } = manifest;
@@ -149,6 +149,7 @@ export function openV2(zip: Zip, pack: Archive['pack']): Archive {
         if (before?.faceid !== faceid) {
           before = { faceid, profile, ids: new Set() };
           found.people += 1;
+          await requirePerson?.({ faceid, consent: person.consent });
           for (const { id, vector, what: line } of await said.of(faceid)) {
             checkFaceId(faceid, id, `"${id}" in ${line}`);
             if (before.ids.has(id)) refuseArchive(`"${id}" in ${line} is there twice`);
@@ -183,10 +184,10 @@ export function openV2(zip: Zip, pack: Archive['pack']): Archive {
     async *people(): AsyncGenerator<PersonToTake> {
       const rows = await createRows(zip, entries.vectors, start, pack.length);
       const said = alongside(corrections());
-      for await (const { groupid, userid, username, metadata, faces } of people()) {
+      for await (const { groupid, userid, username, metadata, consent, faces } of people()) {
         const faceid = faceIdOf(groupid, userid);
         const taken: PersonToTake = {
-          ...{ faceid, groupid, userid, username, metadata, faces: [] },
+          ...{ faceid, groupid, userid, username, metadata, consent, faces: [] },
           corrections: (await said.of(faceid)).map(toTake),
         };
         for (const { id, row } of faces) {

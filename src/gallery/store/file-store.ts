@@ -38,7 +38,8 @@ import {
 } from './file-read.js';
 import { stampOf } from './file-stamp.js';
 import { encodeNpy } from './npy.js';
-import type { EmbeddingStore, FilledPerson, NewFace, Profile } from './store.js';
+import { profileOf } from './profile.js';
+import type { EmbeddingStore, FilledPerson, NewFace, Profile, Removed } from './store.js';
 import type { Face } from '../types.js';
 
 /** How often writing a face is tried when another process deletes the person's folder meanwhile. */
@@ -86,17 +87,19 @@ export function createFileStore(options: FileStoreOptions): EmbeddingStore {
       await createDurably(layout.personFile(faceid), profileText({ username: '', metadata: {} }));
   }
 
-  async function removePerson(faceid: string): Promise<boolean> {
-    if (!isPerson(await namesIn(layout.personFolder(faceid)))) return false;
+  async function removePerson(faceid: string): Promise<Removed | undefined> {
+    const names = await namesIn(layout.personFolder(faceid));
+    if (!isPerson(names)) return undefined;
     // Damaged files of the person go as well.
     await rm(path.join(folder, SET_ASIDE, pack, faceid), { recursive: true, force: true });
     const removed = path.join(layout.packFolder, `${REMOVED}${randomBytes(6).toString('hex')}`);
     const done = await unlessMissing(rename(layout.personFolder(faceid), removed).then(() => true));
-    if (!done) return false;
+    if (!done) return undefined;
     await syncFolder(layout.packFolder);
     await removeRemains(removed);
     await unmarkCorrected(layout, faceid);
-    return true;
+    const count = (end: string) => names.filter((name) => name.endsWith(end)).length;
+    return { faces: count('.npy'), pictures: count('.png'), corrections: count(CORRECTION) };
   }
 
   const corrections = createFileCorrections(layout, length, { reserve, ensureProfile });
@@ -338,5 +341,4 @@ function filesOf({ faceid, profile, faces, corrections = [] }: FilledPerson): Pe
   };
 }
 
-const profileText = ({ username, metadata }: Profile) =>
-  `${JSON.stringify({ username, metadata }, null, 2)}\n`;
+const profileText = (profile: Profile) => `${JSON.stringify(profileOf(profile), null, 2)}\n`;

@@ -4,6 +4,7 @@ import type { App } from '../app-type.js';
 import { ErrorSchema, errorsOf, Nullable, ThresholdsSchema, TimeSchema } from '../schemas.js';
 import type { Services } from '../services.js';
 import { summaryOf } from './notices.js';
+import { sightingFigures, SightingFiguresSchema } from './sighting-figures.js';
 import { statusOf, troubleOf, TroubleSchema } from '../trouble.js';
 
 const count = Type.Integer({ minimum: 0 });
@@ -37,6 +38,12 @@ const HealthSchema = Type.Object({
       running: count,
       provider: Type.String(),
       refusedProviders: Type.Array(Type.Object({ provider: Type.String(), reason: Type.String() })),
+      kernels: Type.Optional(
+        Type.String({
+          description:
+            "What runs the detector's networks: `onnx` for ONNX Runtime, or the registers of the loops that do (`avx512`, `avx2`, `neon`, `plain`).",
+        }),
+      ),
       deaths: Type.Optional(
         Type.Integer({ minimum: 0, description: 'Threads that died since the start; the log says why.' }),
       ),
@@ -97,6 +104,7 @@ const HealthSchema = Type.Object({
       { description: 'What others are told (docs/notices.md); absent where nobody is.' },
     ),
   ),
+  sightings: Type.Optional(SightingFiguresSchema),
   events: Type.Optional(
     Type.Object(
       {
@@ -118,7 +126,7 @@ const HealthSchema = Type.Object({
  * of.
  */
 export function healthRoutes(app: App, services: Services): void {
-  const { config, vision, gallery, pack, decision, events, notices } = services;
+  const { config, vision, gallery, pack, decision, events, notices, sightings } = services;
   app.get(
     '/api/v1/health',
     {
@@ -157,6 +165,7 @@ export function healthRoutes(app: App, services: Services): void {
         gallery: gallery.info(caller.groups),
         events: events?.info(),
         notices: notices && summaryOf(notices.info().receivers),
+        sightings: sightingFigures(sightings, caller),
       };
     },
   );

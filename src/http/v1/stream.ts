@@ -101,6 +101,7 @@ export function streamRoutes(app: App, services: StreamServices, silence = SILEN
       decision,
       maxFrameBytes: config.MAX_UPLOAD_BYTES,
       minFaceSize: config.STREAM_MIN_FACE_SIZE,
+      quietSearch: config.STREAM_QUIET_SEARCH,
       groups: request.caller.groups,
       thumbnailOf: thumbnailsFor(request.caller),
       caller: callerId(request),

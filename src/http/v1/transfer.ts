@@ -5,6 +5,7 @@ import { exportGallery } from '../../gallery/archive/export.js';
 import { type ImportDeps, importGallery, type ImportOptions } from '../../gallery/archive/import.js';
 import { closeDescriptor, openNameless, sweepArchives, writingTo } from '../../gallery/archive/nameless.js';
 import { clientGone, KaomonError, throwIfGone, tooLarge } from '../../platform/errors.js';
+import { requireConsentIn } from '../../identity/consent.js';
 import { importTelling, PROGRESS_TYPE } from './import-progress.js';
 import { groupsToSearch, requireGroupAccess } from '../access.js';
 import type { App } from '../app-type.js';
@@ -135,7 +136,8 @@ export function transferRoutes(app: App, services: Services): void {
           try {
             file = await openNameless(cacheDir);
             await pipeline(body, limitTo(maxImportBytes), writingTo(file));
-            const options = { requireGroup, signal: request.gone, report, progress };
+            const requirePerson = config.CONSENT === 'required' ? requireConsentIn(gallery) : undefined;
+            const options = { requireGroup, requirePerson, signal: request.gone, report, progress };
             return await importGallery({ gallery, pack, enrol }, file, options);
           } finally {
             importing = false;

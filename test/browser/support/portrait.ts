@@ -13,7 +13,9 @@ export interface Portrait {
 export const PORTRAITS = {
   hana: { skin: '#f0c8a6', hair: '#2e2320', shirt: '#c8553d', style: 'bun' },
   ken: { skin: '#d9a780', hair: '#1f2330', shirt: '#3a6ea5', style: 'short' },
+  emma: { skin: '#f6dcc8', hair: '#d9a441', shirt: '#7a5aa6', style: 'long' },
   mari: { skin: '#f3d2b8', hair: '#7a4a2b', shirt: '#3f7d62', style: 'long' },
+  taro: { skin: '#c99a72', hair: '#6b6f78', shirt: '#c08a2b', style: 'short' },
 } as const satisfies Record<string, Portrait>;
 
 /** Where a portrait's face lies around its middle, in its own units. */

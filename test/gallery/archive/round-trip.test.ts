@@ -212,7 +212,7 @@ describe('a gallery that is exported, imported and exported again', () => {
   it('leaves out who is deleted meanwhile', async (t) => {
     const [from, to] = [await tiny(t), await tiny(t)];
     await fill(from, many(60));
-    let removed: Promise<void> | undefined;
+    let removed: Promise<unknown> | undefined;
     const leaving: LiveGallery = {
       ...from,
       async vectors(faceid) {
@@ -293,7 +293,7 @@ describe('what was said to be nobody of a name', () => {
 
   it('goes from an export when its person is deleted while it is written', async (t) => {
     const gallery = await corrected(t);
-    let removed: Promise<void> | undefined;
+    let removed: Promise<unknown> | undefined;
     const leaving: LiveGallery = {
       ...gallery,
       async vectors(faceid) {

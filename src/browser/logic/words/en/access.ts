@@ -58,7 +58,7 @@ export const ACCESS = {
   scanIt: (minutes: number) =>
     `Point the phone’s camera at this code, or open the link on the other device. It works once, within ${minutes} minutes.`,
   qrOf: (name: string) => `QR code of a link that signs in as ${name}`,
-  certificateWarning: 'If the phone warns about the certificate, go on to the page: it warns only once.',
+  certificateWarning: 'If the phone warns about the certificate, continue to the page: it warns only once.',
   onlyThisMachine: 'This server answers only on its own machine, so no phone can reach it (setting HOST).',
   yourKey: 'you are signed in with it',
   keyMadeOn: (date: string) => `Made ${date}`,

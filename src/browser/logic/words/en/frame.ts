@@ -21,5 +21,7 @@ export const FRAME = {
   userid: 'ID',
   username: 'Name',
   useridHint: 'Up to 64 letters, digits, _ or .',
+  /** Between two sentences. */
+  sentenceSpace: ' ',
   reading: 'Reading…',
 };

@@ -10,7 +10,7 @@ export const ACCESS: typeof EN = {
   },
   roleNeeded: {
     recognise: '',
-    enrol: '人物を変更するには、登録できるキーでサインインしてください。',
+    enrol: '登録済みの人を変更するには、登録できるキーでサインインしてください。',
     admin: 'この操作ができるのは管理者のみです。',
   },
   onlyInGroups: (groups) => `対象のグループ: ${groups}`,
@@ -28,8 +28,8 @@ export const ACCESS: typeof EN = {
   keys: 'キー',
   keysExplained:
     'キーがあると、ブラウザーやプログラムからこのサーバーを利用できます。端末ごとにキーを分けておくと、ほかの端末に影響なく 1 つだけ無効にできます。',
-  newKey: 'キーを追加',
-  makeKey: '作成する',
+  newKey: 'キーを作成',
+  makeKey: '作成',
   keyName: '名前',
   keyNameHint:
     '使う場所がわかる名前（例: front-desk）。半角英数字、スペース、「_」「.」「@」「-」が使えます。',
@@ -38,8 +38,8 @@ export const ACCESS: typeof EN = {
   keyRole: '権限',
   roleHints: {
     recognise: '認識と、登録済みの人の閲覧ができます。変更はできません（入口、警備など）。',
-    enrol: '認識に加えて、人物の登録・変更・削除ができます（受付など）。',
-    admin: 'グループ、キー、エクスポート、インポートを含むすべての操作ができます。',
+    enrol: '認識に加えて、人の登録・変更・削除ができます（受付など）。',
+    admin: 'グループとキーの管理、アーカイブの書き出しと読み込みを含む、すべての操作ができます。',
   },
   keyGroups: '対象のグループ',
   allGroupsKey: 'すべてのグループ',

@@ -3,14 +3,16 @@ import type { ERRORS as EN } from '../en/errors.js';
 /** Texts of the server's error codes, in Japanese. */
 export const ERRORS: typeof EN = {
   errors: {
+    CONSENT_MISSING: 'この人の同意が記録されていないか、期限が切れています。先に同意を記録してください。',
     NO_FACE: '顔が見つかりません。明るい場所でカメラに近づき、正面を向いてください。',
     SEVERAL_FACES: '複数の顔が写っています。登録する人だけを写してください。',
     FACE_TOO_SMALL: '顔が小さすぎます。カメラに近づいてください。',
-    FACE_BLURRED: '顔がぼやけています。明るい場所で、動かずに撮影してください。',
+    FACE_BLURRED: '顔のピントが合っていません。明るい場所で、動かずに撮影してください。',
     FACE_TURNED: '顔が横を向いています。カメラをまっすぐ見てください。',
-    ALREADY_REGISTERED: 'この人は登録したばかりです。5 秒待ってください。',
+    ALREADY_REGISTERED: 'この人は登録したばかりです。5 秒ほどお待ちください。',
     OTHER_PERSON: 'この顔は別の人として登録されています。',
-    CORRECTION_REFUSED: 'この写真はこの人のものとして登録されています。登録のほうを削除してください。',
+    CORRECTION_REFUSED:
+      'この画像はこの人の画像として登録されています。「人物」で、その画像を削除してください。',
     CORRECTION_UNKNOWN: 'この訂正はすでに取り消されています。',
     NOT_THE_SAME_PERSON: 'この画像には、ほかの画像とは別の人が写っています。',
     PERSON_EXISTS: 'このグループには、同じ ID の人がすでに登録されています。',
@@ -21,7 +23,7 @@ export const ERRORS: typeof EN = {
     FACE_UNKNOWN: 'その画像はもうありません。',
     SIGHTING_UNKNOWN: 'その来訪の記録はもうありません。',
     UNKNOWN_GONE: 'この未登録の人の記録はもうありません。名前が付けられたか、来訪の記録が削除されました。',
-    UNDO_GONE: 'この操作はもう取り消せません。',
+    UNDO_GONE: 'この操作はもう元に戻せません。',
     USERID_INVALID: 'ID に使えるのは、半角英数字、「_」、「.」のみです。',
     GROUPID_INVALID: 'グループの ID に使えるのは、半角英数字、「_」、「.」のみです。',
     IMAGE_UNREADABLE: '画像が壊れています。',

@@ -23,5 +23,6 @@ export const FRAME: typeof EN = {
   userid: 'ID',
   username: '名前',
   useridHint: '半角英数字、「_」、「.」が使えます（64 文字以内）。',
+  sentenceSpace: '',
   reading: '読み込み中…',
 };

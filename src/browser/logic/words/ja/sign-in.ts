@@ -8,12 +8,12 @@ export const SIGN_IN: typeof EN = {
     'このサーバーの利用にはキーが必要です。サーバーの管理者から、キーまたはサインイン用のリンクを受け取ってください。サーバー上で `npx kaomon keys link` を実行すると、リンクが表示されます。',
   key: 'キー',
   signOut: 'サインアウト',
-  showKey: 'キーを表示する',
-  keyUnknown: 'このキーは登録されていません。入力ミスがあるか、無効にされたキーです。',
+  showKey: 'キーを表示',
+  keyUnknown: 'このキーは使えません。入力ミスがあるか、無効にされたキーです。',
   linkUsed: 'このリンクは使用済みか、期限が切れています。新しいリンクを受け取ってください。',
   keyCut: 'キーの一部が欠けているか、余分な文字があります。キーは 58 文字です。',
   notAKey: 'キーではありません。キーは「kao_」で始まります。',
-  tooManyKeys: (minutes) => `誤ったキーが続いたため、${minutes} 分後にもう一度お試しください。`,
+  tooManyKeys: (minutes) => `誤ったキーが続けて入力されました。${minutes} 分後にもう一度お試しください。`,
   signedOut: 'サインアウトしました。このブラウザーに表示内容は残っていません。',
   signedInTitle: 'サインイン中',
   goOn: '続ける',
@@ -22,6 +22,6 @@ export const SIGN_IN: typeof EN = {
   signInInstead: (name) =>
     `現在 ${name} としてサインインしています。開いたリンクでサインインし直すと、別の利用者になることがあり、現在のセッションは終了します。`,
   stayAsIAm: '現在のまま続ける',
-  replaceSession: 'リンクでサインインする',
+  replaceSession: 'リンクでサインイン',
   noKeyNeeded: 'このサーバーの利用にキーは必要ありません。',
 };
