@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import { Type, type Static, type TSchema } from 'typebox';
+import { createBare } from '../../checkup/bare.js';
 import type { Disagreement, Findings, NearPair, OddPicture, WeakPicture } from '../../checkup/types.js';
 import { splitFaceId } from '../../gallery/ids.js';
 import type { Face, Person } from '../../gallery/types.js';
@@ -112,6 +113,7 @@ const FoundSchema = Type.Object(
 /** `/api/v1/audit/gallery`. */
 export function checkupRoutes(app: App, services: Services): void {
   const { gallery, checkup, decision } = services;
+  const bareOf = createBare(gallery);
   app.addHook('onClose', () => checkup.close());
 
   app.get(
@@ -147,10 +149,7 @@ export function checkupRoutes(app: App, services: Services): void {
       const seen = all && asSeenBy(request, all);
       const show = createShow(request, services);
       const page = <T>(things: readonly T[]) => things.slice(offset, offset + limit);
-      const bare = await gallery.people({
-        ...{ pictures: 'none' as const, limit, offset, count: true, signal: request.gone },
-        ...(groups && { groups }),
-      });
+      const bare = await bareOf({ groups, limit, offset, signal: request.gone });
       const odds = (distance: number) => tellOdds(decision.odds(distance, groups));
       return {
         ...state,

@@ -3,7 +3,10 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { createKeys } from '../../../src/access/keys.js';
+import { createBare } from '../../../src/checkup/bare.js';
 import { PACK, testApp, unitVector } from '../../support/app.js';
+import { openTiny } from '../../support/galleries.js';
+import { temporaryFolder } from '../../support/temporary.js';
 import { until } from '../../support/until.js';
 
 const GALLERY = '/api/v1/audit/gallery';
@@ -142,6 +145,39 @@ describe('the check-up of a gallery', () => {
       const refused = await app.inject({ method, url, headers: own, payload });
       assert.equal(refused.statusCode, 403, url);
     }
+  });
+});
+
+describe('the people without a picture', () => {
+  it('are looked for once while nobody changes, however often a page asks how far a check-up is', async (t) => {
+    const gallery = await openTiny(await temporaryFolder(t));
+    let scans = 0;
+    const bareOf = createBare({
+      ...gallery,
+      people: (options) => {
+        scans += 1;
+        return gallery.people(options);
+      },
+    });
+    const { signal } = new AbortController();
+    const ask = async (groups?: string[], limit = 10) =>
+      (await bareOf({ groups: groups && new Set(groups), limit, offset: 0, signal })).people.map(
+        ({ userid }) => userid,
+      );
+    await gallery.createPerson({ groupid: 'default', userid: 'kim' });
+    for (let i = 0; i < 5; i++) assert.deepEqual(await ask(), ['kim']);
+    assert.equal(scans, 1);
+    assert.deepEqual(await ask(['staff']), [], 'of others’ groups');
+    await gallery.createPerson({ groupid: 'default', userid: 'lee' });
+    assert.deepEqual(await ask(), ['kim', 'lee']);
+    assert.deepEqual(await ask(undefined, 1), ['kim']);
+    await gallery.remove('default', 'kim');
+    assert.deepEqual(await ask(), ['lee']);
+    // Whoever changes while they are looked for is not missed by the next.
+    const looking = ask(['default']);
+    await gallery.remove('default', 'lee');
+    await looking;
+    assert.deepEqual(await ask(['default']), []);
   });
 });
 
