@@ -13,6 +13,7 @@ import { ADDONS, compile } from './build.mjs';
 
 /** Test files of each addon. @type {Record<string, string[]>} */
 const TESTS = {
+  detector: ['native/detector-arguments', 'vision/detectors/mtcnn-kernels'],
   memory: ['native/arguments', 'platform/process-memory'],
   pixels: ['native/arguments', 'vision/pixels'],
   segments: ['native/segments-arguments', 'gallery/base/mapped-vectors', 'gallery/base/mapped-lists'],

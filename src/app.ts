@@ -62,6 +62,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
 
   const services = createServices({ ...deps, log: app.log });
   await registerPlugins(app, services, deps);
+  app.addHook('onClose', () => services.close());
   pageRoutes(app);
   documentRoutes(app);
   v1Surface(app, services);

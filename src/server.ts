@@ -18,6 +18,7 @@ import type { ReadyPack } from './models/types.js';
 import type { Gallery } from './gallery/types.js';
 import type { DetectLog } from './identity/detect-log.js';
 import type { Notices, NoticesOptions } from './notices/open.js';
+import type { LeftSightings } from './sightings/left.js';
 import type { Sightings } from './sightings/open.js';
 import { limitHeaps } from './platform/process-memory.js';
 import { createShutdown, endOnSignals, leave, type Shutdown } from './platform/shutdown.js';
@@ -92,9 +93,10 @@ async function start(config: Config, log: Logger, shutdown: Shutdown): Promise<v
   const keys = createKeys({ file: config.KEYS_FILE });
   const detectLog = await openDetectLog(config, log, shutdown);
   const sightings = await openWhoCameBy(config, pack, gallery, log, shutdown);
+  const leftSightings = await openLeft(config, pack, gallery, log, shutdown);
   const notices = await openNoticesOf(config, { gallery, pack: pack.id, sightings }, log, shutdown);
   const app = await buildApp({
-    ...{ config, vision, gallery, pack, events, keys, detectLog, sightings, notices, https },
+    ...{ config, vision, gallery, pack, events, keys, detectLog, sightings, leftSightings, notices, https },
     logger: log,
   });
   shutdown.add({
@@ -181,6 +183,7 @@ function openVision(config: Config, pack: ReadyPack, log: Logger): Promise<Visio
     cacheDir: config.CACHE_DIR,
     maxPixels: config.MAX_PIXELS,
     minFaceSize: config.MIN_FACE_SIZE,
+    kernels: config.DETECTOR_KERNELS,
     poolThreads: config.VISION_THREADS,
     queueLength: config.VISION_QUEUE,
     callerShare: config.CALLER_SHARE / 100,
@@ -247,6 +250,20 @@ async function openWhoCameBy(
   const sightings = await openSightings({ config, pack: pack.id, pair, gallery, log, unknowns });
   shutdown.add({ name: 'sightings', close: () => sightings.close() });
   return sightings;
+}
+
+async function openLeft(
+  config: Config,
+  pack: ReadyPack,
+  gallery: Gallery,
+  log: Logger,
+  shutdown: Shutdown,
+): Promise<LeftSightings[]> {
+  const { openLeftSightings } = await import('./sightings/left.js');
+  const kept = config.SIGHTINGS ? pack.id : undefined;
+  const left = await openLeftSightings({ config, pack: kept, gallery, log });
+  for (const one of left) shutdown.add({ name: 'earlier sightings', close: () => one.close() });
+  return left;
 }
 
 async function openNoticesOf(

@@ -5,14 +5,15 @@ import { makeFolder, unlessMissing } from '../platform/files/durable.js';
 import { personOfFace } from '../gallery/face-name.js';
 import { splitFaceId } from '../gallery/ids.js';
 import { type Obstacle, obstacleOf } from '../platform/files/obstacles.js';
-import { giveIfNew } from '../platform/files/owner.js';
 import { createReserve } from '../platform/files/reserve.js';
+import { openForLines } from './audit-file.js';
 
 /** What is recorded. */
 export type Action =
   | 'enrol'
   | 'change'
   | 'delete'
+  | 'expired'
   | 'export'
   | 'import'
   | 'key added'
@@ -45,6 +46,8 @@ export interface AuditEntry {
   /** The route's pattern, such as `/api/v1/people/:faceid`; never the path that the caller sent. */
   route?: string;
   requestId?: string;
+  /** What was erased, counted by kind; `whom.receipt` names the receipt. */
+  erased?: Readonly<Record<string, number>>;
   /** How many refused calls from the same address were not recorded since its last line. */
   unwritten?: number;
 }
@@ -53,6 +56,7 @@ export interface AuditEntry {
 export const COMMAND_LINE = { who: 'command line', address: 'command line' } as const;
 /** The server acts by itself. */
 export const AUTOMATIC = { who: 'automatic enrolment', address: 'this server' } as const;
+export const EXPIRY = { who: 'expired consent', address: 'this server' } as const;
 export const FIRST_START = { who: 'first start', address: 'this server' } as const;
 
 /** The audit; see {@link createAudit}. */
@@ -106,9 +110,8 @@ export function createAudit({ file, log }: { file: string; log?: Pick<Logger, 'i
   async function write(lines: string[]): Promise<void> {
     await makeFolder(folder);
     isTorn ??= await endsMidLine(file);
-    const handle = await open(file, 'a', 0o600);
+    const handle = await openForLines(file);
     try {
-      await giveIfNew(handle, file);
       const text = lines.join('');
       const bytes = Buffer.from(isTorn ? `\n${text}` : text);
       // In one piece: other workers append to the same file.
@@ -210,7 +213,7 @@ export function auditLine(
   entry: AuditEntry,
   now = new Date(),
 ): Record<string, unknown> & { whom?: Record<string, unknown> } {
-  const { who, address, action, whom, outcome, status, route, requestId, unwritten } = entry;
+  const { who, address, action, whom, outcome, erased, status, route, requestId, unwritten } = entry;
   return {
     time: now.toISOString(),
     who: plainOrUnknown(who),
@@ -218,6 +221,7 @@ export function auditLine(
     action,
     ...(whom && { whom: idsOf(whom) }),
     outcome,
+    ...(erased && { erased: countsOf(erased) }),
     ...(Number.isInteger(status) && { status }),
     ...(route !== undefined && { route: ROUTE.test(route) ? route : '?' }),
     ...(requestId !== undefined && { requestId: plainOrUnknown(requestId) }),
@@ -242,6 +246,13 @@ function idsOf(
   }
   return ids;
 }
+
+const countsOf = (counts: Readonly<Record<string, number>>) =>
+  Object.fromEntries(
+    Object.entries(counts).filter(
+      ([kind, count]) => /^[a-z]{1,20}$/i.test(kind) && Number.isSafeInteger(count),
+    ),
+  );
 
 const plainOrUnknown = (value: string) => (isAllowedInLog('', value) ? value : '?');
 

@@ -82,7 +82,9 @@ export async function packPrint(
   pack: ReadyPack,
   settings: Readonly<Record<string, unknown>>,
 ): Promise<string> {
-  const networks = Object.values(pack.detector).filter((value) => value.endsWith('.onnx'));
+  const networks = Object.values(pack.detector).filter(
+    (value): value is string => typeof value === 'string' && value.endsWith('.onnx'),
+  );
   const files = [...networks, pack.embedder.network].sort();
   // The files' contents matter, not their paths.
   const cut = { ...pack.embedder, network: '' };

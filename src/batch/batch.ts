@@ -22,7 +22,7 @@ export interface BatchResult {
   error?: KaomonError;
 }
 
-export interface BatchDeps extends Pick<EnrollerDeps, 'decision' | 'limits' | 'keepFaces'> {
+export interface BatchDeps extends Pick<EnrollerDeps, 'decision' | 'limits' | 'keepFaces' | 'needsConsent'> {
   vision: Pick<VisionPool, 'analyze'>;
   gallery: BatchGallery;
   maxPixels: number;
@@ -44,7 +44,15 @@ export interface BatchDeps extends Pick<EnrollerDeps, 'decision' | 'limits' | 'k
 }
 
 /** Not the picture's fault, but the server's or due to who else is enrolled: the next run tries again. */
-const TEMPORARY = new Set(['INTERNAL', 'NO_MODEL', 'BUSY', 'CLOSING', 'OTHER_PERSON', 'NOT_THE_SAME_PERSON']);
+const TEMPORARY = new Set([
+  'INTERNAL',
+  'NO_MODEL',
+  'BUSY',
+  'CLOSING',
+  'OTHER_PERSON',
+  'NOT_THE_SAME_PERSON',
+  'CONSENT_MISSING',
+]);
 
 /**
  * The most pictures of a person that are compared with one another before any is enrolled; further ones are compared with
@@ -122,11 +130,11 @@ export async function runBatch(items: readonly BatchItem[], deps: BatchDeps): Pr
       if (before && !redo && (await stillTrue(before, item, deps.gallery))) {
         const { username } = item;
         // The row's name may have changed since the earlier run; a person renamed elsewhere keeps that name.
-        const isRenamed =
-          before.outcome !== 'refused' && username !== undefined && username !== before.username;
+        const named = journal?.mark(username);
+        const isRenamed = before.outcome !== 'refused' && named !== undefined && named !== before.named;
         if (isRenamed && !dryRun) {
           await nameAnew(item);
-          journal?.add(item, hash, { ...before, username });
+          journal?.add(item, hash, { ...before, named });
         }
         return fromJournal(item, before);
       }
@@ -145,7 +153,7 @@ export async function runBatch(items: readonly BatchItem[], deps: BatchDeps): Pr
       const outcome = outcomes[i];
       if (outcome.status === 'fulfilled') {
         const entry = outcome.value;
-        journal?.add(item, hash, { ...entry, username: item.username });
+        journal?.add(item, hash, { ...entry, named: journal.mark(item.username) });
         report({ item, outcome: entry.outcome, turned: entry.turned });
         continue;
       }

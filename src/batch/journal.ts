@@ -2,14 +2,20 @@ import { createHash } from 'node:crypto';
 import { appendFileSync, closeSync, openSync, readFileSync } from 'node:fs';
 import { chown } from 'node:fs/promises';
 import path from 'node:path';
-import { makeFolder } from '../platform/files/durable.js';
+import { makeFolder, replaceFile } from '../platform/files/durable.js';
 import { ERROR_CODES, type ErrorCode } from '../platform/errors.js';
 import { ownerOf } from '../platform/files/owner.js';
 import type { BatchItem } from './list.js';
 
 /** The recorded outcome of a picture. */
 export type JournalEntry =
-  | { outcome: 'enrolled' | 'known'; face: string; turned?: number; username?: string }
+  | {
+      outcome: 'enrolled' | 'known';
+      face: string;
+      turned?: number;
+      /** The name that the list gave, as the journal's `mark` makes it. */
+      named?: string | undefined;
+    }
   | { outcome: 'refused'; code: ErrorCode; message: string };
 
 export type Journal = Awaited<ReturnType<typeof openJournal>>;
@@ -22,8 +28,13 @@ export type Journal = Awaited<ReturnType<typeof openJournal>>;
  */
 export async function openJournal(folder: string, key: readonly (string | number)[]) {
   await makeFolder(folder, 0o700);
-  const file = path.join(folder, `${hashOf(JSON.stringify(key)).slice(0, 24)}.jsonl`);
-  const entries = readEntries(file);
+  const whole = hashOf(JSON.stringify(key));
+  const file = path.join(folder, `${whole.slice(0, 24)}.jsonl`);
+  /** To know a name again: names are kept in the gallery alone. The rest of the hash is written nowhere. */
+  const mark = (name: string | undefined) =>
+    name === undefined ? undefined : hashOf(JSON.stringify([whole, name])).slice(0, 32);
+  const { entries, heldNames } = readEntries(file, mark);
+  if (heldNames) await replaceFile(file, [...entries.values()].map(lineOf).join(''), { mode: 0o600 });
   const owner = await ownerOf(file);
   const handle = openSync(file, 'a', 0o600);
   if (owner) await chown(file, owner.uid, owner.gid).catch(() => undefined);
@@ -35,9 +46,11 @@ export async function openJournal(folder: string, key: readonly (string | number
     /** @param hash of the picture's bytes */
     find: (item: BatchItem, hash: string): JournalEntry | undefined => entries.get(keyOf(item, hash)),
     add(item: BatchItem, hash: string, entry: JournalEntry): void {
-      entries.set(keyOf(item, hash), entry);
-      appendFileSync(handle, `${JSON.stringify({ key: keyOf(item, hash), ...entry })}\n`);
+      const key = keyOf(item, hash);
+      entries.set(key, { key, ...entry });
+      appendFileSync(handle, lineOf({ key, ...entry }));
     },
+    mark,
     close: () => closeSync(handle),
   };
 }
@@ -46,28 +59,40 @@ export function hashOf(data: Uint8Array | string): string {
   return createHash('sha256').update(data).digest('hex');
 }
 
+type Line = JournalEntry & { key: string };
+const lineOf = (line: Line) => `${JSON.stringify(line)}\n`;
+
 /** The same picture under another name or for another person has another entry. */
 function keyOf({ groupid, userid, name }: BatchItem, hash: string): string {
   return hashOf(JSON.stringify([groupid, userid, name, hash])).slice(0, 32);
 }
 
-function readEntries(file: string): Map<string, JournalEntry> {
-  const entries = new Map<string, JournalEntry>();
+/** @returns heldNames: an earlier version wrote names into it */
+function readEntries(
+  file: string,
+  mark: (name: string | undefined) => string | undefined,
+): { entries: Map<string, Line>; heldNames: boolean } {
+  const entries = new Map<string, Line>();
   let text: string;
   try {
     text = readFileSync(file, 'utf8');
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return entries;
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { entries, heldNames: false };
     throw error;
   }
+  let heldNames = false;
   for (const line of text.split('\n')) {
     const entry = readEntry(line);
-    if (entry) entries.set(entry.key, entry);
+    if (!entry) continue;
+    const { username, ...rest } = entry;
+    heldNames ||= username !== undefined;
+    if (username !== undefined && rest.outcome !== 'refused') rest.named = mark(username);
+    entries.set(entry.key, rest);
   }
-  return entries;
+  return { entries, heldNames };
 }
 
-function readEntry(line: string): (JournalEntry & { key: string }) | undefined {
+function readEntry(line: string): (Line & { username?: string }) | undefined {
   try {
     const entry = JSON.parse(line) as Record<string, unknown>;
     const { key, outcome, face, code, message } = entry;
@@ -76,7 +101,7 @@ function readEntry(line: string): (JournalEntry & { key: string }) | undefined {
       outcome === 'refused'
         ? ERROR_CODES.includes(code as ErrorCode) && typeof message === 'string'
         : (outcome === 'enrolled' || outcome === 'known') && typeof face === 'string';
-    return fit ? (entry as unknown as JournalEntry & { key: string }) : undefined;
+    return fit ? (entry as unknown as Line & { username?: string }) : undefined;
   } catch {
     return undefined;
   }

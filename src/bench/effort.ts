@@ -18,6 +18,9 @@ export interface Effort {
   readonly enrolments: number;
   /** Frames of a soak. */
   readonly soakFrames: number;
+  /** Workers over one Milvus, and cameras that ask them. */
+  readonly workers: number;
+  readonly cameras: number;
 }
 
 export const FULL: Effort = {
@@ -29,6 +32,8 @@ export const FULL: Effort = {
   people: 1000,
   enrolments: 200,
   soakFrames: 100_000,
+  workers: 20,
+  cameras: 100,
 };
 
 export const QUICK: Effort = {
@@ -40,6 +45,8 @@ export const QUICK: Effort = {
   people: 200,
   enrolments: 20,
   soakFrames: 3000,
+  workers: 3,
+  cameras: 12,
 };
 
 /** What every section gets. */
@@ -50,17 +57,6 @@ export interface BenchContext {
   readonly add: (row: Row) => void;
   /** Notes a substitute that was used, or what was left out and why. */
   readonly note: (note: string) => void;
-}
-
-/** Times `work` `repeats` times, after two runs to warm up. @returns milliseconds */
-export async function timeEach(repeats: number, work: () => unknown): Promise<number[]> {
-  const samples: number[] = [];
-  for (let i = -2; i < repeats; i++) {
-    const start = performance.now();
-    await work();
-    if (i >= 0) samples.push(performance.now() - start);
-  }
-  return samples;
 }
 
 /** Runs `work` over and over, several at a time, for `seconds`. @returns milliseconds of each run, and runs per second */

@@ -1,13 +1,14 @@
 /**
- * Four hostile clients in a process of their own, forked by hostile.ts. They use raw connections over the loopback interface,
+ * The hostile clients, in a process of their own, forked by hostile.ts. They use raw connections over the loopback interface,
  * on which anything can be sent. Each repeats its attacks until it is told to end.
  */
 import { setPriority } from 'node:os';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import sharp from 'sharp';
-import { deflateRawSync } from 'node:zlib';
 import { HOSTILE, type HostileName, type HostileOrder, type HostileReport } from './hostile-order.js';
+import { overlaidZip, zipBomb } from './hostile-zips.js';
+import { createIdentities } from './vectors.js';
 
 const report: HostileReport = { answers: {}, acknowledged: 0 };
 let isOver = false;
@@ -183,6 +184,34 @@ async function crowd(
   await Promise.all([feeds, exports, streams]);
 }
 
+const SEARCH = '/api/v1/recognition/embeddings/recognize';
+
+/** Calls that ask for more than they need, as a script does whose author had a small gallery: no malice in it. */
+async function careless(
+  port: number,
+  key: string,
+  bodies: { few: Buffer; many: Buffer },
+  zips: readonly Buffer[],
+): Promise<void> {
+  const json = ['content-type: application/json'];
+  const search = (count: number, body: Buffer) =>
+    call(port, { method: 'POST', path: `${SEARCH}?prediction_count=${count}`, key, headers: json, body });
+  await many(4, () => search(1000, bodies.many));
+  await many(4, () => search(10, bodies.many));
+  await many(4, () => search(1000, bodies.few));
+  const zip = ['content-type: application/zip'];
+  for (const body of zips)
+    await call(port, { method: 'POST', path: '/api/v1/import', key, headers: zip, body });
+  await many(4, () => call(port, { path: '/api/v1/people?sort=newest&limit=200', key }));
+}
+
+/** A search for this many made faces. */
+function searchFor(count: number, length: number): Buffer {
+  const made = createIdentities(length, count);
+  const embeddings = Array.from({ length: count }, () => Array.from(made.direction()));
+  return Buffer.from(JSON.stringify({ embeddings }));
+}
+
 /** A picture of 12 megapixels of noise and, where there are photographs, one with a great many small faces. */
 async function largePictures(): Promise<Buffer[]> {
   const noise = { type: 'gaussian', mean: 128, sigma: 40 } as const;
@@ -190,36 +219,14 @@ async function largePictures(): Promise<Buffer[]> {
   return [await sharp({ create }).jpeg({ quality: 60 }).toBuffer()];
 }
 
-/** A zip whose manifest unpacks to a thousand times its size. */
-function zipBomb(): Buffer {
-  const raw = Buffer.alloc(300_000_000, 0x20);
-  const packed = deflateRawSync(raw, { level: 9 });
-  const name = Buffer.from('manifest.json');
-  const head = Buffer.alloc(30);
-  head.writeUInt32LE(0x04034b50, 0);
-  head.writeUInt16LE(20, 4);
-  head.writeUInt16LE(8, 8);
-  head.writeUInt32LE(packed.length, 18);
-  head.writeUInt32LE(raw.length, 22);
-  head.writeUInt16LE(name.length, 26);
-  const entry = Buffer.alloc(46);
-  entry.writeUInt32LE(0x02014b50, 0);
-  head.copy(entry, 6, 4, 28);
-  const end = Buffer.alloc(22);
-  end.writeUInt32LE(0x06054b50, 0);
-  end.writeUInt16LE(1, 8);
-  end.writeUInt16LE(1, 10);
-  end.writeUInt32LE(entry.length + name.length, 12);
-  end.writeUInt32LE(head.length + name.length + packed.length, 16);
-  return Buffer.concat([head, name, packed, entry, name, end]);
-}
-
-async function run({ port, keys, who }: HostileOrder): Promise<void> {
+async function run({ port, keys, who, numbers }: HostileOrder): Promise<void> {
   const pictures = await largePictures();
   const png = await sharp({ create: { width: 16_000, height: 16_000, channels: 3, background: '#000' } })
     .png({ compressionLevel: 9 })
     .toBuffer();
   const bombs = { png, zip: zipBomb() };
+  const searches = { few: searchFor(10, numbers), many: searchFor(1000, numbers) };
+  const zips = [bombs.zip, overlaidZip()];
   const again = async (work: (turn: number) => Promise<void>) => {
     for (let turn = 0; !isOver; turn++) await work(turn);
   };
@@ -228,6 +235,7 @@ async function run({ port, keys, who }: HostileOrder): Promise<void> {
     slow: (key) => slow(port, key),
     flood: (key) => flood(port, key),
     abort: (key) => abort(port, key, pictures),
+    careless: (key) => careless(port, key, searches, zips),
     crowd: (key, turn) => crowd(port, key, bombs, turn),
   };
   await Promise.all(who.map((name) => again((turn) => works[name](keys[HOSTILE.indexOf(name)], turn))));

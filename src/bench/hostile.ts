@@ -13,13 +13,16 @@ import { loadFrames, resizeFrame } from './frames.js';
 import type { HostileName, HostileOrder, HostileReport } from './hostile-order.js';
 import { benchPack } from './pack.js';
 import { quantile } from './report.js';
-import { galleryOf, startServer } from './server.js';
+import { makeGallery } from './made-gallery.js';
+import { startServer } from './server.js';
 
 const CLIENTS = fileURLToPath(new URL('./hostile-clients.js', import.meta.url));
 /** Between two frames of the good client's camera, milliseconds. */
 const FRAME_EVERY = 200;
 /** Between two pictures that it posts, milliseconds. */
 const PICTURE_EVERY = 1000;
+/** People enrolled: as many as make a careless search dear. */
+const PEOPLE = 20_000;
 /** How often the memory is measured. */
 const MARKS = 10;
 /**
@@ -135,11 +138,12 @@ export async function soakHostile({ config, folder, seconds, who, say }: Hostile
     await key('slow', 'enrol'),
     await key('flood', 'enrol'),
     await key('abort', 'enrol'),
+    await key('careless', 'admin'),
     await key('crowd', 'admin'),
   ];
   const linesBefore = (await linesOf(audit)).length;
   const server = await startServer({
-    ...(await galleryOf(FULL.people, pack, context)),
+    ...(await makeGallery(PEOPLE, pack, context)).env,
     AUTH: 'key',
     KEYS_FILE: keysFile,
     AUDIT_FILE: audit,
@@ -171,7 +175,7 @@ export async function soakHostile({ config, folder, seconds, who, say }: Hostile
       });
     });
     const port = Number(new URL(server.origin).port);
-    child.send({ port, keys: hostile, who } satisfies HostileOrder);
+    child.send({ port, keys: hostile, numbers: pack.pack.embedder.length, who } satisfies HostileOrder);
     await ready;
     const busy = await startGood(server.origin, good, frame);
     const sizes: number[] = [];

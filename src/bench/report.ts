@@ -54,6 +54,7 @@ const SECTIONS: Readonly<Record<string, string>> = {
   stream: 'Through the stream: /api/v1/stream, two frames in flight a client',
   search: 'Search, vectors of 512 (ms; 4 searches at a time where it says so)',
   scale: 'A gallery by its size',
+  fleet: 'Cameras and workers over one Milvus (ms)',
   events: 'From an enrolment through one worker until another knows it',
   start: 'Start-up and memory of one worker',
   soak: 'Memory over many frames: two cameras of 640x360 with one face, and requests beside them',

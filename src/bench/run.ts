@@ -5,7 +5,9 @@ import type { Config } from '../settings/config.js';
 import { makeFolder } from '../platform/files/durable.js';
 import { VERSION } from '../platform/version.js';
 import type { BenchContext, Effort } from './effort.js';
+import { benchCheckup } from './check-up.js';
 import { benchEvents } from './events.js';
+import { benchFleet } from './fleet.js';
 import { type Frame, loadFrames } from './frames.js';
 import { benchHttp } from './http.js';
 import { benchPack, type BenchPack } from './pack.js';
@@ -42,12 +44,14 @@ const SECTIONS: Readonly<Record<string, Section>> = {
   start: withPictures(benchStart),
   search: benchSearch,
   scale: withPictures(benchScale),
+  'check-up': withPictures(benchCheckup),
   soak: withPictures(benchSoak),
+  fleet: benchFleet,
 };
 export const SECTION_NAMES: readonly string[] = Object.keys(SECTIONS);
 /** The sections of a run that names none: those that take a quarter of an hour are not among them. */
 export const USUAL_SECTIONS: readonly string[] = SECTION_NAMES.filter(
-  (name) => name !== 'soak' && name !== 'scale',
+  (name) => !['soak', 'scale', 'check-up', 'fleet'].includes(name),
 );
 
 export interface BenchOptions {

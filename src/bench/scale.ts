@@ -1,32 +1,25 @@
 import { createReadStream, createWriteStream } from 'node:fs';
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import pMap from 'p-map';
 import { request } from 'undici';
-import { nameFace } from '../gallery/face-name.js';
 import { faceIdOf } from '../gallery/ids.js';
-import { createLayout } from '../gallery/store/file-layout.js';
 import { LISTS_FROM } from '../gallery/base/train-lists.js';
-import { encodeNpy } from '../gallery/store/npy.js';
-import { makeFolder } from '../platform/files/durable.js';
 import type { BenchContext } from './effort.js';
 import type { Frame } from './frames.js';
+import { GROUP, makeGallery, type MadeGallery } from './made-gallery.js';
+import { benchMatrix } from './matrix.js';
 import type { BenchPack } from './pack.js';
 import { rowOf } from './report.js';
 import { type BenchServer, startServer } from './server.js';
-import { createIdentities } from './vectors.js';
 
-/** The group that CompreFace's surface searches with a key that is tied to none. */
-const GROUP = 'default';
-const SEED = 17;
 /** Workers of one machine. */
 const WORKERS = 4;
+/** The largest gallery that is made as files of people. */
+const MOST_MADE = 2_000_000;
 /** The largest gallery that is imported as well. */
 const MOST_IMPORTED = 100_000;
-/** Folders made at a time. */
-const AT_ONCE = 32;
 
 /** What a gallery costs by its size: start, memory, export, import, search and a change. */
 export async function benchScale(
@@ -36,10 +29,14 @@ export async function benchScale(
 ): Promise<void> {
   const { effort, note } = context;
   note('scale: made people with one face each; probes are other faces of them, searched for by vector.');
-  const empty = await galleryOf(0, bench, context);
+  const empty = await makeGallery(0, bench, context);
   const none = await workersOn(empty.env, (servers) => proportional(servers));
   for (const size of effort.sizes) {
-    const { env, probes, folder } = await galleryOf(size, bench, context);
+    if (size > MOST_MADE) {
+      await benchMatrix(size, context);
+      continue;
+    }
+    const { env, probes, folder } = await makeGallery(size, bench, context);
     try {
       await measure(size, { env, probes, none, bench }, context);
     } finally {
@@ -50,8 +47,7 @@ export async function benchScale(
 
 interface Made {
   env: Record<string, string>;
-  /** Another face of somebody, and who it is. */
-  probes: { username: string; vector: Float32Array }[];
+  probes: MadeGallery['probes'];
   /** What `WORKERS` workers take with nobody enrolled, MB. */
   none: number;
   bench: BenchPack;
@@ -113,13 +109,12 @@ async function measure(
     add(rowOf(place('export', 's'), [(performance.now() - begun) / 1000]));
     add(rowOf(place('export, memory', 'MB'), [most - before]));
   });
-  // One person after another reaches the disk: a million take the better part of an hour.
   if (size <= MOST_IMPORTED) await benchImport(size, bench, context);
 }
 
 async function benchImport(size: number, bench: BenchPack, context: BenchContext): Promise<void> {
   const archive = path.join(context.folder, 'scale.zip');
-  const { env, folder } = await galleryOf(0, bench, context);
+  const { env, folder } = await makeGallery(0, bench, context);
   const server = await startServer({ ...env, MAX_IMPORT_BYTES: String(2 ** 34) });
   try {
     const begun = performance.now();
@@ -170,7 +165,7 @@ async function proportional(servers: readonly BenchServer[]): Promise<number> {
 }
 
 /** Small galleries get no snapshot, and are loaded at once; large ones get lists after the first start. */
-async function untilSnapshot(server: BenchServer, size: number): Promise<void> {
+export async function untilSnapshot(server: BenchServer, size: number): Promise<void> {
   const most = performance.now() + 1000 * (60 + size / 500);
   for (;;) {
     const { gallery } = (await server.send('GET', '/api/v1/health')) as {
@@ -180,40 +175,4 @@ async function untilSnapshot(server: BenchServer, size: number): Promise<void> {
     if (size < 1000 || isReady || performance.now() > most) return;
     await new Promise((resolve) => setTimeout(resolve, 500));
   }
-}
-
-/** A gallery in files of its own, written without waiting for the disk. */
-async function galleryOf(size: number, { pack, env }: BenchPack, { folder: parent, effort }: BenchContext) {
-  const { length } = pack.embedder;
-  const folder = path.join(parent, `scale-${size}`);
-  await rm(folder, { recursive: true, force: true });
-  const layout = createLayout(folder, pack.id);
-  await makeFolder(layout.packFolder);
-  const made = createIdentities(length, SEED);
-  const probes: Made['probes'] = [];
-  const every = Math.max(1, Math.floor(size / effort.searches));
-  const at = new Date('2026-01-01T00:00:00Z');
-  const numbers = (function* () {
-    for (let i = 0; i < size; i++) yield i;
-  })();
-  await pMap(
-    numbers,
-    async (i) => {
-      const userid = `p${String(i).padStart(8, '0')}`;
-      const faceid = faceIdOf(GROUP, userid);
-      const person = made.direction();
-      const username = `Person ${i}`;
-      if (i % every === 0) probes.push({ username, vector: made.faceOf(person) });
-      await mkdir(layout.personFolder(faceid));
-      await writeFile(layout.personFile(faceid), JSON.stringify({ username, metadata: {} }));
-      const face = { faceid, id: nameFace(faceid, at, false) };
-      await writeFile(layout.vectorFile(face), encodeNpy(made.faceOf(person)));
-    },
-    { concurrency: AT_ONCE },
-  );
-  return {
-    folder,
-    probes,
-    env: { ...env, EMBEDDINGS_DIR: folder, CACHE_DIR: path.join(parent, 'server') },
-  };
 }

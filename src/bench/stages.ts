@@ -1,14 +1,16 @@
-import path from 'node:path';
 import { createFaissIndex } from '../gallery/index/faiss-index.js';
 import { createExactIndex } from '../gallery/index/exact-index.js';
 import { faissRefusal } from '../gallery/index/faiss-addon.js';
 import type { ReadyPack } from '../models/types.js';
 import { cutFace } from '../vision/align.js';
-import { createMtcnnDetector } from '../vision/detectors/mtcnn.js';
+import type { Detector } from '../vision/detectors/detector.js';
+import { createLandmarks68 } from '../vision/detectors/landmarks.js';
+import { chooseMtcnnEngine } from '../vision/detectors/mtcnn-choice.js';
+import type { MtcnnEngine } from '../vision/detectors/mtcnn-engine.js';
+import { createMtcnnOn } from '../vision/detectors/mtcnn.js';
 import { createSsdDetector } from '../vision/detectors/ssd.js';
 import { createEmbedder } from '../vision/embedder.js';
 import { decodeImage } from '../vision/image.js';
-import type { Network, NetworkInput } from '../vision/network.js';
 import { Runtime } from '../vision/ort.js';
 import { Resampler } from '../vision/resample.js';
 import type { BenchContext } from './effort.js';
@@ -22,30 +24,41 @@ const MAX_PIXELS = 25_000_000;
 const GALLERY = 1000;
 const MIN_FACE_SIZES = [20, 60];
 
-/** A runtime that adds up how long each network runs, and records when the first run of a frame began. */
-class TimedRuntime extends Runtime {
-  readonly spent = new Map<string, number>();
-  readonly begun = new Map<string, number>();
+/** Adds up how long an engine's networks run, each with what makes its input: the pyramid, or the crops. */
+function timed(engine: MtcnnEngine) {
+  const spent = { pnet: 0, rnet: 0, onet: 0 };
+  const time = async (network: keyof typeof spent, work: Promise<void>, start: number) => {
+    await work;
+    spent[network] += performance.now() - start;
+  };
+  const timedEngine: MtcnnEngine = {
+    ...engine,
+    scan: (...of) => time('pnet', engine.scan(...of), performance.now()),
+    score: (...of) => time(of[0], engine.score(...of), performance.now()),
+  };
+  return { engine: timedEngine, spent };
+}
 
-  override async open(file: string, probe: Record<string, NetworkInput>, threads?: number): Promise<Network> {
-    const network = await super.open(file, probe, threads);
-    const name = path.basename(file, '.onnx');
-    return {
-      ...network,
-      run: async (inputs) => {
-        const start = performance.now();
-        if (!this.begun.has(name)) this.begun.set(name, start);
-        const results = await network.run(inputs);
-        this.spent.set(name, (this.spent.get(name) ?? 0) + performance.now() - start);
-        return results;
-      },
-    };
-  }
+/** A detector, how its rows are called, and the time of its networks. */
+interface Measured {
+  detector: Detector;
+  /** Follows the stage's name. */
+  suffix: string;
+  spent?: Record<'pnet' | 'rnet' | 'onet', number>;
+}
 
-  clear(): void {
-    this.spent.clear();
-    this.begun.clear();
+/** The pack's detector; MTCNN in the loops that a server would take, and in ONNX Runtime. */
+async function detectorsOf({ detector: files }: ReadyPack, runtime: Runtime): Promise<Measured[]> {
+  if (files.kind === 'ssd') return [{ detector: await createSsdDetector(runtime, files), suffix: '' }];
+  const measured: Measured[] = [];
+  for (const asked of ['auto', 'onnx']) {
+    const chosen = await chooseMtcnnEngine(runtime, files, asked);
+    const { engine, spent } = timed(chosen.engine);
+    const landmarks = files.landmarks ? await createLandmarks68(runtime, files.landmarks) : undefined;
+    measured.push({ detector: createMtcnnOn(engine, landmarks), suffix: ` (${engine.kernels})`, spent });
+    if (engine.kernels === asked) break;
   }
+  return measured;
 }
 
 /** The stages of a frame on one thread: decode, detection and its networks, crop, embedding, search. */
@@ -55,12 +68,8 @@ export async function benchStages(
   context: BenchContext,
 ): Promise<void> {
   const { add, note, effort } = context;
-  const runtime = new TimedRuntime({ providers: ['cpu'], threads: 1 });
-  const { detector: files } = pack;
-  const detector =
-    files.kind === 'mtcnn'
-      ? await createMtcnnDetector(runtime, files)
-      : await createSsdDetector(runtime, files);
+  const runtime = new Runtime({ providers: ['cpu'], threads: 1 });
+  const detectors = await detectorsOf(pack, runtime);
   const embedder = await createEmbedder(runtime, pack.embedder);
   const { length, size } = pack.embedder;
   const resampler = new Resampler();
@@ -68,8 +77,12 @@ export async function benchStages(
   const people = createIdentities(length, 1);
   for (let i = 0; i < GALLERY; i++) index.add(`person${i}`, people.direction());
 
-  async function oneFrame(bytes: Uint8Array, minFaceSize: number): Promise<Record<string, number>> {
-    runtime.clear();
+  async function oneFrame(
+    { detector, suffix, spent }: Measured,
+    bytes: Uint8Array,
+    minFaceSize: number,
+  ): Promise<Record<string, number>> {
+    if (spent) spent.pnet = spent.rnet = spent.onet = 0;
     const start = performance.now();
     const picture = await decodeImage(bytes, { maxPixels: MAX_PIXELS });
     const decoded = performance.now();
@@ -85,39 +98,40 @@ export async function benchStages(
     const embedded = performance.now();
     for (const embedding of embeddings) await index.search(embedding, 1);
     const end = performance.now();
-    const times: Record<string, number> = { decode: decoded - start, detect: detected - decoded };
-    if (files.kind === 'mtcnn') {
-      const spent = (name: string) => runtime.spent.get(name) ?? 0;
-      // Until R-Net's first run: the image pyramid, and choosing among P-Net's windows.
-      const proposed = (runtime.begun.get('rnet') ?? detected) - decoded;
-      times['- pyramid'] = proposed - spent('pnet');
-      times['- P-Net'] = spent('pnet');
-      times['- R-Net'] = spent('rnet');
-      times['- O-Net'] = spent('onet');
-      times['- candidates (crops, boxes)'] = detected - decoded - proposed - spent('rnet') - spent('onet');
+    const times: Record<string, number> = {
+      decode: decoded - start,
+      [`detect${suffix}`]: detected - decoded,
+    };
+    if (spent) {
+      const { pnet, rnet, onet } = spent;
+      times[`- P-Net with its pyramid${suffix}`] = pnet;
+      times[`- R-Net with its crops${suffix}`] = rnet;
+      times[`- O-Net with its crops${suffix}`] = onet;
+      times[`- table and boxes${suffix}`] = detected - decoded - pnet - rnet - onet;
     }
     return {
       ...times,
       crop: cropped - detected,
       embed: embedded - cropped,
       search: end - embedded,
-      whole: end - start,
+      [`whole${suffix}`]: end - start,
     };
   }
 
   try {
     for (const frame of frames) {
       for (const minFaceSize of MIN_FACE_SIZES) {
-        const samples: Record<string, number>[] = [];
+        const samples = new Map<string, number[]>();
         for (let i = -2; i < effort.repeats; i++) {
-          const times = await oneFrame(frame.bytes, minFaceSize);
-          if (i >= 0) samples.push(times);
+          // In turn, so that a busy moment of the machine meets all of them.
+          for (const detector of detectors)
+            for (const [stage, ms] of Object.entries(await oneFrame(detector, frame.bytes, minFaceSize)))
+              if (i >= 0) samples.set(stage, [...(samples.get(stage) ?? []), ms]);
         }
         const first = minFaceSize === MIN_FACE_SIZES[0];
-        for (const stage of Object.keys(samples[0])) {
-          if (!first && stage !== 'whole') continue;
-          const measure = first ? stage : `whole, faces from ${minFaceSize} pixels`;
-          const values = samples.map((times) => times[stage]);
+        for (const [stage, values] of samples) {
+          if (!first && !stage.startsWith('whole')) continue;
+          const measure = first ? stage : `${stage}, faces from ${minFaceSize} pixels`;
           add(rowOf({ section: 'stages', of: frame.name, measure, unit: 'ms' }, values));
         }
       }
@@ -125,7 +139,7 @@ export async function benchStages(
   } catch (error) {
     note(`stages: ended early: ${String(error)}`);
   } finally {
-    await detector.release();
+    for (const { detector } of detectors) await detector.release();
     await embedder.release();
     await index.close();
   }

@@ -59,7 +59,7 @@ export function createCheckup(deps: CheckupDeps) {
   const stateFile = fileOf('state.json');
   const findingsFile = fileOf('findings.json');
   const stopFile = fileOf('stop');
-  let running: { stop: AbortController; ended: Promise<void> } | undefined;
+  let running: { stop: AbortController; hasBegun: Promise<void>; ended: Promise<void> } | undefined;
   /** The findings as they were last read or written, and the date of the file. */
   let read: { findings: Findings; modified: number } | undefined;
   let writing: Promise<unknown> = Promise.resolve();
@@ -158,14 +158,16 @@ export function createCheckup(deps: CheckupDeps) {
 
   /** Begins a check-up, unless one of this machine's workers is at it. Resolves when its state can be seen. */
   async function start(): Promise<void> {
-    if (running) return;
-    const stop = new AbortController();
-    let begun: () => void = () => undefined;
-    const hasBegun = new Promise<void>((resolve) => (begun = resolve));
-    await makeFolder(folder, 0o700);
-    const ended = run(stop, begun).finally(() => (running = undefined));
-    running = { stop, ended };
-    await hasBegun;
+    if (!running) {
+      const stop = new AbortController();
+      let begun: () => void = () => undefined;
+      const hasBegun = new Promise<void>((resolve) => (begun = resolve));
+      // At once: whoever asks in the same moment must find this one.
+      const ready = makeFolder(folder, 0o700);
+      const ended = ready.then(() => run(stop, begun)).finally(() => (running = undefined));
+      running = { stop, hasBegun: ready.then(() => hasBegun), ended: ended.catch(() => undefined) };
+    }
+    await running.hasBegun;
     await writing.catch(() => undefined);
   }
 

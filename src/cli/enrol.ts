@@ -145,6 +145,7 @@ async function enrolAll(source: string, list: BatchList, opened: Opened): Promis
       audit,
       limits,
       keepFaces: KEEP_FACES,
+      needsConsent: config.CONSENT === 'required',
       maxPixels: MAX_PIXELS,
       inFlight: threads * AHEAD,
       dryRun: options.dryRun,

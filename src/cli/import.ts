@@ -158,6 +158,11 @@ export function main(words: string[]): Promise<number> {
     }
     const { length } = EMBEDDERS[pack.embedder].input;
     const config = loadConfig();
+    if (config.CONSENT === 'required')
+      throw new KaomonError(
+        'SETUP',
+        'CONSENT=required, and maiface’s folders hold no consents: import an archive, or set CONSENT=optional for this once.',
+      );
     const dryRun = values['dry-run'];
     const store = dryRun
       ? await openStore(config, pack.id, length, note)
@@ -190,9 +195,11 @@ async function importZip(file: string): Promise<number> {
   const stop = () => stopped.abort();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, stop);
   try {
-    const { groups, people, faces } = await importArchive(file, loadConfig(), stopped.signal);
+    const { groups, people, faces, corrections } = await importArchive(file, loadConfig(), stopped.signal);
     const count = ({ added, skipped }: Taken) => `${added} imported, ${skipped} were already there`;
-    console.log(`groups: ${count(groups)}; people: ${count(people)}; faces: ${count(faces)}.`);
+    const { added, skipped } = corrections;
+    const said = added + skipped > 0 ? `; corrections: ${count(corrections)}` : '';
+    console.log(`groups: ${count(groups)}; people: ${count(people)}; faces: ${count(faces)}${said}.`);
     return 0;
   } catch (error) {
     if (!stopped.signal.aborted) throw error;

@@ -6,6 +6,7 @@ import { KaomonError } from '../platform/errors.js';
 import type { FillableStore } from '../gallery/announce.js';
 import { splitFaceId } from '../gallery/ids.js';
 import { openStore } from '../gallery/open.js';
+import { profileOf } from '../gallery/store/profile.js';
 import type { EmbeddingStore, Profile, ReadPerson } from '../gallery/store/store.js';
 import type { Face } from '../gallery/types.js';
 import { EMBEDDERS, PACKS } from '../models/packs/packs.js';
@@ -121,7 +122,7 @@ export async function reembed({
     const there = await to.readPerson(faceid, new Set());
     const present = new Set(there?.faces.map(({ id }) => id));
     // A server may be running on the new gallery: a name given there stays.
-    const before: Profile = { username: person.username, metadata: person.metadata };
+    const before = profileOf(person);
     let profile = isDescribed(there) ? undefined : before;
     let faces = present.size;
     for (const { id, enrolledAt, automatic, hasPicture } of person.faces) {
@@ -163,7 +164,10 @@ export async function unstretch(picture: Uint8Array): Promise<Uint8Array> {
 }
 
 function isDescribed(person: ReadPerson | undefined): boolean {
-  return person !== undefined && (person.username !== '' || Object.keys(person.metadata).length > 0);
+  return (
+    person !== undefined &&
+    (person.username !== '' || Object.keys(person.metadata).length > 0 || person.consent !== undefined)
+  );
 }
 
 /**

@@ -7,9 +7,9 @@ import { makeFolder } from '../platform/files/durable.js';
 import { KaomonError } from '../platform/errors.js';
 import { runCommand } from './shared/parts.js';
 
-const USAGE = `Usage: npm run soak:hostile                      ten minutes with four hostile clients and a well-behaved one
+const USAGE = `Usage: npm run soak:hostile                      ten minutes with five hostile clients and a well-behaved one
        npm run soak:hostile -- --minutes 1       for less time
-       npm run soak:hostile -- --who slow,abort  with only some of the hostile clients: slow, flood, abort, crowd
+       npm run soak:hostile -- --who slow,abort  with only some of the hostile clients: slow, flood, abort, careless, crowd
 Starts a server of its own on the loopback interface. Exit status 1 when a limit is exceeded.`;
 
 /**

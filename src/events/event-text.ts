@@ -2,12 +2,13 @@ import { Type } from 'typebox';
 import { Value } from 'typebox/value';
 import type { GalleryEvent } from './event.js';
 
+const CHANGES = [
+  ...['created', 'enrolled', 'updated', 'moved', 'merged', 'removed', 'face-removed'],
+  ...['group-created', 'group-updated', 'group-removed', 'corrected', 'correction-removed'],
+  'threshold-changed',
+];
 const EventSchema = Type.Object({
-  kind: Type.Enum([
-    ...['begun', 'given-up', 'created', 'enrolled', 'updated', 'moved', 'merged', 'removed', 'face-removed'],
-    ...['group-created', 'group-updated', 'group-removed', 'corrected', 'correction-removed'],
-    'threshold-changed',
-  ]),
+  kind: Type.Enum(['begun', 'given-up', ...CHANGES]),
   uid: Type.String(),
   worker: Type.String(),
   pack: Type.String(),
@@ -17,6 +18,7 @@ const EventSchema = Type.Object({
   from: Type.Optional(Type.String()),
   face: Type.Optional(Type.String()),
   of: Type.Optional(Type.String()),
+  will: Type.Optional(Type.Enum(CHANGES)),
 });
 
 /**

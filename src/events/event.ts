@@ -43,6 +43,8 @@ export interface GalleryEvent extends Omit<GalleryChange, 'kind'> {
   pack: string;
   /** The uid of the `begun` that this one closes. */
   of?: string;
+  /** Of a `begun`: the kind of the change. Who finds it left open can say then that it was made. */
+  will?: ChangeKind;
 }
 
 /** The people that an entry is about; none: it is about groups. */
@@ -74,6 +76,13 @@ export interface Publisher {
   commit(begun: readonly string[], changes: readonly GalleryChange[]): Promise<void>;
   /** Closes changes that did not happen. Never throws: without it, the others check the store and find nothing. */
   abort(begun: readonly string[], changes: readonly GalleryChange[]): Promise<void>;
+  /**
+   * Closes a change that another process left open, in its name. Who closes it as well, or the process itself if it was only
+   * slow, publishes an event of the same uid: whoever hears both takes them for one.
+   * @param kind what became of it
+   * @throws when the log cannot be written
+   */
+  settle(begun: GalleryEvent, kind: ChangeKind | 'given-up'): Promise<void>;
 }
 
 /** For a process that shares its gallery with nobody. */
@@ -81,4 +90,5 @@ export const NO_PUBLISHER: Publisher = {
   begin: () => Promise.resolve([]),
   commit: () => Promise.resolve(),
   abort: () => Promise.resolve(),
+  settle: () => Promise.resolve(),
 };

@@ -57,8 +57,8 @@ export interface EventLog {
   /** Resolves when the event would survive a crash of this process and, as far as the log can ensure it, a power cut. */
   append(events: GalleryEvent | readonly GalleryEvent[], options?: AppendOptions): Promise<void>;
   /**
-   * From where a worker that is about to load the store must follow: the end, or before the oldest change of the last
-   * minute that is still open.
+   * From where a worker that is about to load the store must follow: the end, or before the oldest change that is still
+   * open, of the newest entries of a day.
    */
   start(): Promise<string>;
   /** Hands over everything after the position, and what is appended from then on. */
@@ -76,7 +76,9 @@ export interface EventLog {
 }
 
 /** How long a change may stay open, milliseconds: after that, its worker has died or lost the log. */
-export const LONGEST_CHANGE = 60_000;
+const LONGEST_CHANGE = 60_000;
+/** How long ago a change was begun at most that a start looks after, milliseconds: no process may have lived since. */
+export const LONGEST_OPEN = 86_400_000;
 
 /**
  * Where to follow from, given the newest entries; see {@link EventLog.start}.
@@ -85,8 +87,9 @@ export const LONGEST_CHANGE = 60_000;
 export function startOf(entries: readonly LoggedEvent[], end: string, now: number): string {
   const closed = new Set(entries.map(({ event }) => event.of));
   const open = entries.find(
-    ({ event: { kind, uid, at } }) =>
-      kind === 'begun' && !closed.has(uid) && now - Date.parse(at) < LONGEST_CHANGE,
+    ({ event: { kind, uid, at, will } }) =>
+      // One of an earlier version does not say what it is: nobody would close it.
+      kind === 'begun' && !closed.has(uid) && now - Date.parse(at) < (will ? LONGEST_OPEN : LONGEST_CHANGE),
   );
   return open?.before ?? end;
 }

@@ -48,7 +48,7 @@ async function follow(message: Extract<ToManager, { type: 'follow' }>): Promise<
   const trouble = (reason: string | undefined) => send({ type: 'trouble', reason: reason ?? null });
   const damage = createDamage((_message, damaged) => send({ type: 'damaged', ...damaged }));
   const log = await openLog(settings, trouble, damage);
-  const openChanges = createOpenChanges(settleAfter, (begun) => send({ type: 'settle', begun }));
+  const openChanges = createOpenChanges(settleAfter, (begun, how) => send({ type: 'settle', begun, how }));
   unregister = () => log.unregister(worker);
 
   log.follow(position, {

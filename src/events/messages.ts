@@ -1,6 +1,7 @@
 import type { Damaged } from '../platform/files/damage.js';
 import type { GalleryEvent } from './event.js';
 import type { TrimLimits } from './log.js';
+import type { Settling } from './open-changes.js';
 import type { LogSettings } from './open-log.js';
 
 /** From a worker to its event manager. */
@@ -27,7 +28,7 @@ export type ToWorker =
   /** The log has nothing for this worker up to here. */
   | { type: 'position'; position: string }
   /** A change is still open: check in the store what became of it. */
-  | { type: 'settle'; begun: GalleryEvent }
+  | { type: 'settle'; begun: GalleryEvent; how: Settling }
   /** The worker has applied everything that the log held a moment ago; sent once. */
   | { type: 'reached' }
   | { type: 'trouble'; reason: string | null }

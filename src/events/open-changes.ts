@@ -2,10 +2,23 @@ import type { GalleryEvent } from './event.js';
 import type { LoggedEvent } from './log.js';
 
 interface OpenChange {
+  begun: GalleryEvent;
   /** The position before its `begun`. */
   before: string;
+  isTold: boolean;
   timers: NodeJS.Timeout[];
 }
+
+/** What is known when a change that stays open is looked after. */
+export interface Settling {
+  /** It is looked after no more. */
+  isLast: boolean;
+  /** Another process has said since that it has done the same: whose doing the store shows is not known. */
+  isTold: boolean;
+}
+
+/** Managers look at different times, so that one of them is usually told by another: by up to so much of the time later. */
+const SPREAD = 0.1;
 
 /**
  * The changes that were begun and are not closed yet. One that stays open was left by a worker that died or lost the
@@ -13,7 +26,11 @@ interface OpenChange {
  * @param settleAfter when that is done, milliseconds; after the last time the change is forgotten
  * @param settle called with the `begun` of such a change
  */
-export function createOpenChanges(settleAfter: readonly number[], settle: (begun: GalleryEvent) => void) {
+export function createOpenChanges(
+  settleAfter: readonly number[],
+  settle: (begun: GalleryEvent, how: Settling) => void,
+) {
+  const late = 1 + SPREAD * Math.random();
   /** By the uid of their `begun`, in the order of the log. */
   const open = new Map<string, OpenChange>();
 
@@ -26,15 +43,20 @@ export function createOpenChanges(settleAfter: readonly number[], settle: (begun
     /** Takes in the next entry of the log. */
     note({ event, before }: LoggedEvent): void {
       if (event.of !== undefined) close(event.of);
-      if (event.kind !== 'begun') return;
+      if (event.kind !== 'begun') {
+        for (const change of open.values()) change.isTold ||= isSame(change.begun, event);
+        return;
+      }
       close(event.uid);
-      const timers = settleAfter.map((after, i) =>
+      const change: OpenChange = { begun: event, before, isTold: false, timers: [] };
+      change.timers = settleAfter.map((after, i) =>
         setTimeout(() => {
-          if (i === settleAfter.length - 1) open.delete(event.uid);
-          settle(event);
-        }, after),
+          const isLast = i === settleAfter.length - 1;
+          if (isLast) open.delete(event.uid);
+          settle(event, { isLast, isTold: change.isTold });
+        }, after * late),
       );
-      open.set(event.uid, { before, timers });
+      open.set(event.uid, change);
     },
 
     /** The position before the oldest of them: following the log from there finds all. */
@@ -46,3 +68,7 @@ export function createOpenChanges(settleAfter: readonly number[], settle: (begun
     },
   };
 }
+
+/** Whether an event says that what was begun there was done. */
+const isSame = (begun: GalleryEvent, { kind, groupid, faceid, face }: GalleryEvent): boolean =>
+  begun.will === kind && begun.groupid === groupid && begun.faceid === faceid && begun.face === face;

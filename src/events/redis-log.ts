@@ -7,12 +7,12 @@ import {
   untilReady,
 } from '../platform/redis.js';
 import { createDamage, type Damage } from '../platform/files/damage.js';
-import { type EventLog, LONGEST_CHANGE, startOf } from './log.js';
+import { type EventLog, LONGEST_OPEN, startOf } from './log.js';
 import { compareIds, formatStreamPlace, idOr, parseStreamPlace } from './redis-position.js';
 import { followStream, type StreamKeys, toLogged } from './redis-reader.js';
 import { parseWorkerPosition } from './worker-position.js';
 
-/** Entries of the last minute that are looked through for open changes. */
+/** The newest entries, which are looked through for open changes. */
 const RECENT = 10_000;
 /** Entries read at a time. */
 const READ = 256;
@@ -87,8 +87,8 @@ export function createRedisLog(
     const last = (await redis.xrevrange(keys.stream, '+', '-', 'COUNT', 1)).at(0);
     const trimmed = idOr((await redis.hget(keys.state, 'trimmed')) ?? '');
     const end = formatStreamPlace({ generation: current, id: last ? last[0] : trimmed });
-    const entries = await redis.xrange(keys.stream, now - LONGEST_CHANGE, '+', 'COUNT', RECENT);
-    return startOf(toLogged(entries, current), end, now);
+    const newest = await redis.xrevrange(keys.stream, '+', now - LONGEST_OPEN, 'COUNT', RECENT);
+    return startOf(toLogged(newest.reverse(), current), end, now);
   }
 
   return {

@@ -7,6 +7,7 @@ import { quietMessage, quietText } from '../platform/quiet-error.js';
 import type { GalleryEvent } from './event.js';
 import type { TrimLimits } from './log.js';
 import type { ToManager, ToWorker } from './messages.js';
+import type { Settling } from './open-changes.js';
 import type { LogSettings } from './open-log.js';
 
 const MANAGER = fileURLToPath(new URL('./manager.js', import.meta.url));
@@ -29,8 +30,8 @@ const FAREWELL = 3_000;
 export interface Replica {
   /** Applies another worker's change. */
   apply(event: GalleryEvent): Promise<void>;
-  /** Checks in the store what became of a change that stayed open. */
-  settle(begun: GalleryEvent): Promise<void>;
+  /** Checks in the store what became of a change that stayed open, and publishes that. */
+  settle(begun: GalleryEvent, how: Settling): Promise<void>;
   /** Compares everything with the store. */
   reload(): Promise<void>;
 }
@@ -132,7 +133,7 @@ export function startSubscriber(options: SubscriberOptions) {
         if (from === child) ({ position } = message);
         return;
       case 'settle':
-        await persist(() => gallery.settle(message.begun));
+        await persist(() => gallery.settle(message.begun, message.how));
         return;
       case 'reached':
         if (from === child) reach();

@@ -5,7 +5,7 @@
 import { KaomonError } from '../platform/errors.js';
 import { withStoreErrors } from './announce.js';
 import { splitFaceId } from './ids.js';
-import type { Memory } from './memory.js';
+import type { KnownPeople } from './memory.js';
 import type { EmbeddingStore } from './store/store.js';
 import type { Face, Group, Person } from './types.js';
 
@@ -13,8 +13,8 @@ import type { Face, Group, Person } from './types.js';
 type Reload = (faceids: readonly string[]) => Promise<void>;
 
 export interface AskedOf {
-  memory: Memory;
-  store: Pick<EmbeddingStore, 'list'>;
+  memory: Pick<KnownPeople, 'has' | 'person' | 'groups'>;
+  store: Pick<EmbeddingStore, 'list' | 'peopleIn'>;
   lockAndReload: Reload;
 }
 
@@ -89,6 +89,7 @@ export function createAsk(core: AskedOf) {
 
     /** Who is in a group, as the store has it: the faceids, in no order. */
     async peopleIn(groupid: string): Promise<string[]> {
+      if (store.peopleIn) return withStoreErrors(store.peopleIn(groupid));
       const faceids = await withStoreErrors(store.list());
       return faceids.filter((faceid) => faceid.startsWith(`${groupid}-`));
     },

@@ -6,7 +6,7 @@ import { type Ask, createAsk } from './ask.js';
 import type { Base } from './base/base.js';
 import type { CurrentIndex } from './index/current-index.js';
 import type { VectorIndex } from './index/vector-index.js';
-import { createMemory } from './memory.js';
+import { createMemory, type KnownPeople, type Memory } from './memory.js';
 import { findNearest, type SearchSources } from './search.js';
 import type { EmbeddingStore, ReadPerson } from './store/store.js';
 import type { Follower, Match, SearchOptions } from './types.js';
@@ -48,19 +48,48 @@ export interface News {
 
 const GROUPS_KEY = ' groups';
 
+/** What differs between a gallery in memory and one that is elsewhere. */
+export interface CoreParts {
+  memory: KnownPeople;
+  nearest: (embedding: Float32Array, k: number, options?: SearchOptions) => Promise<Match[]>;
+  /** Reads a person for memory, where that needs no vectors. */
+  readRecent?: (faceid: string) => Promise<ReadPerson | undefined>;
+}
+
 /** What the operations share: memory, the store, and the steps of a change to both. */
 export interface Core extends ReturnType<typeof createParts> {
   ask: Ask;
 }
 
-export function createCore(deps: GalleryDeps & { index: CurrentIndex }): Core {
-  const parts = createParts(deps);
+/** Of a gallery in memory. */
+export interface MemoryCore extends Core {
+  memory: Memory;
+}
+
+export function createCore(deps: GalleryDeps & { index: CurrentIndex }): MemoryCore {
+  const { index, store, templates = false } = deps;
+  const memory = createMemory(index, templates, deps.base);
+  const sources: SearchSources = {
+    memory,
+    index,
+    read: (faceid) => store.readPerson(faceid, new Set()),
+  };
+  const core = createCoreOver(deps, {
+    memory,
+    nearest: (embedding, k, options = {}) => findNearest(sources, embedding, k, options),
+  });
+  return { ...core, memory };
+}
+
+export function createCoreOver(deps: Pick<GalleryDeps, 'store' | 'publisher'>, over: CoreParts): Core {
+  const parts = createParts(deps, over);
   return { ...parts, ask: createAsk(parts) };
 }
 
-function createParts(deps: GalleryDeps & { index: CurrentIndex }) {
-  const { store, index, publisher = NO_PUBLISHER, templates = false } = deps;
-  const memory = createMemory(index, templates, deps.base);
+function createParts(
+  { store, publisher = NO_PUBLISHER }: Pick<GalleryDeps, 'store' | 'publisher'>,
+  { memory, nearest, readRecent }: CoreParts,
+) {
   const mutex = createKeyedMutex();
   const listeners = new Set<(change: GalleryChange) => void>();
   const followers = new Set<Follower>();
@@ -87,7 +116,7 @@ function createParts(deps: GalleryDeps & { index: CurrentIndex }) {
     without?: string,
   ): Promise<ReadPerson | undefined> {
     const readBut = async (ids: ReadonlySet<string>) => {
-      const person = await store.readPerson(faceid, ids);
+      const person = await (readRecent ? readRecent(faceid) : store.readPerson(faceid, ids));
       return person && { ...person, faces: person.faces.filter(({ id }) => id !== without) };
     };
     const person = await readBut(known);
@@ -120,12 +149,6 @@ function createParts(deps: GalleryDeps & { index: CurrentIndex }) {
     if (wasThere) memory.succeed(from, to);
     show(faceids);
   }
-
-  const sources: SearchSources = {
-    memory,
-    index,
-    read: (faceid) => store.readPerson(faceid, new Set()),
-  };
 
   const keysOf = (faceids: readonly string[]) => (faceids.length > 0 ? faceids : [GROUPS_KEY]);
 
@@ -162,8 +185,7 @@ function createParts(deps: GalleryDeps & { index: CurrentIndex }) {
     read,
     reload,
 
-    nearest: (embedding: Float32Array, k: number, options: SearchOptions = {}): Promise<Match[]> =>
-      findNearest(sources, embedding, k, options),
+    nearest,
 
     /** As `reload`, waiting for this process's own changes. */
     lockAndReload: (faceids: readonly string[], news?: News): Promise<void> =>

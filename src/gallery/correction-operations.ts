@@ -3,18 +3,16 @@ import type { ChangeKind, GalleryChange } from '../events/event.js';
 import { withStoreErrors } from './announce.js';
 import { refuseUnknown } from './ask.js';
 import type { Core } from './core.js';
+import { MOST_CORRECTIONS } from './corrections.js';
 import { checkEmbedding, isSameEmbedding } from './embedding.js';
-import { nameFace } from './face-name.js';
+import { nameFace, parseFaceId } from './face-name.js';
 import { splitFaceId } from './ids.js';
 import type { StoredCorrection } from './store/store.js';
 import type { Correction, Gallery } from './types.js';
 
-/** Of one person. Every search that finds the person compares with all of them. */
-export const MOST_CORRECTIONS = 200;
-
 type Operations = Pick<
   Gallery,
-  'correct' | 'removeCorrection' | 'corrections' | 'correctionPicture' | 'ruledOut'
+  'correct' | 'removeCorrection' | 'corrections' | 'correctionVectors' | 'correctionPicture' | 'ruledOut'
 >;
 
 const withoutVector = ({ id, faceid, at, hasPicture }: StoredCorrection): Correction => {
@@ -59,6 +57,13 @@ export function createCorrectionOperations(core: Core): Operations {
     );
   }
 
+  /** @param given the ID in another gallery, kept where it is one of this person's and not taken */
+  function nameOf(faceid: string, given: string | undefined): string {
+    const isTaken = given !== undefined && (memory.hasFace(faceid, given) || find(faceid, given));
+    if (given !== undefined && !isTaken && parseFaceId(faceid, given)) return given;
+    return nameFace(faceid, new Date(), false).replace(/_m(?=[0-9a-f]+$)/, '_n');
+  }
+
   /** @throws KaomonError CORRECTION_REFUSED; AlreadyThere */
   async function refusePointless(faceid: string, vector: Float32Array): Promise<void> {
     const said = corrections.of(faceid);
@@ -81,14 +86,13 @@ export function createCorrectionOperations(core: Core): Operations {
   }
 
   return {
-    async correct(faceid, embedding, crop) {
+    async correct(faceid, embedding, crop, given) {
       checkEmbedding(embedding);
       const vector = embedding.slice();
-      const at = new Date();
-      const id = nameFace(faceid, at, false).replace(/_m(?=[0-9a-f]+$)/, '_n');
+      const id = nameOf(faceid, given);
       const correction: Correction = {
         ...{ id, faceid },
-        at: `${at.toISOString().slice(0, 19)}Z`,
+        at: parseFaceId(faceid, id)?.enrolledAt ?? '',
         hasPicture: crop !== undefined,
       };
       try {
@@ -135,6 +139,9 @@ export function createCorrectionOperations(core: Core): Operations {
         .filter((one) => memory.has(one) && (!groups || groups.has(splitFaceId(one)?.groupid ?? '')))
         .flatMap((one) => corrections.of(one).map(withoutVector));
     },
+
+    correctionVectors: (faceid) =>
+      corrections.of(faceid).map((one) => ({ correction: withoutVector(one), vector: one.vector })),
 
     async correctionPicture(faceid, id) {
       return withStoreErrors(store.picture(await requireCorrection(faceid, id)));

@@ -1,9 +1,13 @@
 import { squaredDistance } from './distance.js';
+import { splitFaceId } from './ids.js';
 import type { StoredCorrection } from './store/store.js';
 import type { Match } from './types.js';
 
 /** Squared L2: an index may round so much, and a picture that is enrolled in spite of a correction must be found. */
 const ROUNDING = 1e-4;
+
+/** Of one person. Every search that finds the person compares with all of them. */
+export const MOST_CORRECTIONS = 200;
 
 /** See {@link createCorrections}. */
 export type Corrections = ReturnType<typeof createCorrections>;
@@ -29,11 +33,18 @@ export function createCorrections() {
     of,
     ruling,
     people: () => [...byPerson.keys()],
+    /** @param groups of these alone */
+    count(groups?: ReadonlySet<string>): number {
+      let all = 0;
+      for (const [faceid, { length }] of byPerson)
+        if (!groups || groups.has(splitFaceId(faceid)?.groupid ?? '')) all += length;
+      return all;
+    },
 
     /** @param all of this person's */
     set(faceid: string, all: readonly StoredCorrection[]): void {
       if (all.length === 0) byPerson.delete(faceid);
-      else byPerson.set(faceid, all);
+      else byPerson.set(faceid, all.toSorted(byDate));
     },
 
     /**
@@ -54,3 +65,6 @@ export function createCorrections() {
     },
   };
 }
+
+/** The oldest first, as a store reads them: a date has whole seconds. */
+const byDate = (a: StoredCorrection, b: StoredCorrection) => (a.at + a.id < b.at + b.id ? -1 : 1);

@@ -10,6 +10,10 @@ import { redisSettings } from './open.js';
  * @throws KaomonError SETUP when the store cannot be read: a pack must not be guessed then
  */
 export async function enrolledPacks(config: Config): Promise<Record<string, number>> {
+  if (config.INDEX === 'milvus') {
+    const { countEnrolledElsewhere } = await import('./remote/count-enrolled.js');
+    return await countEnrolledElsewhere(await redisSettings(config));
+  }
   if (config.EMBEDDING_STORE === 'redis') {
     const { countEnrolledInRedis } = await import('./store/redis-store.js');
     return await countEnrolledInRedis(await redisSettings(config));

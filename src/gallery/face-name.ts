@@ -71,8 +71,8 @@ function isTime(year: number, month: number, day: number, h: number, min: number
 export function renameFace(id: string, from: string, to: string, taken: ReadonlySet<string>): string {
   const renamed = `${to}${id.slice(from.length)}`;
   if (!taken.has(renamed)) return renamed;
-  const automatic = /_a[0-9A-Za-z]*$/.test(renamed);
-  return renamed.replace(/_[0-9A-Za-z]+$/, `_${automatic ? 'a' : 'm'}${randomHex()}`);
+  const [, kind = 'm'] = /_([an])[0-9A-Za-z]*$/.exec(renamed) ?? [];
+  return renamed.replace(/_[0-9A-Za-z]+$/, `_${kind}${randomHex()}`);
 }
 
 function randomHex(): string {

@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type GalleryEvent, faceidsOf } from '../events/event.js';
+import type { Settling } from '../events/open-changes.js';
 import pMap from 'p-map';
 import type { Base } from './base/base.js';
 import { createCore, type GalleryDeps } from './core.js';
@@ -11,6 +12,7 @@ import type { Memory } from './memory.js';
 import { createPersonOperations } from './person-operations.js';
 import { createRebase } from './rebase.js';
 import { createRestore } from './restore.js';
+import { wasDone } from './was-done.js';
 import { isThreshold } from './store/profile.js';
 import { watchStore } from './store/store-watch.js';
 import type { Gallery, GalleryInfo } from './types.js';
@@ -19,8 +21,11 @@ import type { Gallery, GalleryInfo } from './types.js';
 export interface LiveGallery extends Gallery {
   /** Applies another worker's change. Safe to repeat. Resolves when this process's index has it. */
   apply(event: GalleryEvent): Promise<void>;
-  /** Finishes, where possible, a change that was begun and never closed, and reloads the people it is about. */
-  settle(event: GalleryEvent): Promise<void>;
+  /**
+   * Finishes, where possible, a change that was begun and never closed, reloads the people it is about, and publishes that it
+   * was made, where the store has it.
+   */
+  settle(event: GalleryEvent, how?: Settling): Promise<void>;
   /** Compares everybody with the store, after events were missed. */
   reload(): Promise<void>;
   /**
@@ -68,7 +73,8 @@ export async function createGallery(deps: GalleryDeps): Promise<LiveGallery> {
     if (told.size > REMEMBERED) told.delete(oldest);
   }
 
-  const { people, everyone } = createPeoplePages(memory);
+  const pages = createPeoplePages(memory);
+  const { people, everyone } = pages;
 
   /** Reads everybody who is corrected, of whom a base says nothing. */
   async function readCorrected(): Promise<void> {
@@ -78,7 +84,7 @@ export async function createGallery(deps: GalleryDeps): Promise<LiveGallery> {
 
   return {
     groups: () => memory.groups(),
-    ...createGroupOperations(core),
+    ...createGroupOperations(core, pages),
 
     people,
     everyone,
@@ -136,9 +142,15 @@ export async function createGallery(deps: GalleryDeps): Promise<LiveGallery> {
       core.tell({ kind, at, groupid, faceid, from, face });
     },
 
-    async settle(event) {
+    async settle(event, { isLast, isTold } = { isLast: false, isTold: false }) {
       await store.recover();
       await core.lockAndReload(faceidsOf(event), { isHeard: true });
+      // What another pack's worker added is not in memory here; those of its own look after it.
+      if (event.will === undefined || event.pack !== pack) return;
+      const wasMade = isTold ? false : (wasDone(memory, { ...event, kind: event.will }) ?? isLast);
+      const became = wasMade ? event.will : isLast ? 'given-up' : undefined;
+      // Without the log it is tried once more, and by the next start.
+      if (became) await deps.publisher?.settle(event, became).catch(() => undefined);
     },
 
     async reload() {
@@ -158,6 +170,7 @@ export async function createGallery(deps: GalleryDeps): Promise<LiveGallery> {
         pack,
         ...memory.count(groups),
         groups: groups ? all.filter(({ groupid }) => groups.has(groupid)).length : all.length,
+        corrections: memory.corrections.count(groups),
         // Which groups these belong to is not known.
         otherPacks: groups ? {} : otherPacks,
         setAside: groups ? 0 : store.damage.count(),

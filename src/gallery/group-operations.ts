@@ -5,8 +5,8 @@ import { withStoreErrors } from './announce.js';
 import type { Core } from './core.js';
 import { checkGroupId } from './ids.js';
 import { normaliseName } from './names.js';
-import { createPeoplePages } from './people-pages.js';
-import type { Gallery, Group } from './types.js';
+import { addErased } from './erased.js';
+import type { Erased, Gallery, Group } from './types.js';
 
 /** People of a group that are deleted at a time. */
 const AT_ONCE = 8;
@@ -14,10 +14,9 @@ const AT_ONCE = 8;
 /** A gallery's methods for groups. */
 export function createGroupOperations(
   core: Core,
+  pages: Pick<Gallery, 'everyone'>,
 ): Pick<Gallery, 'createGroup' | 'updateGroup' | 'removeGroup'> {
   const { ask, memory, store } = core;
-
-  const pages = createPeoplePages(memory);
 
   const changeOf = (kind: ChangeKind, groupid: string): GalleryChange => ({
     kind,
@@ -49,16 +48,20 @@ export function createGroupOperations(
     groupid: string,
     faceid: string,
     removed: (faceid: string) => void,
-  ): Promise<void> {
-    await core.change(
+  ): Promise<Erased> {
+    const erased = await core.change(
       { ...changeOf('removed', groupid), faceid },
       () => undefined,
-      async () => {
-        await store.removePerson(faceid);
-        return () => memory.drop(faceid);
+      async (): Promise<() => Erased> => {
+        const held = await store.removePerson(faceid);
+        return () => {
+          memory.drop(faceid);
+          return held ? { people: 1, ...held } : {};
+        };
       },
     );
     removed(faceid);
+    return erased;
   }
 
   return {
@@ -109,7 +112,8 @@ export function createGroupOperations(
           { details: { people: people.length } },
         );
       }
-      const remove = (faceid: string) => removeOne(groupid, faceid, removed);
+      const erased: Erased = {};
+      const remove = async (faceid: string) => addErased(erased, await removeOne(groupid, faceid, removed));
       // Again, for those whom somebody enrols meanwhile.
       for (let left = people; left.length > 0; left = await peopleOf(groupid))
         await pMap(left, remove, { concurrency: AT_ONCE });
@@ -121,6 +125,7 @@ export function createGroupOperations(
           return showing(undefined);
         },
       );
+      return erased;
     },
   };
 }

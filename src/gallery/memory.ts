@@ -7,12 +7,35 @@ import type { VectorIndex } from './index/vector-index.js';
 import { type Corrections, createCorrections } from './corrections.js';
 import { createMoves } from './moves.js';
 import { createOverlay, type Owner } from './overlay.js';
+import { profileOf } from './store/profile.js';
 import type { Profile, ReadPerson } from './store/store.js';
 import { copyVectors } from './copy-vectors.js';
 import type { Group, Person, VectorsOf } from './types.js';
 
 /** The gallery as this process knows it; see {@link createMemory}. */
 export type Memory = ReturnType<typeof createMemory>;
+
+/** What the operations ask of memory, which may hold everybody, or whoever was asked for. */
+export type KnownPeople = Pick<
+  Memory,
+  | 'withTemplates'
+  | 'corrections'
+  | 'person'
+  | 'has'
+  | 'hasFace'
+  | 'hasGroup'
+  | 'profile'
+  | 'setProfile'
+  | 'setPerson'
+  | 'drop'
+  | 'succeed'
+  | 'groups'
+  | 'setGroups'
+  | 'count'
+  | 'faceIds'
+  | 'lacksFirst'
+  | 'lacksVectors'
+>;
 
 /**
  * So much higher is the number of a base that was surely begun after a deletion: when it happened the next one may have
@@ -83,7 +106,7 @@ export function createMemory(index: VectorIndex, withTemplates = false, base?: B
 
   const profile = (faceid: string): Profile => {
     const known = inBase(faceid);
-    if (known) return { username: known.username, metadata: known.person.metadata };
+    if (known) return profileOf({ ...known.person, username: known.username });
     return overlay.profile(faceid) ?? { username: '', metadata: {} };
   };
 
@@ -259,4 +282,5 @@ const hasFaces = ({ faces: there }: Pick<Person, 'faces'>, faces: readonly { id:
 const isSame = (known: LayerPerson, profile: Profile, faces: readonly { id: string }[]): boolean =>
   known.username === profile.username &&
   isDeepStrictEqual(known.person.metadata, profile.metadata) &&
+  isDeepStrictEqual(known.person.consent, profile.consent) &&
   hasFaces(known.person, faces);

@@ -9,6 +9,9 @@ import type { Config } from '../settings/config.js';
 import { acrossPacks } from './store/across-packs.js';
 import { EVENTS } from './store/file-layout.js';
 import { createFileStore } from './store/file-store.js';
+import type { RemoteStore } from './remote/remote-store.js';
+import type { VectorIndex } from './index/vector-index.js';
+import type { MilvusConfig } from './remote/milvus-client.js';
 import type { EmbeddingStore } from './store/store.js';
 
 /** What says where a gallery and its log are. */
@@ -22,7 +25,10 @@ export type StoreConfig = Pick<
   | 'REDIS_SENTINEL_PASSWORD'
   | 'REDIS_CA'
   | 'REDIS_PREFIX'
->;
+> & {
+  /** `milvus`: people are in Redis and vectors in Milvus. Left out: a store alone. */
+  INDEX?: Config['INDEX'];
+} & Partial<MilvusConfig>;
 
 /** Undefined where there is none. */
 export async function logSettings(config: StoreConfig): Promise<LogSettings | undefined> {
@@ -53,10 +59,36 @@ async function openOne(
 ): Promise<EmbeddingStore> {
   const damage = typeof warn === 'function' ? createDamage(warn) : warn;
   const options = { pack, length, damage, warn: () => undefined };
+  if (config.INDEX === 'milvus') return openRemote(config, { ...options, templates: undefined });
   if (config.EMBEDDING_STORE === 'file')
     return createFileStore({ folder: config.EMBEDDINGS_DIR, ...options });
   const { createRedisStore } = await import('./store/redis-store.js');
   return createRedisStore({ redis: await redisSettings(config), ...options });
+}
+
+/**
+ * The store of a gallery on Milvus; the caller closes it.
+ * @throws KaomonError SETUP
+ */
+export async function openRemote(
+  config: StoreConfig,
+  options: {
+    pack: string;
+    length: number;
+    templates: boolean | undefined;
+    index?: VectorIndex;
+    damage: Damage;
+    warn: (message: string) => void;
+    note?: (message: string) => void;
+  },
+): Promise<RemoteStore> {
+  const { openRemoteStore } = await import('./remote/open-remote.js');
+  // The settings are all there where INDEX is.
+  return openRemoteStore({
+    ...options,
+    config: config as MilvusConfig,
+    redis: await redisSettings(config),
+  });
 }
 
 /** How to reach Redis, whatever is stored there. @throws KaomonError SETUP */

@@ -15,7 +15,7 @@ import { announceAdditions, type FillableStore } from './announce.js';
 import { type Keeper, type KeeperOptions, startKeeper } from './snapshot/keeper.js';
 import { createGallery } from './gallery.js';
 import { openSnapshots, progressLines } from './snapshot/open.js';
-import { logSettings, openStore } from './open-store.js';
+import { logSettings, openRemote, openStore } from './open-store.js';
 import type { VectorIndex } from './index/vector-index.js';
 import type { Gallery } from './types.js';
 
@@ -83,6 +83,7 @@ export async function openGallery(config: Config, options: OpenGalleryOptions): 
   });
 
   async function openStored() {
+    if (config.INDEX === 'milvus') return openElsewhere();
     const store = await openStore(config, pack.id, length, warn);
     const { firstFrom } = options;
     const reading = { config, pack, store, warn, note, firstFrom, signal, isLogRead: position !== '' };
@@ -108,6 +109,25 @@ export async function openGallery(config: Config, options: OpenGalleryOptions): 
     });
     return { store, gallery, snapshots };
   }
+
+  async function openElsewhere() {
+    const { createRemoteGallery } = await import('./remote/remote-gallery.js');
+    const { id } = pack;
+    // A command does not know of the pack's templates, which the server has stored.
+    const templates = pack.templates ?? (follow ? false : undefined);
+    const damage = createDamage(warn);
+    const store = await openRemote(config, { pack: id, length, templates, index, damage, warn, note });
+    const gallery = await createRemoteGallery({
+      ...{ pack: id, templates, store, warn },
+      publisher: log && createPublisher(log, worker, id),
+      catchUp: () => catchUp?.() ?? Promise.resolve(),
+    }).catch(async (error: unknown) => {
+      await store.close();
+      throw error;
+    });
+    return { store, gallery, snapshots: undefined };
+  }
+
   const closing = new AbortController();
   if (Object.keys(gallery.info().otherPacks).length > 0)
     void warnOfBare(gallery, pack.id, warn, closing.signal).catch(() => undefined);

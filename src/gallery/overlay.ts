@@ -2,6 +2,7 @@ import { createGroupCounts } from './group-counts.js';
 import { splitFaceId } from './ids.js';
 import type { VectorIndex } from './index/vector-index.js';
 import { createSortedIds } from './sorted-ids.js';
+import { profileOf } from './store/profile.js';
 import type { Profile, ReadPerson } from './store/store.js';
 import { createTemplates } from './templates.js';
 import type { Face, Person } from './types.js';
@@ -78,6 +79,8 @@ export function createOverlay(index: VectorIndex, withTemplates: boolean, made: 
     }
     person.username = profile.username || person.userid;
     person.metadata = profile.metadata;
+    if (profile.consent) person.consent = profile.consent;
+    else delete person.consent;
     profiles.set(faceid, profile);
     return person;
   }
@@ -127,8 +130,8 @@ export function createOverlay(index: VectorIndex, withTemplates: boolean, made: 
      * @param read without the vectors of faces that are here, unless {@link lacksVectors} says that they are needed
      */
     update(read: ReadPerson): void {
-      const { faceid, username, metadata } = read;
-      const person = put(faceid, { username, metadata });
+      const { faceid } = read;
+      const person = put(faceid, profileOf(read));
       const wanted = new Set(read.faces.map(({ id }) => id));
       const gone = person.faces.filter(({ id }) => !wanted.has(id));
       // First, because it was made with the faces that are gone.

@@ -1,5 +1,6 @@
 import { throwIfGone } from '../platform/errors.js';
 import { nextTurn } from '../platform/turns.js';
+import { consentState } from './consent.js';
 import type { Memory } from './memory.js';
 import { createFirstPeople } from './people-order.js';
 import type { Gallery, PageOptions, PeoplePage, PeopleSort, Person } from './types.js';
@@ -9,7 +10,7 @@ const SLICE = 1.5;
 /** People that are looked at, one by one, in a step. */
 const STEP = 256;
 
-type Fitting = Pick<PageOptions, 'groups' | 'search' | 'pictures' | 'after' | 'signal'>;
+type Fitting = Pick<PageOptions, 'groups' | 'search' | 'pictures' | 'consent' | 'after' | 'signal'>;
 
 /** A gallery's lists of people, in slices: a million are never looked at without a pause. */
 export function createPeoplePages(memory: Memory): Pick<Gallery, 'people' | 'everyone'> {
@@ -18,7 +19,7 @@ export function createPeoplePages(memory: Memory): Pick<Gallery, 'people' | 'eve
    * @returns `after`: where to go on; undefined at the end
    */
   async function collect(
-    { groups, search, pictures, after: from, signal }: Fitting,
+    { groups, search, pictures, consent, after: from, signal }: Fitting,
     skip: number,
     limit: number,
   ): Promise<{ people: Person[]; skipped: number; after: string | undefined }> {
@@ -28,11 +29,14 @@ export function createPeoplePages(memory: Memory): Pick<Gallery, 'people' | 'eve
     let began = performance.now();
     // Nobody is to be listed: there is nowhere to go.
     if (limit === 0) return { people, skipped, after };
-    const fits = ({ faces }: Person) => (pictures === 'none') === (faces.length === 0);
+    const at = Date.now();
+    const fits = (person: Person) =>
+      (pictures === undefined || (pictures === 'none') === (person.faces.length === 0)) &&
+      (consent === undefined || consentState(person.consent, at) === consent);
     for (;;) {
       throwIfGone(signal);
       const wanted = { groups, search, after };
-      if (pictures === undefined) {
+      if (pictures === undefined && consent === undefined) {
         const listed = memory.page({ ...wanted, skip: skip - skipped, limit: limit - people.length });
         skipped += listed.skipped;
         people.push(...listed.found);
@@ -61,8 +65,8 @@ export function createPeoplePages(memory: Memory): Pick<Gallery, 'people' | 'eve
 
   /** All who fit, on whatever page. */
   async function count(fitting: Fitting): Promise<number> {
-    const { groups, search = '', pictures } = fitting;
-    if (search === '' && pictures === undefined) {
+    const { groups, search = '', pictures, consent } = fitting;
+    if (search === '' && pictures === undefined && consent === undefined) {
       return memory.count(groups).people;
     }
     return (await collect({ ...fitting, after: undefined }, Infinity, 1)).skipped;

@@ -1,4 +1,5 @@
 import type { ChangeKind, GalleryChange } from '../events/event.js';
+import { KaomonError } from '../platform/errors.js';
 import { withStoreErrors } from './announce.js';
 import { refuseExisting, refuseFace, refuseUnknown } from './ask.js';
 import { checkEmbedding, isSameEmbedding } from './embedding.js';
@@ -6,8 +7,9 @@ import { parseFaceId, findByPicture, nameFace } from './face-name.js';
 import type { Core } from './core.js';
 import { checkGroupId, checkUserId, faceIdOf, splitFaceId } from './ids.js';
 import { normaliseName } from './names.js';
+import { profileOf } from './store/profile.js';
 import type { Profile, ReadPerson } from './store/store.js';
-import type { Enrolment, Face, Gallery, Metadata, Person } from './types.js';
+import type { Enrolment, Erased, Face, Gallery, Person } from './types.js';
 
 type PersonOperations = Pick<
   Gallery,
@@ -16,6 +18,7 @@ type PersonOperations = Pick<
   | 'movePerson'
   | 'mergePerson'
   | 'remove'
+  | 'removeIf'
   | 'enrol'
   | 'enrolOnce'
   | 'removeFace'
@@ -33,6 +36,9 @@ class AlreadyThere extends Error {
     super('This picture is enrolled already.');
   }
 }
+
+/** A person is not to be deleted after all. */
+class NotRight extends Error {}
 
 /** A gallery's methods for people and faces. */
 export function createPersonOperations(core: Core): PersonOperations {
@@ -65,7 +71,7 @@ export function createPersonOperations(core: Core): PersonOperations {
 
   function updatePerson(
     faceid: string,
-    { username, metadata }: { username?: string; metadata?: Metadata },
+    { username, metadata, consent }: Parameters<Gallery['updatePerson']>[1],
   ): Promise<Person> {
     return core.change(
       changeOf('updated', faceid),
@@ -80,6 +86,7 @@ export function createPersonOperations(core: Core): PersonOperations {
         const profile: Profile = {
           username: username === undefined ? before.username : normaliseName(username),
           metadata: metadata ?? before.metadata,
+          consent: consent === undefined ? before.consent : (consent ?? undefined),
         };
         if (!(await store.savePerson(faceid, profile))) refuseUnknown(faceid);
         return () => memory.setProfile(faceid, profile);
@@ -106,7 +113,8 @@ export function createPersonOperations(core: Core): PersonOperations {
 
   /** @param once whether to throw AlreadyThere for a picture that the person has */
   async function enrol(enrolment: Enrolment, embedding: Float32Array, once = false): Promise<Face> {
-    const { groupid, userid, username, automatic = false, at = new Date(), crop, picture, id } = enrolment;
+    const { groupid, userid, username, consent, automatic = false, at = new Date() } = enrolment;
+    const { crop, picture, id } = enrolment;
     const faceid = checkPerson({ groupid, userid });
     checkEmbedding(embedding);
     await ask.requireGroup(groupid);
@@ -129,8 +137,8 @@ export function createPersonOperations(core: Core): PersonOperations {
       async () => {
         const before = memory.profile(faceid);
         const named = username === undefined ? before.username : normaliseName(username);
-        const profile = { ...before, username: named };
-        const isNamed = profile.username !== before.username;
+        const profile = { ...before, username: named, consent: consent ?? before.consent };
+        const isNamed = profile.username !== before.username || consent !== undefined;
         // The first template needs both vectors; later faces are added to it.
         const first = memory.lacksFirst(faceid)
           ? ((await store.readPerson(faceid, new Set()))?.faces ?? [])
@@ -145,8 +153,18 @@ export function createPersonOperations(core: Core): PersonOperations {
     );
   }
 
+  function remove(faceid: string, check: () => Promise<unknown>): Promise<Erased> {
+    return core.change(changeOf('removed', faceid), check, async () => {
+      const removed = (await store.removePerson(faceid)) ?? refuseUnknown(faceid);
+      return () => {
+        memory.drop(faceid);
+        return { people: 1, ...removed };
+      };
+    });
+  }
+
   return {
-    async createPerson({ groupid, userid, username: given = '', metadata = {} }) {
+    async createPerson({ groupid, userid, username: given = '', metadata = {}, consent }) {
       const faceid = checkPerson({ groupid, userid });
       const username = normaliseName(given);
       await ask.requireGroup(groupid);
@@ -154,8 +172,9 @@ export function createPersonOperations(core: Core): PersonOperations {
         changeOf('created', faceid),
         () => ask.requireNobody(faceid, core.reload),
         async () => {
-          if (!(await store.createPerson(faceid, { username, metadata }))) refuseExisting(faceid);
-          return () => memory.setProfile(faceid, { username, metadata });
+          const profile = profileOf({ username, metadata, consent });
+          if (!(await store.createPerson(faceid, profile))) refuseExisting(faceid);
+          return () => memory.setProfile(faceid, profile);
         },
       );
     },
@@ -201,14 +220,21 @@ export function createPersonOperations(core: Core): PersonOperations {
     async remove(groupid, userid) {
       const faceid = checkPerson({ groupid, userid });
       await ask.requireGroup(groupid);
-      await core.change(
-        changeOf('removed', faceid),
-        () => ask.requirePerson(faceid, core.reload),
-        async () => {
-          if (!(await store.removePerson(faceid))) refuseUnknown(faceid);
-          return () => memory.drop(faceid);
-        },
-      );
+      return remove(faceid, () => ask.requirePerson(faceid, core.reload));
+    },
+
+    async removeIf(faceid, isRight) {
+      try {
+        return await remove(faceid, async () => {
+          // Another worker may have changed them a moment ago.
+          await withStoreErrors(core.reload([faceid]));
+          if (!isRight(await ask.requirePerson(faceid, core.reload))) throw new NotRight();
+        });
+      } catch (error) {
+        const isGone = error instanceof KaomonError && error.code === 'PERSON_UNKNOWN';
+        if (error instanceof NotRight || isGone) return undefined;
+        throw error;
+      }
     },
 
     enrol,
@@ -219,9 +245,11 @@ export function createPersonOperations(core: Core): PersonOperations {
       } catch (error) {
         if (!(error instanceof AlreadyThere)) throw error;
         const { face } = error;
+        const { consent } = enrolment;
         const username = enrolment.username === undefined ? undefined : normaliseName(enrolment.username);
-        if (username !== undefined && memory.person(face.faceid)?.username !== username)
-          await updatePerson(face.faceid, { username });
+        const isNamed = username !== undefined && memory.person(face.faceid)?.username !== username;
+        if (isNamed || consent)
+          await updatePerson(face.faceid, { ...(isNamed && { username }), ...(consent && { consent }) });
         return { face, already: true };
       }
     },

@@ -1,7 +1,7 @@
 import { nextTurn } from '../platform/turns.js';
 import { withStoreErrors } from './announce.js';
 import type { Base } from './base/base.js';
-import type { Core } from './core.js';
+import type { MemoryCore } from './core.js';
 import type { CurrentIndex } from './index/current-index.js';
 
 /** A swap yields to the event loop after so many milliseconds. */
@@ -15,7 +15,7 @@ export type Rebase = ReturnType<typeof createRebase>;
  * @param slice milliseconds after which it yields to the event loop; for tests
  */
 export function createRebase(
-  { memory, lockAndReload }: Core,
+  { memory, lockAndReload }: MemoryCore,
   index: Pick<CurrentIndex, 'ended'>,
   slice = SLICE,
 ) {

@@ -2,7 +2,9 @@ import type { Core } from './core.js';
 import { parseFaceId } from './face-name.js';
 import { checkGroupId, checkUserId, faceIdOf } from './ids.js';
 import { normaliseName } from './names.js';
-import type { Gallery, Person, RestoredPerson } from './types.js';
+import { profileOf } from './store/profile.js';
+import type { NewFace } from './store/store.js';
+import type { Gallery, Person, RestoredFace, RestoredPerson } from './types.js';
 
 /** A gallery's methods for an import: one change for many people, because each change is written to the disk for good. */
 export function createRestore(core: Core): Pick<Gallery, 'restorePeople' | 'knows'> {
@@ -29,11 +31,12 @@ export function createRestore(core: Core): Pick<Gallery, 'restorePeople' | 'know
         async () => {
           const added = asked.length > 0 ? await store.addPeople(asked) : [];
           return () => {
-            for (const [i, { faceid, profile, faces }] of asked.entries()) {
+            for (const [i, { faceid, profile, faces, corrections }] of asked.entries()) {
               // Whom another process made in this moment is read when somebody asks for them.
               if (!added[i]) continue;
               const stored = faces.map(({ face, vector }) => ({ ...face, vector }));
-              memory.setPerson(faceid, { faceid, ...profile, faces: stored });
+              const said = corrections.map(({ correction, vector }) => ({ ...correction, vector }));
+              memory.setPerson(faceid, { faceid, ...profile, faces: stored, corrections: said });
               made.add(faceid);
             }
           };
@@ -47,15 +50,25 @@ export function createRestore(core: Core): Pick<Gallery, 'restorePeople' | 'know
 }
 
 /** @throws KaomonError GROUPID_INVALID, USERID_INVALID; RangeError */
-function toStored({ groupid, userid, username = '', metadata = {}, faces }: RestoredPerson) {
+function toStored(person: RestoredPerson) {
+  const { groupid, userid, username = '', metadata = {}, consent, faces, corrections = [] } = person;
   checkGroupId(groupid);
   checkUserId(userid);
   const faceid = faceIdOf(groupid, userid);
-  const taken = faces.map(({ id, vector, crop }) => {
+  const toFace = ({ id, vector, crop }: RestoredFace) => {
     const face = parseFaceId(faceid, id);
     if (!face) throw new RangeError('This is not the ID of a face of the person.');
     return { face: { ...face, hasPicture: crop !== undefined }, vector, crop };
+  };
+  const byDate = ({ face: a }: NewFace, { face: b }: NewFace) =>
+    a.enrolledAt + a.id < b.enrolledAt + b.id ? -1 : 1;
+  // Memory keeps the vectors of corrections, which the caller may use again.
+  const toCorrection = ({ face: { id, enrolledAt: at, hasPicture }, vector, crop }: NewFace) => ({
+    ...{ correction: { id, faceid, at, hasPicture }, vector: vector.slice(), crop },
   });
-  taken.sort(({ face: a }, { face: b }) => (a.enrolledAt + a.id < b.enrolledAt + b.id ? -1 : 1));
-  return { groupid, faceid, profile: { username: normaliseName(username), metadata }, faces: taken };
+  return {
+    ...{ groupid, faceid, profile: profileOf({ username: normaliseName(username), metadata, consent }) },
+    faces: faces.map(toFace).sort(byDate),
+    corrections: corrections.map(toFace).map(toCorrection),
+  };
 }

@@ -5,7 +5,7 @@ import { templateOf } from './templates.js';
 import type { Face, Match, Person } from './types.js';
 
 /** A vector of a person; without a face it is the template. */
-interface Own {
+export interface Own {
   face: Face | undefined;
   vector: Float32Array;
 }
@@ -24,13 +24,13 @@ export async function nearestOfPerson(
   const isAllowed = (person: Person | undefined) => person && (!groups || groups.has(person.groupid));
   if (!isAllowed(memory.person(faceid))) return [];
   const inBase = fromBase(memory, faceid);
-  if (inBase) return match(inBase.person, inBase.own, query);
+  if (inBase) return matchOf(inBase.person, inBase.own, query);
   const stored = await read(faceid).catch(() => undefined);
   // Memory has the last word: meanwhile the person may have changed, or gone back to the base.
   const person = memory.person(faceid);
   if (!isAllowed(person) || !person) return [];
   const again = fromBase(memory, faceid);
-  if (again) return match(again.person, again.own, query);
+  if (again) return matchOf(again.person, again.own, query);
   const vectors = new Map(stored?.faces.map(({ id, vector }) => [id, vector]));
   const own = person.faces.flatMap((face) => {
     const vector = vectors.get(face.id);
@@ -38,7 +38,7 @@ export async function nearestOfPerson(
   });
   if (own.length < person.faces.length) return undefined;
   const template = memory.withTemplates ? templateOf(own.map(({ vector }) => vector)) : undefined;
-  return match(person, template ? [...own, { face: undefined, vector: template }] : own, query);
+  return matchOf(person, template ? [...own, { face: undefined, vector: template }] : own, query);
 }
 
 function fromBase(memory: Memory, faceid: string): { person: Person; own: Own[] } | undefined {
@@ -52,7 +52,8 @@ function fromBase(memory: Memory, faceid: string): { person: Person; own: Own[] 
   return { person, own };
 }
 
-function match(person: Person, own: readonly Own[], query: Float32Array): Match[] {
+/** The person at the nearest of their vectors; nothing where they have none. */
+export function matchOf(person: Person, own: readonly Own[], query: Float32Array): Match[] {
   const distances = own.map(({ face, vector }) => {
     return { face, distance: nearestRows(vector, 1, query, 1).distances[0] };
   });

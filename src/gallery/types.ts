@@ -1,6 +1,7 @@
 import type { GalleryChange } from '../events/event.js';
 import type { Obstacle } from '../platform/files/obstacles.js';
 import type { Damaged } from '../platform/files/damage.js';
+import type { Consent, ConsentState } from './consent.js';
 
 export type { ChangeKind, GalleryChange } from '../events/event.js';
 
@@ -48,6 +49,8 @@ export interface Person {
   /** Display name; the userid when none was given. */
   username: string;
   metadata: Metadata;
+  /** To be enrolled; undefined: none was recorded. */
+  consent?: Consent | undefined;
   /** When the oldest face was enrolled, ISO 8601; undefined without a face. */
   enrolledAt?: string;
   /** Oldest first; a person may have none. */
@@ -80,6 +83,8 @@ export interface Enrolment {
   userid: string;
   /** Sets or changes the display name. */
   username?: string;
+  /** Takes the place of the one that the person has. */
+  consent?: Consent | undefined;
   automatic?: boolean;
   /** When it was first enrolled, to the second. Default: now. */
   at?: Date;
@@ -107,14 +112,17 @@ export interface NewPerson {
   userid: string;
   username?: string;
   metadata?: Metadata;
+  consent?: Consent | undefined;
 }
 
 /** A person to restore. */
 export interface RestoredPerson extends NewPerson {
   faces: readonly RestoredFace[];
+  /** What was said not to be theirs. */
+  corrections?: readonly RestoredFace[];
 }
 
-/** A face to restore with its person. */
+/** A face, or a correction, to restore with its person. */
 export interface RestoredFace {
   /** As in the gallery that it comes from; it says when the face was enrolled, and how. */
   id: string;
@@ -123,6 +131,21 @@ export interface RestoredFace {
   /** The aligned crop as PNG. */
   crop?: Uint8Array | undefined;
 }
+
+/**
+ * What was erased, counted by kind. The gallery counts what its store held; who keeps something of people beside it adds
+ * what that was.
+ */
+export type Erased = Partial<Record<ErasedKind, number>>;
+export type ErasedKind =
+  | 'people'
+  | 'faces'
+  | 'pictures'
+  | 'corrections'
+  | 'sightings'
+  | 'sightingPictures'
+  | 'detections'
+  | 'journalLines';
 
 /** Whom a search may find. */
 export interface SearchOptions {
@@ -143,6 +166,8 @@ export interface PageOptions {
   search?: string;
   /** Only people without a face, or with one. */
   pictures?: 'none' | 'some';
+  /** Only people whose consent is so now. */
+  consent?: ConsentState;
   /** Only people behind this faceid, who may be gone by now. */
   after?: string;
   /** So many people are passed over. Without `search` and `pictures` this costs the same at any number. */
@@ -187,6 +212,8 @@ export interface GalleryInfo {
   people: number;
   faces: number;
   groups: number;
+  /** Faces of which it was said that they are not somebody's. */
+  corrections: number;
   /** Stored faces that other packs embedded, never compared. Pack id -> number of faces. */
   otherPacks: Record<string, number>;
   /** Damaged files or keys found since the start, and set aside or skipped; the log names them. */
@@ -239,17 +266,20 @@ export interface Gallery {
   updateGroup(groupid: string, groupname: string): Promise<Group>;
   /**
    * @param removed called for each person who is gone with it, even where it fails later
+   * @returns what was erased of its people
    * @throws KaomonError GROUPID_INVALID, GROUP_UNKNOWN, GROUP_NOT_EMPTY
    */
   removeGroup(
     groupid: string,
     options: { withPeople: boolean; removed?: (faceid: string) => void },
-  ): Promise<void>;
+  ): Promise<Erased>;
 
   /** Lists people, a page at a time. Those whom only other workers know of so far are missing. @throws KaomonError CLIENT_GONE */
   people(options: PageOptions): Promise<PeoplePage>;
   /** Everybody, a page at a time, for what truly needs them all. @throws KaomonError CLIENT_GONE */
-  everyone(options?: Pick<PageOptions, 'groups' | 'pictures' | 'after' | 'signal'>): AsyncIterable<Person>;
+  everyone(
+    options?: Pick<PageOptions, 'groups' | 'pictures' | 'consent' | 'after' | 'signal'>,
+  ): AsyncIterable<Person>;
   /** @throws KaomonError STORE_UNAVAILABLE */
   person(faceid: string): Promise<Person | undefined>;
   /**
@@ -270,8 +300,15 @@ export interface Gallery {
   restorePeople(people: readonly RestoredPerson[]): Promise<(Person | undefined)[]>;
   /** Whether this process knows of a person; the store is not asked. */
   knows(faceid: string): boolean;
-  /** Changes the name, or replaces the metadata, or both. @throws KaomonError PERSON_UNKNOWN */
-  updatePerson(faceid: string, change: { username?: string; metadata?: Metadata }): Promise<Person>;
+  /**
+   * Changes the name, or replaces the metadata or the consent.
+   * @param change consent: null takes it away
+   * @throws KaomonError PERSON_UNKNOWN
+   */
+  updatePerson(
+    faceid: string,
+    change: { username?: string; metadata?: Metadata; consent?: Consent | null },
+  ): Promise<Person>;
   /**
    * Gives a person another group or userid; the faceid and the ids of the faces change with it.
    * @throws KaomonError PERSON_UNKNOWN, GROUPID_INVALID, USERID_INVALID, GROUP_UNKNOWN, PERSON_EXISTS
@@ -279,8 +316,16 @@ export interface Gallery {
   movePerson(faceid: string, to: { groupid: string; userid: string }): Promise<Person>;
   /** Gives all faces of `from` to `into`, which keeps its name and metadata, and deletes `from`. @throws KaomonError PERSON_UNKNOWN */
   mergePerson(from: string, into: string): Promise<Person>;
-  /** Deletes a person and all faces. @throws KaomonError GROUPID_INVALID, USERID_INVALID, GROUP_UNKNOWN, PERSON_UNKNOWN */
-  remove(groupid: string, userid: string): Promise<void>;
+  /**
+   * Deletes a person and all faces.
+   * @throws KaomonError GROUPID_INVALID, USERID_INVALID, GROUP_UNKNOWN, PERSON_UNKNOWN
+   */
+  remove(groupid: string, userid: string): Promise<Erased>;
+  /**
+   * Deletes a person if that is right for them as the store has them at this moment.
+   * @returns undefined: it is not, or they are gone; nothing was changed
+   */
+  removeIf(faceid: string, isRight: (person: Person) => boolean): Promise<Erased | undefined>;
 
   /**
    * Stores a face's embedding and makes it searchable; creates the person where necessary.
@@ -312,6 +357,8 @@ export interface Gallery {
    * all of theirs.
    * @param embedding unit length, the pack's length; copied
    * @param crop the aligned face as PNG
+   * @param id of the correction in another gallery, which also says when it was said. A new one is made where it is taken,
+   *   or not valid for this person
    * @returns `already`: the same was said before
    * @throws KaomonError PERSON_UNKNOWN, CORRECTION_REFUSED; RangeError when the embedding is not valid
    */
@@ -319,11 +366,14 @@ export interface Gallery {
     faceid: string,
     embedding: Float32Array,
     crop?: Uint8Array,
+    id?: string,
   ): Promise<{ correction: Correction; already: boolean }>;
   /** @throws KaomonError PERSON_UNKNOWN, CORRECTION_UNKNOWN */
   removeCorrection(faceid: string, id: string): Promise<void>;
   /** Of a person, or of everybody in these groups; by person, the oldest first. */
   corrections(of?: { faceid?: string | undefined; groups?: ReadonlySet<string> | undefined }): Correction[];
+  /** A person's, with their embeddings, which are only read; none where nobody is so called. */
+  correctionVectors(faceid: string): { correction: Correction; vector: Float32Array }[];
   /** The face's crop as PNG; undefined when there is none. @throws KaomonError CORRECTION_UNKNOWN */
   correctionPicture(faceid: string, id: string): Promise<Uint8Array | undefined>;
   /**

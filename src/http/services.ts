@@ -2,9 +2,12 @@ import path from 'node:path';
 import type { FastifyBaseLogger } from 'fastify';
 import { type Checkup, createCheckup } from '../checkup/checkup.js';
 import { type Audit, AUTOMATIC, createAudit } from '../access/audit.js';
+import { startPruning } from '../access/audit-file.js';
 import { createKeys, type Keys } from '../access/keys.js';
 import { createLastUse, type LastUse } from '../access/last-use.js';
 import { createSessions, type Sessions } from '../access/sessions.js';
+import { createJournalEraser } from '../batch/erase-journals.js';
+import { type Eraser, withErasers } from '../gallery/erased.js';
 import { splitFaceId } from '../gallery/ids.js';
 import type { EventState } from '../gallery/open.js';
 import type { Face, Gallery } from '../gallery/types.js';
@@ -14,6 +17,7 @@ import { type CountedWork, createEnrolments, createSearches } from '../identity/
 import { createDecision, type Decision } from '../identity/decision.js';
 import type { DetectLog } from '../identity/detect-log.js';
 import { createEnroller, type Enroller } from '../identity/enrol.js';
+import { startExpiry } from '../identity/expiry.js';
 import { createIdentifier, type Identifier } from '../identity/identify.js';
 import { type Announcer, createAnnouncer } from '../identity/recognised.js';
 import type { Notices } from '../notices/open.js';
@@ -24,10 +28,12 @@ import { createShares, type Shares } from '../platform/shares.js';
 import { createNaming, type Naming } from '../sightings/unknowns/naming.js';
 import { type Config, enrolLimits } from '../settings/config.js';
 import { withSightings } from '../sightings/follow-gallery.js';
+import type { LeftSightings } from '../sightings/left.js';
 import type { Sightings } from '../sightings/open.js';
 import type { VisionPool } from '../vision/types.js';
 import { pictureBodyLimit } from './intake/pictures.js';
 import { JSON_WEIGHT } from './plugins/in-flight.js';
+import { createReceipts, type Receipts } from './receipts.js';
 
 /** What a server is made from. Who opened these closes them. */
 export interface ServicesDeps {
@@ -42,6 +48,8 @@ export interface ServicesDeps {
   detectLog?: DetectLog | undefined;
   /** Who came by; undefined: nobody is kept. */
   sightings?: Sightings | undefined;
+  /** Sightings that are only erased any more. */
+  leftSightings?: readonly LeftSightings[];
   /** Tells others what happens. */
   notices?: Notices | undefined;
   /** Who may call. Default: the keys in `KEYS_FILE`. */
@@ -63,6 +71,8 @@ export interface Services {
   enrolments: CountedWork;
   identifier: Identifier;
   enroller: Enroller;
+  /** Says what a deletion has erased. */
+  receipts: Receipts;
   verifier: Verifier;
   corrector: Corrector;
   checkup: Checkup;
@@ -81,13 +91,14 @@ export interface Services {
   bytes: Shares;
   /** The part that one caller may have of whatever is bounded, 0 to 1. */
   share: number;
+  /** Ends what these services do by themselves. */
+  close(): Promise<void>;
 }
 
 /** The one place where services are made. */
 export function createServices(deps: ServicesDeps): Services {
   const { config, pack, events, detectLog, sightings, log } = deps;
-  // Whoever deletes somebody is answered when the sightings are erased too.
-  const gallery = sightings ? withSightings(deps.gallery, sightings) : deps.gallery;
+  const gallery = galleryOf(deps);
   const metrics = createMetrics({
     ...deps,
     sharing:
@@ -103,10 +114,15 @@ export function createServices(deps: ServicesDeps): Services {
   const { keys = createKeys({ file: config.KEYS_FILE }) } = deps;
   const audit = createAudit({ file: config.AUDIT_FILE, log });
   const share = config.CALLER_SHARE / 100;
-  const searches = createSearches({ most: config.MAX_SEARCHES, share });
+  const hasPictures = () => {
+    const { running, queued } = deps.vision.info();
+    return running + queued > 0;
+  };
+  const searches = createSearches({ most: config.MAX_SEARCHES, share }, hasPictures);
   const enrolments = createEnrolments({ most: config.MAX_ENROLMENTS, share });
   metrics.watchWork('searches', 'Searches', searches);
   metrics.watchWork('enrolments', 'Enrolments and changes', enrolments);
+  if (sightings) metrics.watchSightings(sightings);
   const decision = createDecision({ pack, config, gallery });
   const enroller = createEnroller({
     vision,
@@ -118,7 +134,15 @@ export function createServices(deps: ServicesDeps): Services {
     decision,
     doubleSeconds: config.DOUBLE_REGISTRATION_SECONDS,
     keepFaces: config.KEEP_FACES,
+    needsConsent: config.CONSENT === 'required',
   });
+  const upkeep = [
+    startExpiry({
+      ...{ gallery, log, record: (entry) => audit.record(entry) },
+      lockFile: path.join(config.EMBEDDINGS_DIR, '.expiry.lock'),
+    }),
+    ...(config.AUDIT_DAYS > 0 ? [startPruning(config.AUDIT_FILE, config.AUDIT_DAYS, { log })] : []),
+  ];
   const autoEnroller = config.AUTO_ENROL
     ? createAutoEnroller({
         gallery,
@@ -175,6 +199,7 @@ export function createServices(deps: ServicesDeps): Services {
       keepFaces: config.KEEP_FACES,
     }),
     announcer,
+    receipts: createReceipts({ ...deps, gallery }),
     sightings,
     notices: deps.notices,
     naming:
@@ -191,7 +216,24 @@ export function createServices(deps: ServicesDeps): Services {
       mine: 'This caller is sending too much at once',
     }),
     share,
+    async close() {
+      for (const one of upkeep) await one.close();
+    },
   };
+}
+
+/** Whoever deletes somebody is answered when what is kept of them beside the gallery is erased, too. */
+function galleryOf({ config, gallery, sightings, leftSightings = [], detectLog }: ServicesDeps): Gallery {
+  const erasers: Eraser[] = [createJournalEraser(path.join(config.CACHE_DIR, 'batch'))];
+  if (detectLog)
+    erasers.push({
+      async after(faceids) {
+        const detections = await detectLog.erase(faceids);
+        return detections === undefined ? {} : { detections };
+      },
+    });
+  const followers = [...(sightings ? [sightings] : []), ...leftSightings];
+  return withErasers(followers.reduce(withSightings, gallery), erasers);
 }
 
 function automaticEnrolment({ faceid, id }: Face) {

@@ -2,12 +2,13 @@ import { Type, type Static } from 'typebox';
 import { OBSTACLES } from '../platform/files/obstacles.js';
 import type { Notices } from '../notices/open.js';
 import type { ReceiverState } from '../notices/post.js';
+import type { Sightings } from '../sightings/open.js';
 import type { Services } from './services.js';
 
 /** What does not work at the moment while recognition does. The sentences name no paths: anybody may read them. */
 export const TroubleSchema = Type.Array(
   Type.Object({
-    what: Type.Enum(['gallery', 'audit', 'events', 'notices']),
+    what: Type.Enum(['gallery', 'audit', 'events', 'notices', 'sightings']),
     message: Type.String(),
   }),
   { description: 'What does not work while recognition does: present when `status` is `degraded`.' },
@@ -25,7 +26,8 @@ export function troubleOf({
   audit,
   events,
   notices,
-}: Pick<Services, 'gallery' | 'audit' | 'events' | 'notices'>): Trouble {
+  sightings,
+}: Pick<Services, 'gallery' | 'audit' | 'events' | 'notices' | 'sightings'>): Trouble {
   const { obstacle } = gallery.info();
   const trouble: Trouble = [];
   if (obstacle) trouble.push({ what: 'gallery', message: OBSTACLES[obstacle].message });
@@ -39,6 +41,8 @@ export function troubleOf({
   }
   const told = notices && troubleOfNotices(notices.info());
   if (told) trouble.push({ what: 'notices', message: told });
+  const missed = sightings && troubleOfSightings(sightings.info());
+  if (missed) trouble.push({ what: 'sightings', message: missed });
   return trouble;
 }
 
@@ -52,6 +56,14 @@ function troubleOfNotices({ receivers, trouble }: ReturnType<Notices['info']>): 
     return 'A receiver of notices takes none: they wait for it and are sent again. GET /api/v1/notices says which.';
   if (receivers.some(({ isOff }) => isOff))
     return 'A receiver of notices wants no more (410) and is switched off. GET /api/v1/notices says which.';
+  return undefined;
+}
+
+function troubleOfSightings({ trouble, isDropping }: ReturnType<Sightings['info']>): string | undefined {
+  if (trouble !== undefined)
+    return "Sightings cannot be written: the newest wait in memory and are written later. This worker's log says why.";
+  if (isDropping)
+    return 'Sightings were dropped in the last minutes: more people came by at once than can be kept.';
   return undefined;
 }
 

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { clientGone, KaomonError, throwIfGone } from '../platform/errors.js';
 import { createShares } from '../platform/shares.js';
 import { TaskQueue, type Waiting } from '../vision/queue.js';
@@ -26,6 +27,13 @@ export interface CountedWorkOptions {
   share: number;
   /** The most that run at a time, 1 or more. */
   atOnce: number;
+  /** The most pieces of calls of many that run at a time. Default: half of the cores; the others are left to the pictures. */
+  manyAtOnce?: number;
+  /**
+   * Whether pieces of calls of many must leave time to others: then each is followed by a pause as long as it took.
+   * Default: never.
+   */
+  givesWay?: (() => boolean) | undefined;
   /** Messages of a refusal, see {@link createShares}. */
   full: string;
   mine: string;
@@ -41,19 +49,36 @@ interface WaitingWork extends Waiting {
   begin: () => void;
 }
 
+/** More pieces than that in one call are no picture of a crowd, but a program's list: the call can wait. */
+const MANY = 64;
+const MANY_AT_ONCE = Math.max(1, Math.floor(availableParallelism() / 2));
+/** While others wait for a turn, calls of many pieces get one in so many: enough to come to an end. */
+const TURN_OF_MANY = 4;
+
 /**
  * Work of which a process can do only a little at a time, done for all callers in turn: one who brings a thousand pieces
  * in a call makes nobody else wait for more than what is running. As long as nothing waits, work begins at once.
  *
  * A call with many pieces has at most `atOnce` of them in flight, so what is bounded is the calls; a call that was let in
  * is never refused half-way. All but its first pieces begin in a turn of the event loop of their own, one a turn, because
- * a piece may take its time on this thread.
+ * a piece may take its time on this thread. Calls of many pieces have `manyAtOnce` between them, however many calls there
+ * are, and their pieces come after those of others.
  */
-export function createCountedWork({ most, atOnce, ...refusals }: CountedWorkOptions) {
+export function createCountedWork({
+  most,
+  atOnce,
+  manyAtOnce = MANY_AT_ONCE,
+  givesWay,
+  ...refusals
+}: CountedWorkOptions) {
   const places = createShares({ total: most, ...refusals });
   const queue = new TaskQueue<WaitingWork>();
+  /** Pieces of calls of many. */
+  const queueOfMany = new TaskQueue<WaitingWork>();
   const refused = { busy: 0, caller: 0 };
   let running = 0;
+  let runningOfMany = 0;
+  let turn = 0;
   let isDue = false;
 
   function take(caller: string, amount: number): void {
@@ -71,36 +96,48 @@ export function createCountedWork({ most, atOnce, ...refusals }: CountedWorkOpti
     else take(caller, amount);
   }
 
-  async function begin<R>(work: () => Promise<R>): Promise<R> {
+  async function begin<R>(work: () => Promise<R>, isOfMany = false): Promise<R> {
+    const begun = performance.now();
     running += 1;
+    if (isOfMany) runningOfMany += 1;
     try {
       return await work();
     } finally {
       running -= 1;
+      if (isOfMany && givesWay?.()) setTimeout(endOfMany, performance.now() - begun);
+      else if (isOfMany) endOfMany();
       startSoon();
     }
   }
 
+  function endOfMany(): void {
+    runningOfMany -= 1;
+    startSoon();
+  }
+
+  const mayOfMany = () => queueOfMany.length > 0 && runningOfMany < manyAtOnce;
+
   function startSoon(): void {
-    if (isDue || running >= atOnce || queue.length === 0) return;
+    if (isDue || running >= atOnce || (queue.length === 0 && !mayOfMany())) return;
     isDue = true;
     setImmediate(startNext);
   }
 
   function startNext(): void {
     isDue = false;
-    const [next] = queue.take(1);
+    const isTurnOfMany = mayOfMany() && (queue.length === 0 || turn++ % TURN_OF_MANY === 0);
+    const [next] = (isTurnOfMany ? queueOfMany : queue).take(1);
     next.begin();
     startSoon();
   }
 
-  function inTurn<R>({ caller = '', signal }: Whose, work: () => Promise<R>): Promise<R> {
+  function inTurn<R>({ caller = '', signal }: Whose, work: () => Promise<R>, isOfMany = false): Promise<R> {
     return new Promise<R>((resolve, reject) => {
       const start = () => {
         if (signal?.aborted) reject(clientGone());
-        else begin(work).then(resolve, reject);
+        else begin(work, isOfMany).then(resolve, reject);
       };
-      queue.push({ caller, alone: false, begin: start });
+      (isOfMany ? queueOfMany : queue).push({ caller, alone: false, begin: start });
       startSoon();
     });
   }
@@ -155,13 +192,14 @@ export function createCountedWork({ most, atOnce, ...refusals }: CountedWorkOpti
     ): Promise<R[]> {
       throwIfGone(whose.signal);
       const results: R[] = [];
-      const lines = Math.min(things.length, atOnce);
+      const isOfMany = things.length > MANY;
+      const lines = Math.min(things.length, atOnce, isOfMany ? manyAtOnce : Infinity);
       let next = 0;
       const doSome = async () => {
-        for (let start = first; next < things.length; start = inTurn) {
+        for (let start = isOfMany ? inTurn : first; next < things.length; start = inTurn) {
           const index = next++;
           try {
-            results[index] = await start(whose, () => work(things[index], index));
+            results[index] = await start(whose, () => work(things[index], index), isOfMany);
           } catch (error) {
             next = things.length;
             throw error;
@@ -186,10 +224,11 @@ const ENROLMENTS_AT_ONCE = 4;
 
 type Limits = Pick<CountedWorkOptions, 'most' | 'share'>;
 
-/** Searches of the gallery. */
-export const createSearches = (limits: Limits) =>
+/** Searches of the gallery. @param givesWay see {@link CountedWorkOptions} */
+export const createSearches = (limits: Limits, givesWay?: () => boolean) =>
   createCountedWork({
     ...limits,
+    givesWay,
     atOnce: SEARCHES_AT_ONCE,
     full: 'Too many searches are in progress',
     mine: 'Too many searches of this caller are in progress',

@@ -1,4 +1,5 @@
 import type { FastifyBaseLogger } from 'fastify';
+import { Cluster } from 'ioredis';
 import { quietMessage } from '../platform/quiet-error.js';
 import { openRedis, type RedisSettings } from '../platform/redis.js';
 import { DEVICE_ID } from './device-id.js';
@@ -7,6 +8,9 @@ import { DEVICE_ID } from './device-id.js';
 const MOST_UNDER_WAY = 1000;
 /** The longest list: somebody who stays in front of a camera renews its expiry with each frame. */
 const LONGEST_LIST = 1000;
+
+/** Keys that Redis looks at at a time. */
+const SCANNED = 1000;
 
 export interface DetectLogOptions {
   /** The same as for events and embeddings. */
@@ -77,7 +81,37 @@ export function createDetectLog({ redis: settings, database, expire, log }: Dete
     }
   }
 
+  /** The keys of the lists that end in one of these people's IDs. A camera's ID may have an underline, too. */
+  async function listsOf(faceids: ReadonlySet<string>): Promise<string[]> {
+    const servers = redis instanceof Cluster ? redis.nodes('master') : [redis];
+    const found: string[] = [];
+    for (const server of servers)
+      for (let at = ''; at !== '0';) {
+        const [next, keys] = await server.scan(at || '0', 'MATCH', '*_*-*', 'COUNT', SCANNED);
+        at = next;
+        for (const key of keys)
+          for (let i = key.indexOf('_'); i >= 0; i = key.indexOf('_', i + 1))
+            if (faceids.has(key.slice(i + 1))) found.push(key);
+      }
+    return found;
+  }
+
   return {
+    /**
+     * Erases the lists of people who are gone. What cannot be erased now expires.
+     * @returns how many; undefined: Redis cannot be reached
+     */
+    async erase(faceids: readonly string[]): Promise<number | undefined> {
+      try {
+        const lists = await listsOf(new Set(faceids));
+        for (const key of lists) await redis.del(key);
+        return lists.length;
+      } catch (error) {
+        warn(quietMessage(error));
+        return undefined;
+      }
+    },
+
     /**
      * Returns at once.
      * @param deviceid the caller's; may be empty

@@ -5,6 +5,7 @@ import type { Enrolled, Enrolment, Face, Gallery, Person } from '../gallery/type
 import { KaomonError } from '../platform/errors.js';
 import { createKeyedMutex } from '../platform/keyed-mutex.js';
 import type { AnalysedFace, Analysis, AnalyzeOptions, StageTimes } from '../vision/types.js';
+import { createConsentCheck } from './consent.js';
 import type { CountedWork, Whose } from './counted-work.js';
 import type { Decision } from './decision.js';
 import { createDoubleClicks } from './double-click.js';
@@ -27,10 +28,12 @@ export interface EnrollerDeps {
   doubleSeconds: number;
   /** Store the aligned face beside its vector. */
   keepFaces: boolean;
+  /** Enrol nobody whose consent is not recorded, or is over. Default: consent is not asked for. */
+  needsConsent?: boolean | undefined;
 }
 
 /** Whom a face is enrolled for. */
-export type EnrolPerson = Pick<Enrolment, 'groupid' | 'userid' | 'username'>;
+export type EnrolPerson = Pick<Enrolment, 'groupid' | 'userid' | 'username' | 'consent'>;
 
 /** A face of an analysed picture, or an embedding whose picture is elsewhere. What was not measured is not checked. */
 export type FaceToEnrol = Pick<AnalysedFace, 'embedding' | 'crop'> &
@@ -89,6 +92,7 @@ export function createEnroller(deps: EnrollerDeps) {
   const refuseOtherPerson = createOtherPersonCheck({ nearest, searches, decision });
   const findRefused = createSamePersonCheck({ gallery, nearest, searches, decision, refuseOtherPerson });
   const doubles = createDoubleClicks(doubleSeconds);
+  const requireConsent = createConsentCheck(gallery, deps.needsConsent ?? false);
   /** Of a person's pictures each is compared with those before it. */
   const people = createKeyedMutex();
   /** Faces being stored, which no search finds yet. */
@@ -104,7 +108,7 @@ export function createEnroller(deps: EnrollerDeps) {
 
   /**
    * Enrols a face. One that the person has already is not enrolled again (`already`).
-   * @throws KaomonError FACE_TOO_SMALL, FACE_BLURRED, FACE_TURNED, OTHER_PERSON, BUSY, TOO_MANY_REQUESTS, CLIENT_GONE, and
+   * @throws KaomonError CONSENT_MISSING, FACE_TOO_SMALL, FACE_BLURRED, FACE_TURNED, OTHER_PERSON, BUSY, TOO_MANY_REQUESTS, CLIENT_GONE, and
    *   what Gallery.enrol throws
    */
   async function enrolFace(
@@ -118,6 +122,7 @@ export function createEnroller(deps: EnrollerDeps) {
     const faceid = faceIdOf(enrolment.groupid, enrolment.userid);
     const whose = { caller, signal, isAdmitted };
     const store = async (): Promise<Enrolled> => {
+      await requireConsent(enrolment);
       if (!force) {
         await waitForSame(faceid, embedding, decision.threshold(groups));
         await refuseOtherPerson(faceid, embedding, groups, whose);
@@ -155,6 +160,7 @@ export function createEnroller(deps: EnrollerDeps) {
     checkUserId(person.userid);
     checkGroupId(person.groupid);
     await refuseUnknownGroup(gallery, person.groupid);
+    await requireConsent(person);
     if (!force) searches.admit(caller);
     enrolments.admit(caller);
     const faceid = faceIdOf(person.groupid, person.userid);

@@ -1,5 +1,7 @@
 import type { Gallery, Match, Person } from '../gallery/types.js';
 import type { AnalysedFace, Analysis, AnalyzeOptions, StageTimes, VisionPool } from '../vision/types.js';
+import { throwIfGone } from '../platform/errors.js';
+import { mapInSlices } from '../platform/turns.js';
 import type { AutoEnroller } from './auto-enrol.js';
 import type { CountedWork, Whose } from './counted-work.js';
 import type { Decision } from './decision.js';
@@ -80,7 +82,7 @@ export function createIdentifier(deps: IdentifierDeps) {
     const threshold = options.threshold ?? decision.threshold(groups);
     // People may have been moved or merged during the searches.
     const current = currentIn(gallery, groups);
-    const identified = faces.map((face): IdentifiedFace<F> => {
+    const identified = await mapInSlices(faces, (face): IdentifiedFace<F> => {
       const matchesOf = face.embedding && !face.unfit ? found.get(face.embedding) : undefined;
       const candidates = (matchesOf ?? []).flatMap((match) => {
         const now = renewed(match, current);
@@ -92,6 +94,7 @@ export function createIdentifier(deps: IdentifierDeps) {
       const matches = candidates.filter(({ distance }) => distance < threshold);
       return { face, candidates, matches, match: matches.at(0) };
     });
+    throwIfGone(options.signal);
     const settled = settle?.(identified, threshold);
     const seen = settled ?? identified;
     announcer.announce(seen);
@@ -107,8 +110,8 @@ export function createIdentifier(deps: IdentifierDeps) {
     /** Identifies faces of an analysed picture, or embeddings. */
     identify,
 
-    /** For whoever analyses a picture before: whether the faces' crops are kept where a place is given. */
-    wantsCrops: observer?.wantsCrops ?? false,
+    /** For whoever analyses a picture before: whether the aligned faces are kept where a place is given. */
+    wantsPictures: observer?.wantsPictures ?? false,
 
     /** For whoever analyses a picture before: see {@link CountedWork.admit}. */
     admit: (caller?: string) => searches.admit(caller),
@@ -125,8 +128,8 @@ export function createIdentifier(deps: IdentifierDeps) {
     ): Promise<Identification> {
       const { caller, signal } = asked;
       searches.admit(caller);
-      const crops = asked.crops ?? (observer?.wantsCrops === true && options.place !== undefined);
-      const { width, height, faces, leftOut, times } = await vision.analyze(bytes, { ...asked, crops });
+      const aligned = observer?.wantsPictures === true && options.place !== undefined;
+      const { width, height, faces, leftOut, times } = await vision.analyze(bytes, { ...asked, aligned });
       const started = performance.now();
       const identified = await identify(faces, { caller, signal, isAdmitted: true, ...options });
       const search = performance.now() - started;
@@ -136,12 +139,12 @@ export function createIdentifier(deps: IdentifierDeps) {
 }
 
 /** What is kept of an identified face. */
-export function observed<F extends Probe & Partial<Pick<AnalysedFace, 'crop'>>>({
+export function observed<F extends Probe & Partial<Pick<AnalysedFace, 'aligned'>>>({
   face,
   match,
 }: Pick<IdentifiedFace<F>, 'face' | 'match'>): ObservedFace {
-  const { box, embedding, unfit, quality, crop } = face;
-  const seen: ObservedFace = { match, embedding, unfit, quality, crop };
+  const { box, embedding, unfit, quality, aligned } = face;
+  const seen: ObservedFace = { match, embedding, unfit, quality, aligned };
   if (box) seen.area = (box.x2 - box.x1) * (box.y2 - box.y1);
   return seen;
 }

@@ -29,8 +29,8 @@ export interface ObservedFace extends Probe {
   match: RatedMatch | undefined;
   /** Of its box, square pixels; undefined where only an embedding is known. */
   area?: number;
-  /** Only where the embedding was computed for this frame. */
-  crop?: Uint8Array;
+  /** The aligned face: RGB, a square; only where the embedding was computed for this frame and pictures are kept. */
+  aligned?: Uint8Array;
   /** Its number among the faces of its connection; undefined: nobody follows it. */
   track?: number;
 }
@@ -45,8 +45,8 @@ export interface Place {
 
 /** Is told of all faces that are identified. */
 export interface Observer {
-  /** Whether `ObservedFace.crop` is kept, so that it is worth drawing. */
-  readonly wantsCrops: boolean;
+  /** Whether pictures of faces are kept, so that `ObservedFace.aligned` is wanted. */
+  readonly wantsPictures: boolean;
   /** Returns at once and never throws. */
   observe(place: Place, faces: readonly ObservedFace[]): void;
 }

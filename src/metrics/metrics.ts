@@ -21,8 +21,35 @@ export interface MetricsDeps {
   gallery: Gallery;
   /** How far this worker is behind the event log; left out where it follows none. */
   events?: { info: () => { behind: number } };
+  /** What others are told; left out where nobody is. */
+  notices?: { info: () => { receivers: readonly ToldFigures[] } } | undefined;
   /** Where the workers of this machine share their figures; left out: this one is alone. */
   sharing?: { folder: string; warn: (message: string) => void };
+}
+
+/** What is shown of sightings: see src/sightings/observer.ts and figures.ts. */
+export interface WatchedSightings {
+  info: () => {
+    seen: number;
+    open: number;
+    waiting: number;
+    written: number;
+    dropped: number;
+    trouble?: string;
+  };
+  kept: () =>
+    | { sightings: number; strangers: number; unknowns: number; oldest: number | null; bytes: number }
+    | undefined;
+}
+
+/** How far a receiver of notices was told. */
+interface ToldFigures {
+  delivered: number;
+  dropped: number;
+  failed: number;
+  failing: object | null;
+  /** ISO 8601. */
+  waitingSince: string | null;
 }
 
 /** This worker's figures; see {@link createMetrics}. */
@@ -41,7 +68,7 @@ function processRegistry(): Registry {
  * Measures the vision threads and the gallery's search: callers use them through `vision` and `nearest` of the result,
  * and need no code of their own for it.
  */
-export function createMetrics({ vision, gallery, events, sharing }: MetricsDeps) {
+export function createMetrics({ vision, gallery, events, notices, sharing }: MetricsDeps) {
   const registry = new Registry();
   const registers = [registry];
   const windows = new Map(STAGES.map((stage) => [stage, createWindow(SAMPLES, SAMPLES_LAST)]));
@@ -100,7 +127,32 @@ export function createMetrics({ vision, gallery, events, sharing }: MetricsDeps)
   // Every worker has the whole gallery, and an alarm must hear of the worst of them.
   gauge('kaomon_gallery_people', 'People enrolled.', 'max', () => gallery.info().people);
   gauge('kaomon_gallery_faces', 'Pictures enrolled.', 'max', () => gallery.info().faces);
+  gauge('kaomon_corrections', 'Faces said not to be theirs.', 'max', () => gallery.info().corrections);
+  if (notices) watchNotices(() => notices.info().receivers);
   if (events) gauge('kaomon_events_behind', 'Events not yet applied.', 'max', () => events.info().behind);
+
+  /** Every worker knows what all have delivered. */
+  function watchNotices(receivers: () => readonly ToldFigures[]): void {
+    const sum = (of: (one: ToldFigures) => number) => () =>
+      receivers().reduce((total, one) => total + of(one), 0);
+    const age = (at: string | null) => (at === null ? 0 : Math.max(0, (Date.now() - Date.parse(at)) / 1000));
+    for (const what of ['delivered', 'dropped', 'failed'] as const)
+      gauge(
+        `kaomon_notices_${what}`,
+        `Notices ${what}, as far as was written down.`,
+        'max',
+        sum((one) => one[what]),
+      );
+    gauge(
+      'kaomon_notices_receivers_failing',
+      'Receivers that take none.',
+      'max',
+      () => receivers().filter(({ failing }) => failing !== null).length,
+    );
+    gauge('kaomon_notices_oldest_seconds', 'How old the oldest notice is that waits.', 'max', () =>
+      Math.max(0, ...receivers().map(({ waitingSince }) => age(waitingSince))),
+    );
+  }
 
   const registries = [processRegistry(), registry];
   const shared =
@@ -154,9 +206,48 @@ export function createMetrics({ vision, gallery, events, sharing }: MetricsDeps)
     });
   }
 
+  /** Shows what is kept of who came by (src/sightings). */
+  function watchSightings({ info, kept }: WatchedSightings): void {
+    const counter = (name: string, help: string, read: () => number) =>
+      new Counter({
+        ...named(name, help),
+        collect() {
+          this.reset();
+          this.inc(read());
+        },
+      });
+    counter('kaomon_visits_seen_total', 'Visits seen.', () => info().seen);
+    counter('kaomon_visits_written_total', 'How often a visit was written.', () => info().written);
+    counter('kaomon_visits_dropped_total', 'Faces and visits that were not kept.', () => info().dropped);
+    gauge('kaomon_visits_open', 'Visits that go on.', 'sum', () => info().open);
+    gauge('kaomon_visits_waiting', 'Visits that wait to be written.', 'sum', () => info().waiting);
+    const isFailing = () => (info().trouble === undefined ? 0 : 1);
+    gauge('kaomon_sightings_failing', '1 while sightings cannot be written.', 'max', isFailing);
+    // The workers of a machine share the file.
+    const ofFile = (
+      name: string,
+      help: string,
+      read: (all: NonNullable<ReturnType<typeof kept>>) => number,
+    ) =>
+      gauge(name, help, 'max', () => {
+        const all = kept();
+        return all ? read(all) : 0;
+      });
+    ofFile('kaomon_sightings', 'Sightings that are kept.', ({ sightings }) => sightings);
+    ofFile('kaomon_sightings_of_strangers', 'Those of strangers.', ({ strangers }) => strangers);
+    ofFile('kaomon_unknowns', 'Strangers whose sightings stand together.', ({ unknowns }) => unknowns);
+    ofFile('kaomon_sightings_bytes', 'Size of their file.', ({ bytes }) => bytes);
+    ofFile(
+      'kaomon_sightings_oldest_seconds',
+      'When the oldest one ended, seconds since 1970; 0: there is none.',
+      ({ oldest }) => (oldest ?? 0) / 1000,
+    );
+  }
+
   return {
     vision: watchedVision,
     watchWork,
+    watchSightings,
     /** The gallery's search. */
     nearest,
 

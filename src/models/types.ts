@@ -40,6 +40,9 @@ export interface Curve {
   readonly points: readonly (readonly [distance: number, rate: number])[];
 }
 
+/** The numbers of MTCNN's three networks for loops of our own, in shared memory (onnx/mtcnn-weights.ts). */
+export type MtcnnWeights = Readonly<Record<'pnet' | 'rnet' | 'onet', Float32Array>>;
+
 /** A detector's networks. All inputs are float32 NCHW of raw RGB values, 0 to 255: the graphs normalise. */
 export type ReadyDetector =
   | {
@@ -59,6 +62,8 @@ export type ReadyDetector =
       readonly onet: string;
       /** As of `ssd`; for the alignments `faceapi` and `chip`, whose square follows from the 68 points. */
       readonly landmarks?: string;
+      /** Left out where the networks are not those that we build. */
+      readonly weights?: MtcnnWeights;
     };
 
 /** The numbers that an embedder's network computes in. */

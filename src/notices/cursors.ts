@@ -12,6 +12,10 @@ const CursorSchema = Type.Object({
   position: Type.String(),
   delivered: Type.Integer({ minimum: 0 }),
   dropped: Type.Integer({ minimum: 0 }),
+  /** Attempts that failed; absent in cursors of earlier versions. */
+  failed: Type.Optional(Type.Integer({ minimum: 0 })),
+  /** When that happened which the receiver does not take, ISO 8601: the oldest notice that waits. */
+  waitingSince: Type.Optional(Type.Union([Type.String(), Type.Null()])),
   /** Of those that were dropped: how many the receiver has not been told of. */
   untold: Type.Integer({ minimum: 0 }),
   /** Some were lost, and nobody knows how many; the receiver has not been told of that. */

@@ -37,6 +37,10 @@ export interface LaneOptions {
 
 export type Lane = ReturnType<typeof startLane>;
 
+/** @returns null where a log holds a date that is none */
+const dateOf = (at: number): string | null =>
+  Number.isNaN(new Date(at).getTime()) ? null : new Date(at).toISOString();
+
 /** The name of a cursor. */
 export const keyOf = (source: Pick<Source, 'name'>, receiver: Pick<Receiver, 'id'>) =>
   `${source.name}-${receiver.id}`;
@@ -121,16 +125,17 @@ export function startLane(options: LaneOptions) {
     droppedNow = 0;
   }
 
-  async function fail(current: Cursor, error: unknown): Promise<DeliveryError> {
+  async function fail(current: Cursor, error: unknown, item: Item): Promise<DeliveryError> {
     const failure = error instanceof DeliveryError ? error : new DeliveryError(quietMessage(error));
-    const { failing } = current;
+    const { failing, failed = 0 } = current;
+    change(current, { failed: failed + 1, waitingSince: dateOf(item.at) });
     if (!failing && !failure.isGone)
       warn(`${receiver.name} ${failure.message}: notices wait for it and are sent again (docs/notices.md).`);
     if (failing?.reason !== failure.message) {
       const since = failing?.since ?? new Date().toISOString();
       change(current, { failing: { since, reason: failure.message } });
       await save(current, true);
-    }
+    } else await save(current);
     return failure;
   }
 
@@ -154,11 +159,11 @@ export function startLane(options: LaneOptions) {
         await receiver.deliver(notice, cutting.signal);
         tellDropped(true);
         if (current.failing) note(`${receiver.name} takes notices again.`);
-        change(current, { delivered: current.delivered + 1, failing: null });
+        change(current, { delivered: current.delivered + 1, failing: null, waitingSince: null });
         return true;
       } catch (error) {
         if (isOver()) return false;
-        const { isGone, retryAfter = 0 } = await fail(current, error);
+        const { isGone, retryAfter = 0 } = await fail(current, error, item);
         if (isGone) {
           warn(
             `${receiver.name} wants no more notices (410) and gets none until the server is started again.`,

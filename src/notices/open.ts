@@ -14,7 +14,14 @@ import { type Sightings, sightingsFile } from '../sightings/open.js';
 import { createFileCursors } from './cursors.js';
 import { createGallerySource } from './gallery-source.js';
 import { lockLeadership } from './leadership.js';
-import { type Post, POST_TIMES, type ReceiverSettings, type ReceiverState, startPost } from './post.js';
+import {
+  earliest,
+  type Post,
+  POST_TIMES,
+  type ReceiverSettings,
+  type ReceiverState,
+  startPost,
+} from './post.js';
 import { readSecrets } from './signature.js';
 import { createSightingsSource } from './sightings-source.js';
 import type { Notice, NoticeType, Receiver, Source } from './types.js';
@@ -130,6 +137,8 @@ function together(states: readonly ReceiverState[]): ReceiverState[] {
       ...state,
       delivered: state.delivered + (known?.delivered ?? 0),
       dropped: state.dropped + (known?.dropped ?? 0),
+      failed: state.failed + (known?.failed ?? 0),
+      waitingSince: earliest([state.waitingSince, known?.waitingSince]),
       failing: known?.failing ?? state.failing,
       isOff: state.isOff || (known?.isOff ?? false),
     });

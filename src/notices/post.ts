@@ -42,6 +42,10 @@ export interface ReceiverState {
   receiver: string;
   delivered: number;
   dropped: number;
+  /** Attempts that failed. */
+  failed: number;
+  /** When the oldest thing happened that it has yet to take, ISO 8601; null: it takes all. */
+  waitingSince: string | null;
   /** Since when it takes nothing, ISO 8601, and why. */
   failing: { since: string; reason: string } | null;
   isOff: boolean;
@@ -123,6 +127,8 @@ export function startPost(options: PostOptions) {
       ...{ id, receiver: mine[0].receiver },
       delivered: sum(({ delivered }) => delivered),
       dropped: sum(({ dropped }) => dropped),
+      failed: sum(({ failed = 0 }) => failed),
+      waitingSince: earliest(mine.map((cursor) => cursor.waitingSince)),
       failing: mine.find(({ failing }) => failing !== null)?.failing ?? null,
       isOff: mine.some(({ isOff }) => isOff),
     };
@@ -153,4 +159,9 @@ export function startPost(options: PostOptions) {
       cursors.close();
     },
   };
+}
+
+/** The first of some dates, ISO 8601; null where there is none. */
+export function earliest(dates: readonly (string | null | undefined)[]): string | null {
+  return dates.reduce<string | null>((first, at) => (at && (!first || at < first) ? at : first), null);
 }

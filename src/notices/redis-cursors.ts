@@ -10,8 +10,11 @@ import {
 import { type Cursor, type Cursors, parseCursor } from './cursors.js';
 import type { Leadership } from './leadership.js';
 
-/** How long a turn lasts without being renewed, and how often it is, milliseconds. */
-const TURN = { lasts: 15_000, renewed: 5000 };
+/**
+ * How long a turn lasts without being renewed, and how often it is, milliseconds. A process that stands still for longer
+ * loses its turn: what it was sending is sent again by the next.
+ */
+const TURN = { lasts: 4000, renewed: 1000 };
 
 /** Takes or renews a turn. KEYS: the turn's; ARGV: whose, milliseconds. */
 const TAKE = `

@@ -55,6 +55,8 @@ const STATUS_OF = {
   MEDIA_TYPE_UNKNOWN: 415,
   /** The address of a picture does not answer with one. */
   URL_UNREACHABLE: 422,
+  /** Nobody is enrolled without a recorded consent here (`CONSENT`), and there is none, or it is over. */
+  CONSENT_MISSING: 422,
   NO_FACE: 422,
   SEVERAL_FACES: 422,
   FACE_TOO_SMALL: 422,

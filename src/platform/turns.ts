@@ -20,3 +20,32 @@ function takeTurn(): void {
   if (waiting.length > 0) setImmediate(takeTurn);
   else isRunning = false;
 }
+
+/** How long a slice of {@link mapInSlices} takes, milliseconds. */
+const SLICE = 2;
+/** Things between two looks at the clock. So many take one slice, however slow the machine is. */
+const LOOK = 64;
+
+/**
+ * Does `work` for each of many things, in slices. Up to 64 take one slice, so nothing comes in between.
+ * @param signal aborted: no more is done, and the promise is rejected with its reason
+ * @returns the results, in order
+ */
+export async function mapInSlices<T, R>(
+  things: Iterable<T>,
+  work: (thing: T, index: number) => R | Promise<R>,
+  signal?: AbortSignal,
+): Promise<R[]> {
+  const results: R[] = [];
+  let begun = performance.now();
+  for (const thing of things) {
+    if (results.length > 0 && results.length % LOOK === 0 && performance.now() - begun >= SLICE) {
+      await nextTurn();
+      signal?.throwIfAborted();
+      begun = performance.now();
+    }
+    const result = work(thing, results.length);
+    results.push(result instanceof Promise ? await result : result);
+  }
+  return results;
+}

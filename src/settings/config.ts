@@ -4,6 +4,7 @@ import type { Static, TObject } from 'typebox';
 import { Value } from 'typebox/value';
 import { KaomonError } from '../platform/errors.js';
 import { PROJECT_ROOT } from '../platform/root.js';
+import { refuseHalfMilvus } from './milvus.js';
 import { refuseUntold } from './notices.js';
 import { SettingsSchema } from './schema.js';
 
@@ -13,7 +14,7 @@ const IN_SMALL_LETTERS = new Set(['HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY']);
 /** Their values are not repeated in messages, which go to a log. */
 const SECRET = new Set([
   ...['METRICS_TOKEN', 'REDIS_URL', 'REDIS_PASSWORD', 'REDIS_SENTINEL_PASSWORD'],
-  ...['WEBHOOKS', 'WEBHOOK_SECRET', 'MQTT_PASSWORD'],
+  ...['WEBHOOKS', 'WEBHOOK_SECRET', 'MQTT_PASSWORD', 'MILVUS_URL', 'MILVUS_TOKEN', 'MILVUS_PASSWORD'],
 ]);
 
 /** The settings as typed values; folders are absolute. */
@@ -42,6 +43,7 @@ export function loadConfig(env: Record<string, string | undefined> = process.env
   refuseOpenServer(settings);
   refuseUnknownProxies(settings.TRUST_PROXY);
   refuseUntold(settings);
+  refuseHalfMilvus(settings);
   const beside = (file: string, name: string) =>
     path.resolve(PROJECT_ROOT, file || path.join(settings.EMBEDDINGS_DIR, name));
   return {

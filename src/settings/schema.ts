@@ -2,7 +2,9 @@ import { availableParallelism } from 'node:os';
 import { Type } from 'typebox';
 import { ACCESS_SETTINGS } from './access.js';
 import { CALLER_SETTINGS } from './callers.js';
+import { MILVUS_SETTINGS } from './milvus.js';
 import { NOTICE_SETTINGS } from './notices.js';
+import { PRIVACY_SETTINGS } from './privacy.js';
 import { SHARING_SETTINGS } from './sharing.js';
 import { SIGHTING_SETTINGS } from './sightings.js';
 
@@ -122,6 +124,21 @@ export const SettingsSchema = Type.Object({
     description:
       'Waiting pictures that a vision thread takes at once, so that their faces are embedded together. 0: 1 on a CPU, where more gain nothing, 4 on a GPU.',
   }),
+  DETECTOR_KERNELS: Type.Union(
+    [
+      Type.Literal('auto'),
+      Type.Literal('onnx'),
+      Type.Literal('avx512'),
+      Type.Literal('avx2'),
+      Type.Literal('neon'),
+      Type.Literal('plain'),
+    ],
+    {
+      default: 'auto',
+      description:
+        'What runs MTCNN on a CPU: loops of our own for the registers that are named (`auto`: the widest of this machine), or ONNX Runtime (`onnx`), which serves as well where they cannot be had.',
+    },
+  ),
   VISION_QUEUE: Type.Integer({
     default: 64,
     minimum: 1,
@@ -212,6 +229,7 @@ export const SettingsSchema = Type.Object({
     description: 'With `ENABLE_DETECT_DB`: number of the Redis database.',
   }),
   ...SIGHTING_SETTINGS,
+  ...PRIVACY_SETTINGS,
   COMPREFACE_GROUP: Type.String({
     default: 'default',
     pattern: /^[0-9A-Za-z_][0-9A-Za-z_.]{0,63}$/.source,
@@ -225,11 +243,12 @@ export const SettingsSchema = Type.Object({
       Type.Literal('ivfflat'),
       Type.Literal('onnx'),
       Type.Literal('exact'),
+      Type.Literal('milvus'),
     ],
     {
       default: 'auto',
       description:
-        '`flat` (faiss, exact), `ivfflat` (faiss, lists from 10,000 faces on), `onnx` (exact, by ONNX Runtime on `EXECUTION_PROVIDERS`), `exact` (our own, on the main thread: for small galleries) or `auto`: `flat`, from 300,000 faces on `ivfflat`, `onnx` where faiss was not compiled. Over a snapshot (`SNAPSHOTS`) its own files are searched instead, exactly with `flat`, else from 50,000 faces on by lists of 8-bit codes; `onnx` and `exact` are never over one.',
+        '`flat` (faiss, exact), `ivfflat` (faiss, lists from 10,000 faces on), `onnx` (exact, by ONNX Runtime on `EXECUTION_PROVIDERS`), `exact` (our own, on the main thread: for small galleries), `milvus` (a gallery larger than a machine, docs/scale.md) or `auto`: `flat`, from 300,000 faces on `ivfflat`, `onnx` where faiss was not compiled. Over a snapshot (`SNAPSHOTS`) its own files are searched instead, exactly with `flat`, else from 50,000 faces on by lists of 8-bit codes; `onnx` and `exact` are never over one.',
     },
   ),
   ...ACCESS_SETTINGS,
@@ -241,6 +260,7 @@ export const SettingsSchema = Type.Object({
       'Workers that serve together; `ecosystem.config.js` starts so many and passes the number to each.',
   }),
   ...SHARING_SETTINGS,
+  ...MILVUS_SETTINGS,
   ...NOTICE_SETTINGS,
   LOG_LEVEL: Type.Union(
     (['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const).map((level) =>

@@ -19,6 +19,14 @@ export const SIGHTING_SETTINGS = {
     maximum: 3650,
     description: 'With `SIGHTINGS`: days after which a sighting of a stranger is erased.',
   }),
+  SIGHTING_PICTURES_DAYS: Type.Optional(
+    Type.Number({
+      minimum: 0.01,
+      maximum: 3650,
+      description:
+        'With `KEEP_SIGHTINGS`: days after which the picture of a sighting is erased, while the sighting stays. Unset: as long as the sighting.',
+    }),
+  ),
   KEEP_SIGHTINGS: Type.Boolean({
     default: false,
     description: "With `SIGHTINGS`: also keep each sighting's best picture of the face.",

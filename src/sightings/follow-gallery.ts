@@ -1,5 +1,7 @@
 import type { FastifyBaseLogger } from 'fastify';
-import type { Gallery, GalleryChange } from '../gallery/types.js';
+import { addErased, withChanged } from '../gallery/erased.js';
+import { faceIdOf, splitFaceId } from '../gallery/ids.js';
+import type { Erased, Gallery, GalleryChange } from '../gallery/types.js';
 import { quietMessage } from '../platform/quiet-error.js';
 import type { SightingObserver } from './observer.js';
 import type { SightingStore } from './store/client.js';
@@ -16,6 +18,9 @@ export interface FollowOptions {
   log: Pick<FastifyBaseLogger, 'warn'>;
 }
 
+/** @param erased of this person, just now */
+export type Counter = (faceid: string, erased: { sightings: number; pictures: number }) => void;
+
 export type GalleryFollower = ReturnType<typeof followGallery>;
 
 /**
@@ -24,6 +29,7 @@ export type GalleryFollower = ReturnType<typeof followGallery>;
  */
 export function followGallery({ gallery, store, observer, log }: FollowOptions) {
   const left: GalleryChange[] = [];
+  const counters = new Set<Counter>();
   let following: Promise<void> = Promise.resolve();
 
   /**
@@ -38,7 +44,8 @@ export function followGallery({ gallery, store, observer, log }: FollowOptions) 
     for (const { faceid = '' } of changes) await observer.forget(faceid);
     const people: { faceid: string; before?: number }[] = [];
     for (const { faceid = '', at } of changes) people.push({ faceid, ...(await boundOf(faceid, at)) });
-    await store.ask('erasePeople', people);
+    const { each = [] } = await store.ask('erasePeople', people);
+    for (const [i, { faceid }] of people.entries()) for (const count of counters) count(faceid, each[i]);
   }
 
   async function doLeft(): Promise<void> {
@@ -50,7 +57,7 @@ export function followGallery({ gallery, store, observer, log }: FollowOptions) 
         await erase(left.slice(0, count));
         left.splice(0, count);
       } else {
-        observer.rename(from, faceid);
+        await observer.rename(from, faceid);
         await store.ask('renamePerson', from, faceid, (await boundOf(from, at)).before);
         left.shift();
       }
@@ -80,6 +87,11 @@ export function followGallery({ gallery, store, observer, log }: FollowOptions) 
   return {
     /** Resolves when the sightings have followed every change so far. @throws KaomonError STORE_UNAVAILABLE, STORAGE_FULL */
     catchUp,
+    /** Tells what is erased of whom. @returns ends it */
+    count: (counter: Counter): (() => void) => {
+      counters.add(counter);
+      return () => counters.delete(counter);
+    },
     async close(): Promise<void> {
       unsubscribe();
       await following;
@@ -87,21 +99,55 @@ export function followGallery({ gallery, store, observer, log }: FollowOptions) 
   };
 }
 
-/** A gallery whose changes of people are done when the sightings have followed them. */
-export function withSightings(gallery: Gallery, { catchUp }: Pick<GalleryFollower, 'catchUp'>): Gallery {
+/**
+ * A gallery whose changes of people are done when the sightings have followed them; what it says it has erased counts them,
+ * too.
+ */
+export function withSightings(
+  gallery: Gallery,
+  { catchUp, count }: Pick<GalleryFollower, 'catchUp' | 'count'>,
+): Gallery {
   const after = async <R>(change: Promise<R>): Promise<R> => {
     const result = await change;
     await catchUp();
     return result;
   };
+  const counted = async <R extends Erased | undefined>(
+    isMeant: (faceid: string) => boolean,
+    change: () => Promise<R>,
+  ): Promise<R> => {
+    const sum = { sightings: 0, sightingPictures: 0 };
+    const end = count((faceid, { sightings, pictures }) => {
+      if (!isMeant(faceid)) return;
+      sum.sightings += sightings;
+      sum.sightingPictures += pictures;
+    });
+    try {
+      const erased = await after(change());
+      if (erased) addErased(erased, sum);
+      return erased;
+    } finally {
+      end();
+    }
+  };
   const changed: Partial<Gallery> = {
-    remove: (...args) => after(gallery.remove(...args)),
-    removeGroup: (...args) => after(gallery.removeGroup(...args)),
+    remove: (groupid, userid) =>
+      counted(
+        (faceid) => faceid === faceIdOf(groupid, userid),
+        () => gallery.remove(groupid, userid),
+      ),
+    removeIf: (faceid, isRight) =>
+      counted(
+        (gone) => gone === faceid,
+        () => gallery.removeIf(faceid, isRight),
+      ),
+    removeGroup: (groupid, options) =>
+      counted(
+        (faceid) => splitFaceId(faceid)?.groupid === groupid,
+        () => gallery.removeGroup(groupid, options),
+      ),
     movePerson: (...args) => after(gallery.movePerson(...args)),
     mergePerson: (...args) => after(gallery.mergePerson(...args)),
   };
-  // Not a copy: whatever the gallery does at the time of a call is done.
-  return new Proxy(gallery, {
-    get: (target, name): unknown => Reflect.get(changed, name) ?? Reflect.get(target, name),
-  });
+  return withChanged(gallery, changed);
 }

@@ -8,9 +8,10 @@ import { KaomonError } from '../platform/errors.js';
 import { quietMessage } from '../platform/quiet-error.js';
 import type { Config } from '../settings/config.js';
 import { followGallery, type GalleryFollower } from './follow-gallery.js';
+import { createFigures, type Kept } from './figures.js';
 import { createHappenings, type Happenings } from './happenings.js';
 import { createObserver, type ObserverInfo } from './observer.js';
-import { startRetention } from './retention.js';
+import { daysOf, type RetentionSettings, startRetention } from './retention.js';
 import type { GroupingSettings } from './unknowns/grouping.js';
 import { openSightingStore, type SightingStore } from './store/client.js';
 
@@ -21,16 +22,19 @@ export interface Sightings {
   happenings: Happenings;
   /** See `withSightings`. */
   catchUp: GalleryFollower['catchUp'];
+  count: GalleryFollower['count'];
   /** Writes what is due now. */
   flush(): Promise<void>;
   info(): ObserverInfo;
+  /** What is in the store, as it was when last counted; undefined while that is not known. */
+  kept(): Kept | undefined;
   close(): Promise<void>;
 }
 
 export interface SightingsOptions {
   config: Pick<
     Config,
-    'EMBEDDINGS_DIR' | 'SIGHTINGS_DAYS' | 'UNKNOWNS_DAYS' | 'KEEP_SIGHTINGS' | 'VISIT_GAP' | 'EMBEDDING_STORE'
+    'EMBEDDINGS_DIR' | 'KEEP_SIGHTINGS' | 'VISIT_GAP' | 'EMBEDDING_STORE' | keyof RetentionSettings
   >;
   /** The pack's ID: vectors of two packs are never compared, so each has a file of its own. */
   pack: string;
@@ -76,14 +80,15 @@ export async function openSightings(options: SightingsOptions): Promise<Sighting
   const observer = createObserver({
     ...{ store, gap, pair, log, now, date },
     worker: `${process.pid.toString(36)}-${randomBytes(5).toString('hex')}`,
-    keepsCrops: config.KEEP_SIGHTINGS,
+    keepsPictures: config.KEEP_SIGHTINGS,
     onHappened: (seq) => happenings.nudge(seq),
   });
 
+  const figures = createFigures(store, now);
   const follower = followGallery({ gallery, store, observer, log });
   const retention = startRetention({
     ...{ store, gallery, log, date, catchUp: follower.catchUp },
-    days: { people: config.SIGHTINGS_DAYS, strangers: config.UNKNOWNS_DAYS },
+    days: daysOf(config),
   });
 
   return {
@@ -91,8 +96,10 @@ export async function openSightings(options: SightingsOptions): Promise<Sighting
     observer,
     happenings,
     catchUp: follower.catchUp,
+    count: follower.count,
     flush: () => observer.flush(),
     info: () => observer.info(),
+    kept: () => figures.kept(),
     async close() {
       happenings.close();
       await retention.close();

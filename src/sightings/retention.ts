@@ -1,5 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify';
 import type { Gallery } from '../gallery/types.js';
+import type { Config } from '../settings/config.js';
 import { quietMessage } from '../platform/quiet-error.js';
 import type { SightingStore } from './store/client.js';
 
@@ -11,11 +12,19 @@ const AT_ONCE = 200;
 /** The most people who are looked up in the gallery before others have a turn. */
 const PEOPLE_AT_ONCE = 500;
 
+export type RetentionSettings = Pick<Config, 'SIGHTINGS_DAYS' | 'UNKNOWNS_DAYS' | 'SIGHTING_PICTURES_DAYS'>;
+
+/** How long what is kept, days. */
+export function daysOf(settings: RetentionSettings): RetentionOptions['days'] {
+  const { SIGHTINGS_DAYS: people, UNKNOWNS_DAYS: strangers } = settings;
+  return { people, strangers, pictures: settings.SIGHTING_PICTURES_DAYS ?? Math.max(people, strangers) };
+}
+
 export interface RetentionOptions {
   store: Pick<SightingStore, 'ask'>;
   gallery: Pick<Gallery, 'person'>;
-  /** Days that sightings of people and of strangers are kept. */
-  days: { people: number; strangers: number };
+  /** Days that sightings of people and of strangers are kept, and their pictures. */
+  days: { people: number; strangers: number; pictures: number };
   /** Follows what has become of people, so that nobody who was moved is taken for gone. @throws when it cannot */
   catchUp: () => Promise<void>;
   log: Pick<FastifyBaseLogger, 'warn' | 'info'>;
@@ -42,6 +51,9 @@ export function startRetention(options: RetentionOptions) {
     let erased = 0;
     for (let some = AT_ONCE; some >= AT_ONCE && !isClosed; erased += some)
       some = await store.ask('prune', before, AT_ONCE);
+    const beforeThen = date() - days.pictures * DAY;
+    for (let some = AT_ONCE; some >= AT_ONCE && !isClosed; erased += some)
+      some = await store.ask('prunePictures', beforeThen, AT_ONCE);
     for (let some = AT_ONCE; some >= AT_ONCE && !isClosed;)
       some = await store.ask('trimHappenings', oldest, AT_ONCE);
     if (!isClosed) await store.ask('pruneUnknowns', oldest);

@@ -29,7 +29,7 @@ export interface FaceQuality {
 
 /** The face of a visit that is best to look at and to compare. */
 export interface BestFace extends FaceQuality {
-  /** Larger is better; see `scoreOf` (visits.ts). */
+  /** Larger is better; see `scoreOf` (best-face.ts). */
   score: number;
   /** Unit length, the pack's length, float32. */
   vector: Float32Array;

@@ -1,18 +1,15 @@
 import { squaredDistance } from '../gallery/distance.js';
 import type { ObservedFace } from '../identity/types.js';
 import { tellOdds } from '../identity/odds.js';
-import type { Quality } from '../vision/types.js';
 import { LONGEST_VISIT, STRANGER } from './limits.js';
-import type { BestFace, VisitPart, Vote } from './types.js';
+import { betterOf } from './best-face.js';
+import { type Moment, newVisit, partOf, type SeenPart, type Visit } from './visit.js';
 import { addVote, winnerOf } from './vote.js';
 
 /** An open visit is written again after so long, milliseconds: a crash loses no more of it. */
 const REFRESH = 30_000;
-/** The most visits that are open at a time, of all cameras of a worker: some 40 MB with pictures. */
+/** The most visits that are open at a time, of all cameras of a worker: some 10 MB, and 80 kB more for each new picture. */
 const MOST_OPEN = 2000;
-/** A face of this size, pixels, or this sharpness is not better than a smaller or a softer one. */
-const ENOUGH = { size: 160, sharpness: 60 } as const;
-const RADIANS = Math.PI / 180;
 
 export interface VisitSettings {
   /** A visit is over after so long without a frame, milliseconds. */
@@ -28,36 +25,6 @@ export interface FrameOf {
   deviceid: string;
   /** The connection whose tracks the faces have; undefined: they have none. */
   source: object | undefined;
-}
-
-/** The present, by a clock that nobody sets, milliseconds, and by the wall's, milliseconds since 1970. */
-export interface Moment {
-  now: number;
-  date: number;
-}
-
-interface Visit {
-  uid: string;
-  deviceid: string;
-  first: number;
-  /** Of the clock that nobody sets. */
-  begunAt: number;
-  lastAt: number;
-  frames: number;
-  fits: number;
-  votes: Vote[];
-  nobody: number;
-  winner: string | undefined;
-  best: BestFace | undefined;
-  /** Of the last fit frame. */
-  latest: Float32Array | undefined;
-  /** By which tracks it is found. */
-  tracks: { of: Map<number, Visit>; track: number }[];
-  /** The last frame that it was in. */
-  frame: number;
-  writtenAt: number;
-  isBestWritten: boolean;
-  isDue: boolean;
 }
 
 /** See {@link createVisits}. */
@@ -79,6 +46,7 @@ export function createVisits({ gap, pair, worker }: VisitSettings) {
   let made = 0;
   let frame = 0;
   let dropped = 0;
+  let begun = 0;
   /** The frame's nearest face of each person; reused. */
   const nearest = new Map<string, ObservedFace>();
 
@@ -88,26 +56,8 @@ export function createVisits({ gap, pair, worker }: VisitSettings) {
     return tracks;
   }
 
-  function begin({ deviceid }: FrameOf, { now, date }: Moment): Visit {
-    const visit: Visit = {
-      uid: `${worker}.${++made}`,
-      deviceid,
-      first: date,
-      begunAt: now,
-      lastAt: now,
-      frames: 0,
-      fits: 0,
-      votes: [],
-      nobody: 0,
-      winner: undefined,
-      best: undefined,
-      latest: undefined,
-      tracks: [],
-      frame: 0,
-      writtenAt: -Infinity,
-      isBestWritten: false,
-      isDue: false,
-    };
+  function begin({ deviceid }: FrameOf, moment: Moment): Visit {
+    const visit = newVisit(`${worker}.${++made}`, deviceid, moment);
     let visits = open.get(deviceid);
     if (!visits) open.set(deviceid, (visits = new Set()));
     visits.add(visit);
@@ -160,10 +110,13 @@ export function createVisits({ gap, pair, worker }: VisitSettings) {
     visit.lastAt = now;
     if (visit.frame !== frame) visit.frames += 1;
     visit.frame = frame;
-    const { embedding, unfit, match, quality } = face;
+    const { embedding, unfit, match } = face;
     if (!embedding || unfit || isTwice) return;
     visit.fits += 1;
-    if (visit.fits === 1) visit.isDue = true;
+    if (visit.fits === 1) {
+      begun += 1;
+      visit.isDue = true;
+    }
     const weight = face.area ?? 1;
     if (match) {
       const { person, distance, odds } = match;
@@ -179,32 +132,9 @@ export function createVisits({ gap, pair, worker }: VisitSettings) {
     visit.winner = winner;
     if (visit.latest?.length === embedding.length) visit.latest.set(embedding);
     else visit.latest = embedding.slice();
-    const score = scoreOf(quality);
-    if (visit.best && visit.best.score >= score) return;
-    const { size = null, sharpness = null, yaw = null, pitch = null, roll = null } = quality ?? {};
-    const vector = embedding.slice();
-    visit.best = { score, vector, crop: face.crop ?? null, size, sharpness, yaw, pitch, roll };
-    visit.isBestWritten = false;
-  }
-
-  function partOf(visit: Visit, isEnded: boolean, now: number): VisitPart {
-    const { uid, deviceid, first, frames, fits, nobody, best } = visit;
-    const part: VisitPart = {
-      uid,
-      deviceid,
-      first,
-      last: Math.round(first + visit.lastAt - visit.begunAt),
-      frames,
-      fits,
-      votes: visit.votes.map((vote) => ({ ...vote })),
-      nobody,
-      isEnded,
-    };
-    if (best && !visit.isBestWritten) part.best = best;
-    visit.isBestWritten = true;
-    visit.isDue = false;
-    visit.writtenAt = now;
-    return part;
+    const best = betterOf(visit.best, face, embedding);
+    if (best !== visit.best) visit.isBestWritten = false;
+    visit.best = best;
   }
 
   /** Somebody who stays is told of as a stranger from a certain time on: see the store's `writeParts`. */
@@ -254,8 +184,8 @@ export function createVisits({ gap, pair, worker }: VisitSettings) {
     },
 
     /** What is to be written: visits that have begun, changed, ended, or not been written for a while. */
-    due({ now }: Moment): VisitPart[] {
-      const parts: VisitPart[] = [];
+    due({ now }: Moment): SeenPart[] {
+      const parts: SeenPart[] = [];
       for (const visits of [...open.values()])
         for (const visit of [...visits]) {
           const ended = isOver(visit, now);
@@ -268,8 +198,8 @@ export function createVisits({ gap, pair, worker }: VisitSettings) {
     },
 
     /** Ends all visits: this worker sees no more of them. @returns what is to be written */
-    end({ now }: Moment): VisitPart[] {
-      const parts: VisitPart[] = [];
+    end({ now }: Moment): SeenPart[] {
+      const parts: SeenPart[] = [];
       for (const visits of [...open.values()])
         for (const visit of [...visits]) {
           drop(visit);
@@ -300,15 +230,7 @@ export function createVisits({ gap, pair, worker }: VisitSettings) {
         }
     },
 
-    /** Visits that are open, and faces that began none because too many were. */
-    info: () => ({ open: openCount, dropped }),
+    /** Visits that have begun, those that are open, and faces that began none because too many were. */
+    info: () => ({ seen: begun, open: openCount, dropped }),
   };
-}
-
-/** How good a face is to look at and to compare: large, sharp, looking ahead. 0 to 1; 0 where it was not measured. */
-export function scoreOf(quality: Quality | undefined): number {
-  if (!quality) return 0;
-  const { size, sharpness, yaw = 0, pitch = 0 } = quality;
-  const ahead = Math.max(0, Math.cos(yaw * RADIANS)) * Math.max(0, Math.cos(pitch * RADIANS));
-  return Math.min(1, size / ENOUGH.size) * Math.min(1, sharpness / ENOUGH.sharpness) * ahead;
 }

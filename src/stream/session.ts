@@ -12,7 +12,7 @@ import { FaceTracker, type Track } from './tracks.js';
 
 export interface SessionDeps {
   vision: Pick<VisionPool, 'analyze'>;
-  identifier: Pick<Identifier, 'admit' | 'identify' | 'wantsCrops'>;
+  identifier: Pick<Identifier, 'admit' | 'identify' | 'wantsPictures'>;
   gallery: Pick<Gallery, 'group' | 'groups' | 'current' | 'ruledOut'>;
   decision: Pick<Decision, 'sure' | 'odds' | 'pair' | 'meaning'>;
   /** Largest frame, bytes. */
@@ -171,7 +171,7 @@ export function createStreamSession(deps: SessionDeps) {
       signal: gone.signal,
       minFaceSize: options.minFaceSize ?? deps.minFaceSize,
       quality: options.quality,
-      crops: place !== undefined && identifier.wantsCrops,
+      aligned: place !== undefined && identifier.wantsPictures,
       track: { faces: plan.faces, search: plan.search, closeUps: plan.closeUps },
     });
     const { width, height, leftOut, times } = analysis;

@@ -3,7 +3,7 @@ import type { ReadyPack } from '../models/types.js';
 import { createAgeGender } from './age-gender.js';
 import { cutFace } from './align.js';
 import { createEmbedder } from './embedder.js';
-import { createFaceFinder, type FinderSettings } from './face-finder.js';
+import { createFaceFinder, type DetectorRuns, type FinderSettings } from './face-finder.js';
 import { unfitBy } from './fitness.js';
 import { decodeImage, type ImageLimits } from './image.js';
 import { type RefusedProvider, Runtime, type SessionOptions } from './ort.js';
@@ -58,6 +58,8 @@ export interface Analyzer {
   analyze(asked: readonly AskedPicture[]): Promise<PromiseSettledResult<Analysis>[]>;
   readonly provider: string;
   readonly refusedProviders: readonly RefusedProvider[];
+  /** What runs the detector's networks. */
+  readonly detector: DetectorRuns;
   release(): Promise<void>;
 }
 
@@ -156,6 +158,7 @@ export async function createAnalyzer(
           detection,
         );
         if (unfit) face.unfit = unfit;
+        else if (options.aligned && isEmbedded) face.aligned = crop;
       }
       if (options.ageGender && ageGender) {
         throwIfStopped(stop);
@@ -176,6 +179,7 @@ export async function createAnalyzer(
       return runtime.provider;
     },
     refusedProviders: runtime.refused,
+    detector: finder.runs,
 
     async analyze(asked) {
       const cut: PromiseSettledResult<CutPicture>[] = [];

@@ -2,7 +2,9 @@ import type { ReadyPack } from '../models/types.js';
 import { boxSize } from './boxes.js';
 import { MTCNN_SECOND_PASS, SSD_SECOND_PASS, withCloseUps } from './detectors/close-up.js';
 import { type Detector, type DetectOptions, largestFirst } from './detectors/detector.js';
-import { createMtcnnDetector } from './detectors/mtcnn.js';
+import { createLandmarks68 } from './detectors/landmarks.js';
+import { chooseMtcnnEngine } from './detectors/mtcnn-choice.js';
+import { createMtcnnOn } from './detectors/mtcnn.js';
 import { createSsdDetector } from './detectors/ssd.js';
 import { MTCNN_UPRIGHT, SSD_UPRIGHT, withTurns } from './detectors/turned.js';
 import { findKeptFace } from './kept-face.js';
@@ -20,6 +22,16 @@ export interface FinderSettings {
   minFaceSize: number;
   /** Faces that everything is computed of, the largest. Default: all. */
   maxFaces?: number;
+  /** What runs MTCNN's networks on a CPU: `auto`, `onnx`, or the name of a kernel (native/detector). Default `auto`. */
+  kernels?: string;
+}
+
+/** What runs the detector's networks. */
+export interface DetectorRuns {
+  /** `onnx` for ONNX Runtime, or the registers that our own loops use: `avx512`, `avx2`, `neon`, `plain`. */
+  kernels: string;
+  /** Why it is ONNX Runtime where our own loops were wanted. */
+  refusal?: string;
 }
 
 /** Finds the faces of a picture. One call at a time. */
@@ -30,6 +42,7 @@ export interface FaceFinder {
    * @throws KaomonError CLIENT_GONE by `stop`; INTERNAL when the detector answers numbers that are not finite
    */
   find(picture: Picture, options: ThreadOptions, stop?: Stop): Promise<Found[]>;
+  readonly runs: DetectorRuns;
   release(): Promise<void>;
 }
 
@@ -37,11 +50,11 @@ export interface FaceFinder {
 export async function createFaceFinder(
   runtime: Runtime,
   pack: ReadyPack,
-  { minFaceSize: leastSize, maxFaces: most }: FinderSettings,
+  { minFaceSize: leastSize, maxFaces: most, kernels }: FinderSettings,
   sharing: WorkSharing,
   resampler: Resampler,
 ): Promise<FaceFinder> {
-  const detector = await createDetector(runtime, pack, sharing, resampler);
+  const { detector, runs } = await createDetector(runtime, pack, kernels, sharing, resampler);
 
   async function follow(picture: Picture, found: Found[], track: Track, minFaceSize: number): Promise<void> {
     // A search misses a face that turns away, which can still be found near its last place; and of one that the frame cuts
@@ -89,6 +102,7 @@ export async function createFaceFinder(
       if (track) await follow(picture, found, track, minFaceSize);
       return onlyValid(found, picture);
     },
+    runs,
     release: () => detector.release(),
   };
 }
@@ -101,15 +115,18 @@ const isLarge = ({ box }: Detection, minFaceSize: number) => !(boxSize(box) < mi
 async function createDetector(
   runtime: Runtime,
   { detector, embedder }: ReadyPack,
+  kernels: string | undefined,
   sharing: WorkSharing,
   resampler: Resampler,
-): Promise<Detector> {
+): Promise<{ detector: Detector; runs: DetectorRuns }> {
   if (detector.kind === 'mtcnn') {
-    const mtcnn = await createMtcnnDetector(runtime, detector, {}, sharing);
-    return withTurns(withCloseUps(mtcnn, MTCNN_SECOND_PASS, resampler), MTCNN_UPRIGHT);
+    const { engine, refusal } = await chooseMtcnnEngine(runtime, detector, kernels);
+    const landmarks68 = detector.landmarks ? await createLandmarks68(runtime, detector.landmarks) : undefined;
+    const mtcnn = withCloseUps(createMtcnnOn(engine, landmarks68, {}, sharing), MTCNN_SECOND_PASS, resampler);
+    return { detector: withTurns(mtcnn, MTCNN_UPRIGHT), runs: { kernels: engine.kernels, refusal } };
   }
   const ssd = await createSsdDetector(runtime, detector);
   // The older pack's people were enrolled with crops of the first pass's landmarks, which a second pass would move.
   const found = embedder.alignment === 'faceapi' ? ssd : withCloseUps(ssd, SSD_SECOND_PASS, resampler);
-  return withTurns(found, SSD_UPRIGHT);
+  return { detector: withTurns(found, SSD_UPRIGHT), runs: { kernels: 'onnx' } };
 }

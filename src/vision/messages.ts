@@ -1,6 +1,7 @@
 import type { PlainError } from '../platform/errors.js';
 import type { WebgpuTurns } from '../platform/webgpu-turns.js';
 import type { AnalyzerSettings, AskedPicture } from './analyzer.js';
+import type { DetectorRuns } from './face-finder.js';
 import type { RefusedProvider } from './ort.js';
 import type { SharingSlot } from './work-sharing.js';
 import type { Analysis } from './types.js';
@@ -16,7 +17,7 @@ export type PictureResult = { analysis: Analysis } | { error: PlainError };
 
 /** From a vision thread to the pool. A thread handles one message at a time, so answers need no number. */
 export type FromThread =
-  | { kind: 'ready'; provider: string; refusedProviders: RefusedProvider[] }
+  | { kind: 'ready'; provider: string; refusedProviders: RefusedProvider[]; detector?: DetectorRuns }
   | { kind: 'failed'; error: PlainError }
   /** In the order of the pictures. `ends`: the thread ends by itself and must be replaced. */
   | { kind: 'done'; results: PictureResult[]; ends: boolean };

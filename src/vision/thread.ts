@@ -32,8 +32,9 @@ async function analyze(analyzer: Analyzer, pictures: readonly AskedPicture[]): P
   const buffers: ArrayBuffer[] = [];
   const results = (await analyzer.analyze(pictures)).map((result): PictureResult => {
     if (result.status === 'rejected') return { error: toPlainError(result.reason) };
-    for (const { embedding } of result.value.faces) {
+    for (const { embedding, aligned } of result.value.faces) {
       if (embedding) buffers.push(embedding.buffer as ArrayBuffer);
+      if (aligned) buffers.push(aligned.buffer as ArrayBuffer);
     }
     return { analysis: result.value };
   });
@@ -64,6 +65,7 @@ async function serve(analyzer: Analyzer, sharing: WorkSharing): Promise<void> {
       kind: 'ready',
       provider: analyzer.provider,
       refusedProviders: [...analyzer.refusedProviders],
+      detector: analyzer.detector,
     });
   });
   await last;

@@ -94,6 +94,11 @@ export interface AnalysedFace {
   gender?: { value: 'male' | 'female'; probability: number };
   /** The crop the embedder saw, as PNG; undefined unless asked for. */
   crop?: Uint8Array;
+  /**
+   * The same as RGB, interleaved, a square: for whoever wants few of many, since a PNG costs more than following a face does.
+   * Only where asked for, of faces that were embedded and are fit.
+   */
+  aligned?: Uint8Array;
   /** Which of `track.faces` it is; undefined for a new face. */
   known?: number;
   /** To be passed back in a {@link KnownFace}; only with `track` (track.ts). */
@@ -158,6 +163,7 @@ export interface AnalyzeOptions {
   kept?: KeptCut;
   quality?: boolean;
   crops?: boolean;
+  aligned?: boolean;
   ageGender?: boolean;
   /** Who asks: pictures of one caller wait for each other, those of several take turns. Default: ''. */
   caller?: string;
@@ -199,6 +205,8 @@ export interface VisionInfo {
   provider: string;
   /** Why preferred providers are not used, in the order they were tried. */
   refusedProviders: { provider: string; reason: string }[];
+  /** What runs the detector's networks: `onnx` for ONNX Runtime, or the registers that our own loops use: `avx512`, ... */
+  kernels?: string;
   /** How many threads have ended unexpectedly since the start. */
   deaths?: number;
   /** Where the settings could not be followed, for an administrator. */

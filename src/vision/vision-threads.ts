@@ -4,6 +4,7 @@ import { fromPlainError } from '../platform/errors.js';
 import { endTurnOf, webgpuTurns } from '../platform/webgpu-turns.js';
 import type { AnalyzerSettings } from './analyzer.js';
 import type { FromThread, PictureResult, ThreadSettings, ToThread } from './messages.js';
+import type { DetectorRuns } from './face-finder.js';
 import type { RefusedProvider } from './ort.js';
 import type { PictureTask } from './queue.js';
 import { BUSY, IDLE, sharedInts } from './work-sharing.js';
@@ -79,6 +80,8 @@ export function createVisionThreads(options: ThreadsOptions) {
   /** Providers that are no longer tried. */
   const excluded = new Set<string>();
   const refused = new Map<string, RefusedProvider>();
+  /** What runs the detector of the thread that was ready last. */
+  let detector: DetectorRuns | undefined;
   let deathsInARow = 0;
   let deaths = 0;
   /** How many threads in a row ended because of their GPU. */
@@ -101,6 +104,7 @@ export function createVisionThreads(options: ThreadsOptions) {
     const used = new Set([...threads].map((one) => one.provider));
     provider = preferred.find((name) => used.has(name));
     for (const one of message.refusedProviders) refused.set(one.provider, one);
+    ({ detector } = message);
   }
 
   /** A thread ends because its GPU fails. */
@@ -241,7 +245,8 @@ export function createVisionThreads(options: ThreadsOptions) {
       provider: provider ?? 'cpu',
       refusedProviders: [...refused.values()],
       deaths,
-      note: provider === 'webgpu' && count > 1 ? oneThread(count) : undefined,
+      kernels: detector?.kernels,
+      note: provider === 'webgpu' && count > 1 ? oneThread(count) : slowDetector(detector),
     }),
 
     /** Lets current work finish, then ends the threads. */
@@ -265,3 +270,8 @@ function causeOf({ isLeaving, provider }: VisionThread, code: number): Error {
 
 const oneThread = (asked: number) =>
   `WebGPU serves one thread of a process: there is one vision thread, not ${asked} (VISION_THREADS). Pictures that wait go together (VISION_BATCH); more processes (WORKERS) run beside each other.`;
+
+function slowDetector(detector: DetectorRuns | undefined): string | undefined {
+  if (detector?.refusal === undefined) return undefined;
+  return `ONNX Runtime looks for faces, in twice the time, because ${detector.refusal}.`;
+}

@@ -25,6 +25,8 @@ const TINY: Effort = {
   people: 2,
   enrolments: 1,
   soakFrames: 100,
+  workers: 1,
+  cameras: 1,
 };
 
 const REPORT: Report = {

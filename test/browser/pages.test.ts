@@ -146,7 +146,7 @@ function stubStatus(page: Page): Promise<unknown> {
         offer: { title: 'A better one', command: 'npm run reembed -- --from tiny --to best' },
         provider: 'cpu',
         refusedProviders: [],
-        vision: { threads: 2, queued: 1, running: 2 },
+        vision: { threads: 2, queued: 1, running: 2, kernels: 'avx512' },
         gallery: { people: 3, faces: 4, groups: 2, index: 'exact' },
         trouble: [{ what: 'gallery', message: 'The disk is full.' }],
         damaged: [{ what: 'default-ken/a.npy', reason: 'it is empty' }],

@@ -67,6 +67,39 @@ describe('the page of people', { skip: CHROMIUM_MISSING }, () => {
     await until(async () => (await site.gallery.person('default-hana')) === undefined);
   });
 
+  for (const [locale, none, record, save] of [
+    ['en', 'None is recorded.', 'Record a consent…', 'Save'],
+    ['ja', '記録はありません。', '同意を記録…', '保存'],
+  ] as const) {
+    it(`records a person’s consent, shows it, and takes it away (${locale})`, async (t) => {
+      const { page, site, faults } = await visit(t, '/people', { locale }, enrolOthers);
+      const consent = page.locator('#consent');
+      const stored = async () => (await site.gallery.person('default-hana'))?.consent;
+      await card(page, 'default-hana').click();
+      await consent.getByText(none).waitFor();
+      await consent.getByText(record).click();
+      await page.locator('#consent-how').selectOption('verbal');
+      await page.locator('#consent-given').fill('2024-05-02');
+      await page.locator('#consent-note').fill('Folder 12');
+      const until = new Date(Date.now() + 864e5 * 10).toISOString().slice(0, 10);
+      await page.locator('#consent-until').fill(until);
+      await consent.getByRole('button', { name: save, exact: true }).click();
+      await page.locator('dialog').waitFor({ state: 'detached' });
+      const { by, ...kept } = (await stored()) ?? { by: '' };
+      assert.deepEqual(kept, { given: '2024-05-02', how: 'verbal', note: 'Folder 12', until });
+      assert.notEqual(by, '');
+      await card(page, 'default-hana').click();
+      await consent.getByText('Folder 12').waitFor();
+      assert.equal(await consent.locator('.fault').count(), 1, 'it ends soon');
+      assert.equal(await fits(page), true);
+      await consent.locator('summary').click();
+      await consent.getByRole('button').last().click();
+      await page.locator('dialog').waitFor({ state: 'detached' });
+      assert.equal(await stored(), undefined);
+      assert.deepEqual(faults, []);
+    });
+  }
+
   for (const [locale, text] of [
     ['en', 'No picture: enrol one'],
     ['ja', '画像なし（登録が必要）'],

@@ -87,6 +87,26 @@ for (const [name, skip, prepare] of [
       }
     });
 
+    it('name by a threshold that is chosen through one of them, after a restart, too, until it is undone', async (t) => {
+      const { env } = await prepare(t);
+      const [first, second, third] = await startThree(t, env);
+      const before = await first.ask('threshold');
+      const chosen = before / 2;
+      await first.ask('setThreshold', chosen);
+      for (const other of [second, third]) await until(async () => (await other.ask('threshold')) === chosen);
+      await third.kill();
+      const again = await startWorker(env);
+      t.after(() => again.close());
+      assert.equal(await again.ask('threshold'), chosen);
+      await second.ask('setThreshold');
+      for (const other of [first, second, again])
+        await until(async () => (await other.ask('threshold')) === before);
+      await again.kill();
+      const last = await startWorker(env);
+      t.after(() => last.close());
+      assert.equal(await last.ask('threshold'), before);
+    });
+
     it(`agree with the store after ${OPERATIONS} random operations while processes are killed`, async (t) => {
       const { env, redis } = await prepare(t);
       const summary = await chaos({

@@ -106,6 +106,23 @@ for (const [name, skip, prepare] of [
       ]);
     });
 
+    it('has one consent for all packs: a renewed one does not end with the old pack’s', async (t) => {
+      const { open } = await start(t);
+      const consentOf = async (pack: string) =>
+        (await (await open(pack)).person('default-ken'))?.consent?.until;
+      const consent = { given: '2024-05-02', how: 'form', until: '2030-01-01', by: 'office' } as const;
+      await (await open('old')).updatePerson('default-ken', { consent });
+      const gallery = await open('new');
+      await gallery.enrol(KEN, unit('new', 0));
+      assert.equal(await consentOf('new'), '2030-01-01');
+      await gallery.updatePerson('default-ken', { consent: { ...consent, until: '2034-01-01' } });
+      assert.deepEqual([await consentOf('old'), await consentOf('new')], ['2034-01-01', '2034-01-01']);
+      await gallery.enrol({ ...KEN, consent: { ...consent, until: '2035-01-01' } }, unit('new', 1));
+      assert.equal(await consentOf('old'), '2035-01-01');
+      await gallery.updatePerson('default-ken', { consent: null });
+      assert.equal(await consentOf('old'), undefined);
+    });
+
     it('makes nobody a second time whom another pack has', async (t) => {
       const { open } = await start(t);
       const gallery = await open('new');

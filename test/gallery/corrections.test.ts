@@ -4,7 +4,7 @@ import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import type { GalleryEvent } from '../../src/events/event.js';
 import type { LiveGallery } from '../../src/gallery/gallery.js';
-import { openTiny, TINY } from '../support/galleries.js';
+import { inFilesAlone, openTiny, TINY } from '../support/galleries.js';
 import { temporaryFolder } from '../support/temporary.js';
 
 /** A unit vector at this squared distance from {@link at}(0), in one of the seven directions around it. */
@@ -67,6 +67,7 @@ describe('a correction', () => {
     await assert.rejects(gallery.removeCorrection(ADA, correction.id), { code: 'CORRECTION_UNKNOWN' });
     await assert.rejects(gallery.correct('default-nobody', wrong), { code: 'PERSON_UNKNOWN' });
     await assert.rejects(gallery.correct('../x', wrong), { code: 'PERSON_UNKNOWN' });
+    if (inFilesAlone()) return;
     const left = await readdir(path.join(folder, 'tiny', ADA));
     assert.equal(left.length, 2, `a face and the person: ${left.join()}`);
   });
@@ -120,7 +121,7 @@ describe('a correction', () => {
     }
     await gallery.remove('default', 'eve');
     assert.deepEqual(gallery.corrections(), []);
-    const files = await readdir(folder, { recursive: true });
+    const files = inFilesAlone() ? [] : await readdir(folder, { recursive: true });
     assert.deepEqual(
       files.filter((file) => /eve|ada|\.not/.test(file)),
       [],

@@ -218,10 +218,16 @@ describe('a Redis at its limit of memory', { skip: REDIS_MISSING }, () => {
     t.after(() => gallery.close());
     await gallery.createGroup({ groupid: 'staff', groupname: 'Staff' });
     for (const userid of ['a', 'b', 'c']) await gallery.enrol({ groupid: 'default', userid }, vector());
+    const wrong = vector();
+    const { correction } = await gallery.correct('default-c', wrong);
     await redis.call('CONFIG', 'SET', 'maxmemory', '1mb');
     const full = { code: 'STORAGE_FULL', message: /maxmemory/ };
     await assert.rejects(gallery.enrol({ groupid: 'default', userid: 'd' }, vector()), full);
     await assert.rejects(gallery.createGroup({ groupid: 'guests', groupname: 'Guests' }), full);
+    await assert.rejects(gallery.correct('default-c', vector()), full);
+    assert.equal(gallery.ruledOut('default-c', wrong, 1)?.id, correction.id);
+    await gallery.removeCorrection('default-c', correction.id);
+    assert.deepEqual(gallery.corrections(), []);
     const [face] = (await gallery.person('default-a'))?.faces ?? [];
     await gallery.removeFace('default-a', face.id);
     await gallery.remove('default', 'a');

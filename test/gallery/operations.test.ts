@@ -6,7 +6,7 @@ import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import type { LiveGallery } from '../../src/gallery/gallery.js';
 import type { GalleryChange } from '../../src/gallery/types.js';
-import { everybody, openTiny, summarise, TINY } from '../support/galleries.js';
+import { everybody, inFilesAlone, openTiny, summarise, TINY } from '../support/galleries.js';
 import { temporaryFolder } from '../support/temporary.js';
 import { randomUnitVector, seededRandom } from '../support/vectors.js';
 
@@ -115,7 +115,7 @@ describe('a person', () => {
       assert.deepEqual(new Uint8Array((await gallery.picture('staff-b', newId)) ?? []), PNG);
       await assert.rejects(gallery.picture('default-a', face.id), { code: 'PERSON_UNKNOWN' });
     });
-    assert.deepEqual(await readdir(path.join(test.folder, 'tiny')), ['staff-b']);
+    if (!inFilesAlone()) assert.deepEqual(await readdir(path.join(test.folder, 'tiny')), ['staff-b']);
   });
 
   it('does not move onto somebody, to a group that is not there, or away from nowhere', async (t) => {
@@ -155,7 +155,7 @@ describe('a person', () => {
     await assert.rejects(test.gallery.mergePerson('default-a', 'default-c'), { code: 'PERSON_UNKNOWN' });
   });
 
-  it('keeps both faces of a merge when their names are the same', async (t) => {
+  it('keeps both faces of a merge when their names are the same', { skip: inFilesAlone() }, async (t) => {
     const test = await start(t);
     for (const userid of ['a', 'b']) {
       const { id } = await test.gallery.enrol({ groupid: 'default', userid }, vector());
@@ -178,41 +178,51 @@ describe('a move', () => {
     return pid;
   }
 
-  it('that a crash cut short is finished at the next start, and no face is lost', async (t) => {
-    const { folder, gallery } = await start(t);
-    const vectors = [vector(), vector()];
-    const ids: string[] = [];
-    for (const one of vectors)
-      ids.push((await gallery.enrol({ groupid: 'default', userid: 'a', username: '雪', crop: PNG }, one)).id);
-    const tiny = path.join(folder, 'tiny');
-    const file = (faceid: string, name: string) => path.join(tiny, faceid, name);
-    const files = ids.flatMap((id) => ['png', 'npy'].map((kind) => `${id}.${kind}`));
-    const pairs = [...files.map((name) => [name, name.replace('-a', '-b')]), ['person.json', 'person.json']];
-    const note = { from: 'default-a', to: 'default-b', files: pairs, dropProfile: false, host: hostname() };
-    await mkdir(path.join(tiny, 'default-b'));
-    for (const [from, to] of pairs.slice(0, 2)) await rename(file('default-a', from), file('default-b', to));
+  it(
+    'that a crash cut short is finished at the next start, and no face is lost',
+    { skip: inFilesAlone() },
+    async (t) => {
+      const { folder, gallery } = await start(t);
+      const vectors = [vector(), vector()];
+      const ids: string[] = [];
+      for (const one of vectors)
+        ids.push(
+          (await gallery.enrol({ groupid: 'default', userid: 'a', username: '雪', crop: PNG }, one)).id,
+        );
+      const tiny = path.join(folder, 'tiny');
+      const file = (faceid: string, name: string) => path.join(tiny, faceid, name);
+      const files = ids.flatMap((id) => ['png', 'npy'].map((kind) => `${id}.${kind}`));
+      const pairs = [
+        ...files.map((name) => [name, name.replace('-a', '-b')]),
+        ['person.json', 'person.json'],
+      ];
+      const note = { from: 'default-a', to: 'default-b', files: pairs, dropProfile: false, host: hostname() };
+      await mkdir(path.join(tiny, 'default-b'));
+      for (const [from, to] of pairs.slice(0, 2))
+        await rename(file('default-a', from), file('default-b', to));
 
-    // While the process that moves is alive nobody meddles, and every face is found in one place or the other.
-    await writeFile(
-      path.join(tiny, '.moving-1.json'),
-      JSON.stringify({ ...note, pid: process.ppid, process: 'other' }),
-    );
-    const meanwhile = await openTiny(folder);
-    for (const one of vectors) assert.ok((await meanwhile.nearest(one, 1))[0].distance < 1e-6);
-    assert.equal(meanwhile.info().people, 2);
+      // While the process that moves is alive nobody meddles, and every face is found in one place or the other.
+      await writeFile(
+        path.join(tiny, '.moving-1.json'),
+        JSON.stringify({ ...note, pid: process.ppid, process: 'other' }),
+      );
+      const meanwhile = await openTiny(folder);
+      for (const one of vectors) assert.ok((await meanwhile.nearest(one, 1))[0].distance < 1e-6);
+      assert.equal(meanwhile.info().people, 2);
 
-    await writeFile(
-      path.join(tiny, '.moving-1.json'),
-      JSON.stringify({ ...note, pid: deadPid(), process: 'other' }),
-    );
-    const after = await openTiny(folder);
-    assert.deepEqual(
-      (await everybody(after)).map(({ faceid, username, faces }) => [faceid, username, faces.length]),
-      [['default-b', '雪', 2]],
-    );
-    for (const one of vectors) assert.ok((await after.nearest(one, 1))[0].distance < 1e-6);
-    assert.deepEqual(await readdir(tiny), ['default-b']);
-  });
+      await writeFile(
+        path.join(tiny, '.moving-1.json'),
+        JSON.stringify({ ...note, pid: deadPid(), process: 'other' }),
+      );
+      const after = await openTiny(folder);
+      assert.deepEqual(
+        (await everybody(after)).map(({ faceid, username, faces }) => [faceid, username, faces.length]),
+        [['default-b', '雪', 2]],
+      );
+      for (const one of vectors) assert.ok((await after.nearest(one, 1))[0].distance < 1e-6);
+      assert.deepEqual(await readdir(tiny), ['default-b']);
+    },
+  );
 });
 
 describe('a face', () => {
@@ -275,6 +285,7 @@ describe('a face', () => {
       await assert.rejects(gallery.picture('default-a', '../../etc/passwd'), { code: 'FACE_UNKNOWN' });
     });
     await test.gallery.removeFace('default-a', kept.id);
+    if (inFilesAlone()) return;
     const left = await readdir(path.join(test.folder, 'tiny', 'default-a'));
     assert.deepEqual(left.sort(), [`${bare.id}.npy`, 'person.json'].sort());
   });
@@ -340,7 +351,7 @@ describe('a group', () => {
     });
   });
 
-  it('is real when only people name it', async (t) => {
+  it('is real when only people name it', { skip: inFilesAlone() }, async (t) => {
     const test = await start(t);
     await test.gallery.createGroup({ groupid: 'staff', groupname: 'Staff' });
     await test.gallery.enrol({ groupid: 'staff', userid: 'a' }, vector());

@@ -6,8 +6,10 @@ import { createRedisStore } from '../../src/gallery/store/redis-store.js';
 import type { EmbeddingStore } from '../../src/gallery/store/store.js';
 import type { Face } from '../../src/gallery/types.js';
 import type { RedisSettings } from '../../src/platform/redis.js';
+import { createPlainEngine } from '../support/plain-engine.js';
 import { REDIS_MISSING, startRedis } from '../support/redis.js';
 import { forWholeFile, startRedisCluster } from '../support/redis-kinds.js';
+import { isOverMilvus, type OpenEngine, openInMilvus, openRemoteStore } from '../support/remote-stores.js';
 import { temporaryFolder } from '../support/temporary.js';
 import { randomUnitVector, seededRandom } from '../support/vectors.js';
 
@@ -23,7 +25,16 @@ const cluster = forWholeFile(startRedisCluster, after);
 /** What opens a store over and over on the same data, as processes do. */
 type Open = (pack?: string) => Promise<EmbeddingStore>;
 
-const STORES: Record<string, { skip: false | string; prepare: (t: TestContext) => Promise<Open> }> = {
+type Stores = Record<string, { skip: false | string; prepare: (t: TestContext) => Promise<Open> }>;
+
+const IN_MILVUS: Stores = {
+  'in Redis and Milvus': {
+    skip: REDIS_MISSING,
+    prepare: async (t) => openOver(t, (await startRedis(t)).settings, openInMilvus),
+  },
+};
+
+const STORES: Stores = {
   'in files': {
     skip: false,
     async prepare(t) {
@@ -39,6 +50,14 @@ const STORES: Record<string, { skip: false | string; prepare: (t: TestContext) =
     skip: REDIS_MISSING,
     prepare: async (t) => openIn(t, (await startRedis(t)).settings),
   },
+  'in Redis and an engine': {
+    skip: REDIS_MISSING,
+    async prepare(t) {
+      const engine = createPlainEngine({ late: 20 });
+      const { settings: redis } = await startRedis(t);
+      return openOver(t, redis, (pack) => Promise.resolve(engine.open(pack)));
+    },
+  },
   'in a Redis cluster': {
     skip: REDIS_MISSING,
     prepare: async (t) => openIn(t, await cluster()),
@@ -48,6 +67,15 @@ const STORES: Record<string, { skip: false | string; prepare: (t: TestContext) =
 function openIn(t: TestContext, redis: RedisSettings): Open {
   return async (pack = 'tiny') => {
     const store = await createRedisStore({ redis, pack, length: LENGTH, warn: noWarning });
+    t.after(() => store.close());
+    await store.load();
+    return store;
+  };
+}
+
+function openOver(t: TestContext, redis: RedisSettings, openEngine: OpenEngine): Open {
+  return async (pack = 'tiny') => {
+    const store = await openRemoteStore(redis, openEngine, { pack, length: LENGTH, warn: noWarning });
     t.after(() => store.close());
     await store.load();
     return store;
@@ -65,7 +93,7 @@ function faceOf(faceid: string, second = 0): Face {
   };
 }
 
-for (const [name, { skip, prepare }] of Object.entries(STORES)) {
+for (const [name, { skip, prepare }] of Object.entries(isOverMilvus() ? IN_MILVUS : STORES)) {
   describe(`embeddings kept ${name}`, { skip }, () => {
     it('are read by another process as they were written, the oldest first', async (t) => {
       const open = await prepare(t);
@@ -109,6 +137,31 @@ for (const [name, { skip, prepare }] of Object.entries(STORES)) {
       assert.equal((await store.readPerson('default-a', new Set()))?.username, 'Kenji');
     });
 
+    it('keep a consent with the name, in every step', async (t) => {
+      const open = await prepare(t);
+      const [store, other] = [await open(), await open()];
+      const consent = { given: '2024-05-02', how: 'form', note: '棚 12', by: 'office' } as const;
+      const read = async (faceid: string) => (await other.readPerson(faceid, new Set()))?.consent;
+      await store.createPerson('default-a', { ...KEN, consent });
+      assert.deepEqual(await read('default-a'), consent);
+      const until = { ...consent, until: '2034-05-01' };
+      await store.savePerson('default-a', { ...KEN, consent: until });
+      await store.movePerson('default-a', 'default-b');
+      assert.deepEqual(await read('default-b'), until);
+      await store.addFace(faceOf('default-c'), vector(), { profile: { ...KEN, consent } });
+      assert.deepEqual(await read('default-c'), consent);
+      await store.mergePerson('default-c', 'default-b');
+      assert.deepEqual(await read('default-b'), until, 'who stays keeps theirs');
+      await store.addPeople([{ faceid: 'default-d', profile: { ...KEN, consent }, faces: [] }]);
+      assert.deepEqual(await read('default-d'), consent);
+      await store.savePerson('default-b', KEN);
+      assert.equal(await read('default-b'), undefined);
+      assert.deepEqual(
+        (await store.load()).people.map((person) => person.consent),
+        [undefined, consent],
+      );
+    });
+
     it('take people by the many, whole, and leave those who are there as they are', async (t) => {
       const open = await prepare(t);
       const [store, other] = [await open(), await open()];
@@ -124,11 +177,20 @@ for (const [name, { skip, prepare }] of Object.entries(STORES)) {
         profile,
         faces: [{ face: faceOf('default-d'), vector: new Float32Array(3) }],
       };
+      const { id, enrolledAt: at } = faceOf('default-a', 3);
+      const notTheirs = {
+        correction: { id, faceid: 'default-a', at, hasPicture: true },
+        vector: vector(),
+        crop: CROP,
+      };
       const people = ['default-a', 'default-b', 'default-c'].map((faceid, i) => {
-        return { faceid, profile, faces: i === 0 ? faces : [] };
+        return { faceid, profile, faces: i === 0 ? faces : [], corrections: i === 0 ? [notTheirs] : [] };
       });
       await assert.rejects(store.addPeople([people[0], wrong]), RangeError);
+      const noVector = { ...people[1], corrections: [{ ...notTheirs, vector: new Float32Array(3) }] };
+      await assert.rejects(store.addPeople([people[0], noVector]), RangeError);
       assert.deepEqual(await other.list(), ['default-c'], 'nobody is made beside what is no embedding');
+      assert.deepEqual(await other.corrected(), []);
       assert.deepEqual(await store.addPeople(people), [true, true, false]);
       assert.deepEqual(await store.addPeople(people), [false, false, false]);
       const there = await other.readPerson('default-a', new Set());
@@ -143,7 +205,10 @@ for (const [name, { skip, prepare }] of Object.entries(STORES)) {
           ],
         ],
       );
-      assert.deepEqual(new Uint8Array((await other.picture(faces[0].face)) ?? []), CROP);
+      assert.deepEqual(there?.corrections, [{ ...notTheirs.correction, vector: notTheirs.vector }]);
+      assert.deepEqual(await other.corrected(), ['default-a']);
+      for (const face of [faces[0].face, notTheirs.correction])
+        assert.deepEqual(new Uint8Array((await other.picture(face)) ?? []), CROP);
       assert.deepEqual((await other.readPerson('default-b', new Set()))?.faces, []);
       const kept = await other.readPerson('default-c', new Set());
       assert.deepEqual([kept?.username, kept?.faces.length], ['Ken', 1]);
@@ -168,8 +233,9 @@ for (const [name, { skip, prepare }] of Object.entries(STORES)) {
     it('forget a person with all faces', async (t) => {
       const store = await (await prepare(t))();
       await store.addFace(faceOf('default-a'), vector(), { profile: KEN, crop: CROP });
-      assert.equal(await store.removePerson('default-a'), true);
-      assert.equal(await store.removePerson('default-a'), false);
+      const held = { faces: 1, pictures: 1, corrections: 0 };
+      assert.deepEqual(await store.removePerson('default-a'), held);
+      assert.equal(await store.removePerson('default-a'), undefined);
       assert.deepEqual(await store.list(), []);
       await store.addFace(faceOf('default-a', 1), vector(), {});
       const again = await store.readPerson('default-a', new Set());

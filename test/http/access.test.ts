@@ -414,7 +414,8 @@ describe('the audit of calls', () => {
     const lines = text.trimEnd().split('\n');
     const short = lines.map((line) => {
       const { who, action, whom, outcome, status } = JSON.parse(line) as Record<string, unknown>;
-      const { faces, ...ids } = whom as Record<string, unknown>;
+      const { faces, receipt, ...ids } = whom as Record<string, unknown>;
+      assert.equal(receipt !== undefined, action === 'delete');
       if (action === 'enrol') assert.match(String(faces), /^default-ken_\d{8}_\d{6}_\w+$/);
       return [who, action, ids, outcome, status];
     });

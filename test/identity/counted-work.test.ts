@@ -3,8 +3,16 @@ import { describe, it } from 'node:test';
 import { createCountedWork } from '../../src/identity/counted-work.js';
 import { until } from '../support/until.js';
 
-const workOf = ({ most = 8, atOnce = 2, share = 0.75 } = {}) =>
-  createCountedWork({ most, atOnce, share, full: 'Too much', mine: 'Too much of you', retryAfter: 2 });
+const workOf = ({ most = 8, atOnce = 2, share = 0.75, manyAtOnce = 1 } = {}) =>
+  createCountedWork({
+    most,
+    atOnce,
+    share,
+    manyAtOnce,
+    full: 'Too much',
+    mine: 'Too much of you',
+    retryAfter: 2,
+  });
 
 /** Work that begins, and ends when the test says so. */
 function heldWork() {
@@ -27,11 +35,11 @@ function heldWork() {
 }
 
 describe('Counted work', () => {
-  it('takes turns: one piece of another caller comes before the rest of a thousand', async () => {
+  it('takes turns: one piece of another caller comes before the rest of sixty', async () => {
     const { work, names, endAll, end } = heldWork();
     const turns = workOf();
-    const thousand = Array.from({ length: 1000 }, (_, i) => `a${i}`);
-    const greedy = turns.each(thousand, (name) => work(name)(), { caller: 'a' });
+    const sixty = Array.from({ length: 60 }, (_, i) => `a${i}`);
+    const greedy = turns.each(sixty, (name) => work(name)(), { caller: 'a' });
     assert.deepEqual(names(), ['a0', 'a1'], 'at once as long as nobody waits');
     const other = turns.one(work('b'), { caller: 'b' });
     const third = turns.one(work('c'), { caller: 'c' });
@@ -44,9 +52,51 @@ describe('Counted work', () => {
     assert.equal(await other, 'b');
     end(3);
     assert.equal(await third, 'c');
-    assert.ok(names().length < 8, 'hardly any of the thousand was done by then');
-    await endAll(1002);
-    assert.deepEqual(await greedy, thousand, 'in the order in which they were asked for');
+    assert.ok(names().length < 8, 'hardly any of the sixty was done by then');
+    await endAll(62);
+    assert.deepEqual(await greedy, sixty, 'in the order in which they were asked for');
+    assert.equal(turns.info().inFlight, 0);
+  });
+
+  it('gives calls of a thousand one place between them, and one turn in four when others wait', async () => {
+    const { work, names, endAll, end } = heldWork();
+    const turns = workOf({ most: 20 });
+    const thousand = (name: string) => Array.from({ length: 1000 }, (_, i) => `${name}${i}`);
+    const long = ['x', 'y'].map((caller) => turns.each(thousand(caller), (name) => work(name)(), { caller }));
+    await until(() => names().length === 1);
+    const others = Array.from({ length: 9 }, (_, i) => turns.one(work(`b${i}`), { caller: 'b' }));
+    assert.deepEqual(names(), ['x0', 'b0'], 'the other place is free for whoever comes');
+    for (let at = 0; at < 11; at++) {
+      end(at);
+      await until(() => names().length >= at + 3);
+    }
+    const first = names().slice(0, 12);
+    assert.ok(first.filter((name) => name.startsWith('b')).length >= 8, String(first));
+    assert.ok(first.some((name) => name.startsWith('y')) && first.includes('x0'), 'they go on, in turn');
+    await Promise.all([endAll(2009), ...others, ...long]);
+    assert.equal(turns.info().inFlight, 0);
+  });
+
+  it('lets a call of a thousand rest between two pieces as long as others need the time', async (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    const { work, names, end, endAll } = heldWork();
+    let isBusy = true;
+    const turns = createCountedWork({
+      ...{ most: 8, atOnce: 2, share: 1, manyAtOnce: 1, full: '', mine: '', retryAfter: 2 },
+      givesWay: () => isBusy,
+    });
+    const hundred = Array.from({ length: 100 }, (_, i) => `a${i}`);
+    const long = turns.each(hundred, (name) => work(name)());
+    const turn = () => new Promise((resolve) => setImmediate(resolve));
+    while (names().length < 1) await turn();
+    end(0);
+    for (let i = 0; i < 20; i++) await turn();
+    assert.deepEqual(names(), ['a0']);
+    const other = turns.one(work('b'));
+    assert.deepEqual(names(), ['a0', 'b'], 'nobody else waits for that');
+    isBusy = false;
+    t.mock.timers.tick(3_600_000);
+    await Promise.all([endAll(101), long, other]);
     assert.equal(turns.info().inFlight, 0);
   });
 

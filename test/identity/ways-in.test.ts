@@ -46,6 +46,7 @@ interface Stand extends TestApp {
 async function stand(t: TestContext, settings: Partial<Config> = {}): Promise<Stand> {
   const logged: string[] = [];
   const detectLog: DetectLog = {
+    erase: () => Promise.resolve(0),
     record: (deviceid, faceid) => void logged.push(`${deviceid} ${faceid}`),
     info: () => ({ written: 0, dropped: 0, connected: true }),
     close: () => Promise.resolve(),

@@ -41,8 +41,8 @@ describe('the addons', { skip: hasTools ? false : 'needs a compiler' }, () => {
       );
       return run.stderr;
     };
-    assert.match(setUp(), /Compiling memory, pixels, segments …/);
-    for (const name of ['memory', 'pixels', 'segments'])
+    assert.match(setUp(), /Compiling memory, pixels, detector, segments …/);
+    for (const name of ['memory', 'pixels', 'detector', 'segments'])
       assert.ok(existsSync(path.join(folder, 'dist', 'native', `${name}.node`)));
     assert.doesNotMatch(setUp(), /Compiling/);
     appendFileSync(path.join(folder, 'native', 'memory', 'memory.cc'), '#error\n');

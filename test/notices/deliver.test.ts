@@ -3,7 +3,8 @@ import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import type { GalleryEvent } from '../../src/events/event.js';
 import { openLog } from '../../src/events/open-log.js';
-import { logSettings } from '../../src/gallery/open-store.js';
+import { nameFace, parseFaceId } from '../../src/gallery/face-name.js';
+import { logSettings, openStore } from '../../src/gallery/open-store.js';
 import { createExactIndex } from '../../src/gallery/index/exact-index.js';
 import { openGallery } from '../../src/gallery/open.js';
 import type { Gallery } from '../../src/gallery/types.js';
@@ -43,10 +44,32 @@ async function openTold(t: TestContext, env: Env, more: Partial<Config> = {}, fo
   const config = { ...loadConfig(env), ...more };
   const { gallery } = await openGallery(config, {
     ...{ pack: { id: 'tiny', embedder: { length: TINY } }, index: createExactIndex(TINY), follow },
-    warn: () => undefined,
+    ...{ settleAfter: [200, 500], warn: () => undefined },
   });
-  t.after(() => gallery.close());
-  return { gallery, ...(await openTeller(t, config, gallery)) };
+  let closing: Promise<void> | undefined;
+  const close = () => (closing ??= gallery.close());
+  t.after(close);
+  return { ...(await openTeller(t, config, gallery)), gallery: { ...gallery, close } };
+}
+
+/** A worker that dies in the middle of changes. */
+async function openDying(t: TestContext, config: Config) {
+  const settings = await logSettings(config);
+  assert.ok(settings);
+  const log = await openLog(settings, () => undefined);
+  const store = await openStore(config, 'tiny', TINY, () => undefined);
+  t.after(() => Promise.all([log.close(), store.close()]));
+  /** @param isStored it dies after it has written the store, before it says so in the log */
+  return async (userid: string, isStored: boolean, age = 0) => {
+    const at = new Date(Date.now() - age);
+    const faceid = `default-${userid}`;
+    const face = parseFaceId(faceid, nameFace(faceid, at, false));
+    assert.ok(face);
+    const about = { groupid: 'default', faceid, face: face.id, at: at.toISOString() };
+    const uid = `begun-${userid}`;
+    await log.append({ ...about, kind: 'begun', will: 'enrolled', uid, worker: 'dying', pack: 'tiny' });
+    if (isStored) await store.addFace({ ...face, hasPicture: false }, VECTOR, {});
+  };
 }
 
 async function openTeller(t: TestContext, config: Config, gallery: Gallery) {
@@ -189,6 +212,45 @@ for (const [name, skip, prepare] of [
         5,
         said.join('\n'),
       );
+    });
+
+    it('tell of a change whose worker died before it could say that it was made, and of none that was not', async (t) => {
+      const receiver = await startReceiver(t);
+      const env = { ...(await prepare(t)), ...tell(receiver) };
+      const { gallery, config } = await openTold(t, env);
+      const heard: string[] = [];
+      gallery.subscribe(({ kind, faceid }) => heard.push(`${kind} ${faceid}`));
+      // Another one finds it, too: whoever is told twice is told by the same ID.
+      await openTold(t, env);
+      const log = await openLog((await logSettings(config)) ?? assert.fail(), () => undefined);
+      t.after(() => log.close());
+      const start = await log.start();
+      const dying = await openDying(t, config);
+      await dying('ada', true);
+      await dying('bob', false);
+      await until(() => receiver.received.length > 0);
+      const closed = async () => (await log.since(start)).map(({ of }) => of);
+      await until(async () => (await closed()).includes('begun-bob'));
+      await enrol(gallery, 'last');
+      await until(() => receiver.once().length >= 2);
+      assert.deepEqual(people(receiver), ['ada', 'last']);
+      assert.equal(receiver.once()[0].type, 'enrolled');
+      assert.deepEqual(heard, ['enrolled default-ada', 'enrolled default-last']);
+    });
+
+    it('tell after a start of a change that the last worker died over', async (t) => {
+      const receiver = await startReceiver(t);
+      const env = { ...(await prepare(t)), ...tell(receiver) };
+      const { gallery, notices, config } = await openTold(t, env);
+      await enrol(gallery, 'p0');
+      await until(() => receiver.received.length === 1);
+      await notices.close();
+      await gallery.close();
+      const dying = await openDying(t, config);
+      await dying('p1', true, 3_600_000);
+      await openTold(t, env);
+      await until(() => receiver.received.length === 2);
+      assert.deepEqual(people(receiver), ['p0', 'p1']);
     });
 
     it('come once from two workers, and all the same when the one that delivers is killed', async (t) => {

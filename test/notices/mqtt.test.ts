@@ -10,6 +10,7 @@ import {
   startBroker,
   type TestBroker,
 } from '../support/broker.js';
+import { REDIS_MISSING, startRedis } from '../support/redis.js';
 import { temporaryFolder } from '../support/temporary.js';
 import { until } from '../support/until.js';
 import { startWorker } from '../support/workers.js';
@@ -43,6 +44,16 @@ async function settings(t: TestContext, broker: TestBroker): Promise<Record<stri
     EMBEDDINGS_DIR: path.join(await temporaryFolder(t), 'embeddings'),
     ...{ MQTT_URL: broker.url, MQTT_USER: BROKER_USER, MQTT_PASSWORD: BROKER_PASSWORD },
     ...{ MQTT_TOPIC: 'home/kaomon', HOME_ASSISTANT: 'homeassistant' },
+  };
+}
+
+/** Several machines, as it were: the gallery, its log and how far the broker was told are in Redis. */
+async function redisSettings(t: TestContext, broker: TestBroker): Promise<Record<string, string>> {
+  const redis = await startRedis(t);
+  return {
+    ...(await settings(t, broker)),
+    ...{ EVENT_LOG: 'redis', EMBEDDING_STORE: 'redis', REDIS_URL: redis.settings.url },
+    ...{ REDIS_PASSWORD: redis.settings.password, REDIS_PREFIX: redis.settings.prefix },
   };
 }
 
@@ -103,6 +114,42 @@ describe('notices by MQTT', { skip: MOSQUITTO_MISSING }, () => {
       Array.from({ length: 19 }, (_, i) => `p${i + 1}`),
     );
   });
+
+  for (const [name, skip, prepare] of [
+    ['files', false, settings],
+    ['Redis', REDIS_MISSING, redisSettings],
+  ] as const) {
+    it(
+      `come in order, all of them, when the broker and who delivers are killed (${name})`,
+      { skip },
+      async (t) => {
+        const broker = await startBroker(t);
+        const env = await prepare(t, broker);
+        const first = await startWorker(env);
+        t.after(() => first.kill());
+        await until(async () => (await first.ask('notices'))?.leads === true);
+        await until(async () => (await first.ask('notices'))?.receivers.length === 1);
+        const second = await startWorker(env);
+        t.after(() => second.close());
+        const listener = await listen(t, broker);
+        const enrol = (i: number) => second.ask('enrol', 'default', `p${i}`, VECTOR);
+        await enrol(0);
+        await until(() => told(listener).length === 1);
+        await broker.stop('SIGKILL');
+        for (let i = 1; i < 10; i++) await enrol(i);
+        await until(async () => (await first.ask('notices'))?.receivers[0].failing !== null);
+        await first.kill();
+        for (let i = 10; i < 20; i++) await enrol(i);
+        await broker.start();
+        await until(() => told(listener).length === 20);
+        assert.deepEqual(
+          told(listener).map(({ person }) => person?.userid),
+          Array.from({ length: 20 }, (_, i) => `p${i}`),
+        );
+        assert.equal((await second.ask('notices'))?.leads, true);
+      },
+    );
+  }
 
   it('are refused by a broker that does not know us, which is said', async (t) => {
     const broker = await startBroker(t);

@@ -1,14 +1,10 @@
 import assert from 'node:assert/strict';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import sharp from 'sharp';
-import { composeFrame } from '../../src/bench/frames.js';
 import type { SightingAnswer } from '../../src/http/v1/sighting-schemas.js';
-import { form } from '../support/form.js';
-import { startServer, type TestServer } from '../support/server.js';
-import { shared, SHARED_MISSING } from '../support/shared.js';
-import { openStream, type StreamClient } from '../support/stream-client.js';
+import { type Film, openFilm, peopleOf, type Place, type Somebody } from '../support/film.js';
+import { SHARED_MISSING } from '../support/shared.js';
 import { temporaryFolder } from '../support/temporary.js';
 import { until } from '../support/until.js';
 
@@ -19,94 +15,33 @@ const STRANGERS = 6;
 const CAMERAS = ['gate', 'yard'];
 /** How many strangers stand beside a filmed person in the pictures of each pass. */
 const BESIDE = [0, 1];
-/**
- * Where the face is, frame after frame; undefined: nobody is in this one. Every other step is too long to be followed, so
- * that the track is lost and found anew.
- */
-const WALK = [0, 60, undefined, 170, 230, 290];
+
+/** A clock that is an hour slow while a file is there. */
+const clockOf = (file: string) =>
+  `--import=data:text/javascript,${encodeURIComponent(`import { existsSync } from 'node:fs';
+    const Real = Date;
+    const now = () => Real.now() - (existsSync(${JSON.stringify(file)}) ? 3600000 : 0);
+    globalThis.Date = class extends Real {
+      constructor(...given) { if (given.length > 0) super(...given); else super(now()); }
+      static now() { return now(); }
+    };`)}`;
 
 /** People of the reference data walk in turn past two cameras, twice. */
 describe('a film of people who walk past two cameras', { skip: SHARED_MISSING }, () => {
-  let server: TestServer;
-  let env: Record<string, string> & { CACHE_DIR: string };
-  let background: Buffer;
-  let people: [name: string, pictures: Buffer[]][];
-  let strangers: [name: string, pictures: Buffer[]][];
-
-  async function load(folder: string, most: number): Promise<[string, Buffer[]][]> {
-    const names = (await readdir(shared('images', folder))).sort().slice(0, most);
-    return await Promise.all(
-      names.map(async (name): Promise<[string, Buffer[]]> => {
-        const files = (await readdir(shared('images', folder, name))).sort();
-        return [name, await Promise.all(files.map((file) => readFile(shared('images', folder, name, file))))];
-      }),
-    );
-  }
+  let film: Film;
+  let people: Somebody[];
+  let strangers: Somebody[];
+  let slow: string;
 
   before(async () => {
     const folder = await temporaryFolder({ after });
-    env = {
-      ...{ MODEL_PACK: 'faceapi', SIGHTINGS: 'true', KEEP_SIGHTINGS: 'true', VISIT_GAP: '5' },
-      ...{ EMBEDDINGS_DIR: path.join(folder, 'gallery'), CACHE_DIR: path.join(folder, 'cache') },
-      DOUBLE_REGISTRATION_SECONDS: '0',
-    };
-    server = await startServer(env);
-    background = await composeFrame('no face');
-    people = await load('lfw', PEOPLE);
-    strangers = await load('lfw-strangers', STRANGERS);
-    for (const [i, [name, pictures]] of people.entries()) {
-      const enrolled = [];
-      for (const picture of [pictures[0], pictures[2]]) {
-        const fields = await form(
-          ['groupid', 'default'],
-          ['userid', `p${i}`],
-          ['force', 'true'],
-          ['image', await frame(picture, 200)],
-        );
-        const { status, body } = await server.post('/api/face_register', fields);
-        enrolled.push(status === 200 ? '' : JSON.stringify(body));
-      }
-      assert.ok(enrolled.includes(''), `${name}: ${enrolled.join(' ')}`);
-    }
+    slow = path.join(folder, 'slow');
+    film = await openFilm(folder, { NODE_OPTIONS: clockOf(slow) });
+    people = await peopleOf('lfw', PEOPLE);
+    strangers = await peopleOf('lfw-strangers', STRANGERS);
+    for (const [i, [, pictures]] of people.entries()) await film.enrol(`p${i}`, [pictures[0], pictures[2]]);
   });
-  after(() => server.end());
-
-  /** A frame with somebody at a place, a little brighter or darker each time. */
-  async function frame(picture: Buffer, at: number | undefined): Promise<Buffer> {
-    if (at === undefined) return background;
-    const light = 0.9 + (at % 7) / 30;
-    const input = await sharp(picture)
-      .resize(240 + (at % 5) * 4)
-      .modulate({ brightness: light })
-      .toBuffer();
-    return await sharp(background)
-      .composite([{ input, left: 60 + at, top: 120 + (at % 11) }])
-      .jpeg({ quality: 90 })
-      .toBuffer();
-  }
-
-  async function connect(deviceid: string): Promise<StreamClient> {
-    const client = await openStream(`wss://localhost:${server.port}/api/v1/stream`, { agent: server.agent });
-    client.options({ deviceid });
-    return client;
-  }
-
-  async function walk(
-    client: StreamClient,
-    picture: Buffer,
-    places: (number | undefined)[] = WALK,
-  ): Promise<void> {
-    for (const at of places) {
-      const answer = await client.ask(await frame(picture, at));
-      assert.equal(answer.type, 'frame', JSON.stringify(answer));
-    }
-  }
-
-  async function listed(query = ''): Promise<SightingAnswer[]> {
-    const { body } = await server.get(`/api/v1/sightings?limit=200${query}`);
-    return (body as { sightings: SightingAnswer[] }).sightings;
-  }
-  const allOver = () => until(async () => (await listed()).every(({ isOpen }) => !isOpen));
+  after(() => film.server.end());
 
   /** How many visits of each there were at each camera; strangers all together. */
   const countsOf = (sightings: SightingAnswer[]) => {
@@ -127,6 +62,14 @@ describe('a film of people who walk past two cameras', { skip: SHARED_MISSING },
         ],
       ]),
     );
+  /** The visits at a camera of a test's own once they are over, oldest first: who, and in how many frames. */
+  async function seenAt(camera: string): Promise<[who: string | null, frames: number][]> {
+    const listed = () => film.listed(`&deviceid=${camera}`);
+    await until(async () => (await listed()).every(({ isOpen }) => !isOpen));
+    return (await listed())
+      .toSorted((one, other) => one.id - other.id)
+      .map(({ person, frames }) => [person?.userid ?? null, frames]);
+  }
 
   it(
     'counts each of them once a pass, splits nothing by a dropped frame, and takes nobody for another',
@@ -135,49 +78,119 @@ describe('a film of people who walk past two cameras', { skip: SHARED_MISSING },
       for (const pass of [1, 2]) {
         await Promise.all(
           CAMERAS.map(async (camera) => {
-            const client = await connect(camera);
-            for (const [, pictures] of people) await walk(client, pictures[pass === 1 ? 1 : 3]);
-            for (const [, [picture]] of strangers) await walk(client, picture);
+            const client = await film.connect(camera);
+            for (const [, pictures] of people) await film.walk(client, pictures[pass === 1 ? 1 : 3]);
+            for (const [, [picture]] of strangers) await film.walk(client, picture);
             client.socket.close();
           }),
         );
-        await allOver();
-        assert.deepEqual(countsOf(await listed()), expected(pass), `pass ${pass}`);
+        await film.allOver();
+        assert.deepEqual(countsOf(await film.listed()), expected(pass), `pass ${pass}`);
       }
-      const [one] = await listed('&faceid=default-p0&deviceid=gate');
+      const [one] = await film.listed('&faceid=default-p0&deviceid=gate');
       assert.ok(one.frames >= 3 && one.picture, JSON.stringify(one));
-      const picture = await server.get(one.picture);
+      const picture = await film.server.get(one.picture);
       assert.deepEqual([picture.status, picture.headers['content-type']], [200, 'image/png']);
     },
   );
+
+  it('takes two who cross for two, and neither for the other', { timeout: 120_000 }, async () => {
+    const client = await film.connect('crossing');
+    const steps = [0, 60, 120, 180, 240, 300, 360];
+    const [one, other] = [people[0][1][1], people[1][1][1]];
+    for (const step of steps) {
+      const left: Place = { left: 40 + step, top: 0 };
+      const right: Place = { left: 640 - step, top: 270 };
+      await film.show(client, [await film.frame({ picture: one, at: left }, { picture: other, at: right })]);
+    }
+    client.socket.close();
+    assert.deepEqual((await seenAt('crossing')).map(([who]) => who).sort(), ['p0', 'p1']);
+  });
+
+  it('sees that somebody else has stepped in at the same place', { timeout: 120_000 }, async () => {
+    const client = await film.connect('desk');
+    const at: Place = { left: 300, top: 120 };
+    for (const [, pictures] of [people[2], people[3]])
+      for (let i = 0; i < 4; i++) await film.show(client, [await film.frame({ picture: pictures[1], at })]);
+    client.socket.close();
+    assert.deepEqual(
+      (await seenAt('desk')).map(([who]) => who),
+      ['p2', 'p3'],
+    );
+  });
+
+  it(
+    'goes on with the visit when the camera connects anew, of a stranger too',
+    { timeout: 120_000 },
+    async () => {
+      for (const [name, picture] of [
+        ['p4', people[4][1][1]],
+        [null, strangers[0][1][0]],
+      ] as const) {
+        const camera = `anew-${name}`;
+        for (const places of [
+          [0, 60],
+          [110, 170],
+        ]) {
+          const client = await film.connect(camera);
+          await film.walk(client, picture, places);
+          client.socket.close();
+          await client.closed;
+        }
+        const [[who, frames], ...others] = await seenAt(camera);
+        assert.deepEqual([who, others.length], [name, 0]);
+        assert.ok(frames >= 2, `${frames}: one of each connection at least`);
+      }
+    },
+  );
+
+  it('goes on with the visit when the clock is set back', { timeout: 120_000 }, async () => {
+    const client = await film.connect('clock');
+    await film.walk(client, people[5][1][1], [0, 60]);
+    await until(async () => (await film.listed('&deviceid=clock')).length === 1);
+    await writeFile(slow, '');
+    // Of another connection, which searches each face anew.
+    client.socket.close();
+    const again = await film.connect('clock');
+    await film.walk(again, people[5][1][1], [110, 170]);
+    const [going] = await film.listed('&deviceid=clock');
+    assert.equal(going.isOpen, true, 'nobody has left');
+    again.socket.close();
+    await until(async () => (await film.listed('&deviceid=clock')).every(({ isOpen }) => !isOpen));
+    await rm(slow);
+    const [visit, ...others] = await film.listed('&deviceid=clock');
+    const lasted = Date.parse(visit.last) - Date.parse(visit.first);
+    assert.deepEqual([visit.person?.userid, visit.frames >= 2, others.length], ['p5', true, 0]);
+    assert.ok(lasted >= 0 && lasted < 60_000, `${lasted} ms`);
+  });
 
   it(
     'loses nothing that was written when the worker is killed, and goes on with the visit',
     { timeout: 600_000 },
     async () => {
-      const before = await listed();
+      await film.allOver();
+      const before = await film.listed();
       const [, pictures] = people[0];
-      let client = await connect('gate');
-      await walk(client, pictures[1], [0, 60]);
-      await until(async () => (await listed()).length === before.length + 1);
-      const [visit] = await listed();
-      await server.end('SIGKILL');
+      let client = await film.connect('gate');
+      await film.walk(client, pictures[1], [0, 60]);
+      await until(async () => (await film.listed()).length === before.length + 1);
+      const [visit] = await film.listed();
       // Longer than a start takes.
-      server = await startServer({ ...env, VISIT_GAP: '60' });
-      client = await connect('gate');
-      await walk(client, pictures[1], [60, 110, 170]);
+      await film.restart('SIGKILL', { VISIT_GAP: '60' });
+      client = await film.connect('gate');
+      await film.walk(client, pictures[1], [60, 110, 170]);
       client.socket.close();
-      await until(async () => (await listed())[0].frames > visit.frames);
-      const now = await listed();
+      await until(async () => (await film.listed())[0].frames > visit.frames);
+      const now = await film.listed();
       assert.deepEqual([now.length, now[0].id, now[0].first], [before.length + 1, visit.id, visit.first]);
       assert.deepEqual(now.slice(1), before, 'the others are as they were');
     },
   );
 
   it('leaves nothing of a person who is deleted', async () => {
-    assert.equal((await server.delete('/api/default/p0')).status, 200);
-    assert.deepEqual(await listed('&faceid=default-p0'), []);
-    const folder = path.join(env.EMBEDDINGS_DIR, 'sightings');
+    assert.equal((await film.server.delete('/api/default/p0')).status, 200);
+    assert.deepEqual(await film.listed('&faceid=default-p0'), []);
+    const folder = path.join(film.settings.EMBEDDINGS_DIR, 'sightings');
     for (const name of await readdir(folder))
       assert.ok(!(await readFile(path.join(folder, name))).includes('default-p0'), name);
   });

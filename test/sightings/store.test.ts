@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
+import { LONGEST_VISIT } from '../../src/sightings/limits.js';
 import { openSightingStore, type SightingStore } from '../../src/sightings/store/client.js';
 import { bestFace, NOON, part, STRANGER as stranger, vote } from '../support/sightings.js';
 import { temporaryFolder } from '../support/temporary.js';
@@ -116,12 +117,70 @@ describe('the store of sightings', () => {
       (await listed(store)).map(({ frames, isOpen }) => [frames, isOpen]),
       [[99, true]],
     );
+    // It may live: it has as long as ever to say so.
     await store.ask('closeVisits', NOON - 86_400_000);
+    assert.equal((await listed(store))[0].isOpen, true);
+    await store.ask('closeVisits', NOON - 86_400_000 + 91_000);
     assert.equal((await listed(store))[0].isOpen, false);
     assert.deepEqual(await happened(store), [
       ['arrived', 'g-ann'],
       ['left', 'g-ann'],
     ]);
+  });
+
+  it('ends a visit that is over although the clock was set back, and none that goes on', async (t) => {
+    const { store } = await open(t);
+    await store.ask('writeParts', [part('w.1', { isEnded: true }), part('w.2', {}, 2)], NOON);
+    const back = NOON - 3_600_000;
+    await store.ask('closeVisits', back);
+    const open_ = async () => (await listed(store)).map(({ isOpen }) => isOpen);
+    assert.deepEqual(await open_(), [true], 'they are one, and it goes on');
+    await store.ask('writeParts', [part('w.2', { isEnded: true }, 2)], back + 1000);
+    await store.ask('closeVisits', back + 2000);
+    assert.deepEqual(await open_(), [false]);
+    assert.deepEqual(await happened(store), [
+      ['arrived', 'g-ann'],
+      ['left', 'g-ann'],
+    ]);
+  });
+
+  it('does not make one of visits that are longer together than a visit may be', async (t) => {
+    const { store } = await open(t);
+    const cut = NOON + LONGEST_VISIT;
+    await store.ask('writeParts', [part('w.1', { last: cut, isEnded: true })], cut);
+    await store.ask('closeVisits', cut);
+    await store.ask('writeParts', [part('w.2', { first: cut + 500, last: cut + 900 })], cut + 1000);
+    const found = await listed(store);
+    assert.deepEqual(
+      found.map(({ first, last }) => last - first),
+      [400, LONGEST_VISIT],
+    );
+    await store.ask('closeVisits', cut + 20_000);
+    assert.deepEqual(
+      (await listed(store)).map(({ isOpen }) => isOpen),
+      [true, false],
+    );
+  });
+
+  it('counts what is kept', async (t) => {
+    const { store } = await open(t);
+    const nothing = await store.ask('figures');
+    assert.deepEqual(
+      { ...nothing, bytes: 0 },
+      { sightings: 0, strangers: 0, unknowns: 0, oldest: null, bytes: 0 },
+    );
+    await store.ask('writeParts', [part('w.1'), part('w.2', { ...stranger, last: NOON + 9000 }, 2)], NOON);
+    const { bytes, ...figures } = await store.ask('figures');
+    assert.deepEqual(figures, { sightings: 2, strangers: 1, unknowns: 0, oldest: NOON + 5000 });
+    assert.ok(bytes >= 4096 && bytes % 4096 === 0, String(bytes));
+  });
+
+  it('refuses what cannot be written, and does the rest', async (t) => {
+    const { store } = await open(t);
+    const broken = store.ask('writeParts', [part('w.1', { deviceid: null as never })], NOON);
+    await assert.rejects(broken, { code: 'INTERNAL' });
+    await store.ask('writeParts', [part('w.2')], NOON);
+    assert.equal((await listed(store)).length, 1);
   });
 
   it('pages newest first without a gap or a double, with every filter', async (t) => {

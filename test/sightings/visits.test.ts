@@ -45,7 +45,7 @@ function camera(settings: Partial<typeof SETTINGS> = {}) {
   };
 }
 
-const namesOf = (parts: readonly VisitPart[]) =>
+const namesOf = (parts: readonly Pick<VisitPart, 'votes' | 'nobody'>[]) =>
   parts.map(({ votes, nobody }) => winnerOf(votes, nobody)?.faceid ?? null).sort();
 
 describe('visits', () => {
@@ -180,10 +180,13 @@ describe('visits', () => {
     still({
       match: match('g-ann'),
       quality: { size: 200, sharpness: 80, brightness: 100 },
-      crop: Uint8Array.of(1),
+      aligned: Uint8Array.of(1),
     });
     const [later] = due();
-    assert.deepEqual([later.frames, later.best?.crop, later.best?.size], [33, Uint8Array.of(1), 200]);
+    assert.deepEqual([later.frames, later.best?.aligned, later.best?.size], [33, Uint8Array.of(1), 200]);
+    still({ quality: { size: 100, sharpness: 80, brightness: 100 }, aligned: Uint8Array.of(2) });
+    const [end] = due(20_000);
+    assert.deepEqual([end.isEnded, end.best], [true, undefined], 'a worse face is not written');
   });
 
   it('keep their times whatever the clock of the wall is set to', () => {
@@ -208,7 +211,7 @@ describe('visits', () => {
       Array.from({ length: 2100 }, () => seen(0)),
       { tracks: false },
     );
-    assert.deepEqual(crowd.visits.info(), { open: 2000, dropped: 100 });
+    assert.deepEqual(crowd.visits.info(), { seen: 2000, open: 2000, dropped: 100 });
     assert.equal(crowd.end().length, 2000);
   });
 

@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { once } from 'node:events';
 import type { TestContext } from 'node:test';
 import { pino } from 'pino';
@@ -6,6 +7,7 @@ import { type Config, loadConfig } from '../../src/settings/config.js';
 import { throwIfGone } from '../../src/platform/errors.js';
 import { createFileStore } from '../../src/gallery/store/file-store.js';
 import { createGallery } from '../../src/gallery/gallery.js';
+import { openGallery } from '../../src/gallery/open.js';
 import { createExactIndex } from '../../src/gallery/index/exact-index.js';
 import type { Gallery } from '../../src/gallery/types.js';
 import type { App } from '../../src/http/app-type.js';
@@ -75,7 +77,7 @@ export function scriptedVision(maxPixels: number): ScriptedVision {
     faces: [],
     failure: undefined,
     gate: Promise.resolve(),
-    state: { threads: 1, queued: 0, running: 0, provider: 'cpu', refusedProviders: [] },
+    state: { threads: 1, queued: 0, running: 0, provider: 'cpu', refusedProviders: [], kernels: 'avx2' },
     asked: [],
     askedFor: [],
     async analyze(bytes, { caller, signal, ...options } = {}) {
@@ -129,7 +131,31 @@ export interface TestApp {
   log: Record<string, unknown>[];
 }
 
-/** The whole app over a scripted vision and a gallery in a folder of the test's own. */
+/** A gallery that no other worker changes. */
+async function openOwn(folder: string): Promise<Gallery> {
+  const store = createFileStore({ folder, pack: PACK.id, length: LENGTH, warn: () => undefined });
+  return createGallery({ pack: PACK.id, store, index: createExactIndex(LENGTH), templates: true });
+}
+
+/**
+ * The galleries of some workers of one machine, who hear of each other's changes.
+ * @param count how many
+ */
+export async function workersGalleries(t: Pick<TestContext, 'after'>, count: number): Promise<Gallery[]> {
+  const folder = await temporaryFolder(t);
+  const config = loadConfig({ EMBEDDINGS_DIR: path.join(folder, 'embeddings'), CACHE_DIR: folder });
+  const galleries: Gallery[] = [];
+  for (let i = 0; i < count; i++) {
+    const { gallery } = await openGallery(config, {
+      ...{ pack: PACK, index: createExactIndex(LENGTH), follow: true, warn: () => undefined },
+    });
+    t.after(() => gallery.close());
+    galleries.push(gallery);
+  }
+  return galleries;
+}
+
+/** The whole app over a scripted vision and a gallery, in a folder of the test's own unless it is given. */
 export async function testApp(
   t: Pick<TestContext, 'after'>,
   settings: Partial<Config> = {},
@@ -145,10 +171,7 @@ export async function testApp(
   const folders = { EMBEDDINGS_DIR: folder, CACHE_DIR: await temporaryFolder(t) };
   const config = { ...loadConfig(folders), ...own, ...settings };
   const vision = scriptedVision(config.MAX_PIXELS);
-  const store = createFileStore({ folder, pack: PACK.id, length: LENGTH, warn: () => undefined });
-  const gallery = await createGallery({
-    ...{ pack: PACK.id, store, index: createExactIndex(LENGTH), templates: true },
-  });
+  const gallery = deps.gallery ?? (await openOwn(folder));
   const log: Record<string, unknown>[] = [];
   const sink = { write: (line: string) => log.push(JSON.parse(line) as Record<string, unknown>) };
   const logger = pino({ ...QUIET_ERRORS, level: 'debug' }, sink);

@@ -88,6 +88,8 @@ export interface Parts {
   /** The matrix's member, instead of the vectors. */
   matrix?: Buffer;
   pictures?: Record<string, Buffer>;
+  /** Makes it version 3. */
+  corrections?: (object | string)[];
   manifest?: object;
   counts?: object;
   /** Changes entries before they are written. */
@@ -98,6 +100,12 @@ export const FACE = 'default-eve_20260131_090000_m0123456789';
 export const EVE = {
   ...{ groupid: 'default', userid: 'eve', username: 'Eve', metadata: {} },
   faces: [{ id: FACE, row: 0 }],
+};
+
+/** What is said not to be Eve's. */
+export const NOT_EVE = {
+  ...{ groupid: 'default', userid: 'eve', id: 'default-eve_20260131_090000_n0123456789' },
+  vector: Buffer.from(Float32Array.of(0, 1, 0, 0).buffer).toString('base64'),
 };
 
 /** A matrix's member. @param descr as the header names the numbers */
@@ -126,13 +134,21 @@ export function archiveOf(parts: Parts = {}): Buffer {
     ['people.jsonl', lines(people)],
     ['groups.jsonl', lines(groups)],
   ];
+  const { corrections } = parts;
+  if (corrections) contents.push(['corrections.jsonl', lines(corrections)]);
   const faces = people.flatMap((one) => (typeof one === 'string' ? [] : ((one.faces ?? []) as unknown[])));
   const manifest = {
-    ...{ format: 'kaomon-gallery', version: 2, pack: PACK.id, length: PACK.embedder.length },
+    ...{
+      format: 'kaomon-gallery',
+      version: corrections ? 3 : 2,
+      pack: PACK.id,
+      length: PACK.embedder.length,
+    },
     createdAt: '2026-01-31T09:00:00.000Z',
     counts: {
       ...{ groups: groups.length, people: people.length, faces: faces.length, rows: vectors.length },
       pictures: Object.keys(pictures).length,
+      ...(corrections && { corrections: corrections.length }),
       ...parts.counts,
     },
     members: Object.fromEntries(

@@ -6,6 +6,7 @@ import { buildONet } from '../../src/models/onnx/graphs/onet.js';
 import { buildPNet } from '../../src/models/onnx/graphs/pnet.js';
 import { buildRNet } from '../../src/models/onnx/graphs/rnet.js';
 import { readTorchState } from '../../src/models/weights/torch-state.js';
+import { loadMtcnnWeights } from '../../src/models/onnx/mtcnn-weights.js';
 import { preparePack } from '../../src/models/packs/prepare.js';
 import type { ReadyPack } from '../../src/models/types.js';
 import { PROJECT_ROOT } from '../../src/platform/root.js';
@@ -38,12 +39,12 @@ export async function benchPack(id: 'facenet' | 'mtcnn+faceapi' | 'faceapi'): Pr
   const weights = async (net: 'pnet' | 'rnet' | 'onet') =>
     SHARED_MISSING ? new SeededMtcnn(net) : await readTorchState(shared('weights', 'mtcnn', `${net}.pt`));
   const origin = SHARED_MISSING ? 'seeded' : 'published';
-  const detector = {
-    kind: 'mtcnn' as const,
+  const files = {
     pnet: await once(folder, `${origin}-pnet.onnx`, async () => buildPNet(await weights('pnet'))),
     rnet: await once(folder, `${origin}-rnet.onnx`, async () => buildRNet(await weights('rnet'))),
     onet: await once(folder, `${origin}-onet.onnx`, async () => buildONet(await weights('onet'))),
   };
+  const detector = { kind: 'mtcnn' as const, ...files, weights: await loadMtcnnWeights(files) };
   const title = 'For measuring';
   if (id === 'mtcnn+faceapi') {
     // face-api's square hangs on the 68 landmarks.

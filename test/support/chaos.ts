@@ -17,6 +17,8 @@ interface KnownFace {
 interface KnownPerson {
   userid: string;
   faces: KnownFace[];
+  /** What was said not to be theirs. */
+  corrections: KnownFace[];
   username: string | undefined;
   uncertain: boolean;
   busy: boolean;
@@ -28,8 +30,10 @@ export interface ChaosOptions {
   /** One of the processes is killed after so many operations. */
   killEvery: number;
   random: () => number;
-  /** Kills Redis and starts it again. */
+  /** Kills Redis, or what else they share, and starts it again. */
   killRedis?: () => Promise<void>;
+  /** How long whoever was refused waits before the next request, milliseconds. */
+  pause?: number;
   /** Where snapshots are, to be damaged. */
   snapshots?: string;
 }
@@ -39,15 +43,17 @@ const LANES = 6;
 const PEOPLE = 40;
 
 /**
- * Enrols, deletes, renames and moves at random through three workers while they, their event managers and Redis are
+ * Enrols, deletes, renames, moves and corrects at random through three workers while they, their event managers and Redis are
  * killed at random; then asserts that all workers and the store agree, and with what was acknowledged.
  */
 export async function chaos(options: ChaosOptions): Promise<string> {
-  const { env, operations, killEvery, random, killRedis, snapshots: damaged } = options;
+  const { env, operations, killEvery, random, killRedis, pause = 50, snapshots: damaged } = options;
   const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)];
   const workers = await Promise.all(Array.from({ length: WORKERS }, () => startWorker(env)));
   const people: KnownPerson[] = Array.from({ length: PEOPLE }, (_, i) => newPerson(`u${i}`));
   const deleted: number[][] = [];
+  /** IDs of corrections that were taken back, or erased with their person. */
+  const takenBack: string[] = [];
   const counts = { operations: 0, failed: 0, workers: 0, managers: 0, redis: 0, snapshots: 0 };
   let made = PEOPLE;
   let kills = Promise.resolve();
@@ -55,15 +61,25 @@ export async function chaos(options: ChaosOptions): Promise<string> {
   async function operate(person: KnownPerson, worker: GalleryWorker): Promise<void> {
     const faceid = `default-${person.userid}`;
     const dice = random();
-    if (person.faces.length === 0 || dice < 0.55) {
+    if (person.faces.length === 0 || dice < 0.45) {
       const vector = [...randomUnitVector(random, TINY)];
       const { id } = await worker.ask('enrol', 'default', person.userid, vector);
       person.faces.push({ vector, id });
-    } else if (dice < 0.7) {
+    } else if (dice < 0.57) {
+      const vector = [...randomUnitVector(random, TINY)];
+      const { id } = await worker.ask('correct', faceid, vector);
+      person.corrections.push({ vector, id });
+    } else if (dice < 0.64 && person.corrections.length > 0) {
+      const one = pick(person.corrections);
+      await worker.ask('takeBack', faceid, one.id);
+      person.corrections = person.corrections.filter((other) => other !== one);
+      takenBack.push(one.id);
+    } else if (dice < 0.75) {
       await worker.ask('remove', 'default', person.userid);
       deleted.push(...person.faces.splice(0).map(({ vector }) => vector));
+      takenBack.push(...person.corrections.splice(0).map(({ id }) => id));
       person.username = undefined;
-    } else if (dice < 0.8) {
+    } else if (dice < 0.83) {
       const face = pick(person.faces);
       await worker.ask('removeFace', faceid, face.id);
       person.faces = person.faces.filter((other) => other !== face);
@@ -75,7 +91,8 @@ export async function chaos(options: ChaosOptions): Promise<string> {
     } else {
       const userid = `u${made++}`;
       await worker.ask('move', faceid, 'default', userid);
-      for (const face of person.faces) face.id = `default-${userid}${face.id.slice(faceid.length)}`;
+      for (const face of [...person.faces, ...person.corrections])
+        face.id = `default-${userid}${face.id.slice(faceid.length)}`;
       person.userid = userid;
     }
   }
@@ -96,7 +113,7 @@ export async function chaos(options: ChaosOptions): Promise<string> {
         person.uncertain = true;
         // The person is left as he is and another takes his place.
         people.push(newPerson(`u${made++}`));
-        if (error.code !== 'GONE') await sleep(50);
+        if (error.code !== 'GONE') await sleep(pause);
         continue;
       }
       person.busy = false;
@@ -139,12 +156,13 @@ export async function chaos(options: ChaosOptions): Promise<string> {
     const [{ people: rows, vectors }] = snapshots;
     // Whoever has several faces has a template, too.
     const held = rows.map(([, , faces]) => faces.length + Number(faces.length > 1));
-    if (!damaged)
+    if (vectors !== undefined)
       assert.equal(
         vectors,
         held.reduce((sum, count) => sum + count, 0),
       );
     await check(workers, people, deleted, new Map(rows.map((row) => [row[0], row])));
+    await checkCorrections(workers, people, takenBack, snapshots[0].corrections);
   } finally {
     // A kill that is still under way brings another worker, which would hold this process for ever.
     await kills.catch(() => undefined);
@@ -153,7 +171,7 @@ export async function chaos(options: ChaosOptions): Promise<string> {
   const { failed, workers: killed, managers, redis, snapshots: cut } = counts;
   return (
     `${counts.operations} operations in ${seconds.toFixed(0)} s, ${failed} not acknowledged; killed: ${killed} workers, ` +
-    `${managers} event managers, Redis ${redis} times; ${cut} snapshots damaged; ${deleted.length} faces deleted, ${snapshotSize(people)} kept for certain`
+    `${managers} event managers, Redis ${redis} times; ${cut} snapshots damaged; ${deleted.length} faces deleted, ${snapshotSize(people)} kept for certain, ${takenBack.length} corrections taken back`
   );
 }
 
@@ -193,6 +211,7 @@ function killIfThere(pid: number): void {
 const newPerson = (userid: string): KnownPerson => ({
   userid,
   faces: [],
+  corrections: [],
   username: undefined,
   uncertain: false,
   busy: false,
@@ -220,6 +239,29 @@ async function check(
     for (const worker of workers) {
       const found = await worker.ask('nearest', vector);
       assert.ok(!found || found.distance > 1e-6, 'A deleted face was recognised.');
+    }
+  }
+}
+
+/** What was said holds in every worker, and what was taken back in none. */
+async function checkCorrections(
+  workers: GalleryWorker[],
+  people: KnownPerson[],
+  takenBack: readonly string[],
+  there: readonly string[],
+): Promise<void> {
+  const known = new Set(there);
+  for (const id of takenBack) assert.ok(!known.has(id), `${id} was taken back and is there.`);
+  for (const { userid, corrections, uncertain } of people) {
+    if (uncertain) continue;
+    const faceid = `default-${userid}`;
+    const ids = corrections.map(({ id }) => id).sort();
+    assert.deepEqual(there.filter((id) => id.startsWith(`${faceid}_`)).sort(), ids);
+    for (const { vector } of corrections) {
+      for (const worker of workers) {
+        assert.ok(ids.includes((await worker.ask('ruling', faceid, vector)) ?? ''), 'It is not heeded.');
+        assert.notEqual((await worker.ask('nearest', vector))?.faceid, faceid, 'A wrong name came back.');
+      }
     }
   }
 }

@@ -42,7 +42,9 @@ export async function packsAtHand(): Promise<ReadyPack[]> {
 
 /** Paths of a pack's networks. */
 export function networksOf({ detector, embedder, ageGender }: ReadyPack): string[] {
-  const files = Object.values(detector).filter((value) => path.isAbsolute(value));
+  const files = Object.values(detector).filter(
+    (value): value is string => typeof value === 'string' && path.isAbsolute(value),
+  );
   return [...files, embedder.network, ...(ageGender ? [ageGender] : [])];
 }
 

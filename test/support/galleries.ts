@@ -1,6 +1,8 @@
 import { createFileStore } from '../../src/gallery/store/file-store.js';
 import type { GalleryDeps } from '../../src/gallery/core.js';
 import { createGallery, type LiveGallery } from '../../src/gallery/gallery.js';
+import { createRemoteGallery } from '../../src/gallery/remote/remote-gallery.js';
+import type { RemoteStore } from '../../src/gallery/remote/remote-store.js';
 import { createExactIndex } from '../../src/gallery/index/exact-index.js';
 import type { EmbeddingStore } from '../../src/gallery/store/store.js';
 import type { Gallery, Person } from '../../src/gallery/types.js';
@@ -21,12 +23,29 @@ export function putOverBases(): void {
 
 export const isOverBases = (): boolean => areOverBases;
 
+let elsewhere: ((folder: string, pack: string) => Promise<RemoteStore>) | undefined;
+
+/**
+ * From now on no process holds a tiny gallery: its people are in Redis, its vectors in an engine.
+ * @param open a store for what would be in a folder; the caller closes it
+ */
+export function putElsewhere(open: (folder: string, pack: string) => Promise<RemoteStore>): void {
+  elsewhere = open;
+}
+
+/** For tests of files, or of what is in memory: a reason to skip. */
+export const inFilesAlone = (): false | string => elsewhere !== undefined && 'its gallery is in no files';
+
 /** A gallery in a folder, of vectors of 8 numbers, searched by our own index. */
 export async function openTiny(
   folder: string,
   options: { pack?: string; templates?: boolean; warn?: (message: string) => void } = {},
 ): Promise<LiveGallery> {
   const { pack = 'tiny', warn = () => undefined, ...others } = options;
+  if (elsewhere) {
+    const { templates = true } = others;
+    return createRemoteGallery({ pack, templates, store: await elsewhere(folder, pack), warn });
+  }
   return createTiny(createFileStore({ folder, pack, length: TINY, warn }), { pack, ...others });
 }
 
@@ -47,7 +66,7 @@ export async function baseOf(store: Pick<EmbeddingStore, 'load'>, templates = tr
 
 const CHANGES = [
   ...(['createGroup', 'updateGroup', 'removeGroup', 'createPerson', 'updatePerson', 'movePerson'] as const),
-  ...(['mergePerson', 'remove', 'enrol', 'enrolOnce', 'removeFace', 'reload'] as const),
+  ...(['mergePerson', 'remove', 'removeIf', 'enrol', 'enrolOnce', 'removeFace', 'reload'] as const),
   ...(['correct', 'removeCorrection'] as const),
 ];
 

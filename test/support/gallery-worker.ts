@@ -56,6 +56,13 @@ const VERBS: Partial<Record<string, (...args: never[]) => unknown>> = {
   rename: (faceid: string, username: string) => gallery.updatePerson(faceid, { username }),
   move: (faceid: string, groupid: string, userid: string) => gallery.movePerson(faceid, { groupid, userid }),
   merge: (from: string, into: string) => gallery.mergePerson(from, into),
+  correct: async (faceid: string, vector: number[]) =>
+    (await gallery.correct(faceid, Float32Array.from(vector))).correction,
+  takeBack: (faceid: string, id: string) => gallery.removeCorrection(faceid, id),
+  /** ID of the correction that rules a person out for a face. */
+  ruling: async (faceid: string, vector: number[]) =>
+    (await gallery.nearest(Float32Array.from(vector), 1, { faceid })).at(0)?.correction ?? null,
+  setThreshold: (identical?: number) => gallery.setThreshold(identical),
   createGroup: (groupid: string) => gallery.createGroup({ groupid, groupname: groupid }),
   async nearest(vector: number[]) {
     const match = (await gallery.nearest(Float32Array.from(vector), 1)).at(0);
@@ -69,9 +76,10 @@ const VERBS: Partial<Record<string, (...args: never[]) => unknown>> = {
       username,
       faces.map(({ id }) => id).sort(),
     ]),
+    corrections: gallery.corrections().map(({ id }) => id),
     faces: gallery.info().faces,
-    // Over a snapshot each worker has those alone that are newer.
-    ...(!isOften && { vectors: index.size }),
+    // Over a snapshot, or Milvus, each worker has those alone that are newer.
+    ...(!isOften && config.INDEX !== 'milvus' && { vectors: index.size }),
   }),
   /** How many are searched, and the threshold that follows from it. */
   searched: (groups?: string[]) => gallery.searched(groups && new Set(groups)),

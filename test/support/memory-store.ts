@@ -1,6 +1,7 @@
 import { createDamage } from '../../src/platform/files/damage.js';
 import { renameFace } from '../../src/gallery/face-name.js';
 import { splitFaceId } from '../../src/gallery/ids.js';
+import { profileOf } from '../../src/gallery/store/profile.js';
 import type { EmbeddingStore, Profile, StoredFace, StoredPerson } from '../../src/gallery/store/store.js';
 import type { Group } from '../../src/gallery/types.js';
 
@@ -26,8 +27,8 @@ export function createMemoryStore(groups: Group[]): MemoryStore {
   };
   const age = (faces: StoredFace[]) =>
     faces.sort((a, b) => (a.enrolledAt < b.enrolledAt ? -1 : a.enrolledAt > b.enrolledAt ? 1 : 0));
-  const ofPerson = (faceid: string, { username, metadata }: Profile): StoredPerson => {
-    return { faceid, username, metadata, faces: [] };
+  const ofPerson = (faceid: string, profile: Profile): StoredPerson => {
+    return { faceid, ...profileOf(profile), faces: [] };
   };
 
   function take(from: StoredPerson, into: StoredPerson): void {
@@ -93,7 +94,13 @@ export function createMemoryStore(groups: Group[]): MemoryStore {
         if (person) people.set(faceid, { ...person, ...profile });
         return person !== undefined;
       }),
-    removePerson: (faceid) => soon(() => people.delete(faceid)),
+    removePerson: (faceid) =>
+      soon(() => {
+        const person = people.get(faceid);
+        people.delete(faceid);
+        if (!person) return undefined;
+        return { faces: person.faces.length, pictures: 0, corrections: person.corrections?.length ?? 0 };
+      }),
     movePerson: (from, to) =>
       soon(() => {
         const person = people.get(from);

@@ -49,7 +49,7 @@ export function plainBase(given: readonly StoredPerson[], options: PlainBaseOpti
   let isClosed = false;
   const people = [...given]
     .sort((a, b) => (a.faceid < b.faceid ? -1 : 1))
-    .map(({ faceid, username, metadata, faces }, i) => {
+    .map(({ faceid, username, metadata, consent, faces }, i) => {
       const first = vectors.length;
       const own = faces.map(({ vector }) => vector.slice());
       const template = templates ? templateOf(own) : undefined;
@@ -60,7 +60,8 @@ export function plainBase(given: readonly StoredPerson[], options: PlainBaseOpti
       });
       const userid = splitFaceId(faceid)?.userid ?? '';
       const key = `${searchKey(username || userid)}\0${searchKey(userid)}`;
-      return { faceid, username, metadata, faces: stored, rows: { first, end: vectors.length }, key };
+      const profile = { username, metadata, consent };
+      return { faceid, ...profile, faces: stored, rows: { first, end: vectors.length }, key };
     });
   const groups = new Map<string, BaseGroup>();
   for (const [i, { faceid, faces, rows }] of people.entries()) {

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { SubscriberState } from '../../src/events/subscriber.js';
 import type { Notices } from '../../src/notices/open.js';
-import type { Face } from '../../src/gallery/types.js';
+import type { Correction, Face } from '../../src/gallery/types.js';
 
 const SCRIPT = fileURLToPath(new URL('./gallery-worker.js', import.meta.url));
 
@@ -21,14 +21,18 @@ export class WorkerError extends Error {
 export interface Snapshot {
   groups: { groupid: string }[];
   people: [faceid: string, username: string, faces: string[]][];
+  corrections: string[];
   faces: number;
-  vectors: number;
+  /** Left out where a worker holds only those who are new. */
+  vectors?: number;
 }
 
 interface Answers {
   enrol: Face;
   nearest: { faceid: string; face: string; distance: number } | null;
   snapshot: Snapshot;
+  correct: Correction;
+  ruling: string | null;
   searched: number;
   threshold: number;
   changes: { kind: string; faceid?: string; face?: string }[];

@@ -60,6 +60,11 @@ export function formatSpan(from: string, to: string): string {
   return moments.formatRange(new Date(from), new Date(to));
 }
 
+/** @param day `YYYY-MM-DD` */
+export function formatDay(day: string): string {
+  return new Date(day).toLocaleDateString(language, { dateStyle: 'medium', timeZone: 'UTC' });
+}
+
 /** The time of day, as 10:42. @param at a date, or milliseconds since 1970 */
 export function formatTime(at: Date | number): string {
   return new Date(at).toLocaleTimeString(language, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });

@@ -1,6 +1,18 @@
 import type { PeopleView } from '../logic/people-view.js';
 import { ApiError, call } from './api.js';
 
+export const CONSENT_WAYS = ['form', 'electronic', 'verbal', 'other'] as const;
+
+/** Days are `YYYY-MM-DD`. */
+export interface Consent {
+  given: string;
+  how: (typeof CONSENT_WAYS)[number];
+  note?: string;
+  until?: string;
+  by: string;
+  state: 'valid' | 'expiring' | 'over';
+}
+
 export interface Person {
   faceid: string;
   groupid: string;
@@ -9,6 +21,7 @@ export interface Person {
   /** Enrolled pictures. */
   faces: number;
   enrolledAt: string | null;
+  consent?: Consent | null;
   /** The address of a picture; null when none was kept, or when this key may see none. */
   thumbnail?: string | null;
 }
@@ -63,10 +76,12 @@ export function readPerson(faceid: string): Promise<Person> {
   return call<Person>('GET', pathOf(faceid));
 }
 
-/** Renames a person, or moves them to another group or ID, which changes their faceid. */
+/** Renames a person, records a consent, or moves them to another group or ID, which changes their faceid. */
 export function changePerson(
   faceid: string,
-  change: Partial<Pick<Person, 'username' | 'groupid' | 'userid'>>,
+  change: Partial<Pick<Person, 'username' | 'groupid' | 'userid'>> & {
+    consent?: Omit<Consent, 'by' | 'state'> | null;
+  },
 ): Promise<Person> {
   return call<Person>('PATCH', pathOf(faceid), { json: change });
 }

@@ -1,3 +1,4 @@
+import { showConsent } from './consent-form.js';
 import { confirmWith, openDialog } from './dialog.js';
 import { make } from './dom.js';
 import { words } from './i18n.js';
@@ -8,6 +9,7 @@ import { showPictures } from './person-pictures.js';
 import { showVisits } from './person-visits.js';
 import { portraitOf } from './portrait.js';
 import { smallForm } from './small-form.js';
+import { toast } from './toast.js';
 import { offerUndo } from './undo.js';
 
 interface PersonDialogDeps {
@@ -32,7 +34,12 @@ export function openPerson(person: Person, deps: PersonDialogDeps): void {
   dialog.root.classList.add('wide', 'person');
   const add = addLink(person);
   if (deps.mayEdit) dialog.body.append(add);
-  dialog.body.append(showPictures(person, deps), showVisits(person));
+  const consent = showConsent(person, deps.mayEdit, (changed) => {
+    dialog.close();
+    deps.onChange(changed.faceid);
+    toast(words.consentSaved(changed.username));
+  });
+  dialog.body.append(showPictures(person, deps), showVisits(person), consent);
   if (!deps.mayEdit) return;
 
   /** A change that the server has made already. */

@@ -24,7 +24,7 @@ export interface Status {
   offer?: { title: string; command: string };
   provider: string;
   refusedProviders?: readonly { provider: string; reason: string }[];
-  vision: { threads: number; queued: number; running: number; note?: string };
+  vision: { threads: number; queued: number; running: number; kernels?: string; note?: string };
   gallery: {
     people: number;
     faces: number;
@@ -38,6 +38,7 @@ export interface Status {
   stages?: Partial<Record<Stage, StageFigures>>;
   memory?: { rss: number };
   events?: { behind: number };
+  sightings?: { kept?: { sightings: number; oldest: string | null; bytes: number } };
   trouble?: readonly { what: string; message: string }[];
   damaged?: readonly { what: string; reason: string }[];
 }

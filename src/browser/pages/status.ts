@@ -89,6 +89,7 @@ function factsOf(status: Status): Fact[] {
   add(words.model, status.title ?? status.pack);
   if (offer) add(words.betterModel, words.switchModel(offer.title, offer.command));
   add(words.provider, status.provider === 'cpu' ? 'CPU' : status.provider.toUpperCase());
+  if (vision.kernels !== undefined) add(words.detector, words.detectorOf(vision.kernels));
   for (const { provider, reason } of refusedProviders) add(words.refusedProvider(provider), reason);
   add(words.workers, words.workersAndThreads(status.workers ?? 1, vision.threads));
   if (vision.note) add(words.visionNote, vision.note);
@@ -100,6 +101,14 @@ function factsOf(status: Status): Fact[] {
     const { number, recall, newer } = gallery.snapshot;
     const date = formatDate(new Date(number).toISOString());
     add(words.snapshot, words.snapshotOf(date, formatNumber(newer), formatNumber(recall * 100, 1)), 'wide');
+  }
+  const { kept } = status.sightings ?? {};
+  if (kept) {
+    const since = kept.oldest === null ? '' : formatDate(kept.oldest);
+    add(
+      words.sightings,
+      words.sightingsKept(formatNumber(kept.sightings), `${formatNumber(kept.bytes / 1e6, 1)} MB`, since),
+    );
   }
   if (thresholds) {
     add(words.namedBelow, formatNumber(thresholds.identical, 3));

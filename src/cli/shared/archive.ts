@@ -5,6 +5,7 @@ import { packOf } from '../../gallery/archive/open-archive.js';
 import { createExactIndex } from '../../gallery/index/exact-index.js';
 import { openGallery } from '../../gallery/open.js';
 import type { Gallery } from '../../gallery/types.js';
+import { requireConsentIn } from '../../identity/consent.js';
 import { throwIfGone } from '../../platform/errors.js';
 import type { Config } from '../../settings/config.js';
 import { describeReach, note, openAudit } from './parts.js';
@@ -63,6 +64,7 @@ export async function importArchive(
       file,
       {
         signal,
+        requirePerson: config.CONSENT === 'required' ? requireConsentIn(gallery) : undefined,
         progress: ({ people: { added, skipped } }, of) =>
           tick(added + skipped, of.people, added + skipped === of.people),
         report(list, id) {

@@ -1,4 +1,5 @@
 /** An archive of either version, as an import sees it. */
+import type { Consent } from '../consent.js';
 import type { Metadata } from '../types.js';
 import type { ArchivedGroup } from './format.js';
 
@@ -20,7 +21,19 @@ export interface PersonToTake {
   userid: string;
   username: string;
   metadata: Metadata;
+  consent?: Consent | undefined;
   faces: FaceToTake[];
+  /** What was said not to be theirs: with the first of several in a row. */
+  corrections: readonly CorrectionToTake[];
+}
+
+/** A correction of an archive. */
+export interface CorrectionToTake {
+  id: string;
+  /** Unit length. */
+  vector: Float32Array;
+  /** PNG. */
+  crop?: Uint8Array;
 }
 
 /** What an archive holds. */
@@ -34,6 +47,8 @@ export interface CheckOptions {
   requireGroup: (groupid: string) => void;
   /** Groups that are there already: people may belong to them. */
   known: ReadonlySet<string>;
+  /** Called for each person; throws to refuse the archive. */
+  requirePerson?: ((person: { faceid: string; consent?: Consent | undefined }) => Promise<void>) | undefined;
   signal?: AbortSignal | undefined;
 }
 

@@ -5,6 +5,7 @@ import { clientGone } from '../../platform/errors.js';
 import { faceIdOf } from '../ids.js';
 import { encodeNpyHeader } from '../store/npy.js';
 import { type Bits, createBits } from './bits.js';
+import { writeCorrections } from './corrections.js';
 import { type ArchivedPerson, FORMAT, type Manifest, MEMBERS, pictureName } from './format.js';
 import { linesOf, toLine } from './json-lines.js';
 import { matrixOf, type Planned } from './matrix.js';
@@ -50,14 +51,18 @@ async function* write(
   gone: AbortSignal,
 ): AsyncGenerator<Buffer> {
   const at = new Date();
-  const [directory, planned, people] = [createSpool(folder), createSpool(folder), createSpool(folder)];
+  const spools = Array.from({ length: 4 }, () => createSpool(folder));
+  const [directory, planned, people, corrections] = spools;
   try {
     const zip = createZipWriter(directory, at);
     const { rows, everyone } = await plan(gallery, groups, planned, gone);
     const told = progress && ((done: number) => progress(done, everyone));
     const counts = { people: 0, faces: 0, pictures: 0 };
     const pictured = createBits(rows);
-    const matrix = matrixOf({ gallery, length: pack.length, planned, people, counts, pictured, told });
+    const corrected = new Set(gallery.corrections({ groups }).map(({ faceid }) => faceid));
+    const said: string[] = [];
+    const wrote = (faceid: string) => corrected.has(faceid) && said.push(faceid);
+    const matrix = matrixOf({ gallery, length: pack.length, planned, people, counts, pictured, told, wrote });
     const members: Partial<Manifest['members']> = {};
 
     async function* member(name: keyof Manifest['members'], size: number, chunks: AsyncIterable<Buffer>) {
@@ -80,15 +85,18 @@ async function* write(
     const found = gallery.groups().filter(({ groupid }) => !groups || groups.has(groupid));
     const list = Buffer.concat(found.map(({ groupid, groupname }) => toLine({ groupid, groupname })));
     yield* member(MEMBERS.groups, list.length, inFront(list));
+    const notTheirs = await writeCorrections(gallery, said, corrections, gone);
+    if (notTheirs > 0) yield* member(MEMBERS.corrections, corrections.length, corrections.read());
     const manifest: Manifest = {
-      ...{ format: FORMAT, version: 2, pack: pack.id, length: pack.length, createdAt: at.toISOString() },
-      counts: { groups: found.length, ...counts, rows },
+      ...{ format: FORMAT, version: notTheirs > 0 ? 3 : 2, pack: pack.id, length: pack.length },
+      createdAt: at.toISOString(),
+      counts: { groups: found.length, ...counts, rows, ...(notTheirs > 0 && { corrections: notTheirs }) },
       members: members as Manifest['members'],
     };
     yield* zip.add(MEMBERS.manifest, Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`));
     yield* zip.end();
   } finally {
-    for (const spool of [directory, planned, people]) await spool.close();
+    for (const spool of spools) await spool.close();
   }
 }
 
@@ -114,10 +122,11 @@ async function plan(
   let [rows, everyone] = [0, 0];
   for await (const page of pagesOf(gallery, groups)) {
     stopIfGone(gone);
-    const lines = page.map(({ groupid, userid, username, metadata, faces }) => {
+    const lines = page.map(({ groupid, userid, username, metadata, consent, faces }) => {
       rows += faces.length;
       const ids = faces.map(({ id, hasPicture }) => (hasPicture ? `+${id}` : id));
-      const person: Planned = { groupid, userid, username, metadata, faces: ids };
+      const profile = { username, metadata, ...(consent && { consent }) };
+      const person: Planned = { groupid, userid, ...profile, faces: ids };
       return toLine(person);
     });
     everyone += page.length;

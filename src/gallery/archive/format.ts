@@ -1,10 +1,12 @@
 import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
 import { KaomonError } from '../../platform/errors.js';
+import { ConsentSchema } from '../consent.js';
 
 /**
  * What an archive holds; docs/archive.md describes it for others. Version 2 is what is written: one matrix, one list of
- * people. Version 1, which is still read, has an entry for every person and every face (read-v1.ts).
+ * people. With corrections it is version 3, so that a reader that knows of none refuses it: it would bring back the names
+ * that somebody said are wrong. Version 1, which is still read, has an entry for every person and every face (read-v1.ts).
  */
 export const FORMAT = 'kaomon-gallery';
 export const MEMBERS = {
@@ -12,6 +14,8 @@ export const MEMBERS = {
   groups: 'groups.jsonl',
   people: 'people.jsonl',
   vectors: 'vectors.npy',
+  /** Version 3 alone. */
+  corrections: 'corrections.jsonl',
 } as const;
 /** The most faces in one line; a person of more takes several lines. */
 export const FACES_A_LINE = 1000;
@@ -20,6 +24,11 @@ export const LINE_BYTES = 2_000_000;
 export const MAX_GROUPS = 100_000;
 /** The most bytes of a picture: a crop of 112 pixels takes 30,000. */
 export const PICTURE_BYTES = 2_000_000;
+
+/** The most bytes of a correction's line: its vector and its picture fit as base64. */
+export const CORRECTION_BYTES = 640_000;
+/** The most bytes of a correction's picture. */
+export const CORRECTION_PICTURE_BYTES = 200_000;
 
 /** The member that holds the picture of a row's face. */
 export const pictureName = (row: number): string => `pictures/${row}.png`;
@@ -33,14 +42,23 @@ const member = Type.Object({ bytes: count, sha256 }, closed);
 
 export const ManifestSchema = Type.Object({
   format: Type.Literal(FORMAT),
-  version: Type.Literal(2),
+  version: Type.Union([Type.Literal(2), Type.Literal(3)]),
   pack: Type.String({ minLength: 1, maxLength: 64 }),
   /** Numbers in one vector. */
   length: Type.Integer({ minimum: 1, maximum: 65_536 }),
   createdAt: Type.String({ maxLength: 40 }),
-  counts: Type.Object({ groups: count, people: count, faces: count, pictures: count, rows: count }, closed),
+  counts: Type.Object(
+    {
+      ...{ groups: count, people: count, faces: count, pictures: count, rows: count },
+      corrections: Type.Optional(count),
+    },
+    closed,
+  ),
   members: Type.Object(
-    { [MEMBERS.vectors]: member, [MEMBERS.people]: member, [MEMBERS.groups]: member },
+    {
+      ...{ [MEMBERS.vectors]: member, [MEMBERS.people]: member, [MEMBERS.groups]: member },
+      [MEMBERS.corrections]: Type.Optional(member),
+    },
     closed,
   ),
 });
@@ -60,6 +78,7 @@ const profile = {
     Type.Union([Type.String({ maxLength: 1000 }), Type.Number(), Type.Boolean(), Type.Null()]),
     { maxProperties: 50 },
   ),
+  consent: Type.Optional(ConsentSchema),
 };
 export const ProfileSchema = Type.Object(profile);
 
@@ -71,6 +90,19 @@ export const PersonSchema = Type.Object({
 });
 /** A line of `people.jsonl`. */
 export type ArchivedPerson = Static<typeof PersonSchema>;
+
+const base64 = (maxLength: number) => Type.String({ maxLength, pattern: /^[0-9A-Za-z+/]*={0,2}$/.source });
+export const CorrectionSchema = Type.Object({
+  groupid: id,
+  userid: id,
+  id: FaceSchema.properties.id,
+  /** The embedding: little-endian float32. */
+  vector: base64(350_000),
+  /** PNG. */
+  picture: Type.Optional(base64(Math.ceil(CORRECTION_PICTURE_BYTES / 3) * 4)),
+});
+/** A line of `corrections.jsonl`. */
+export type ArchivedCorrection = Static<typeof CorrectionSchema>;
 
 /** @throws KaomonError ARCHIVE_INVALID */
 export function refuseArchive(why: string, cause?: unknown): never {
@@ -87,6 +119,7 @@ type Schema =
   | typeof GroupSchema
   | typeof GroupsSchema
   | typeof PersonSchema
+  | typeof CorrectionSchema
   | typeof ProfileSchema;
 
 /**

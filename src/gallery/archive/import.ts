@@ -1,13 +1,23 @@
 import { createHash } from 'node:crypto';
-import { throwIfGone } from '../../platform/errors.js';
+import { KaomonError, throwIfGone } from '../../platform/errors.js';
 import type { Enrolment, Gallery, Person } from '../types.js';
-import type { Archive, FaceToTake, PersonToTake, Totals } from './archive.js';
+import type { Archive, CheckOptions, CorrectionToTake, FaceToTake, PersonToTake, Totals } from './archive.js';
 import type { ArchivedGroup } from './format.js';
 import { inParallel } from './in-parallel.js';
 import { openArchive } from './open-archive.js';
 
 export interface ImportDeps {
-  gallery: Pick<Gallery, 'groups' | 'createGroup' | 'knows' | 'person' | 'restorePeople' | 'vectors'>;
+  gallery: Pick<
+    Gallery,
+    | 'groups'
+    | 'createGroup'
+    | 'knows'
+    | 'person'
+    | 'restorePeople'
+    | 'vectors'
+    | 'correct'
+    | 'correctionVectors'
+  >;
   /** Enrols a face that a person does not have yet, by identity's rules. */
   enrol: (
     enrolment: Omit<Enrolment, 'crop'>,
@@ -21,6 +31,8 @@ export interface ImportReport {
   groups: Taken;
   people: Taken;
   faces: Taken;
+  /** Of the archive's version 3. */
+  corrections: Taken;
 }
 export interface Taken {
   added: number;
@@ -31,6 +43,8 @@ export interface Taken {
 export interface ImportOptions {
   /** Called for each group before anything is changed; throws to refuse the import. */
   requireGroup?: (groupid: string) => void;
+  /** As `CheckOptions.requirePerson`. */
+  requirePerson?: CheckOptions['requirePerson'];
   /** Aborted when the client has hung up: the import then stops between two people. */
   signal?: AbortSignal;
   /** Called for each group that was created and each person who was changed. */
@@ -59,16 +73,18 @@ export async function importGallery(
   file: string | number,
   options: ImportOptions = {},
 ): Promise<ImportReport> {
-  const { requireGroup = () => undefined, signal, report: tell = () => undefined, progress } = options;
+  const { requireGroup = () => undefined, requirePerson, signal, progress } = options;
+  const { report: tell = () => undefined } = options;
   const { gallery } = deps;
   const archive = await openArchive(file, deps.pack);
   try {
     const known = new Set(gallery.groups().map(({ groupid }) => groupid));
-    const totals = await archive.check({ requireGroup, known, signal });
+    const totals = await archive.check({ requireGroup, requirePerson, known, signal });
     const report: ImportReport = {
       groups: { added: 0, skipped: 0 },
       people: { added: 0, skipped: 0 },
       faces: { added: 0, skipped: 0 },
+      corrections: { added: 0, skipped: 0 },
     };
     progress?.(report, totals);
     await takeGroups(gallery, known, archive.groups(), report.groups, (groupid) => tell('groups', groupid));
@@ -125,6 +141,7 @@ async function* inTurn(archive: Archive, gallery: Pick<Gallery, 'knows'>): Async
     }
     many.push(person);
     for (const { pictureBytes } of person.faces) bytes += pictureBytes;
+    for (const { vector, crop } of person.corrections) bytes += vector.byteLength + (crop?.length ?? 0);
     if (many.length >= MANY.people || bytes >= MANY.bytes) yield* rest();
   }
   yield* rest();
@@ -170,6 +187,7 @@ async function takePeople(
     report.people.added += 1;
     report.faces.added += first.length;
     report.faces.skipped += same;
+    report.corrections.added += person.corrections.length;
     changed(person.faceid);
     left.set(person, rest);
   }
@@ -177,6 +195,7 @@ async function takePeople(
   for (const [person, faces] of left) {
     if (!made.has(person) && !isMore) report.people.skipped += 1;
     if (faces.length > 0) await takeMissing(deps, person, faces, report, changed);
+    if (!made.has(person)) await takeCorrections(gallery, person, report.corrections, changed);
   }
 }
 
@@ -195,11 +214,44 @@ async function takeMissing(
   if (missing.length === 0) return;
   const taken = { added: 0, skipped: 0 };
   try {
-    await takeFaces(deps, person, missing, taken);
+    // Who is there keeps the consent, too.
+    const consent = there?.consent ? undefined : person.consent;
+    await takeFaces(deps, { ...person, consent }, missing, taken);
   } finally {
     counted.added += taken.added;
     counted.skipped += taken.skipped;
     if (taken.added > 0) changed(faceid);
+  }
+}
+
+/** Says what a person who is there lacks. */
+async function takeCorrections(
+  gallery: ImportDeps['gallery'],
+  { faceid, corrections }: PersonToTake,
+  counted: Taken,
+  changed: (faceid: string) => void,
+): Promise<void> {
+  if (corrections.length === 0) return;
+  // By their vectors, as faces: nothing is asked of the store for those that are there.
+  const known = new Set(gallery.correctionVectors(faceid).map(({ vector }) => hashVector(vector)));
+  for (const { id, vector, crop } of corrections) {
+    const isNew = !known.has(hashVector(vector)) && (await correct(gallery, faceid, { id, vector, crop }));
+    counted[isNew ? 'added' : 'skipped'] += 1;
+    if (isNew) changed(faceid);
+  }
+}
+
+/** @returns false when it is there, or cannot be: the picture is enrolled here, or too much was said of the person */
+async function correct(
+  gallery: ImportDeps['gallery'],
+  faceid: string,
+  { id, vector, crop }: CorrectionToTake,
+): Promise<boolean> {
+  try {
+    return !(await gallery.correct(faceid, vector, crop, id)).already;
+  } catch (error) {
+    if (error instanceof KaomonError && error.code === 'CORRECTION_REFUSED') return false;
+    throw error;
   }
 }
 
@@ -233,17 +285,17 @@ async function restore(
   people: readonly PersonToTake[],
 ): Promise<(Person | undefined)[]> {
   const taken = [];
-  for (const { groupid, userid, username, metadata, faces } of people) {
+  for (const { groupid, userid, username, metadata, consent, faces, corrections } of people) {
     const read = [];
     for (const { id, vector, picture } of faces) read.push({ id, vector, crop: await picture?.() });
-    taken.push({ groupid, userid, username, metadata, faces: read });
+    taken.push({ groupid, userid, username, metadata, consent, faces: read, corrections });
   }
   return taken.length > 0 ? await gallery.restorePeople(taken) : [];
 }
 
 async function takeFaces(
   { gallery, enrol }: ImportDeps,
-  { faceid, groupid, userid }: PersonToTake,
+  { faceid, groupid, userid, consent }: PersonToTake,
   faces: readonly FaceToTake[],
   counted: Taken,
 ): Promise<void> {
@@ -257,7 +309,7 @@ async function takeFaces(
     }
     known.add(hash);
     // The ID stays, because other programs know the face by it (CompreFace's `image_id` is made of it).
-    await enrol({ groupid, userid, id }, { embedding: vector, crop: await picture?.() });
+    await enrol({ groupid, userid, id, consent }, { embedding: vector, crop: await picture?.() });
     counted.added += 1;
   }
 }

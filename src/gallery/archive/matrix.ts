@@ -32,11 +32,13 @@ export interface MatrixDeps {
   /** Gets the rows whose faces have a picture. */
   pictured: Bits;
   told?: ((done: number) => void) | undefined;
+  /** Called for each person who is written down. */
+  wrote: (faceid: string) => void;
 }
 
 /** The rows of the matrix, in the order of people; the row of a face that is gone meanwhile holds zeros. */
 export async function* matrixOf(deps: MatrixDeps): AsyncGenerator<Buffer> {
-  const { length, planned, people, counts, pictured, told } = deps;
+  const { length, planned, people, counts, pictured, told, wrote } = deps;
   let row = 0;
   for await (const some of blocksOf(plannedIn(planned), Math.max(1, Math.floor(BLOCK / (length * 4))))) {
     const { block, found } = await fillBlock(deps, some);
@@ -52,6 +54,7 @@ export async function* matrixOf(deps: MatrixDeps): AsyncGenerator<Buffer> {
       }
       if (!found[i]) continue;
       counts.people += 1;
+      wrote(faceIdOf(person.groupid, person.userid));
       counts.faces += faces.length;
       lines.push(...linesOfPerson({ ...person, faces }));
     }

@@ -96,7 +96,7 @@ export function openV1(zip: Zip, pack: Archive['pack']): Archive {
   return {
     pack,
 
-    async check({ requireGroup, known, signal }: CheckOptions): Promise<Totals> {
+    async check({ requireGroup, requirePerson, known, signal }: CheckOptions): Promise<Totals> {
       if (zip.pictures.size > 0) refuseArchive('it holds pictures that no export does');
       const sums = await readSums();
       gather();
@@ -120,6 +120,7 @@ export function openV1(zip: Zip, pack: Archive['pack']): Archive {
         if (faceIdOf(profile.groupid, profile.userid) !== faceid)
           refuseArchive(`${entry} is about somebody else`);
         check.person(profile, entry);
+        await requirePerson?.({ faceid, consent: profile.consent });
         found.faces += faces.length;
       }
       return found;
@@ -142,7 +143,7 @@ export function openV1(zip: Zip, pack: Archive['pack']): Archive {
               ...(picture !== undefined && { picture: () => zip.read(picture, PICTURE_BYTES) }),
             });
           }
-          yield { ...profile, faceid, faces: some };
+          yield { ...profile, faceid, faces: some, corrections: [] };
         }
       }
     },

@@ -6,9 +6,13 @@ import { decodeNpyHeader, NpyError } from '../store/npy.js';
 import type { Archive, CheckOptions, PersonToTake, Totals } from './archive.js';
 import { type Bits, createBits } from './bits.js';
 import { checkFaceId, checkVector, createGroupCheck } from './checks.js';
+import { alongside, toTake } from './corrections.js';
 import {
+  type ArchivedCorrection,
   type ArchivedGroup,
   type ArchivedPerson,
+  CORRECTION_BYTES,
+  CorrectionSchema,
   GroupSchema,
   LINE_BYTES,
   type Manifest,
@@ -34,7 +38,10 @@ const GROUP_BYTES = 10_000;
 const BLOCK = 1 << 18;
 const IS_LITTLE = endianness() === 'LE';
 
-/** An archive of version 2: a matrix of vectors, a list of people and one of groups, and pictures. */
+/**
+ * An archive of version 2: a matrix of vectors, a list of people and one of groups, and pictures; or of version 3, with a
+ * list of corrections besides.
+ */
 export function openV2(zip: Zip, pack: Archive['pack']): Archive {
   const entries = requireMembers(zip);
   let start = 0;
@@ -59,7 +66,7 @@ export function openV2(zip: Zip, pack: Archive['pack']): Archive {
       if (error instanceof LineError) refuseArchive(`${name}: ${error.message}`);
       throw error;
     }
-    if (hash.digest('hex') !== manifest?.members[name].sha256)
+    if (hash.digest('hex') !== manifest?.members[name]?.sha256)
       refuseArchive(`${name} is not what the manifest says`);
   }
 
@@ -77,6 +84,16 @@ export function openV2(zip: Zip, pack: Archive['pack']): Archive {
       number += 1;
       const what = `line ${number} of ${MEMBERS.people}`;
       yield { ...readJson(PersonSchema, line, what), what };
+    }
+  }
+
+  async function* corrections(): AsyncGenerator<ArchivedCorrection & { what: string }> {
+    if (entries.corrections === undefined) return;
+    let number = 0;
+    for await (const line of lines(entries.corrections, MEMBERS.corrections, CORRECTION_BYTES)) {
+      number += 1;
+      const what = `line ${number} of ${MEMBERS.corrections}`;
+      yield { ...readJson(CorrectionSchema, line, what), what };
     }
   }
 
@@ -101,12 +118,17 @@ export function openV2(zip: Zip, pack: Archive['pack']): Archive {
   return {
     pack,
 
-    async check({ requireGroup, known, signal }: CheckOptions): Promise<Totals> {
+    async check({ requireGroup, requirePerson, known, signal }: CheckOptions): Promise<Totals> {
       manifest = await readManifest(zip, entries.manifest);
       refuseOtherPack(manifest, pack);
-      const { counts, members } = manifest;
-      for (const name of [MEMBERS.vectors, MEMBERS.people, MEMBERS.groups] as const)
-        if (members[name].bytes !== zip.bytesOf(zip.names.get(name) ?? -1))
+      const { counts, members, version } = manifest;
+      const listed = [...zip.names.keys()].filter((name) => name !== MEMBERS.manifest);
+      if ((version === 3) !== (entries.corrections !== undefined))
+        refuseArchive(
+          `of version ${version}, it ${version === 3 ? 'lacks' : 'holds'} ${MEMBERS.corrections}`,
+        );
+      for (const name of listed as (keyof Manifest['members'])[])
+        if (members[name]?.bytes !== zip.bytesOf(zip.names.get(name) ?? -1))
           refuseArchive(`${name} has not the size that the manifest says`);
       if (zip.pictures.size !== counts.pictures) refuseArchive('the manifest counts other pictures');
       await checkVectors(counts.rows);
@@ -114,7 +136,8 @@ export function openV2(zip: Zip, pack: Archive['pack']): Archive {
       const check = createGroupCheck(known, requireGroup);
       for await (const group of groups()) check.add(group);
       const named = createBits(counts.rows);
-      const found = { people: 0, faces: 0 };
+      const found = { people: 0, faces: 0, corrections: 0 };
+      const said = alongside(corrections());
       const rows = await createRows(zip, entries.vectors, start, pack.length);
       let before: { faceid: string; profile: string; ids: Set<string> } | undefined;
       let next = 0;
@@ -126,6 +149,14 @@ export function openV2(zip: Zip, pack: Archive['pack']): Archive {
         if (before?.faceid !== faceid) {
           before = { faceid, profile, ids: new Set() };
           found.people += 1;
+          await requirePerson?.({ faceid, consent: person.consent });
+          for (const { id, vector, what: line } of await said.of(faceid)) {
+            checkFaceId(faceid, id, `"${id}" in ${line}`);
+            if (before.ids.has(id)) refuseArchive(`"${id}" in ${line} is there twice`);
+            before.ids.add(id);
+            checkVector(vector, pack.length, `the vector in ${line}`);
+            found.corrections += 1;
+          }
         } else if (profile !== before.profile || faces.length === 0) refuseArchive(`${what} is there twice`);
         for (const { id, row } of faces) {
           checkFaceId(faceid, id, `"${id}" in ${what}`);
@@ -139,8 +170,11 @@ export function openV2(zip: Zip, pack: Archive['pack']): Archive {
         }
         found.faces += faces.length;
       }
+      await said.end();
       if (check.size !== counts.groups || found.people !== counts.people || found.faces !== counts.faces)
         refuseArchive('the manifest counts other groups, people or faces');
+      if (found.corrections !== (counts.corrections ?? 0))
+        refuseArchive('the manifest counts other corrections');
       await checkPictures(named, signal);
       return found;
     },
@@ -149,9 +183,12 @@ export function openV2(zip: Zip, pack: Archive['pack']): Archive {
 
     async *people(): AsyncGenerator<PersonToTake> {
       const rows = await createRows(zip, entries.vectors, start, pack.length);
-      for await (const { groupid, userid, username, metadata, faces } of people()) {
+      const said = alongside(corrections());
+      for await (const { groupid, userid, username, metadata, consent, faces } of people()) {
+        const faceid = faceIdOf(groupid, userid);
         const taken: PersonToTake = {
-          ...{ faceid: faceIdOf(groupid, userid), groupid, userid, username, metadata, faces: [] },
+          ...{ faceid, groupid, userid, username, metadata, consent, faces: [] },
+          corrections: (await said.of(faceid)).map(toTake),
         };
         for (const { id, row } of faces) {
           const picture = zip.pictures.get(row);
@@ -179,13 +216,16 @@ export async function packOfV2(zip: Zip): Promise<Archive['pack']> {
   return { id: pack, length };
 }
 
-function requireMembers({ names }: Zip): Record<keyof typeof MEMBERS, number> {
-  const wanted = Object.entries(MEMBERS) as [keyof typeof MEMBERS, string][];
-  const known = new Set(Object.values<string>(MEMBERS));
+type Entries = Record<Exclude<keyof typeof MEMBERS, 'corrections'>, number> & { corrections?: number };
+
+function requireMembers({ names }: Zip): Entries {
+  const { corrections, ...needed } = MEMBERS;
+  const wanted = Object.entries(needed);
+  const known = new Set<string>(Object.values(MEMBERS));
   for (const name of names.keys())
     if (!known.has(name)) refuseArchive(`it holds "${name.slice(0, 100)}", which no export does`);
   const numbers = wanted.map(([key, name]) => [key, names.get(name) ?? refuseArchive(`${name} is missing`)]);
-  return Object.fromEntries(numbers) as Record<keyof typeof MEMBERS, number>;
+  return { ...(Object.fromEntries(numbers) as Entries), corrections: names.get(corrections) };
 }
 
 /** @returns where the numbers begin @throws KaomonError ARCHIVE_INVALID */

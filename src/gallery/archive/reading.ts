@@ -3,7 +3,17 @@ import { KaomonError } from '../../platform/errors.js';
 import type { Gallery, PeoplePage, Person } from '../types.js';
 
 /** What an export needs of a gallery. */
-export type ReadGallery = Pick<Gallery, 'groups' | 'people' | 'vectors' | 'copyVectors' | 'picture'>;
+export type ReadGallery = Pick<
+  Gallery,
+  | 'groups'
+  | 'people'
+  | 'vectors'
+  | 'copyVectors'
+  | 'picture'
+  | 'corrections'
+  | 'correctionVectors'
+  | 'correctionPicture'
+>;
 
 /** People of a page. */
 const PAGE = 512;
@@ -25,7 +35,10 @@ export async function unlessGone<T>(work: Promise<T>): Promise<T | undefined> {
   try {
     return await work;
   } catch (error) {
-    if (error instanceof KaomonError && ['PERSON_UNKNOWN', 'FACE_UNKNOWN'].includes(error.code))
+    if (
+      error instanceof KaomonError &&
+      ['PERSON_UNKNOWN', 'FACE_UNKNOWN', 'CORRECTION_UNKNOWN'].includes(error.code)
+    )
       return undefined;
     throw error;
   }

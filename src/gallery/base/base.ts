@@ -2,6 +2,7 @@
  * The base of a gallery: everybody as of one moment, read-only, in files that all workers of a machine map. What changed
  * since is laid over it by `memory.ts`.
  */
+import type { Consent } from '../consent.js';
 import type { Face, Group, Metadata } from '../types.js';
 
 /** A range of rows or of people, the end excluded. */
@@ -16,6 +17,7 @@ export interface BasePerson {
   /** Empty: none was given. */
   username: string;
   metadata: Metadata;
+  consent?: Consent | undefined;
   /** Oldest first; the row of `faces[i]` is `rows.first + i`. */
   faces: Face[];
   /** The rows of the faces, then that of the template where there is one. */

@@ -101,9 +101,10 @@ export function createLayer(base: Base, made: (person: Person) => Person) {
   };
 }
 
-function toPerson({ faceid, username, metadata, faces }: BasePerson): Person {
+function toPerson({ faceid, username, metadata, consent, faces }: BasePerson): Person {
   const { groupid, userid } = splitFaceId(faceid) ?? { groupid: '', userid: '' };
   const person: Person = { faceid, groupid, userid, username: username || userid, metadata, faces };
+  if (consent) person.consent = consent;
   const first = faces.at(0);
   if (first) person.enrolledAt = first.enrolledAt;
   return person;

@@ -13,6 +13,8 @@ const LISTS_FROM = {
   auto: 300_000,
   // Below, an exact search takes under a millisecond, and lists would be trained on too little.
   ivfflat: 10_000,
+  // Of what Milvus does not show yet.
+  milvus: Infinity,
 };
 
 /**
@@ -33,7 +35,7 @@ export function chooseIndex(
   if (INDEX === 'onnx') return openOnnx();
   const refusal = faissRefusal();
   if (!refusal) return createFaissIndex(length, { listsFrom: LISTS_FROM[INDEX], note });
-  if (INDEX !== 'auto')
+  if (INDEX !== 'auto' && INDEX !== 'milvus')
     throw new KaomonError(
       'SETUP',
       `INDEX=${INDEX} needs faiss, but ${refusal}. Run "npm run setup", or leave INDEX unset.`,

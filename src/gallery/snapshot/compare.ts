@@ -1,8 +1,10 @@
 /** Compares a snapshot with the store, person by person, and reads who differs. */
 import path from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import pMap from 'p-map';
-import type { EmbeddingStore, ReadPerson, Stamp } from '../store/store.js';
+import { profileOf } from '../store/profile.js';
+import type { EmbeddingStore, Profile, Stamp } from '../store/store.js';
 import { templateOf } from '../templates.js';
 import type { Face } from '../types.js';
 import type { Entry } from './encode.js';
@@ -85,8 +87,7 @@ export async function* compareWithStore(options: CompareOptions): AsyncGenerator
     if (isSame && kept === faces.length) return { same: old, stamp };
     const template = options.templates ? templateOf(vectors) : undefined;
     if (template) vectors.push(template);
-    const { username, metadata } = person;
-    return { entry: { faceid, username, metadata, faces, vectors, stamp }, lost: kept < held.size };
+    return { entry: { faceid, ...profileOf(person), faces, vectors, stamp }, lost: kept < held.size };
   }
 
   const there = previous?.people;
@@ -140,11 +141,12 @@ function reportedIn({ damage }: Pick<EmbeddingStore, 'damage'>): () => ReadonlyS
   };
 }
 
-function isDescribedAs(
-  before: Pick<ReadPerson, 'username' | 'metadata'>,
-  now: Pick<ReadPerson, 'username' | 'metadata'>,
-): boolean {
-  return before.username === now.username && JSON.stringify(before.metadata) === JSON.stringify(now.metadata);
+function isDescribedAs(before: Profile, now: Profile): boolean {
+  return (
+    before.username === now.username &&
+    JSON.stringify(before.metadata) === JSON.stringify(now.metadata) &&
+    isDeepStrictEqual(before.consent, now.consent)
+  );
 }
 
 function areEqual(a: Float32Array, b: Float32Array): boolean {

@@ -178,9 +178,11 @@ export async function createEncoder(folder: string, length: number) {
     people: () => people,
 
     /** Everybody comes in the order of the faceids. The vectors are copied. */
-    add({ faceid, username, metadata, faces: own, vectors: given, stamp }: Entry): void {
+    add({ faceid, username, metadata, consent, faces: own, vectors: given, stamp }: Entry): void {
       const name = username.replaceAll(SEPARATOR, '\ufffd');
-      const described = Object.keys(metadata).length > 0 ? JSON.stringify(metadata) : '';
+      const isBare = Object.keys(metadata).length === 0 && !consent;
+      // With a consent it is a list of both: earlier versions, which know none, make the snapshot anew.
+      const described = isBare ? '' : JSON.stringify(consent ? [metadata, consent] : metadata);
       const ends = own.map(({ id, hasPicture }) => `${hasPicture ? '+' : '-'}${id.slice(faceid.length + 1)}`);
       text('text', [faceid, name, described, ...ends].join(SEPARATOR));
       float64('textAt', sections.text.bytes());

@@ -4,6 +4,7 @@ import type { BaseGroup, BasePeople, BasePerson } from '../base/base.js';
 import { mapFile } from '../base/mapped-file.js';
 import { parseFaceId } from '../face-name.js';
 import { splitFaceId } from '../ids.js';
+import type { Consent } from '../consent.js';
 import type { Face, Metadata } from '../types.js';
 import { isProfile } from '../store/profile.js';
 import type { Profile } from '../store/store.js';
@@ -205,7 +206,7 @@ function toPerson(
   [faceid, username, metadata, ...ends]: string[],
   rows: { first: number; end: number },
 ): BasePerson {
-  const profile = { username, metadata: metadata === '' ? {} : parseMetadata(metadata) };
+  const profile = { username, ...(metadata === '' ? { metadata: {} } : parseDescribed(metadata)) };
   const more = rows.end - rows.first - ends.length;
   // Most have no metadata, and an export asks for everybody.
   const isValid = (read: typeof profile): read is Profile => metadata === '' || isProfile(read);
@@ -214,11 +215,15 @@ function toPerson(
   return { faceid, ...profile, faces: ends.map((end) => toFace(faceid, end)), rows };
 }
 
-function parseMetadata(text: string): Metadata | undefined {
+/** @param text metadata, or a list of metadata and consent; both are checked by the caller */
+function parseDescribed(text: string): Partial<Pick<Profile, 'metadata' | 'consent'>> {
   try {
-    return JSON.parse(text) as Metadata;
+    const read = JSON.parse(text) as Metadata | [Metadata, Consent];
+    if (!Array.isArray(read)) return { metadata: read };
+    const [metadata, consent] = read;
+    return { metadata, consent };
   } catch {
-    return undefined;
+    return {};
   }
 }
 

@@ -1,9 +1,10 @@
+import { isDeepStrictEqual } from 'node:util';
 import pMap from 'p-map';
 /**
  * A person is the same whichever pack embedded their pictures, but a store holds one pack's faces. Without this, names
  * would vanish with a change of pack, and a deleted person would stay in the other pack's folder and come back with it.
  */
-import type { EmbeddingStore, Profile, Stamp, Stamper } from './store.js';
+import type { EmbeddingStore, Profile, Removed, Stamp, Stamper } from './store.js';
 
 /** People read at a time. */
 const AT_ONCE = 64;
@@ -19,7 +20,7 @@ export function acrossPacks(own: EmbeddingStore): EmbeddingStore {
     let found: Profile | undefined;
     for (const other of await own.others()) {
       const profile = await other.profile(faceid);
-      if (profile && (profile.username !== '' || Object.keys(profile.metadata).length > 0)) return profile;
+      if (profile && hasSome(profile)) return profile;
       found ??= profile;
     }
     return found;
@@ -32,6 +33,15 @@ export function acrossPacks(own: EmbeddingStore): EmbeddingStore {
     if (!profile) return false;
     await own.keepPerson(faceid, profile);
     return true;
+  }
+
+  /** A consent that was renewed must not end because another pack has the old one. */
+  async function spreadConsent(faceid: string, { consent }: Profile): Promise<void> {
+    for (const other of await own.others()) {
+      const profile = await other.profile(faceid);
+      if (profile && !isDeepStrictEqual(profile.consent, consent))
+        await other.savePerson(faceid, { ...profile, consent });
+    }
   }
 
   async function listElsewhere(): Promise<Set<string>> {
@@ -63,6 +73,14 @@ export function acrossPacks(own: EmbeddingStore): EmbeddingStore {
       return [...new Set([...(await own.list()), ...(await listElsewhere())])];
     },
 
+    ...(own.peopleIn && {
+      async peopleIn(groupid: string) {
+        const listed = (await own.peopleIn?.(groupid)) ?? [];
+        for (const other of await own.others()) listed.push(...((await other.peopleIn?.(groupid)) ?? []));
+        return [...new Set(listed)];
+      },
+    }),
+
     async readPerson(faceid, known) {
       const person = await own.readPerson(faceid, known);
       if (person) return person;
@@ -90,16 +108,19 @@ export function acrossPacks(own: EmbeddingStore): EmbeddingStore {
     },
 
     async savePerson(faceid, profile) {
-      return (
-        (await own.savePerson(faceid, profile)) || ((await adopt(faceid)) && own.savePerson(faceid, profile))
-      );
+      const isSaved =
+        (await own.savePerson(faceid, profile)) ||
+        ((await adopt(faceid)) && (await own.savePerson(faceid, profile)));
+      if (isSaved) await spreadConsent(faceid, profile);
+      return isSaved;
     },
 
     // This pack goes last, so that an interrupted deletion is visible and can be repeated.
     async removePerson(faceid) {
-      let removed = false;
-      for (const other of await own.others()) removed = (await other.removePerson(faceid)) || removed;
-      return (await own.removePerson(faceid)) || removed;
+      const removed: (Removed | undefined)[] = [];
+      for (const other of await own.others()) removed.push(await other.removePerson(faceid));
+      removed.push(await own.removePerson(faceid));
+      return removed.reduce(addRemoved, undefined);
     },
 
     async movePerson(from, to) {
@@ -120,6 +141,7 @@ export function acrossPacks(own: EmbeddingStore): EmbeddingStore {
     async addFace(face, vector, extras) {
       if (!extras.profile) await adopt(face.faceid);
       await own.addFace(face, vector, extras);
+      if (extras.profile?.consent) await spreadConsent(face.faceid, extras.profile);
     },
 
     async addCorrection(correction, vector, crop) {
@@ -131,6 +153,19 @@ export function acrossPacks(own: EmbeddingStore): EmbeddingStore {
       for (const other of await own.others()) await other.removeFace(face);
       return await own.removeFace(face);
     },
+  };
+}
+
+/** Whether anything is known of a person but the ID. */
+const hasSome = ({ username, metadata, consent }: Profile): boolean =>
+  username !== '' || Object.keys(metadata).length > 0 || consent !== undefined;
+
+function addRemoved(a: Removed | undefined, b: Removed | undefined): Removed | undefined {
+  if (!a || !b) return a ?? b;
+  return {
+    faces: a.faces + b.faces,
+    pictures: a.pictures + b.pictures,
+    corrections: a.corrections + b.corrections,
   };
 }
 

@@ -58,6 +58,7 @@ export function createFileCorrections(
       for (const one of staged) await one.discard();
       await rm(layout.correctionFile(correction), { force: true });
       await rm(layout.pictureFile(correction), { force: true });
+      await unmarkCorrected(layout, faceid).catch(() => undefined);
       // Another process has deleted the person meanwhile.
       if (hasCode(error, 'ENOENT') && !isPerson(await namesOf(faceid))) return false;
       throw error;

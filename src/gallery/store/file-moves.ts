@@ -26,7 +26,7 @@ import { renameFace } from '../face-name.js';
 import { hasCorrections, markCorrected, unmarkCorrected } from './file-corrections.js';
 import { CORRECTION, isPerson, type Layout, PERSON_FILE } from './file-layout.js';
 import { splitFaceId } from '../ids.js';
-import { passOver, setAside } from '../../platform/files/set-aside.js';
+import { passOver, SET_ASIDE, setAside } from '../../platform/files/set-aside.js';
 
 const JOURNAL = '.moving-';
 const PROCESS = randomUUID();
@@ -164,7 +164,19 @@ async function finish(
   }
   await syncFolder(layout.packFolder);
   await unmarkCorrected(layout, from);
+  await moveSetAside(layout, from, to);
   await rm(noteFile, { force: true });
+}
+
+/** Damaged files of the person: who deletes the person deletes them, too. */
+async function moveSetAside({ folder, pack }: Layout, from: string, to: string): Promise<void> {
+  const source = path.join(folder, SET_ASIDE, pack, from);
+  const names = await namesIn(source);
+  if (names.length === 0) return;
+  const target = path.join(folder, SET_ASIDE, pack, to);
+  await makeFolder(target);
+  for (const name of names) await unlessMissing(rename(path.join(source, name), path.join(target, name)));
+  await rm(source, { recursive: true, force: true });
 }
 
 /** A journal lists renames: a forged one must not lead out of the two people's folders. */

@@ -12,7 +12,7 @@ import { isUnreadable, passOver, setAside } from '../../platform/files/set-aside
 import { splitFaceId } from '../ids.js';
 import { decodeNpy, NpyError } from './npy.js';
 import type { LoadOptions, Profile, ReadPerson, StoredCorrection, StoredPerson } from './store.js';
-import { isProfile } from './profile.js';
+import { isProfile, profileOf } from './profile.js';
 import type { Face } from '../types.js';
 
 /** People read at a time: enough to hide the disk, far from the limit on open files. */
@@ -218,7 +218,7 @@ export async function readProfile(
     const text = await unlessMissing(readSmall(layout.personFile(faceid), MOST_JSON));
     if (text === undefined) return { username: '', metadata: {} };
     const profile: unknown = JSON.parse(text.toString('utf8'));
-    if (isProfile(profile)) return { username: profile.username, metadata: profile.metadata };
+    if (isProfile(profile)) return profileOf(profile);
   } catch (error) {
     if (error instanceof UnfitFile) await setAside(layout.folder, what, error.message, damage);
     else if (!(error instanceof SyntaxError)) passOver(error, what, damage);

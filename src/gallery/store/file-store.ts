@@ -20,10 +20,11 @@ import { createReserve } from '../../platform/files/reserve.js';
 import { createDamage, type Damage } from '../../platform/files/damage.js';
 import { SET_ASIDE } from '../../platform/files/set-aside.js';
 import { checkEmbedding } from '../embedding.js';
+import type { PersonFiles } from './bulk-thread.js';
 import { createBulkWriter } from './bulk-writer.js';
-import { createFileCorrections, unmarkCorrected } from './file-corrections.js';
+import { createFileCorrections, markCorrected, unmarkCorrected } from './file-corrections.js';
 import { createFileGroups } from './file-groups.js';
-import { createLayout, isPerson, PERSON_FILE, REMOVED, RESERVED } from './file-layout.js';
+import { CORRECTION, createLayout, isPerson, PERSON_FILE, REMOVED, RESERVED } from './file-layout.js';
 import { createFileThreshold } from './file-threshold.js';
 import { finishMoves, mergePersonFolders, movePersonFolder } from './file-moves.js';
 import {
@@ -37,7 +38,8 @@ import {
 } from './file-read.js';
 import { stampOf } from './file-stamp.js';
 import { encodeNpy } from './npy.js';
-import type { EmbeddingStore, FilledPerson, NewFace, Profile } from './store.js';
+import { profileOf } from './profile.js';
+import type { EmbeddingStore, FilledPerson, NewFace, Profile, Removed } from './store.js';
 import type { Face } from '../types.js';
 
 /** How often writing a face is tried when another process deletes the person's folder meanwhile. */
@@ -85,17 +87,19 @@ export function createFileStore(options: FileStoreOptions): EmbeddingStore {
       await createDurably(layout.personFile(faceid), profileText({ username: '', metadata: {} }));
   }
 
-  async function removePerson(faceid: string): Promise<boolean> {
-    if (!isPerson(await namesIn(layout.personFolder(faceid)))) return false;
+  async function removePerson(faceid: string): Promise<Removed | undefined> {
+    const names = await namesIn(layout.personFolder(faceid));
+    if (!isPerson(names)) return undefined;
     // Damaged files of the person go as well.
     await rm(path.join(folder, SET_ASIDE, pack, faceid), { recursive: true, force: true });
     const removed = path.join(layout.packFolder, `${REMOVED}${randomBytes(6).toString('hex')}`);
     const done = await unlessMissing(rename(layout.personFolder(faceid), removed).then(() => true));
-    if (!done) return false;
+    if (!done) return undefined;
     await syncFolder(layout.packFolder);
     await removeRemains(removed);
     await unmarkCorrected(layout, faceid);
-    return true;
+    const count = (end: string) => names.filter((name) => name.endsWith(end)).length;
+    return { faces: count('.npy'), pictures: count('.png'), corrections: count(CORRECTION) };
   }
 
   const corrections = createFileCorrections(layout, length, { reserve, ensureProfile });
@@ -154,27 +158,31 @@ export function createFileStore(options: FileStoreOptions): EmbeddingStore {
   }
 
   async function addPeople(people: readonly FilledPerson[]): Promise<boolean[]> {
-    for (const { faces } of people) for (const { vector } of faces) checkEmbedding(vector, length);
-    const added = await bulk.add(
-      people.map(({ faceid, profile, faces }) => ({
-        faceid,
-        files: [
-          { name: PERSON_FILE, data: profileText(profile) },
-          ...faces.flatMap(({ face: { id }, crop }) => (crop ? [{ name: `${id}.png`, data: crop }] : [])),
-          ...faces.map(({ face: { id }, vector }) => ({ name: `${id}.npy`, data: encodeNpy(vector) })),
-        ],
-      })),
-    );
-    const isThere: boolean[] = [];
-    for (const [i, { faceid, profile, faces }] of people.entries()) {
-      // A folder that is in the way may be empty but for files that are nobody's.
-      isThere.push(added[i] || ((await createPerson(faceid, profile)) && (await fill(faceid, faces))));
+    for (const { faces, corrections: said = [] } of people)
+      for (const { vector } of [...faces, ...said]) checkEmbedding(vector, length);
+    const corrected = people.filter(({ corrections: said = [] }) => said.length > 0);
+    for (const { faceid } of corrected) await markCorrected(layout, faceid);
+    try {
+      const added = await bulk.add(people.map(filesOf));
+      const isThere: boolean[] = [];
+      for (const [i, person] of people.entries()) {
+        // A folder that is in the way may be empty but for files that are nobody's.
+        isThere.push(
+          added[i] || ((await createPerson(person.faceid, person.profile)) && (await fill(person))),
+        );
+      }
+      return isThere;
+    } finally {
+      // Another process may have found nobody corrected a moment ago, and removed the note.
+      for (const { faceid } of corrected)
+        if (!(await unmarkCorrected(layout, faceid))) await markCorrected(layout, faceid);
     }
-    return isThere;
   }
 
-  async function fill(faceid: string, faces: readonly NewFace[]): Promise<true> {
+  async function fill({ faceid, faces, corrections: said = [] }: FilledPerson): Promise<true> {
     await addFaces(faceid, faces, { isNew: true, names: [PERSON_FILE] });
+    for (const { correction, vector, crop } of said)
+      await corrections.addCorrection(correction, vector, crop);
     return true;
   }
 
@@ -317,5 +325,20 @@ async function removeIfEmpty(folder: string): Promise<void> {
   await rmdir(folder).catch(() => undefined);
 }
 
-const profileText = ({ username, metadata }: Profile) =>
-  `${JSON.stringify({ username, metadata }, null, 2)}\n`;
+/** The files of a new person's folder. */
+function filesOf({ faceid, profile, faces, corrections = [] }: FilledPerson): PersonFiles {
+  const all = [
+    ...faces.map(({ face: { id }, vector, crop }) => ({ id, vector, crop, ending: '.npy' })),
+    ...corrections.map(({ correction: { id }, vector, crop }) => ({ id, vector, crop, ending: CORRECTION })),
+  ];
+  return {
+    faceid,
+    files: [
+      { name: PERSON_FILE, data: profileText(profile) },
+      ...all.flatMap(({ id, crop }) => (crop ? [{ name: `${id}.png`, data: crop }] : [])),
+      ...all.map(({ id, vector, ending }) => ({ name: `${id}${ending}`, data: encodeNpy(vector) })),
+    ],
+  };
+}
+
+const profileText = (profile: Profile) => `${JSON.stringify(profileOf(profile), null, 2)}\n`;

@@ -3,9 +3,12 @@ import type { RedisSettings } from '../../platform/redis.js';
 /** The keys of one pack's part of the gallery in Redis; docs/gallery.md has the picture. */
 export type RedisLayout = ReturnType<typeof createRedisLayout>;
 
-/** The braces (a hash tag) put all keys of one prefix into one slot of a cluster. */
-export function createRedisLayout({ prefix }: Pick<RedisSettings, 'prefix'>, pack: string) {
-  const key = (...parts: string[]) => [`{${prefix}}`, ...parts].join(':');
+/**
+ * The braces (a hash tag) put all keys of one prefix into one slot of a cluster.
+ * @param part keeps galleries of one prefix apart
+ */
+export function createRedisLayout({ prefix }: Pick<RedisSettings, 'prefix'>, pack: string, part = '') {
+  const key = (...parts: string[]) => [`{${prefix}}`, ...(part ? [part] : []), ...parts].join(':');
   return {
     pack,
     /** Hash: groupid -> the group's name and date. */

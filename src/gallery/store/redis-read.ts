@@ -6,7 +6,7 @@ import { toEmbedding } from '../embedding.js';
 import { parseFaceId } from '../face-name.js';
 import { isId, splitFaceId } from '../ids.js';
 import type { Group } from '../types.js';
-import { isProfile } from './profile.js';
+import { isProfile, profileOf } from './profile.js';
 import type { RedisLayout } from './redis-layout.js';
 import type { GalleryRedis } from './redis-scripts.js';
 import { asCorrection } from './as-correction.js';
@@ -49,11 +49,14 @@ export function createRedisReader({ redis, layout, length, damage }: RedisReader
     const faces = await Promise.all(ids.map((id) => readFace(faceid, id, known.has(id))));
     const there = faces.filter((face) => face !== undefined);
     there.sort((a, b) => (a.enrolledAt + a.id < b.enrolledAt + b.id ? -1 : 1));
-    const corrections = await readCorrections(faceid, corrected);
+    const corrections = await readSaid(faceid, corrected);
     return { faceid, ...toProfile(faceid, text), faces: there, corrections };
   }
 
-  async function readCorrections(faceid: string, ids: readonly string[]): Promise<StoredCorrection[]> {
+  const readCorrections = async (faceid: string): Promise<StoredCorrection[]> =>
+    readSaid(faceid, await redis.smembers(layout.correctionsOf(faceid)));
+
+  async function readSaid(faceid: string, ids: readonly string[]): Promise<StoredCorrection[]> {
     if (ids.length === 0) return [];
     const read = await Promise.all(ids.map((id) => readFace(faceid, id, false)));
     const there = read.flatMap((face) => (face?.vector ? asCorrection(face, face.vector) : []));
@@ -90,7 +93,7 @@ export function createRedisReader({ redis, layout, length, damage }: RedisReader
 
   function toProfile(faceid: string, text: string): Profile {
     const value = parseJson(text);
-    if (isProfile(value)) return { username: value.username, metadata: value.metadata };
+    if (isProfile(value)) return profileOf(value);
     damage.report(`${people} ${faceid}`, 'the person is shown by the ID until a name is given again');
     return { username: '', metadata: {} };
   }
@@ -148,7 +151,7 @@ export function createRedisReader({ redis, layout, length, damage }: RedisReader
     }
   }
 
-  return { readPerson, toProfile, list, readGroups, toGroup, countOtherPacks, requireTypes };
+  return { readPerson, toProfile, list, readGroups, toGroup, countOtherPacks, requireTypes, readCorrections };
 }
 
 function parseJson(text: string): unknown {

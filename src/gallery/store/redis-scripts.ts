@@ -12,7 +12,7 @@ export interface GalleryCommands {
   ): Promise<[profile: string | null, ids: string[], corrections: string[]]>;
   /** @returns 0 when there is no such person */
   saveProfile(people: string, faceid: string, profile: string): Promise<0 | 1>;
-  /** @returns 0 when there is no such person */
+  /** @returns whether there was such a person, and how many faces, pictures and corrections */
   removePerson(
     people: string,
     faces: string,
@@ -21,7 +21,7 @@ export interface GalleryCommands {
     corrected: string,
     faceid: string,
     prefix: string,
-  ): Promise<0 | 1>;
+  ): Promise<[gone: 0 | 1, faces: number, pictures: number, corrections: number]>;
   /**
    * Gives all faces and corrections of one person to another. A face whose new name is taken gets a letter more.
    * @param mode move: the other must not exist; merge: it must
@@ -79,16 +79,23 @@ return 1`,
   removePerson: {
     numberOfKeys: 5,
     lua: `
-for _, id in ipairs(redis.call('SMEMBERS', KEYS[4])) do redis.call('DEL', ARGV[2] .. id) end
+local pictures = 0
+local function erase(id)
+  pictures = pictures + redis.call('HEXISTS', ARGV[2] .. id, 'picture')
+  redis.call('DEL', ARGV[2] .. id)
+end
+local corrections = redis.call('SMEMBERS', KEYS[4])
+for _, id in ipairs(corrections) do erase(id) end
 redis.call('DEL', KEYS[4])
 redis.call('SREM', KEYS[5], ARGV[1])
 local gone = redis.call('HDEL', KEYS[1], ARGV[1])
-for _, id in ipairs(redis.call('SMEMBERS', KEYS[2])) do
-  redis.call('DEL', ARGV[2] .. id)
+local faces = redis.call('SMEMBERS', KEYS[2])
+for _, id in ipairs(faces) do
+  erase(id)
   redis.call('SREM', KEYS[3], id)
 end
 redis.call('DEL', KEYS[2])
-return gone`,
+return {gone, #faces, pictures, #corrections}`,
   },
   renamePerson: {
     numberOfKeys: 7,

@@ -12,10 +12,17 @@ import {
 import { checkEmbedding } from '../embedding.js';
 import type { Group } from '../types.js';
 import { createRedisLayout } from './redis-layout.js';
-import { isThreshold } from './profile.js';
+import { isThreshold, profileOf } from './profile.js';
 import { createRedisReader, isWrongType } from './redis-read.js';
 import { type GalleryRedis, withScripts } from './redis-scripts.js';
-import type { EmbeddingStore, FilledPerson, NewFace, Profile, StoredPerson } from './store.js';
+import type {
+  EmbeddingStore,
+  FilledPerson,
+  NewFace,
+  Profile,
+  StoredCorrection,
+  StoredPerson,
+} from './store.js';
 
 export interface RedisStoreOptions {
   redis: RedisSettings;
@@ -37,16 +44,29 @@ const AT_ONCE = 200;
  * @throws KaomonError SETUP when Redis does not answer
  */
 export async function createRedisStore(options: RedisStoreOptions): Promise<EmbeddingStore> {
-  return storeOn(await connect(options.redis), options);
+  return redisStoreOn(await connectGallery(options.redis), options);
 }
 
-function storeOn(redis: GalleryRedis, options: RedisStoreOptions): EmbeddingStore {
+/** A store with the corrections of one person, for a store that keeps the people otherwise. */
+export type RedisStore = EmbeddingStore & {
+  /** Oldest first. */
+  readCorrections(faceid: string): Promise<StoredCorrection[]>;
+};
+
+/**
+ * A store over a connection, which is closed with it.
+ * @param layout where it is, if not where a store in Redis alone is
+ */
+export function redisStoreOn(
+  redis: GalleryRedis,
+  options: RedisStoreOptions,
+  layout = createRedisLayout(options.redis, options.pack),
+): RedisStore {
   const { pack, length, warn } = options;
   const { damage = createDamage(warn) } = options;
-  const layout = createRedisLayout(options.redis, pack);
   const { people, groups, packs } = layout;
   const all = layout.all();
-  const { readPerson, toProfile, list, readGroups, toGroup, countOtherPacks, requireTypes } =
+  const { readPerson, toProfile, list, readGroups, toGroup, countOtherPacks, requireTypes, readCorrections } =
     createRedisReader({ redis, layout, length, damage });
 
   async function transact(fill: (multi: ReturnType<typeof redis.multi>) => void): Promise<unknown[]> {
@@ -73,17 +93,21 @@ function storeOn(redis: GalleryRedis, options: RedisStoreOptions): EmbeddingStor
 
   const groupText = ({ groupname }: Group, made = new Date().toISOString()) =>
     JSON.stringify({ groupname, made });
-  const profileText = ({ username, metadata }: Profile) => JSON.stringify({ username, metadata });
+  const profileText = (profile: Profile) => JSON.stringify(profileOf(profile));
 
   async function createPerson(faceid: string, profile: Profile): Promise<boolean> {
     return (await redis.hsetnx(people, faceid, profileText(profile))) === 1;
   }
 
-  async function addPerson({ faceid, profile, faces }: FilledPerson): Promise<boolean> {
+  async function addPerson({ faceid, profile, faces, corrections = [] }: FilledPerson): Promise<boolean> {
     if (!(await createPerson(faceid, profile))) return false;
     try {
       await transact((multi) => {
         for (const face of faces) setFace(multi, face);
+        for (const { correction, vector, crop } of corrections) {
+          setVector(multi, correction.id, vector, crop);
+          multi.sadd(layout.correctionsOf(faceid), correction.id).sadd(layout.corrected, faceid);
+        }
       });
     } catch (error) {
       await redis.hdel(people, faceid).catch(() => undefined);
@@ -100,9 +124,18 @@ function storeOn(redis: GalleryRedis, options: RedisStoreOptions): EmbeddingStor
     if (isNew) await redis.hsetnx(groups, FIRST_GROUP.groupid, groupText(FIRST_GROUP));
   }
 
+  function setVector(
+    multi: ReturnType<typeof redis.multi>,
+    id: string,
+    vector: Float32Array,
+    crop: Uint8Array | undefined,
+  ): void {
+    multi.hset(layout.face(id), 'vector', bytesOf(vector));
+    if (crop) multi.hset(layout.face(id), 'picture', Buffer.from(crop));
+  }
+
   function setFace(multi: ReturnType<typeof redis.multi>, { face, vector, crop }: NewFace): void {
-    multi.hset(layout.face(face.id), 'vector', bytesOf(vector));
-    if (crop) multi.hset(layout.face(face.id), 'picture', Buffer.from(crop));
+    setVector(multi, face.id, vector, crop);
     multi.sadd(layout.facesOf(face.faceid), face.id).sadd(all, face.id);
   }
 
@@ -154,7 +187,7 @@ function storeOn(redis: GalleryRedis, options: RedisStoreOptions): EmbeddingStor
     async others() {
       return (await redis.smembers(packs))
         .filter((other) => other !== pack)
-        .map((other) => storeOn(redis, { ...options, pack: other, damage }));
+        .map((other) => redisStoreOn(redis, { ...options, pack: other, damage }));
     },
 
     createPerson,
@@ -167,7 +200,9 @@ function storeOn(redis: GalleryRedis, options: RedisStoreOptions): EmbeddingStor
     async removePerson(faceid) {
       const faces = [layout.facesOf(faceid), all] as const;
       const corrections = [layout.correctionsOf(faceid), layout.corrected] as const;
-      return (await redis.removePerson(people, ...faces, ...corrections, faceid, layout.face(''))) === 1;
+      const keys = [people, ...faces, ...corrections] as const;
+      const [gone, ...counts] = await redis.removePerson(...keys, faceid, layout.face(''));
+      return gone === 1 ? { faces: counts[0], pictures: counts[1], corrections: counts[2] } : undefined;
     },
 
     async movePerson(from, to) {
@@ -180,7 +215,8 @@ function storeOn(redis: GalleryRedis, options: RedisStoreOptions): EmbeddingStor
     },
 
     async addPeople(added) {
-      for (const { faces } of added) for (const { vector } of faces) checkEmbedding(vector, length);
+      for (const { faces, corrections = [] } of added)
+        for (const { vector } of [...faces, ...corrections]) checkEmbedding(vector, length);
       return await pMap(added, addPerson, { concurrency: AT_ONCE });
     },
 
@@ -202,6 +238,7 @@ function storeOn(redis: GalleryRedis, options: RedisStoreOptions): EmbeddingStor
     },
 
     corrected: () => redis.smembers(layout.corrected),
+    readCorrections,
 
     async addCorrection({ faceid, id }, vector, crop) {
       checkEmbedding(vector, length);
@@ -258,7 +295,7 @@ function bytesOf(vector: Float32Array): Buffer {
 }
 
 /** @throws KaomonError SETUP when Redis does not answer */
-async function connect(settings: RedisSettings): Promise<GalleryRedis> {
+export async function connectGallery(settings: RedisSettings): Promise<GalleryRedis> {
   const redis = withScripts(openRedis(settings, 'commands', () => undefined));
   await untilReady(redis, REDIS_PATIENCE).catch((cause: unknown) => {
     redis.disconnect();
@@ -274,7 +311,7 @@ async function connect(settings: RedisSettings): Promise<GalleryRedis> {
  * @throws KaomonError SETUP when Redis does not answer
  */
 export async function countEnrolledInRedis(settings: RedisSettings): Promise<Record<string, number>> {
-  const redis = await connect(settings);
+  const redis = await connectGallery(settings);
   const layoutOf = (pack: string) => createRedisLayout(settings, pack);
   try {
     const packs: string[] = [];

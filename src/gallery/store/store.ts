@@ -1,5 +1,6 @@
 import type { Obstacle } from '../../platform/files/obstacles.js';
 import type { Damage } from '../../platform/files/damage.js';
+import type { Consent } from '../consent.js';
 import type { Correction, Face, Group, Metadata } from '../types.js';
 
 /** What a store holds of a person besides the faces. */
@@ -7,6 +8,7 @@ export interface Profile {
   /** Empty: none was given. */
   username: string;
   metadata: Metadata;
+  consent?: Consent | undefined;
 }
 
 /** A face as it is stored. */
@@ -29,6 +31,16 @@ export interface FilledPerson {
   faceid: string;
   profile: Profile;
   faces: readonly NewFace[];
+  corrections?: readonly NewCorrection[];
+}
+
+/** A correction to store with its person. */
+export interface NewCorrection {
+  correction: Correction;
+  /** Unit length. */
+  vector: Float32Array;
+  /** The face's picture as PNG. */
+  crop?: Uint8Array | undefined;
 }
 
 /** A correction as it is stored. */
@@ -50,6 +62,14 @@ export interface ReadPerson extends Profile {
   faces: (Face & { vector?: Float32Array })[];
   /** All of them, oldest first; undefined: not read, they are as they were. */
   corrections?: StoredCorrection[];
+}
+
+/** What a store held of a person who is removed, counted; of all packs. */
+export interface Removed {
+  faces: number;
+  /** Kept pictures, of faces and of corrections. */
+  pictures: number;
+  corrections: number;
 }
 
 /** When a person's files were changed, for a comparison with what was read before. */
@@ -82,7 +102,16 @@ export interface LoadOptions {
 /** What another pack's store is used for. */
 export type OtherPack = Pick<
   EmbeddingStore,
-  'list' | 'profile' | 'recover' | 'stamper' | 'removePerson' | 'movePerson' | 'mergePerson' | 'removeFace'
+  | 'list'
+  | 'peopleIn'
+  | 'profile'
+  | 'savePerson'
+  | 'recover'
+  | 'stamper'
+  | 'removePerson'
+  | 'movePerson'
+  | 'mergePerson'
+  | 'removeFace'
 >;
 
 /**
@@ -106,6 +135,8 @@ export interface EmbeddingStore {
   stamper?(): Promise<Stamper>;
   /** The faceids of everyone. */
   list(): Promise<string[]>;
+  /** The faceids of a group's people, where that is quicker than all of them. */
+  peopleIn?(groupid: string): Promise<string[]>;
   /**
    * One person as it is now, or undefined.
    * @param known ids of faces whose vectors need not be read
@@ -133,14 +164,15 @@ export interface EmbeddingStore {
   /** As `createPerson`, but looks only at this pack. */
   keepPerson(faceid: string, profile: Profile): Promise<boolean>;
   /**
-   * Creates people with all faces, many times faster than one by one. No reader sees a part of one of them.
+   * Creates people with all faces and corrections, many times faster than one by one. No reader sees a part of one of them.
    * @returns of each: false, and nothing was changed, when the person exists in any pack
    * @throws RangeError as `addFace`, and then nobody is created; when the store fails, some may have been
    */
   addPeople(people: readonly FilledPerson[]): Promise<boolean[]>;
   /** @returns false, changing nothing, when there is no such person */
   savePerson(faceid: string, profile: Profile): Promise<boolean>;
-  removePerson(faceid: string): Promise<boolean>;
+  /** @returns undefined when there is no such person */
+  removePerson(faceid: string): Promise<Removed | undefined>;
   /** The faces' ids change with the person's. */
   movePerson(from: string, to: string): Promise<'moved' | 'missing' | 'exists'>;
   /** @returns false when one of the two does not exist */

@@ -1,7 +1,8 @@
 import { KaomonError } from '../../platform/errors.js';
 import { createKeyedMutex } from '../../platform/keyed-mutex.js';
+import { addErased } from '../../gallery/erased.js';
 import { splitFaceId } from '../../gallery/ids.js';
-import type { Face, Gallery, Person } from '../../gallery/types.js';
+import type { Erased, Face, Gallery, Person } from '../../gallery/types.js';
 import type { EnrolPerson } from '../../identity/enrol.js';
 import { createFacePlaces, type FacePlaces } from './face-places.js';
 import { SubjectNames } from './subject-names.js';
@@ -161,20 +162,20 @@ export function createCollections({ gallery }: { gallery: Gallery }) {
 
     /**
      * @param removed told who is gone
-     * @returns the subject as it was written
+     * @returns the subject as it was written, and what was erased
      * @throws KaomonError PERSON_UNKNOWN
      */
     async removeSubject(
       groupid: string,
       subject: string,
       removed: (person: Person) => void,
-    ): Promise<string> {
+    ): Promise<{ subject: string; erased: Erased }> {
       return await serially(groupid, async (names) => {
         const person = await names.require(subject);
         const name = await names.nameOf(person);
-        await gallery.remove(groupid, person.userid);
+        const erased = await gallery.remove(groupid, person.userid);
         removed(person);
-        return name;
+        return { subject: name, erased };
       });
     },
 
@@ -182,14 +183,14 @@ export function createCollections({ gallery }: { gallery: Gallery }) {
     async removeAllSubjects(
       groupid: string,
       removed: (person: Person) => void,
-    ): Promise<{ subjects: number; faces: number }> {
+    ): Promise<{ subjects: number; faces: number; erased: Erased }> {
       return await serially(groupid, async (names) => {
-        const counts = { subjects: 0, faces: 0 };
+        const counts = { subjects: 0, faces: 0, erased: {} };
         await names.catchUp();
         for await (const person of names.everyone()) {
           const all = person.faces.length;
           try {
-            await gallery.remove(groupid, person.userid);
+            addErased(counts.erased, await gallery.remove(groupid, person.userid));
           } catch (error) {
             // Somebody else was quicker.
             if (!(error instanceof KaomonError) || error.statusCode !== 404) throw error;

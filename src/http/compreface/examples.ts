@@ -51,7 +51,7 @@ const subjectOf = async (names: SubjectNames, subject: string) =>
 
 /** The examples (enrolled faces) of a collection: add, list, delete, download. */
 export function exampleRoutes(app: App, context: CompreFaceContext): void {
-  const { collections, config, enroller, gallery } = context;
+  const { collections, config, enroller, gallery, receipts } = context;
   const { COMPREFACE_GROUP: group, MAX_UPLOAD_BYTES: maxUploadBytes } = config;
 
   app.post(
@@ -197,15 +197,18 @@ export function exampleRoutes(app: App, context: CompreFaceContext): void {
         response: { 200: Type.Object({ deleted: Type.Integer() }), ...failures },
       },
     },
-    async (request) => {
+    async (request, reply) => {
       const groupid = collectionOf(request, group);
       const { subject } = request.query;
       const told = ({ faceid }: Person) => request.audited.did('people', faceid);
-      if (subject === undefined)
-        return { deleted: (await collections.removeAllSubjects(groupid, told)).faces };
+      if (subject === undefined) {
+        const all = await collections.removeAllSubjects(groupid, told);
+        receipts.give(request, reply, all.erased);
+        return { deleted: all.faces };
+      }
       const faces = (await collections.namesOf(groupid).findAtLast(subject))?.faces.length;
       if (faces === undefined) return { deleted: 0 };
-      await collections.removeSubject(groupid, subject, told);
+      receipts.give(request, reply, (await collections.removeSubject(groupid, subject, told)).erased);
       return { deleted: faces };
     },
   );

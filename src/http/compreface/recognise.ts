@@ -1,3 +1,4 @@
+import { mapInSlices } from '../../platform/turns.js';
 import { Type } from 'typebox';
 import type { RatedMatch } from '../../identity/types.js';
 import type { App } from '../app-type.js';
@@ -117,11 +118,14 @@ export function recogniseRoutes(app: App, context: CompreFaceContext): void {
           ...onBehalfOf(request),
         },
       );
-      const result = [];
-      for (const [i, { candidates }] of found.entries()) {
-        const similarities = await toSubjects(groupid, candidates);
-        result.push({ embedding: body.embeddings[i], similarities });
-      }
+      const result = await mapInSlices(
+        found,
+        async ({ candidates }, i) => ({
+          embedding: body.embeddings[i],
+          similarities: await toSubjects(groupid, candidates),
+        }),
+        request.gone,
+      );
       return { result };
     },
   );

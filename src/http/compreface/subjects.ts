@@ -13,7 +13,7 @@ const SubjectsSchema = Type.Unsafe<Readable>(Type.Object({ subjects: Type.Array(
 const Told = Type.Object({ subject: Type.String() });
 
 /** The subjects of a collection: list, add, rename (or merge), delete. */
-export function subjectRoutes(app: App, { collections, config }: CompreFaceContext): void {
+export function subjectRoutes(app: App, { collections, config, receipts }: CompreFaceContext): void {
   const { COMPREFACE_GROUP: group } = config;
   // The documentation writes the list's address with a slash at its end, the SDKs without.
   for (const url of [PATH, `${PATH}/`]) {
@@ -77,13 +77,15 @@ export function subjectRoutes(app: App, { collections, config }: CompreFaceConte
       config: { access: 'enrol' },
       schema: { params: Subject, response: { 200: Told, ...failures } },
     },
-    async (request) => ({
-      subject: await collections.removeSubject(
+    async (request, reply) => {
+      const { subject, erased } = await collections.removeSubject(
         collectionOf(request, group),
         request.params.subject,
         ({ faceid }) => request.audited.did('people', faceid),
-      ),
-    }),
+      );
+      receipts.give(request, reply, erased);
+      return { subject };
+    },
   );
 
   app.delete(
@@ -92,10 +94,12 @@ export function subjectRoutes(app: App, { collections, config }: CompreFaceConte
       config: { access: 'enrol' },
       schema: { response: { 200: Type.Object({ deleted: Type.Integer() }), ...failures } },
     },
-    async (request) => {
-      const { subjects } = await collections.removeAllSubjects(collectionOf(request, group), ({ faceid }) =>
-        request.audited.did('people', faceid),
+    async (request, reply) => {
+      const { subjects, erased } = await collections.removeAllSubjects(
+        collectionOf(request, group),
+        ({ faceid }) => request.audited.did('people', faceid),
       );
+      receipts.give(request, reply, erased);
       return { deleted: subjects };
     },
   );

@@ -8,7 +8,7 @@ import { errorsOf, IdSchema } from '../schemas.js';
 import type { Services } from '../services.js';
 
 /** `DELETE /api/:groupid/:userid`: the person and all pictures. */
-export function personRoutes(app: App, { gallery }: Services): void {
+export function personRoutes(app: App, { gallery, receipts }: Services): void {
   app.delete(
     '/api/:groupid/:userid',
     {
@@ -23,12 +23,12 @@ export function personRoutes(app: App, { gallery }: Services): void {
         response: { 200: OutcomeSchema, ...errorsOf(OutcomeSchema, 400, 404, 500, 503) },
       },
     },
-    async (request): Promise<Outcome> => {
+    async (request, reply): Promise<Outcome> => {
       const { groupid, userid } = request.params;
       // `DELETE /api/v1/people` is a slip of a caller of v1's, and means nobody.
       if (groupid === 'v1') answerNotFound(request);
       requireGroupAccess(request, groupid);
-      await gallery.remove(groupid, userid);
+      receipts.give(request, reply, await gallery.remove(groupid, userid));
       const faceid = faceIdOf(groupid, userid);
       return { result: 'SUCCESS', mid: 'S1011', msg: MESSAGE_IDS.S1011, groupid, userid, faceid };
     },

@@ -25,6 +25,8 @@ export interface Audited {
   as(action: Action): void;
   /** Whom it is about: IDs by their kind. */
   note(ids: Record<string, unknown>): void;
+  /** What was erased of people, under the receipt's ID. */
+  erased(receipt: string, counts: Readonly<Record<string, number>>): void;
   /** One more that was enrolled, changed or deleted: it is listed even if a later one fails. */
   did(list: 'groups' | 'people' | 'faces', id: string): void;
 }
@@ -33,6 +35,7 @@ interface Notes extends Audited {
   who: string | undefined;
   action: Action | undefined;
   ids: Record<string, unknown>;
+  counts: Readonly<Record<string, number>> | undefined;
   lists: Record<string, string[]>;
 }
 
@@ -127,6 +130,7 @@ function entryOf(
     action,
     whom: { ...idsOf(request), ...notes?.ids, ...notes?.lists },
     outcome: status === undefined ? 'begun' : outcomeOf(status),
+    ...(notes?.counts && { erased: notes.counts }),
     status,
     route: `${request.method} ${routeOptions.url ?? '*'}`,
     requestId: request.id,
@@ -157,7 +161,12 @@ function createNotes(tell: (lists: Record<string, string[]>) => void): Notes {
     who: undefined,
     action: undefined,
     ids: {},
+    counts: undefined,
     lists: {},
+    erased(receipt, counts) {
+      notes.ids.receipt = receipt;
+      notes.counts = counts;
+    },
     by(name) {
       notes.who = name;
     },

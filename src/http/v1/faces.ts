@@ -12,6 +12,7 @@ import { BytesSchema, FaceidSchema, FaceNameSchema, NameSchema, refusals, TimeSc
 import type { Services } from '../services.js';
 import { requirePerson } from './people.js';
 import { moveFace } from '../../identity/move-face.js';
+import { ConsentQuery, consentOfQuery } from './consent-schemas.js';
 import { THUMBNAIL_PATH, THUMBNAIL_ROLE } from './thumbnails.js';
 
 const tags = ['people'];
@@ -60,6 +61,7 @@ const EnrolQuery = Type.Object(
     ),
     create: Type.Optional(Type.Boolean({ description: 'Create the person when there is none.' })),
     username: Type.Optional(NameSchema),
+    ...ConsentQuery,
   },
   { additionalProperties: false },
 );
@@ -126,7 +128,11 @@ export function faceRoutes(app: App, { config, gallery, enroller }: Services): v
       if (!create) await requirePerson(request, faceid, gallery);
       const given = usernameOf(request.body) ?? request.query.username ?? '';
       const username = checkName(given.trim(), 'username');
-      const person = { ...parts, username: username || undefined };
+      const consent = consentOfQuery(request.query, request.caller.name);
+      // Who is there has it from now on, whatever becomes of the pictures.
+      const isThere = consent && (await gallery.person(faceid)) !== undefined;
+      if (isThere) await gallery.updatePerson(faceid, { consent });
+      const person = { ...parts, username: username || undefined, consent };
       const options = {
         force,
         // The pages send a person's pictures one after another.

@@ -2,6 +2,7 @@ import { Type } from 'typebox';
 import { checkName } from '../../gallery/names.js';
 import { mayUseGroup, requireGroupAccess } from '../access.js';
 import type { App } from '../app-type.js';
+import { ReceiptSchema } from '../receipts.js';
 import { IdSchema, NameSchema, refusals } from '../schemas.js';
 import type { Services } from '../services.js';
 
@@ -22,7 +23,7 @@ const NewGroupSchema = Type.Object(
 );
 
 /** `/api/v1/groups`. */
-export function groupRoutes(app: App, { gallery }: Services): void {
+export function groupRoutes(app: App, { gallery, receipts }: Services): void {
   const params = Type.Object({ groupid: { ...IdSchema, examples: ['staff'] } });
 
   app.get(
@@ -89,24 +90,30 @@ export function groupRoutes(app: App, { gallery }: Services): void {
       config: { access: 'admin' },
       schema: {
         summary: 'Delete a group',
-        description: 'A group that has people is deleted with `people=delete` only, and they with it.',
+        description:
+          'A group that has people is deleted with `people=delete` only, and they with it; the receipt says what was erased.',
         tags,
         params,
         querystring: Type.Object(
           { people: Type.Optional(Type.Enum(['delete'], { examples: ['delete'] })) },
           strict,
         ),
-        response: { 204: Type.Null({ description: 'Deleted.' }), ...refusals(404, 409) },
+        response: {
+          200: { ...ReceiptSchema, description: 'Deleted, with `people=delete`.' },
+          204: Type.Null({ description: 'Deleted; there was nobody in it.' }),
+          ...refusals(404, 409),
+        },
       },
     },
     async (request, reply) => {
       const { groupid } = request.params;
       requireGroupAccess(request, groupid);
-      await gallery.removeGroup(groupid, {
-        withPeople: request.query.people === 'delete',
+      const withPeople = request.query.people === 'delete';
+      const erased = await gallery.removeGroup(groupid, {
+        withPeople,
         removed: (faceid) => request.audited.did('people', faceid),
       });
-      return reply.status(204).send(null);
+      return withPeople ? receipts.give(request, reply, erased) : reply.status(204).send(null);
     },
   );
 }

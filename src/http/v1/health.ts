@@ -1,9 +1,10 @@
 import { Type } from 'typebox';
 import { VERSION } from '../../platform/version.js';
 import type { App } from '../app-type.js';
-import { ErrorSchema, errorsOf, ThresholdsSchema } from '../schemas.js';
+import { ErrorSchema, errorsOf, Nullable, ThresholdsSchema, TimeSchema } from '../schemas.js';
 import type { Services } from '../services.js';
 import { summaryOf } from './notices.js';
+import { sightingFigures, SightingFiguresSchema } from './sighting-figures.js';
 import { statusOf, troubleOf, TroubleSchema } from '../trouble.js';
 
 const count = Type.Integer({ minimum: 0 });
@@ -37,6 +38,12 @@ const HealthSchema = Type.Object({
       running: count,
       provider: Type.String(),
       refusedProviders: Type.Array(Type.Object({ provider: Type.String(), reason: Type.String() })),
+      kernels: Type.Optional(
+        Type.String({
+          description:
+            "What runs the detector's networks: `onnx` for ONNX Runtime, or the registers of the loops that do (`avx512`, `avx2`, `neon`, `plain`).",
+        }),
+      ),
       deaths: Type.Optional(
         Type.Integer({ minimum: 0, description: 'Threads that died since the start; the log says why.' }),
       ),
@@ -51,6 +58,7 @@ const HealthSchema = Type.Object({
       people: count,
       faces: count,
       groups: count,
+      corrections: Type.Integer({ minimum: 0, description: 'Faces that are said not to be somebody’s.' }),
       otherPacks: Type.Record(Type.String(), count),
       setAside: Type.Integer({
         minimum: 0,
@@ -87,10 +95,16 @@ const HealthSchema = Type.Object({
         failing: Type.Integer({ minimum: 0, description: 'Receivers that take nothing at the moment.' }),
         delivered: count,
         dropped: Type.Integer({ minimum: 0, description: 'Notices that were older than `EVENT_MAX_AGE`.' }),
+        failed: Type.Integer({ minimum: 0, description: 'Attempts that failed; they are made again.' }),
+        waitingSince: Nullable({
+          ...TimeSchema,
+          description: 'When the oldest thing happened that a receiver has yet to take; null: all take all.',
+        }),
       },
       { description: 'What others are told (docs/notices.md); absent where nobody is.' },
     ),
   ),
+  sightings: Type.Optional(SightingFiguresSchema),
   events: Type.Optional(
     Type.Object(
       {
@@ -112,7 +126,7 @@ const HealthSchema = Type.Object({
  * of.
  */
 export function healthRoutes(app: App, services: Services): void {
-  const { config, vision, gallery, pack, decision, events, notices } = services;
+  const { config, vision, gallery, pack, decision, events, notices, sightings } = services;
   app.get(
     '/api/v1/health',
     {
@@ -151,6 +165,7 @@ export function healthRoutes(app: App, services: Services): void {
         gallery: gallery.info(caller.groups),
         events: events?.info(),
         notices: notices && summaryOf(notices.info().receivers),
+        sightings: sightingFigures(sightings, caller),
       };
     },
   );

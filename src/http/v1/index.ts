@@ -14,6 +14,7 @@ import { keyRoutes } from './keys.js';
 import { metricsRoutes } from './metrics.js';
 import { noticeRoutes } from './notices.js';
 import { peopleRoutes } from './people.js';
+import { personExportRoutes } from './person-export.js';
 import { recognitionRoutes } from './recognition.js';
 import { sessionRoutes } from './session.js';
 import { sightingRoutes } from './sightings.js';
@@ -33,6 +34,7 @@ export function v1Surface(app: App, services: Services): void {
     verifyRoutes(surface, services);
     streamRoutes(surface, services);
     peopleRoutes(surface, services);
+    personExportRoutes(surface, services);
     faceRoutes(surface, services);
     automaticFaceRoutes(surface, services);
     correctionRoutes(surface, services);

@@ -1,5 +1,5 @@
 import { Type } from 'typebox';
-import type { ReceiverState } from '../../notices/post.js';
+import { earliest, type ReceiverState } from '../../notices/post.js';
 import { requireAllGroups } from '../access.js';
 import type { App } from '../app-type.js';
 import { Nullable, refusals, TimeSchema } from '../schemas.js';
@@ -17,6 +17,11 @@ const ReceiversSchema = Type.Object(
         receiver,
         delivered: count,
         dropped: Type.Integer({ minimum: 0, description: 'Notices that were older than `EVENT_MAX_AGE`.' }),
+        failed: Type.Integer({ minimum: 0, description: 'Attempts that failed; they are made again.' }),
+        waitingSince: Nullable({
+          ...TimeSchema,
+          description: 'When the oldest thing happened that it has yet to take; null: it takes all.',
+        }),
         failing: Nullable(
           Type.Object(
             { since: TimeSchema, reason: Type.String() },
@@ -36,7 +41,8 @@ const ReceiversSchema = Type.Object(
         receivers: [
           {
             ...{ id: '0a1b2c3d4e5f6071', receiver: 'https://hooks.example' },
-            ...{ delivered: 120, dropped: 0, isOff: false },
+            ...{ delivered: 120, dropped: 0, failed: 3, isOff: false },
+            waitingSince: '2026-01-31T08:59:58Z',
             failing: { since: '2026-01-31T09:00:00Z', reason: 'answers 500' },
           },
         ],
@@ -68,6 +74,8 @@ export function summaryOf(receivers: readonly ReceiverState[]) {
     failing: receivers.filter(({ failing, isOff }) => failing !== null || isOff).length,
     delivered: sum(({ delivered }) => delivered),
     dropped: sum(({ dropped }) => dropped),
+    failed: sum(({ failed }) => failed),
+    waitingSince: earliest(receivers.map(({ waitingSince }) => waitingSince)),
   };
 }
 

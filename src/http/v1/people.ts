@@ -6,6 +6,7 @@ import { checkName } from '../../gallery/names.js';
 import type { Gallery, Person } from '../../gallery/types.js';
 import { groupsToSearch, requireGroupAccess } from '../access.js';
 import type { App } from '../app-type.js';
+import { ReceiptSchema } from '../receipts.js';
 import { FaceidSchema, refusals } from '../schemas.js';
 import type { Services } from '../services.js';
 import {
@@ -18,6 +19,7 @@ import {
   strict,
   toPerson,
 } from './person-schemas.js';
+import { takeConsent } from './consent-schemas.js';
 import { thumbnailsFor } from './thumbnails.js';
 
 const tags = ['people'];
@@ -41,7 +43,7 @@ export async function requirePerson(
 }
 
 /** `/api/v1/people`. */
-export function peopleRoutes(app: App, { gallery }: Services): void {
+export function peopleRoutes(app: App, { gallery, receipts }: Services): void {
   const params = Type.Object({ faceid: FaceidSchema });
   const describe = (person: Person, { caller }: Pick<FastifyRequest, 'caller'>) =>
     toPerson(person, thumbnailsFor(caller));
@@ -74,7 +76,8 @@ export function peopleRoutes(app: App, { gallery }: Services): void {
       },
     },
     async (request) => {
-      const { group, search = '', pictures, sort: order, after, limit = PAGE, offset = 0 } = request.query;
+      const { group, search = '', pictures, consent, sort: order, after } = request.query;
+      const { limit = PAGE, offset = 0 } = request.query;
       const sort = order === 'id' ? undefined : order;
       if (sort !== undefined && after !== undefined) {
         const sentence = 'Only a list by faceid goes on with "after": leave "sort" out, or use "offset".';
@@ -85,6 +88,7 @@ export function peopleRoutes(app: App, { gallery }: Services): void {
         groups,
         search,
         pictures,
+        ...(consent && { consent }),
         sort,
         after,
         offset,
@@ -111,12 +115,13 @@ export function peopleRoutes(app: App, { gallery }: Services): void {
       },
     },
     async (request, reply) => {
-      const { username = '', metadata = {}, ...ids } = request.body;
+      const { username = '', metadata = {}, consent, ...ids } = request.body;
       requireGroupAccess(request, ids.groupid);
       const person = await gallery.createPerson({
         ...ids,
         username: checkName(username.trim(), 'username'),
         metadata,
+        consent: consent && takeConsent(consent, request.caller.name),
       });
       return reply.status(201).send(describe(person, request));
     },
@@ -143,7 +148,7 @@ export function peopleRoutes(app: App, { gallery }: Services): void {
       schema: {
         summary: 'Change a person',
         description:
-          'Name, metadata, group or ID. With the last two the faceid changes, and those of the pictures.',
+          'Name, metadata, consent, group or ID. With the last two the faceid changes, and those of the pictures.',
         tags,
         params,
         body: ChangeSchema,
@@ -152,7 +157,8 @@ export function peopleRoutes(app: App, { gallery }: Services): void {
     },
     async (request) => {
       let person = await requirePerson(request, request.params.faceid, gallery);
-      const { username, metadata, ...to } = request.body;
+      const { username, metadata, consent: given, ...to } = request.body;
+      const consent = given && takeConsent(given, request.caller.name);
       const target = { groupid: to.groupid ?? person.groupid, userid: to.userid ?? person.userid };
       requireGroupAccess(request, target.groupid);
       // The move first: it is the part that may be refused.
@@ -160,10 +166,11 @@ export function peopleRoutes(app: App, { gallery }: Services): void {
         person = await gallery.movePerson(person.faceid, target);
         request.audited.note({ to: person.faceid });
       }
-      if (username !== undefined || metadata) {
+      if (username !== undefined || metadata || consent !== undefined) {
         const change: Parameters<typeof gallery.updatePerson>[1] = {};
         if (username !== undefined) change.username = checkName(username.trim(), 'username');
         if (metadata) change.metadata = metadata;
+        if (consent !== undefined) change.consent = consent;
         person = await gallery.updatePerson(person.faceid, change);
       }
       return describe(person, request);
@@ -176,16 +183,16 @@ export function peopleRoutes(app: App, { gallery }: Services): void {
       config: { access: 'enrol' },
       schema: {
         summary: 'Delete a person',
-        description: 'With all pictures.',
+        description:
+          'With all pictures, vectors, corrections and sightings. The receipt says what was erased where, and what is still held (docs/privacy.md).',
         tags,
         params,
-        response: { 204: Type.Null({ description: 'Deleted.' }), ...refusals(404) },
+        response: { 200: ReceiptSchema, ...refusals(404) },
       },
     },
     async (request, reply) => {
       const { groupid, userid } = await requirePerson(request, request.params.faceid, gallery);
-      await gallery.remove(groupid, userid);
-      return reply.status(204).send(null);
+      return receipts.give(request, reply, await gallery.remove(groupid, userid));
     },
   );
 

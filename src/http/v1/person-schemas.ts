@@ -1,6 +1,8 @@
 import { Type, type Static } from 'typebox';
 import type { Person } from '../../gallery/types.js';
+import { EXPIRING_DAYS } from '../../gallery/consent.js';
 import { IdSchema, NameSchema, Nullable, TimeSchema } from '../schemas.js';
+import { CONSENT_EXAMPLE, ConsentSchema, NewConsentSchema, toConsent } from './consent-schemas.js';
 import { type ThumbnailOf, ThumbnailSchema } from './thumbnails.js';
 
 /** People on a page, unless the caller says otherwise. */
@@ -25,6 +27,7 @@ export const EXAMPLE = {
   userid: 'ada',
   username: 'Ada',
   metadata: { room: 12 },
+  consent: { ...CONSENT_EXAMPLE, by: 'office', state: 'valid' as const },
   faces: 2,
   enrolledAt: '2026-01-31T09:00:00Z',
   thumbnail: '/api/v1/people/staff-ada/faces/staff-ada_20260131_090000_m0a1b2c3d4e/picture',
@@ -40,6 +43,7 @@ export const PersonSchema = Type.Object(
       Type.String(),
       Type.Union([Type.String(), Type.Number(), Type.Boolean(), Type.Null()]),
     ),
+    consent: { ...Nullable(ConsentSchema), description: 'Null: none was recorded.' },
     faces: Type.Integer({ minimum: 0, description: 'Enrolled pictures.' }),
     enrolledAt: { ...Nullable(TimeSchema), description: 'Of the oldest picture; null while there is none.' },
     thumbnail: ThumbnailSchema,
@@ -55,14 +59,27 @@ export const NewPersonSchema = Type.Object(
     userid: IdSchema,
     username: Type.Optional(NameSchema),
     metadata: Type.Optional(MetadataSchema),
+    consent: Type.Optional(NewConsentSchema),
   },
-  { ...strict, examples: [{ groupid: 'staff', userid: 'grace', username: 'Grace', metadata: { room: 12 } }] },
+  {
+    ...strict,
+    examples: [
+      {
+        ...{ groupid: 'staff', userid: 'grace', username: 'Grace', metadata: { room: 12 } },
+        consent: { given: '2024-05-02', how: 'form', note: 'Folder 12' },
+      },
+    ],
+  },
 );
 
 export const ChangeSchema = Type.Object(
   {
     username: Type.Optional(NameSchema),
     metadata: Type.Optional({ ...MetadataSchema, description: 'Takes the place of all that was there.' }),
+    consent: Type.Optional({
+      ...Nullable(NewConsentSchema),
+      description: 'Takes the place of the one that was recorded; null takes it away.',
+    }),
     groupid: Type.Optional({ ...IdSchema, description: 'Moves the person.' }),
     userid: Type.Optional({ ...IdSchema, description: 'Gives the person another ID.' }),
   },
@@ -88,6 +105,11 @@ export const PeopleQuery = Type.Object(
           'Only people without a picture, or with one. `none`: to be enrolled, or enrolled again after a change of pack.',
       }),
     ),
+    consent: Type.Optional(
+      Type.Enum(['none', 'valid', 'expiring', 'over'], {
+        description: `Only people whose consent is so: \`expiring\` ends within ${EXPIRING_DAYS} days, \`over\` has ended and the person is about to be deleted.`,
+      }),
+    ),
     sort: Type.Optional(
       Type.Enum(['id', 'name', 'newest', 'faces'], {
         description:
@@ -111,6 +133,8 @@ export const PeopleQuery = Type.Object(
 /** A person for a caller. @param thumbnailOf as `thumbnailsFor` gives it for the caller */
 export function toPerson(person: Person, thumbnailOf: ThumbnailOf): Static<typeof PersonSchema> {
   const { faceid, groupid, userid, username, metadata, faces, enrolledAt = null } = person;
-  const thumbnail = thumbnailOf(person);
-  return { faceid, groupid, userid, username, metadata, faces: faces.length, enrolledAt, thumbnail };
+  return {
+    ...{ faceid, groupid, userid, username, metadata, consent: toConsent(person.consent) },
+    ...{ faces: faces.length, enrolledAt, thumbnail: thumbnailOf(person) },
+  };
 }

@@ -1,16 +1,16 @@
 import { Readable } from 'node:stream';
-import { stringify } from 'csv-stringify/sync';
 import type { FastifyRequest } from 'fastify';
 import { Type, type Static } from 'typebox';
-import { KaomonError, throwIfGone } from '../../platform/errors.js';
+import { KaomonError } from '../../platform/errors.js';
 import { splitFaceId } from '../../gallery/ids.js';
-import type { Gallery, Person } from '../../gallery/types.js';
+import type { Gallery } from '../../gallery/types.js';
 import type { Sightings } from '../../sightings/open.js';
-import type { Cursor, Sighting, SightingFilter } from '../../sightings/types.js';
+import type { Sighting, SightingFilter } from '../../sightings/types.js';
 import { groupsToSearch, requireGroupAccess } from '../access.js';
 import type { App } from '../app-type.js';
-import { BytesSchema, FaceidSchema, IdSchema, Nullable, refusals, TimeSchema } from '../schemas.js';
+import { BytesSchema, FaceidSchema, IdSchema, refusals, TimeSchema } from '../schemas.js';
 import type { Services } from '../services.js';
+import { AfterSchema, cursorOf, NextSchema, positionOf } from './cursor.js';
 import {
   maySee,
   maySeeStrangers,
@@ -19,13 +19,11 @@ import {
   toSighting,
   withPeople,
 } from './sighting-schemas.js';
+import { csvOf } from './sightings-csv.js';
 import { THUMBNAIL_ROLE } from './thumbnails.js';
 
 const tags = ['sightings'];
 const PAGE = 50;
-/** Rows of a CSV that are read at a time. */
-const CSV_AT_ONCE = 500;
-const CURSOR = /^(\d{1,16})-(\d{1,15})$/;
 
 const ListQuery = Type.Object(
   {
@@ -41,7 +39,7 @@ const ListQuery = Type.Object(
       }),
     ),
     limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 200, description: `Default ${PAGE}.` })),
-    after: Type.Optional(Type.String({ pattern: CURSOR.source, description: '`next` of the page before.' })),
+    after: AfterSchema,
     format: Type.Optional(
       Type.Enum(['json', 'csv'], { description: '`csv`: all of them, for a spreadsheet; without pages.' }),
     ),
@@ -104,13 +102,6 @@ async function filterOf(
   return filter;
 }
 
-function cursorOf(text: string | undefined): Cursor | undefined {
-  const [, last, id] = CURSOR.exec(text ?? '') ?? [];
-  return last ? { last: Number(last), id: Number(id) } : undefined;
-}
-
-const positionOf = ({ last, id }: Cursor) => `${last}-${id}`;
-
 /** `/api/v1/sightings`: who came by, when and where. */
 export function sightingRoutes(app: App, { gallery, sightings, config }: Services): void {
   const params = Type.Object({ id: Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }) });
@@ -138,11 +129,7 @@ export function sightingRoutes(app: App, { gallery, sightings, config }: Service
           200: Type.Object(
             {
               sightings: Type.Array(SightingSchema),
-              next: Nullable(
-                Type.String({
-                  description: 'What to give as `after` for the next page; null on the last one.',
-                }),
-              ),
+              next: NextSchema,
             },
             { examples: [{ sightings: [SIGHTING_EXAMPLE], next: '1795769954480-12' }] },
           ),
@@ -161,7 +148,7 @@ export function sightingRoutes(app: App, { gallery, sightings, config }: Service
         // Who came by, in bulk, leaves the server.
         request.audited.as('export');
         const lines = csvOf(
-          (after) => store.ask('sightings', filter, after, CSV_AT_ONCE),
+          (after, limit) => store.ask('sightings', filter, after, limit),
           gallery,
           request.gone,
         );
@@ -202,10 +189,17 @@ export function sightingRoutes(app: App, { gallery, sightings, config }: Service
               }),
               keepsPictures: Type.Boolean({ description: 'The best pictures are kept (`KEEP_SIGHTINGS`).' }),
               seesUnknowns: Type.Boolean({ description: 'The caller may see strangers.' }),
+              onlyThisMachine: Type.Boolean({
+                description:
+                  'Other machines keep what they see themselves (`EMBEDDING_STORE=redis`): ask each of them.',
+              }),
             },
             {
               examples: [
-                { deviceids: ['door'], days: 30, unknownsDays: 7, keepsPictures: true, seesUnknowns: true },
+                {
+                  ...{ deviceids: ['door'], days: 30, unknownsDays: 7 },
+                  ...{ keepsPictures: true, seesUnknowns: true, onlyThisMachine: false },
+                },
               ],
             },
           ),
@@ -223,6 +217,7 @@ export function sightingRoutes(app: App, { gallery, sightings, config }: Service
         unknownsDays: config.UNKNOWNS_DAYS,
         keepsPictures: config.KEEP_SIGHTINGS,
         seesUnknowns: strangers,
+        onlyThisMachine: config.EMBEDDING_STORE === 'redis',
       };
     },
   );
@@ -288,54 +283,4 @@ export function sightingRoutes(app: App, { gallery, sightings, config }: Service
       return reply.status(204).send(null);
     },
   );
-}
-
-const COLUMNS = [
-  'id',
-  'first',
-  'last',
-  'seconds',
-  'deviceid',
-  'faceid',
-  'groupid',
-  'userid',
-  'username',
-  'unknown',
-  'frames',
-  'distance',
-];
-
-/** For a spreadsheet, a page at a time: with a byte order mark, and no cell that could be taken for a formula. */
-async function* csvOf(
-  page: (after: Cursor | undefined) => Promise<Sighting[]>,
-  gallery: Pick<Gallery, 'person'>,
-  gone: AbortSignal,
-): AsyncGenerator<string> {
-  yield `\uFEFF${COLUMNS.join(',')}\r\n`;
-  for (let after: Cursor | undefined; ;) {
-    throwIfGone(gone);
-    const found = await page(after);
-    const rows = (await withPeople(found, gallery)).map(({ sighting, person }) => rowOf(sighting, person));
-    if (rows.length > 0) yield stringify(rows, { record_delimiter: '\r\n', escape_formulas: true });
-    after = found.at(-1);
-    if (found.length < CSV_AT_ONCE) return;
-  }
-}
-
-function rowOf(sighting: Sighting, person: Person | undefined): (string | number | null)[] {
-  const { id, first, last, deviceid, unknown, frames, distance } = sighting;
-  return [
-    id,
-    new Date(first).toISOString(),
-    new Date(last).toISOString(),
-    Math.round((last - first) / 1000),
-    deviceid,
-    person?.faceid ?? null,
-    person?.groupid ?? null,
-    person?.userid ?? null,
-    person?.username ?? null,
-    unknown,
-    frames,
-    distance,
-  ];
 }

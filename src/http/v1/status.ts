@@ -1,12 +1,15 @@
-import { Type } from 'typebox';
+import { type Static, Type } from 'typebox';
 import sharp from 'sharp';
 import { STAGES } from '../../metrics/metrics.js';
 import { VERSION } from '../../platform/version.js';
+import type { Config } from '../../settings/config.js';
+import { daysOf } from '../../sightings/retention.js';
 import type { App } from '../app-type.js';
 import { onBehalfOf } from '../on-behalf.js';
 import { ErrorSchema, errorsOf, Nullable, ThresholdsSchema } from '../schemas.js';
 import type { Services } from '../services.js';
 import { statusOf, troubleOf, TroubleSchema } from '../trouble.js';
+import { sightingFigures, SightingFiguresSchema } from './sighting-figures.js';
 
 const tags = ['operation'];
 const count = Type.Integer({ minimum: 0 });
@@ -39,6 +42,7 @@ const StatusSchema = Type.Object({
     threads: count,
     queued: count,
     running: count,
+    kernels: Type.Optional(Type.String({ description: 'As in /api/v1/health.' })),
     note: Type.Optional(
       Type.String({ description: 'How the settings were followed, where it is not plain.' }),
     ),
@@ -55,6 +59,22 @@ const StatusSchema = Type.Object({
   memory: Type.Object({ rss: count }),
   eventLoop: Type.Object({ p99: ms }),
   events: Type.Optional(Type.Object({ behind: count })),
+  retention: Type.Object(
+    {
+      consent: Type.Enum(['optional', 'required'], { description: '`CONSENT`' }),
+      facePictures: Type.Boolean({ description: '`KEEP_FACES`' }),
+      sightingsDays: Nullable(Type.Number({ description: '`SIGHTINGS_DAYS`; null: nobody is kept.' })),
+      unknownsDays: Nullable(Type.Number({ description: '`UNKNOWNS_DAYS`' })),
+      sightingPicturesDays: Nullable(
+        Type.Number({ description: '`SIGHTING_PICTURES_DAYS`; null: no pictures are kept.' }),
+      ),
+      auditDays: Nullable(Type.Number({ description: '`AUDIT_DAYS`; null: for ever.' })),
+      detectSeconds: Nullable(Type.Number({ description: '`DETECT_EXPIRE`; null: there is no detect log.' })),
+      eventSeconds: Nullable(Type.Number({ description: '`EVENT_MAX_AGE`; null: there is no event log.' })),
+    },
+    { description: 'What is kept, and how long (docs/privacy.md).' },
+  ),
+  sightings: Type.Optional(SightingFiguresSchema),
   trouble: Type.Optional(TroubleSchema),
   damaged: Type.Optional(
     Type.Array(Type.Object({ what: Type.String(), reason: Type.String() }), {
@@ -78,7 +98,7 @@ const SelfTestSchema = Type.Object({
 
 /** `GET /api/v1/live`, `/ready`, `/selftest` and `/status`. */
 export function statusRoutes(app: App, services: Services): void {
-  const { config, vision, gallery, pack, decision, metrics, events } = services;
+  const { config, vision, gallery, pack, decision, metrics, events, sightings } = services;
 
   app.get(
     '/api/v1/live',
@@ -100,14 +120,15 @@ export function statusRoutes(app: App, services: Services): void {
       schema: {
         summary: 'Whether this worker can recognise',
         description:
-          '503 when it cannot. `degraded` (200) when it can, but the disk is full or read-only, say: `trouble` says what.',
+          '503 when it cannot, as while Milvus is away that searches faces. `degraded` (200) when it can, but the disk is full or read-only, say: `trouble` says what.',
         tags,
         response: { 200: WorksSchema, 503: WorksSchema, ...errorsOf(ErrorSchema, 500) },
       },
     },
     (_request, reply) => {
-      // The app is built once the networks have run and the gallery is read; after that only a thread can fail.
-      const able = vision.info().threads > 0;
+      // The app is built once the networks have run and the gallery is read; after that only a thread can fail, or an
+      // engine outside that searches faces.
+      const able = vision.info().threads > 0 && gallery.info().obstacle !== 'milvus away';
       const trouble = troubleOf(services);
       reply.status(able ? 200 : 503);
       return { status: statusOf(able, trouble), trouble: trouble.length > 0 ? trouble : undefined };
@@ -148,7 +169,7 @@ export function statusRoutes(app: App, services: Services): void {
       },
     },
     ({ caller }) => {
-      const { provider, refusedProviders, threads, queued, running, note } = vision.info();
+      const { provider, refusedProviders, threads, queued, running, kernels, note } = vision.info();
       const trouble = troubleOf(services);
       const damaged = caller.role === 'admin' && !caller.groups ? gallery.damaged().slice(0, MOST_NAMED) : [];
       return {
@@ -162,8 +183,9 @@ export function statusRoutes(app: App, services: Services): void {
         offer: pack.offer,
         provider,
         refusedProviders,
-        vision: { threads, queued, running, note },
+        vision: { threads, queued, running, kernels, note },
         gallery: { ...gallery.info(caller.groups) },
+        retention: retentionOf(config),
         trouble: trouble.length > 0 ? trouble : undefined,
         damaged: damaged.length > 0 ? damaged : undefined,
         requests: metrics.requests(),
@@ -172,7 +194,22 @@ export function statusRoutes(app: App, services: Services): void {
         memory: { rss: process.memoryUsage.rss() },
         eventLoop: { p99: metrics.eventLoopP99() },
         events: events && { behind: events.info().behind },
+        sightings: sightingFigures(sightings, caller),
       };
     },
   );
+}
+
+function retentionOf(config: Config): Static<typeof StatusSchema>['retention'] {
+  const { people, strangers, pictures } = daysOf(config);
+  return {
+    consent: config.CONSENT,
+    facePictures: config.KEEP_FACES,
+    sightingsDays: config.SIGHTINGS ? people : null,
+    unknownsDays: config.SIGHTINGS ? strangers : null,
+    sightingPicturesDays: config.SIGHTINGS && config.KEEP_SIGHTINGS ? pictures : null,
+    auditDays: config.AUDIT_DAYS || null,
+    detectSeconds: config.ENABLE_DETECT_DB ? config.DETECT_EXPIRE : null,
+    eventSeconds: config.EVENT_LOG === 'none' ? null : config.EVENT_MAX_AGE,
+  };
 }

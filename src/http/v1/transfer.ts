@@ -5,6 +5,7 @@ import { exportGallery } from '../../gallery/archive/export.js';
 import { type ImportDeps, importGallery, type ImportOptions } from '../../gallery/archive/import.js';
 import { closeDescriptor, openNameless, sweepArchives, writingTo } from '../../gallery/archive/nameless.js';
 import { clientGone, KaomonError, throwIfGone, tooLarge } from '../../platform/errors.js';
+import { requireConsentIn } from '../../identity/consent.js';
 import { importTelling, PROGRESS_TYPE } from './import-progress.js';
 import { groupsToSearch, requireGroupAccess } from '../access.js';
 import type { App } from '../app-type.js';
@@ -19,13 +20,14 @@ const TakenSchema = Type.Object({
   skipped: Type.Integer({ minimum: 0, description: 'Were there already.' }),
 });
 const ReportSchema = Type.Object(
-  { groups: TakenSchema, people: TakenSchema, faces: TakenSchema },
+  { groups: TakenSchema, people: TakenSchema, faces: TakenSchema, corrections: TakenSchema },
   {
     examples: [
       {
         groups: { added: 1, skipped: 1 },
         people: { added: 120, skipped: 0 },
         faces: { added: 240, skipped: 0 },
+        corrections: { added: 3, skipped: 0 },
       },
     ],
   },
@@ -49,8 +51,8 @@ export function transferRoutes(app: App, services: Services): void {
       schema: {
         summary: 'Take the gallery along',
         description:
-          'A zip of the vectors (one matrix, `vectors.npy`), people and groups (lines of JSON) and kept thumbnails, ' +
-          'with a manifest (docs/archive.md). It is biometric data: keep it like a key.',
+          'A zip of the vectors (one matrix, `vectors.npy`), people, groups and corrections (lines of JSON) and kept ' +
+          'thumbnails, with a manifest (docs/archive.md). It is biometric data: keep it like a key.',
         tags,
         querystring: Type.Object(
           {
@@ -134,7 +136,8 @@ export function transferRoutes(app: App, services: Services): void {
           try {
             file = await openNameless(cacheDir);
             await pipeline(body, limitTo(maxImportBytes), writingTo(file));
-            const options = { requireGroup, signal: request.gone, report, progress };
+            const requirePerson = config.CONSENT === 'required' ? requireConsentIn(gallery) : undefined;
+            const options = { requireGroup, requirePerson, signal: request.gone, report, progress };
             return await importGallery({ gallery, pack, enrol }, file, options);
           } finally {
             importing = false;

@@ -1,116 +1,31 @@
-import { Type, type Static } from 'typebox';
+import { Type } from 'typebox';
 import type { FastifyRequest } from 'fastify';
 import { checkGroupId, checkUserId } from '../../gallery/ids.js';
 import { checkName } from '../../gallery/names.js';
 import { KaomonError } from '../../platform/errors.js';
-import { UNKNOWN_ID } from '../../sightings/unknowns/ids.js';
 import type { Naming } from '../../sightings/unknowns/naming.js';
-import type { Unknown } from '../../sightings/unknowns/types.js';
-import type { Cursor } from '../../sightings/types.js';
 import { requireAllGroups } from '../access.js';
 import type { App } from '../app-type.js';
 import { callerId } from '../on-behalf.js';
-import { FaceidSchema, IdSchema, NameSchema, Nullable, refusals, TimeSchema } from '../schemas.js';
+import { FaceidSchema, IdSchema, NameSchema, refusals } from '../schemas.js';
 import type { Services } from '../services.js';
+import { NewConsentSchema, takeConsent } from './consent-schemas.js';
+import { AfterSchema, cursorOf, NextSchema, positionOf } from './cursor.js';
 import { requireSightings } from './sightings.js';
+import {
+  force,
+  NAMED_EXAMPLE,
+  NamedSchema,
+  toUnknown,
+  UndoableUnknownSchema,
+  UNKNOWN_EXAMPLE,
+  UnknownIdSchema,
+  UnknownSchema,
+} from './unknown-schemas.js';
 
 const tags = ['sightings'];
 const PAGE = 50;
-const CURSOR = /^(\d{1,16})-(\d{1,15})$/;
 const strict = { additionalProperties: false };
-
-const EXAMPLE = {
-  id: 'u-7',
-  visits: 3,
-  first: '2026-11-27T08:59:02.120Z',
-  last: '2026-11-27T17:20:14.480Z',
-  deviceids: ['door'],
-  pictures: ['/api/v1/sightings/12/picture'],
-  ignored: false,
-  like: null,
-};
-
-const UnknownIdSchema = Type.String({
-  pattern: UNKNOWN_ID.source,
-  description: 'A stranger: `u-7`.',
-  examples: ['u-7'],
-});
-
-const UnknownFields = {
-  id: UnknownIdSchema,
-  visits: Type.Integer({ minimum: 1 }),
-  first: { ...TimeSchema, description: 'When they were first seen, of the visits that are kept.' },
-  last: TimeSchema,
-  deviceids: Type.Array(Type.String(), { description: 'The cameras, in order; at most 20.' }),
-  pictures: Type.Array(Type.String(), {
-    description: 'Addresses of the best pictures, at most three; none without `KEEP_SIGHTINGS`.',
-  }),
-  ignored: Type.Boolean({ description: 'Nobody is told of them.' }),
-  like: Nullable({
-    ...UnknownIdSchema,
-    description: 'Another stranger who may be the same person. They are not joined before somebody says so.',
-  }),
-};
-const UnknownSchema = Type.Object(UnknownFields, { examples: [EXAMPLE] });
-
-const undo = Type.String({
-  description: 'Takes it back: the token for `/api/v1/unknowns/undo`; for a week.',
-});
-const UndoableUnknownSchema = Type.Object(
-  { ...UnknownFields, undo },
-  { examples: [{ ...EXAMPLE, ignored: true, undo: 'kq3XW0b2TfQm8R1u' }] },
-);
-
-const NAMED_EXAMPLE = {
-  faceid: 'staff-ada',
-  sightings: 3,
-  faces: ['staff-ada_20260131_090000_m0a1b2c3d4e'],
-  undo: 'kq3XW0b2TfQm8R1u',
-};
-
-const NamedSchema = Type.Object(
-  {
-    faceid: FaceidSchema,
-    sightings: Type.Integer({ minimum: 1, description: 'So many visits carry the name now.' }),
-    faces: Type.Array(Type.String(), { description: 'IDs of the faces that were enrolled, at most three.' }),
-    undo,
-  },
-  {
-    examples: [NAMED_EXAMPLE],
-  },
-);
-
-const force = Type.Optional(
-  Type.Boolean({
-    description:
-      'Even if the face is enrolled under another person, or is not like the other faces of this one.',
-  }),
-);
-
-const toUnknown = ({
-  id,
-  visits,
-  first,
-  last,
-  deviceids,
-  pictures,
-  isIgnored,
-  like,
-}: Unknown): Static<typeof UnknownSchema> => ({
-  id,
-  visits,
-  first: new Date(first).toISOString(),
-  last: new Date(last).toISOString(),
-  deviceids,
-  pictures: pictures.map((sighting) => `/api/v1/sightings/${sighting}/picture`),
-  ignored: isIgnored,
-  like,
-});
-
-function cursorOf(text: string | undefined): Cursor | undefined {
-  const [, last, id] = CURSOR.exec(text ?? '') ?? [];
-  return last ? { last: Number(last), id: Number(id) } : undefined;
-}
 
 /** `/api/v1/unknowns`: strangers, each with all visits. Of no group, so for administrators of all groups only. */
 export function unknownRoutes(app: App, { sightings, naming }: Services): void {
@@ -139,9 +54,7 @@ export function unknownRoutes(app: App, { sightings, naming }: Services): void {
               Type.Boolean({ description: 'Only those who are ignored, or only the others. Default: all.' }),
             ),
             limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 200, description: `Default ${PAGE}.` })),
-            after: Type.Optional(
-              Type.String({ pattern: CURSOR.source, description: '`next` of the page before.' }),
-            ),
+            after: AfterSchema,
           },
           strict,
         ),
@@ -149,13 +62,9 @@ export function unknownRoutes(app: App, { sightings, naming }: Services): void {
           200: Type.Object(
             {
               unknowns: Type.Array(UnknownSchema),
-              next: Nullable(
-                Type.String({
-                  description: 'What to give as `after` for the next page; null on the last one.',
-                }),
-              ),
+              next: NextSchema,
             },
-            { examples: [{ unknowns: [EXAMPLE], next: null }] },
+            { examples: [{ unknowns: [UNKNOWN_EXAMPLE], next: null }] },
           ),
           ...refusals(404),
         },
@@ -166,7 +75,7 @@ export function unknownRoutes(app: App, { sightings, naming }: Services): void {
       const { ignored, limit = PAGE, after } = request.query;
       const { store } = requireSightings(sightings);
       const { unknowns, next } = await store.ask('listUnknowns', { ignored, limit, after: cursorOf(after) });
-      return { unknowns: unknowns.map(toUnknown), next: next ? `${next.last}-${next.id}` : null };
+      return { unknowns: unknowns.map(toUnknown), next: next ? positionOf(next) : null };
     },
   );
 
@@ -197,19 +106,23 @@ export function unknownRoutes(app: App, { sightings, naming }: Services): void {
         tags,
         params,
         body: Type.Object(
-          { groupid: IdSchema, userid: IdSchema, username: Type.Optional(NameSchema), force },
+          {
+            ...{ groupid: IdSchema, userid: IdSchema, username: Type.Optional(NameSchema), force },
+            consent: Type.Optional(NewConsentSchema),
+          },
           { ...strict, examples: [{ groupid: 'staff', userid: 'grace', username: 'Grace' }] },
         ),
         response: { 201: NamedSchema, ...refusals(404, 409, 413, 415, 422) },
       },
     },
     async (request, reply) => {
-      const { groupid, userid, username = '', force: isForced = false } = request.body;
+      const { groupid, userid, username = '', consent: given, force: isForced = false } = request.body;
+      const consent = given && takeConsent(given, request.caller.name);
       const namer = requireNaming(request);
       checkGroupId(groupid);
       checkUserId(userid);
       const name = checkName(username.trim(), 'username');
-      const person = { groupid, userid, ...(name && { username: name }) };
+      const person = { groupid, userid, ...(name && { username: name }), consent };
       const options = { force: isForced, caller: callerId(request) };
       const named = await namer.name(request.params.id, person, options);
       for (const face of named.faces) request.audited.did('faces', face);

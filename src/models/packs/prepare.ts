@@ -17,6 +17,7 @@ import { componentFolder, ensureComponent, type ComponentContext } from './compo
 import { AGE_GENDER, SSD } from './components.js';
 import { checkOwnPack, ownPackCandidates, readOwnPack, type OwnPack } from './own-pack.js';
 import { DETECTORS, EMBEDDERS, PACKS, type Pack } from './packs.js';
+import { loadMtcnnWeights } from '../onnx/mtcnn-weights.js';
 import { embedderIn } from './variants.js';
 import type { Alignment, ReadyDetector, ReadyPack } from '../types.js';
 
@@ -202,7 +203,8 @@ async function prepareDetector(
   await ensureComponent(component, context);
   const file = (name: string) => path.join(componentFolder(component, context.modelsDir), name);
   if (kind === 'ssd') return { kind, ssd: file('ssd.onnx'), landmarks: file('landmarks.onnx') };
-  const cascade = { kind, pnet: file('pnet.onnx'), rnet: file('rnet.onnx'), onet: file('onet.onnx') };
+  const files = { pnet: file('pnet.onnx'), rnet: file('rnet.onnx'), onet: file('onet.onnx') };
+  const cascade = { kind, ...files, weights: await loadMtcnnWeights(files) };
   if (alignment !== 'faceapi' && alignment !== 'chip') return cascade;
   // Five points place the square too roughly: with them this pair identifies 93 of 100 faces, with 68 points all.
   await ensureComponent(SSD, context);

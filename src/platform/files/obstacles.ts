@@ -1,7 +1,7 @@
 /** What keeps a gallery from being written: recognised from the errors of disks and Redis, and explained to a person. */
 import { type ErrorCode, KaomonError } from '../errors.js';
 
-export type Obstacle = 'disk full' | 'redis full' | 'read-only' | 'unreachable';
+export type Obstacle = 'disk full' | 'redis full' | 'read-only' | 'unreachable' | 'milvus away';
 
 /** Without paths, because callers see these. */
 export const OBSTACLES: Readonly<Record<Obstacle, { code: ErrorCode; message: string }>> = {
@@ -23,6 +23,11 @@ export const OBSTACLES: Readonly<Record<Obstacle, { code: ErrorCode; message: st
   unreachable: {
     code: 'STORE_UNAVAILABLE',
     message: 'The gallery cannot be written at the moment: try again in a little while.',
+  },
+  'milvus away': {
+    code: 'STORE_UNAVAILABLE',
+    message:
+      'Milvus, in which faces are searched, does not answer: until it does, nobody can be recognised and nothing added or changed. Deleting still works.',
   },
 };
 

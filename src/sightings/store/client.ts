@@ -11,7 +11,7 @@ const MOST_WAITING = 1000;
 export interface SightingStore {
   /**
    * Asks for one of {@link Operations}; they are done in the order in which they were asked.
-   * @throws KaomonError STORAGE_FULL, STORE_UNAVAILABLE, BUSY, SETUP where SQLite cannot be loaded
+   * @throws KaomonError STORAGE_FULL, STORE_UNAVAILABLE, BUSY, INTERNAL where it can never be done, SETUP where SQLite cannot be loaded
    */
   ask<Name extends keyof Operations>(
     name: Name,
@@ -99,7 +99,7 @@ const unavailable = (cause?: unknown) =>
     cause,
   });
 
-function toError({ code, message, stack }: StoreFailure): Error {
+function toError({ code, message, stack, isWrong }: StoreFailure): Error {
   const cause = new Error(code ? `${code}: ${message}` : message);
   if (stack) cause.stack = stack;
   if (code === 'SQLITE_FULL')
@@ -107,5 +107,6 @@ function toError({ code, message, stack }: StoreFailure): Error {
       retryAfter: 60,
       cause,
     });
+  if (isWrong) return new KaomonError('INTERNAL', 'The sightings cannot take or tell this.', { cause });
   return unavailable(cause);
 }

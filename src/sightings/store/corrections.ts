@@ -1,3 +1,4 @@
+import type { Grouping } from '../unknowns/grouping.js';
 import type { Sql } from './database.js';
 
 interface Said {
@@ -8,7 +9,7 @@ interface Said {
 }
 
 /** "Not this person", said of a sighting (docs/corrections.md). */
-export const correctionOperations = (sql: Sql) => ({
+export const correctionOperations = (sql: Sql, grouping: Pick<Grouping, 'settle'>) => ({
   /**
    * Takes the name from a sighting, for good: what is still seen of the visit does not bring it back.
    * @param correction what says so, by the part of its ID that stays when the person moves
@@ -25,6 +26,8 @@ export const correctionOperations = (sql: Sql) => ({
         'UPDATE sighting SET faceid = NULL, groupid = NULL, distance = NULL, odds = NULL, odds_at_most = 0, is_settled = 1 WHERE id = ?',
         id,
       );
+      // A stranger who was taken for the person stands with the other strangers from now on, and can be named.
+      grouping.settle(id);
       return true;
     }),
 

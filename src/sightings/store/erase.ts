@@ -5,6 +5,10 @@ import type { Sql } from './database.js';
 /** What was erased. */
 export interface Erased {
   sightings: number;
+  /** How many of them had a picture. */
+  pictures: number;
+  /** Of each person, in order, where people were asked for. */
+  each?: { sightings: number; pictures: number }[];
   /** What was erased has left the write-ahead log as well; else it does with the next erasure or clean-up. */
   isClean: boolean;
 }
@@ -15,14 +19,19 @@ export function eraseOperations(sql: Sql) {
     return sql.get<{ busy: number }>('PRAGMA wal_checkpoint(TRUNCATE)')?.busy === 0;
   }
 
-  function remove(where: string, ...values: (string | number)[]): number {
+  function remove(where: string, ...values: (string | number)[]): { sightings: number; pictures: number } {
     const doomed = `SELECT id FROM sighting WHERE ${where}`;
     sql.run(
       `INSERT OR IGNORE INTO gone_part SELECT uid, ? FROM part WHERE sighting IN (${doomed})`,
       ...[Date.now(), ...values],
     );
     sql.run(`DELETE FROM happening WHERE sighting IN (${doomed})`, ...values);
-    return sql.run(`DELETE FROM sighting WHERE id IN (${doomed})`, ...values).changes;
+    const pictures = sql.get<{ count: number }>(
+      `SELECT count(*) AS count FROM sighting WHERE has_picture = 1 AND id IN (${doomed})`,
+      ...values,
+    );
+    const { changes } = sql.run(`DELETE FROM sighting WHERE id IN (${doomed})`, ...values);
+    return { sightings: changes, pictures: pictures?.count ?? 0 };
   }
 
   /** A person's votes in visits that have another name, or none yet. */
@@ -46,14 +55,18 @@ export function eraseOperations(sql: Sql) {
      *   else's by now
      */
     erasePeople(people: readonly { faceid: string; before?: number }[]): Erased {
-      let sightings = 0;
-      sql.write(() => {
-        for (const { faceid, before = Number.MAX_SAFE_INTEGER } of people) {
+      const each = sql.write(() =>
+        people.map(({ faceid, before = Number.MAX_SAFE_INTEGER }) => {
           revote(faceid, (votes) => votes.filter((vote) => vote.faceid !== faceid));
-          sightings += remove('faceid = ? AND first <= ?', faceid, before);
-        }
-      });
-      return { sightings, isClean: checkpoint() };
+          return remove('faceid = ? AND first <= ?', faceid, before);
+        }),
+      );
+      const sum = { sightings: 0, pictures: 0 };
+      for (const { sightings, pictures } of each) {
+        sum.sightings += sightings;
+        sum.pictures += pictures;
+      }
+      return { ...sum, each, isClean: checkpoint() };
     },
 
     /** A person has another faceid from now on: moved, or merged into somebody. @param before as in `erasePeople` */
@@ -68,8 +81,8 @@ export function eraseOperations(sql: Sql) {
 
     /** Erases one sighting. @returns undefined where there is none */
     eraseSighting(id: number): Erased | null {
-      const sightings = sql.write(() => remove('id = ?', id));
-      return sightings === 0 ? null : { sightings, isClean: checkpoint() };
+      const erased = sql.write(() => remove('id = ?', id));
+      return erased.sightings === 0 ? null : { ...erased, isClean: checkpoint() };
     },
 
     /**
@@ -78,12 +91,30 @@ export function eraseOperations(sql: Sql) {
      * @returns how many were erased; fewer than `limit`: all of them were
      */
     prune: (before: { people: number; strangers: number }, limit: number): number =>
-      sql.write(() =>
-        remove(
-          'id IN (SELECT id FROM sighting WHERE faceid IS NOT NULL AND last < ? UNION ALL SELECT id FROM sighting WHERE faceid IS NULL AND last < ? LIMIT ?)',
-          ...[before.people, before.strangers, limit],
-        ),
+      sql.write(
+        () =>
+          remove(
+            'id IN (SELECT id FROM sighting WHERE faceid IS NOT NULL AND last < ? UNION ALL SELECT id FROM sighting WHERE faceid IS NULL AND last < ? LIMIT ?)',
+            ...[before.people, before.strangers, limit],
+          ).sightings,
       ),
+
+    /**
+     * Erases the pictures of visits that were over before this, some at a time; the visits stay.
+     * @returns how many; fewer than `limit`: all of them
+     */
+    prunePictures: (before: number, limit: number): number =>
+      sql.write(() => {
+        const old = sql.all<{ id: number }>(
+          'SELECT id FROM sighting WHERE last < ? AND has_picture = 1 ORDER BY last LIMIT ?',
+          ...[before, limit],
+        );
+        for (const { id } of old) {
+          sql.run('UPDATE best SET crop = NULL WHERE sighting = ?', id);
+          sql.run('UPDATE sighting SET has_picture = 0 WHERE id = ?', id);
+        }
+        return old.length;
+      }),
 
     /** Empties the write-ahead log. @returns whether it could */
     clean: () => checkpoint(),

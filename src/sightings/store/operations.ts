@@ -6,6 +6,7 @@ import type { Sql } from './database.js';
 import type { StoreSettings } from './settings.js';
 import { createGrouping, NO_GROUPING } from '../unknowns/grouping.js';
 import { unknownOperations } from '../unknowns/operations.js';
+import { undoOperations } from '../unknowns/undo.js';
 import { writeOperations } from './write.js';
 
 /**
@@ -31,9 +32,9 @@ export function operationsOf(database: Sql, settings: StoreSettings) {
     ...readOperations(sql),
     ...happeningOperations(sql),
     ...eraseOperations(sql),
-    ...correctionOperations(sql),
+    ...correctionOperations(sql, grouping),
     ...unknownOperations(sql, grouping, unknowns),
-    ...correctionOperations(sql),
+    ...undoOperations(sql, grouping),
   };
 }
 

@@ -1,4 +1,5 @@
 import type { BestFace, Cursor, Sighting, SightingFilter } from '../types.js';
+import type { Kept } from '../figures.js';
 import { LONGEST_VISIT } from '../limits.js';
 import type { Sql, Value } from './database.js';
 import { COLUMNS, type SightingRow, toSighting, toVector } from './rows.js';
@@ -26,8 +27,8 @@ export function readOperations(sql: Sql) {
     if (typeof unknown === 'string') must('s.unknown = ?', unknown);
     else if (unknown !== undefined) must(unknown ? 's.faceid IS NULL' : 's.faceid IS NOT NULL');
     if (from !== undefined) must('s.last >= ?', from);
-    // The second bound says the same, but the list is ordered by it: nothing newer is read.
-    if (to !== undefined) must('s.first < ? AND s.last < ?', to, to + LONGEST_VISIT);
+    // The second bound says the same, but the list is ordered by it: nothing newer is read. Twice: see `openAround`.
+    if (to !== undefined) must('s.first < ? AND s.last < ?', to, to + 2 * LONGEST_VISIT);
     if (after) must('(s.last, s.id) < (?, ?)', after.last, after.id);
     const condition = where.length > 0 ? `WHERE ${where.join(' AND ')}` : '';
     return sql.all<SightingRow>(
@@ -83,10 +84,16 @@ export function readOperations(sql: Sql) {
       return [...new Set(groups.flatMap((group) => of(select, group)))].sort();
     },
 
-    /** How many there are. */
-    counts: () =>
-      sql.get<{ sightings: number; open: number; strangers: number }>(
-        'SELECT count(*) AS sightings, coalesce(sum(is_open), 0) AS open, coalesce(sum(faceid IS NULL), 0) AS strangers FROM sighting',
-      ) ?? { sightings: 0, open: 0, strangers: 0 },
+    /** How many there are, and how much room they take. Each number comes from an index: no sighting is read. */
+    figures(): Kept {
+      const one = (query: string) => sql.get<{ one: number | null }>(query)?.one ?? null;
+      return {
+        sightings: one('SELECT count(*) AS one FROM sighting') ?? 0,
+        strangers: one('SELECT count(*) AS one FROM sighting WHERE faceid IS NULL') ?? 0,
+        unknowns: one('SELECT count(DISTINCT unknown) AS one FROM sighting WHERE unknown IS NOT NULL') ?? 0,
+        oldest: one('SELECT min(last) AS one FROM sighting'),
+        bytes: one('SELECT page_count * page_size AS one FROM pragma_page_count(), pragma_page_size()') ?? 0,
+      };
+    },
   };
 }

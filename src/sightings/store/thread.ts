@@ -16,6 +16,8 @@ export interface StoreFailure {
   code: string;
   message: string;
   stack: string | undefined;
+  /** What was asked cannot be done, now or later. */
+  isWrong: boolean;
 }
 export type FromStore =
   | { kind: 'done'; number: number; result: unknown }
@@ -41,10 +43,11 @@ async function open(): Promise<Opened> {
   return opened;
 }
 
-function failureOf(error: unknown): StoreFailure {
+function failureOf(error: unknown, isOpen: boolean): StoreFailure {
   const { message, stack } = quietError(error);
-  const { code } = error as { code?: unknown };
-  return { code: typeof code === 'string' ? code : '', message, stack };
+  const { code: given } = error as { code?: unknown };
+  const code = typeof given === 'string' ? given : '';
+  return { code, message, stack, isWrong: isOpen && (code === '' || code.startsWith('SQLITE_CONSTRAINT')) };
 }
 
 async function answer(message: ToStore): Promise<void> {
@@ -54,11 +57,13 @@ async function answer(message: ToStore): Promise<void> {
     return;
   }
   const { number, name, args } = message;
+  let isOpen = false;
   try {
     const { operations } = await open();
+    isOpen = true;
     say({ kind: 'done', number, result: operations[name](...args) });
   } catch (error) {
-    say({ kind: 'failed', number, failure: failureOf(error) });
+    say({ kind: 'failed', number, failure: failureOf(error, isOpen) });
   }
 }
 

@@ -1,6 +1,6 @@
 import { squaredDistance } from '../../gallery/distance.js';
 import { splitFaceId } from '../../gallery/ids.js';
-import { STRANGER } from '../limits.js';
+import { LONGEST_VISIT, STRANGER } from '../limits.js';
 import type { BestFace, VisitPart, Vote } from '../types.js';
 import { addVote, winnerOf } from '../vote.js';
 import type { Grouping } from '../unknowns/grouping.js';
@@ -17,9 +17,6 @@ const LATE = 3_600_000;
 interface Open {
   id: number;
   faceid: string | null;
-  first: number;
-  last: number;
-  score: number;
 }
 interface PartRow {
   first: number;
@@ -44,13 +41,14 @@ export function writeOperations(
   { gap, pair }: Pick<StoreSettings, 'gap' | 'pair'>,
   grouping: Pick<Grouping, 'settle'>,
 ) {
-  /** Open sightings at this camera that a visit of these times may be a part of. */
+  /**
+   * Open sightings at this camera that a visit of these times may be a part of; none that would be longer than a visit may
+   * be: a worker cuts such a one, and what comes next is another.
+   */
   const openAround = ({ deviceid, first, last }: Pick<VisitPart, 'deviceid' | 'first' | 'last'>) =>
     sql.all<Open>(
-      'SELECT id, faceid, first, last, score FROM sighting WHERE is_open = 1 AND deviceid = ? AND last >= ? AND first <= ? ORDER BY id',
-      deviceid,
-      first - gap,
-      last + gap,
+      'SELECT id, faceid FROM sighting WHERE is_open = 1 AND deviceid = ? AND last >= ? AND first <= ? AND first > ? AND last < ? ORDER BY id',
+      ...[deviceid, first - gap, last + gap, last - LONGEST_VISIT, first + LONGEST_VISIT],
     );
 
   /** The sighting that another worker, or this one before it died, began of the same person. */
@@ -156,7 +154,7 @@ export function writeOperations(
     sql.run('UPDATE part SET sighting = ? WHERE sighting = ?', into, from);
     sql.run('UPDATE happening SET sighting = ? WHERE sighting = ?', into, from);
     sql.run(
-      'UPDATE sighting SET told = told | (SELECT told FROM sighting WHERE id = ?1) WHERE id = ?2',
+      'UPDATE sighting SET told = sighting.told | f.told, is_settled = max(sighting.is_settled, f.is_settled) FROM (SELECT told, is_settled FROM sighting WHERE id = ?1) f WHERE id = ?2',
       ...[from, into],
     );
     const better = sql.get<BestFace & { vector: Uint8Array }>(
@@ -211,10 +209,12 @@ export function writeOperations(
      */
     closeVisits: (now: number): number =>
       sql.write(() => {
+        // The clock was set back. A worker that lives writes its visits again before the time is up.
+        sql.run('UPDATE part SET written = ?1 WHERE written > ?1 + ?2', now, ABANDONED);
         const over = sql.all<{ id: number }>(
           `SELECT s.id FROM sighting s LEFT JOIN part p ON p.sighting = s.id WHERE s.is_open = 1 GROUP BY s.id
-           HAVING (min(coalesce(p.is_ended, 1)) = 1 AND s.last <= ?1)
-             OR max(coalesce(p.written, 0)) < ?2 OR min(coalesce(p.written, 0)) > ?3`,
+           HAVING (min(coalesce(p.is_ended, 1)) = 1 AND (s.last <= ?1 OR s.last > ?3))
+             OR max(coalesce(p.written, 0)) < ?2`,
           ...[now - gap, now - ABANDONED, now + ABANDONED],
         );
         for (const { id } of over) close(id, now);

@@ -116,10 +116,16 @@ export function createClusters({ length, limitsFor, most }: ClustersOptions) {
     return !isFixed[row] && !isFixed[other] && Math.min(counts[row], counts[other]) <= MOST_JOINED;
   }
 
+  /** A single face would have been put into the other group when it came: comparing all of them again shows nothing. */
+  function isSettled(row: number, other: number): boolean {
+    return Math.min(counts[row], counts[other]) === 1 && mayJoin(row, other);
+  }
+
   /**
    * Finds the group that a face, or another group, is most clearly part of: the farthest below the limit.
    * @param from where its sum of `count` unit vectors begins in `vectors`
-   * @param own the row of the group itself; NONE: it is a face @param isAny also those that may not be joined by themselves
+   * @param own the row of the group itself; NONE: it is a face
+   * @param isAsked of a group: also those that may not be joined with it by themselves
    * @returns {@link found}
    */
   function findNearest(
@@ -127,13 +133,13 @@ export function createClusters({ length, limitsFor, most }: ClustersOptions) {
     from: number,
     count: number,
     own: number,
-    isAny = own === NONE,
+    isAsked = false,
   ): typeof found {
     if (limitsOf !== ids.length) limits = limitsFor((limitsOf = ids.length));
     found.row = NONE;
     let widest = 0;
     for (let row = 0, at = 0; row < ids.length; row++, at += length) {
-      if (row === own || (!isAny && !mayJoin(row, own))) continue;
+      if (own !== NONE && (row === own || (isAsked ? isSettled(row, own) : !mayJoin(row, own)))) continue;
       const pairs = counts[row] * count;
       const distance = 2 - (2 * dot(sums, at, vectors, from, length)) / pairs;
       const room = limitFor(limits, pairs) - distance;
@@ -221,6 +227,10 @@ export function createClusters({ length, limitsFor, most }: ClustersOptions) {
       touch(ids[row], row);
       return { distance, ...joinOthers(ids[row]) };
     },
+
+    /** Joins a group that has come back with those that are the same person. @returns the group's ID, and theirs */
+    join: (id: number): { id: number; joined: number[] } =>
+      rows.has(id) ? joinOthers(id) : { id, joined: [] },
 
     /** The sum of a group's vectors, which is the caller's, and their number; undefined where it is not known here. */
     read(id: number): { sum: Float32Array; count: number } | undefined {

@@ -5,6 +5,7 @@ import { toBlob, toVector } from '../store/rows.js';
 import type { Vote } from '../types.js';
 import { createClusters } from './cluster.js';
 import { isFit, TWICE_WITHIN } from './gate.js';
+import { becomePart } from './group-rows.js';
 import { toUnknownId } from './ids.js';
 import { joinLimits, type Measured } from './limits.js';
 
@@ -42,6 +43,7 @@ interface SightingRow {
   roll: number | null;
   unknown: string | null;
   is_open: number;
+  is_settled: number;
   placed: number | null;
 }
 
@@ -185,12 +187,13 @@ export function createGrouping(sql: Sql, { length, pack, limits }: GroupingSetti
     return nobody >= somebody;
   }
 
+  // By the key: strangers are thousands, and their rows hold sums.
   const isIgnored = (sighting: number): boolean =>
-    sql.get(
-      `SELECT 1 AS yes FROM unknown JOIN sighting s ON s.unknown = 'u-' || unknown.id
-       WHERE s.id = ? AND unknown.is_ignored = 1`,
+    sql.get<{ is_ignored: number }>(
+      `SELECT is_ignored FROM unknown
+       WHERE id = (SELECT CAST(substr(unknown, 3) AS INTEGER) FROM sighting WHERE id = ?)`,
       sighting,
-    ) !== undefined;
+    )?.is_ignored === 1;
 
   return {
     /**
@@ -201,13 +204,14 @@ export function createGrouping(sql: Sql, { length, pack, limits }: GroupingSetti
     settle(sighting: number): boolean {
       const row = sql.get<SightingRow>(
         `SELECT faceid, fits, first, last, s.score AS score, size, sharpness, yaw, pitch, roll, unknown, is_open,
-           p.score AS placed
+           is_settled, p.score AS placed
          FROM sighting s LEFT JOIN unknown_placed p ON p.sighting = s.id WHERE s.id = ?`,
         sighting,
       );
       if (!row) return false;
       if (row.unknown === null) {
-        if (!isStranger(row, limits) || !isTwice(row) || !isNobodys(sighting)) return false;
+        const isNobody = row.is_settled === 1 || isNobodys(sighting);
+        if (!isStranger(row, limits) || !isTwice(row) || !isNobody) return false;
         learn();
         place(sighting, row, undefined);
       } else if (!isStranger(row, limits)) {
@@ -230,6 +234,16 @@ export function createGrouping(sql: Sql, { length, pack, limits }: GroupingSetti
     /** Another group that may be the same person; undefined: none, as far as is known by now. */
     like: (id: number): number | undefined => clusters.like(id),
 
+    /** Within a transaction: a group has come back, and those that were made of the same person meanwhile are joined with it. */
+    rejoin(group: number): void {
+      learn();
+      const { id, joined } = clusters.join(group);
+      if (joined.length === 0) return;
+      for (const gone of joined) join(gone, id);
+      write(id);
+      known = revision();
+    },
+
     /** After a transaction that was undone: what is in memory is read anew. */
     forget(): void {
       clusters = open();
@@ -249,14 +263,3 @@ function isStranger(row: SightingRow, limits: EnrolLimits): boolean {
 /** Whether two fit faces were so near in time: they were if all of them are on average. */
 const isTwice = ({ fits, first, last }: SightingRow): boolean =>
   fits >= 2 && last - first <= TWICE_WITHIN * (fits - 1);
-
-/** Notes that a group is part of another from now on. */
-export function becomePart(sql: Pick<Sql, 'run'>, gone: number, into: number): void {
-  sql.run('UPDATE unknown_state SET rev = rev + 1');
-  sql.run(
-    'UPDATE unknown SET part_of = ?, sum = NULL, faces = 0, rev = (SELECT rev FROM unknown_state) WHERE id = ? OR part_of = ?',
-    into,
-    gone,
-    gone,
-  );
-}

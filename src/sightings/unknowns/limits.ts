@@ -7,13 +7,13 @@ import type { JoinLimits } from './cluster.js';
 export type Measured = Pick<ReadyPack, 'curve' | 'thresholds'>;
 
 /**
- * The FMR of the distance below which two single faces of strangers are one person's, at most: a twentieth of the loosest at
+ * The FMR of the distance below which two single faces of strangers are one person's, at most: a twelfth of the loosest at
  * which a face is named, because a wrong name is gone with the next frame, but a face in a wrong group stays there. These
  * figures were chosen on one half of the people that docs/unknowns.md tells of.
  */
-export const JOIN_RATE = 5e-5;
+export const JOIN_RATE = 8e-5;
 /** At most this part of the strangers who come for the first time are taken for another, however many there are. */
-export const FALSE_JOINS = 0.005;
+export const FALSE_JOINS = 0.008;
 /** The mean distance of very many faces scatters less than one distance does: it may be the one of a rate so much higher. */
 const MANY = 5;
 /** The same where the pack was not measured: so much farther. */

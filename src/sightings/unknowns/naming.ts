@@ -169,8 +169,9 @@ export function createNaming({ store, gallery, enroller, keepFaces, now = Date.n
           'This cannot be undone any more: it has been undone, or is a week old.',
         );
       const { id, sightings, faceid, isNew, faces } = undone;
-      // First the sightings: those of a person who is deleted are erased.
+      // First the sightings: those of a person who is deleted are erased. The token last: what fails is done again with it.
       if (faceid !== null) await takeBack({ faceid, isNew, faces });
+      await store.ask('forgetUndo', token);
       return { unknown: id, sightings, faceid };
     },
   };

@@ -1,16 +1,16 @@
 /** What can be asked of strangers' groups, in the store's thread: see store/operations.ts. */
 import { squaredDistance } from '../../gallery/distance.js';
 import type { Sql } from '../store/database.js';
+import { toVector } from '../store/rows.js';
 import type { Cursor } from '../types.js';
 import { chooseViews } from './best-views.js';
-import { toVector } from '../store/rows.js';
-import { becomePart, type Grouping, type GroupingSettings } from './grouping.js';
+import { becomePart, rootOf, setIgnored, type UnknownRow } from './group-rows.js';
+import type { Grouping, GroupingSettings } from './grouping.js';
 import { fromUnknownId, toUnknownId } from './ids.js';
 import { joinLimits } from './limits.js';
-import type { FaceOfUnknown, Named, Undone, Unknown } from './types.js';
+import type { FaceOfUnknown, Unknown } from './types.js';
+import { noteUndo } from './undo.js';
 
-/** So long what was done can be undone, milliseconds. */
-const UNDO_FOR = 7 * 86_400_000;
 /** The most faces of a group that are looked at when it is named: the best ones. */
 const MOST_CANDIDATES = 100;
 /** The most cameras and pictures that are told of a group. */
@@ -18,13 +18,6 @@ const MOST_DEVICES = 20;
 const MOST_PICTURES = 3;
 /** Faces that are nearer than this part of the limit for one person are one picture twice. */
 const SAME_PICTURE = 0.02;
-
-interface UnknownRow {
-  id: number;
-  last: number;
-  is_ignored: number;
-  part_of: number | null;
-}
 
 /** @param grouping of the same file and thread */
 export function unknownOperations(sql: Sql, grouping: Grouping, { pack }: GroupingSettings) {
@@ -34,13 +27,9 @@ export function unknownOperations(sql: Sql, grouping: Grouping, { pack }: Groupi
   /** A group that is there, or the one that it is part of by now. */
   function find(text: string): UnknownRow | undefined {
     const id = fromUnknownId(text);
-    const row = id === undefined ? undefined : readRow(id);
-    const now = row?.part_of == null ? row : readRow(row.part_of);
-    return now && hasSightings(now.id) ? now : undefined;
+    const row = id === undefined ? undefined : rootOf(sql, id);
+    return row && hasSightings(row.id) ? row : undefined;
   }
-
-  const readRow = (id: number) =>
-    sql.get<UnknownRow>('SELECT id, last, is_ignored, part_of FROM unknown WHERE id = ?', id);
 
   const hasSightings = (id: number) =>
     sql.get('SELECT 1 AS one FROM sighting WHERE unknown = ? LIMIT 1', toUnknownId(id)) !== undefined;
@@ -74,27 +63,6 @@ export function unknownOperations(sql: Sql, grouping: Grouping, { pack }: Groupi
     };
   }
 
-  function noteUndo(
-    { token, now, kind, unknown }: { token: string; now: number; kind: string; unknown: number },
-    { faceid = null, isNew = false, faces = [], sightings = [] }: Partial<Named> = {},
-  ): void {
-    sql.run('DELETE FROM unknown_undo WHERE at < ? OR at > ?', now - UNDO_FOR, now + UNDO_FOR);
-    sql.run(
-      'INSERT INTO unknown_undo VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
-      ...[token, now, kind, unknown, faceid, isNew ? 1 : 0],
-      ...[JSON.stringify(faces), JSON.stringify(sightings)],
-    );
-  }
-
-  function ignore(id: number, isIgnored: boolean): void {
-    sql.run('UPDATE unknown_state SET rev = rev + 1');
-    sql.run(
-      'UPDATE unknown SET is_ignored = ?, rev = (SELECT rev FROM unknown_state) WHERE id = ?',
-      isIgnored ? 1 : 0,
-      id,
-    );
-  }
-
   return {
     /** Those who were seen last come first. @param after the last one of the page before */
     listUnknowns({
@@ -107,14 +75,21 @@ export function unknownOperations(sql: Sql, grouping: Grouping, { pack }: Groupi
       after?: Cursor;
     }): { unknowns: Unknown[]; next: Cursor | undefined } {
       sql.write(grouping.learn);
-      const rows = sql.all<UnknownRow>(
-        `SELECT id, last, is_ignored, part_of FROM unknown
-         WHERE part_of IS NULL AND (? IS NULL OR is_ignored = ?) AND (last, id) < (?, ?)
-           AND EXISTS (SELECT 1 FROM sighting WHERE sighting.unknown = 'u-' || unknown.id)
-         ORDER BY last DESC, id DESC LIMIT ?`,
-        ...[ignored === undefined ? null : Number(ignored), ignored === undefined ? null : Number(ignored)],
-        ...[after?.last ?? Number.MAX_SAFE_INTEGER, after?.id ?? Number.MAX_SAFE_INTEGER, limit],
-      );
+      // Each by its index, in the order of the list.
+      const kinds = ignored === undefined ? [false, true] : [ignored];
+      const rows = kinds
+        .flatMap((isIgnored) =>
+          sql.all<UnknownRow>(
+            `SELECT id, last, is_ignored, part_of FROM unknown
+             WHERE is_ignored = ? AND (last, id) < (?, ?) AND part_of IS NULL
+               AND EXISTS (SELECT 1 FROM sighting WHERE sighting.unknown = 'u-' || unknown.id)
+             ORDER BY last DESC, id DESC LIMIT ?`,
+            ...[Number(isIgnored), after?.last ?? Number.MAX_SAFE_INTEGER],
+            ...[after?.id ?? Number.MAX_SAFE_INTEGER, limit],
+          ),
+        )
+        .sort((a, b) => b.last - a.last || b.id - a.id)
+        .slice(0, limit);
       const last = rows.length < limit ? undefined : rows.at(-1);
       return { unknowns: rows.map(describe), next: last && { last: last.last, id: last.id } };
     },
@@ -173,7 +148,7 @@ export function unknownOperations(sql: Sql, grouping: Grouping, { pack }: Groupi
             ...[faceid, groupid, vector && leastDistance(toVector(vector), vectors), id],
           );
         const sightings = rows.map(({ id }) => id);
-        noteUndo({ ...asked, kind: 'named', unknown: row.id }, { faceid, isNew, faces, sightings });
+        noteUndo(sql, { ...asked, kind: 'named', unknown: row.id }, { faceid, isNew, faces, sightings });
         grouping.learn();
         return rows.length;
       });
@@ -190,9 +165,9 @@ export function unknownOperations(sql: Sql, grouping: Grouping, { pack }: Groupi
         const row = find(asked.unknown);
         if (!row) return undefined;
         const is_ignored = Number(asked.isIgnored);
-        ignore(row.id, asked.isIgnored);
+        setIgnored(sql, row.id, asked.isIgnored);
         const kind = row.is_ignored ? 'was_ignored' : 'was_not_ignored';
-        noteUndo({ ...asked, kind, unknown: row.id });
+        noteUndo(sql, { ...asked, kind, unknown: row.id });
         grouping.learn();
         return describe({ id: row.id, is_ignored });
       });
@@ -217,58 +192,16 @@ export function unknownOperations(sql: Sql, grouping: Grouping, { pack }: Groupi
         if (!from || !into || from.id === into.id) return undefined;
         const [unknown, other] = [toUnknownId(from.id), toUnknownId(into.id)];
         const rows = sql.all<{ id: number }>('SELECT id FROM sighting WHERE unknown = ?', unknown);
-        noteUndo({ ...asked, kind: 'joined', unknown: from.id }, { sightings: rows.map(({ id }) => id) });
+        noteUndo(
+          sql,
+          { ...asked, kind: 'joined', unknown: from.id },
+          { sightings: rows.map(({ id }) => id) },
+        );
         sql.run('UPDATE sighting SET unknown = ? WHERE unknown = ?', other, unknown);
         sql.run('UPDATE unknown SET last = max(last, ?) WHERE id = ?', from.last, into.id);
         becomePart(sql, from.id, into.id);
         grouping.learn();
         return describe(into);
-      });
-    },
-
-    /**
-     * Takes back what was done to a group. What was enrolled is the caller's to delete.
-     * @returns what it was; undefined: nothing can be undone by this token
-     */
-    undoUnknown(token: string): Undone | undefined {
-      return sql.write(() => {
-        const row = sql.get<{
-          kind: string;
-          unknown: number;
-          faceid: string | null;
-          is_new: number;
-          faces: string;
-          sightings: string;
-        }>('SELECT * FROM unknown_undo WHERE token = ?', token);
-        if (!row) return undefined;
-        sql.run('DELETE FROM unknown_undo WHERE token = ?', token);
-        if (row.kind === 'joined') sql.run('UPDATE unknown SET part_of = NULL WHERE id = ?', row.unknown);
-        const now = readRow(row.unknown)?.part_of ?? row.unknown;
-        let count = 0;
-        if (row.kind === 'named') {
-          for (const id of JSON.parse(row.sightings) as number[])
-            count += sql.run(
-              `UPDATE sighting SET unknown = ?, faceid = NULL, groupid = NULL, distance = NULL, odds = NULL, is_settled = 0
-               WHERE id = ? AND is_settled = 1 AND unknown IS NULL`,
-              ...[toUnknownId(now), id],
-            ).changes;
-        } else if (row.kind === 'joined') {
-          for (const id of JSON.parse(row.sightings) as number[])
-            count += sql.run(
-              'UPDATE sighting SET unknown = ? WHERE id = ? AND unknown IS NOT NULL',
-              ...[toUnknownId(now), id],
-            ).changes;
-        } else {
-          ignore(now, row.kind === 'was_ignored');
-        }
-        grouping.learn();
-        return {
-          id: toUnknownId(now),
-          sightings: count,
-          faceid: row.faceid,
-          isNew: row.is_new !== 0,
-          faces: JSON.parse(row.faces) as string[],
-        };
       });
     },
   };

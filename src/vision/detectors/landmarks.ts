@@ -8,6 +8,8 @@ const FACE_SIDE = 112;
 /** Faces per run of the landmark network. */
 const BATCH = 16;
 
+export type Landmarks68 = Awaited<ReturnType<typeof createLandmarks68>>;
+
 /**
  * face-api's network of 68 landmarks, for the boxes of any detector.
  * @param file path of `landmarks.onnx` (see ReadyDetector)

@@ -1,46 +1,22 @@
 import { AreaTable, type Region, type SharedTable } from '../area.js';
-import type { Runtime } from '../ort.js';
-import { madeFaces } from '../self-check.js';
 import { refuseInvalidOutput } from '../valid-output.js';
 import { type Stop, throwIfStopped } from '../stop.js';
 import { sharedFloats, sharedInts, type WorkSharing } from '../work-sharing.js';
 import type { Picture } from '../types.js';
 import type { Candidates } from './mtcnn-candidates.js';
-
-/** Side of the made picture that P-Net is shown first: 15 x 15 windows. R- and O-Net are shown two faces, a batch. */
-const MADE = 40;
-/** Side of P-Net's window, pixels; its windows lie two pixels apart. */
-export const CELL = 12;
-const STRIDE = 2;
-/** Sides of R-Net's and O-Net's inputs, and the faces they take in one run. */
-const REFINE = { side: 24, batch: 16 };
-const OUTPUT = { side: 48, batch: 16 };
-/**
- * P-Net runs on bands of so many pixels: its maps of a band stay in the processor's cache, and a picture of 25
- * megapixels takes no more memory than a small one.
- */
-const BAND_PIXELS = 65_536;
-
-/** Threads inside one run: these networks are too small to gain by more, and idle threads do several runs at once. */
-const THREADS = 1;
+import {
+  BATCH,
+  type Band,
+  type BandSize,
+  CELL,
+  type MtcnnEngine,
+  SCORES,
+  STRIDE,
+  windowsAlong,
+} from './mtcnn-engine.js';
 
 /** A window of P-Net in shared memory: x1, y1, x2, y2, probability, how far each side is to move. */
 const WINDOW = 9;
-/** Windows that a band has room for. A band with more, which no photograph has, is scanned once more. */
-const BAND_WINDOWS = 1024;
-/** How many there are, then the windows. */
-const BAND_SLOT = 1 + BAND_WINDOWS * WINDOW;
-/** What R- or O-Net says of a candidate: probability, four sides, ten landmarks. */
-const SCORES = 15;
-
-/** P-, R- and O-Net as ONNX files. */
-export interface MtcnnFiles {
-  pnet: string;
-  rnet: string;
-  onet: string;
-  /** The network of 68 landmarks, where the embedder's alignment asks for them. */
-  landmarks?: string;
-}
 
 /** Which windows P-Net is asked for. */
 export interface Search {
@@ -54,18 +30,13 @@ export interface Search {
   stop: Stop | undefined;
 }
 
-/** Some rows of the picture at one scale. */
-interface Band {
+interface ScaledBand extends Band {
   scale: number;
-  width: number;
-  height: number;
-  /** The first row of windows and how many. */
-  row: number;
-  rows: number;
 }
 
 interface ProposeJob extends Omit<Search, 'most'> {
   table: SharedTable;
+  size: BandSize;
   windows: Float32Array;
 }
 
@@ -92,24 +63,11 @@ export interface MtcnnNetworks {
   release(): Promise<void>;
 }
 
-/**
- * Opens the three networks. Their work on a picture falls into parts, which idle threads help with.
- * @throws KaomonError NO_MODEL when a network cannot be run
- */
-export async function openMtcnnNetworks(
-  runtime: Runtime,
-  files: MtcnnFiles,
-  sharing: WorkSharing,
-): Promise<MtcnnNetworks> {
-  const pnet = await runtime.open(files.pnet, { image: madeFaces(MADE) }, THREADS);
-  const rnet = await runtime.open(files.rnet, { faces: madeFaces(REFINE.side, 2) }, THREADS);
-  const onet = await runtime.open(files.onet, { faces: madeFaces(OUTPUT.side, 2) }, THREADS);
-  const scorers = { rnet: { ...REFINE, network: rnet }, onet: { ...OUTPUT, network: onet } };
+/** The cascade in an engine. Its work on a picture falls into parts, which idle threads help with. */
+export function createMtcnnNetworks(engine: MtcnnEngine, sharing: WorkSharing): MtcnnNetworks {
   const own = new AreaTable();
   const others = new AreaTable();
-  const crops = new Float32Array(Math.max(batchLength(REFINE), batchLength(OUTPUT)));
   let picture = { width: 0, height: 0 };
-  let band = new Float32Array(0);
   let windows = sharedFloats(0);
   let regions = sharedInts(0);
   let scores = sharedFloats(0);
@@ -122,43 +80,32 @@ export async function openMtcnnNetworks(
   }
 
   /** P-Net over a band; `add` is told of every window that may be a face. */
-  async function scan(table: AreaTable, part: Band, threshold: number, add: AddWindow): Promise<void> {
-    const { scale, width, height, row, rows } = part;
-    const from = row * STRIDE;
-    const to = Math.min(height, (row + rows - 1) * STRIDE + CELL);
-    const length = 3 * (to - from) * width;
-    if (band.length < length) band = new Float32Array(length);
-    table.resample({ x: 0, y: 0, ...table.size }, width, height, band, 0, { from, to });
-    const { probability, regression } = await pnet.run({
-      image: { data: band.subarray(0, length), shape: [1, 3, to - from, width] },
-    });
-    const columns = windowsAlong(width);
+  async function scan(table: AreaTable, band: ScaledBand, threshold: number, add: AddBox): Promise<void> {
     // Windows are placed in float32, as the reference does: the floor of a rounded number may be another.
-    const divisor = Math.fround(scale);
+    const divisor = Math.fround(band.scale);
     const place = (pixel: number) => Math.floor(Math.fround(pixel / divisor));
-    for (let i = 0; i < probability.length; i++) {
-      if (probability[i] < threshold) continue;
-      let sum = probability[i];
-      for (let k = i; k < regression.length; k += probability.length) sum += regression[k];
+    await engine.scan(table, band, threshold, (column, row, probability, sides, from, step) => {
+      const sum =
+        probability + sides[from] + sides[from + step] + sides[from + 2 * step] + sides[from + 3 * step];
       if (!Number.isFinite(sum)) refuseInvalidOutput('pnet');
-      const x = (i % columns) * STRIDE;
-      const y = (row + Math.floor(i / columns)) * STRIDE;
+      const [x, y] = [column * STRIDE, row * STRIDE];
       const box = { x1: place(x + 1), y1: place(y + 1), x2: place(x + CELL), y2: place(y + CELL) };
-      add(box, probability[i], regression, i, probability.length);
-    }
+      add(box, probability, sides, from, step);
+    });
   }
 
   const proposeTogether = sharing.loop(async (job: ProposeJob, index) => {
     throwIfStopped(job.stop);
+    const { room } = job.size;
+    const slot = slotOf(job.windows, index, room);
     const table = tableOf(job.table);
-    const slot = job.windows.subarray(index * BAND_SLOT, (index + 1) * BAND_SLOT);
     let count = 0;
     await scan(
       table,
       bandsOf(table.size, job)[index],
       job.threshold,
       (box, probability, sides, from, step) => {
-        if (count < BAND_WINDOWS) {
+        if (count < room) {
           const at = 1 + count * WINDOW;
           slot[at] = box.x1;
           slot[at + 1] = box.y1;
@@ -173,30 +120,19 @@ export async function openMtcnnNetworks(
     slot[0] = count;
   });
 
-  const scoreTogether = sharing.loop(async (job: ScoreJob, index) => {
-    throwIfStopped(job.stop);
-    const table = tableOf(job.table);
-    const { side, batch, network } = scorers[job.network];
-    const first = index * batch;
-    const count = Math.min(batch, job.count - first);
-    const face = 3 * side * side;
-    for (let i = 0; i < count; i++) {
-      const [x, y, width, height] = job.regions.subarray((first + i) * 4, (first + i + 1) * 4);
-      table.resample({ x, y, width, height }, side, side, crops, i * face);
-    }
-    const { probability, regression, landmarks } = await network.run({
-      faces: { data: crops.subarray(0, count * face), shape: [count, 3, side, side] },
-    });
-    for (let i = 0; i < count; i++) {
-      const at = (first + i) * SCORES;
-      job.scores[at] = probability[i];
-      for (let k = 0; k < 4; k++) job.scores[at + 1 + k] = regression[i * 4 + k];
-      if (job.network === 'onet') for (let k = 0; k < 10; k++) job.scores[at + 5 + k] = landmarks[i * 10 + k];
-      let sum = 0;
-      for (let k = at; k < at + (job.network === 'onet' ? SCORES : 5); k++) sum += job.scores[k];
-      if (!Number.isFinite(sum)) refuseInvalidOutput(job.network);
-    }
-  });
+  const scoreTogether = sharing.loop(
+    async ({ stop, table, network, regions, count, scores }: ScoreJob, index) => {
+      throwIfStopped(stop);
+      const first = index * BATCH;
+      const some = Math.min(BATCH, count - first);
+      await engine.score(network, tableOf(table), regions, first, some, scores);
+      for (let i = first; i < first + some; i++) {
+        let sum = 0;
+        for (let k = 0; k < (network === 'onet' ? SCORES : 5); k++) sum += scores[i * SCORES + k];
+        if (!Number.isFinite(sum)) refuseInvalidOutput(network);
+      }
+    },
+  );
 
   const region: Region = { x: 0, y: 0, width: 0, height: 0 };
   return {
@@ -206,24 +142,25 @@ export async function openMtcnnNetworks(
     },
 
     async propose(search, boxes, endScale) {
-      const bands = bandsOf(picture, search);
-      windows = sharedFloats(bands.length * BAND_SLOT, windows);
       const { minFaceSize, factor, threshold, most, stop } = search;
-      const job = { table: own.share(), windows, minFaceSize, factor, threshold, stop };
+      const size = sharing.idle() > 0 ? engine.bands.shared : engine.bands.alone;
+      const bands = bandsOf(picture, { minFaceSize, factor, size });
+      windows = sharedFloats(bands.length * slotLength(size.room), windows);
+      const job = { table: own.share(), size, windows, minFaceSize, factor, threshold, stop };
       await proposeTogether(job, bands.length);
       let first = boxes.count;
-      for (const [index, part] of bands.entries()) {
-        const slot = index * BAND_SLOT;
-        const count = windows[slot];
-        if (count > BAND_WINDOWS) await scan(own, part, threshold, boxes.add.bind(boxes));
+      for (const [index, band] of bands.entries()) {
+        const slot = slotOf(windows, index, size.room);
+        const [count] = slot;
+        if (count > size.room) await scan(own, band, threshold, boxes.add.bind(boxes));
         else {
-          for (let at = slot + 1; at < slot + 1 + count * WINDOW; at += WINDOW) {
-            const [x1, y1, x2, y2, probability] = windows.subarray(at, at + 5);
-            boxes.add({ x1, y1, x2, y2 }, probability, windows, at + 5, 1);
+          for (let at = 1; at < 1 + count * WINDOW; at += WINDOW) {
+            const [x1, y1, x2, y2, probability] = slot.subarray(at, at + 5);
+            boxes.add({ x1, y1, x2, y2 }, probability, slot, at + 5, 1);
           }
         }
         boxes.keepBest(most, first);
-        if (bands.at(index + 1)?.scale === part.scale) continue;
+        if (bands.at(index + 1)?.scale === band.scale) continue;
         endScale(first);
         first = boxes.count;
       }
@@ -239,29 +176,34 @@ export async function openMtcnnNetworks(
         regions.set([region.x, region.y, region.width, region.height], index * 4);
       }
       const job = { stop, table: own.share(), network, count, regions, scores };
-      await scoreTogether(job, Math.ceil(count / scorers[network].batch));
+      await scoreTogether(job, Math.ceil(count / BATCH));
       for (let index = 0; index < count; index++) boxes.setScores(index, scores, index * SCORES);
     },
 
     trim: () => own.trim(),
-
-    async release() {
-      await pnet.release();
-      await rnet.release();
-      await onet.release();
-    },
+    release: () => engine.release(),
   };
 }
 
-type AddWindow = Candidates['add'];
+type AddBox = Candidates['add'];
 type Scales = Pick<Search, 'minFaceSize' | 'factor'>;
 
+/** How many windows a band has, then the windows. */
+const slotLength = (room: number) => 1 + room * WINDOW;
+
+function slotOf(windows: Float32Array, index: number, room: number): Float32Array {
+  return windows.subarray(index * slotLength(room), (index + 1) * slotLength(room));
+}
+
 /** The bands of all scales, the largest scale first. */
-function bandsOf({ width, height }: { width: number; height: number }, search: Scales): Band[] {
+function bandsOf(
+  { width, height }: { width: number; height: number },
+  { size, ...search }: Scales & { size: BandSize },
+): ScaledBand[] {
   return scalesOf(width, height, search).flatMap((scale) => {
     const scaled = { width: Math.floor(width * scale + 1), height: Math.floor(height * scale + 1) };
     const rows = windowsAlong(scaled.height);
-    const rowsPerBand = Math.max(1, Math.floor((BAND_PIXELS / scaled.width - CELL) / STRIDE));
+    const rowsPerBand = Math.max(size.rows, Math.floor((size.pixels / scaled.width - CELL) / STRIDE));
     return Array.from({ length: Math.ceil(rows / rowsPerBand) }, (_, i) => ({
       scale,
       ...scaled,
@@ -279,13 +221,4 @@ function scalesOf(width: number, height: number, { minFaceSize, factor }: Scales
   let shorter = Math.min(width, height) * scale;
   for (; shorter >= CELL; shorter *= factor, scale *= factor) scales.push(scale);
   return scales;
-}
-
-/** P-Net's windows along a side: a convolution of 3, halved upwards, two convolutions of 3. */
-function windowsAlong(side: number): number {
-  return Math.ceil((side - 2) / STRIDE) - 4;
-}
-
-function batchLength({ side, batch }: typeof REFINE): number {
-  return batch * 3 * side * side;
 }

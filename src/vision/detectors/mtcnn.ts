@@ -3,9 +3,11 @@ import { throwIfStopped } from '../stop.js';
 import { SERIAL, type WorkSharing } from '../work-sharing.js';
 import type { Detection, KnownFace } from '../types.js';
 import { type Detector, type DetectOptions, largestFirst } from './detector.js';
-import { createLandmarks68 } from './landmarks.js';
+import { createLandmarks68, type Landmarks68 } from './landmarks.js';
 import { Candidates } from './mtcnn-candidates.js';
-import { CELL, type MtcnnFiles, openMtcnnNetworks } from './mtcnn-networks.js';
+import { chooseMtcnnEngine } from './mtcnn-choice.js';
+import { CELL, type MtcnnEngine, type MtcnnFiles } from './mtcnn-engine.js';
+import { createMtcnnNetworks } from './mtcnn-networks.js';
 
 /** The cascade's settings; the defaults are facenet-pytorch's. */
 export interface MtcnnSettings {
@@ -41,7 +43,7 @@ const NO_MOVE = new Float32Array(4);
 const MOST = { windows: 32_768, proposed: 8192, refined: 2048 };
 
 /**
- * MTCNN (Zhang et al. 2016) as facenet-pytorch runs it.
+ * MTCNN in the best engine of this machine.
  * @param files paths of the networks (see ReadyDetector)
  * @param sharing with idle threads
  * @throws KaomonError NO_MODEL when a network cannot be run
@@ -52,10 +54,21 @@ export async function createMtcnnDetector(
   settings: Partial<MtcnnSettings> = {},
   sharing: WorkSharing = SERIAL,
 ): Promise<Detector> {
+  const { engine } = await chooseMtcnnEngine(runtime, files);
+  const landmarks68 = files.landmarks ? await createLandmarks68(runtime, files.landmarks) : undefined;
+  return createMtcnnOn(engine, landmarks68, settings, sharing);
+}
+
+/** MTCNN (Zhang et al. 2016) as facenet-pytorch runs it. @param engine released with the detector */
+export function createMtcnnOn(
+  engine: MtcnnEngine,
+  landmarks68: Landmarks68 | undefined,
+  settings: Partial<MtcnnSettings> = {},
+  sharing: WorkSharing = SERIAL,
+): Detector {
   const defaults = { ...MTCNN_DEFAULTS, ...settings };
   const { factor, overlaps } = defaults;
-  const networks = await openMtcnnNetworks(runtime, files, sharing);
-  const landmarks68 = files.landmarks ? await createLandmarks68(runtime, files.landmarks) : undefined;
+  const networks = createMtcnnNetworks(engine, sharing);
   const boxes = new Candidates();
 
   /** R-Net and O-Net from where the face was. */

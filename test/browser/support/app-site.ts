@@ -1,5 +1,6 @@
 import type { AddressInfo } from 'node:net';
 import type { TestContext } from 'node:test';
+import sharp from 'sharp';
 import type { AppDeps } from '../../../src/app.js';
 import type { Config } from '../../../src/settings/config.js';
 import type { Gallery } from '../../../src/gallery/types.js';
@@ -85,9 +86,11 @@ export async function openAppSite(
       const known = options.track?.faces.findIndex(({ box }) => iou(box, face.box) > 0.3) ?? -1;
       if (known >= 0) face.known = known;
       const { portrait } = found[i];
-      if (!options.crops || !portrait) continue;
-      if (!crops.has(portrait)) crops.set(portrait, await drawCrop(portrait));
-      face.crop = crops.get(portrait);
+      if ((!options.crops && !options.aligned) || !portrait) continue;
+      const crop = crops.get(portrait) ?? (await drawCrop(portrait));
+      crops.set(portrait, crop);
+      if (options.crops) face.crop = crop;
+      if (options.aligned) face.aligned = await sharp(crop).removeAlpha().raw().toBuffer();
     }
     return { width, height, faces, times: { queue: 1, decode: 4, detect: 60, embed: 30 } };
   };

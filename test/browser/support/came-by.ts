@@ -16,6 +16,8 @@ export interface Came {
   deviceid?: string;
   /** Of a stranger's face, which tells strangers apart. */
   far?: number;
+  /** How far the named face is from Ken's. */
+  near?: number;
   isEnded?: boolean;
   portrait?: Portrait;
 }
@@ -33,13 +35,14 @@ async function toPart({
   at,
   deviceid = 'door',
   far = 3,
+  near = 0,
   isEnded = true,
   portrait = PORTRAITS.hana,
 }: Came): Promise<VisitPart> {
   const first = dayBegins() + at * MINUTE;
   const vote = { weight: 100, distance: 0.2, odds: 5, oddsAtMost: false };
   const look = { size: 120, sharpness: 80, yaw: 0, pitch: 0, roll: 0 };
-  const vector = unitVector(faceid === undefined ? far : 0);
+  const vector = unitVector(faceid === undefined ? far : near);
   return {
     // Long enough over that a visit is not joined with the next one.
     ...{ uid: `w.${++parts}`, deviceid, first, last: first + 20_000, frames: 40, fits: 20, isEnded },

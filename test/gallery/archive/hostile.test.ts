@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { encodeNpy } from '../../../src/gallery/store/npy.js';
 import { PACK, testApp, type TestApp, unitVector } from '../../support/app.js';
-import { archiveOf, EVE, FACE, matrixOf, rawZip, type ZipEntry } from '../../support/archives.js';
+import { archiveOf, EVE, FACE, matrixOf, NOT_EVE, rawZip, type ZipEntry } from '../../support/archives.js';
 
 const ZIP = { 'content-type': 'application/zip' };
 const OTHER = FACE.replace('0123', '9876');
@@ -11,7 +11,7 @@ async function take({ app }: TestApp, payload: Buffer) {
   const answer = await app.inject({ method: 'POST', url: '/api/v1/import', headers: ZIP, payload });
   return {
     status: answer.statusCode,
-    body: answer.json<{ code?: string; message: string; faces: { added: number } }>(),
+    body: answer.json<{ code?: string; message: string; faces: { added: number }; corrections: object }>(),
   };
 }
 
@@ -257,7 +257,71 @@ const REFUSED: [string, () => Buffer, RegExp][] = [
     () => archiveOf({ pictures: { 'pictures/0.png': Buffer.from('a') }, counts: { pictures: 0 } }),
     /pictures/,
   ],
-  ['a version to come', () => archiveOf({ manifest: { version: 3 } }), /not valid/],
+  ['a version to come', () => archiveOf({ manifest: { version: 4 } }), /not valid/],
+  ['version 3 without corrections', () => archiveOf({ manifest: { version: 3 } }), /lacks corrections/],
+  [
+    'version 2 with corrections, which older readers pass over',
+    () => archiveOf({ corrections: [NOT_EVE], manifest: { version: 2 } }),
+    /of version 2, it holds/,
+  ],
+  [
+    'corrections that the manifest does not count',
+    () => archiveOf({ corrections: [NOT_EVE], counts: { corrections: 2 } }),
+    /counts other corrections/,
+  ],
+  [
+    'a correction of nobody before',
+    () => archiveOf({ corrections: [{ ...NOT_EVE, userid: 'ada' }] }),
+    /nobody's/,
+  ],
+  [
+    'a correction of nobody behind',
+    () => archiveOf({ corrections: [NOT_EVE, { ...NOT_EVE, userid: 'zoe' }] }),
+    /nobody's/,
+  ],
+  [
+    "a correction with a face's ID",
+    () => archiveOf({ corrections: [{ ...NOT_EVE, id: FACE }] }),
+    /there twice/,
+  ],
+  ['a correction twice', () => archiveOf({ corrections: [NOT_EVE, NOT_EVE] }), /there twice/],
+  [
+    "a correction with somebody else's ID",
+    () => archiveOf({ corrections: [{ ...NOT_EVE, id: NOT_EVE.id.replace('eve', 'bob') }] }),
+    /not named like a face/,
+  ],
+  [
+    '201 corrections of one person',
+    () =>
+      archiveOf({
+        corrections: Array.from({ length: 201 }, (_, i) => ({ ...NOT_EVE, id: `${NOT_EVE.id}${i}` })),
+      }),
+    /one too many/,
+  ],
+  ...[
+    ['of another length', Float32Array.of(1, 0, 0)],
+    ['of no length', new Float32Array(4)],
+    ['that is no number', Float32Array.of(NaN, 0, 0, 0)],
+  ].map(([title, vector]): [string, () => Buffer, RegExp] => [
+    `a correction ${title as string}`,
+    () =>
+      archiveOf({
+        corrections: [
+          { ...NOT_EVE, vector: Buffer.from((vector as Float32Array).slice().buffer).toString('base64') },
+        ],
+      }),
+    /not an embedding/,
+  ]),
+  [
+    'a correction in other letters',
+    () => archiveOf({ corrections: [{ ...NOT_EVE, vector: '\u0000{}' }] }),
+    /not valid/,
+  ],
+  [
+    "a correction's picture that is too large",
+    () => archiveOf({ corrections: [{ ...NOT_EVE, picture: 'A'.repeat(300_000) }] }),
+    /not valid/,
+  ],
   [
     'a person of version 1 that the manifest does not name',
     () =>
@@ -307,6 +371,8 @@ describe('an archive made to harm', () => {
     );
     assert.deepEqual([status, body.faces], [200, { added: 1, skipped: 0 }]);
     assert.equal(Buffer.from((await test.gallery.picture('default-eve', FACE)) ?? []).toString(), 'a PNG');
+    const again = await take(test, archiveOf({ corrections: [NOT_EVE] }));
+    assert.deepEqual([again.status, again.body.corrections], [200, { added: 1, skipped: 0 }]);
   });
 
   for (const [title, make, says] of REFUSED) {

@@ -67,6 +67,7 @@ const faces = fc.array(
 );
 const person = fc.record({
   ...{ userid: id, username: name, faces, group: fc.nat(2) },
+  corrections: fc.array(fc.boolean(), { maxLength: 3 }),
   metadata: fc.dictionary(fc.stringMatching(/^[a-z]{1,8}$/), value, { maxKeys: 3, noNullPrototype: true }),
 });
 
@@ -74,7 +75,7 @@ async function fill(gallery: LiveGallery, people: readonly Made[]): Promise<void
   const random = seededRandom(7);
   const groups = ['default', 'staff', 'x.1'];
   for (const groupid of groups.slice(1)) await gallery.createGroup({ groupid, groupname: `${groupid} 部` });
-  for (const { userid, username, metadata, faces, group } of people) {
+  for (const { userid, username, metadata, faces, group, corrections = [] } of people) {
     const groupid = groups[group];
     if (await gallery.person(`${groupid}-${userid}`)) continue;
     const restored = faces.map(({ at, automatic, picture }) => ({
@@ -83,6 +84,10 @@ async function fill(gallery: LiveGallery, people: readonly Made[]): Promise<void
       ...(picture && { crop: Buffer.from(`a PNG of ${at}`) }),
     }));
     await gallery.restorePeople([{ groupid, userid, username, metadata, faces: restored }]);
+    for (const picture of corrections) {
+      const crop = picture ? Buffer.from(`a PNG that is not ${userid}'s`) : undefined;
+      await gallery.correct(`${groupid}-${userid}`, randomUnitVector(random, TINY), crop);
+    }
   }
 }
 interface Made {
@@ -91,6 +96,8 @@ interface Made {
   metadata: Record<string, string | number | boolean | null>;
   faces: { at: number; automatic: boolean; picture: boolean }[];
   group: number;
+  /** Whether each has a picture. */
+  corrections?: boolean[];
 }
 
 /** So many people, each with a face or two. */
@@ -112,6 +119,7 @@ describe('a gallery that is exported, imported and exported again', () => {
         const { people: taken } = await imported(t, to, archive);
         assert.equal(taken.added, (await everybody(from)).length);
         assert.deepEqual(await everybody(to), await everybody(from));
+        assert.deepEqual(to.corrections(), from.corrections());
         assert.deepEqual(await membersOf(t, await exported(t, to)), await membersOf(t, archive));
       }),
       { numRuns: 25 },
@@ -204,7 +212,7 @@ describe('a gallery that is exported, imported and exported again', () => {
   it('leaves out who is deleted meanwhile', async (t) => {
     const [from, to] = [await tiny(t), await tiny(t)];
     await fill(from, many(60));
-    let removed: Promise<void> | undefined;
+    let removed: Promise<unknown> | undefined;
     const leaving: LiveGallery = {
       ...from,
       async vectors(faceid) {
@@ -219,10 +227,96 @@ describe('a gallery that is exported, imported and exported again', () => {
   });
 });
 
+describe('what was said to be nobody of a name', () => {
+  const wrong = randomUnitVector(seededRandom(3), TINY);
+  const other = randomUnitVector(seededRandom(4), TINY);
+  const [ada, bob] = [1, 2].map((seed) => randomUnitVector(seededRandom(seed), TINY));
+
+  async function corrected(t: TestContext): Promise<LiveGallery> {
+    const gallery = await tiny(t);
+    await gallery.createGroup({ groupid: 'staff', groupname: '' });
+    await gallery.enrol({ groupid: 'default', userid: 'ada', username: '雪' }, ada);
+    await gallery.enrol({ groupid: 'staff', userid: 'bob' }, bob);
+    await gallery.correct('default-ada', wrong, Buffer.from('a PNG'));
+    await gallery.correct('staff-bob', wrong);
+    return gallery;
+  }
+
+  it('is heeded after a restore, in every worker and after a restart, and is taken back there', async (t) => {
+    const from = await corrected(t);
+    const folder = await temporaryFolder(t);
+    const to = await openTiny(folder);
+    const report = await imported(t, to, await exported(t, from));
+    assert.deepEqual(report.corrections, { added: 2, skipped: 0 });
+    for (const gallery of [to, await openTiny(folder)]) {
+      assert.deepEqual(await gallery.nearest(wrong, 5), []);
+      assert.deepEqual(gallery.corrections(), from.corrections());
+    }
+    const [{ id }] = to.corrections({ faceid: 'default-ada' });
+    assert.deepEqual(await to.correctionPicture('default-ada', id), Buffer.from('a PNG'));
+    await to.removeCorrection('default-ada', id);
+    assert.equal((await (await openTiny(folder)).nearest(wrong, 1))[0].person.faceid, 'default-ada');
+  });
+
+  it('comes to people who are there, once, beside what was said of them here', async (t) => {
+    const archive = await exported(t, await corrected(t));
+    const to = await tiny(t);
+    await to.enrol({ groupid: 'default', userid: 'ada' }, ada);
+    await to.correct('default-ada', other);
+    // The very picture is enrolled here: who enrolled it meant it.
+    await to.createGroup({ groupid: 'staff', groupname: '' });
+    await to.enrol({ groupid: 'staff', userid: 'bob' }, wrong);
+    assert.deepEqual((await imported(t, to, archive)).corrections, { added: 1, skipped: 1 });
+    assert.deepEqual((await imported(t, to, archive)).corrections, { added: 0, skipped: 2 });
+    assert.equal(to.corrections({ faceid: 'default-ada' }).length, 2);
+    assert.equal((await to.nearest(wrong, 1))[0].person.faceid, 'staff-bob');
+  });
+
+  it('leaves an archive of groups without it as it ever was, and makes any other one of version 3', async (t) => {
+    const gallery = await corrected(t);
+    await gallery.createGroup({ groupid: 'guests', groupname: '' });
+    const read = async (groups?: string[]) => {
+      const members = await membersOf(t, await exported(t, gallery, groups && new Set(groups)));
+      return { version: /"version": (\d)/.exec(members.get('manifest.json') ?? '')?.[1], members };
+    };
+    const guests = await read(['guests']);
+    assert.deepEqual([guests.version, guests.members.has('corrections.jsonl')], ['2', false]);
+    const staff = await read(['staff']);
+    assert.equal(staff.version, '3');
+    const lines = Buffer.from(staff.members.get('corrections.jsonl') ?? '', 'base64').toString();
+    assert.match(
+      lines,
+      /^\{"groupid":"staff","userid":"bob","id":"staff-bob_[^\n]*\}\n$/,
+      'of its groups alone',
+    );
+  });
+
+  it('goes from an export when its person is deleted while it is written', async (t) => {
+    const gallery = await corrected(t);
+    let removed: Promise<unknown> | undefined;
+    const leaving: LiveGallery = {
+      ...gallery,
+      async vectors(faceid) {
+        await (removed ??= gallery.remove('default', 'ada'));
+        return gallery.vectors(faceid);
+      },
+    };
+    const to = await tiny(t);
+    await imported(t, to, await exported(t, leaving));
+    assert.deepEqual(
+      to.corrections().map(({ faceid }) => faceid),
+      ['staff-bob'],
+    );
+  });
+});
+
 describe('a damaged archive', () => {
   it('is refused, or imports what it was, whichever byte was changed', async (t) => {
     const from = await tiny(t);
     await fill(from, many(6));
+    const random = seededRandom(9);
+    for (const faceid of ['default-u0', 'x.1-u2'])
+      await from.correct(faceid, randomUnitVector(random, TINY), Buffer.from('a PNG'));
     const archive = await exported(t, from);
     const whole = await everybody(from);
     let refused = 0;
@@ -242,6 +336,9 @@ describe('a damaged archive', () => {
         }
         // A byte that says nothing, as a date.
         assert.deepEqual(await everybody(to), whole);
+        assert.deepEqual(to.corrections(), from.corrections());
+        for (const { faceid } of from.corrections())
+          assert.deepEqual(to.correctionVectors(faceid), from.correctionVectors(faceid));
         for (const { faceid } of whole)
           assert.deepEqual(await to.vectors(faceid), await from.vectors(faceid));
       }),

@@ -37,12 +37,13 @@ async function everyone(snapshot: Snapshot) {
   const { people } = snapshot;
   const rows = await rowsOf(snapshot);
   return Array.from({ length: people.people }, (_, at) => {
-    const { faceid, username, metadata, faces, rows: own } = people.personAt(at);
+    const { faceid, username, metadata, consent, faces, rows: own } = people.personAt(at);
     const vectors = rows.slice(own.first, own.end);
     const template = vectors.length > faces.length ? vectors.at(-1) : undefined;
     assert.deepEqual(template, templateOf(vectors.slice(0, faces.length)), faceid);
     for (let row = own.first; row < own.end; row++) assert.equal(people.ownerOf(row), at);
-    return { faceid, username, metadata, faces: faces.map((face, i) => ({ ...face, vector: vectors[i] })) };
+    const stored = faces.map((face, i) => ({ ...face, vector: vectors[i] }));
+    return { faceid, username, metadata, consent, faces: stored };
   });
 }
 
@@ -52,7 +53,9 @@ async function assertAsStored(gallery: Gallery): Promise<Snapshot> {
   assert.deepEqual(
     await everyone(snapshot),
     // A start reads corrections from the store itself.
-    people.map(({ faceid, username, metadata, faces }) => ({ faceid, username, metadata, faces })),
+    people.map(({ faceid, username, metadata, consent, faces }) => {
+      return { faceid, username, metadata, consent, faces };
+    }),
   );
   assert.deepEqual(snapshot.people.storedGroups, groups);
   return snapshot;
@@ -62,10 +65,14 @@ async function assertAsStored(gallery: Gallery): Promise<Snapshot> {
 async function fill(gallery: Gallery): Promise<void> {
   const { store } = gallery;
   const addFace: Gallery['addFace'] = (...words) => gallery.addFace(...words);
-  await store.createPerson('a-none', { username: '', metadata: {} });
+  await store.createPerson('a-none', {
+    ...{ username: '', metadata: {} },
+    consent: { given: '2024-05-02', how: 'verbal', by: 'office' },
+  });
   await store.createPerson('a-meta', {
     username: '髙橋 花子',
     metadata: { desk: 7, floor: '3', in: true, x: null },
+    consent: { given: '2024-05-02', how: 'form', note: '棚', until: '2034-05-01', by: 'office' },
   });
   for (const groupid of ['a', 'a.b', 'a_b', 'A', '0', 'aa']) {
     await addFace(`${groupid}-one`, { username: `${groupid} 田中 太郎`, crop: true });

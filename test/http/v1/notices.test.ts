@@ -6,7 +6,8 @@ import type { ReceiverState } from '../../../src/notices/post.js';
 import { testApp } from '../../support/app.js';
 
 const HOOK: ReceiverState = {
-  ...{ id: '0a1b', receiver: 'https://hooks.example', delivered: 3, dropped: 1, isOff: false },
+  ...{ id: '0a1b', receiver: 'https://hooks.example', delivered: 3, dropped: 1, failed: 2, isOff: false },
+  waitingSince: '2026-01-31T09:00:00.000Z',
   failing: { since: new Date(Date.now() - 60_000).toISOString(), reason: 'answers 500' },
 };
 
@@ -46,13 +47,26 @@ describe('notices over HTTP', () => {
     const late = await health([HOOK]);
     assert.equal(late.status, 'degraded');
     assert.match(late.trouble?.[0].message ?? '', /takes none/);
-    assert.deepEqual(late.notices, { receivers: 1, failing: 1, delivered: 3, dropped: 1 });
+    assert.deepEqual(late.notices, {
+      ...{ receivers: 1, failing: 1, delivered: 3, dropped: 1, failed: 2 },
+      waitingSince: '2026-01-31T09:00:00.000Z',
+    });
     // Whoever is restarted is no trouble yet.
     const { since } = { since: new Date().toISOString() };
     const restarted = await health([{ ...HOOK, failing: { since, reason: 'cannot be reached' } }]);
     assert.equal(restarted.status, 'ok');
     assert.match((await health([{ ...HOOK, isOff: true }])).trouble?.[0].message ?? '', /410/);
     assert.match((await health([], 'the disk is full')).trouble?.[0].message ?? '', /cannot be sent/);
+    const worker = await testApp(t, {}, { notices: scripted([HOOK, { ...HOOK, failing: null }]) });
+    const figures = (await worker.app.inject('/metrics')).body;
+    for (const line of [
+      'delivered 6',
+      'dropped 2',
+      'failed 4',
+      'receivers_failing 1',
+      'oldest_seconds [1-9]\\d+',
+    ])
+      assert.match(figures, new RegExp(`^kaomon_notices_${line}`, 'm'));
     const { app } = await testApp(t);
     assert.ok(!('notices' in (await app.inject('/api/v1/health')).json<object>()));
     assert.deepEqual((await app.inject('/api/v1/notices')).json(), { receivers: [], trouble: null });

@@ -87,6 +87,7 @@ const faceFile = 'people/default-eve/default-eve_20260131_090000_m0.npy';
 describe('export and import', () => {
   it('carry the gallery over, and a second time change nothing', async (t) => {
     const from = await full(t);
+    await from.gallery.correct('staff-ada', unitVector(1.2));
     const archive = await exported(from);
     const to = await app(t);
     const first = await take(to, archive);
@@ -96,6 +97,7 @@ describe('export and import', () => {
         groups: { added: 1, skipped: 1 },
         people: { added: 3, skipped: 0 },
         faces: { added: 3, skipped: 0 },
+        corrections: { added: 1, skipped: 0 },
       },
     });
     assert.deepEqual(await contents(to), await contents(from));
@@ -111,8 +113,10 @@ describe('export and import', () => {
       groups: { added: 0, skipped: 2 },
       people: { added: 0, skipped: 3 },
       faces: { added: 0, skipped: 3 },
+      corrections: { added: 0, skipped: 1 },
     });
     assert.deepEqual(await contents(to), await contents(from));
+    assert.deepEqual(to.gallery.corrections(), from.gallery.corrections());
   });
 
   it('go on where an import was broken off', async (t) => {
@@ -152,6 +156,7 @@ describe('export and import', () => {
         groups: { added: 1, skipped: 1 },
         people: { added: 3, skipped: 0 },
         faces: { added: 3, skipped: 0 },
+        corrections: { added: 0, skipped: 0 },
       },
     });
     const refused = await send(archive.subarray(0, 500));

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { createKeys } from '../../../src/access/keys.js';
 import type { Config } from '../../../src/settings/config.js';
+import { KaomonError } from '../../../src/platform/errors.js';
 import { testApp, unitVector } from '../../support/app.js';
 import { readAudit } from '../../support/audit-lines.js';
 import { bestFace, keepVisit, NOON, STRANGER } from '../../support/sightings.js';
@@ -238,6 +239,21 @@ describe('/api/v1/unknowns', () => {
       const answer = await app.inject(url);
       assert.deepEqual([answer.statusCode, answer.json<{ code: string }>().code], [404, 'SIGHTINGS_OFF']);
     }
+  });
+
+  it('can be taken back with the same token where that failed in the middle', async (t) => {
+    const { come, call, names, gallery } = await kept(t);
+    await come(0);
+    const named = await call('POST', 'unknowns/u-1/name', { groupid: 'staff', userid: 'hana' });
+    assert.equal(named.status, 201);
+    const removeFace = gallery.removeFace.bind(gallery);
+    gallery.removeFace = () => Promise.reject(new KaomonError('STORE_UNAVAILABLE', 'The disk is away.'));
+    assert.equal((await call('POST', 'unknowns/undo', { token: named.body.undo })).status, 503);
+    gallery.removeFace = removeFace;
+    assert.equal((await call('POST', 'unknowns/undo', { token: named.body.undo })).status, 200);
+    assert.equal(await gallery.person('staff-hana'), undefined);
+    assert.deepEqual(await names(), ['u-1']);
+    assert.equal((await call('POST', 'unknowns/undo', { token: named.body.undo })).body.code, 'UNDO_GONE');
   });
 
   it('writes into the audit who was named, by IDs, and who it was undone for', async (t) => {

@@ -1,6 +1,7 @@
 /** Texts of the server's error codes, in English. */
 export const ERRORS = {
   errors: {
+    CONSENT_MISSING: 'No consent of this person is recorded, or it is over: record it at the person first.',
     NO_FACE: 'No face was found: come closer, face the camera and find better light.',
     SEVERAL_FACES: 'Several faces were found: only the person to enrol may be in the picture.',
     FACE_TOO_SMALL: 'The face is too small: come closer.',

@@ -6,12 +6,23 @@ const EN_STAGES: Record<'queue' | 'decode' | 'detect' | 'embed' | 'search', stri
   search: 'Search',
 };
 
+/** Sets of registers by their makers' names. */
+const REGISTERS: Partial<Record<string, string>> = {
+  avx512: 'AVX-512',
+  avx2: 'AVX2',
+  neon: 'NEON',
+  plain: 'any processor',
+};
+
 /** Texts of `/status`, in English. */
 export const STATUS = {
   betterModel: 'Better model',
   switchModel: (title: string, command: string) =>
     `${title}. Everyone stays with the present model until you run: ${command}. It uses the pictures that were kept (KEEP_FACES); people without one must be enrolled again.`,
   provider: 'Runs on',
+  detector: 'Finds faces with',
+  detectorOf: (kernels: string): string =>
+    kernels === 'onnx' ? 'ONNX Runtime' : `loops of its own (${REGISTERS[kernels] ?? kernels})`,
   refusedProvider: (name: string) => `Not on ${name}`,
   visionNote: 'Vision threads',
   troubled: 'Not working',
@@ -34,6 +45,8 @@ export const STATUS = {
     'read-only': 'The gallery is read-only: let the server write there, or nothing can be changed.',
     unreachable:
       'The gallery’s store (its disk or Redis) does not answer: nothing can be changed until it is back.',
+    'milvus away':
+      'Milvus does not answer: nobody can be recognised, enrolled or changed until it is back. Deleting still works.',
   } as Record<string, string>,
   cpuInstead: (provider: string, reason: string) =>
     `Recognition runs on the CPU, because ${provider.toUpperCase()} was refused: ${reason}`,
@@ -58,6 +71,9 @@ export const STATUS = {
   snapshotOf: (date: string, newer: string, recall: string) =>
     `Of ${date}; ${newer === '1' ? '1 change' : `${newer} changes`} since. Its search finds the right person first in ${recall} % of cases.`,
   damaged: (count: number) => `Damaged, so set aside or skipped: ${count}`,
+  sightings: 'Visits kept',
+  sightingsKept: (count: string, size: string, since: string) =>
+    `${count}, ${size}${since && `, since ${since}`}`,
   workers: 'Workers',
   workersAndThreads: (workers: number, threads: number) =>
     `${workers}, ${threads === 1 ? '1 vision thread' : `${threads} vision threads`} each`,

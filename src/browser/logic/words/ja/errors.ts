@@ -3,6 +3,7 @@ import type { ERRORS as EN } from '../en/errors.js';
 /** Texts of the server's error codes, in Japanese. */
 export const ERRORS: typeof EN = {
   errors: {
+    CONSENT_MISSING: 'この人の同意が記録されていないか、期限が切れています。先に同意を記録してください。',
     NO_FACE: '顔が見つかりません。明るい場所でカメラに近づき、正面を向いてください。',
     SEVERAL_FACES: '複数の顔が写っています。登録する人だけを写してください。',
     FACE_TOO_SMALL: '顔が小さすぎます。カメラに近づいてください。',

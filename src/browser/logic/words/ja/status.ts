@@ -8,12 +8,22 @@ const JA_STAGES: (typeof EN)['stages'] = {
   search: '検索',
 };
 
+const REGISTERS: Partial<Record<string, string>> = {
+  avx512: 'AVX-512',
+  avx2: 'AVX2',
+  neon: 'NEON',
+  plain: 'どの CPU でも動作',
+};
+
 /** Texts of `/status`, in Japanese. */
 export const STATUS: typeof EN = {
   betterModel: 'より良いモデル',
   switchModel: (title, command) =>
     `${title}。次のコマンドを実行するまで、登録済みの人は現在のモデルのまま認識されます: ${command}。保存した顔画像（KEEP_FACES）から登録を作り直します。画像のない人は登録し直す必要があります。`,
   provider: '実行環境',
+  detector: '顔検出',
+  detectorOf: (kernels) =>
+    kernels === 'onnx' ? 'ONNX Runtime' : `専用の計算コード（${REGISTERS[kernels] ?? kernels}）`,
   refusedProvider: (name) => `${name} を使えない理由`,
   visionNote: '画像処理スレッド',
   troubled: '現在利用できない機能',
@@ -23,6 +33,7 @@ export const STATUS: typeof EN = {
       audit:
         '監査ログをファイルに書き込めません。ログはメモリに保持されていますが、サーバーが終了すると失われます。',
       events: 'イベントログを読み取れないため、ほかのワーカーでの変更がこのワーカーに反映されません。',
+      sightings: '来訪の記録の一部を保存できていません。原因はサーバーのログで確認してください。',
       notices: '通知の送信先（Webhook または MQTT）に届いていない通知があります。受信側を確認してください。',
     })[what] ?? message,
   allWell: '正常に稼働しています',
@@ -41,6 +52,7 @@ export const STATUS: typeof EN = {
       'Redis のメモリが上限に達しているため、登録や変更ができません。maxmemory を増やしてください（削除は可能です）。',
     'read-only': '保存先に書き込めないため、変更ができません。サーバーに書き込み権限を与えてください。',
     unreachable: '保存先（ディスクまたは Redis）が応答しないため、復旧するまで変更ができません。',
+    'milvus away': 'Milvus が応答しないため、復旧するまで認識・登録・変更ができません（削除は可能です）。',
   },
   cpuInstead: (provider, reason) =>
     `${provider.toUpperCase()} を使えないため、CPU で認識しています。理由: ${reason}`,
@@ -64,6 +76,8 @@ export const STATUS: typeof EN = {
   snapshotOf: (date, newer, recall) =>
     `${date} 作成（以降の変更 ${newer} 件）。検索で正しい人が 1 位になる割合: ${recall} %`,
   damaged: (count) => `破損しているため除外したデータ: ${count} 件`,
+  sightings: '保存済みの来訪',
+  sightingsKept: (count, size, since) => `${count} 件、${size}${since && `（${since} から）`}`,
   workers: 'ワーカー',
   workersAndThreads: (workers, threads) => `${workers}（画像処理スレッド 各 ${threads}）`,
   index: '検索方式',

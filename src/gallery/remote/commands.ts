@@ -1,0 +1,129 @@
+/** The steps in Redis that must be one, as Lua scripts. */
+import type { GalleryRedis } from '../store/redis-scripts.js';
+
+/** A word of a command; {@link NOW} is the milliseconds since 1970 by Redis's clock, which all machines share. */
+export type Word = string | number | Buffer;
+export const NOW = '@now';
+
+/** A field that must be as it was read, or the step is not made. */
+export interface Check {
+  key: string;
+  field: string;
+  /** null: it must not be there. */
+  was: string | null;
+}
+
+interface Commands {
+  commitStep(spare: string, ...words: Word[]): Promise<0 | 1>;
+  readPeople(
+    people: string,
+    lists: string,
+    ...faceids: string[]
+  ): Promise<[(string | null)[], (string | null)[]]>;
+  claimDue(key: string, age: number, most: number): Promise<string[]>;
+  noteDone(from: string, to: string, ...ids: string[]): Promise<number>;
+  forgetSettled(written: string, pending: string, ...ids: string[]): Promise<number>;
+}
+
+const SCRIPTS: Record<keyof Commands, { numberOfKeys: number; lua: string }> = {
+  // Makes room first where that was asked for: Redis lets a script that has begun to write go on when memory is full.
+  commitStep: {
+    numberOfKeys: 1,
+    lua: `
+local at = 3
+for _ = 1, tonumber(ARGV[2]) do
+  local found = redis.call('HGET', ARGV[at], ARGV[at + 1])
+  if ARGV[at + 2] == '0' then
+    if found then return 0 end
+  elseif found ~= ARGV[at + 3] then return 0 end
+  at = at + 4
+end
+local time = redis.call('TIME')
+local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
+if ARGV[1] == '1' then redis.call('DEL', KEYS[1]) end
+while at <= #ARGV do
+  local words = {}
+  local count = tonumber(ARGV[at])
+  for i = 1, count do
+    local word = ARGV[at + i]
+    if word == '${NOW}' then word = now end
+    words[i] = word
+  end
+  -- An error would leave half of a step.
+  if words[1] ~= 'RENAME' or redis.call('EXISTS', words[2]) == 1 then redis.call(unpack(words)) end
+  at = at + count + 1
+end
+return 1`,
+  },
+  readPeople: {
+    numberOfKeys: 2,
+    lua: `return {redis.call('HMGET', KEYS[1], unpack(ARGV)), redis.call('HMGET', KEYS[2], unpack(ARGV))}`,
+  },
+  // Whoever claims an entry has it for as long again, before others may.
+  claimDue: {
+    numberOfKeys: 1,
+    lua: `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local due = string.format('%.0f', now - tonumber(ARGV[1]))
+local ids = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', due, 'LIMIT', 0, ARGV[2])
+for _, id in ipairs(ids) do redis.call('ZADD', KEYS[1], string.format('%.0f', now), id) end
+return ids`,
+  },
+  // Only what still waits: it may have been taken back meanwhile.
+  noteDone: {
+    numberOfKeys: 2,
+    lua: `
+local time = redis.call('TIME')
+local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
+local done = 0
+for _, id in ipairs(ARGV) do
+  if redis.call('ZREM', KEYS[1], id) == 1 then
+    redis.call('ZADD', KEYS[2], now, id)
+    done = done + 1
+  end
+end
+return done`,
+  },
+  forgetSettled: {
+    numberOfKeys: 2,
+    lua: `
+local done = 0
+for _, id in ipairs(ARGV) do
+  if redis.call('ZREM', KEYS[1], id) == 1 then
+    redis.call('HDEL', KEYS[2], id)
+    done = done + 1
+  end
+end
+return done`,
+  },
+};
+
+export type RemoteRedis = GalleryRedis & Commands;
+
+/** Gives a connection the commands of a remote gallery. */
+export function withRemoteCommands(redis: GalleryRedis): RemoteRedis {
+  for (const [name, script] of Object.entries(SCRIPTS)) redis.defineCommand(name, script);
+  return redis as RemoteRedis;
+}
+
+/** Ids in a call of {@link Commands.readPeople} and `noteDone`: Lua unpacks some thousand at most. */
+export const MOST_WORDS = 1000;
+
+/**
+ * Makes a step: all of the commands, or none where a field is no longer as it was read.
+ * @param evenWhenFull also when Redis is at its limit of memory: to delete something
+ * @returns whether it was made
+ */
+export async function commit(
+  redis: RemoteRedis,
+  spare: string,
+  checks: readonly Check[],
+  commands: readonly (readonly Word[])[],
+  evenWhenFull = false,
+): Promise<boolean> {
+  const words: Word[] = [evenWhenFull ? '1' : '0', checks.length];
+  for (const { key, field, was } of checks) words.push(key, field, was === null ? '0' : '1', was ?? '');
+  for (const command of commands) words.push(command.length, ...command);
+  return (await redis.commitStep(spare, ...words)) === 1;
+}

@@ -1,0 +1,42 @@
+/** Opens a store on Redis and Milvus, as the settings say. */
+import type { Damage } from '../../platform/files/damage.js';
+import type { RedisSettings } from '../../platform/redis.js';
+import type { VectorIndex } from '../index/vector-index.js';
+import { acrossPacks } from '../store/across-packs.js';
+import type { MilvusConfig } from './milvus-client.js';
+import { openMilvus } from './milvus-engine.js';
+import { createRemoteStore, type RemoteStore } from './remote-store.js';
+
+export interface OpenRemoteOptions {
+  config: MilvusConfig;
+  redis: RedisSettings;
+  pack: string;
+  length: number;
+  /** undefined: as the server keeps them. */
+  templates: boolean | undefined;
+  /** Empty, for what Milvus does not show yet; the caller closes it. Left out: nobody searches. */
+  index?: VectorIndex | undefined;
+  damage: Damage;
+  warn: (message: string) => void;
+  note?: ((message: string) => void) | undefined;
+}
+
+/**
+ * The store of one pack beside those of others; the caller closes it.
+ * @throws KaomonError SETUP
+ */
+export async function openRemoteStore(options: OpenRemoteOptions): Promise<RemoteStore> {
+  const { config, redis, pack, length, templates, index, damage, warn, note } = options;
+  const store = await createRemoteStore({
+    ...{ redis, pack, length, templates, index, damage, warn },
+    openEngine: (ofPack, numbers) => openMilvus({ config, pack: ofPack, length: numbers, warn, note }),
+  });
+  const across = acrossPacks(store);
+  return {
+    ...store,
+    ...across,
+    async readRecent(faceid) {
+      return (await store.readRecent(faceid)) ?? (await across.readPerson(faceid, new Set()));
+    },
+  };
+}

@@ -1,0 +1,214 @@
+import pMap from 'p-map';
+import { type GalleryEvent, faceidsOf } from '../../events/event.js';
+import { withStoreErrors } from '../announce.js';
+import { createCoreOver, type GalleryDeps } from '../core.js';
+import { createCorrectionOperations } from '../correction-operations.js';
+import type { LiveGallery } from '../gallery.js';
+import { createGroupOperations } from '../group-operations.js';
+import { createPersonOperations } from '../person-operations.js';
+import { createRestore } from '../restore.js';
+import { isThreshold } from '../store/profile.js';
+import { watchStore } from '../store/store-watch.js';
+import type { Gallery, GalleryInfo } from '../types.js';
+import { createRemoteMemory, toPerson } from './remote-memory.js';
+import { createRemoteSearch } from './remote-search.js';
+import type { RemoteStore } from './remote-store.js';
+
+export interface RemoteGalleryDeps extends Pick<
+  GalleryDeps,
+  'pack' | 'templates' | 'publisher' | 'catchUp' | 'warn'
+> {
+  /** Closed with the gallery. */
+  store: RemoteStore;
+}
+
+/** After which the counts are others. */
+const CHANGES = [
+  ...(['createPerson', 'keepPerson', 'addPeople', 'removePerson', 'movePerson'] as const),
+  ...(['mergePerson', 'addFace', 'removeFace'] as const),
+];
+/** How often counts are read anew while others change them, milliseconds. */
+const COUNTED = 250;
+/** How many event ids are remembered. */
+const REMEMBERED = 4096;
+/** People who are read at a time. */
+const AT_ONCE = 32;
+
+/**
+ * A gallery that no process holds: vectors are in an engine, people in Redis, and both are asked when somebody asks. Another
+ * worker's event tells whom a change is about; who was asked for lately is read anew, and what the engine does not show yet is
+ * searched in this process.
+ */
+export async function createRemoteGallery(deps: RemoteGalleryDeps): Promise<LiveGallery> {
+  const { pack, store, templates = false, warn = () => undefined } = deps;
+  const { catchUp = () => Promise.resolve() } = deps;
+  const memory = createRemoteMemory();
+  const { engine, pages, journal } = store;
+  const catchUpOrNot = () => catchUp().catch(() => undefined);
+
+  const count = async () => memory.setCounts(await pages.counts());
+  let counting: Promise<void> | undefined;
+  /** Of others' changes, which come in crowds. */
+  const countLater = (): void => {
+    counting ??= new Promise<void>((resolve) => setTimeout(resolve, COUNTED).unref())
+      .then(count)
+      .catch(() => undefined)
+      .finally(() => (counting = undefined));
+  };
+
+  const search = createRemoteSearch({ store, memory, templates, catchUp: catchUpOrNot });
+  const core = createCoreOver(
+    { ...deps, store: { ...store, ...counted(store, count) } },
+    {
+      memory,
+      nearest: (...asked) => withStoreErrors(search(...asked)),
+      readRecent: (faceid) => store.readRecent(faceid),
+    },
+  );
+
+  await store.prepare();
+  await journal.load();
+  memory.setGroups(await store.readGroups());
+  core.setThreshold(await store.readThreshold());
+  await readCorrected();
+  await count();
+  const otherPacks = await store.countOtherPacks();
+  const watch = await watchStore(store, warn);
+  core.onFailure(() => void watch.check());
+
+  async function readCorrected(): Promise<void> {
+    const faceids = new Set([...(await store.corrected()), ...memory.corrections.people()]);
+    await pMap(faceids, (faceid) => core.lockAndReload([faceid]), { concurrency: AT_ONCE });
+  }
+
+  /** The newest events of others that listeners were told of: an event may come again. */
+  const told = new Set<string>();
+  function remember(uid: string): void {
+    told.add(uid);
+    const [oldest] = told;
+    if (told.size > REMEMBERED) told.delete(oldest);
+  }
+
+  const listed: Pick<Gallery, 'people' | 'everyone'> = {
+    async people(options) {
+      const { people, next, total } = await withStoreErrors(pages.page(options));
+      return { people: people.map((person) => memory.made(toPerson(person))), next, total };
+    },
+
+    async *everyone(options = {}) {
+      for await (const some of pages.fitting(options))
+        for (const one of some) yield memory.made(toPerson(one));
+    },
+  };
+
+  return {
+    groups: () => memory.groups(),
+    ...createGroupOperations(core, listed),
+    ...listed,
+    group: (groupid) => core.ask.group(groupid),
+    person: (faceid) => core.ask.person(faceid),
+    current: (person) => memory.current(person),
+    ...createPersonOperations(core),
+    ...createRestore(core),
+    ...createCorrectionOperations(core),
+    copyVectors: (of) => of.map(() => false),
+
+    async nearest(embedding, k, options = {}) {
+      if (options.faceid !== undefined) await core.ask.person(options.faceid);
+      const { corrections } = memory;
+      const nearest = (most: number) => core.nearest(embedding, most, options);
+      if (options.faceid === undefined) return corrections.nearest(embedding, k, nearest);
+      return (await nearest(k)).map((match) => {
+        const ruling = corrections.ruling(match.person.faceid, embedding, match.distance);
+        return ruling ? { ...match, correction: ruling.id } : match;
+      });
+    },
+
+    threshold: () => core.threshold(),
+
+    async setThreshold(identical) {
+      if (identical !== undefined && !isThreshold(identical))
+        throw new RangeError('A threshold is a squared L2 distance above 0, up to 4.');
+      await core.change(
+        { kind: 'threshold-changed', groupid: '', at: new Date().toISOString() },
+        () => undefined,
+        async () => {
+          await store.saveThreshold(identical);
+          return () => core.setThreshold(identical);
+        },
+      );
+    },
+
+    searched: (groups) => memory.count(groups).faces,
+    subscribe: (listener) => core.subscribe(listener),
+    follow: (follower) => core.follow(follower),
+    catchUp: catchUpOrNot,
+
+    async apply(event: GalleryEvent) {
+      if (event.kind === 'begun') return;
+      const { kind, at, groupid, faceid, from, face } = event;
+      const hasMoved = (kind === 'moved' || kind === 'merged') && !told.has(event.uid);
+      await core.lockAndReload(faceidsOf(event), { isHeard: true, hasMoved });
+      countLater();
+      if (kind === 'given-up' || told.has(event.uid)) return;
+      if (event.pack !== pack && face !== undefined) return;
+      remember(event.uid);
+      core.tell({ kind, at, groupid, faceid, from, face });
+    },
+
+    async settle(event) {
+      await store.recover();
+      await core.lockAndReload(faceidsOf(event), { isHeard: true });
+      countLater();
+    },
+
+    async reload() {
+      memory.clear();
+      await core.lockAndReload([]);
+      await journal.load();
+      await count();
+      await readCorrected();
+      core.showAll();
+      await store.recover();
+    },
+
+    rebase: () => Promise.reject(new Error('A gallery that is elsewhere has no base.')),
+    damaged: () => store.damage.list(),
+
+    info(groups): GalleryInfo {
+      const all = memory.groups();
+      // The watch may not have seen yet that it is back.
+      const other = watch.obstacle() === 'milvus away' ? undefined : watch.obstacle();
+      return {
+        pack,
+        ...memory.count(groups),
+        groups: groups ? all.filter(({ groupid }) => groups.has(groupid)).length : all.length,
+        // Which groups these belong to is not known.
+        otherPacks: groups ? {} : otherPacks,
+        setAside: groups ? 0 : store.damage.count(),
+        index: engine.kind,
+        obstacle: engine.isAway() ? 'milvus away' : other,
+      };
+    },
+
+    async close() {
+      await core.mutex.idle();
+      await watch.close();
+      await store.close();
+    },
+  };
+}
+
+/** A store's changes, each followed by the counting of who is there. */
+function counted(store: RemoteStore, count: () => Promise<void>): Partial<RemoteStore> {
+  const changes = CHANGES.map((name) => {
+    const change = async (...args: never[]) => {
+      const answer = await (store[name] as (...all: never[]) => Promise<unknown>)(...args);
+      // It is done: what it changed of the counts is read again later.
+      await count().catch(() => undefined);
+      return answer;
+    };
+    return [name, change];
+  });
+  return Object.fromEntries(changes) as Partial<RemoteStore>;
+}

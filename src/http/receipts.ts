@@ -1,0 +1,228 @@
+/** What a deletion has erased, and what is still held somewhere: docs/privacy.md. */
+import { randomBytes } from 'node:crypto';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { type Static, Type } from 'typebox';
+import type { Erased, ErasedKind, Gallery } from '../gallery/types.js';
+import type { DetectLog } from '../identity/detect-log.js';
+import type { Config } from '../settings/config.js';
+import { Nullable, TimeSchema } from './schemas.js';
+
+const DAY = 86_400_000;
+/** The log is trimmed once a minute. */
+const TRIMMED_EVERY = 60_000;
+/** Events of the file log go a whole segment at a time, which spans at most half of `EVENT_MAX_AGE` (file-log.ts). */
+const SEGMENTS = 1.5;
+
+const PLACES = ['disk', 'redis', 'index', 'sightings', 'detect log', 'cache'] as const;
+type Place = (typeof PLACES)[number];
+
+const HOLDERS = [
+  ...['other workers', 'event log', 'snapshot', 'audit log', 'server log', 'detect log'],
+  ...['sightings of strangers', 'freed blocks', 'redis files', 'backups', 'archives', 'receivers'],
+  ...['other machines'],
+] as const;
+
+const KINDS: readonly ErasedKind[] = [
+  ...(['people', 'faces', 'pictures', 'corrections'] as const),
+  ...(['sightings', 'sightingPictures', 'detections', 'journalLines'] as const),
+];
+
+const EXAMPLE = {
+  receipt: 'e_3kTQ9wYx2bLm',
+  erasedAt: '2026-11-27T12:00:00.000Z',
+  erased: [
+    { what: 'people' as const, where: 'disk' as const, count: 1 },
+    { what: 'faces' as const, where: 'disk' as const, count: 2 },
+    { what: 'faces' as const, where: 'index' as const, count: 2 },
+    { what: 'sightings' as const, where: 'sightings' as const, count: 12 },
+  ],
+  held: [
+    {
+      where: 'event log',
+      what: 'the ID',
+      until: '2026-11-29T00:01:00.000Z',
+      why: 'Other workers read there that the person is gone.',
+    },
+    {
+      where: 'backups',
+      what: 'everything',
+      until: null,
+      why: 'A copy that was made before holds what it held: delete it, or delete the person again when it is restored.',
+    },
+  ],
+};
+
+export const ReceiptSchema = Type.Object(
+  {
+    receipt: Type.String({ description: 'Stands in the audit log, beside who deleted whom.' }),
+    erasedAt: TimeSchema,
+    erased: Type.Array(
+      Type.Object({
+        what: Type.Enum([...KINDS], {
+          description:
+            '`people`: names, metadata and consent. `faces`: vectors. `pictures`: of faces and corrections. `journalLines`: of batches.',
+        }),
+        where: Type.Enum([...PLACES]),
+        count: Type.Integer({ minimum: 0 }),
+      }),
+      { description: 'What is gone, in all packs; nothing is listed where there was nothing.' },
+    ),
+    held: Type.Array(
+      Type.Object({
+        where: Type.String({ description: HOLDERS.map((holder) => `\`${holder}\``).join(', ') }),
+        what: Type.String(),
+        until: { ...Nullable(TimeSchema), description: 'Null: no date is known; `why` says what decides.' },
+        why: Type.String({ description: 'One sentence.' }),
+      }),
+      { description: 'What is still held, where and until when.' },
+    ),
+  },
+  { examples: [EXAMPLE] },
+);
+export type Receipt = Static<typeof ReceiptSchema>;
+
+/** See {@link createReceipts}. */
+export type Receipts = ReturnType<typeof createReceipts>;
+
+export interface ReceiptDeps {
+  config: Config;
+  gallery: Pick<Gallery, 'info'>;
+  detectLog?: DetectLog | undefined;
+}
+
+/** Makes receipts of deletions, and names them in the audit log. */
+export function createReceipts({ config, gallery, detectLog }: ReceiptDeps) {
+  const store: Place = config.EMBEDDING_STORE === 'redis' ? 'redis' : 'disk';
+
+  function listErased(erased: Erased): Receipt['erased'] {
+    const placeOf: Record<ErasedKind, readonly Place[]> = {
+      people: [store],
+      faces: [store, 'index'],
+      pictures: [store],
+      corrections: [store, 'index'],
+      sightings: ['sightings'],
+      sightingPictures: ['sightings'],
+      detections: ['detect log'],
+      journalLines: ['cache'],
+    };
+    return KINDS.flatMap((what) => {
+      const count = erased[what] ?? 0;
+      return count > 0 ? placeOf[what].map((where) => ({ what, where, count })) : [];
+    });
+  }
+
+  function listHeld(erased: Erased, now: number): Receipt['held'] {
+    const held: Receipt['held'] = [];
+    const hold = (where: (typeof HOLDERS)[number], what: string, until: number | undefined, why: string) =>
+      held.push({ where, what, until: until === undefined ? null : new Date(until).toISOString(), why });
+    const { EVENT_LOG, EVENT_MAX_AGE, AUDIT_DAYS } = config;
+    const isShared = store === 'redis' || EVENT_LOG === 'redis';
+
+    if (config.WORKERS > 1 || isShared)
+      hold(
+        'other workers',
+        'vectors and the name, in memory',
+        undefined,
+        'Until they have read the event log, within a second as a rule; their searches find nobody who is gone then.',
+      );
+    if (isShared && config.SIGHTINGS)
+      hold(
+        'other machines',
+        'sightings',
+        undefined,
+        'Each machine erases its own when it has read the event log.',
+      );
+    if (EVENT_LOG !== 'none') {
+      const age = EVENT_MAX_AGE * 1000 * (EVENT_LOG === 'file' ? SEGMENTS : 1) + TRIMMED_EVERY;
+      hold('event log', 'the ID', now + age, 'Other workers read there that the person is gone.');
+    }
+    if (gallery.info().snapshot)
+      hold(
+        'snapshot',
+        'vectors and the name',
+        undefined,
+        'Until the next one is made without them, within a minute or two where the disk can be written.',
+      );
+    if (detectLog && erased.detections === undefined)
+      hold(
+        'detect log',
+        'the ID and distances',
+        now + config.DETECT_EXPIRE * 1000,
+        'Redis could not be reached: the lists expire.',
+      );
+    if (config.SIGHTINGS)
+      hold(
+        'sightings of strangers',
+        'vectors, and pictures where they are kept',
+        now + config.UNKNOWNS_DAYS * DAY,
+        'Visits in which the person was not recognised are a stranger’s: nobody knows whose they are.',
+      );
+    hold(
+      'audit log',
+      'the ID',
+      AUDIT_DAYS > 0 ? now + (AUDIT_DAYS + 1) * DAY : undefined,
+      AUDIT_DAYS > 0
+        ? 'It says who enrolled and deleted whom. CompreFace’s subjects stand there as they were sent.'
+        : 'It says who enrolled and deleted whom, and is kept for ever: AUDIT_DAYS limits that.',
+    );
+    hold(
+      'server log',
+      'the ID',
+      undefined,
+      'As long as you keep it; names, vectors and pictures are never in it.',
+    );
+    if (store === 'redis')
+      hold(
+        'redis files',
+        'everything',
+        undefined,
+        'Redis’s own files (AOF, RDB) hold what was erased until Redis writes them anew (BGREWRITEAOF, BGSAVE).',
+      );
+    hold(
+      'freed blocks',
+      'parts of files',
+      undefined,
+      'A file system frees the blocks of a deleted file and overwrites them later: encrypt the disk.',
+    );
+    hold(
+      'backups',
+      'everything',
+      undefined,
+      'A copy that was made before holds what it held: delete it, or delete the person again when it is restored.',
+    );
+    hold(
+      'archives',
+      'everything',
+      undefined,
+      'What was exported before is a file of whoever exported it: the audit log says who that was.',
+    );
+    if (config.WEBHOOKS || config.MQTT_URL)
+      hold(
+        'receivers',
+        'the name, where and when',
+        undefined,
+        'Web hooks and the broker were told of the person: ask those who run them.',
+      );
+    return held;
+  }
+
+  return {
+    /** @param erased as the gallery's deletion answers it */
+    make(erased: Erased, now = Date.now()): Receipt {
+      return {
+        receipt: `e_${randomBytes(9).toString('base64url')}`,
+        erasedAt: new Date(now).toISOString(),
+        erased: listErased(erased),
+        held: listHeld(erased, now),
+      };
+    },
+
+    /** The receipt of what a request has deleted; its ID stands in the audit log and in a header. */
+    give(request: Pick<FastifyRequest, 'audited'>, reply: FastifyReply, erased: Erased): Receipt {
+      const receipt = this.make(erased);
+      request.audited.erased(receipt.receipt, erased);
+      reply.header('kaomon-receipt', receipt.receipt);
+      return receipt;
+    },
+  };
+}

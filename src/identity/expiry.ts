@@ -1,0 +1,123 @@
+/** Deletes people whose consent is over. */
+import { randomBytes } from 'node:crypto';
+import type { FastifyBaseLogger } from 'fastify';
+import { type AuditEntry, EXPIRY } from '../access/audit.js';
+import { consentState } from '../gallery/consent.js';
+import type { Erased, Gallery, Person } from '../gallery/types.js';
+import { KaomonError } from '../platform/errors.js';
+import { underLock } from '../platform/files/lock.js';
+import { quietMessage } from '../platform/quiet-error.js';
+
+const MINUTE = 60_000;
+/** How often is looked, and how soon after a start, milliseconds. */
+const EVERY = 60 * MINUTE;
+const FIRST = MINUTE;
+/** A clock that has jumped forward by more than this is not believed for so long, milliseconds. */
+const JUMP = 60 * MINUTE;
+
+export interface ExpiryOptions {
+  gallery: Pick<Gallery, 'everyone' | 'removeIf' | 'catchUp'>;
+  /** Held by the one worker of the machine that deletes. */
+  lockFile: string;
+  record: (entry: AuditEntry) => Promise<void>;
+  log: Pick<FastifyBaseLogger, 'warn' | 'info'>;
+  /** Milliseconds since 1970. */
+  date?: () => number;
+  /** Milliseconds that have passed, whatever the clock is set to. */
+  now?: () => number;
+  every?: number;
+  first?: number;
+}
+
+/**
+ * Every hour and after a start one worker of a machine deletes whoever's consent is over, as anybody else would be deleted.
+ * The store says at that moment whether it is, so that whoever has renewed it in another worker stays, and of several
+ * machines one deletes each person.
+ *
+ * What is deleted does not come back, so a clock that jumps forward by more than an hour while the server runs is not
+ * believed for an hour: whoever sets it back in that time loses nobody. A clock that is set back deletes later.
+ */
+export function startExpiry(options: ExpiryOptions) {
+  const { gallery, lockFile, record, log } = options;
+  const { date = () => Date.now(), now = () => performance.now(), every = EVERY, first = FIRST } = options;
+  const closing = new AbortController();
+  let seen = { date: date(), now: now() };
+  let doubtUntil = -Infinity;
+  let running: Promise<void> | undefined;
+  let warned = false;
+
+  /** Whether the clock may be believed. */
+  function isSure(): boolean {
+    const at = { date: date(), now: now() };
+    const jumped = at.date - seen.date - (at.now - seen.now);
+    if (jumped > JUMP) doubtUntil = at.now + JUMP;
+    else if (jumped < -JUMP) doubtUntil = -Infinity;
+    seen = at;
+    return at.now >= doubtUntil;
+  }
+
+  const isOver = ({ consent }: Pick<Person, 'consent'>) => consentState(consent, date()) === 'over';
+
+  async function expire({ faceid, groupid, userid }: Person): Promise<boolean> {
+    // The line before says who it was should this process die in between.
+    const receipt = `e_${randomBytes(9).toString('base64url')}`;
+    const whom = { groupid, userid, people: [faceid], receipt };
+    const entry = { ...EXPIRY, action: 'expired', whom, requestId: receipt } as const;
+    await record({ ...entry, outcome: 'begun' });
+    let erased: Erased | undefined;
+    try {
+      erased = await gallery.removeIf(faceid, isOver);
+    } catch (error) {
+      await record({ ...entry, outcome: 'failed' });
+      throw error;
+    }
+    if (!erased) await record({ ...entry, outcome: 'aborted' });
+    else await record({ ...entry, outcome: 'done', erased });
+    return erased !== undefined;
+  }
+
+  async function look(): Promise<void> {
+    await gallery.catchUp();
+    let expired = 0;
+    for await (const person of gallery.everyone({ signal: closing.signal })) {
+      if (!isOver(person)) continue;
+      if (!isSure()) break;
+      if (await expire(person)) expired += 1;
+    }
+    if (expired > 0) log.info({ expired }, 'People were deleted because their consent is over');
+  }
+
+  async function run(): Promise<void> {
+    if (!isSure()) return;
+    try {
+      await underLock(lockFile, look, { patience: 0 });
+      warned = false;
+    } catch (error) {
+      const isOthers = error instanceof KaomonError && error.code === 'STORE_UNAVAILABLE' && !error.cause;
+      if (isOthers || closing.signal.aborted) return;
+      if (!warned)
+        log.warn({ reason: quietMessage(error) }, 'People whose consent is over cannot be deleted now');
+      warned = true;
+    }
+  }
+
+  function tick(): Promise<void> {
+    running ??= run().finally(() => (running = undefined));
+    return running;
+  }
+
+  const timer = setInterval(() => void tick(), every);
+  const start = setTimeout(() => void tick(), first);
+  timer.unref();
+  start.unref();
+  return {
+    /** Looks now. Never throws. */
+    run: tick,
+    async close(): Promise<void> {
+      closing.abort();
+      clearInterval(timer);
+      clearTimeout(start);
+      await running;
+    },
+  };
+}

@@ -1,0 +1,65 @@
+/** Sightings that nobody writes any more: of another pack, or from before `SIGHTINGS` was turned off. */
+import path from 'node:path';
+import type { FastifyBaseLogger } from 'fastify';
+import type { Gallery } from '../gallery/types.js';
+import { namesIn } from '../platform/files/durable.js';
+import { quietMessage } from '../platform/quiet-error.js';
+import type { Config } from '../settings/config.js';
+import { followGallery, type GalleryFollower } from './follow-gallery.js';
+import { sightingsFile } from './open.js';
+import { daysOf, type RetentionSettings, startRetention } from './retention.js';
+import { openSightingStore } from './store/client.js';
+
+export interface LeftOptions {
+  config: Pick<Config, 'EMBEDDINGS_DIR' | 'VISIT_GAP' | keyof RetentionSettings>;
+  /** The pack whose sightings are open; undefined: none are. */
+  pack: string | undefined;
+  gallery: Pick<Gallery, 'person' | 'subscribe'>;
+  log: Pick<FastifyBaseLogger, 'warn' | 'info'>;
+  date?: () => number;
+}
+
+/** Sightings that are only erased, and renamed, from now on. */
+export interface LeftSightings extends Pick<GalleryFollower, 'catchUp' | 'count'> {
+  close(): Promise<void>;
+}
+
+/**
+ * What was agreed holds for what was kept before: it is erased when it is old enough, and so is whoever is deleted. A file
+ * that cannot be opened is named in the log; it keeps nobody from being deleted.
+ */
+export async function openLeftSightings(options: LeftOptions): Promise<LeftSightings[]> {
+  const { config, pack, gallery, log, date } = options;
+  const folder = path.dirname(sightingsFile(config.EMBEDDINGS_DIR, ''));
+  const opened: LeftSightings[] = [];
+  for (const name of await namesIn(folder)) {
+    const of = name.slice(0, -'.db'.length);
+    if (!name.endsWith('.db') || of === pack) continue;
+    const file = path.join(folder, name);
+    const store = openSightingStore({ file, gap: config.VISIT_GAP * 1000, pair: 0, unknowns: undefined });
+    try {
+      await store.ask('ping');
+    } catch (error) {
+      const reason = quietMessage((error as Error).cause ?? error);
+      log.warn({ file, reason }, 'Sightings that were kept before cannot be opened, and so not be erased');
+      await store.close();
+      continue;
+    }
+    const nobody = { forget: () => Promise.resolve(), rename: () => Promise.resolve() };
+    const follower = followGallery({ gallery, store, observer: nobody, log });
+    const retention = startRetention({
+      ...{ store, gallery, log, catchUp: follower.catchUp, days: daysOf(config) },
+      ...(date && { date }),
+    });
+    opened.push({
+      catchUp: follower.catchUp,
+      count: follower.count,
+      async close() {
+        await retention.close();
+        await follower.close();
+        await store.close();
+      },
+    });
+  }
+  return opened;
+}

@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict';
+import { describe, it, type TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createCheckup } from '../../src/checkup/checkup.js';
+import type { Gallery } from '../../src/gallery/types.js';
+import { openTiny, TINY } from '../support/galleries.js';
+import { temporaryFolder } from '../support/temporary.js';
+import { until } from '../support/until.js';
+import { randomUnitVector, seededRandom } from '../support/vectors.js';
+
+/** Two workers of one machine over a gallery whose searches end when the test says so. */
+async function stand(t: TestContext) {
+  const gallery = await openTiny(await temporaryFolder(t));
+  t.after(() => gallery.close());
+  const random = seededRandom(5);
+  for (let i = 0; i < 20; i++)
+    await gallery.enrol({ groupid: 'default', userid: `p${i}` }, randomUnitVector(random, TINY));
+  const cacheDir = await temporaryFolder(t);
+  const asked = { searches: 0, pass: false };
+  const slow: Gallery = {
+    ...gallery,
+    async nearest(...args) {
+      asked.searches += 1;
+      while (!asked.pass) await sleep(5);
+      return gallery.nearest(...args);
+    },
+  };
+  const failures: string[] = [];
+  const make = () => {
+    const checkup = createCheckup({
+      ...{ cacheDir, pack: { id: 'tiny', length: TINY }, gallery: slow, rest: 0 },
+      searches: { one: (work) => work() },
+      decision: { threshold: () => 0.4, apart: () => 0.6 },
+      log: { error: (_details, message) => void failures.push(message) },
+    });
+    t.after(() => {
+      asked.pass = true;
+      return checkup.close();
+    });
+    return checkup;
+  };
+  return { gallery, asked, failures, make };
+}
+
+describe('the check-up of a machine', () => {
+  it('is one, however many begin it at the same moment, in one worker or in two', async (t) => {
+    const { asked, failures, make } = await stand(t);
+    const [first, second] = [make(), make()];
+    await Promise.all([first.start(), first.start(), second.start(), second.start()]);
+    await until(() => asked.searches > 0);
+    assert.equal(asked.searches, 1);
+    for (const one of [first, second]) assert.equal((await one.state()).state, 'running');
+    asked.pass = true;
+    await until(async () => (await second.state()).state === 'done');
+    assert.equal(asked.searches, 20);
+    assert.deepEqual(failures, []);
+  });
+
+  it('that two began at once is over when one of them stops it', async (t) => {
+    const { asked, make } = await stand(t);
+    const checkup = make();
+    await Promise.all([checkup.start(), checkup.start()]);
+    asked.pass = true;
+    await checkup.cancel();
+    assert.notEqual((await checkup.state()).state, 'running');
+    await checkup.start();
+    await until(async () => (await checkup.state()).state === 'done');
+  });
+
+  it('ends with its worker, and is begun anew by another', async (t) => {
+    const { asked, make } = await stand(t);
+    const [first, second] = [make(), make()];
+    await Promise.all([first.start(), first.start()]);
+    asked.pass = true;
+    await first.close();
+    assert.notEqual((await second.state()).state, 'running');
+    await second.start();
+    await until(async () => (await second.state()).state === 'done');
+    assert.equal((await second.findings())?.people, 20);
+  });
+});
