@@ -41,7 +41,8 @@ describe('where the system has its own colours', { skip: CHROMIUM_MISSING }, () 
   it('the view that is open is told from the other one, and a card from the ground', async (t) => {
     const { page } = await visit(t, '/today', options, (_tab, site) => come(site, { at: 1 }));
     await page.locator('.visit-card').waitFor();
-    assert.notEqual(await look(page.locator('#to-visits')), await look(page.locator('#to-unknowns')));
+    assert.match(await look(page.locator('#to-visits')), / underline .* solid 2px/);
+    assert.doesNotMatch(await look(page.locator('#to-unknowns')), / underline /);
     assert.match(await look(page.locator('.visit-card')), / solid [1-9]/);
   });
 
