@@ -1,20 +1,8 @@
 import type { SightingStore } from './store/client.js';
+import type { Kept } from './types.js';
 
 /** So long what was counted counts, milliseconds: whoever looks more often is told the same. */
 const FRESH = 10_000;
-
-/** What is in the store: of all workers of the machine. */
-export interface Kept {
-  sightings: number;
-  /** Those of strangers among them. */
-  strangers: number;
-  /** Strangers whose sightings stand together. */
-  unknowns: number;
-  /** When the oldest one was over, milliseconds since 1970; null: there are none. */
-  oldest: number | null;
-  /** Size of the file. */
-  bytes: number;
-}
 
 /**
  * Counts what is kept, for status and metrics: in the background, because nobody who asks for figures should wait for a disk.

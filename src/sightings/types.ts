@@ -113,3 +113,16 @@ export interface Happening {
   /** As it is now; null where it has been deleted since. */
   sighting: Sighting | null;
 }
+
+/** What is in the store: of all workers of the machine. */
+export interface Kept {
+  sightings: number;
+  /** Those of strangers among them. */
+  strangers: number;
+  /** Strangers whose sightings stand together. */
+  unknowns: number;
+  /** When the oldest one was over, milliseconds since 1970; null: there are none. */
+  oldest: number | null;
+  /** Size of the file. */
+  bytes: number;
+}

@@ -1,5 +1,5 @@
 import type { BestFace, Cursor, Sighting, SightingFilter } from '../types.js';
-import type { Kept } from '../figures.js';
+import type { Kept } from '../types.js';
 import { LONGEST_VISIT } from '../limits.js';
 import type { Sql, Value } from './database.js';
 import { COLUMNS, type SightingRow, toSighting, toVector } from './rows.js';
