@@ -13,12 +13,12 @@ const TRIMMED_EVERY = 60_000;
 /** Events of the file log go a whole segment at a time, which spans at most half of `EVENT_MAX_AGE` (file-log.ts). */
 const SEGMENTS = 1.5;
 
-const PLACES = ['disk', 'redis', 'index', 'sightings', 'detect log', 'cache'] as const;
+const PLACES = ['disk', 'redis', 'milvus', 'index', 'sightings', 'detect log', 'cache'] as const;
 type Place = (typeof PLACES)[number];
 
 const HOLDERS = [
   ...['other workers', 'event log', 'snapshot', 'audit log', 'server log', 'detect log'],
-  ...['sightings of strangers', 'freed blocks', 'redis files', 'backups', 'archives', 'receivers'],
+  ...['sightings of strangers', 'freed blocks', 'redis files', 'milvus files', 'backups', 'archives', 'receivers'],
   ...['other machines'],
 ] as const;
 
@@ -93,11 +93,12 @@ export interface ReceiptDeps {
 /** Makes receipts of deletions, and names them in the audit log. */
 export function createReceipts({ config, gallery, detectLog }: ReceiptDeps) {
   const store: Place = config.EMBEDDING_STORE === 'redis' ? 'redis' : 'disk';
+  const isOnMilvus = config.INDEX === 'milvus';
 
   function listErased(erased: Erased): Receipt['erased'] {
     const placeOf: Record<ErasedKind, readonly Place[]> = {
       people: [store],
-      faces: [store, 'index'],
+      faces: isOnMilvus ? [store, 'milvus'] : [store, 'index'],
       pictures: [store],
       corrections: [store, 'index'],
       sightings: ['sightings'],
@@ -177,6 +178,13 @@ export function createReceipts({ config, gallery, detectLog }: ReceiptDeps) {
         'everything',
         undefined,
         'Redis’s own files (AOF, RDB) hold what was erased until Redis writes them anew (BGREWRITEAOF, BGSAVE).',
+      );
+    if (isOnMilvus)
+      hold(
+        'milvus files',
+        'vectors',
+        undefined,
+        'Searches find them no more. They leave the disk when Milvus writes its segments anew, which it is asked for within ten minutes, and collects the old ones (dataCoord.gc.dropTolerance).',
       );
     hold(
       'freed blocks',

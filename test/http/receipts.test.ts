@@ -57,6 +57,14 @@ describe('a deletion', () => {
     assert.equal(both.filter(({ headers }) => headers['kaomon-receipt']).length, 1);
   });
 
+  it('says of a gallery on Milvus that its files hold the vectors for a while', async (t) => {
+    const { app } = await seededApp(t, { INDEX: 'milvus', EMBEDDING_STORE: 'redis' });
+    const answer = await app.inject({ method: 'DELETE', url: '/api/v1/people/staff-ada' });
+    const { held, erased } = answer.json<Record<'held' | 'erased', { where: string; what: string }[]>>();
+    assert.ok(held.some(({ where, what }) => where === 'milvus files' && what === 'vectors'));
+    assert.ok(erased.some(({ where, what }) => where === 'milvus' && what === 'faces'));
+  });
+
   it('says until when what is held, as the settings are', async (t) => {
     const test = await seededApp(t, {
       AUDIT_DAYS: 30,

@@ -58,8 +58,15 @@ describe('the figures', () => {
   });
 
   it('say to everybody whether the process lives and is ready', async (t) => {
-    const { app, vision } = await testApp(t, { AUTH: 'key' });
+    const { app, vision, gallery } = await testApp(t, { AUTH: 'key' });
+    const info = gallery.info();
     assert.deepEqual((await app.inject('/api/v1/live')).json(), { status: 'ok' });
+    assert.equal((await app.inject('/api/v1/ready')).statusCode, 200);
+    t.mock.method(gallery, 'info', () => ({ ...info, obstacle: 'milvus away' as const }));
+    const away = await app.inject('/api/v1/ready');
+    assert.deepEqual([away.statusCode, away.json<{ status: string }>().status], [503, 'unavailable']);
+    assert.match(away.body, /Milvus, in which faces are searched, does not answer/);
+    t.mock.restoreAll();
     assert.equal((await app.inject('/api/v1/ready')).statusCode, 200);
     vision.state = { ...vision.state, threads: 0 };
     assert.equal((await app.inject('/api/v1/ready')).statusCode, 503);
