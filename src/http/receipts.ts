@@ -18,7 +18,15 @@ type Place = (typeof PLACES)[number];
 
 const HOLDERS = [
   ...['other workers', 'event log', 'snapshot', 'audit log', 'server log', 'detect log'],
-  ...['sightings of strangers', 'freed blocks', 'redis files', 'milvus files', 'backups', 'archives', 'receivers'],
+  ...[
+    'sightings of strangers',
+    'freed blocks',
+    'redis files',
+    'milvus files',
+    'backups',
+    'archives',
+    'receivers',
+  ],
   ...['other machines'],
 ] as const;
 
