@@ -10,8 +10,6 @@ import { Nullable, TimeSchema } from './schemas.js';
 const DAY = 86_400_000;
 /** The log is trimmed once a minute. */
 const TRIMMED_EVERY = 60_000;
-/** Events of the file log go a whole segment at a time, which spans at most half of `EVENT_MAX_AGE` (file-log.ts). */
-const SEGMENTS = 1.5;
 
 const PLACES = ['disk', 'redis', 'milvus', 'index', 'sightings', 'detect log', 'cache'] as const;
 type Place = (typeof PLACES)[number];
@@ -142,8 +140,15 @@ export function createReceipts({ config, gallery, detectLog }: ReceiptDeps) {
         'Each machine erases its own when it has read the event log.',
       );
     if (EVENT_LOG !== 'none') {
-      const age = EVENT_MAX_AGE * 1000 * (EVENT_LOG === 'file' ? SEGMENTS : 1) + TRIMMED_EVERY;
-      hold('event log', 'the ID', now + age, 'Other workers read there that the person is gone.');
+      const isFile = EVENT_LOG === 'file';
+      hold(
+        'event log',
+        'the ID',
+        isFile ? undefined : now + EVENT_MAX_AGE * 1000 + TRIMMED_EVERY,
+        isFile
+          ? 'Other workers read there that the person is gone. Its parts go after EVENT_MAX_AGE; the newest one stays until later changes have filled it.'
+          : 'Other workers read there that the person is gone.',
+      );
     }
     if (gallery.info().snapshot)
       hold(
