@@ -97,7 +97,9 @@ describe('the benchmark', () => {
       [['known after', TINY.enrolments]],
     );
     const cases = rows.filter(({ section, unit }) => section === 'http' && unit === '/s').map(({ of }) => of);
-    assert.deepEqual(cases, ['1 client, 1 face', '2 clients, 1 face']);
+    // Where the detector has loops of our own, the other way is measured beside it.
+    const usual = cases.filter((of) => !of.endsWith('ONNX Runtime'));
+    assert.deepEqual(usual, ['1 client, 1 face', '2 clients, 1 face']);
   });
 
   it('has real faces before it in every clone, as many as a frame’s name says', async () => {
