@@ -130,7 +130,7 @@ describe('on a full disk', { skip: NO_SMALL_DISK }, () => {
     await assert.rejects(gallery.correct(faceid, vector(), CROP), full);
     await assert.rejects(gallery.correct(`${GROUP}-p1`, vector()), full);
     assert.deepEqual(await files(), before);
-    assert.equal(gallery.ruledOut(faceid, wrong, 1)?.id, said[0].id, 'what was said is heeded');
+    assert.equal(gallery.ruledOut(faceid, wrong, 0.01)?.id, said[0].id, 'what was said is heeded');
     for (const { id } of said) {
       await fillUp(disk);
       await gallery.removeCorrection(faceid, id);

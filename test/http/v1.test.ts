@@ -36,6 +36,7 @@ describe('GET /api/v1/health', () => {
         pack: 'tiny',
         people: 0,
         faces: 0,
+        corrections: 0,
         groups: 1,
         otherPacks: {},
         setAside: 0,

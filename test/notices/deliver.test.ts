@@ -59,6 +59,12 @@ async function openDying(t: TestContext, config: Config) {
   const log = await openLog(settings, () => undefined);
   const store = await openStore(config, 'tiny', TINY, () => undefined);
   t.after(() => Promise.all([log.close(), store.close()]));
+  const isThere = () =>
+    log.start().then(
+      () => true,
+      () => false,
+    );
+  await until(isThere);
   /** @param isStored it dies after it has written the store, before it says so in the log */
   return async (userid: string, isStored: boolean, age = 0) => {
     const at = new Date(Date.now() - age);

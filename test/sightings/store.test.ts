@@ -249,10 +249,9 @@ describe('the store of sightings', () => {
       [part('x.1', { deviceid: 'hall', votes: [vote('g-bob', 300), vote('g-annabel', 100)] }, 2)],
       NOON,
     );
-    assert.deepEqual(await store.ask('erasePeople', [{ faceid: 'g-annabel' }]), {
-      sightings: 300,
-      isClean: true,
-    });
+    const gone = { sightings: 300, pictures: 300 };
+    const erased = await store.ask('erasePeople', [{ faceid: 'g-annabel' }]);
+    assert.deepEqual(erased, { ...gone, each: [gone], isClean: true });
     await store.ask('writeParts', [part('w.299', { best, votes: [vote('g-annabel')], frames: 77 })], NOON);
     assert.deepEqual(
       (await listed(store)).map(({ faceid }) => faceid),
@@ -264,8 +263,9 @@ describe('the store of sightings', () => {
       for (const trace of ['annabel', 'the-crop-of-ann', Buffer.from(secret.buffer)])
         assert.ok(!bytes.includes(trace), `${name} holds ${String(trace)}`);
     }
+    const none = { sightings: 0, pictures: 0 };
     assert.deepEqual(await store.ask('erasePeople', [{ faceid: 'g-annabel' }]), {
-      sightings: 0,
+      ...{ ...none, each: [none] },
       isClean: true,
     });
   });

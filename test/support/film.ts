@@ -1,5 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import sharp from 'sharp';
 import { composeFrame } from '../../src/bench/frames.js';
 import type { SightingAnswer } from '../../src/http/v1/sighting-schemas.js';
@@ -31,7 +32,7 @@ export async function peopleOf(folder: string, most: number, least = 1): Promise
  */
 export async function openFilm(folder: string, env: Record<string, string> = {}) {
   const settings = {
-    ...{ MODEL_PACK: 'faceapi', SIGHTINGS: 'true', KEEP_SIGHTINGS: 'true', VISIT_GAP: '5' },
+    ...{ MODEL_PACK: 'faceapi', SIGHTINGS: 'true', KEEP_SIGHTINGS: 'true', VISIT_GAP: '3' },
     ...{ EMBEDDINGS_DIR: path.join(folder, 'gallery'), CACHE_DIR: path.join(folder, 'cache') },
     ...{ DOUBLE_REGISTRATION_SECONDS: '0', ...env },
   };
@@ -60,10 +61,10 @@ export async function openFilm(folder: string, env: Record<string, string> = {})
     return client;
   }
 
-  /** Shows a camera frame after frame. @throws when one is refused */
+  /** Shows a camera frame after frame, no faster than a camera does. @throws when one is refused */
   async function show(client: StreamClient, frames: readonly Buffer[]): Promise<void> {
     for (const one of frames) {
-      const answer = await client.ask(one);
+      const [answer] = await Promise.all([client.ask(one), sleep(FRAME_EVERY)]);
       if (answer.type !== 'frame') throw new Error(JSON.stringify(answer));
     }
   }
@@ -124,6 +125,8 @@ export async function openFilm(folder: string, env: Record<string, string> = {})
   });
 }
 
+/** Of a camera that sends twelve frames a second, milliseconds: people cannot change places faster than one sees them. */
+const FRAME_EVERY = 80;
 const WALK = [0, 60, undefined, 170, 230, 290];
 
 /** See {@link openFilm}. */

@@ -2,12 +2,12 @@ import { KaomonError } from '../../platform/errors.js';
 import { profileOf } from '../store/profile.js';
 import { checkEmbedding } from '../embedding.js';
 import { renameFace } from '../face-name.js';
-import type { EmbeddingStore, NewFace, Profile, Removed } from '../store/store.js';
+import type { EmbeddingStore, NewCorrection, NewFace, Profile, Removed } from '../store/store.js';
 import { templateOf } from '../templates.js';
 import type { Face } from '../types.js';
 import { type Check, commit, type RemoteRedis, type Word } from './commands.js';
 import type { EngineRow } from './engine.js';
-import type { Journal } from './journal.js';
+import { bytesOf, type Journal } from './journal.js';
 import type { RemoteLayout } from './layout.js';
 import type { RemotePerson, RemoteReader } from './reader.js';
 import { commandsOf, type NextPerson } from './steps.js';
@@ -126,6 +126,7 @@ export function createRemoteChanges(deps: RemoteChangesDeps) {
     faceid: string,
     profile: Profile,
     faces: readonly NewFace[] = [],
+    corrections: readonly NewCorrection[] = [],
   ): Promise<boolean> {
     const vectors = new Map(faces.map(({ face, vector }) => [face.id, vector]));
     const own = faces.map(toFace).sort(byAge);
@@ -138,10 +139,19 @@ export function createRemoteChanges(deps: RemoteChangesDeps) {
           ...faces.map(({ face, vector }) => journal.rowOf(face.id, vector)),
           ...(template ? [template] : []),
         ],
-        more: picturesOf(faces),
+        more: [...picturesOf(faces), ...corrections.flatMap((said) => stepsOf(faceid, said))],
         result: true,
       };
     });
+  }
+
+  /** What keeps a correction of a new person. */
+  function stepsOf(faceid: string, { correction: { id }, vector, crop }: NewCorrection): Word[][] {
+    return [
+      ['HSET', layout.face(id), 'vector', bytesOf(vector), ...(crop ? ['picture', Buffer.from(crop)] : [])],
+      ['SADD', layout.correctionsOf(faceid), id],
+      ['SADD', layout.corrected, faceid],
+    ];
   }
 
   /** Gives all faces and corrections of one person to another. */

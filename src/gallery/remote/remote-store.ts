@@ -209,10 +209,13 @@ async function storeOn(redis: RemoteRedis, options: RemoteStoreOptions): Promise
     keepPerson: (faceid, profile) => createPerson(faceid, profile),
 
     async addPeople(people) {
-      for (const { faces } of people) for (const { vector } of faces) checkEmbedding(vector, length);
-      const added = await pMap(people, (one) => createPerson(one.faceid, one.profile, one.faces), {
-        concurrency: AT_ONCE,
-      });
+      for (const { faces, corrections = [] } of people)
+        for (const { vector } of [...faces, ...corrections]) checkEmbedding(vector, length);
+      const added = await pMap(
+        people,
+        (one) => createPerson(one.faceid, one.profile, one.faces, one.corrections),
+        { concurrency: AT_ONCE },
+      );
       await journal.carried();
       return added;
     },
