@@ -68,6 +68,13 @@ describe('a film of strangers who come again', { skip: SHARED_MISSING }, () => {
     return { status, ...(answer as Record<string, never>) } as Record<string, never> & { status: number };
   };
 
+  async function distanceToTaro(picture: Buffer): Promise<number> {
+    const image = await film.frame({ picture, at: { left: 260, top: 120 } });
+    const probe = { image: image.toString('base64') };
+    const { body } = await film.post('/api/v1/verify', { probe, against: { faceid: 'default-taro' } });
+    return (body as { distance: number }).distance;
+  }
+
   it('puts each into one group, and no two into one', { timeout: 600_000 }, async () => {
     // One camera after the other, so that each visit is known to be whose.
     for (let round = 0; round < PASSES; round++)
@@ -106,14 +113,17 @@ describe('a film of strangers who come again', { skip: SHARED_MISSING }, () => {
     assert.deepEqual(await visitsOf('&faceid=default-taro'), visits);
     assert.equal((await film.listed('&faceid=default-taro'))[0].person?.username, '山田 太郎');
 
-    const [again] = await pass('door', name, pictures[0]);
+    // What is said of a picture that is enrolled counts no more than the picture itself: it is said of one that is not.
+    const distances = await Promise.all(pictures.map(distanceToTaro));
+    const other = pictures[distances.indexOf(Math.max(...distances))];
+    const [again] = await pass('door', name, other);
     assert.equal((await film.listed('&deviceid=door'))[0].person?.userid, 'taro');
 
     // It was somebody else after all.
     const said = await post('/api/v1/corrections', { sighting: again });
     assert.ok([200, 201].includes(said.status), JSON.stringify(said));
     assert.equal((await film.listed('&deviceid=door'))[0].person, null);
-    await pass('back-door', name, pictures[0]);
+    await pass('back-door', name, other);
     assert.notEqual((await film.listed('&deviceid=back-door'))[0].person?.userid, 'taro', 'heeded at once');
 
     const undone = await post('/api/v1/unknowns/undo', { token: named.undo });
