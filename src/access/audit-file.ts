@@ -1,11 +1,12 @@
 /** The audit's file among processes: whoever appends shares it, whoever takes old lines out has it alone for a moment. */
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { FastifyBaseLogger } from 'fastify';
 import { syncFolder, UNFINISHED, unlessMissing } from '../platform/files/durable.js';
+import { isNamed } from '../platform/files/lock.js';
 import { giveIfNew, giveTo, ownerOf } from '../platform/files/owner.js';
 import { quietMessage } from '../platform/quiet-error.js';
 
@@ -118,14 +119,6 @@ async function lockAlone(handle: FileHandle): Promise<void> {
     if (performance.now() - begun > PATIENCE * 5) throw new Error('Others write to it all the time.');
     await wait(PAUSE);
   }
-}
-
-async function isNamed(file: string, handle: FileHandle): Promise<boolean> {
-  const [named, opened] = await Promise.all([
-    unlessMissing(stat(file, { bigint: true })),
-    handle.stat({ bigint: true }),
-  ]);
-  return named?.ino === opened.ino && named.dev === opened.dev;
 }
 
 /** Copies whole lines from a place on, but for old ones. @returns next: where the first line begins that is not whole */

@@ -1,5 +1,9 @@
+import { randomBytes } from 'node:crypto';
 import { faceIdOf } from './ids.js';
 import type { Erased, ErasedKind, Gallery, Person } from './types.js';
+
+/** The ID of a receipt, under which a deletion stands in the audit log. */
+export const receiptId = (): string => `e_${randomBytes(9).toString('base64url')}`;
 
 /** Adds what was erased of another, or in another place. @param sum is changed */
 export function addErased(sum: Erased, more: Erased): void {

@@ -1,19 +1,14 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type GalleryEvent, faceidsOf } from '../events/event.js';
 import type { Settling } from '../events/open-changes.js';
-import pMap from 'p-map';
 import type { Base } from './base/base.js';
 import { createCore, type GalleryDeps } from './core.js';
-import { createCorrectionOperations } from './correction-operations.js';
-import { createGroupOperations } from './group-operations.js';
 import { createCurrentIndex, type CurrentIndex } from './index/current-index.js';
+import { createApply, createLiveOperations, readCorrected } from './live-operations.js';
 import { createPeoplePages } from './people-pages.js';
 import type { Memory } from './memory.js';
-import { createPersonOperations } from './person-operations.js';
 import { createRebase } from './rebase.js';
-import { createRestore } from './restore.js';
 import { wasDone } from './was-done.js';
-import { isThreshold } from './store/profile.js';
 import { watchStore } from './store/store-watch.js';
 import type { Gallery, GalleryInfo } from './types.js';
 
@@ -51,7 +46,7 @@ export async function createGallery(deps: GalleryDeps): Promise<LiveGallery> {
   let otherPacks = deps.base?.people.otherPacks ?? {};
   if (deps.base) {
     await store.prepare();
-    await readCorrected();
+    await readCorrected(core);
   } else {
     const contents = await store.load();
     memory.setGroups(contents.groups);
@@ -65,82 +60,14 @@ export async function createGallery(deps: GalleryDeps): Promise<LiveGallery> {
   const watch = await watchStore(store, warn);
   core.onFailure(() => void watch.check());
 
-  /** The newest events of others that listeners were told of: an event may come again. */
-  const told = new Set<string>();
-  function remember(uid: string): void {
-    told.add(uid);
-    const [oldest] = told;
-    if (told.size > REMEMBERED) told.delete(oldest);
-  }
-
   const pages = createPeoplePages(memory);
-  const { people, everyone } = pages;
-
-  /** Reads everybody who is corrected, of whom a base says nothing. */
-  async function readCorrected(): Promise<void> {
-    const faceids = new Set([...(await store.corrected()), ...memory.corrections.people()]);
-    await pMap(faceids, (faceid) => core.lockAndReload([faceid]), { concurrency: AT_ONCE });
-  }
-
   return {
-    groups: () => memory.groups(),
-    ...createGroupOperations(core, pages),
-
-    people,
-    everyone,
-    group: (groupid) => core.ask.group(groupid),
-    person: (faceid) => core.ask.person(faceid),
+    ...createLiveOperations(core, pages),
     current: (person) => memory.current(person),
-    ...createPersonOperations(core),
-    ...createRestore(core),
-    ...createCorrectionOperations(core),
     copyVectors: (...asked) => memory.copyVectors(...asked),
-
-    async nearest(embedding, k, options = {}) {
-      if (options.faceid !== undefined) await core.ask.person(options.faceid);
-      const { corrections } = memory;
-      const search = (most: number) => core.nearest(embedding, most, options);
-      if (options.faceid === undefined) return corrections.nearest(embedding, k, search);
-      return (await search(k)).map((match) => {
-        const ruling = corrections.ruling(match.person.faceid, embedding, match.distance);
-        return ruling ? { ...match, correction: ruling.id } : match;
-      });
-    },
-
-    threshold: () => core.threshold(),
-
-    async setThreshold(identical) {
-      if (identical !== undefined && !isThreshold(identical))
-        throw new RangeError('A threshold is a squared L2 distance above 0, up to 4.');
-      await core.change(
-        { kind: 'threshold-changed', groupid: '', at: new Date().toISOString() },
-        () => undefined,
-        async () => {
-          await store.saveThreshold(identical);
-          return () => core.setThreshold(identical);
-        },
-      );
-    },
-
-    searched: (groups) => memory.count(groups).faces,
-
-    subscribe: (listener) => core.subscribe(listener),
-    follow: (follower) => core.follow(follower),
     catchUp: () => catchUp().catch(() => undefined),
 
-    async apply(event) {
-      if (event.kind === 'begun') return;
-      const { kind, at, groupid, faceid, from, face } = event;
-      // Also from a worker with another pack: people it deletes or moves are deleted or moved here. A base may have shown
-      // that before the event came.
-      const hasMoved = (kind === 'moved' || kind === 'merged') && !told.has(event.uid);
-      await core.lockAndReload(faceidsOf(event), { isHeard: true, hasMoved });
-      if (kind === 'given-up' || told.has(event.uid)) return;
-      // But the faces it adds are not searched here.
-      if (event.pack !== pack && face !== undefined) return;
-      remember(event.uid);
-      core.tell({ kind, at, groupid, faceid, from, face });
-    },
+    apply: createApply(core, pack),
 
     async settle(event, { isLast, isTold } = { isLast: false, isTold: false }) {
       await store.recover();
@@ -156,9 +83,9 @@ export async function createGallery(deps: GalleryDeps): Promise<LiveGallery> {
     async reload() {
       await store.recover();
       await core.lockAndReload([]);
-      if (await deps.reconcile?.()) return readCorrected();
+      if (await deps.reconcile?.()) return readCorrected(core);
       const faceids = new Set(await store.list());
-      for await (const { faceid } of everyone()) faceids.add(faceid);
+      for await (const { faceid } of pages.everyone()) faceids.add(faceid);
       for (const faceid of faceids) await core.lockAndReload([faceid]);
     },
 
@@ -204,7 +131,3 @@ function snapshotOf(memory: Memory, { kind: newerIndex }: CurrentIndex): Pick<Ga
 
 /** People put into memory before anything else may run. */
 const SLICE = 1000;
-/** People who are read at a time. */
-const AT_ONCE = 32;
-/** How many event ids are remembered. */
-const REMEMBERED = 4096;

@@ -1,7 +1,7 @@
 /** What a deletion has erased, and what is still held somewhere: docs/privacy.md. */
-import { randomBytes } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type Static, Type } from 'typebox';
+import { receiptId } from '../gallery/erased.js';
 import type { Erased, ErasedKind, Gallery } from '../gallery/types.js';
 import type { DetectLog } from '../identity/detect-log.js';
 import type { Config } from '../settings/config.js';
@@ -231,7 +231,7 @@ export function createReceipts({ config, gallery, detectLog }: ReceiptDeps) {
     /** @param erased as the gallery's deletion answers it */
     make(erased: Erased, now = Date.now()): Receipt {
       return {
-        receipt: `e_${randomBytes(9).toString('base64url')}`,
+        receipt: receiptId(),
         erasedAt: new Date(now).toISOString(),
         erased: listErased(erased),
         held: listHeld(erased, now),

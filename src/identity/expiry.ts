@@ -1,8 +1,8 @@
 /** Deletes people whose consent is over. */
-import { randomBytes } from 'node:crypto';
 import type { FastifyBaseLogger } from 'fastify';
 import { type AuditEntry, EXPIRY } from '../access/audit.js';
 import { consentState } from '../gallery/consent.js';
+import { receiptId } from '../gallery/erased.js';
 import type { Erased, Gallery, Person } from '../gallery/types.js';
 import { KaomonError } from '../platform/errors.js';
 import { underLock } from '../platform/files/lock.js';
@@ -60,7 +60,7 @@ export function startExpiry(options: ExpiryOptions) {
 
   async function expire({ faceid, groupid, userid }: Person): Promise<boolean> {
     // The line before says who it was should this process die in between.
-    const receipt = `e_${randomBytes(9).toString('base64url')}`;
+    const receipt = receiptId();
     const whom = { groupid, userid, people: [faceid], receipt };
     const entry = { ...EXPIRY, action: 'expired', whom, requestId: receipt } as const;
     await record({ ...entry, outcome: 'begun' });

@@ -1,6 +1,5 @@
 import type { Gallery, Match, Person } from '../gallery/types.js';
 import type { AnalysedFace, Analysis, AnalyzeOptions, StageTimes, VisionPool } from '../vision/types.js';
-import { throwIfGone } from '../platform/errors.js';
 import { mapInSlices } from '../platform/turns.js';
 import type { AutoEnroller } from './auto-enrol.js';
 import type { CountedWork, Whose } from './counted-work.js';
@@ -82,19 +81,22 @@ export function createIdentifier(deps: IdentifierDeps) {
     const threshold = options.threshold ?? decision.threshold(groups);
     // People may have been moved or merged during the searches.
     const current = currentIn(gallery, groups);
-    const identified = await mapInSlices(faces, (face): IdentifiedFace<F> => {
-      const matchesOf = face.embedding && !face.unfit ? found.get(face.embedding) : undefined;
-      const candidates = (matchesOf ?? []).flatMap((match) => {
-        const now = renewed(match, current);
-        // It may have been said while the other faces were searched.
-        const isOut =
-          now && face.embedding && gallery.ruledOut(now.person.faceid, face.embedding, now.distance);
-        return now && !isOut ? { ...now, odds: decision.odds(now.distance, groups) } : [];
-      });
-      const matches = candidates.filter(({ distance }) => distance < threshold);
-      return { face, candidates, matches, match: matches.at(0) };
-    });
-    throwIfGone(options.signal);
+    const identified = await mapInSlices(
+      faces,
+      (face): IdentifiedFace<F> => {
+        const matchesOf = face.embedding && !face.unfit ? found.get(face.embedding) : undefined;
+        const candidates = (matchesOf ?? []).flatMap((match) => {
+          const now = renewed(match, current);
+          // It may have been said while the other faces were searched.
+          const isOut =
+            now && face.embedding && gallery.ruledOut(now.person.faceid, face.embedding, now.distance);
+          return now && !isOut ? { ...now, odds: decision.odds(now.distance, groups) } : [];
+        });
+        const matches = candidates.filter(({ distance }) => distance < threshold);
+        return { face, candidates, matches, match: matches.at(0) };
+      },
+      options.signal,
+    );
     const settled = settle?.(identified, threshold);
     const seen = settled ?? identified;
     announcer.announce(seen);

@@ -1,3 +1,5 @@
+import { throwIfGone } from './errors.js';
+
 /**
  * Long work on the main thread is done in slices of a millisecond or two. All callers' slices wait in one queue and one
  * runs per turn of the event loop, so ten callers with long work delay it no more than one.
@@ -28,8 +30,9 @@ const LOOK = 64;
 
 /**
  * Does `work` for each of many things, in slices. Up to 64 take one slice, so nothing comes in between.
- * @param signal aborted: no more is done, and the promise is rejected with its reason
+ * @param signal aborted when the caller has hung up: no more is done
  * @returns the results, in order
+ * @throws KaomonError CLIENT_GONE, and what `work` throws
  */
 export async function mapInSlices<T, R>(
   things: Iterable<T>,
@@ -41,7 +44,7 @@ export async function mapInSlices<T, R>(
   for (const thing of things) {
     if (results.length > 0 && results.length % LOOK === 0 && performance.now() - begun >= SLICE) {
       await nextTurn();
-      signal?.throwIfAborted();
+      throwIfGone(signal);
       begun = performance.now();
     }
     const result = work(thing, results.length);

@@ -1,6 +1,6 @@
 import { call, messageOf } from '../lib/api.js';
 import { element, make, recall, remember } from '../lib/dom.js';
-import { formatTime, words } from '../lib/i18n.js';
+import { words } from '../lib/i18n.js';
 import { chooseGroup, openGroup, openNewGroup } from '../lib/group-dialog.js';
 import { openMenuBy } from '../lib/menu.js';
 import { openMerge } from '../lib/merge-dialog.js';
@@ -11,10 +11,9 @@ import { createPeopleGrid } from '../lib/people-grid.js';
 import { createTransfer, saveAsCsv } from '../lib/people-transfer.js';
 import { openPerson } from '../lib/person-dialog.js';
 import { type Group, listGroups } from '../lib/person-fields.js';
-import { watchServer } from '../lib/server-watch.js';
+import { watchWithBanner } from '../lib/away-banner.js';
 import { whetherMay } from '../lib/session.js';
 import { openPage } from '../lib/shell.js';
-import { toast } from '../lib/toast.js';
 import { isFiltered } from '../logic/people-view.js';
 import { shownOf } from '../logic/paging.js';
 
@@ -69,23 +68,13 @@ const transfer = createTransfer(async () => {
   await fillGroups();
   await load();
 });
-const server = watchServer({
-  onAway: showAway,
-  onBack() {
-    element('away', HTMLElement).hidden = true;
-    dataset.server = 'open';
-    toast(words.serverBack, { kind: 'good' });
+const server = watchWithBanner(
+  () => loadedAt,
+  () => {
     if (isReady) reload();
     else begin().catch(showError);
   },
-});
-
-function showAway(): void {
-  const text = loadedAt !== undefined ? words.awaySince(formatTime(loadedAt)) : words.awayFromStart;
-  element('away-text', HTMLElement).textContent = text;
-  element('away', HTMLElement).hidden = false;
-  dataset.server = 'gone';
-}
+);
 
 function showError(error: unknown): void {
   if (error instanceof DOMException && error.name === 'AbortError') return;

@@ -1,16 +1,15 @@
 import { ApiError, messageOf } from '../lib/api.js';
+import { watchWithBanner } from '../lib/away-banner.js';
 import { element } from '../lib/dom.js';
-import { formatTime, words } from '../lib/i18n.js';
+import { words } from '../lib/i18n.js';
 import { type Person, readPerson } from '../lib/people-api.js';
 import { facts } from '../lib/person-facts.js';
 import { type Group, listGroups } from '../lib/person-fields.js';
 import { lastSeenText } from '../lib/person-visits.js';
 import { portraitOf } from '../lib/portrait.js';
-import { watchServer } from '../lib/server-watch.js';
 import { whetherMay } from '../lib/session.js';
 import { openPage } from '../lib/shell.js';
 import { sightingFacts, sightingsAddress } from '../lib/sightings-api.js';
-import { toast } from '../lib/toast.js';
 import { openVisit } from '../lib/visit-dialog.js';
 import { createVisitList } from '../lib/visit-list.js';
 
@@ -53,22 +52,13 @@ const list = createVisitList({
   none: () => words.neverSeenHere,
   onError: showError,
 });
-const server = watchServer({
-  onAway() {
-    const { loadedAt } = list;
-    const text = loadedAt === undefined ? words.awayFromStart : words.awaySince(formatTime(loadedAt));
-    element('away-text', HTMLElement).textContent = text;
-    element('away', HTMLElement).hidden = false;
-    dataset.server = 'gone';
-  },
-  onBack() {
-    element('away', HTMLElement).hidden = true;
-    dataset.server = 'open';
-    toast(words.serverBack, { kind: 'good' });
+const server = watchWithBanner(
+  () => list.loadedAt,
+  () => {
     if (isReady) void look();
     else begin().catch(showError);
   },
-});
+);
 
 function nameOfGroup(id: string): string {
   return groups.find(({ groupid }) => groupid === id)?.groupname ?? id;

@@ -1,12 +1,11 @@
 import { ApiError, messageOf } from '../lib/api.js';
+import { watchWithBanner } from '../lib/away-banner.js';
 import { element } from '../lib/dom.js';
-import { formatTime, words } from '../lib/i18n.js';
+import { words } from '../lib/i18n.js';
 import { type Group, listGroups } from '../lib/person-fields.js';
-import { watchServer } from '../lib/server-watch.js';
 import { whetherMay } from '../lib/session.js';
 import { openPage } from '../lib/shell.js';
 import { sightingFacts, sightingsAddress } from '../lib/sightings-api.js';
-import { toast } from '../lib/toast.js';
 import { createTodayFilters } from '../lib/today-filters.js';
 import { createUnknownDialogs, type UnknownDialogs } from '../lib/unknown-dialogs.js';
 import { createUnknownInbox } from '../lib/unknown-inbox.js';
@@ -52,23 +51,14 @@ const list = createVisitList({
   },
   onError: showError,
 });
-const server = watchServer({
-  onAway() {
-    const { loadedAt } = list;
-    const text = loadedAt === undefined ? words.awayFromStart : words.awaySince(formatTime(loadedAt));
-    element('away-text', HTMLElement).textContent = text;
-    element('away', HTMLElement).hidden = false;
-    dataset.server = 'gone';
-  },
-  onBack() {
-    element('away', HTMLElement).hidden = true;
-    dataset.server = 'open';
-    toast(words.serverBack, { kind: 'good' });
+const server = watchWithBanner(
+  () => list.loadedAt,
+  () => {
     if (!isReady) begin().catch(showError);
     else if (list.isLoaded) void look();
     else show();
   },
-});
+);
 
 function showError(error: unknown): void {
   if (error instanceof DOMException && error.name === 'AbortError') return;

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { quietMessage } from '../../platform/quiet-error.js';
 import { MOST_WORDS, NOW, type RemoteRedis, type Word } from './commands.js';
 import type { EngineRow, VectorEngine } from './engine.js';
+import { bytesOf, toVector } from '../store/vector-bytes.js';
 import type { RemoteLayout } from './layout.js';
 import type { Tail } from './tail.js';
 import { ownerOfId } from './template-ids.js';
@@ -226,14 +227,4 @@ async function* redisScan(redis: RemoteRedis, key: string): AsyncGenerator<strin
     cursor = next.toString();
     yield pairs.filter((_, i) => i % 2 === 0).map(String);
   } while (cursor !== '0');
-}
-
-export function bytesOf(vector: Float32Array): Buffer {
-  const bytes = Buffer.alloc(vector.length * 4);
-  vector.forEach((value, i) => bytes.writeFloatLE(value, i * 4));
-  return bytes;
-}
-
-function toVector(bytes: Buffer): Float32Array {
-  return Float32Array.from({ length: Math.floor(bytes.length / 4) }, (_, i) => bytes.readFloatLE(i * 4));
 }

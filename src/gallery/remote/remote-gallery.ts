@@ -1,13 +1,8 @@
-import pMap from 'p-map';
-import { type GalleryEvent, faceidsOf } from '../../events/event.js';
+import { faceidsOf } from '../../events/event.js';
 import { withStoreErrors } from '../announce.js';
 import { createCoreOver, type GalleryDeps } from '../core.js';
-import { createCorrectionOperations } from '../correction-operations.js';
 import type { LiveGallery } from '../gallery.js';
-import { createGroupOperations } from '../group-operations.js';
-import { createPersonOperations } from '../person-operations.js';
-import { createRestore } from '../restore.js';
-import { isThreshold } from '../store/profile.js';
+import { createApply, createLiveOperations, readCorrected } from '../live-operations.js';
 import { watchStore } from '../store/store-watch.js';
 import type { Gallery, GalleryInfo } from '../types.js';
 import { createRemoteMemory, toPerson } from './remote-memory.js';
@@ -29,10 +24,6 @@ const CHANGES = [
 ];
 /** How often counts are read anew while others change them, milliseconds. */
 const COUNTED = 250;
-/** How many event ids are remembered. */
-const REMEMBERED = 4096;
-/** People who are read at a time. */
-const AT_ONCE = 32;
 
 /**
  * A gallery that no process holds: vectors are in an engine, people in Redis, and both are asked when somebody asks. Another
@@ -70,24 +61,11 @@ export async function createRemoteGallery(deps: RemoteGalleryDeps): Promise<Live
   await journal.load();
   memory.setGroups(await store.readGroups());
   core.setThreshold(await store.readThreshold());
-  await readCorrected();
+  await readCorrected(core);
   await count();
   const otherPacks = await store.countOtherPacks();
   const watch = await watchStore(store, warn);
   core.onFailure(() => void watch.check());
-
-  async function readCorrected(): Promise<void> {
-    const faceids = new Set([...(await store.corrected()), ...memory.corrections.people()]);
-    await pMap(faceids, (faceid) => core.lockAndReload([faceid]), { concurrency: AT_ONCE });
-  }
-
-  /** The newest events of others that listeners were told of: an event may come again. */
-  const told = new Set<string>();
-  function remember(uid: string): void {
-    told.add(uid);
-    const [oldest] = told;
-    if (told.size > REMEMBERED) told.delete(oldest);
-  }
 
   const listed: Pick<Gallery, 'people' | 'everyone'> = {
     async people(options) {
@@ -102,59 +80,12 @@ export async function createRemoteGallery(deps: RemoteGalleryDeps): Promise<Live
   };
 
   return {
-    groups: () => memory.groups(),
-    ...createGroupOperations(core, listed),
-    ...listed,
-    group: (groupid) => core.ask.group(groupid),
-    person: (faceid) => core.ask.person(faceid),
+    ...createLiveOperations(core, listed),
     current: (person) => memory.current(person),
-    ...createPersonOperations(core),
-    ...createRestore(core),
-    ...createCorrectionOperations(core),
     copyVectors: (of) => of.map(() => false),
-
-    async nearest(embedding, k, options = {}) {
-      if (options.faceid !== undefined) await core.ask.person(options.faceid);
-      const { corrections } = memory;
-      const nearest = (most: number) => core.nearest(embedding, most, options);
-      if (options.faceid === undefined) return corrections.nearest(embedding, k, nearest);
-      return (await nearest(k)).map((match) => {
-        const ruling = corrections.ruling(match.person.faceid, embedding, match.distance);
-        return ruling ? { ...match, correction: ruling.id } : match;
-      });
-    },
-
-    threshold: () => core.threshold(),
-
-    async setThreshold(identical) {
-      if (identical !== undefined && !isThreshold(identical))
-        throw new RangeError('A threshold is a squared L2 distance above 0, up to 4.');
-      await core.change(
-        { kind: 'threshold-changed', groupid: '', at: new Date().toISOString() },
-        () => undefined,
-        async () => {
-          await store.saveThreshold(identical);
-          return () => core.setThreshold(identical);
-        },
-      );
-    },
-
-    searched: (groups) => memory.count(groups).faces,
-    subscribe: (listener) => core.subscribe(listener),
-    follow: (follower) => core.follow(follower),
     catchUp: catchUpOrNot,
 
-    async apply(event: GalleryEvent) {
-      if (event.kind === 'begun') return;
-      const { kind, at, groupid, faceid, from, face } = event;
-      const hasMoved = (kind === 'moved' || kind === 'merged') && !told.has(event.uid);
-      await core.lockAndReload(faceidsOf(event), { isHeard: true, hasMoved });
-      countLater();
-      if (kind === 'given-up' || told.has(event.uid)) return;
-      if (event.pack !== pack && face !== undefined) return;
-      remember(event.uid);
-      core.tell({ kind, at, groupid, faceid, from, face });
-    },
+    apply: createApply(core, pack, countLater),
 
     async settle(event) {
       await store.recover();
@@ -167,7 +98,7 @@ export async function createRemoteGallery(deps: RemoteGalleryDeps): Promise<Live
       await core.lockAndReload([]);
       await journal.load();
       await count();
-      await readCorrected();
+      await readCorrected(core);
       core.showAll();
       await store.recover();
     },

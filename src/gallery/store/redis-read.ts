@@ -11,6 +11,7 @@ import type { RedisLayout } from './redis-layout.js';
 import type { GalleryRedis } from './redis-scripts.js';
 import { asCorrection } from './as-correction.js';
 import type { Profile, ReadPerson, StoredCorrection } from './store.js';
+import { toVector } from './vector-bytes.js';
 
 const GroupSchema = Type.Object({ groupname: Type.String(), made: Type.String() });
 
@@ -164,8 +165,4 @@ function parseJson(text: string): unknown {
 
 export function isWrongType(error: unknown): boolean {
   return error instanceof Error && error.message.includes('WRONGTYPE');
-}
-
-function toVector(bytes: Buffer): Float32Array {
-  return Float32Array.from({ length: Math.floor(bytes.length / 4) }, (_, i) => bytes.readFloatLE(i * 4));
 }

@@ -23,6 +23,7 @@ import type {
   StoredCorrection,
   StoredPerson,
 } from './store.js';
+import { bytesOf } from './vector-bytes.js';
 
 export interface RedisStoreOptions {
   redis: RedisSettings;
@@ -286,12 +287,6 @@ export function redisStoreOn(
       return Promise.resolve();
     },
   };
-}
-
-function bytesOf(vector: Float32Array): Buffer {
-  const bytes = Buffer.alloc(vector.length * 4);
-  vector.forEach((value, i) => bytes.writeFloatLE(value, i * 4));
-  return bytes;
 }
 
 /** @throws KaomonError SETUP when Redis does not answer */

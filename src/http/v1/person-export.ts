@@ -12,6 +12,7 @@ import { FaceidSchema, refusals } from '../schemas.js';
 import type { Services } from '../services.js';
 import { requirePerson } from './people.js';
 import { toPerson } from './person-schemas.js';
+import { sightingPages } from './sighting-pages.js';
 
 /** Sightings read at a time. */
 const AT_ONCE = 200;
@@ -89,13 +90,11 @@ export function personExportRoutes(app: App, { config, gallery, sightings }: Ser
 
   async function visitsOf(faceid: string, gone: AbortSignal): Promise<Sighting[]> {
     const all: Sighting[] = [];
-    for (let after: Cursor | undefined; sightings;) {
-      throwIfGone(gone);
-      const page = await sightings.store.ask('sightings', { faceid }, after, AT_ONCE);
-      all.push(...page);
-      after = page.at(-1);
-      if (page.length < AT_ONCE) break;
-    }
+    if (!sightings) return all;
+    const { store } = sightings;
+    const page = (after: Cursor | undefined, limit: number) =>
+      store.ask('sightings', { faceid }, after, limit);
+    for await (const found of sightingPages(page, AT_ONCE, gone)) all.push(...found);
     return all;
   }
 }

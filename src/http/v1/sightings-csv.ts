@@ -1,7 +1,7 @@
 import { stringify } from 'csv-stringify/sync';
 import type { Gallery, Person } from '../../gallery/types.js';
-import { throwIfGone } from '../../platform/errors.js';
 import type { Cursor, Sighting } from '../../sightings/types.js';
+import { sightingPages } from './sighting-pages.js';
 import { withPeople } from './sighting-schemas.js';
 
 /** Rows that are read at a time. */
@@ -32,13 +32,9 @@ export async function* csvOf(
   gone: AbortSignal,
 ): AsyncGenerator<string> {
   yield `\uFEFF${COLUMNS.join(',')}\r\n`;
-  for (let after: Cursor | undefined; ;) {
-    throwIfGone(gone);
-    const found = await page(after, AT_ONCE);
+  for await (const found of sightingPages(page, AT_ONCE, gone)) {
     const rows = (await withPeople(found, gallery)).map(({ sighting, person }) => rowOf(sighting, person));
     if (rows.length > 0) yield stringify(rows, { record_delimiter: '\r\n', escape_formulas: true });
-    after = found.at(-1);
-    if (found.length < AT_ONCE) return;
   }
 }
 

@@ -78,7 +78,7 @@ async function take(file: string, begun: number): Promise<FileHandle | undefined
 }
 
 /** Whether the open file still has this name: its last holder may have removed it, and somebody may have made a new one. */
-async function isNamed(file: string, handle: FileHandle): Promise<boolean> {
+export async function isNamed(file: string, handle: FileHandle): Promise<boolean> {
   const [named, opened] = await Promise.all([
     unlessMissing(stat(file, { bigint: true })),
     handle.stat({ bigint: true }),
