@@ -9,7 +9,7 @@ import type { NewKey } from '../../src/access/keys.js';
 import { createLinks } from '../../src/access/links.js';
 import { CHROMIUM_MISSING, openTab, PHONE } from './support/browser.js';
 import { guardedForSuite } from './support/guarded.js';
-import { fits } from './support/visit.js';
+import { assertFits } from './support/visit.js';
 
 const decode = jsqr as unknown as typeof import('jsqr').default;
 
@@ -189,7 +189,7 @@ describe('who may what, on the pages', { skip: CHROMIUM_MISSING }, () => {
     const read = decode(new Uint8ClampedArray(data), info.width, info.height)?.data ?? '';
     assert.match(read, /^http:\/\/192\.168\.1\.7:8443\/signin#token=[\w-]{43}$/);
     assert.equal(read, await page.locator('.sign-in-link .secret').inputValue());
-    assert.equal(await fits(page), true);
+    await assertFits(page);
 
     const { page: phone } = await openTab(browser);
     t.after(() => phone.context().close());

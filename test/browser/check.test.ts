@@ -6,7 +6,7 @@ import { type AppSite, enrolByVector } from './support/app-site.js';
 import { axeFindings, LOCALES } from './support/axe.js';
 import { CHROMIUM_MISSING, PHONE } from './support/browser.js';
 import { drawCrop, PORTRAITS } from './support/portrait.js';
-import { browserForSuite, fits } from './support/visit.js';
+import { browserForSuite, assertFits } from './support/visit.js';
 
 const { hana, ken, mari } = PORTRAITS;
 
@@ -109,7 +109,7 @@ describe('the page of the check-up', { skip: CHROMIUM_MISSING }, () => {
       await checked(page);
       await page.locator('#line').waitFor();
       found.push(...(await axeFindings(page, `${locale} after`)));
-      assert.equal(await fits(page), true, locale);
+      await assertFits(page, locale);
       if (process.env.SHOTS)
         for (const [name, width, colorScheme] of [
           ['phone', 390, 'light'],

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { axeFindings, LOCALES } from './support/axe.js';
 import { CHROMIUM_MISSING, PHONE } from './support/browser.js';
-import { browserForSuite, fits } from './support/visit.js';
+import { browserForSuite, assertFits } from './support/visit.js';
 
 interface ApiDocument {
   paths: Record<string, object>;
@@ -80,7 +80,7 @@ describe('the page of the API in a browser', { skip: CHROMIUM_MISSING }, () => {
         for (const block of blocks) (block as HTMLDetailsElement).open = true;
       });
       await page.locator('.operation .described').last().waitFor();
-      assert.equal(await fits(page), true);
+      await assertFits(page);
       assert.deepEqual(await axeFindings(page), []);
     }
   });

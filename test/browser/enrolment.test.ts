@@ -4,7 +4,7 @@ import type { Page } from 'playwright-core';
 import type { AppSite, Found } from './support/app-site.js';
 import { CHROMIUM_MISSING, PHONE } from './support/browser.js';
 import { drawScene, PORTRAITS } from './support/portrait.js';
-import { browserForSuite, fits, KEN, SIZES, STRANGER } from './support/visit.js';
+import { browserForSuite, assertFits, KEN, SIZES, STRANGER } from './support/visit.js';
 
 const TURNS = [{}, { yaw: 25 }, { yaw: -25 }, { pitch: -18 }];
 const MARI = { x: 0.3, y: 0.52, scale: 0.9, portrait: PORTRAITS.mari, distance: 3.5 };
@@ -68,7 +68,7 @@ describe('the enrolment page', { skip: CHROMIUM_MISSING }, () => {
         await pictures(page).nth(i).waitFor();
       }
       assert.equal(await page.locator('.oval [data-state="filled"]').count(), 4);
-      assert.equal(await fits(page), true);
+      await assertFits(page);
       await page.locator('#enrol').click();
       await page.locator('.outcome.good').waitFor();
       assert.match((await page.locator('#outcome').textContent()) ?? '', /Hana Abe.*4 pictures/);

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import type { Page } from 'playwright-core';
 import { axeFindings, LOCALES } from './support/axe.js';
 import { CHROMIUM_MISSING, PHONE } from './support/browser.js';
-import { browserForSuite, enrolOthers, fits } from './support/visit.js';
+import { browserForSuite, enrolOthers, assertFits } from './support/visit.js';
 import { vitalsOf, watchShifts } from './support/vitals.js';
 
 const PAGES = [
@@ -135,7 +135,7 @@ describe('what stands around every page', { skip: CHROMIUM_MISSING }, () => {
             );
           });
           assert.deepEqual(covered, [], where);
-          assert.equal(await fits(page), true, `${where} is no wider than the screen`);
+          await assertFits(page, where);
         }
       }
     }

@@ -6,7 +6,7 @@ import { PACK, unitVector } from '../support/app.js';
 import { MEASURED_CURVE } from '../support/curve.js';
 import type { AppSite } from './support/app-site.js';
 import { CHROMIUM_MISSING } from './support/browser.js';
-import { browserForSuite, face, fits, KEN, SIZES } from './support/visit.js';
+import { browserForSuite, face, assertFits, KEN, SIZES } from './support/visit.js';
 
 /** For whoever wants to look: `PICTURES=/tmp npm test -- browser/odds`. */
 const { PICTURES } = process.env;
@@ -53,7 +53,7 @@ describe('the odds on the pages', { skip: CHROMIUM_MISSING }, () => {
       await page.goto(`${site.url}/status`);
       await page.getByText(texts.threshold).waitFor();
       await shoot(page, `status-${locale}`);
-      assert.equal(await fits(page), true);
+      await assertFits(page);
       assert.deepEqual(faults, []);
     });
   }
@@ -63,7 +63,7 @@ describe('the odds on the pages', { skip: CHROMIUM_MISSING }, () => {
     site.found = [{ ...KEN, distance: 1.25 }];
     await page.locator('#faces .where', { hasText: /probably · 1 in 4,400 strangers$/ }).waitFor();
     await shoot(page, 'phone');
-    assert.equal(await fits(page), true);
+    await assertFits(page);
     await enrolOffice(page, site);
     await face(page, 'Unknown face').waitFor();
   });

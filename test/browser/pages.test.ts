@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import type { Page } from 'playwright-core';
 import { axeFindings, LOCALES } from './support/axe.js';
 import { CHROMIUM_MISSING } from './support/browser.js';
-import { browserForSuite, card, enrolOthers, face, fits } from './support/visit.js';
+import { browserForSuite, card, enrolOthers, face, assertFits } from './support/visit.js';
 
 describe('the pages', { skip: CHROMIUM_MISSING }, () => {
   const visit = browserForSuite();
@@ -18,7 +18,7 @@ describe('the pages', { skip: CHROMIUM_MISSING }, () => {
     await page.getByText('default-ken/a.npy: it is empty').waitFor();
     assert.equal(await page.locator('.chart').count(), 8);
     await page.locator('.chart', { hasText: 'Detection' }).getByText('61 ms').waitFor();
-    assert.equal(await fits(page), true);
+    await assertFits(page);
     assert.deepEqual(faults, []);
   });
 
@@ -126,7 +126,7 @@ describe('the pages', { skip: CHROMIUM_MISSING }, () => {
     await stubStatus(page);
     for (const path of ['/add', '/people', '/status', '/signin', '/']) {
       await page.goto(site.url + path, { waitUntil: 'networkidle' }).catch(() => undefined);
-      assert.equal(await fits(page), true, `${path} is not wider than the screen`);
+      await assertFits(page, path);
     }
   });
 });

@@ -4,7 +4,7 @@ import type { Page } from 'playwright-core';
 import { until } from '../support/until.js';
 import { enrolByVector } from './support/app-site.js';
 import { CHROMIUM_MISSING } from './support/browser.js';
-import { browserForSuite, card, enrolOthers, fits, SIZES } from './support/visit.js';
+import { browserForSuite, card, enrolOthers, assertFits, SIZES } from './support/visit.js';
 
 /** What has the focus: a person's faceid, or the ID of an element. */
 const focused = (page: Page) =>
@@ -288,7 +288,7 @@ describe('how people are found', { skip: CHROMIUM_MISSING }, () => {
     const box = await card(page, 'default-hana').boundingBox();
     assert.ok(box && box.y + box.height < 400, `the first person ends at ${box?.y} + ${box?.height}`);
     assert.equal(await page.locator('main button:visible, main select:visible').count(), 1 + 3);
-    assert.equal(await fits(page), true);
+    await assertFits(page);
     await page.locator('#menu-button').click();
     await page.locator('#show-filters').click();
     await page.locator('#sort').selectOption('newest');
@@ -296,7 +296,7 @@ describe('how people are found', { skip: CHROMIUM_MISSING }, () => {
     await page.locator('#select-several').click();
     await pick(page, 'default-ken').tap();
     await page.getByText('1 selected').waitFor();
-    assert.equal(await fits(page), true);
+    await assertFits(page);
   });
 
   it('a key that may only recognise sees nothing that it may not do', async (t) => {

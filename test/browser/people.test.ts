@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import { CHROMIUM_MISSING } from './support/browser.js';
 import { everybody } from '../support/galleries.js';
 import { until } from '../support/until.js';
-import { browserForSuite, card, enrolOthers, fits, SIZES } from './support/visit.js';
+import { browserForSuite, card, enrolOthers, assertFits, SIZES } from './support/visit.js';
 
 describe('the page of people', { skip: CHROMIUM_MISSING }, () => {
   const visit = browserForSuite();
@@ -13,7 +13,7 @@ describe('the page of people', { skip: CHROMIUM_MISSING }, () => {
     it(`manage people on a ${size}: search, groups, rename, move, merge`, async (t) => {
       const { page, site, faults } = await visit(t, '/people', options, enrolOthers);
       await card(page, 'default-ken').waitFor();
-      assert.equal(await fits(page), true);
+      await assertFits(page);
       await page.locator('#search').fill('mari');
       await card(page, 'default-ken').waitFor({ state: 'detached' });
       await page.locator('#search').fill('');
@@ -91,7 +91,7 @@ describe('the page of people', { skip: CHROMIUM_MISSING }, () => {
       await card(page, 'default-hana').click();
       await consent.getByText('Folder 12').waitFor();
       assert.equal(await consent.locator('.fault').count(), 1, 'it ends soon');
-      assert.equal(await fits(page), true);
+      await assertFits(page);
       await consent.locator('summary').click();
       await consent.getByRole('button').last().click();
       await page.locator('dialog').waitFor({ state: 'detached' });

@@ -7,7 +7,7 @@ import { axeFindings, LOCALES } from './support/axe.js';
 import { CHROMIUM_MISSING, PHONE } from './support/browser.js';
 import { come } from './support/came-by.js';
 import { guardedForSuite } from './support/guarded.js';
-import { browserForSuite, card, enrolOthers, fits } from './support/visit.js';
+import { browserForSuite, card, enrolOthers, assertFits } from './support/visit.js';
 
 const SETTINGS = { SIGHTINGS: true, KEEP_SIGHTINGS: true, KEEP_FACES: true } as const;
 
@@ -98,7 +98,7 @@ describe('the page of one person', { skip: CHROMIUM_MISSING }, () => {
       const visits = page.locator('.visit-card');
       await visits.nth(1).waitFor();
       assert.deepEqual(await axeFindings(page), []);
-      assert.equal(await fits(page), true);
+      await assertFits(page);
       await visits.first().focus();
       await page.keyboard.press('ArrowDown');
       await page.keyboard.press('Enter');

@@ -4,7 +4,7 @@ import type { Page } from 'playwright-core';
 import { KaomonError } from '../../src/platform/errors.js';
 import { enrolByVector, openAppSite } from './support/app-site.js';
 import { CHROMIUM_MISSING } from './support/browser.js';
-import { browserForSuite, face, fits, KEN, SIZES, STRANGER } from './support/visit.js';
+import { browserForSuite, face, assertFits, KEN, SIZES, STRANGER } from './support/visit.js';
 
 describe('the recognition page', { skip: CHROMIUM_MISSING }, () => {
   const visit = browserForSuite();
@@ -15,7 +15,7 @@ describe('the recognition page', { skip: CHROMIUM_MISSING }, () => {
       await face(page, 'Ken Mori').waitFor();
       await face(page, 'Unknown face').waitFor();
       await page.locator('#way', { hasText: 'WebSocket' }).waitFor();
-      assert.equal(await fits(page), true, 'nothing lies beside the screen');
+      await assertFits(page);
 
       // The face itself is tapped, mirrored as it is shown.
       const stage = await page.locator('canvas.overlay').boundingBox();

@@ -8,7 +8,7 @@ import type { AppSite, Found } from './support/app-site.js';
 import { enrolByVector, openAppSite } from './support/app-site.js';
 import { CHROMIUM_MISSING } from './support/browser.js';
 import { drawing, overlaps, watchDrawings } from './support/drawn.js';
-import { browserForSuite, face, fits, KEN, STRANGER } from './support/visit.js';
+import { browserForSuite, face, assertFits, KEN, STRANGER } from './support/visit.js';
 
 /** 32 people in four rows. */
 const CROWD: Found[] = Array.from({ length: 32 }, (_, i) => ({
@@ -251,7 +251,7 @@ describe('the stage', { skip: CHROMIUM_MISSING }, () => {
     assert.deepEqual(stage, { x: 0, y: 0, ...screen });
     assert.equal(await page.locator('header').isVisible(), false);
     assert.deepEqual(await page.evaluate(() => (window as unknown as { locks: string[] }).locks), ['screen']);
-    assert.equal(await fits(page), true);
+    await assertFits(page);
     await page.locator('body.idle').waitFor();
     await page.mouse.move(300, 300);
     await page.locator('body:not(.idle)').waitFor();

@@ -6,7 +6,7 @@ import { unitVector } from '../support/app.js';
 import { axeFindings, LOCALES } from './support/axe.js';
 import { CHROMIUM_MISSING, PHONE } from './support/browser.js';
 import { come } from './support/came-by.js';
-import { browserForSuite, card, enrolOthers, fits } from './support/visit.js';
+import { browserForSuite, card, enrolOthers, assertFits } from './support/visit.js';
 
 /** Of a face that is taken for Ken's. */
 const WRONG = 0.2;
@@ -223,7 +223,7 @@ describe('the page of the day', { skip: CHROMIUM_MISSING }, () => {
       await page.keyboard.press('ArrowDown');
       await page.keyboard.press('Enter');
       await page.locator('dialog').waitFor();
-      assert.equal(await fits(page), true);
+      await assertFits(page);
       assert.deepEqual(await axeFindings(page), []);
       await page.keyboard.press('Escape');
       assert.equal(
@@ -239,7 +239,7 @@ describe('the page of the day', { skip: CHROMIUM_MISSING }, () => {
       assert.deepEqual(await axeFindings(page), []);
       await page.keyboard.press('Escape');
       assert.deepEqual(await axeFindings(page), []);
-      assert.equal(await fits(page), true);
+      await assertFits(page);
       assert.deepEqual(faults, []);
     }
   });

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { after, before } from 'node:test';
 import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core';
 import { type AppSite, enrolByVector, openAppSite, type SiteOptions } from './app-site.js';
@@ -80,7 +81,25 @@ export const face = (page: Page, text: string): Locator => page.locator('#faces 
 export const card = (page: Page, faceid: string): Locator =>
   page.locator(`.person-card[data-faceid="${faceid}"]`);
 
-/** Whether the page is no wider than the screen. */
-export function fits(page: Page): Promise<boolean> {
-  return page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth);
+/**
+ * That the page comes to be no wider than the screen; while it builds itself up, nobody looks at its width yet.
+ * @throws AssertionError that says which parts are too wide, and how the page stood
+ */
+export async function assertFits(page: Page, where = page.url()): Promise<void> {
+  const fits = () => document.documentElement.scrollWidth <= window.innerWidth;
+  const waited = await page.waitForFunction(fits, undefined, { timeout: 5000 }).catch(() => undefined);
+  if (waited) return;
+  const wide = await page.evaluate(() => {
+    const parts = [...document.querySelectorAll('body *')].flatMap((part) => {
+      const { left, right } = part.getBoundingClientRect();
+      return right > window.innerWidth ? [`${part.tagName}#${part.id} ${left} to ${right}`] : [];
+    });
+    const { scrollWidth } = document.documentElement;
+    const sheets = document.styleSheets.length;
+    return [
+      `${scrollWidth} of ${window.innerWidth}, ${document.readyState}, ${sheets} sheets`,
+      ...parts.slice(0, 12),
+    ];
+  });
+  assert.fail(`${where} is wider than the screen: ${wide.join('; ')}`);
 }
