@@ -1,7 +1,7 @@
 import { squaredDistance } from '../gallery/distance.js';
 import type { ObservedFace } from '../identity/types.js';
 import { tellOdds } from '../identity/odds.js';
-import { LONGEST_VISIT, STRANGER } from './limits.js';
+import { LONGEST_VISIT, NAMELESS_JOINS, STRANGER } from './limits.js';
 import { betterOf } from './best-face.js';
 import { type Moment, newVisit, partOf, type SeenPart, type Visit } from './visit.js';
 import { addVote, winnerOf } from './vote.js';
@@ -32,7 +32,8 @@ export type Visits = ReturnType<typeof createVisits>;
 
 /**
  * Folds the faces of frames into visits. A face belongs to the visit of its track; else, where no other face of the frame
- * does, to the visit of the person it was named as, or of the face it is like. So a dropped frame, a lost track or a
+ * does, to the visit of the person it was named as, or of the face it is like; for a moment only where one of the two has
+ * a name, so that no stranger's visit becomes the one of the person before. So a dropped frame, a lost track or a
  * reconnected camera splits nothing before the gap is over, and two people who stand together are two visits.
  *
  * A face that was never fit to be compared makes no visit. Of two faces of a frame with the same name only the nearer one
@@ -88,8 +89,10 @@ export function createVisits({ gap, pair, worker }: VisitSettings) {
       if (visit.frame === frame || isOver(visit, now)) continue;
       if (faceid !== undefined && visit.winner === faceid) return visit;
       if (!face.embedding || face.unfit) continue;
-      // Two names are two people, however alike.
-      if (faceid !== undefined && visit.winner !== undefined) continue;
+      // Two names are two people, however alike. Where one has a name, the other may be a stranger who is like them: what
+      // turns out to be one visit after all, because the name came late, the store puts together.
+      const named = Number(faceid !== undefined) + Number(visit.winner !== undefined);
+      if (named === 2 || (named === 1 && now - visit.lastAt > NAMELESS_JOINS)) continue;
       for (const before of [visit.latest, visit.best?.vector]) {
         const distance =
           before?.length === face.embedding.length ? squaredDistance(before, face.embedding) : Infinity;

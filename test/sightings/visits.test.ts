@@ -74,6 +74,19 @@ describe('visits', () => {
     assert.deepEqual([parts.length, parts[0].frames], [1, 4]);
   });
 
+  it('of a stranger who is like somebody, and of somebody who is like a stranger, are two after a moment', () => {
+    for (const names of [
+      ['g-ann', undefined],
+      [undefined, 'g-ann'],
+    ]) {
+      const { frame, end } = camera();
+      const [first, next] = names.map((name, i) => seen(i * 0.2, { match: name ? match(name) : undefined }));
+      frame(0, [first], { tracks: false });
+      frame(2_100, [next], { tracks: false });
+      assert.deepEqual(namesOf(end()), ['g-ann', null]);
+    }
+  });
+
   it('of strangers are told apart by their faces, also in one frame', () => {
     const { frame, end } = camera();
     frame(0, [seen(0), seen(1.5)], { tracks: false });

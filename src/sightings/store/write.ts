@@ -56,15 +56,14 @@ export function writeOperations(
     const around = openAround(part);
     if (around.length === 0) return undefined;
     const winner = winnerOf(part.votes, part.nobody);
-    const named = winner && around.find(({ faceid }) => faceid === winner.faceid);
-    if (named) return named.id;
+    // Only strangers are told by their faces: who is like a person may be a stranger. If the name came late, see `merge`.
+    if (winner) return around.find(({ faceid }) => faceid === winner.faceid)?.id;
     const { best } = part;
     if (!best) return undefined;
     const worker = workerOf(part.uid);
     let nearest: { id: number; distance: number } | undefined;
     for (const { id, faceid } of around) {
-      // Two names are two people, however alike.
-      if (winner && faceid !== null) continue;
+      if (faceid !== null) continue;
       const parts = sql.all<{ uid: string }>('SELECT uid FROM part WHERE sighting = ?', id);
       if (parts.some(({ uid }) => workerOf(uid) === worker)) continue;
       const other = sql.get<{ vector: Uint8Array }>('SELECT vector FROM best WHERE sighting = ?', id);
