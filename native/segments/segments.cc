@@ -84,7 +84,8 @@ private:
     return info.Env().Undefined();
   }
 
-  // search(query, k, ranges): Promise of { rows, distances }. `ranges`: first and end of each, ascending; none: all rows
+  // search(query, k, ranges, threads): Promise of { rows, distances }. `ranges`: first and end of each, ascending; none: all
+  // rows. `threads`: the most it takes; none: as many as are worth it
   Napi::Value search(const Napi::CallbackInfo &info) {
     const Segment &in = segment(info);
     const Arguments args(info);
@@ -111,11 +112,12 @@ private:
         if (numbers.data[i + 1] > numbers.data[i])
           ranges.push_back({static_cast<size_t>(numbers.data[i]), static_cast<size_t>(numbers.data[i + 1])});
     }
+    const size_t most = info.Length() < 4 || info[3].IsUndefined() ? MAX_PARTS : args.whole(3, 1, MAX_PARTS);
     auto search = std::make_shared<Search>(open_->segment, query.data, k, std::move(ranges), in.nprobe);
     auto answer =
         std::make_shared<SearchPart::Answer>(SearchPart::Answer{Napi::Promise::Deferred::New(info.Env())});
     const size_t parts = std::clamp<size_t>(search->reads() / BYTES_WORTH_A_PART, 1,
-                                            std::clamp<size_t>(std::thread::hardware_concurrency(), 1, MAX_PARTS));
+                                            std::clamp<size_t>(std::thread::hardware_concurrency(), 1, most));
     for (size_t part = 0; part < parts; part++) (new SearchPart(info.Env(), open_, search, answer))->Queue();
     return answer->deferred.Promise();
   }

@@ -193,7 +193,11 @@ export function createMemory(index: VectorIndex, withTemplates = false, base?: B
     /** Whose row of a layer this is; undefined when it may not be found any more. @param of this one, or an earlier one */
     ownerOfRow(of: Layer, row: number): Owner | undefined {
       const { person: held, face } = of.ownerOf(row);
-      if (of === layer && of.isGone(held.faceid)) return undefined;
+      if (of === layer) {
+        if (of.isGone(held.faceid)) return undefined;
+        // Who is not overlaid is as the layer says, and need not be looked for again: a search asks for thousands.
+        if (!people.has(held.faceid)) return { person: held, face };
+      }
       const now = person(held.faceid);
       if (!now) return undefined;
       if (!face) return of === layer || hasFaces(now, held.faces) ? { person: now, face } : undefined;

@@ -68,14 +68,14 @@ async function searchOnce(
   { memory, index }: SearchSources,
   query: Float32Array,
   k: number,
-  { groups, faceid }: SearchOptions,
+  { groups, faceid, isOfMany }: SearchOptions,
 ): Promise<Match[] | undefined> {
   const layer = memory.layer();
   const begun = index.begin();
   try {
     const scope = layer && scopeOf(layer, { groups, faceid });
     const enough = faceid === undefined ? k : 1;
-    const inBase = searchBase(layer, scope, query, k, memory.withTemplates);
+    const inBase = searchBase(layer, scope, query, k, { withTemplates: memory.withTemplates, isOfMany });
     const inTail = searchTail(memory, index, begun, query, k, { groups, faceid });
     for (;;) {
       const [rows, found] = await both(inBase.ask(), inTail.ask());
@@ -158,7 +158,7 @@ function searchBase(
   scope: Scope | undefined,
   query: Float32Array,
   k: number,
-  withTemplates: boolean,
+  { withTemplates, isOfMany }: { withTemplates: boolean; isOfMany: boolean | undefined },
 ) {
   if (!layer || !scope)
     return { ask: () => Promise.resolve(undefined), deepen: () => undefined, isAll: () => true };
@@ -168,7 +168,7 @@ function searchBase(
   let depth = Math.max(k, Math.ceil((k * rows) / people), withTemplates ? WITH_FACES : 0);
   let last: Promise<NearestRows> | undefined;
   return {
-    ask: () => (last ??= vectors.search(query, Math.min(depth, rows), ranges)),
+    ask: () => (last ??= vectors.search(query, Math.min(depth, rows), ranges, isOfMany)),
     /** Whether a larger `k` would find no more. */
     isAll: (found: NearestRows) => depth >= rows || found.rows.length < depth,
     deepen(): void {

@@ -153,6 +153,8 @@ export interface SearchOptions {
   groups?: ReadonlySet<string>;
   /** Only this person. */
   faceid?: string;
+  /** One of a call's long list: it takes one thread, and leaves the other cores to pictures. */
+  isOfMany?: boolean;
 }
 
 /** In which order people are listed, if not by faceid; see `PageOptions.sort`. */

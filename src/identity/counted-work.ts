@@ -50,7 +50,7 @@ interface WaitingWork extends Waiting {
 }
 
 /** More pieces than that in one call are no picture of a crowd, but a program's list: the call can wait. */
-const MANY = 256;
+export const MANY = 256;
 const MANY_AT_ONCE = Math.max(1, Math.floor(availableParallelism() / 2));
 /** While others wait for a turn, calls of many pieces get one in so many: enough to come to an end. */
 const TURN_OF_MANY = 4;

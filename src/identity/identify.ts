@@ -2,7 +2,7 @@ import type { Gallery, Match, Person } from '../gallery/types.js';
 import type { AnalysedFace, Analysis, AnalyzeOptions, StageTimes, VisionPool } from '../vision/types.js';
 import { mapInSlices } from '../platform/turns.js';
 import type { AutoEnroller } from './auto-enrol.js';
-import type { CountedWork, Whose } from './counted-work.js';
+import { type CountedWork, MANY, type Whose } from './counted-work.js';
 import type { Decision } from './decision.js';
 import type { DetectLog } from './detect-log.js';
 import { type CallLimits, limitsOfCall, takeResults } from './results.js';
@@ -76,7 +76,12 @@ export function createIdentifier(deps: IdentifierDeps) {
   ): Promise<IdentifiedFace<F>[]> {
     const probes = faces.flatMap(({ embedding, unfit }) => (embedding && !unfit ? [embedding] : []));
     takeResults(limits, probes.length, k);
-    const nearestOf = await searches.each(probes, (probe) => nearest(probe, k, { groups }), options);
+    const isOfMany = probes.length > MANY;
+    const nearestOf = await searches.each(
+      probes,
+      (probe) => nearest(probe, k, { groups, isOfMany }),
+      options,
+    );
     const found = new Map(probes.map((probe, i) => [probe, nearestOf[i]]));
     const threshold = options.threshold ?? decision.threshold(groups);
     // People may have been moved or merged during the searches.
@@ -96,6 +101,7 @@ export function createIdentifier(deps: IdentifierDeps) {
         return { face, candidates, matches, match: matches.at(0) };
       },
       options.signal,
+      k,
     );
     const settled = settle?.(identified, threshold);
     const seen = settled ?? identified;

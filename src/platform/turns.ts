@@ -31,6 +31,7 @@ const LOOK = 64;
 /**
  * Does `work` for each of many things, in slices. Up to 64 take one slice, so nothing comes in between.
  * @param signal aborted when the caller has hung up: no more is done
+ * @param weight how many things each of them stands for, where each is a list itself
  * @returns the results, in order
  * @throws KaomonError CLIENT_GONE, and what `work` throws
  */
@@ -38,11 +39,13 @@ export async function mapInSlices<T, R>(
   things: Iterable<T>,
   work: (thing: T, index: number) => R | Promise<R>,
   signal?: AbortSignal,
+  weight = 1,
 ): Promise<R[]> {
   const results: R[] = [];
+  const look = Math.max(1, Math.floor(LOOK / weight));
   let begun = performance.now();
   for (const thing of things) {
-    if (results.length > 0 && results.length % LOOK === 0 && performance.now() - begun >= SLICE) {
+    if (results.length > 0 && results.length % look === 0 && performance.now() - begun >= SLICE) {
       await nextTurn();
       throwIfGone(signal);
       begun = performance.now();

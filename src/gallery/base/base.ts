@@ -82,8 +82,9 @@ export interface BaseVectors {
    * The `k` nearest rows that are not tombstones: of all, or of some ranges. Fewer than `k` only when there are no more.
    * @param query copied
    * @param ranges ascending, apart from one another; default: all rows
+   * @param isOfMany takes one thread, and leaves the others to pictures
    */
-  search(query: Float32Array, k: number, ranges?: readonly Range[]): Promise<NearestRows>;
+  search(query: Float32Array, k: number, ranges?: readonly Range[], isOfMany?: boolean): Promise<NearestRows>;
   /** Once it returns, no search that begins finds these rows; one that runs may. */
   remove(rows: Range): void;
   /** A copy. */

@@ -3,8 +3,8 @@ import { splitFaceId } from '../ids.js';
 import type { Face, Person } from '../types.js';
 import type { Base, BasePerson, Range } from './base.js';
 
-/** People who were made from their records and may be asked for again. */
-const KEPT = 1024;
+/** People who were made from their records and may be asked for again: some 4 MB. */
+const KEPT = 8192;
 
 /** Somebody of a base. */
 export interface LayerPerson {
@@ -28,6 +28,10 @@ export function createLayer(base: Base, made: (person: Person) => Person) {
   const covered = new Map<string, boolean>();
   const less = createGroupCounts();
   const kept = new Map<number, LayerPerson>();
+  const keptById = new Map<string, LayerPerson>();
+  /** Their indices, the oldest at `next` once it is full: a map's first key is slow to find where many were deleted. */
+  const ring = new Int32Array(KEPT).fill(-1);
+  let next = 0;
 
   function at(index: number): LayerPerson {
     const known = kept.get(index);
@@ -35,14 +39,20 @@ export function createLayer(base: Base, made: (person: Person) => Person) {
     const record = people.personAt(index);
     const one = { person: made(toPerson(record)), username: record.username, rows: record.rows };
     kept.set(index, one);
-    if (kept.size > KEPT) {
-      const [oldest] = kept.keys();
-      kept.delete(oldest);
+    keptById.set(record.faceid, one);
+    const oldest = kept.get(ring[next]);
+    if (oldest) {
+      kept.delete(ring[next]);
+      keptById.delete(oldest.person.faceid);
     }
+    ring[next] = index;
+    next = (next + 1) % KEPT;
     return one;
   }
 
   function find(faceid: string): LayerPerson | undefined {
+    const known = keptById.get(faceid);
+    if (known) return known;
     const index = people.indexOf(faceid);
     return index < 0 ? undefined : at(index);
   }

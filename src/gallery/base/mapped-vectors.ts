@@ -42,10 +42,10 @@ export async function openMappedVectors(options: MappedVectorsOptions): Promise<
     rows,
     recall,
 
-    search(query, k, ranges) {
+    search(query, k, ranges, isOfMany = false) {
       checkVector(query, length);
       checkCount(k);
-      return matrix.search(query, k, ranges && packed(ranges));
+      return matrix.search(query, k, ranges && packed(ranges), isOfMany ? 1 : undefined);
     },
 
     remove({ first, end }) {

@@ -8,7 +8,7 @@ export interface MappedMatrix {
   /** Lists that a search reads, instead of as many as the file says. */
   setNprobe(count: number): void;
   /** @param ranges first and end of each, ascending; default: all rows */
-  search(query: Float32Array, k: number, ranges?: Int32Array): Promise<NearestRows>;
+  search(query: Float32Array, k: number, ranges?: Int32Array, threads?: number): Promise<NearestRows>;
   remove(first: number, count: number): void;
   vectorAt(row: number): Float32Array;
   copyRows(first: number, count: number, into: Float32Array, at: number): void;

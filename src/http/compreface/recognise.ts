@@ -125,6 +125,7 @@ export function recogniseRoutes(app: App, context: CompreFaceContext): void {
           similarities: await toSubjects(groupid, candidates),
         }),
         request.gone,
+        query.prediction_count,
       );
       return { result };
     },

@@ -4,7 +4,7 @@ import { requireAllGroups } from '../access.js';
 import type { App } from '../app-type.js';
 import { Nullable, refusals, ThresholdsSchema } from '../schemas.js';
 import type { Services } from '../services.js';
-import { StateSchema } from './checkup.js';
+import { StateSchema } from './checkup-schemas.js';
 
 const tags = ['check-up'];
 const strict = { additionalProperties: false };
