@@ -25,6 +25,7 @@ import { createVerifier, type Verifier } from '../identity/verify.js';
 import { createMetrics, type Metrics } from '../metrics/metrics.js';
 import type { ReadyPack } from '../models/types.js';
 import { createShares, type Shares } from '../platform/shares.js';
+import { giveWay } from '../platform/turns.js';
 import { createNaming, type Naming } from '../sightings/unknowns/naming.js';
 import { type Config, enrolLimits } from '../settings/config.js';
 import { withSightings } from '../sightings/follow-gallery.js';
@@ -119,6 +120,7 @@ export function createServices(deps: ServicesDeps): Services {
     return running + queued > 0;
   };
   const searches = createSearches({ most: config.MAX_SEARCHES, share }, hasPictures);
+  const endGivingWay = giveWay(hasPictures);
   const enrolments = createEnrolments({ most: config.MAX_ENROLMENTS, share });
   metrics.watchWork('searches', 'Searches', searches);
   metrics.watchWork('enrolments', 'Enrolments and changes', enrolments);
@@ -217,6 +219,7 @@ export function createServices(deps: ServicesDeps): Services {
     }),
     share,
     async close() {
+      endGivingWay();
       for (const one of upkeep) await one.close();
     },
   };

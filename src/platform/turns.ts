@@ -5,7 +5,21 @@ import { throwIfGone } from './errors.js';
  * runs per turn of the event loop, so ten callers with long work delay it no more than one.
  */
 const waiting: (() => void)[] = [];
+/** See {@link giveWay}. */
+const busy = new Set<() => boolean>();
+/** Between two slices while something else has the cores, milliseconds: as long as a slice. */
+const PAUSE = 2;
 let isRunning = false;
+
+/**
+ * Long work leaves half of this thread's time to others as long as `isBusy` says so: pictures are looked at by other
+ * threads, which have no more cores than this one needs.
+ * @returns ends it
+ */
+export function giveWay(isBusy: () => boolean): () => void {
+  busy.add(isBusy);
+  return () => void busy.delete(isBusy);
+}
 
 /** Resolves when the next slice of long work may run; everything else that is ready goes first. */
 export function nextTurn(): Promise<void> {
@@ -13,13 +27,22 @@ export function nextTurn(): Promise<void> {
     waiting.push(resolve);
     if (isRunning) return;
     isRunning = true;
-    setImmediate(takeTurn);
+    planTurn();
   });
+}
+
+function planTurn(): void {
+  for (const isBusy of busy) {
+    if (!isBusy()) continue;
+    setTimeout(takeTurn, PAUSE);
+    return;
+  }
+  setImmediate(takeTurn);
 }
 
 function takeTurn(): void {
   waiting.shift()?.();
-  if (waiting.length > 0) setImmediate(takeTurn);
+  if (waiting.length > 0) planTurn();
   else isRunning = false;
 }
 
