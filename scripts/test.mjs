@@ -2,7 +2,7 @@
 /**
  * `npm test`: installs what is missing, builds, runs every test this machine can run, and names what was left out and
  * why. `npm test -- gallery http/health` runs only the test files whose path contains one of the words.
- * `TEST_RUN_LIMIT` and `TEST_FILE_LIMIT` (seconds; 2,400 and 600): what takes longer is ended and named with its
+ * `TEST_RUN_LIMIT` and `TEST_FILE_LIMIT` (seconds; 3,600 and 600): what takes longer is ended and named with its
  * processes.
  */
 import path from 'node:path';
@@ -35,7 +35,7 @@ function limitOf(name, usual) {
 
 try {
   const limits = {
-    run: limitOf('TEST_RUN_LIMIT', 2400),
+    run: limitOf('TEST_RUN_LIMIT', 3600),
     file: limitOf('TEST_FILE_LIMIT', 600),
     grace: 10,
   };
