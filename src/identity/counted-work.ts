@@ -50,7 +50,7 @@ interface WaitingWork extends Waiting {
 }
 
 /** More pieces than that in one call are no picture of a crowd, but a program's list: the call can wait. */
-export const MANY = 256;
+const MANY = 256;
 const MANY_AT_ONCE = Math.max(1, Math.floor(availableParallelism() / 2));
 /** While others wait for a turn, calls of many pieces get one in so many: enough to come to an end. */
 const TURN_OF_MANY = 4;
@@ -182,12 +182,13 @@ export function createCountedWork({
 
     /**
      * Does `work` for each of many things, a few at a time. After a failure no more begins.
+     * @param work is told whether it is a piece of a call of many, which leaves the cores to others
      * @returns the results in the order of the things
      * @throws as `one`
      */
     async each<T, R>(
       things: readonly T[],
-      work: (thing: T, index: number) => Promise<R>,
+      work: (thing: T, index: number, isOfMany: boolean) => Promise<R>,
       whose: Whose = {},
     ): Promise<R[]> {
       throwIfGone(whose.signal);
@@ -199,7 +200,7 @@ export function createCountedWork({
         for (let start = isOfMany ? inTurn : first; next < things.length; start = inTurn) {
           const index = next++;
           try {
-            results[index] = await start(whose, () => work(things[index], index), isOfMany);
+            results[index] = await start(whose, () => work(things[index], index, isOfMany), isOfMany);
           } catch (error) {
             next = things.length;
             throw error;

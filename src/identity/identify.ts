@@ -2,7 +2,7 @@ import type { Gallery, Match, Person } from '../gallery/types.js';
 import type { AnalysedFace, Analysis, AnalyzeOptions, StageTimes, VisionPool } from '../vision/types.js';
 import { mapInSlices } from '../platform/turns.js';
 import type { AutoEnroller } from './auto-enrol.js';
-import { type CountedWork, MANY, type Whose } from './counted-work.js';
+import type { CountedWork, Whose } from './counted-work.js';
 import type { Decision } from './decision.js';
 import type { DetectLog } from './detect-log.js';
 import { type CallLimits, limitsOfCall, takeResults } from './results.js';
@@ -76,10 +76,9 @@ export function createIdentifier(deps: IdentifierDeps) {
   ): Promise<IdentifiedFace<F>[]> {
     const probes = faces.flatMap(({ embedding, unfit }) => (embedding && !unfit ? [embedding] : []));
     takeResults(limits, probes.length, k);
-    const isOfMany = probes.length > MANY;
     const nearestOf = await searches.each(
       probes,
-      (probe) => nearest(probe, k, { groups, isOfMany }),
+      (probe, _index, isOfMany) => nearest(probe, k, { groups, isOfMany }),
       options,
     );
     const found = new Map(probes.map((probe, i) => [probe, nearestOf[i]]));

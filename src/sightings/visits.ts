@@ -91,8 +91,9 @@ export function createVisits({ gap, pair, worker }: VisitSettings) {
       if (!face.embedding || face.unfit) continue;
       // Two names are two people, however alike. Where one has a name, the other may be a stranger who is like them: what
       // turns out to be one visit after all, because the name came late, the store puts together.
-      const named = Number(faceid !== undefined) + Number(visit.winner !== undefined);
-      if (named === 2 || (named === 1 && now - visit.lastAt > NAMELESS_JOINS)) continue;
+      if (faceid !== undefined && visit.winner !== undefined) continue;
+      const isOneNamed = faceid !== undefined || visit.winner !== undefined;
+      if (isOneNamed && now - visit.lastAt > NAMELESS_JOINS) continue;
       for (const before of [visit.latest, visit.best?.vector]) {
         const distance =
           before?.length === face.embedding.length ? squaredDistance(before, face.embedding) : Infinity;
