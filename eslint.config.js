@@ -16,6 +16,10 @@ const FOLDERS_ARE_MADE_BY_US = {
   message:
     "Make folders by makeFolder of src/platform/files/durable.ts: Node's own never comes back from /proc/x.",
 };
+const ABORTS_ARE_HEARD_LATE_TOO = {
+  selector: "CallExpression[callee.property.name='addEventListener'] > Literal[value='abort']",
+  message: 'Listen by onAbort of src/platform/abort.ts: a listener alone never hears of an abort before it.',
+};
 const PATTERNS_ARE_LITERALS = {
   selector: "Property[key.name='pattern'] > :matches(Literal[value.length>0], TemplateLiteral)",
   message: 'Write the pattern as /.../.source: the rules about time see it in a literal only.',
@@ -60,7 +64,13 @@ export default tseslint.config(
   {
     files: ['src/**/*.ts'],
     rules: {
-      'no-restricted-syntax': ['error', NO_DEFAULT_EXPORTS, PATTERNS_ARE_LITERALS, FOLDERS_ARE_MADE_BY_US],
+      'no-restricted-syntax': [
+        'error',
+        NO_DEFAULT_EXPORTS,
+        PATTERNS_ARE_LITERALS,
+        FOLDERS_ARE_MADE_BY_US,
+        ABORTS_ARE_HEARD_LATE_TOO,
+      ],
     },
   },
   {

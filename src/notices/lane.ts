@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createNotifier } from '../events/notifier.js';
+import { untilAborted } from '../platform/abort.js';
 import { quietMessage } from '../platform/quiet-error.js';
 import type { Cursor, Cursors } from './cursors.js';
 import { DeliveryError, type Item, type Notice, type Receiver, type Source } from './types.js';
@@ -170,7 +171,7 @@ export function startLane(options: LaneOptions) {
           );
           change(current, { isOff: true });
           await save(current, true);
-          await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+          await untilAborted(signal);
           return false;
         }
         const asked = Math.min(retryAfter, LONGEST_RETRY_AFTER) * 1000;

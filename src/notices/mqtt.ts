@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { MqttClient } from 'mqtt';
+import { onAbort } from '../platform/abort.js';
 import { quietMessage } from '../platform/quiet-error.js';
 import { createHomeAssistant, type Message } from './home-assistant.js';
 import { DeliveryError, type Receiver } from './types.js';
@@ -150,18 +151,17 @@ async function publish(
     const settle = (error?: DeliveryError) => {
       clearTimeout(timer);
       client.off('close', cut);
-      signal?.removeEventListener('abort', stop);
+      stopListening();
       if (error) reject(error);
       else resolve();
     };
     const cut = () => settle(new DeliveryError('has broken the connection off'));
-    const stop = () => settle(new DeliveryError('is not waited for any more'));
+    const stopListening = onAbort(signal, () => settle(new DeliveryError('is not waited for any more')));
     const timer = setTimeout(() => {
       settle(new DeliveryError(`does not answer within ${timeout} ms`));
       client.end(true);
     }, timeout);
     client.once('close', cut);
-    signal?.addEventListener('abort', stop);
     client.publish(topic, payload, { qos: 1, retain }, (error) =>
       settle(error ? new DeliveryError(`does not take it (${quietMessage(error)})`) : undefined),
     );

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { untilAborted } from '../platform/abort.js';
 import { quietMessage } from '../platform/quiet-error.js';
 import type { Cursor, Cursors } from './cursors.js';
 import { keyOf, LANE_TIMES, type LaneOptions, startLane } from './lane.js';
@@ -95,8 +96,7 @@ export function startPost(options: PostOptions) {
     const timer = setInterval(() => {
       for (const lane of lanes) lane.hold();
     }, times.hold);
-    if (!mine.aborted)
-      await new Promise((resolve) => mine.addEventListener('abort', resolve, { once: true }));
+    await untilAborted(mine);
     clearInterval(timer);
     await Promise.all(lanes.map((lane) => lane.stop()));
     lanes = [];

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { onAbort } from '../platform/abort.js';
 import {
   openRedis,
   REDIS_PATIENCE,
@@ -72,14 +73,14 @@ export function createRedisCursors(settings: RedisSettings): Cursors & { lead: L
         }
         const over = new AbortController();
         const end = () => over.abort();
-        signal.addEventListener('abort', end);
+        const stopListening = onAbort(signal, end);
         try {
           const working = work(over.signal);
           await Promise.race([renew(over.signal), working]);
           end();
           await working;
         } finally {
-          signal.removeEventListener('abort', end);
+          stopListening();
           await redis.eval(GIVE, 1, turn, me).catch(() => undefined);
         }
       }

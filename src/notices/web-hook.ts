@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { Agent, request } from 'undici';
+import { onAbort } from '../platform/abort.js';
 import { guardedLookup } from '../platform/guarded-lookup.js';
 import { isPublic } from '../platform/public-address.js';
 import { quietMessage } from '../platform/quiet-error.js';
@@ -69,7 +70,7 @@ export function createWebHook({
       const attempt = new AbortController();
       const end = () => attempt.abort();
       const timer = setTimeout(end, timeout);
-      signal.addEventListener('abort', end);
+      const stopListening = onAbort(signal, end);
       try {
         const answer = await request(url, {
           method: 'POST',
@@ -95,7 +96,7 @@ export function createWebHook({
         throw deliveryErrorOf(error);
       } finally {
         clearTimeout(timer);
-        signal.removeEventListener('abort', end);
+        stopListening();
       }
     },
 

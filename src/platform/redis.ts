@@ -1,5 +1,6 @@
 /** Connections to Redis: one server, a group kept by Sentinel, or a cluster, all named by one URL. */
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
+import { onAbort } from './abort.js';
 import { KaomonError } from './errors.js';
 import { quietMessage } from './quiet-error.js';
 
@@ -173,17 +174,19 @@ export async function untilReady(
     const settle = (end: () => void) => () => {
       clearTimeout(timer);
       connection.off('ready', ready);
-      signal?.removeEventListener('abort', giveUp);
+      stopListening();
       end();
     };
     const ready = settle(resolve);
-    const giveUp = settle(() => reject(new Error('The connection to Redis was ended.')));
+    const stopListening = onAbort(
+      signal,
+      settle(() => reject(new Error('The connection to Redis was ended.'))),
+    );
     const timer = setTimeout(
       settle(() => reject(new Error('Redis does not answer.'))),
       within,
     );
     connection.once('ready', ready);
-    signal?.addEventListener('abort', giveUp);
   });
 }
 

@@ -1,3 +1,4 @@
+import { onAbort } from '../platform/abort.js';
 import { fromPlainError, KaomonError, throwIfGone } from '../platform/errors.js';
 import { createShares } from '../platform/shares.js';
 import type { AnalyzerSettings } from './analyzer.js';
@@ -145,12 +146,11 @@ export async function createVisionPool(settings: PoolSettings): Promise<VisionPo
           alone: false,
           stop: createStop(),
           // A signal may outlive thousands of pictures.
-          settled: () => signal?.removeEventListener('abort', onAbort),
+          settled: () => stopListening(),
           resolve,
           reject,
         };
-        const onAbort = () => drop(task);
-        signal?.addEventListener('abort', onAbort, { once: true });
+        const stopListening = onAbort(signal, () => drop(task));
         queue.push(task);
         const idle = [...threads.all].find(isIdle);
         if (idle) startNext(idle);

@@ -156,6 +156,22 @@ describe('a lane', () => {
     assert.deepEqual(receiver.ids(), ['a', 'b']);
   });
 
+  it('ends when it is told to while it notes that its receiver wants no more', async (t) => {
+    const { log, receiver, cursors, start } = open(t);
+    const lane = start();
+    await until(() => cursors.kept.size > 0);
+    const save = cursors.save.bind(cursors);
+    let stopped: Promise<void> | undefined;
+    cursors.save = async (key, cursor) => {
+      if (cursor.isOff) stopped = lane.stop();
+      await save(key, cursor);
+    };
+    receiver.failure = new DeliveryError('wants no more', { isGone: true });
+    log.happen('a');
+    await until(() => stopped !== undefined);
+    await stopped;
+  });
+
   it('waits as long as a receiver asks for', async (t) => {
     const { log, receiver, cursors, start } = open(t);
     const lane = start();

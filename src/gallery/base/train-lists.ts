@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { onAbort } from '../../platform/abort.js';
 import { segmentsAddon, segmentsRefusal } from './segments-addon.js';
 
 /** From this many rows on lists are worth their file: an exact search reads 100 MB of vectors of 512 numbers there. */
@@ -76,16 +77,15 @@ export async function trainLists(options: TrainListsOptions): Promise<TrainedLis
     recall,
     from ?? '',
   );
-  const cancel = () => {
+  const stopListening = onAbort(signal, () => {
     training.cancel();
-  };
-  signal?.addEventListener('abort', cancel);
+  });
   const timer = onProgress && setInterval(() => onProgress(training.progress()), 1000);
   try {
     return await training.run();
   } finally {
     clearInterval(timer);
-    signal?.removeEventListener('abort', cancel);
+    stopListening();
   }
 }
 

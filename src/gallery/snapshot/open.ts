@@ -1,4 +1,5 @@
 /** What a start does about snapshots: it opens the newest, and makes the first of a large gallery before it serves. */
+import { onAbort } from '../../platform/abort.js';
 import { makeFolder } from '../../platform/files/durable.js';
 import { underLock } from '../../platform/files/lock.js';
 import { KaomonError } from '../../platform/errors.js';
@@ -99,13 +100,12 @@ async function makeFirst(options: OpenSnapshotsOptions, place: SnapshotPlace): P
     else if (said.type === 'damaged') store.damage.report(said.what, said.reason);
     else warn(said.message);
   });
-  const stop = () => void writer.stop();
-  signal?.addEventListener('abort', stop, { once: true });
+  const stopListening = onAbort(signal, () => void writer.stop());
   try {
     const { people, seconds } = await writer.done;
     note(`The first snapshot of the gallery: ${people} people in ${seconds.toFixed(1)} s.`);
   } finally {
-    signal?.removeEventListener('abort', stop);
+    stopListening();
     await writer.stop();
   }
 }

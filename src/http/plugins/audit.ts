@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type Action, type Audit, type AuditEntry, MAX_LISTED } from '../../access/audit.js';
+import { onAbort } from '../../platform/abort.js';
 import type { App } from '../app-type.js';
 import { addressOf } from '../on-behalf.js';
 
@@ -94,14 +95,16 @@ export function registerAudit(app: App, audit: Audit): void {
       if (unwritten !== undefined) void audit.record({ ...entry, unwritten });
       go();
     } else if (entry.outcome === 'done' && isStream(payload)) {
+      const begun = audit.record({ ...entry, outcome: 'begun' });
       let hasEnded = false;
       const end = (outcome: AuditEntry['outcome']) => {
         if (!hasEnded) void audit.record({ ...entry, outcome });
         hasEnded = true;
       };
       reply.raw.once('finish', () => end('done'));
-      request.gone.addEventListener('abort', () => end(payload.errored ? 'failed' : 'aborted'));
-      void audit.record({ ...entry, outcome: 'begun' }).then(go);
+      // Perhaps while the answer was being prepared.
+      onAbort(request.gone, () => end(payload.errored ? 'failed' : 'aborted'));
+      void begun.then(go);
     } else void audit.record(entry).then(go);
   });
   app.addHook('onClose', async () => {

@@ -54,8 +54,8 @@ export function registerInForce(app: App, every = HEARTBEAT): void {
   });
   app.addHook('onRequest', (request, reply, done) => {
     const { via } = request.caller;
-    // A WebSocket says goodbye in its own way.
-    if (!request.ws && (via === 'key' || via === 'session')) {
+    // A WebSocket says goodbye in its own way, and who has gone meanwhile has said it.
+    if (!request.ws && !reply.raw.destroyed && (via === 'key' || via === 'session')) {
       // A dozen listeners wait for an export's end, Fastify's and Node's own among them: that is no leak.
       reply.raw.setMaxListeners(20);
       const forget = endWithKey(request, () => cut(request, reply));

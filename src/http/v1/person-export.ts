@@ -46,6 +46,7 @@ export function personExportRoutes(app: App, { config, gallery, sightings }: Ser
     async (request, reply) => {
       const person = await requirePerson(request, request.params.faceid, gallery);
       await sightings?.flush();
+      throwIfGone(request.gone);
       const spool = createSpool(config.CACHE_DIR);
       const parts = write(person, request.gone, spool);
       const archive = Readable.from(inPieces(parts, PIECE), { objectMode: false, highWaterMark: PIECE });

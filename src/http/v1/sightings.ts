@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import type { FastifyRequest } from 'fastify';
 import { Type, type Static } from 'typebox';
-import { KaomonError } from '../../platform/errors.js';
+import { KaomonError, throwIfGone } from '../../platform/errors.js';
 import { splitFaceId } from '../../gallery/ids.js';
 import type { Gallery } from '../../gallery/types.js';
 import type { Sightings } from '../../sightings/open.js';
@@ -147,6 +147,7 @@ export function sightingRoutes(app: App, { gallery, sightings, config }: Service
       if (query.format === 'csv') {
         // Who came by, in bulk, leaves the server.
         request.audited.as('export');
+        throwIfGone(request.gone);
         const lines = csvOf(
           (after, limit) => store.ask('sightings', filter, after, limit),
           gallery,

@@ -61,6 +61,8 @@ export function streamRoutes(app: App, services: StreamServices, silence = SILEN
       if (request.ws) {
         try {
           const who = callerId(request);
+          // It says so once only, perhaps while it was found out who this is.
+          if (request.raw.socket.destroyed) throw new KaomonError('CLIENT_GONE', 'The client has hung up.');
           streams.take(who, 1);
           request.raw.socket.once('close', () => streams.give(who, 1));
           done();

@@ -12,7 +12,11 @@ export type Ranges = ReadonlyMap<string, readonly [low: number, high: number]>;
 
 /** Operators whose inputs and output are kept as bytes between two convolutions. */
 const CARRIES_BYTES = new Set(['Add', 'AveragePool', 'Concat', 'MaxPool', 'Pad']);
-const LARGEST_INT8 = 127;
+/**
+ * Weights use 7 of their 8 bits: without VNNI a processor adds two products of a byte and a weight in 16 bits, which two
+ * of 255 * 127 do not fit, and cuts the sum to 32,767 (ONNX Runtime's documentation on quantisation, "reduce_range").
+ */
+const LARGEST_WEIGHT = 64;
 const LARGEST_UINT8 = 255;
 const LARGEST_INT32 = 2 ** 31 - 1;
 /** For a tensor that was always zero. */
@@ -141,7 +145,7 @@ const plainNode = (opType: string, input: string[], output: string): NodeMessage
   return { opType, name, input, output: [output], attribute: [] };
 };
 
-/** Each output channel's largest weight becomes 127. */
+/** Each output channel's largest weight becomes {@link LARGEST_WEIGHT}. */
 function wholeWeights(weight: TensorMessage): { whole: Int8Array; scales: Float32Array } {
   const values = floatsOf(weight);
   const [channels] = weight.dims;
@@ -152,7 +156,7 @@ function wholeWeights(weight: TensorMessage): { whole: Int8Array; scales: Float3
     const [start, end] = [channel * length, (channel + 1) * length];
     let largest = 0;
     for (let i = start; i < end; i++) largest = Math.max(largest, Math.abs(values[i]));
-    const scale = Math.max(largest / LARGEST_INT8, SMALLEST_SCALE);
+    const scale = Math.max(largest / LARGEST_WEIGHT, SMALLEST_SCALE);
     scales[channel] = scale;
     for (let i = start; i < end; i++) whole[i] = Math.round(values[i] / scale);
   }

@@ -28,11 +28,16 @@ const ManifestSchema = Type.Object({
   format: Type.Literal('kaomon-variant'),
   precision: Type.String(),
   builder: Type.Integer(),
+  /** How its weights were made whole; see {@link WEIGHT_BITS}. */
+  weightBits: Type.Optional(Type.Integer()),
   /** The float32 network that it is another form of. */
   of: Type.Object({ bytes: Type.Integer(), modified: Type.Number(), sha256: Type.String() }),
   made: Type.String(),
   likeness: Type.Optional(LikenessSchema),
 });
+
+/** Of an int8 variant. Those of 8 bits, which were made once, are wrong on processors without VNNI. */
+const WEIGHT_BITS = 7;
 
 /** How alike a variant's embeddings and the float32 network's are. */
 export type Likeness = Static<typeof LikenessSchema>;
@@ -59,7 +64,7 @@ export async function embedderIn(
     refuseUnsuited(embedder, await readNetwork(embedder));
     throw new KaomonError(
       'SETUP',
-      `The embedder ${embedder.name} has no int8 form, or one of another network: make it by npm run models -- --int8 PICTURES, or set EMBEDDER_PRECISION=float32.`,
+      `The embedder ${embedder.name} has no int8 form, or one of another network or of an earlier version: make it by npm run models -- --int8 PICTURES, or set EMBEDDER_PRECISION=float32.`,
     );
   }
   await makeFolder(path.dirname(folder));
@@ -112,6 +117,7 @@ export async function writeVariant(
     format: 'kaomon-variant',
     precision,
     builder: BUILDER_VERSION,
+    ...(precision === 'int8' && { weightBits: WEIGHT_BITS }),
     made: new Date().toISOString(),
     of: { bytes: 0, modified: 0, ...found, sha256: await sha256OfFile(embedder.network) },
     likeness,
@@ -151,7 +157,8 @@ async function readManifest(folder: string): Promise<Static<typeof ManifestSchem
     return undefined;
   }
   if (!Value.Check(ManifestSchema, manifest)) return undefined;
-  return manifest.builder >= OLDEST_USABLE_BUILDER ? manifest : undefined;
+  const isRight = manifest.precision !== 'int8' || manifest.weightBits === WEIGHT_BITS;
+  return isRight && manifest.builder >= OLDEST_USABLE_BUILDER ? manifest : undefined;
 }
 
 /** Whether the existing form was made from this very network. */

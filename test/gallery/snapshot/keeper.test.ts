@@ -131,6 +131,24 @@ describe('a worker', { skip: NO_SEGMENTS }, () => {
     assert.deepEqual(await snapshotNumbers(gallery.place), []);
   });
 
+  it('gives up starting when it is told to end just before its writer begins', async (t) => {
+    const gallery = await snapshotted(t);
+    await gallery.addFace('default-ken');
+    await mkdir(snapshotsFolder(gallery.place), { recursive: true });
+    const told = new AbortController();
+    let looks = 0;
+    // It looks twice before: then it goes on to its writer.
+    const look = told.signal.throwIfAborted.bind(told.signal);
+    told.signal.throwIfAborted = () => {
+      look();
+      if (++looks === 2) told.abort(new Error('told to end'));
+    };
+    await underLock(writerLock(gallery.place), async () => {
+      await assert.rejects(work(t, gallery, {}, {}, { firstFrom: 1, signal: told.signal }), /told to end/);
+    });
+    assert.deepEqual(await snapshotNumbers(gallery.place), []);
+  });
+
   it('reads everybody when the first one cannot be made', { skip: NO_SMALL_DISK }, async (t) => {
     const disk = await smallDisk(t);
     const gallery = await snapshotted(t, disk.folder);

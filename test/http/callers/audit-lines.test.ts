@@ -49,6 +49,27 @@ describe('the audit', () => {
     assert.equal((await readAudit(test)).length, 4);
   });
 
+  for (const url of ['/api/v1/export', '/api/v1/people/default-ken/export', '/api/v1/sightings?format=csv'])
+    it(
+      `has that ${url} was wanted, and how it ended, whose client went before it began`,
+      { timeout },
+      async (t) => {
+        let here = (): Promise<void> => Promise.resolve();
+        const onRoute = (route: RouteOptions) => {
+          route.preHandler = [...[route.preHandler ?? []].flat(), () => here()];
+        };
+        const test = await door(t, { SIGHTINGS: true }, { onRoute });
+        await test.gallery.enrol({ groupid: 'default', userid: 'ken' }, unitVector(0));
+        const admin = await test.key('admin');
+        const client = hangUp(test.app);
+        ({ here } = client);
+        await client.send([`GET ${url} HTTP/1.1`, `x-api-key: ${admin}`]);
+        await written(test, (lines) => lines.at(-1)?.outcome === 'aborted');
+        const [{ action }] = await readAudit(test);
+        assert.equal(action, 'export');
+      },
+    );
+
   it('has what had been enrolled of several pictures when the client went', { timeout }, async (t) => {
     const test = await door(t);
     const { app, gallery, vision, key } = test;
