@@ -6,6 +6,9 @@ import { recall, remember } from './dom.js';
 export const language: Language =
   LANGUAGES.find((known) => known === document.documentElement.lang) ?? LANGUAGES[0];
 
+/** The reader's own kind of it, which writes dates in its way: 27 Nov 2026 in en-GB. */
+export const locale = navigator.languages.find((one) => one.split('-')[0] === language) ?? language;
+
 /** The texts that this page uses, in that language: scripts/words.mjs. */
 export const { words } = (await import(document.documentElement.dataset.words ?? '')) as { words: Words };
 
@@ -46,11 +49,11 @@ export function switchLanguage(to: Language): void {
 }
 
 /** Hours from 0 to 23, as the times of day beside them. */
-const moments = new Intl.DateTimeFormat(language, {
+const moments = new Intl.DateTimeFormat(locale, {
   ...{ dateStyle: 'medium', timeStyle: 'short', hourCycle: 'h23' },
 });
 
-/** A date and its time, as Nov 27, 2026, 10:42. */
+/** A date and its time, as 27 Nov 2026, 10:42. */
 export function formatDate(iso: string): string {
   return moments.format(new Date(iso));
 }
@@ -62,14 +65,14 @@ export function formatSpan(from: string, to: string): string {
 
 /** @param day `YYYY-MM-DD` */
 export function formatDay(day: string): string {
-  return new Date(day).toLocaleDateString(language, { dateStyle: 'medium', timeZone: 'UTC' });
+  return new Date(day).toLocaleDateString(locale, { dateStyle: 'medium', timeZone: 'UTC' });
 }
 
 /** The time of day, as 10:42. @param at a date, or milliseconds since 1970 */
 export function formatTime(at: Date | number): string {
-  return new Date(at).toLocaleTimeString(language, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
+  return new Date(at).toLocaleTimeString(locale, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
 }
 
 export function formatNumber(value: number, digits = 0): string {
-  return value.toLocaleString(language, { minimumFractionDigits: digits, maximumFractionDigits: digits });
+  return value.toLocaleString(locale, { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }

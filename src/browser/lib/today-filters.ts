@@ -9,7 +9,7 @@ import {
 } from '../logic/today-view.js';
 import { openDialog } from './dialog.js';
 import { element, make } from './dom.js';
-import { language, words } from './i18n.js';
+import { locale, words } from './i18n.js';
 import type { Person } from './people-api.js';
 import type { Group } from './person-fields.js';
 import { createPersonSearch } from './person-search.js';
@@ -54,7 +54,7 @@ export function createTodayFilters(onChange: () => void) {
     if (shown === 'all') return words.allDays;
     if (shown === today()) return words.today;
     if (shown === dayAfter(today(), -1)) return words.yesterday;
-    return startOf(shown).toLocaleDateString(language, { dateStyle: 'full' });
+    return startOf(shown).toLocaleDateString(locale, { dateStyle: 'full' });
   }
 
   const option = (value: string, text: string) => make('option', { value }, text);

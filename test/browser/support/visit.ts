@@ -81,14 +81,74 @@ export const face = (page: Page, text: string): Locator => page.locator('#faces 
 export const card = (page: Page, faceid: string): Locator =>
   page.locator(`.person-card[data-faceid="${faceid}"]`);
 
+/** Words that are broken within, because there is room for a few letters only. Runs in the page. */
+function broken(): string[] {
+  const ROOM = 6;
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  const found: string[] = [];
+  for (let text = walker.nextNode(); text; text = walker.nextNode()) {
+    const parent = text.parentElement;
+    if (!parent?.checkVisibility({ visibilityProperty: true }) || parent.closest('code, pre')) continue;
+    const size = parseFloat(getComputedStyle(parent).fontSize);
+    for (const { 0: word, index } of (text.nodeValue ?? '').matchAll(/(?<![\w/])[a-z]{3,10}(?![\w/])/gi)) {
+      const range = document.createRange();
+      range.setStart(text, index);
+      range.setEnd(text, index + word.length);
+      const lines = range.getClientRects().length;
+      const { width } = range.getBoundingClientRect();
+      if (lines > 1 && width < ROOM * size) found.push(`${word} in ${parent.tagName}.${parent.className}`);
+    }
+  }
+  return found.slice(0, 5);
+}
+
+/** Controls that are smaller than WCAG 2.5.8 allows, or than what stands on them. Runs in the page. */
+function cramped(): string[] {
+  const LEAST = 24;
+  const BEYOND = 4;
+  const all = document.querySelectorAll<HTMLElement>('button, input, select, textarea, a.button');
+  return [...all].flatMap((control) => {
+    const { width, height } = control.getBoundingClientRect();
+    const isSeen = control.checkVisibility({ opacityProperty: true, visibilityProperty: true }) && width > 1;
+    const isMark = control.matches('[type=checkbox], [type=radio], [type=range]');
+    if (!isSeen || isMark) return [];
+    const isCut =
+      control.matches('button') &&
+      control.childElementCount === 0 &&
+      control.scrollWidth > control.clientWidth + BEYOND;
+    if (!isCut && width >= LEAST && height >= LEAST) return [];
+    return [`${control.tagName}#${control.id} "${control.textContent.trim()}" ${width} x ${height}`];
+  });
+}
+
+/** Screens that are held in a hand, pixels: there text may be twice as large, and words stay whole. */
+const PHONES = { from: 360, to: 400 };
+
 /**
- * That the page comes to be no wider than the screen; while it builds itself up, nobody looks at its width yet.
+ * That the page comes to be no wider than the screen, on a phone also with text of twice the size, and that every control
+ * can be read and hit. While a page builds itself up, nobody looks at its width yet.
  * @throws AssertionError that says which parts are too wide, and how the page stood
  */
 export async function assertFits(page: Page, where = page.url()): Promise<void> {
+  await assertFitsNow(page, where);
+  const { width = Infinity } = page.viewportSize() ?? {};
+  if (width < PHONES.from || width > PHONES.to) return;
+  const size = (to: string) =>
+    page.locator('html').evaluate((html, now) => void (html.style.fontSize = now), to);
+  await size('200%');
+  await assertFitsNow(page, `${where}, text at 200 %`);
+  await size('');
+}
+
+async function assertFitsNow(page: Page, where: string): Promise<void> {
   const fits = () => document.documentElement.scrollWidth <= window.innerWidth;
   const waited = await page.waitForFunction(fits, undefined, { timeout: 5000 }).catch(() => undefined);
-  if (waited) return;
+  if (waited) {
+    if ((page.viewportSize()?.width ?? Infinity) < PHONES.from) return;
+    assert.deepEqual(await page.evaluate(cramped), [], `${where} has controls that nobody can read or hit`);
+    assert.deepEqual(await page.evaluate(broken), [], `${where} breaks words`);
+    return;
+  }
   const wide = await page.evaluate(() => {
     const parts = [...document.querySelectorAll('body *')].flatMap((part) => {
       const { left, right } = part.getBoundingClientRect();
