@@ -23,7 +23,7 @@ const OFTEN = { poll: 50, many: 100, few: 300, erase: 100, retry: 50 };
 const length = Number(PACK_LENGTH);
 const pack = { id, embedder: { length }, templates: true };
 const index = createExactIndex(length);
-const { gallery, events } = await openGallery(config, {
+const { gallery, events, snapshots } = await openGallery(config, {
   ...{ pack, index, follow: true, settleAfter: [1500, 4000] },
   warn: () => undefined,
   ...(isOften && { keep: { times: OFTEN, leastFaces: 1 } }),
@@ -78,8 +78,10 @@ const VERBS: Partial<Record<string, (...args: never[]) => unknown>> = {
     ]),
     corrections: gallery.corrections().map(({ id }) => id),
     faces: gallery.info().faces,
-    // Over a snapshot, or Milvus, each worker has those alone that are newer.
-    ...(!isOften && config.INDEX !== 'milvus' && { vectors: index.size }),
+    // Over a snapshot, which a thousand faces have made, or Milvus, each worker has those alone that are newer.
+    ...(!isOften &&
+      snapshots?.number() === undefined &&
+      config.INDEX !== 'milvus' && { vectors: index.size }),
   }),
   /** How many are searched, and the threshold that follows from it. */
   searched: (groups?: string[]) => gallery.searched(groups && new Set(groups)),
