@@ -25,6 +25,8 @@ const STDERR_KEPT = 4_000;
 const FAULT_LOGGED = 300;
 /** How long a manager may take to end, milliseconds. */
 const FAREWELL = 3_000;
+/** How long the end of its standard error is waited for, milliseconds. */
+const LAST_WORDS = 200;
 
 /** This worker's copy, in memory, of what all workers share: its gallery. */
 export interface Replica {
@@ -201,10 +203,16 @@ export function startSubscriber(options: SubscriberOptions) {
       if (manager.pid === undefined) end(cannot(error));
       else warn(`The event manager: ${quietMessage(error)}`);
     });
-    // Not 'exit': the end of its standard error may come after that.
-    manager.on('close', (code, signal) => {
-      const cause = [signal ?? `exit code ${code ?? 'unknown'}`, faultIn(stderr)].filter(Boolean).join('; ');
-      end(`The event manager ended (${cause}).`);
+    manager.on('exit', (code, signal) => {
+      const tell = () => {
+        const cause = [signal ?? `exit code ${code ?? 'unknown'}`, faultIn(stderr)]
+          .filter(Boolean)
+          .join('; ');
+        end(`The event manager ended (${cause}).`);
+      };
+      // The end of its standard error may come after that, or never: somebody else may hold it open.
+      manager.once('close', tell);
+      setTimeout(tell, LAST_WORDS).unref();
     });
     tell(manager, { type: 'follow', settings, worker, position, limits, settleAfter });
   }
@@ -226,7 +234,8 @@ export function startSubscriber(options: SubscriberOptions) {
     async close(): Promise<void> {
       closing = true;
       const manager = child;
-      if (!manager) return;
+      // It has ended, and only its standard error has not.
+      if (manager?.exitCode !== null || manager.signalCode !== null) return;
       // One that could not be started soon emits 'error', and never 'exit'.
       const exited = once(manager, manager.pid === undefined ? 'error' : 'exit').catch(() => undefined);
       const timer = setTimeout(() => manager.kill('SIGKILL'), FAREWELL);

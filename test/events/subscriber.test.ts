@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, fork } from 'node:child_process';
-import { writeFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -88,6 +89,36 @@ describe('a subscriber of the log of events', () => {
     process.kill(subscriber.state().pid ?? 0, 'SIGKILL');
     await until(() => warnings.length === 2);
     assert.match(warnings[1], /ended \(SIGKILL\)/);
+  });
+
+  it('misses no end of one whose standard error somebody else holds open', async (t) => {
+    const folder = await temporaryFolder(t);
+    const [leaving, pids] = [path.join(folder, 'leaving.mjs'), path.join(folder, 'pids')];
+    await writeFile(
+      leaving,
+      `import { spawn } from 'node:child_process';
+       import { appendFileSync } from 'node:fs';
+       const held = spawn('sleep', ['1000'], { stdio: ['ignore', 'ignore', 'inherit'], detached: true });
+       appendFileSync(${JSON.stringify(pids)}, held.pid + ' ');
+       process.exit(1);`,
+    );
+    t.after(async () => {
+      const held = (await readFile(pids, 'utf8')).trim().split(' ');
+      for (const pid of held) process.kill(Number(pid), 'SIGKILL');
+    });
+    const tries = [() => manager(leaving)];
+    const children: ChildProcess[] = [];
+    const launch = () => {
+      const child = (tries.shift() ?? manager)();
+      children.push(child);
+      return child;
+    };
+    const first = await open(t, { launch });
+    await until(() => first.subscriber.state().manager === 'running' && children.length === 2);
+    tries.push(() => manager(leaving));
+    const second = await open(t, { launch });
+    await once(children[2], 'exit');
+    await second.subscriber.close();
   });
 
   it('is never behind by less than nothing, also when a manager dies while its events are applied', async (t) => {
