@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Damage } from '../platform/files/damage.js';
+import { onceEnded } from '../platform/child-end.js';
 import { quietMessage, quietText } from '../platform/quiet-error.js';
 import type { GalleryEvent } from './event.js';
 import type { TrimLimits } from './log.js';
@@ -25,8 +26,6 @@ const STDERR_KEPT = 4_000;
 const FAULT_LOGGED = 300;
 /** How long a manager may take to end, milliseconds. */
 const FAREWELL = 3_000;
-/** How long the end of its standard error is waited for, milliseconds. */
-const LAST_WORDS = 200;
 
 /** This worker's copy, in memory, of what all workers share: its gallery. */
 export interface Replica {
@@ -203,16 +202,9 @@ export function startSubscriber(options: SubscriberOptions) {
       if (manager.pid === undefined) end(cannot(error));
       else warn(`The event manager: ${quietMessage(error)}`);
     });
-    manager.on('exit', (code, signal) => {
-      const tell = () => {
-        const cause = [signal ?? `exit code ${code ?? 'unknown'}`, faultIn(stderr)]
-          .filter(Boolean)
-          .join('; ');
-        end(`The event manager ended (${cause}).`);
-      };
-      // The end of its standard error may come after that, or never: somebody else may hold it open.
-      manager.once('close', tell);
-      setTimeout(tell, LAST_WORDS).unref();
+    onceEnded(manager, (how) => {
+      const cause = [how, faultIn(stderr)].filter(Boolean).join('; ');
+      end(`The event manager ended (${cause}).`);
     });
     tell(manager, { type: 'follow', settings, worker, position, limits, settleAfter });
   }

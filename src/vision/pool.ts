@@ -1,5 +1,5 @@
 import { onAbort } from '../platform/abort.js';
-import { fromPlainError, KaomonError, throwIfGone } from '../platform/errors.js';
+import { clientGone, fromPlainError, KaomonError, throwIfGone } from '../platform/errors.js';
 import { createShares } from '../platform/shares.js';
 import type { AnalyzerSettings } from './analyzer.js';
 import type { PictureResult } from './messages.js';
@@ -123,7 +123,7 @@ export async function createVisionPool(settings: PoolSettings): Promise<VisionPo
   function drop(task: PictureTask): void {
     if (queue.remove(task)) places.give(task.caller, 1);
     stop(task.stop);
-    task.reject(new KaomonError('CLIENT_GONE', 'The client has hung up.'));
+    task.reject(clientGone());
   }
 
   const pool: VisionPool = {

@@ -1,4 +1,4 @@
-import { KaomonError } from '../platform/errors.js';
+import { clientGone } from '../platform/errors.js';
 
 /** A flag shared with the threads that process a picture: not 0 once its answer is no longer wanted. */
 export type Stop = Int32Array;
@@ -17,5 +17,5 @@ export function isStopped(flag: Stop | undefined): boolean {
 
 /** Called between two parts of the work on a picture. @throws KaomonError CLIENT_GONE */
 export function throwIfStopped(flag: Stop | undefined): void {
-  if (isStopped(flag)) throw new KaomonError('CLIENT_GONE', 'The client has hung up.');
+  if (isStopped(flag)) throw clientGone();
 }

@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { onceEnded } from '../../platform/child-end.js';
 import { quietMessage } from '../../platform/quiet-error.js';
 import type { FromWriter, ToWriter } from './messages.js';
 import type { SnapshotReport } from './writer.js';
@@ -7,8 +8,6 @@ import type { SnapshotReport } from './writer.js';
 const PROCESS = fileURLToPath(new URL('./process.js', import.meta.url));
 /** How long a writer may take to end when it is asked to, milliseconds. */
 const FAREWELL = 3000;
-/** How long the end of its standard error is waited for, milliseconds. */
-const LAST_WORDS = 200;
 /** So much of its standard error is kept, characters. */
 const STDERR_KEPT = 2000;
 
@@ -41,12 +40,7 @@ export function startWriter(
       // A process that did not start does not exit.
       if (child.pid === undefined) resolve(quietMessage(error));
     });
-    child.on('exit', (code, signal) => {
-      const tell = () => resolve(`${signal ?? `exit code ${code ?? 'unknown'}`} ${stderr}`.trim());
-      // The end of its standard error may come after that; after a disconnection before it was up, Node tells of none.
-      child.once('close', tell);
-      setTimeout(tell, LAST_WORDS);
-    });
+    onceEnded(child, (how) => resolve(`${how} ${stderr}`.trim()));
   });
   const done = ended.then((cause) => {
     if (outcome?.type === 'done') return outcome.report;

@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import type { WebSocket } from '@fastify/websocket';
-import { KaomonError } from '../../platform/errors.js';
+import { clientGone, KaomonError } from '../../platform/errors.js';
 import { MAX_IN_FLIGHT, MAX_TEXT_BYTES, PROTOCOL, type ServerMessage } from '../../stream/protocol.js';
 import { createStreamSession } from '../../stream/session.js';
 import { createShares, holdOf } from '../../platform/shares.js';
@@ -62,7 +62,7 @@ export function streamRoutes(app: App, services: StreamServices, silence = SILEN
         try {
           const who = callerId(request);
           // It says so once only, perhaps while it was found out who this is.
-          if (request.raw.socket.destroyed) throw new KaomonError('CLIENT_GONE', 'The client has hung up.');
+          if (request.raw.socket.destroyed) throw clientGone();
           streams.take(who, 1);
           request.raw.socket.once('close', () => streams.give(who, 1));
           done();

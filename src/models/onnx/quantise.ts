@@ -13,10 +13,11 @@ export type Ranges = ReadonlyMap<string, readonly [low: number, high: number]>;
 /** Operators whose inputs and output are kept as bytes between two convolutions. */
 const CARRIES_BYTES = new Set(['Add', 'AveragePool', 'Concat', 'MaxPool', 'Pad']);
 /**
- * Weights use 7 of their 8 bits: without VNNI a processor adds two products of a byte and a weight in 16 bits, which two
+ * The bits of a weight, of the 8 that it has: without VNNI a processor adds two products of a byte and a weight in 16 bits, which two
  * of 255 * 127 do not fit, and cuts the sum to 32,767 (ONNX Runtime's documentation on quantisation, "reduce_range").
  */
-const LARGEST_WEIGHT = 64;
+export const WEIGHT_BITS = 7;
+const LARGEST_WEIGHT = 2 ** (WEIGHT_BITS - 1);
 const LARGEST_UINT8 = 255;
 const LARGEST_INT32 = 2 ** 31 - 1;
 /** For a tensor that was always zero. */

@@ -9,7 +9,7 @@ import { BUILDER_VERSION, OLDEST_USABLE_BUILDER } from '../component.js';
 import { READABLE, sha256OfFile, statFile } from '../files.js';
 import { toHalf } from '../onnx/half.js';
 import { decodeModel, encodeModel, type GraphMessage } from '../onnx/schema.js';
-import { suitsWholeNumbers } from '../onnx/quantise.js';
+import { suitsWholeNumbers, WEIGHT_BITS } from '../onnx/quantise.js';
 import type { Precision, ReadyEmbedder } from '../types.js';
 
 /** Folder, below the models folder, of other forms of networks. */
@@ -28,16 +28,13 @@ const ManifestSchema = Type.Object({
   format: Type.Literal('kaomon-variant'),
   precision: Type.String(),
   builder: Type.Integer(),
-  /** How its weights were made whole; see {@link WEIGHT_BITS}. */
+  /** Of an int8 variant: those of 8 bits, which were made once, are wrong on processors without VNNI. */
   weightBits: Type.Optional(Type.Integer()),
   /** The float32 network that it is another form of. */
   of: Type.Object({ bytes: Type.Integer(), modified: Type.Number(), sha256: Type.String() }),
   made: Type.String(),
   likeness: Type.Optional(LikenessSchema),
 });
-
-/** Of an int8 variant. Those of 8 bits, which were made once, are wrong on processors without VNNI. */
-const WEIGHT_BITS = 7;
 
 /** How alike a variant's embeddings and the float32 network's are. */
 export type Likeness = Static<typeof LikenessSchema>;
