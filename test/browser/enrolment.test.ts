@@ -38,6 +38,27 @@ function stepIn(site: AppSite, found: Found[]): void {
   site.found = found;
 }
 
+/** A browser that is slow to make a picture: from `holdPictures()` on none is done before `releasePictures()`. */
+async function slowCamera(page: Page): Promise<void> {
+  await page.addInitScript(() => {
+    let held: (() => void)[] | undefined;
+    const { prototype } = HTMLCanvasElement;
+    // eslint-disable-next-line @typescript-eslint/unbound-method -- called with its canvas below
+    const original = prototype.toBlob;
+    prototype.toBlob = function (done, ...rest) {
+      original.call(this, (blob) => (held ? held.push(() => done(blob)) : done(blob)), ...rest);
+    };
+    Object.assign(window, {
+      holdPictures: () => (held = []),
+      releasePictures() {
+        const done = held ?? [];
+        held = undefined;
+        for (const tell of done) tell();
+      },
+    });
+  });
+}
+
 const pictures = (page: Page) => page.locator('#pictures li');
 
 async function begin(page: Page, name: string): Promise<void> {
@@ -107,6 +128,21 @@ describe('the enrolment page', { skip: CHROMIUM_MISSING }, () => {
     site.found = [{ ...STRANGER, x: 0.3, yaw: 25 }];
     await pictures(page).nth(1).waitFor();
     assert.equal(await page.locator('#swap').isVisible(), false);
+  });
+
+  it('takes the first picture again when the server fell silent while it was being made', async (t) => {
+    const { page, site } = await visit(t, '/add', {}, slowCamera);
+    site.found = [STRANGER];
+    await page.locator('#username').fill('Hana Abe');
+    await page.locator('#guide li[data-check="found"][data-state="good"]').waitFor();
+    // At once, before the guide takes one.
+    await page.evaluate(() => {
+      (window as unknown as { holdPictures: () => void }).holdPictures();
+      for (const id of ['start', 'capture']) document.getElementById(id)?.click();
+    });
+    await page.locator('#stage[data-state="looking"]').waitFor();
+    await page.evaluate(() => (window as unknown as { releasePictures: () => void }).releasePictures());
+    await pictures(page).first().waitFor();
   });
 
   it('asks before Enrol whether it is somebody who is enrolled, and adds the pictures there', async (t) => {

@@ -110,19 +110,28 @@ export function createGuidedCamera(
     const mine = taking;
     sitter.adopt(face, at);
     stage.flash();
-    const [{ blob }, thumb] = await Promise.all([
+    const made = await Promise.all([
       stage.view.jpeg(stage.picture.width, JPEG_QUALITY),
       cropFace(stage.picture, face.box, 0.2),
-    ]);
+      // The camera was closed meanwhile.
+    ]).catch(() => undefined);
     if (mine !== taking) return;
-    if (sitter.track !== face.track || !running) {
-      // Meanwhile somebody else has come.
-      taking.lost(pose);
+    if (!made || sitter.track !== face.track || !running) {
+      // Meanwhile somebody else may have come.
+      lose(pose);
       return;
     }
+    const [{ blob }, thumb] = made;
     const shot = { blob, thumb, pose, at };
     shots.push(shot);
     events.onShot(shot);
+  }
+
+  /** A picture does not count, or no more. Without any, whoever is there next is the person. */
+  function lose(pose: Pose | undefined): void {
+    taking.lost(pose);
+    if (shots.length === 0) sitter.clear();
+    showProgress();
   }
 
   /** Asks the server whether a face that has another track is that of the pictures: people sway, look away and come back. */
@@ -154,7 +163,6 @@ export function createGuidedCamera(
     if (doubtful.length === 0) return;
     for (const shot of doubtful) forget(shot);
     events.onDropped(doubtful);
-    showProgress();
   }
 
   function dropAll(): void {
@@ -168,8 +176,7 @@ export function createGuidedCamera(
 
   function forget(shot: Shot): void {
     shots = shots.filter((other) => other !== shot);
-    taking.lost(shot.pose);
-    if (shots.length === 0) sitter.clear();
+    lose(shot.pose);
   }
 
   /** Stops and forgets the pictures. */
@@ -268,10 +275,7 @@ export function createGuidedCamera(
       running = true;
       showProgress();
     },
-    forget(shot: Shot): void {
-      forget(shot);
-      showProgress();
-    },
+    forget,
     get running(): boolean {
       return running;
     },
