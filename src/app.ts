@@ -9,6 +9,7 @@ import { maifaceSurface } from './http/maiface/index.js';
 import { answerUnknown, pageRoutes } from './http/pages.js';
 import { type PluginOptions, registerPlugins } from './http/plugins/index.js';
 import { nameRequest } from './http/plugins/request-log.js';
+import { serializerCompiler } from './http/serializer.js';
 import { createServices, type ServicesDeps } from './http/services.js';
 import { v1 } from './http/v1/format.js';
 import { v1Surface } from './http/v1/index.js';
@@ -55,7 +56,8 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     : { http: waits };
   const app: App = fastify({ ...options, ...server } as FastifyServerOptions)
     .withTypeProvider<TypeBoxTypeProvider>()
-    .setValidatorCompiler(validatorCompiler);
+    .setValidatorCompiler(validatorCompiler)
+    .setSerializerCompiler(serializerCompiler);
   registerJson(app);
   answerErrors(app, v1);
   app.setNotFoundHandler(answerUnknown);

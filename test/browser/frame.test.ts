@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Page } from 'playwright-core';
 import { axeFindings, LOCALES } from './support/axe.js';
-import { CHROMIUM_MISSING, PHONE } from './support/browser.js';
+import { CHROMIUM_MISSING, openTab, PHONE } from './support/browser.js';
 import { browserForSuite, enrolOthers, assertFits } from './support/visit.js';
 import { vitalsOf, watchShifts } from './support/vitals.js';
 
@@ -50,9 +50,14 @@ describe('what stands around every page', { skip: CHROMIUM_MISSING }, () => {
 
   it('weighs under 40 kB on the wire with all that the page brings, and brings no source maps', async (t) => {
     const heavy: string[] = [];
+    const { context: first, site } = await visit(t, '/offline');
+    const browser = first.browser();
+    assert.ok(browser);
     for (const locale of LOCALES) {
       for (const path of PAGES) {
-        const { page, context } = await visit(t, path, { locale });
+        // Of its own: nothing is in the browser's cache.
+        const { page, context } = await openTab(browser, { locale });
+        await page.goto(site.url + path);
         await settled(page);
         const { weight, files } = await vitalsOf(page);
         t.diagnostic(`${locale} ${path}: ${(weight / 1000).toFixed(1)} kB in ${files.length} files`);

@@ -49,6 +49,53 @@ describe('the stage', { skip: CHROMIUM_MISSING }, () => {
     assert.deepEqual(faults, []);
   });
 
+  it('draws no more than is answered while nobody moves, and draws again at once when somebody does', async (t) => {
+    const { page, site } = await visit(t, '/', {}, async (tab) => {
+      await tab.addInitScript(() => {
+        const counted = { answers: 0, drawings: 0 };
+        Object.assign(window, { counted });
+        const brush = CanvasRenderingContext2D.prototype;
+        // eslint-disable-next-line @typescript-eslint/unbound-method -- called with its context below
+        const clear = brush.clearRect;
+        brush.clearRect = function (...area) {
+          if (this.canvas.classList.contains('overlay')) counted.drawings += 1;
+          clear.apply(this, area);
+        };
+        const Socket = window.WebSocket;
+        window.WebSocket = class extends Socket {
+          constructor(url: string | URL, protocols?: string | string[]) {
+            super(url, protocols);
+            this.addEventListener('message', ({ data }) => {
+              if (String(data).startsWith('{"type":"frame"')) counted.answers += 1;
+            });
+          }
+        };
+      });
+      await watchDrawings(tab);
+    });
+    await face(page, 'Ken Mori').waitFor();
+    // Boxes come to rest within some answers.
+    const further = (answers: number) =>
+      page.evaluate(async (wanted) => {
+        const { counted } = window as unknown as { counted: { answers: number; drawings: number } };
+        const before = { ...counted };
+        while (counted.answers < before.answers + wanted) await new Promise(requestAnimationFrame);
+        return {
+          answers: counted.answers - before.answers,
+          drawings: counted.drawings - before.drawings,
+        };
+      }, answers);
+    await further(20);
+    const { answers, drawings } = await further(20);
+    assert.ok(drawings <= answers + 2, `${drawings} drawings for ${answers} answers`);
+    site.found = [{ ...KEN, x: 0.6 }];
+    const before = (await drawing(page)).faces[0][0];
+    await page.waitForFunction(
+      (x) => Math.abs((window as unknown as { drawn: { faces: number[][] } }).drawn.faces[0]?.[0] - x) > 50,
+      before,
+    );
+  });
+
   it('keeps a box inside the frame while its face grows beyond it', async (t) => {
     const { page, site } = await visit(t, '/', {}, watchDrawings);
     await face(page, 'Ken Mori').waitFor();

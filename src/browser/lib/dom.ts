@@ -34,11 +34,12 @@ export function contextOf(canvas: HTMLCanvasElement): CanvasRenderingContext2D {
   throw new Error('This browser cannot draw on a canvas.');
 }
 
-/** Gives a canvas its size in pixels; one that has it already keeps what is drawn on it. */
-export function sizeCanvas(canvas: HTMLCanvasElement, width: number, height: number): void {
-  if (canvas.width === width && canvas.height === height) return;
+/** Gives a canvas its size in pixels; one that has it already keeps what is drawn on it. @returns whether it had another */
+export function sizeCanvas(canvas: HTMLCanvasElement, width: number, height: number): boolean {
+  if (canvas.width === width && canvas.height === height) return false;
   canvas.width = width;
   canvas.height = height;
+  return true;
 }
 
 /** Encodes a canvas as JPEG. @throws Error when it holds no pixels */

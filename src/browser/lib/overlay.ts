@@ -85,13 +85,15 @@ export function createOverlay(canvas: HTMLCanvasElement) {
   const painter = createPainter(context);
   const stage: Box = { x: 0, y: 0, width: 0, height: 0 };
 
-  /** Gives the canvas as many pixels as the screen has there. @returns pixels of the screen to one of CSS */
-  function fitToScreen(): number {
+  /** Pixels of the screen to one of CSS. */
+  let ratio = 1;
+
+  /** Gives the canvas as many pixels as the screen has there. @returns whether it had others */
+  function fitToScreen(): boolean {
     stage.width = canvas.clientWidth;
     stage.height = canvas.clientHeight;
-    const ratio = Math.min(3, window.devicePixelRatio || 1);
-    sizeCanvas(canvas, Math.round(stage.width * ratio), Math.round(stage.height * ratio));
-    return ratio;
+    ratio = Math.min(3, window.devicePixelRatio || 1);
+    return sizeCanvas(canvas, Math.round(stage.width * ratio), Math.round(stage.height * ratio));
   }
 
   /** The face under a point of the canvas, in CSS pixels; the smaller one where two overlap. */
@@ -110,11 +112,16 @@ export function createOverlay(canvas: HTMLCanvasElement) {
   }
 
   return {
-    draw(faces: readonly ShownFace[], picture: OverlayPicture): void {
-      const ratio = fitToScreen();
+    /**
+     * @param changed whether faces or picture differ from what was drawn last
+     * @returns whether it was drawn: a camera that sees nobody for hours costs no battery
+     */
+    draw(faces: readonly ShownFace[], picture: OverlayPicture, changed: boolean): boolean {
+      if (!fitToScreen() && !changed) return false;
       context.setTransform(ratio, 0, 0, ratio, 0, 0);
       context.clearRect(0, 0, stage.width, stage.height);
       painter.draw(faces, picture, fitInside(picture, stage), stage);
+      return true;
     },
     /** Tells which face is clicked, and which one the pointer comes over; undefined when it is over none any more. */
     listen({ onChosen, onPointed }: OverlayEvents): void {

@@ -14,6 +14,8 @@ interface BoxMotionOptions {
 
 /** Time to fade in or out, milliseconds. */
 const FADE = 180;
+/** A box this near to where it goes, parts of the picture, has arrived: a tenth of a pixel of most screens. */
+const ARRIVED = 5e-5;
 /** The remaining distance shrinks to a third in this time, milliseconds; the slower the answers, the longer it is. */
 const SHORTEST = 30;
 const LONGEST = 140;
@@ -37,6 +39,7 @@ export function createBoxMotion({ still = false }: BoxMotionOptions = {}) {
   let drawnAt = 0;
   let answeredAt: number | undefined;
   let interval = 100;
+  let moved = false;
 
   function take(face: SeenFace): void {
     const target = clampBox(face.box);
@@ -80,13 +83,16 @@ export function createBoxMotion({ still = false }: BoxMotionOptions = {}) {
       const step = still ? 1 : 1 - Math.exp(-elapsed / settling);
       const fade = still ? 1 : elapsed / FADE;
       drawn.length = 0;
+      moved = false;
       for (const [track, { shown, target, landmarks, gone }] of moving) {
-        shown.opacity = Math.max(0, Math.min(1, shown.opacity + (gone ? -fade : fade)));
-        if (gone && shown.opacity === 0) {
+        const opacity = Math.max(0, Math.min(1, shown.opacity + (gone ? -fade : fade)));
+        if (opacity !== shown.opacity) moved = true;
+        shown.opacity = opacity;
+        if (gone && opacity === 0) {
           moving.delete(track);
           continue;
         }
-        moveTowards(shown.box, target, step);
+        if (moveTowards(shown.box, target, step)) moved = true;
         const points = shown.landmarks;
         if (points && landmarks) {
           for (let i = 0; i < points.length; i++) points[i] += (landmarks[i] - points[i]) * step;
@@ -96,6 +102,11 @@ export function createBoxMotion({ still = false }: BoxMotionOptions = {}) {
       return drawn;
     },
 
+    /** Whether the last `shown` differs from the one before: where nothing moves nothing need be drawn. */
+    get moved(): boolean {
+      return moved;
+    },
+
     clear(): void {
       moving.clear();
       answeredAt = undefined;
@@ -103,9 +114,18 @@ export function createBoxMotion({ still = false }: BoxMotionOptions = {}) {
   };
 }
 
-function moveTowards(box: Box, target: Box, step: number): void {
-  box.x += (target.x - box.x) * step;
-  box.y += (target.y - box.y) * step;
-  box.width += (target.width - box.width) * step;
-  box.height += (target.height - box.height) * step;
+/** @returns whether it was still on its way */
+function moveTowards(box: Box, target: Box, step: number): boolean {
+  const away =
+    Math.abs(target.x - box.x) +
+    Math.abs(target.y - box.y) +
+    Math.abs(target.width - box.width) +
+    Math.abs(target.height - box.height);
+  if (away === 0) return false;
+  const part = away < ARRIVED ? 1 : step;
+  box.x += (target.x - box.x) * part;
+  box.y += (target.y - box.y) * part;
+  box.width += (target.width - box.width) * part;
+  box.height += (target.height - box.height) * part;
+  return true;
 }

@@ -49,6 +49,29 @@ describe('the boxes between two answers', () => {
     assert.ok(Math.abs(long.shown(200)[0].box.x - short.shown(200)[0].box.x) < 1e-9);
   });
 
+  it('say when nothing moves any more, and when something does again', () => {
+    const motion = createBoxMotion();
+    motion.shown(0);
+    assert.equal(motion.moved, false, 'nobody is there');
+    motion.answer([seen(1, 0.1)], 0);
+    let now = 0;
+    const settle = () => {
+      do motion.shown((now += 16));
+      while (motion.moved && now < 60_000);
+      return motion.shown(now)[0]?.box.x;
+    };
+    assert.equal(settle(), 0.1);
+    motion.answer([seen(1, 0.3)], now);
+    motion.shown((now += 16));
+    assert.equal(motion.moved, true, 'it goes elsewhere');
+    assert.equal(settle(), 0.3, 'and arrives exactly');
+    motion.answer([], now);
+    motion.shown((now += 16));
+    assert.equal(motion.moved, true, 'it fades');
+    assert.equal(settle(), undefined);
+    assert.ok(now < 10_000);
+  });
+
   it('take their landmarks along', () => {
     const motion = createBoxMotion();
     motion.answer([seen(1, 0, [0, 0])], 0);

@@ -16,7 +16,6 @@ export function watchDrawings(page: Page): Promise<unknown> {
   return page.addInitScript(() => {
     const watched = window as unknown as { drawn: Drawing; saved: Rectangle | undefined };
     watched.drawn = { faces: [], labels: [], pointed: false };
-    let now: Drawing = { faces: [], labels: [], pointed: false };
     let last: Rectangle = [0, 0, 0, 0];
     const brush = CanvasRenderingContext2D.prototype as unknown as Record<
       'roundRect' | 'clearRect' | 'stroke' | 'fill',
@@ -24,8 +23,8 @@ export function watchDrawings(page: Page): Promise<unknown> {
     >;
     const { roundRect, clearRect, stroke, fill } = brush;
     brush.clearRect = function (...args) {
-      watched.drawn = now;
-      now = { faces: [], labels: [], pointed: false };
+      // Whoever asks sees it whole: a drawing is not interrupted.
+      watched.drawn = { faces: [], labels: [], pointed: false };
       clearRect.apply(this, args);
     };
     brush.roundRect = function (...args) {
@@ -35,12 +34,14 @@ export function watchDrawings(page: Page): Promise<unknown> {
     brush.stroke = function (...args) {
       const scale = this.getTransform().a;
       if (!this.canvas.isConnected) watched.saved ??= last.map((value) => value * scale) as Rectangle;
-      else if (typeof this.strokeStyle === 'string' && this.strokeStyle.startsWith('#')) now.faces.push(last);
+      else if (typeof this.strokeStyle === 'string' && this.strokeStyle.startsWith('#'))
+        watched.drawn.faces.push(last);
       stroke.apply(this, args);
     };
     brush.fill = function (...args) {
-      if (this.canvas.isConnected && this.fillStyle === 'rgba(12, 15, 22, 0.86)') now.labels.push(last);
-      if (this.fillStyle === 'rgba(255, 255, 255, 0.14)') now.pointed = true;
+      if (this.canvas.isConnected && this.fillStyle === 'rgba(12, 15, 22, 0.86)')
+        watched.drawn.labels.push(last);
+      if (this.fillStyle === 'rgba(255, 255, 255, 0.14)') watched.drawn.pointed = true;
       fill.apply(this, args);
     };
   });

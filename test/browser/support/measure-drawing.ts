@@ -144,7 +144,7 @@ try {
   const picture = await drawScene([{ x: 0.5, y: 0.5, scale: 1, portrait: PORTRAITS.ken }]);
   // It moves, so that every frame is another one.
   const shifts = Array.from({ length: 40 }, (_, i) => Math.round(40 * Math.sin((i / 40) * 2 * Math.PI)));
-  const browser = await openBrowser(t, { picture, shifts });
+  const browser = await openBrowser(t, { picture, shifts, rate: 20 });
   await measureStarts(browser, site);
   await measureDrawing(browser, site);
 } finally {

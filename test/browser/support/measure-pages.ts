@@ -48,6 +48,7 @@ try {
   const browser = await openBrowser(t, {
     picture: await composeFrame('1 face'),
     shifts: SWAY,
+    rate: 20,
   });
   const starts: { usable: number; answered: number }[] = [];
   for (let i = 0; i < STARTS; i++) {
