@@ -33,7 +33,7 @@ function isProgram(file: string): boolean {
 }
 
 /** A wait that a machine shared with others stays under, milliseconds. */
-export const PATIENCE = 30_000;
+export const PATIENCE = 60_000;
 
 /** Chromium with a film for a camera. @param scene undefined: no camera at all */
 export async function openBrowser(t: Pick<TestContext, 'after'>, scene?: Scene): Promise<Browser> {
