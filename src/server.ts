@@ -12,6 +12,7 @@ import { enrolledPacks } from './gallery/enrolled.js';
 import { chooseIndex } from './gallery/index/choose.js';
 import { openGallery, type OpenedGallery, redisSettings } from './gallery/open.js';
 import { createLogger, type Logger } from './platform/log.js';
+import type { RedisSettings } from './platform/redis.js';
 import type { Fetchers } from './models/weights/fetchers.js';
 import { type Progress, preparePack } from './models/packs/prepare.js';
 import type { ReadyPack } from './models/types.js';
@@ -247,9 +248,15 @@ async function openWhoCameBy(
   const { createDecision } = await import('./identity/decision.js');
   const unknowns = groupingFor(pack, config);
   const pair = createDecision({ pack, config, gallery }).pair();
-  const sightings = await openSightings({ config, pack: pack.id, pair, gallery, log, unknowns });
+  const redis = await sharedIn(config);
+  const sightings = await openSightings({ config, redis, pack: pack.id, pair, gallery, log, unknowns });
   shutdown.add({ name: 'sightings', close: () => sightings.close() });
   return sightings;
+}
+
+/** Machines that share the gallery share who came by. */
+async function sharedIn(config: Config): Promise<RedisSettings | undefined> {
+  return config.EMBEDDING_STORE === 'redis' ? await redisSettings(config) : undefined;
 }
 
 async function openLeft(
@@ -261,7 +268,7 @@ async function openLeft(
 ): Promise<LeftSightings[]> {
   const { openLeftSightings } = await import('./sightings/left.js');
   const kept = config.SIGHTINGS ? pack.id : undefined;
-  const left = await openLeftSightings({ config, pack: kept, gallery, log });
+  const left = await openLeftSightings({ config, pack: kept, redis: await sharedIn(config), gallery, log });
   for (const one of left) shutdown.add({ name: 'earlier sightings', close: () => one.close() });
   return left;
 }

@@ -132,12 +132,12 @@ export function createReceipts({ config, gallery, detectLog }: ReceiptDeps) {
         undefined,
         'Until they have read the event log, within a second as a rule; their searches find nobody who is gone then.',
       );
-    if (isShared && config.SIGHTINGS)
+    if (store === 'redis' && config.SIGHTINGS)
       hold(
         'other machines',
         'sightings',
         undefined,
-        'Each machine erases its own when it has read the event log.',
+        'Each machine erases them from its copy within seconds while it runs, else at its next start. What Redis was told of them before is put together anew within a minute as a rule.',
       );
     if (EVENT_LOG !== 'none') {
       const isFile = EVENT_LOG === 'file';

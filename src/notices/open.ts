@@ -1,6 +1,7 @@
 /** Opens what tells others, as the settings say. */
 import { createHash, randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import path from 'node:path';
 import type { EventLog } from '../events/log.js';
 import { openLog } from '../events/open-log.js';
@@ -31,7 +32,7 @@ export interface NoticesOptions {
   gallery: Pick<Gallery, 'person' | 'subscribe'>;
   pack: string;
   /** Who came by; undefined: nobody is kept. */
-  sightings?: Pick<Sightings, 'store'> | undefined;
+  sightings?: Pick<Sightings, 'store' | 'isShared'> | undefined;
   warn: (message: string) => void;
   note: (message: string) => void;
   times?: typeof POST_TIMES;
@@ -74,8 +75,11 @@ export async function openNotices(config: Config, options: NoticesOptions): Prom
   const shared = { receivers, maxAge: config.EVENT_MAX_AGE * 1000, warn, note, times };
   const log: EventLog = await openLog(settings, () => undefined);
   const changes = createGallerySource({ log, gallery, pack, types });
-  const file = sightingsFile(config.EMBEDDINGS_DIR, pack);
-  const visits = sightings && createSightingsSource({ store: sightings.store, gallery, file, types });
+  // What tells the happenings of one store from those of another.
+  const place = sightings?.isShared
+    ? `${config.REDIS_PREFIX} ${pack}`
+    : `${hostname()} ${sightingsFile(config.EMBEDDINGS_DIR, pack)}`;
+  const visits = sightings && createSightingsSource({ store: sightings.store, gallery, place, types });
 
   /** What this machine's disk holds, by one of its processes. */
   const postHere = (sources: Source[]) =>
@@ -88,6 +92,7 @@ export async function openNotices(config: Config, options: NoticesOptions): Prom
     const cursors = createRedisCursors(await redisSettings(config));
     const { lead } = cursors;
     if (!visits) return [startPost({ ...shared, sources: [changes], cursors, lead })];
+    if (sightings.isShared) return [startPost({ ...shared, sources: [changes, visits], cursors, lead })];
     const beside = receivers.map(({ id, open }) => ({ id, open: () => open('use') }));
     return [
       postHere([visits]),

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { hostname } from 'node:os';
 import { splitFaceId } from '../gallery/ids.js';
 import type { Gallery } from '../gallery/types.js';
 import type { SightingStore } from '../sightings/store/client.js';
@@ -12,14 +11,14 @@ const READ = 100;
 export interface SightingsSourceOptions {
   store: Pick<SightingStore, 'ask'>;
   gallery: Pick<Gallery, 'person'>;
-  /** Of the store: tells its happenings from those of another. */
-  file: string;
+  /** Tells the happenings of this store from those of another. */
+  place: string;
   types: ReadonlySet<NoticeType>;
 }
 
-/** Who came and went at this machine's cameras, by whatever worker it was seen. */
-export function createSightingsSource({ store, gallery, file, types }: SightingsSourceOptions): Source {
-  const place = createHash('sha256').update(`${hostname()} ${file}`).digest('hex').slice(0, 8);
+/** Who came and went, by whatever worker it was seen. */
+export function createSightingsSource({ store, gallery, place, types }: SightingsSourceOptions): Source {
+  const mark = createHash('sha256').update(place).digest('hex').slice(0, 8);
 
   async function noticeOf({ seq, at, kind }: Happening): Promise<Notice | undefined> {
     // As it is now: it may have been erased, or be somebody else's, since it was read with others.
@@ -31,7 +30,7 @@ export function createSightingsSource({ store, gallery, file, types }: Sightings
     const present = await store.ask('present', deviceid).catch(() => undefined);
     const { groupid = '', userid = '' } = splitFaceId(faceid ?? '') ?? {};
     return {
-      id: `visit-${place}-${seq}-${at.toString(36)}`,
+      id: `visit-${mark}-${seq}-${at.toString(36)}`,
       type: kind,
       at: new Date(at).toISOString(),
       ...(faceid !== null && { person: { faceid, groupid, userid, username: person?.username ?? null } }),

@@ -26,7 +26,7 @@ export interface FollowedHappenings {
 export type Happenings = ReturnType<typeof createHappenings>;
 
 /**
- * Hands over what happens to sightings, in all workers of the machine, by position. Nothing is read while nobody follows;
+ * Hands over what happens to sightings, in all workers, by position. Nothing is read while nobody follows;
  * while the store cannot be read, followers wait.
  */
 export function createHappenings(store: Pick<SightingStore, 'ask'>) {

@@ -4,9 +4,10 @@ import type { FastifyBaseLogger } from 'fastify';
 import type { Gallery } from '../gallery/types.js';
 import { namesIn } from '../platform/files/durable.js';
 import { quietMessage } from '../platform/quiet-error.js';
+import type { RedisSettings } from '../platform/redis.js';
 import type { Config } from '../settings/config.js';
 import { followGallery, type GalleryFollower } from './follow-gallery.js';
-import { sightingsFile } from './open.js';
+import { SHARED, sightingsFile } from './open.js';
 import { daysOf, type RetentionSettings, startRetention } from './retention.js';
 import { openSightingStore } from './store/client.js';
 
@@ -14,6 +15,8 @@ export interface LeftOptions {
   config: Pick<Config, 'EMBEDDINGS_DIR' | 'VISIT_GAP' | keyof RetentionSettings>;
   /** The pack whose sightings are open; undefined: none are. */
   pack: string | undefined;
+  /** Where several machines share sightings: what they shared is erased for all of them. */
+  redis?: RedisSettings | undefined;
   gallery: Pick<Gallery, 'person' | 'subscribe'>;
   log: Pick<FastifyBaseLogger, 'warn' | 'info'>;
   date?: () => number;
@@ -29,14 +32,17 @@ export interface LeftSightings extends Pick<GalleryFollower, 'catchUp' | 'count'
  * that cannot be opened is named in the log; it keeps nobody from being deleted.
  */
 export async function openLeftSightings(options: LeftOptions): Promise<LeftSightings[]> {
-  const { config, pack, gallery, log, date } = options;
+  const { config, pack, redis, gallery, log, date } = options;
   const folder = path.dirname(sightingsFile(config.EMBEDDINGS_DIR, ''));
   const opened: LeftSightings[] = [];
   for (const name of await namesIn(folder)) {
-    const of = name.slice(0, -'.db'.length);
-    if (!name.endsWith('.db') || of === pack) continue;
     const file = path.join(folder, name);
-    const store = openSightingStore({ file, gap: config.VISIT_GAP * 1000, pair: 0, unknowns: undefined });
+    const isOpen =
+      pack !== undefined && file === sightingsFile(config.EMBEDDINGS_DIR, pack, redis !== undefined);
+    if (!name.endsWith('.db') || isOpen) continue;
+    const shared =
+      redis && name.endsWith(SHARED) ? { redis, pack: name.slice(0, -SHARED.length) } : undefined;
+    const store = openSightingStore({ file, gap: config.VISIT_GAP * 1000, pair: 0, shared });
     try {
       await store.ask('ping');
     } catch (error) {

@@ -5,6 +5,7 @@ import type { FastifyBaseLogger } from 'fastify';
 import type { Gallery } from '../gallery/types.js';
 import type { Observer } from '../identity/types.js';
 import { KaomonError } from '../platform/errors.js';
+import type { RedisSettings } from '../platform/redis.js';
 import { quietMessage } from '../platform/quiet-error.js';
 import type { Config } from '../settings/config.js';
 import { followGallery, type GalleryFollower } from './follow-gallery.js';
@@ -19,6 +20,8 @@ import { openSightingStore, type SightingStore } from './store/client.js';
 /** Who came by: kept, asked for, erased. */
 export interface Sightings {
   store: SightingStore;
+  /** Several machines share them. */
+  isShared: boolean;
   observer: Observer;
   happenings: Happenings;
   /** See `withSightings`. */
@@ -33,10 +36,9 @@ export interface Sightings {
 }
 
 export interface SightingsOptions {
-  config: Pick<
-    Config,
-    'EMBEDDINGS_DIR' | 'KEEP_SIGHTINGS' | 'VISIT_GAP' | 'EMBEDDING_STORE' | keyof RetentionSettings
-  >;
+  config: Pick<Config, 'EMBEDDINGS_DIR' | 'KEEP_SIGHTINGS' | 'VISIT_GAP' | keyof RetentionSettings>;
+  /** Where several machines share them. Left out: they are this machine's own. */
+  redis?: RedisSettings | undefined;
   /** The pack's ID: vectors of two packs are never compared, so each has a file of its own. */
   pack: string;
   /** Two embeddings are of one person below this distance, squared L2. */
@@ -50,8 +52,12 @@ export interface SightingsOptions {
   date?: () => number;
 }
 
-/** Where a pack's sightings are. */
-export const sightingsFile = (folder: string, pack: string) => path.join(folder, 'sightings', `${pack}.db`);
+/** How the name of a copy of shared sightings ends. */
+export const SHARED = '.shared.db';
+
+/** Where a pack's sightings are. @param shared this machine's copy of what several share */
+export const sightingsFile = (folder: string, pack: string, shared = false) =>
+  path.join(folder, 'sightings', pack + (shared ? SHARED : '.db'));
 
 /**
  * Opens the sightings. A file that cannot be used does not keep the server from recognising: it is tried again, and what is
@@ -59,9 +65,13 @@ export const sightingsFile = (folder: string, pack: string) => path.join(folder,
  * @throws KaomonError SETUP where SQLite cannot be loaded
  */
 export async function openSightings(options: SightingsOptions): Promise<Sightings> {
-  const { config, pack, pair, unknowns, gallery, log, now, date = () => Date.now() } = options;
+  const { config, redis, pack, pair, unknowns, gallery, log, now, date = () => Date.now() } = options;
   const gap = config.VISIT_GAP * 1000;
-  const store = openSightingStore({ file: sightingsFile(config.EMBEDDINGS_DIR, pack), gap, pair, unknowns });
+  const file = sightingsFile(config.EMBEDDINGS_DIR, pack, redis !== undefined);
+  const shared = redis && { redis, pack, own: sightingsFile(config.EMBEDDINGS_DIR, pack) };
+  const store = openSightingStore({ file, gap, pair, unknowns, shared }, (reason) =>
+    log.warn({ reason }, 'The sightings that machines share are not in order'),
+  );
   await store.ask('ping').catch(async (error: unknown) => {
     if (error instanceof KaomonError && error.code !== 'SETUP') {
       log.warn(
@@ -73,10 +83,6 @@ export async function openSightings(options: SightingsOptions): Promise<Sighting
     await store.close();
     throw error;
   });
-  if (config.EMBEDDING_STORE === 'redis')
-    log.info(
-      'Sightings are kept on the disk of this machine: another machine has its own (docs/sightings.md)',
-    );
   const happenings = createHappenings(store);
   const observer = createObserver({
     ...{ store, gap, pair, log, now, date },
@@ -94,6 +100,7 @@ export async function openSightings(options: SightingsOptions): Promise<Sighting
 
   return {
     store,
+    isShared: shared !== undefined,
     observer,
     happenings,
     catchUp: follower.catchUp,

@@ -114,7 +114,7 @@ export interface Happening {
   sighting: Sighting | null;
 }
 
-/** What is in the store: of all workers of the machine. */
+/** What is in the store: of all workers. */
 export interface Kept {
   sightings: number;
   /** Those of strangers among them. */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Page } from 'playwright-core';
 import sharp from 'sharp';
+import { until } from '../support/until.js';
 import { openAppSite } from './support/app-site.js';
 import { CHROMIUM_MISSING, openBrowser, openTab } from './support/browser.js';
 import { drawing, savedBox, watchDrawings } from './support/drawn.js';
@@ -102,10 +103,15 @@ describe('the frame that was asked about', { skip: CHROMIUM_MISSING }, () => {
       `saved: the face at ${middle}, its box ${box.join()}`,
     );
 
-    // One who was lost track of for a moment stands there as "has left", too.
-    await page.locator('#faces button:not(.left)').click();
+    // One who was lost track of for a moment stands there as "has left", too, and is said to have when that comes between.
     const preview = page.locator('dialog img.preview');
-    await preview.waitFor();
+    await until(async () => {
+      await page.locator('#faces button:not(.left)').first().click();
+      return preview.waitFor({ timeout: 3000 }).then(
+        () => true,
+        () => false,
+      );
+    });
     const cut = await preview.evaluate(async (image: HTMLImageElement) => {
       await image.decode();
       const canvas = document.createElement('canvas');

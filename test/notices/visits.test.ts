@@ -49,7 +49,13 @@ async function open(t: TestContext, url: string) {
     pair: 0.5,
   });
   const notices = await openNotices(config, {
-    ...{ gallery, pack: 'tiny', sightings: { store }, warn: () => undefined, note: () => undefined },
+    ...{
+      gallery,
+      pack: 'tiny',
+      sightings: { store, isShared: false },
+      warn: () => undefined,
+      note: () => undefined,
+    },
     times: { ...POST_TIMES, turn: 50, look: 20, poll: 20, retry: 20, longest: 100 },
   });
   t.after(async () => {

@@ -190,16 +190,12 @@ export function sightingRoutes(app: App, { gallery, sightings, config }: Service
               }),
               keepsPictures: Type.Boolean({ description: 'The best pictures are kept (`KEEP_SIGHTINGS`).' }),
               seesUnknowns: Type.Boolean({ description: 'The caller may see strangers.' }),
-              onlyThisMachine: Type.Boolean({
-                description:
-                  'Other machines keep what they see themselves (`EMBEDDING_STORE=redis`): ask each of them.',
-              }),
             },
             {
               examples: [
                 {
                   ...{ deviceids: ['door'], days: 30, unknownsDays: 7 },
-                  ...{ keepsPictures: true, seesUnknowns: true, onlyThisMachine: false },
+                  ...{ keepsPictures: true, seesUnknowns: true },
                 },
               ],
             },
@@ -218,7 +214,6 @@ export function sightingRoutes(app: App, { gallery, sightings, config }: Service
         unknownsDays: config.UNKNOWNS_DAYS,
         keepsPictures: config.KEEP_SIGHTINGS,
         seesUnknowns: strangers,
-        onlyThisMachine: config.EMBEDDING_STORE === 'redis',
       };
     },
   );

@@ -26,8 +26,14 @@ interface Waiting {
   reject: (error: unknown) => void;
 }
 
-/** Opens the store; its thread starts with the first question, and again with the next one should it die. */
-export function openSightingStore(data: ThreadData): SightingStore {
+/**
+ * Opens the store; its thread starts with the first question, and again with the next one should it die.
+ * @param warn told of what went wrong without a question
+ */
+export function openSightingStore(
+  data: ThreadData,
+  warn: (message: string) => void = () => undefined,
+): SightingStore {
   const waiting = new Map<number, Waiting>();
   let worker: Worker | undefined;
   let asked = 0;
@@ -36,6 +42,10 @@ export function openSightingStore(data: ThreadData): SightingStore {
   function start(): Worker {
     const started = new Worker(new URL('./thread.js', import.meta.url), { workerData: data });
     started.on('message', (message: FromStore) => {
+      if (message.kind === 'warn') {
+        warn(message.message);
+        return;
+      }
       const one = waiting.get(message.number);
       waiting.delete(message.number);
       if (waiting.size === 0) started.unref();
@@ -107,6 +117,15 @@ function toError({ code, message, stack, isWrong }: StoreFailure): Error {
       retryAfter: 60,
       cause,
     });
+  if (code === 'REDIS_FULL')
+    return new KaomonError(
+      'STORAGE_FULL',
+      'There is no room left for sightings in Redis: give it more memory.',
+      {
+        retryAfter: 60,
+        cause,
+      },
+    );
   if (isWrong) return new KaomonError('INTERNAL', 'The sightings cannot take or tell this.', { cause });
   return unavailable(cause);
 }

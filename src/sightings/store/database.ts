@@ -20,14 +20,32 @@ export interface Sql {
   run(statement: string, ...values: Value[]): { changes: number; id: number };
   /** All or nothing; a transaction of the file, so other workers wait. Not nested. */
   write<R>(work: () => R): R;
+  /** Whether a transaction is open: then the write-ahead log cannot be emptied. */
+  readonly isWriting: boolean;
   close(): void;
+}
+
+/** Thrown by `write` where it must be a part of something larger: the operation is then done once more, in that. */
+export class NotYet extends Error {}
+
+/** The file itself, for what makes several writes one (shared/replica.ts). */
+export interface Database extends Sql {
+  begin(): void;
+  commit(): void;
+  /** Does nothing where SQLite has rolled back already. */
+  rollback(): void;
+  /** Writes all of it into a new file. Outside a transaction. */
+  copyTo(file: string): void;
+  /** Another file's tables are then `name.table`. Outside a transaction. */
+  attach(file: string, name: string): void;
+  detach(name: string): void;
 }
 
 /**
  * Opens the file, or makes it, and brings its tables up to date.
  * @throws SqliteError, with a code such as SQLITE_FULL, SQLITE_NOTADB
  */
-export async function openDatabase(file: string, schema: readonly SchemaPart[] = SCHEMA): Promise<Sql> {
+export async function openDatabase(file: string, schema: readonly SchemaPart[] = SCHEMA): Promise<Database> {
   await makeFolder(path.dirname(file), 0o700);
   const db = new Libsql(file, { timeout: BUSY });
   try {
@@ -54,7 +72,7 @@ export async function openDatabase(file: string, schema: readonly SchemaPart[] =
   }
 }
 
-function wrap(db: Libsql.Database): Sql {
+function wrap(db: Libsql.Database): Database {
   // Kept: preparing a statement leaks some 3 kB a time in libsql 0.5.
   const statements = new Map<string, Libsql.Statement>();
   const prepared = (text: string) => {
@@ -66,7 +84,15 @@ function wrap(db: Libsql.Database): Sql {
   const bind = (values: Value[]) =>
     values.map((value) => (value instanceof Uint8Array ? Buffer.from(value) : value));
 
+  const begin = () => void prepared('BEGIN IMMEDIATE').run([]);
+  const commit = () => void prepared('COMMIT').run([]);
+  function rollback() {
+    // A full disk has rolled back already.
+    if (db.inTransaction) prepared('ROLLBACK').run([]);
+  }
+
   return {
+    ...{ begin, commit, rollback },
     all: (text, ...values) =>
       prepared(text)
         .all(bind(values))
@@ -80,17 +106,22 @@ function wrap(db: Libsql.Database): Sql {
       return { changes, id: Number(lastInsertRowid) };
     },
     write(work) {
-      prepared('BEGIN IMMEDIATE').run([]);
+      begin();
       try {
         const result = work();
-        prepared('COMMIT').run([]);
+        commit();
         return result;
       } catch (error) {
-        // A full disk has rolled back already.
-        if (db.inTransaction) prepared('ROLLBACK').run([]);
+        rollback();
         throw error;
       }
     },
+    get isWriting() {
+      return db.inTransaction;
+    },
+    copyTo: (file) => void prepared('VACUUM INTO ?').run([file]),
+    attach: (file, name) => void prepared(`ATTACH ? AS ${name}`).run([file]),
+    detach: (name) => void prepared(`DETACH ${name}`).run([]),
     close: () => void db.close(),
   };
 }

@@ -16,6 +16,8 @@ export interface Erased {
 export function eraseOperations(sql: Sql) {
   /** Empties the write-ahead log, which holds what was before. Outside a transaction. */
   function checkpoint(): boolean {
+    // Machines that share their sightings write several steps as one: what can be emptied then is emptied after it.
+    if (sql.isWriting) return false;
     return sql.get<{ busy: number }>('PRAGMA wal_checkpoint(TRUNCATE)')?.busy === 0;
   }
 
@@ -91,13 +93,16 @@ export function eraseOperations(sql: Sql) {
      * @returns how many were erased; fewer than `limit`: all of them were
      */
     prune: (before: { people: number; strangers: number }, limit: number): number =>
-      sql.write(
-        () =>
-          remove(
-            'id IN (SELECT id FROM sighting WHERE faceid IS NOT NULL AND last < ? UNION ALL SELECT id FROM sighting WHERE faceid IS NULL AND last < ? LIMIT ?)',
-            ...[before.people, before.strangers, limit],
-          ).sightings,
-      ),
+      sql.write(() => {
+        // Named one by one: each machine that shares them erases the same ones.
+        const old = sql.all<{ id: number }>(
+          'SELECT id FROM sighting WHERE faceid IS NOT NULL AND last < ? UNION ALL SELECT id FROM sighting WHERE faceid IS NULL AND last < ? LIMIT ?',
+          ...[before.people, before.strangers, limit],
+        );
+        if (old.length === 0) return 0;
+        return remove('id IN (SELECT value FROM json_each(?))', JSON.stringify(old.map(({ id }) => id)))
+          .sightings;
+      }),
 
     /**
      * Erases the pictures of visits that were over before this, some at a time; the visits stay.

@@ -2,7 +2,7 @@ import { correctionOperations } from './corrections.js';
 import { eraseOperations } from './erase.js';
 import { happeningOperations } from './happenings.js';
 import { readOperations } from './read.js';
-import type { Sql } from './database.js';
+import { NotYet, type Sql } from './database.js';
 import type { StoreSettings } from './settings.js';
 import { createGrouping, NO_GROUPING } from '../unknowns/grouping.js';
 import { unknownOperations } from '../unknowns/operations.js';
@@ -18,16 +18,19 @@ export function operationsOf(database: Sql, settings: StoreSettings) {
   const grouping = createGrouping(database, unknowns);
   const sql: Sql = {
     ...database,
+    get isWriting() {
+      return database.isWriting;
+    },
     write(work) {
       try {
         return database.write(work);
       } catch (error) {
-        grouping.forget();
+        if (!(error instanceof NotYet)) grouping.forget();
         throw error;
       }
     },
   };
-  return {
+  const operations = {
     ...writeOperations(sql, settings, grouping),
     ...readOperations(sql),
     ...happeningOperations(sql),
@@ -36,6 +39,7 @@ export function operationsOf(database: Sql, settings: StoreSettings) {
     ...unknownOperations(sql, grouping, unknowns),
     ...undoOperations(sql, grouping),
   };
+  return { operations, forget: () => grouping.forget() };
 }
 
-export type Operations = ReturnType<typeof operationsOf>;
+export type Operations = ReturnType<typeof operationsOf>['operations'];

@@ -90,5 +90,17 @@ const CORRECTIONS: SchemaPart = {
   ],
 };
 
+/**
+ * Up to which of the changes that machines share this file is. `generation` grows when the whole of it was replaced: what was
+ * kept in memory of it is wrong then.
+ */
+const REPLICA: SchemaPart = {
+  name: 'replica',
+  steps: [
+    `CREATE TABLE replica (position INTEGER NOT NULL, generation INTEGER NOT NULL);
+     INSERT INTO replica VALUES (0, 0);`,
+  ],
+};
+
 /** In this order. */
-export const SCHEMA: readonly SchemaPart[] = [SIGHTINGS, UNKNOWNS, CORRECTIONS];
+export const SCHEMA: readonly SchemaPart[] = [SIGHTINGS, UNKNOWNS, CORRECTIONS, REPLICA];

@@ -1,3 +1,4 @@
+import type { RedisSettings } from '../../platform/redis.js';
 import type { GroupingSettings } from '../unknowns/grouping.js';
 
 /** What the store's thread is told besides its file. */
@@ -8,4 +9,13 @@ export interface StoreSettings {
   pair: number;
   /** How strangers are grouped. Left out: they are not. */
   unknowns?: GroupingSettings | undefined;
+  /** Where machines that share no disk share what they keep. Left out: this machine keeps its own. */
+  shared?: SharedSettings | undefined;
+}
+
+export interface SharedSettings {
+  redis: RedisSettings;
+  pack: string;
+  /** What this machine kept alone before: the first machine that shares begins with it. */
+  own?: string;
 }

@@ -1,9 +1,9 @@
 /** The store's thread: SQLite blocks whoever asks it, and the main thread never waits. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { quietError } from '../../platform/quiet-error.js';
-import { openDatabase, type Sql } from './database.js';
+import { openDatabase } from './database.js';
 import { type Operations, operationsOf } from './operations.js';
-import type { StoreSettings } from './settings.js';
+import type { SharedSettings, StoreSettings } from './settings.js';
 
 export interface ThreadData extends StoreSettings {
   file: string;
@@ -21,26 +21,48 @@ export interface StoreFailure {
 }
 export type FromStore =
   | { kind: 'done'; number: number; result: unknown }
-  | { kind: 'failed'; number: number; failure: StoreFailure };
+  | { kind: 'failed'; number: number; failure: StoreFailure }
+  /** Something that no question was about went wrong. */
+  | { kind: 'warn'; message: string };
 
 const port = parentPort;
 if (!port) throw new Error('thread.ts runs in a worker thread only: see client.ts.');
 const { file, ...settings } = workerData as ThreadData;
 const say = (message: FromStore) => port.postMessage(message);
 
+type AnyOperations = Record<string, (...args: unknown[]) => unknown>;
+
 interface Opened {
-  sql: Sql;
-  operations: Record<string, (...args: unknown[]) => unknown>;
+  run(name: string, args: unknown[]): unknown;
+  close(): Promise<void> | void;
 }
 let opened: Opened | undefined;
 
 /** Opened when it is first asked, and tried again with the next question where that failed. */
 async function open(): Promise<Opened> {
-  if (!opened) {
-    const sql = await openDatabase(file);
-    opened = { sql, operations: operationsOf(sql, settings) as unknown as Opened['operations'] };
-  }
+  opened ??= await (settings.shared ? openShared(settings.shared) : openOwn());
   return opened;
+}
+
+async function openOwn(): Promise<Opened> {
+  const database = await openDatabase(file);
+  const operations = operationsOf(database, settings).operations as unknown as AnyOperations;
+  return { run: (name, args) => operations[name](...args), close: () => database.close() };
+}
+
+async function openShared(shared: SharedSettings): Promise<Opened> {
+  const { openReplica } = await import('./shared/open.js');
+  const warn = (message: string) => say({ kind: 'warn', message });
+  const { database, replica } = await openReplica({ ...shared, file, warn });
+  const made = operationsOf(replica.sql, settings);
+  const operations = made.operations as unknown as AnyOperations;
+  return {
+    run: (name, args) => replica.run(operations, name, args, made.forget),
+    async close() {
+      await replica.close();
+      database.close();
+    },
+  };
 }
 
 function failureOf(error: unknown, isOpen: boolean): StoreFailure {
@@ -52,16 +74,16 @@ function failureOf(error: unknown, isOpen: boolean): StoreFailure {
 
 async function answer(message: ToStore): Promise<void> {
   if (message.kind === 'close') {
-    opened?.sql.close();
+    await opened?.close();
     port?.close();
     return;
   }
   const { number, name, args } = message;
   let isOpen = false;
   try {
-    const { operations } = await open();
+    const store = await open();
     isOpen = true;
-    say({ kind: 'done', number, result: operations[name](...args) });
+    say({ kind: 'done', number, result: await store.run(name, args) });
   } catch (error) {
     say({ kind: 'failed', number, failure: failureOf(error, isOpen) });
   }

@@ -1,0 +1,180 @@
+/** The changes of the sightings of several machines, in Redis: a stream, and a base that takes the place of what is old. */
+import { randomUUID } from 'node:crypto';
+import { quietMessage } from '../../../platform/quiet-error.js';
+import { openRedis, REDIS_PATIENCE, type RedisSettings, untilReady } from '../../../platform/redis.js';
+import { createSharedLayout } from './layout.js';
+
+/**
+ * Appends a change where the machine that made it knew of all others. KEYS: last, log, bytes, erased, none; ARGV: the position
+ * before, the change, whether it erases (then also where memory is full: Redis lets a script go on that has begun to write).
+ */
+const APPEND = `
+local last = tonumber(redis.call('GET', KEYS[1]) or '0')
+if last ~= tonumber(ARGV[1]) then return -1 end
+if ARGV[3] == '1' then redis.call('DEL', KEYS[5]) end
+local now = string.format('%.0f', last + 1)
+redis.call('XADD', KEYS[2], now .. '-0', 'c', ARGV[2])
+redis.call('SET', KEYS[1], now)
+if ARGV[3] == '1' then redis.call('SET', KEYS[4], now) end
+return redis.call('INCRBY', KEYS[3], #ARGV[2])`;
+
+/**
+ * Puts a base in the place of all changes up to its position. KEYS: last, log, bytes, base, none, the base's chunks;
+ * ARGV: position, key of the chunks, bytes, whether it may only be the very first.
+ */
+const REBASE = `
+redis.call('DEL', KEYS[5])
+local position = tonumber(ARGV[1])
+if ARGV[4] == '1' and redis.call('EXISTS', KEYS[1], KEYS[4]) > 0 then redis.call('DEL', KEYS[6]) return 0 end
+local old = redis.call('HMGET', KEYS[4], 'position', 'key')
+if old[1] and tonumber(old[1]) > position then redis.call('DEL', KEYS[6]) return 0 end
+if tonumber(redis.call('GET', KEYS[1]) or '0') < position then redis.call('SET', KEYS[1], ARGV[1]) end
+redis.call('PERSIST', KEYS[6])
+redis.call('HSET', KEYS[4], 'position', ARGV[1], 'key', ARGV[2], 'bytes', ARGV[3])
+if old[2] and old[2] ~= ARGV[2] then redis.call('DEL', old[2]) end
+redis.call('XTRIM', KEYS[2], 'MINID', string.format('%.0f', position + 1) .. '-0')
+redis.call('SET', KEYS[3], 0)
+return 1`;
+
+/** An upload that is not finished within this time goes by itself, seconds. */
+const ABANDONED = 3600;
+/** Changes read at a time. */
+const READ = 100;
+
+export interface Change {
+  position: number;
+  bytes: Buffer;
+}
+
+/** What comes after a position; `gone`: it lies in the base alone; `behind`: Redis has lost what this machine knows. */
+export type After = { kind: 'changes'; changes: Change[] } | { kind: 'gone' } | { kind: 'behind' };
+
+export interface Base {
+  position: number;
+  /** Of the whole file. */
+  bytes: number;
+  chunks: AsyncIterable<Buffer>;
+}
+
+export type SharedLog = ReturnType<typeof openSharedLog>;
+
+/** Redis does not answer, or has no room. */
+export class LogAway extends Error {
+  readonly code: string;
+
+  constructor(cause: unknown) {
+    const reason = quietMessage(cause);
+    super(reason);
+    this.code = reason.startsWith('OOM') ? 'REDIS_FULL' : 'REDIS_AWAY';
+  }
+}
+
+/** Gives every method's failure as {@link LogAway}. */
+function orAway<Methods extends Record<string, (...args: never[]) => unknown>>(methods: Methods): Methods {
+  const wrapped = Object.entries(methods).map(([name, method]) => [
+    name,
+    (...args: never[]) => {
+      const result = method(...args);
+      return result instanceof Promise
+        ? result.catch((error: unknown) => {
+            throw new LogAway(error);
+          })
+        : result;
+    },
+  ]);
+  return Object.fromEntries(wrapped) as Methods;
+}
+
+/** Every method fails with {@link LogAway} while Redis does not answer. */
+export function openSharedLog(settings: RedisSettings, pack: string) {
+  const keys = createSharedLayout(settings, pack);
+  const redis = openRedis(settings, 'commands', () => undefined);
+  let isReady: Promise<void> | undefined;
+
+  /** A thread that has just begun waits for its connection; later a broken one fails at once. */
+  async function ready(): Promise<void> {
+    isReady ??= untilReady(redis, REDIS_PATIENCE);
+    await isReady.catch(() => undefined);
+  }
+
+  return orAway({
+    /** @returns bytes of all changes since the base; undefined: others have changed something since `position` */
+    async append(position: number, change: Buffer, erases: boolean): Promise<number | undefined> {
+      await ready();
+      const { last, log, bytes, erased, none } = keys;
+      const flag = erases ? '1' : '0';
+      const size = await redis.eval(APPEND, 5, last, log, bytes, erased, none, position, change, flag);
+      return size === -1 ? undefined : Number(size);
+    },
+
+    async after(position: number): Promise<After> {
+      await ready();
+      // In this order: what is read includes all up to `last`, unless a base has taken its place.
+      const last = Number((await redis.get(keys.last)) ?? 0);
+      if (last === position) return { kind: 'changes', changes: [] };
+      if (last < position) return { kind: 'behind' };
+      const rows = await redis.xrangeBuffer(keys.log, `${position + 1}-0`, '+', 'COUNT', READ);
+      const changes = rows.map(([id, [, bytes]]) => ({
+        position: Number(id.toString().split('-')[0]),
+        bytes,
+      }));
+      if (changes[0]?.position !== position + 1) return { kind: 'gone' };
+      return { kind: 'changes', changes };
+    },
+
+    /** Whether no machine has ever shared anything. */
+    async isEmpty(): Promise<boolean> {
+      await ready();
+      return (await redis.exists(keys.last, keys.base)) === 0;
+    },
+
+    /** @returns undefined where there is none */
+    async base(): Promise<Base | undefined> {
+      await ready();
+      const [position, key, bytes] = await redis.hmget(keys.base, 'position', 'key', 'bytes');
+      if (position === null || key === null || bytes === null) return undefined;
+      async function* chunks() {
+        for (let i = 0; ; i++) {
+          const chunk = await redis.lindexBuffer(key ?? '', i);
+          if (chunk === null) return;
+          yield chunk;
+        }
+      }
+      return { position: Number(position), bytes: Number(bytes), chunks: chunks() };
+    },
+
+    /**
+     * Puts a base there.
+     * @param isFirst only where nothing has been shared yet
+     * @returns whether it is the newest one
+     */
+    async rebase(position: number, chunks: AsyncIterable<Buffer>, isFirst: boolean): Promise<boolean> {
+      const key = keys.chunks(randomUUID());
+      let sum = 0;
+      for await (const chunk of chunks) {
+        await redis.rpush(key, chunk);
+        if (sum === 0) await redis.expire(key, ABANDONED);
+        sum += chunk.length;
+      }
+      const { last, log, bytes, base, none } = keys;
+      const values = [position, key, sum, isFirst ? '1' : '0'];
+      return (await redis.eval(REBASE, 6, last, log, bytes, base, none, key, ...values)) === 1;
+    },
+
+    /** Whether something was erased that changes or base still hold. */
+    async holdsErased(): Promise<boolean> {
+      const [erased, base] = await Promise.all([redis.get(keys.erased), redis.hget(keys.base, 'position')]);
+      return Number(erased ?? 0) > Number(base ?? 0);
+    },
+
+    /** Whether it is this process's turn to make a base. @param lasts milliseconds, unless `rest` says otherwise */
+    turn: async (lasts: number): Promise<boolean> =>
+      (await redis.set(keys.turn, '1', 'PX', lasts, 'NX')) === 'OK',
+    /** Nobody makes a base for so long, milliseconds. */
+    async rest(pause: number): Promise<void> {
+      await redis.pexpire(keys.turn, pause);
+    },
+
+    close: () => redis.disconnect(),
+  });
+}

@@ -1,0 +1,147 @@
+/** Keeps the shared changes from growing for ever, and what was erased from staying in them. */
+import { open, rm, stat } from 'node:fs/promises';
+import { setImmediate } from 'node:timers/promises';
+import { openDatabase, type Database } from '../database.js';
+import type { SharedLog } from './log.js';
+import { placeOf } from './place.js';
+
+/** Bytes of one chunk: Redis answers others in between. */
+const CHUNK = 4_194_304;
+/** A new base is made when the changes since the last are larger than this, bytes, and than the base. */
+const LARGE = 67_108_864;
+/** The longest that making a base takes one machine, and the shortest pause between two, milliseconds. */
+const TURN = 600_000;
+const PAUSE = 60_000;
+/** Making bases takes at most this part of the time. */
+const SHARE = 20;
+
+export type Rebasing = ReturnType<typeof createRebasing>;
+
+/** @param file the database's, beside which the copies lie @param warn told of a base that could not be made */
+export function createRebasing(
+  database: Database,
+  log: SharedLog,
+  file: string,
+  warn: (error: unknown) => void,
+) {
+  const copy = `${file}.${process.pid.toString(36)}`;
+  let making: Promise<void> | undefined;
+
+  const drop = async (name: string) => {
+    for (const end of ['', '-wal', '-shm', '-journal']) await rm(name + end, { force: true });
+  };
+
+  /** Puts this machine's file there as the base. @returns whether it is the newest one */
+  async function publish(isFirst = false): Promise<boolean> {
+    const name = `${copy}.base`;
+    await drop(name);
+    try {
+      database.copyTo(name);
+      const other = await openDatabase(name);
+      const { position } = placeOf(other);
+      other.close();
+      return await log.rebase(position, chunksOf(name), isFirst);
+    } finally {
+      await drop(name);
+    }
+  }
+
+  /** Puts this machine's file there between two changes. */
+  async function publishBetween(): Promise<void> {
+    while (database.isWriting) await setImmediate();
+    await publish();
+  }
+
+  async function makeInTurn(size: number): Promise<void> {
+    const { size: whole } = await stat(file);
+    const isDue = size > Math.max(LARGE, whole) || (await log.holdsErased());
+    if (!isDue || !(await log.turn(TURN))) return;
+    const begun = performance.now();
+    try {
+      await publishBetween();
+    } finally {
+      await log.rest(Math.round(Math.max(PAUSE, (performance.now() - begun) * SHARE)));
+    }
+  }
+
+  return {
+    publish,
+
+    /** Replaces the whole file by the base. */
+    async takeOver(): Promise<void> {
+      const base = await log.base();
+      if (!base) throw new Error('Redis has lost what the sightings were.');
+      const name = `${copy}.taken`;
+      await drop(name);
+      try {
+        const out = await open(name, 'w', 0o600);
+        let sum = 0;
+        try {
+          for await (const chunk of base.chunks) {
+            await out.write(chunk);
+            sum += chunk.length;
+          }
+        } finally {
+          await out.close();
+        }
+        if (sum !== base.bytes) throw new Error('The base of the sightings was replaced while it was read.');
+        // Brings the tables of an older version up to date.
+        (await openDatabase(name)).close();
+        replaceBy(database, name);
+      } finally {
+        await drop(name);
+      }
+    },
+
+    /** Makes a new base where one is due, meanwhile. @param size bytes of the changes since the last one */
+    consider(size: number): void {
+      making ??= makeInTurn(size)
+        .catch(warn)
+        .finally(() => (making = undefined));
+    },
+
+    /** Waits for the base that is being made. */
+    settled: (): Promise<void> => making ?? Promise.resolve(),
+  };
+}
+
+async function* chunksOf(file: string): AsyncGenerator<Buffer> {
+  const source = await open(file, 'r');
+  try {
+    for (;;) {
+      const { bytesRead, buffer } = await source.read(Buffer.allocUnsafe(CHUNK), 0, CHUNK);
+      if (bytesRead === 0) return;
+      yield buffer.subarray(0, bytesRead);
+    }
+  } finally {
+    await source.close();
+  }
+}
+
+/** Within one transaction, because other workers have the file open. */
+function replaceBy(database: Database, file: string): void {
+  database.attach(file, 'base');
+  try {
+    database.write(() => {
+      const { generation, position } = placeOf(database);
+      const tables = database.all<{ name: string }>(
+        "SELECT name FROM main.sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'",
+      );
+      const taken = database.get<{ position: number }>('SELECT position FROM base.replica')?.position ?? 0;
+      // Another worker of this machine has been faster.
+      if (taken <= position) return;
+      database.run('DELETE FROM main.sighting');
+      for (const { name } of tables) database.run(`DELETE FROM main.${name}`);
+      // Rows that others refer to come first.
+      database.run('INSERT INTO main.sighting SELECT * FROM base.sighting');
+      for (const { name } of tables)
+        if (name !== 'sighting') database.run(`INSERT INTO main.${name} SELECT * FROM base.${name}`);
+      // The numbers that were given already, which SQLite has counted anew.
+      database.run('DELETE FROM main.sqlite_sequence');
+      database.run('INSERT INTO main.sqlite_sequence SELECT * FROM base.sqlite_sequence');
+      database.run('UPDATE replica SET generation = ?', generation + 1);
+    });
+  } finally {
+    database.detach('base');
+  }
+}
