@@ -188,6 +188,37 @@ describe('sightings that machines share in Redis', { skip: REDIS_MISSING }, () =
     assert.equal((await listed(here.store)).length, 3);
   });
 
+  it('are what Redis has, where another server of it took over that had not heard of the last change', async (t) => {
+    for (const withBase of [false, true]) {
+      const redis = await startRedis(t);
+      const [here, there] = [await machine(t, redis), await machine(t, redis)];
+      await write(here.store, ['w.1'], ['w.0', { deviceid: 'shed' }]);
+      if (withBase) {
+        await here.store.ask('eraseSighting', 2);
+        const direct = await commands(t, redis);
+        await until(async () => (await direct.exists(keys.base)) === 1);
+        await write(here.store, ['w.3', { deviceid: 'roof' }]);
+      }
+      await listed(there.store);
+      const direct = await commands(t, redis);
+      const before = (await direct.get(keys.last)) ?? '';
+      await write(here.store, ['w.2', { deviceid: 'hall' }]);
+      // As a replica that lags behind, and then takes over.
+      await direct.xdel(keys.log, `${Number(before.split(' ')[0]) + 1}-0`);
+      await direct.set(keys.last, before);
+      // XADD takes no number twice: the stream of the other server has not had it.
+      const entries = await direct.xrangeBuffer(keys.log, '-', '+');
+      await direct.del(keys.log);
+      for (const [id, fields] of entries) await direct.xadd(keys.log, id, ...fields);
+      await write(there.store, ['v.1', { deviceid: 'yard' }]);
+      const seen = await listed(here.store);
+      assert.deepEqual(seen, await listed(there.store));
+      assert.ok(seen.some(({ deviceid }) => deviceid === 'yard'));
+      await write(here.store, ['w.4', { deviceid: 'gate' }]);
+      assert.deepEqual(await listed(here.store), await listed(there.store));
+    }
+  });
+
   it('begin with what one machine kept alone, once', async (t) => {
     const redis = await startRedis(t);
     const own = path.join(await temporaryFolder(t), 'tiny.db');
@@ -213,8 +244,9 @@ describe('sightings that machines share in Redis', { skip: REDIS_MISSING }, () =
     const direct = await commands(t, redis);
     const victim = path.join(path.dirname(file), 'written');
     const content = { schema: 1, statements: [['VACUUM INTO ?', [victim]]] };
-    await direct.xadd(keys.log, '2-0', 'c', serialize(content));
-    await direct.set(keys.last, 2);
+    const before = (await direct.get(keys.last))?.split(' ')[1] ?? '';
+    await direct.xadd(keys.log, '2-0', 'change', serialize(content), 'mark', 'm', 'before', before);
+    await direct.set(keys.last, '2 m');
     await assert.rejects(write(store, ['w.2', { deviceid: 'hall' }]));
     await assert.rejects(access(victim));
     assert.equal((await listed(store)).length, 1);

@@ -91,14 +91,15 @@ const CORRECTIONS: SchemaPart = {
 };
 
 /**
- * Up to which of the changes that machines share this file is. `generation` grows when the whole of it was replaced: what was
- * kept in memory of it is wrong then.
+ * Up to which of the changes that machines share this file is; `mark` is that change's own, by which one that Redis has lost
+ * is told from the one in its place. `generation` grows when the whole file was replaced: what was kept in memory of it is
+ * wrong then.
  */
 const REPLICA: SchemaPart = {
   name: 'replica',
   steps: [
-    `CREATE TABLE replica (position INTEGER NOT NULL, generation INTEGER NOT NULL);
-     INSERT INTO replica VALUES (0, 0);`,
+    `CREATE TABLE replica (position INTEGER NOT NULL, mark TEXT NOT NULL, generation INTEGER NOT NULL);
+     INSERT INTO replica VALUES (0, '', 0);`,
   ],
 };
 

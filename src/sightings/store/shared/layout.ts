@@ -6,7 +6,7 @@ export function createSharedLayout({ prefix }: Pick<RedisSettings, 'prefix'>, pa
   return {
     /** Stream: entry `N-0` is the Nth change. */
     log: key('log'),
-    /** Number: of the last change; erased changes count. */
+    /** `N MARK` of the last change; those that a base has taken the place of count. */
     last: key('last'),
     /** Number: the size of the changes since the base, bytes. */
     bytes: key('bytes'),

@@ -3,36 +3,38 @@ import { randomUUID } from 'node:crypto';
 import { quietMessage } from '../../../platform/quiet-error.js';
 import { openRedis, REDIS_PATIENCE, type RedisSettings, untilReady } from '../../../platform/redis.js';
 import { createSharedLayout } from './layout.js';
+import { fromText, isSame, type Place, toText } from './place.js';
 
 /**
- * Appends a change where the machine that made it knew of all others. KEYS: last, log, bytes, erased, none; ARGV: the position
- * before, the change, whether it erases (then also where memory is full: Redis lets a script go on that has begun to write).
+ * Appends a change where the machine that made it knew of all others. KEYS: last, log, bytes, erased, none; ARGV: the place
+ * before and after, position after, the change, its mark and the one before, whether it erases (then also where memory is
+ * full: Redis lets a script go on that has begun to write).
  */
 const APPEND = `
-local last = tonumber(redis.call('GET', KEYS[1]) or '0')
-if last ~= tonumber(ARGV[1]) then return -1 end
-if ARGV[3] == '1' then redis.call('DEL', KEYS[5]) end
-local now = string.format('%.0f', last + 1)
-redis.call('XADD', KEYS[2], now .. '-0', 'c', ARGV[2])
-redis.call('SET', KEYS[1], now)
-if ARGV[3] == '1' then redis.call('SET', KEYS[4], now) end
-return redis.call('INCRBY', KEYS[3], #ARGV[2])`;
+if (redis.call('GET', KEYS[1]) or '0 ') ~= ARGV[1] then return -1 end
+if ARGV[7] == '1' then redis.call('DEL', KEYS[5]) end
+redis.call('XADD', KEYS[2], ARGV[3] .. '-0', 'change', ARGV[4], 'mark', ARGV[5], 'before', ARGV[6])
+redis.call('SET', KEYS[1], ARGV[2])
+if ARGV[7] == '1' then redis.call('SET', KEYS[4], ARGV[3]) end
+return redis.call('INCRBY', KEYS[3], #ARGV[4])`;
 
 /**
- * Puts a base in the place of all changes up to its position. KEYS: last, log, bytes, base, none, the base's chunks;
- * ARGV: position, key of the chunks, bytes, whether it may only be the very first.
+ * Puts a base in the place of all changes up to its own. KEYS: last, log, bytes, base, none, the base's chunks;
+ * ARGV: place, position, the next position, key of the chunks, bytes, whether it may only be the very first.
  */
 const REBASE = `
 redis.call('DEL', KEYS[5])
-local position = tonumber(ARGV[1])
-if ARGV[4] == '1' and redis.call('EXISTS', KEYS[1], KEYS[4]) > 0 then redis.call('DEL', KEYS[6]) return 0 end
+local position = tonumber(ARGV[2])
 local old = redis.call('HMGET', KEYS[4], 'position', 'key')
-if old[1] and tonumber(old[1]) > position then redis.call('DEL', KEYS[6]) return 0 end
-if tonumber(redis.call('GET', KEYS[1]) or '0') < position then redis.call('SET', KEYS[1], ARGV[1]) end
+local isLate = old[1] and tonumber(old[1]) > position
+local isSecond = ARGV[6] == '1' and redis.call('EXISTS', KEYS[1], KEYS[4]) > 0
+if isLate or isSecond then redis.call('DEL', KEYS[6]) return 0 end
+local last = string.match(redis.call('GET', KEYS[1]) or '0', '^%d+')
+if tonumber(last) < position then redis.call('SET', KEYS[1], ARGV[1]) end
 redis.call('PERSIST', KEYS[6])
-redis.call('HSET', KEYS[4], 'position', ARGV[1], 'key', ARGV[2], 'bytes', ARGV[3])
-if old[2] and old[2] ~= ARGV[2] then redis.call('DEL', old[2]) end
-redis.call('XTRIM', KEYS[2], 'MINID', string.format('%.0f', position + 1) .. '-0')
+redis.call('HSET', KEYS[4], 'position', ARGV[2], 'key', ARGV[4], 'bytes', ARGV[5])
+if old[2] and old[2] ~= ARGV[4] then redis.call('DEL', old[2]) end
+redis.call('XTRIM', KEYS[2], 'MINID', ARGV[3] .. '-0')
 redis.call('SET', KEYS[3], 0)
 return 1`;
 
@@ -41,16 +43,19 @@ const ABANDONED = 3600;
 /** Changes read at a time. */
 const READ = 100;
 
-export interface Change {
-  position: number;
+export interface Change extends Place {
+  /** The mark of the change before. */
+  before: string;
   bytes: Buffer;
 }
 
-/** What comes after a position; `gone`: it lies in the base alone; `behind`: Redis has lost what this machine knows. */
-export type After = { kind: 'changes'; changes: Change[] } | { kind: 'gone' } | { kind: 'behind' };
+/**
+ * What comes after a place. `gone`: it lies in the base alone; `behind`: Redis has lost what this machine knows; `other`: and
+ * has something else in its place.
+ */
+export type After = { kind: 'changes'; changes: Change[] } | { kind: 'gone' | 'behind' | 'other' };
 
 export interface Base {
-  position: number;
   /** Of the whole file. */
   bytes: number;
   chunks: AsyncIterable<Buffer>;
@@ -98,27 +103,30 @@ export function openSharedLog(settings: RedisSettings, pack: string) {
   }
 
   return orAway({
-    /** @returns bytes of all changes since the base; undefined: others have changed something since `position` */
-    async append(position: number, change: Buffer, erases: boolean): Promise<number | undefined> {
+    /** @returns bytes of all changes since the base; undefined: others have changed something since `from` */
+    async append(from: Place, to: Place, change: Buffer, erases: boolean): Promise<number | undefined> {
       await ready();
       const { last, log, bytes, erased, none } = keys;
-      const flag = erases ? '1' : '0';
-      const size = await redis.eval(APPEND, 5, last, log, bytes, erased, none, position, change, flag);
+      const values = [toText(from), toText(to), to.position, change, to.mark, from.mark, erases ? '1' : '0'];
+      const size = await redis.eval(APPEND, 5, last, log, bytes, erased, none, ...values);
       return size === -1 ? undefined : Number(size);
     },
 
-    async after(position: number): Promise<After> {
+    async after(place: Place): Promise<After> {
       await ready();
       // In this order: what is read includes all up to `last`, unless a base has taken its place.
-      const last = Number((await redis.get(keys.last)) ?? 0);
-      if (last === position) return { kind: 'changes', changes: [] };
-      if (last < position) return { kind: 'behind' };
-      const rows = await redis.xrangeBuffer(keys.log, `${position + 1}-0`, '+', 'COUNT', READ);
-      const changes = rows.map(([id, [, bytes]]) => ({
-        position: Number(id.toString().split('-')[0]),
-        bytes,
-      }));
-      if (changes[0]?.position !== position + 1) return { kind: 'gone' };
+      const last = fromText(await redis.get(keys.last));
+      if (last.position < place.position) return { kind: 'behind' };
+      if (last.position === place.position)
+        return isSame(last, place) ? { kind: 'changes', changes: [] } : { kind: 'other' };
+      const next = place.position + 1;
+      const rows = await redis.xrangeBuffer(keys.log, `${next}-0`, '+', 'COUNT', READ);
+      const changes = rows.map(([id, [, bytes, , mark, , before]]): Change => {
+        const position = Number(id.toString().split('-')[0]);
+        return { position, bytes, mark: mark.toString(), before: before.toString() };
+      });
+      if (changes[0]?.position !== next) return { kind: 'gone' };
+      if (changes[0].before !== place.mark) return { kind: 'other' };
       return { kind: 'changes', changes };
     },
 
@@ -131,8 +139,8 @@ export function openSharedLog(settings: RedisSettings, pack: string) {
     /** @returns undefined where there is none */
     async base(): Promise<Base | undefined> {
       await ready();
-      const [position, key, bytes] = await redis.hmget(keys.base, 'position', 'key', 'bytes');
-      if (position === null || key === null || bytes === null) return undefined;
+      const [key, bytes] = await redis.hmget(keys.base, 'key', 'bytes');
+      if (key === null || bytes === null) return undefined;
       async function* chunks() {
         for (let i = 0; ; i++) {
           const chunk = await redis.lindexBuffer(key ?? '', i);
@@ -140,7 +148,7 @@ export function openSharedLog(settings: RedisSettings, pack: string) {
           yield chunk;
         }
       }
-      return { position: Number(position), bytes: Number(bytes), chunks: chunks() };
+      return { bytes: Number(bytes), chunks: chunks() };
     },
 
     /**
@@ -148,7 +156,7 @@ export function openSharedLog(settings: RedisSettings, pack: string) {
      * @param isFirst only where nothing has been shared yet
      * @returns whether it is the newest one
      */
-    async rebase(position: number, chunks: AsyncIterable<Buffer>, isFirst: boolean): Promise<boolean> {
+    async rebase(place: Place, chunks: AsyncIterable<Buffer>, isFirst: boolean): Promise<boolean> {
       const key = keys.chunks(randomUUID());
       let sum = 0;
       for await (const chunk of chunks) {
@@ -157,7 +165,8 @@ export function openSharedLog(settings: RedisSettings, pack: string) {
         sum += chunk.length;
       }
       const { last, log, bytes, base, none } = keys;
-      const values = [position, key, sum, isFirst ? '1' : '0'];
+      const { position } = place;
+      const values = [toText(place), position, position + 1, key, sum, isFirst ? '1' : '0'];
       return (await redis.eval(REBASE, 6, last, log, bytes, base, none, key, ...values)) === 1;
     },
 

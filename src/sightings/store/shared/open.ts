@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { access, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -6,6 +7,7 @@ import { quietMessage } from '../../../platform/quiet-error.js';
 import { type Database, openDatabase } from '../database.js';
 import type { SharedSettings } from '../settings.js';
 import { openSharedLog, type SharedLog } from './log.js';
+import { putPlace } from './place.js';
 import { createRebasing, type Rebasing } from './rebase.js';
 import { createReplica } from './replica.js';
 
@@ -46,7 +48,7 @@ export async function openReplica({ file, redis, pack, own, warn }: ReplicaOptio
 }
 
 async function publishFirst(database: Database, rebasing: Rebasing): Promise<boolean> {
-  database.write(() => database.run('UPDATE replica SET position = 1'));
+  database.write(() => putPlace(database, { position: 1, mark: randomUUID() }));
   return await rebasing.publish(true);
 }
 

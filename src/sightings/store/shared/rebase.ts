@@ -2,8 +2,8 @@
 import { open, rm, stat } from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
 import { openDatabase, type Database } from '../database.js';
-import type { SharedLog } from './log.js';
-import { placeOf } from './place.js';
+import type { Base, SharedLog } from './log.js';
+import { generationOf, isSame, type Place, placeOf } from './place.js';
 
 /** Bytes of one chunk: Redis answers others in between. */
 const CHUNK = 4_194_304;
@@ -38,9 +38,9 @@ export function createRebasing(
     try {
       database.copyTo(name);
       const other = await openDatabase(name);
-      const { position } = placeOf(other);
+      const place = placeOf(other);
       other.close();
-      return await log.rebase(position, chunksOf(name), isFirst);
+      return await log.rebase(place, chunksOf(name), isFirst);
     } finally {
       await drop(name);
     }
@@ -67,27 +67,16 @@ export function createRebasing(
   return {
     publish,
 
-    /** Replaces the whole file by the base. */
-    async takeOver(): Promise<void> {
+    /** Replaces the whole file by the base, or by nothing where there is none yet. @param from where the file is, and wrong */
+    async takeOver(from: Place): Promise<void> {
       const base = await log.base();
-      if (!base) throw new Error('Redis has lost what the sightings were.');
       const name = `${copy}.taken`;
       await drop(name);
       try {
-        const out = await open(name, 'w', 0o600);
-        let sum = 0;
-        try {
-          for await (const chunk of base.chunks) {
-            await out.write(chunk);
-            sum += chunk.length;
-          }
-        } finally {
-          await out.close();
-        }
-        if (sum !== base.bytes) throw new Error('The base of the sightings was replaced while it was read.');
+        if (base) await save(base, name);
         // Brings the tables of an older version up to date.
         (await openDatabase(name)).close();
-        replaceBy(database, name);
+        replaceBy(database, name, from);
       } finally {
         await drop(name);
       }
@@ -105,6 +94,20 @@ export function createRebasing(
   };
 }
 
+async function save(base: Base, file: string): Promise<void> {
+  const out = await open(file, 'w', 0o600);
+  let sum = 0;
+  try {
+    for await (const chunk of base.chunks) {
+      await out.write(chunk);
+      sum += chunk.length;
+    }
+  } finally {
+    await out.close();
+  }
+  if (sum !== base.bytes) throw new Error('The base of the sightings was replaced while it was read.');
+}
+
 async function* chunksOf(file: string): AsyncGenerator<Buffer> {
   const source = await open(file, 'r');
   try {
@@ -119,17 +122,16 @@ async function* chunksOf(file: string): AsyncGenerator<Buffer> {
 }
 
 /** Within one transaction, because other workers have the file open. */
-function replaceBy(database: Database, file: string): void {
+function replaceBy(database: Database, file: string, from: Place): void {
   database.attach(file, 'base');
   try {
     database.write(() => {
-      const { generation, position } = placeOf(database);
+      // Another worker of this machine has been faster.
+      if (!isSame(placeOf(database), from)) return;
+      const generation = generationOf(database);
       const tables = database.all<{ name: string }>(
         "SELECT name FROM main.sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'",
       );
-      const taken = database.get<{ position: number }>('SELECT position FROM base.replica')?.position ?? 0;
-      // Another worker of this machine has been faster.
-      if (taken <= position) return;
       database.run('DELETE FROM main.sighting');
       for (const { name } of tables) database.run(`DELETE FROM main.${name}`);
       // Rows that others refer to come first.

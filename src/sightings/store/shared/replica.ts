@@ -4,12 +4,13 @@
  * file knows of. Every machine runs the same statements in the same order, so that rows and their numbers are the same
  * everywhere; what is not of the statements alone (a random number, the time) is a value.
  */
+import { randomUUID } from 'node:crypto';
 import { deserialize, serialize } from 'node:v8';
 import { quietMessage } from '../../../platform/quiet-error.js';
 import { type Database, NotYet, type Sql, type Value } from '../database.js';
 import type { Operations } from '../operations.js';
 import { SCHEMA } from '../schema.js';
-import { placeOf } from './place.js';
+import { generationOf, placeOf, putPlace } from './place.js';
 import type { Rebasing } from './rebase.js';
 import { type Change, LogAway, type SharedLog } from './log.js';
 
@@ -50,7 +51,7 @@ export function createReplica(
 ) {
   let told = '';
   let recorded: Statement[] | undefined;
-  let generation = placeOf(database).generation;
+  let generation = generationOf(database);
 
   /** What operations are made of: it writes within a change only, and notes what it writes. */
   const sql: Sql = {
@@ -72,10 +73,10 @@ export function createReplica(
   /** Runs the statements of changes, in one transaction. @returns whether they have erased something */
   function apply(changes: readonly Change[]): boolean {
     return database.write(() => {
-      let { position } = placeOf(database);
+      let place = placeOf(database);
       const erasing = changes.filter((change) => {
         // Another worker of this machine may have been faster.
-        if (change.position !== position + 1) return false;
+        if (change.position !== place.position + 1 || change.before !== place.mark) return false;
         const { erases, schema, statements } = deserialize(change.bytes) as Content;
         if (schema > SCHEMA_STEPS)
           throw new Error(
@@ -85,21 +86,26 @@ export function createReplica(
           if (!CHANGES_ROWS.test(text)) throw new Error('A shared change is none of Kaomon’s.');
           database.run(text, ...values);
         }
-        position = change.position;
+        place = change;
         return erases;
       });
-      database.run('UPDATE replica SET position = ?', position);
+      putPlace(database, place);
       return erasing.length > 0;
     });
   }
 
   /** Runs the changes that others made. @throws what Redis or SQLite does */
   async function catchUp(): Promise<void> {
-    for (let isUnclean = false; ;) {
-      const next = await log.after(placeOf(database).position);
+    let isUnclean = false;
+    for (let replaced = 0; ;) {
+      const place = placeOf(database);
+      const next = await log.after(place);
       if (next.kind === 'behind') await rebasing.publish();
-      else if (next.kind === 'gone') await rebasing.takeOver();
-      else if (next.changes.length > 0) isUnclean = apply(next.changes) || isUnclean;
+      else if (next.kind !== 'changes') {
+        // What Redis has may have been lost in parts, when another server took over.
+        if (replaced++ >= ATTEMPTS) throw new Error('Redis has lost some of what the sightings were.');
+        await rebasing.takeOver(place);
+      } else if (next.changes.length > 0) isUnclean = apply(next.changes) || isUnclean;
       else {
         if (isUnclean) database.get('PRAGMA wal_checkpoint(TRUNCATE)');
         return;
@@ -117,7 +123,7 @@ export function createReplica(
 
   /** Whether what is kept in memory of the file is wrong, because the whole of it was replaced. */
   function isOther(): boolean {
-    const now = placeOf(database).generation;
+    const now = generationOf(database);
     const other = now !== generation;
     generation = now;
     return other;
@@ -135,11 +141,12 @@ export function createReplica(
       const statements = recorded;
       let bytes: number | undefined = 0;
       if (statements.length > 0) {
-        const { position } = placeOf(database);
+        const from = placeOf(database);
+        const to = { position: from.position + 1, mark: randomUUID() };
         const content: Content = { erases, schema: SCHEMA_STEPS, statements };
-        bytes = await log.append(position, serialize(content), erases);
+        bytes = await log.append(from, to, serialize(content), erases);
         if (bytes === undefined) return undefined;
-        database.run('UPDATE replica SET position = ?', position + 1);
+        putPlace(database, to);
       }
       database.commit();
       return { result, bytes };
