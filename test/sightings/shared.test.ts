@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { access } from 'node:fs/promises';
+import { access, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { serialize } from 'node:v8';
+import { UNFINISHED } from '../../src/platform/files/durable.js';
 import { loadConfig } from '../../src/settings/config.js';
 import { openRedis } from '../../src/platform/redis.js';
 import { openLeftSightings } from '../../src/sightings/left.js';
@@ -258,6 +259,10 @@ describe('sightings that machines share in Redis', { skip: REDIS_MISSING }, () =
     await write(here.store, ['w.1']);
     assert.equal((await listed(there.store)).length, 1);
     await here.store.close();
+    // What a process that was killed while it made a base has left.
+    const copy = path.join(path.dirname(here.file), `${UNFINISHED}tiny.shared.db.zz.base`);
+    await writeFile(copy, 'everything');
+    await utimes(copy, 0, 0);
     const left = await openLeftSightings({
       config: loadConfig({ EMBEDDINGS_DIR: path.dirname(path.dirname(here.file)) }),
       ...{ pack: undefined, redis: redis.settings, log: { warn: console.error, info: () => undefined } },
@@ -266,6 +271,7 @@ describe('sightings that machines share in Redis', { skip: REDIS_MISSING }, () =
     });
     t.after(() => Promise.all(left.map((one) => one.close())));
     await until(async () => (await listed(there.store)).length === 0);
+    await assert.rejects(access(copy));
   });
 
   it('are shared through a cluster, too', async (t) => {

@@ -2,13 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { access, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { makeFolder } from '../../../platform/files/durable.js';
+import { makeFolder, sweepFolder } from '../../../platform/files/durable.js';
 import { quietMessage } from '../../../platform/quiet-error.js';
 import { type Database, openDatabase } from '../database.js';
 import type { SharedSettings } from '../settings.js';
 import { openSharedLog, type SharedLog } from './log.js';
 import { putPlace } from './place.js';
-import { createRebasing, type Rebasing } from './rebase.js';
+import { copyOf, createRebasing, type Rebasing } from './rebase.js';
 import { createReplica } from './replica.js';
 
 export interface ReplicaOptions extends SharedSettings {
@@ -23,6 +23,8 @@ const LOOK = 100;
 
 /** Opens one machine's copy of what several share in Redis. */
 export async function openReplica({ file, redis, pack, own, warn }: ReplicaOptions) {
+  // Copies of everything, which a process that was killed has left.
+  await sweepFolder(path.dirname(file));
   const log = openSharedLog(redis, pack);
   const open = async () => {
     const database = await openDatabase(file);
@@ -69,7 +71,7 @@ async function beginWith(own: string, file: string, log: SharedLog): Promise<boo
     await sleep(LOOK);
   }
   await makeFolder(path.dirname(file), 0o700);
-  const name = `${file}.${process.pid.toString(36)}.first`;
+  const name = `${copyOf(file)}.first`;
   await rm(name, { force: true });
   const database = await openDatabase(own);
   try {

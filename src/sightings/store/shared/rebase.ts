@@ -1,6 +1,8 @@
 /** Keeps the shared changes from growing for ever, and what was erased from staying in them. */
 import { open, rm, stat } from 'node:fs/promises';
+import path from 'node:path';
 import { setImmediate } from 'node:timers/promises';
+import { UNFINISHED } from '../../../platform/files/durable.js';
 import { openDatabase, type Database } from '../database.js';
 import type { Base, SharedLog } from './log.js';
 import { generationOf, isSame, type Place, placeOf } from './place.js';
@@ -15,6 +17,10 @@ const PAUSE = 60_000;
 /** Making bases takes at most this part of the time. */
 const SHARE = 20;
 
+/** How the copies of a file begin that this process makes: left by one that was killed, they are swept (durable.ts). */
+export const copyOf = (file: string): string =>
+  path.join(path.dirname(file), `${UNFINISHED}${path.basename(file)}.${process.pid.toString(36)}`);
+
 export type Rebasing = ReturnType<typeof createRebasing>;
 
 /** @param file the database's, beside which the copies lie @param warn told of a base that could not be made */
@@ -24,7 +30,7 @@ export function createRebasing(
   file: string,
   warn: (error: unknown) => void,
 ) {
-  const copy = `${file}.${process.pid.toString(36)}`;
+  const copy = copyOf(file);
   let making: Promise<void> | undefined;
 
   const drop = async (name: string) => {
