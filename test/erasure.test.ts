@@ -115,7 +115,8 @@ async function lived(t: TestContext, more: Record<string, string> = {}): Promise
     ['name in ASCII JSON', Buffer.from('Xanthippe \\u0150rs')],
     ['note', Buffer.from(NOTE)],
   ]);
-  const db = new Libsql(path.join(embeddings, 'sightings', `${PACK}.db`), { readonly: true });
+  const name = more.EMBEDDING_STORE === 'redis' ? `${PACK}.shared.db` : `${PACK}.db`;
+  const db = new Libsql(path.join(embeddings, 'sightings', name), { readonly: true });
   const rows = db.prepare('SELECT vector, crop FROM best').all([]) as Record<
     'vector' | 'crop',
     ArrayBuffer

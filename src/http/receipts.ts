@@ -137,7 +137,7 @@ export function createReceipts({ config, gallery, detectLog }: ReceiptDeps) {
         'other machines',
         'sightings',
         undefined,
-        'Each machine erases them from its copy within seconds while it runs, else at its next start. What Redis was told of them before is put together anew within a minute as a rule.',
+        'Each machine erases them from its copy within seconds while it runs, else at its next start. What Redis was told of them before is put together anew at once as a rule.',
       );
     if (EVENT_LOG !== 'none') {
       const isFile = EVENT_LOG === 'file';

@@ -66,6 +66,7 @@ describe('the page of the day', { skip: CHROMIUM_MISSING }, () => {
     await page.locator('.visit-card').nth(1).waitFor({ state: 'detached' });
     assert.deepEqual(await names(page), ['Mari Ito']);
     await page.goBack();
+    await visits(page).nth(2).waitFor();
     await page.locator('#who').selectOption('unknown');
     await page.locator('.visit-card').nth(1).waitFor({ state: 'detached' });
     assert.deepEqual(await names(page), ['Unknown face']);

@@ -1,7 +1,7 @@
 /** Keeps the shared changes from growing for ever, and what was erased from staying in them. */
 import { open, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { setImmediate } from 'node:timers/promises';
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import { UNFINISHED } from '../../../platform/files/durable.js';
 import { openDatabase, type Database } from '../database.js';
 import type { Base, SharedLog } from './log.js';
@@ -13,7 +13,7 @@ const CHUNK = 4_194_304;
 const LARGE = 67_108_864;
 /** The longest that making a base takes one machine, and the shortest pause between two, milliseconds. */
 const TURN = 600_000;
-const PAUSE = 60_000;
+const PAUSE = 1000;
 /** Making bases takes at most this part of the time. */
 const SHARE = 20;
 
@@ -31,7 +31,9 @@ export function createRebasing(
   warn: (error: unknown) => void,
 ) {
   const copy = copyOf(file);
+  const closing = new AbortController();
   let making: Promise<void> | undefined;
+  let made: Promise<void> | undefined;
 
   const drop = async (name: string) => {
     for (const end of ['', '-wal', '-shm', '-journal']) await rm(name + end, { force: true });
@@ -58,15 +60,25 @@ export function createRebasing(
     await publish();
   }
 
-  async function makeInTurn(size: number): Promise<void> {
-    const { size: whole } = await stat(file);
-    const isDue = size > Math.max(LARGE, whole) || (await log.holdsErased());
-    if (!isDue || !(await log.turn(TURN))) return;
+  /** @returns false when it is the turn of nobody yet */
+  async function makeInTurn(): Promise<boolean> {
+    if (!(await log.turn(TURN))) return false;
     const begun = performance.now();
     try {
       await publishBetween();
     } finally {
       await log.rest(Math.round(Math.max(PAUSE, (performance.now() - begun) * SHARE)));
+    }
+    return true;
+  }
+
+  /** Tries again until what was erased is gone. @param tried called after the first attempt */
+  async function makeWhereDue(size: number, tried: () => void): Promise<void> {
+    const { size: whole } = await stat(file);
+    if (size > Math.max(LARGE, whole)) await makeInTurn();
+    while (!closing.signal.aborted && (await log.holdsErased()) && !(await makeInTurn())) {
+      tried();
+      await sleep(PAUSE, undefined, { ref: false, signal: closing.signal }).catch(() => undefined);
     }
   }
 
@@ -88,15 +100,28 @@ export function createRebasing(
       }
     },
 
-    /** Makes a new base where one is due, meanwhile. @param size bytes of the changes since the last one */
-    consider(size: number): void {
-      making ??= makeInTurn(size)
-        .catch(warn)
-        .finally(() => (making = undefined));
+    /**
+     * Makes a new base where one is due, meanwhile.
+     * @param size bytes of the changes since the last one
+     * @returns resolves when it is made, or is not to be made now
+     */
+    consider(size: number): Promise<void> {
+      making ??= new Promise((tried) => {
+        made = makeWhereDue(size, tried)
+          .catch(warn)
+          .finally(() => {
+            making = undefined;
+            tried();
+          });
+      });
+      return making;
     },
 
-    /** Waits for the base that is being made. */
-    settled: (): Promise<void> => making ?? Promise.resolve(),
+    /** Waits for the base that is being made, and makes no other. */
+    async close(): Promise<void> {
+      closing.abort();
+      await made;
+    },
   };
 }
 

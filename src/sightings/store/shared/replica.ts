@@ -5,6 +5,7 @@
  * everywhere; what is not of the statements alone (a random number, the time) is a value.
  */
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { deserialize, serialize } from 'node:v8';
 import { quietMessage } from '../../../platform/quiet-error.js';
 import { type Database, NotYet, type Sql, type Value } from '../database.js';
@@ -16,6 +17,9 @@ import { type Change, LogAway, type SharedLog } from './log.js';
 
 /** How often a change is made again because others made one first. */
 const ATTEMPTS = 20;
+
+/** How long an erasure waits for the base that takes the place of what was, milliseconds. */
+const PATIENCE = 2000;
 
 /** What erases must be done even where Redis's memory is full, and be gone from the changes of before soon. */
 const ERASES: ReadonlySet<keyof Operations> = new Set([
@@ -192,8 +196,11 @@ export function createReplica(
           throw error;
         }
         if (done) {
-          if (done.bytes > 0 || erases) rebasing.consider(done.bytes);
-          return withLogEmptied(operations, done.result);
+          const result = withLogEmptied(operations, done.result);
+          const made = done.bytes > 0 || erases ? rebasing.consider(done.bytes) : undefined;
+          // Whoever erases hears of it when Redis holds nothing of it any more, where that takes no longer.
+          if (erases) await Promise.race([made, sleep(PATIENCE, undefined, { ref: false })]);
+          return result;
         }
         forget();
         if (away !== undefined) throw away;
@@ -203,7 +210,7 @@ export function createReplica(
       });
     },
     async close(): Promise<void> {
-      await rebasing.settled();
+      await rebasing.close();
       log.close();
     },
   };
