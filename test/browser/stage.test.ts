@@ -7,7 +7,7 @@ import { until } from '../support/until.js';
 import type { AppSite, Found } from './support/app-site.js';
 import { enrolByVector, openAppSite } from './support/app-site.js';
 import { CHROMIUM_MISSING } from './support/browser.js';
-import { drawing, overlaps, watchDrawings } from './support/drawn.js';
+import { countAnswers, drawing, overlaps, watchDrawings } from './support/drawn.js';
 import { browserForSuite, face, assertFits, KEN, STRANGER } from './support/visit.js';
 
 /** 32 people in four rows. */
@@ -52,7 +52,7 @@ describe('the stage', { skip: CHROMIUM_MISSING }, () => {
   it('draws no more than is answered while nobody moves, and draws again at once when somebody does', async (t) => {
     const { page, site } = await visit(t, '/', {}, async (tab) => {
       await tab.addInitScript(() => {
-        const counted = { answers: 0, drawings: 0 };
+        const counted = { drawings: 0 };
         Object.assign(window, { counted });
         const brush = CanvasRenderingContext2D.prototype;
         // eslint-disable-next-line @typescript-eslint/unbound-method -- called with its context below
@@ -61,28 +61,20 @@ describe('the stage', { skip: CHROMIUM_MISSING }, () => {
           if (this.canvas.classList.contains('overlay')) counted.drawings += 1;
           clear.apply(this, area);
         };
-        const Socket = window.WebSocket;
-        window.WebSocket = class extends Socket {
-          constructor(url: string | URL, protocols?: string | string[]) {
-            super(url, protocols);
-            this.addEventListener('message', ({ data }) => {
-              if (String(data).startsWith('{"type":"frame"')) counted.answers += 1;
-            });
-          }
-        };
       });
+      await countAnswers(tab);
       await watchDrawings(tab);
     });
     await face(page, 'Ken Mori').waitFor();
     // Boxes come to rest within some answers.
     const further = (answers: number) =>
       page.evaluate(async (wanted) => {
-        const { counted } = window as unknown as { counted: { answers: number; drawings: number } };
-        const before = { ...counted };
-        while (counted.answers < before.answers + wanted) await new Promise(requestAnimationFrame);
+        const now = window as unknown as { answers: number; counted: { drawings: number } };
+        const before = { answers: now.answers, drawings: now.counted.drawings };
+        while (now.answers < before.answers + wanted) await new Promise(requestAnimationFrame);
         return {
-          answers: counted.answers - before.answers,
-          drawings: counted.drawings - before.drawings,
+          answers: now.answers - before.answers,
+          drawings: now.counted.drawings - before.drawings,
         };
       }, answers);
     await further(20);

@@ -78,8 +78,6 @@ export function createFaceStage(root: HTMLElement, events: StageEvents = {}) {
   let encoding = false;
   let shown: readonly ShownFace[] = [];
   let drawing = false;
-  /** What is drawn may differ from what was, even if no box has moved. */
-  let stale = true;
   let wasGone = false;
 
   const view = createCameraView({
@@ -102,7 +100,6 @@ export function createFaceStage(root: HTMLElement, events: StageEvents = {}) {
       if (view.frozen || !asked.take(answer)) return;
       answered = true;
       answeredAt = now;
-      stale = true;
       motion.answer(answer.faces, now);
       refresh();
       events.onAnswer?.(answer);
@@ -121,7 +118,6 @@ export function createFaceStage(root: HTMLElement, events: StageEvents = {}) {
     },
     onServerInfo(info) {
       look.thresholds = info.thresholds;
-      stale = true;
       events.onServerInfo?.(info);
     },
     onRefused: (error) => events.onRefused?.(error),
@@ -175,11 +171,9 @@ export function createFaceStage(root: HTMLElement, events: StageEvents = {}) {
     const { answer } = asked;
     if (answer && !view.frozen && !stillHolds(now - answeredAt, answer.roundTrip)) forget();
     shown = motion.shown(now);
-    if (look.width !== picture.width || look.height !== picture.height) stale = true;
     look.width = picture.width;
     look.height = picture.height;
-    if (overlay.draw(shown, look, stale || motion.moved)) draws.mark(now);
-    stale = false;
+    if (overlay.draw(shown, look, motion.moved)) draws.mark(now);
     requestAnimationFrame(draw);
   }
 
@@ -190,7 +184,6 @@ export function createFaceStage(root: HTMLElement, events: StageEvents = {}) {
 
   function setMirrored(on: boolean): void {
     look.mirrored = on;
-    stale = true;
     picture.classList.toggle('mirrored', on);
   }
 
@@ -209,7 +202,6 @@ export function createFaceStage(root: HTMLElement, events: StageEvents = {}) {
     setMirrored(opened.mirrored);
     forget();
     motion.clear();
-    stale = true;
     events.onCamera?.(opened);
   }
 
@@ -231,14 +223,12 @@ export function createFaceStage(root: HTMLElement, events: StageEvents = {}) {
     setOptions(next: Partial<FrameOptions>): void {
       Object.assign(options, next);
       look.landmarks = options.landmarks;
-      stale = true;
       connection.setOptions({ ...options });
     },
     setMirrored,
     /** Lets the picture stand still, at the frame whose faces are shown, or go on. */
     freeze(on: boolean): void {
       if (on === view.frozen) return;
-      stale = true;
       if (on) {
         const { frame, answer } = asked;
         view.freeze(frame ?? true);
@@ -273,12 +263,10 @@ export function createFaceStage(root: HTMLElement, events: StageEvents = {}) {
     },
     highlight(track: number | undefined): void {
       look.chosen = track;
-      stale = true;
     },
     /** Writes names large enough for a wall. */
     setWall(on: boolean): void {
       look.wall = on;
-      stale = true;
     },
     get mirrored(): boolean {
       return look.mirrored;

@@ -18,6 +18,11 @@ export interface OverlayPicture {
   wall: boolean;
 }
 
+function isSame(a: OverlayPicture, b: OverlayPicture): boolean {
+  for (const key in a) if (a[key as keyof OverlayPicture] !== b[key as keyof OverlayPicture]) return false;
+  return true;
+}
+
 /** The outline beneath a box keeps it visible on a bright picture. */
 const OUTLINE = 'rgba(12, 15, 22, 0.6)';
 const NO_DASH: number[] = [];
@@ -87,6 +92,8 @@ export function createOverlay(canvas: HTMLCanvasElement) {
 
   /** Pixels of the screen to one of CSS. */
   let ratio = 1;
+  /** As it was drawn last. */
+  let last: OverlayPicture | undefined;
 
   /** Gives the canvas as many pixels as the screen has there. @returns whether it had others */
   function fitToScreen(): boolean {
@@ -113,11 +120,14 @@ export function createOverlay(canvas: HTMLCanvasElement) {
 
   return {
     /**
-     * @param changed whether faces or picture differ from what was drawn last
+     * @param moved whether the faces may differ from those that were drawn last
      * @returns whether it was drawn: a camera that sees nobody for hours costs no battery
      */
-    draw(faces: readonly ShownFace[], picture: OverlayPicture, changed: boolean): boolean {
-      if (!fitToScreen() && !changed) return false;
+    draw(faces: readonly ShownFace[], picture: OverlayPicture, moved: boolean): boolean {
+      const isFitted = fitToScreen();
+      if (!isFitted && !moved && last && isSame(last, picture)) return false;
+      if (last) Object.assign(last, picture);
+      else last = { ...picture };
       context.setTransform(ratio, 0, 0, ratio, 0, 0);
       context.clearRect(0, 0, stage.width, stage.height);
       painter.draw(faces, picture, fitInside(picture, stage), stage);

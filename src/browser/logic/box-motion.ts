@@ -40,6 +40,8 @@ export function createBoxMotion({ still = false }: BoxMotionOptions = {}) {
   let answeredAt: number | undefined;
   let interval = 100;
   let moved = false;
+  /** What is to be shown may be other faces, or have other names. */
+  let isNew = false;
 
   function take(face: SeenFace): void {
     const target = clampBox(face.box);
@@ -63,6 +65,7 @@ export function createBoxMotion({ still = false }: BoxMotionOptions = {}) {
     answer(faces: readonly SeenFace[], now: number): void {
       if (answeredAt !== undefined) interval += (Math.min(1000, now - answeredAt) - interval) * 0.3;
       answeredAt = now;
+      isNew = true;
       if (moving.size === 0) drawnAt = now;
       for (const each of moving.values()) each.gone = true;
       for (const face of faces) take(face);
@@ -70,6 +73,7 @@ export function createBoxMotion({ still = false }: BoxMotionOptions = {}) {
 
     /** Shows the faces of an answer at once where it found them, and no others: for a picture that stands still. */
     jump(faces: readonly SeenFace[]): void {
+      isNew = true;
       moving.clear();
       for (const face of faces) take(face);
       for (const { shown } of moving.values()) shown.opacity = 1;
@@ -83,7 +87,8 @@ export function createBoxMotion({ still = false }: BoxMotionOptions = {}) {
       const step = still ? 1 : 1 - Math.exp(-elapsed / settling);
       const fade = still ? 1 : elapsed / FADE;
       drawn.length = 0;
-      moved = false;
+      moved = isNew;
+      isNew = false;
       for (const [track, { shown, target, landmarks, gone }] of moving) {
         const opacity = Math.max(0, Math.min(1, shown.opacity + (gone ? -fade : fade)));
         if (opacity !== shown.opacity) moved = true;
@@ -102,12 +107,13 @@ export function createBoxMotion({ still = false }: BoxMotionOptions = {}) {
       return drawn;
     },
 
-    /** Whether the last `shown` differs from the one before: where nothing moves nothing need be drawn. */
+    /** Whether the last `shown` may differ from the one before: where nothing moves nothing need be drawn. */
     get moved(): boolean {
       return moved;
     },
 
     clear(): void {
+      isNew = true;
       moving.clear();
       answeredAt = undefined;
     },

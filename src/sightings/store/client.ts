@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { KaomonError } from '../../platform/errors.js';
+import { refusalOf } from '../../platform/files/obstacles.js';
 import type { Operations } from './operations.js';
 import type { FromStore, StoreFailure, ThreadData, ToStore } from './thread.js';
 
@@ -117,15 +118,7 @@ function toError({ code, message, stack, isWrong }: StoreFailure): Error {
       retryAfter: 60,
       cause,
     });
-  if (code === 'REDIS_FULL')
-    return new KaomonError(
-      'STORAGE_FULL',
-      'There is no room left for sightings in Redis: give it more memory.',
-      {
-        retryAfter: 60,
-        cause,
-      },
-    );
+  if (code === 'REDIS_FULL') return refusalOf('redis full', cause);
   if (isWrong) return new KaomonError('INTERNAL', 'The sightings cannot take or tell this.', { cause });
   return unavailable(cause);
 }

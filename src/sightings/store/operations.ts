@@ -43,3 +43,5 @@ export function operationsOf(database: Sql, settings: StoreSettings) {
 }
 
 export type Operations = ReturnType<typeof operationsOf>['operations'];
+/** As they are called by name, from another thread. */
+export type AnyOperations = Record<string, (...args: unknown[]) => unknown>;

@@ -2,7 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { quietError } from '../../platform/quiet-error.js';
 import { openDatabase } from './database.js';
-import { type Operations, operationsOf } from './operations.js';
+import { type AnyOperations, type Operations, operationsOf } from './operations.js';
 import type { SharedSettings, StoreSettings } from './settings.js';
 
 export interface ThreadData extends StoreSettings {
@@ -29,8 +29,6 @@ const port = parentPort;
 if (!port) throw new Error('thread.ts runs in a worker thread only: see client.ts.');
 const { file, ...settings } = workerData as ThreadData;
 const say = (message: FromStore) => port.postMessage(message);
-
-type AnyOperations = Record<string, (...args: unknown[]) => unknown>;
 
 interface Opened {
   run(name: string, args: unknown[]): unknown;

@@ -47,6 +47,23 @@ export function watchDrawings(page: Page): Promise<unknown> {
   });
 }
 
+/** Counts the answers on the WebSocket, in the page: `window.answers`. */
+export function countAnswers(page: Page): Promise<unknown> {
+  return page.addInitScript(() => {
+    const counted = window as unknown as { answers: number };
+    counted.answers = 0;
+    const Socket = window.WebSocket;
+    window.WebSocket = class extends Socket {
+      constructor(url: string | URL, protocols?: string | string[]) {
+        super(url, protocols);
+        this.addEventListener('message', ({ data }) => {
+          if (String(data).startsWith('{"type":"frame"')) counted.answers += 1;
+        });
+      }
+    };
+  });
+}
+
 /** The last whole drawing. */
 export const drawing = (page: Page): Promise<Drawing> =>
   page.evaluate(() => (window as unknown as { drawn: Drawing }).drawn);

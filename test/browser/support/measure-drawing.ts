@@ -6,6 +6,7 @@
 import type { Browser, Page } from 'playwright-core';
 import { type AppSite, enrolByVector, type Found, openAppSite } from './app-site.js';
 import { LAPTOP, openBrowser, openTab } from './browser.js';
+import { countAnswers } from './drawn.js';
 import { drawScene, PORTRAITS } from './portrait.js';
 
 const STARTS = 7;
@@ -67,17 +68,8 @@ interface Counted {
 /** Notes each callback of an animation frame that clears a canvas of the page. */
 function countDrawings(page: Page): Promise<unknown> {
   return page.addInitScript(() => {
-    const counted: Counted = { answers: 0, took: [], began: [] };
+    const counted: Omit<Counted, 'answers'> = { took: [], began: [] };
     Object.assign(window, { counted });
-    const Socket = window.WebSocket;
-    window.WebSocket = class extends Socket {
-      constructor(url: string | URL, protocols?: string | string[]) {
-        super(url, protocols);
-        this.addEventListener('message', ({ data }) => {
-          if (String(data).startsWith('{"type":"frame"')) counted.answers += 1;
-        });
-      }
-    };
     const drawn = { times: 0 };
     const brush = CanvasRenderingContext2D.prototype as { clearRect: (...args: number[]) => void };
     const { clearRect } = brush;
@@ -102,6 +94,7 @@ function countDrawings(page: Page): Promise<unknown> {
 
 async function measureDrawing(browser: Browser, site: AppSite): Promise<void> {
   const { page, context } = await openTab(browser, { viewport: { width: 1280, height: 800 } });
+  await countAnswers(page);
   await countDrawings(page);
   site.delay = TWO_A_SECOND;
   const timer = setInterval(() => (site.found = crowd(Date.now())), STEP);
@@ -112,7 +105,11 @@ async function measureDrawing(browser: Browser, site: AppSite): Promise<void> {
     .nth(PEOPLE - 1)
     .waitFor();
   await page.waitForTimeout(2000);
-  const read = () => page.evaluate(() => (window as unknown as { counted: Counted }).counted);
+  const read = () =>
+    page.evaluate((): Counted => {
+      const now = window as unknown as { answers: number; counted: Omit<Counted, 'answers'> };
+      return { answers: now.answers, ...now.counted };
+    });
   // Processor time: what other programs take from this machine does not count.
   const session = await context.newCDPSession(page);
   await session.send('Performance.enable', { timeDomain: 'threadTicks' });

@@ -10,6 +10,7 @@ import { benchPack } from '../../../src/bench/pack.js';
 import { galleryOf, startServer } from '../../../src/bench/server.js';
 import { PROJECT_ROOT } from '../../../src/platform/root.js';
 import { LAPTOP, openBrowser, openTab } from './browser.js';
+import { countAnswers } from './drawn.js';
 
 const STARTS = 5;
 const SECONDS = 10;
@@ -64,18 +65,10 @@ try {
   );
 
   const { page } = await openTab(browser, { viewport: LAPTOP });
+  await countAnswers(page);
   await page.addInitScript(() => {
-    const counts = { answers: 0, drawn: 0 };
+    const counts = { drawn: 0 };
     Object.assign(window, { counts });
-    const Socket = window.WebSocket;
-    window.WebSocket = class extends Socket {
-      constructor(url: string | URL, protocols?: string | string[]) {
-        super(url, protocols);
-        this.addEventListener('message', ({ data }) => {
-          if (String(data).startsWith('{"type":"frame"')) counts.answers += 1;
-        });
-      }
-    };
     const brush = CanvasRenderingContext2D.prototype as { clearRect: (...args: number[]) => void };
     const { clearRect } = brush;
     brush.clearRect = function (...args) {
@@ -85,7 +78,10 @@ try {
   });
   await open(page, server.origin);
   const counts = () =>
-    page.evaluate(() => (window as unknown as { counts: { answers: number; drawn: number } }).counts);
+    page.evaluate(() => {
+      const now = window as unknown as { answers: number; counts: { drawn: number } };
+      return { answers: now.answers, ...now.counts };
+    });
   await page.waitForTimeout(3000);
   const before = await counts();
   await page.waitForTimeout(SECONDS * 1000);

@@ -1,5 +1,6 @@
 /** The changes of the sightings of several machines, in Redis: a stream, and a base that takes the place of what is old. */
 import { randomUUID } from 'node:crypto';
+import { obstacleOf } from '../../../platform/files/obstacles.js';
 import { quietMessage } from '../../../platform/quiet-error.js';
 import { openRedis, REDIS_PATIENCE, type RedisSettings, untilReady } from '../../../platform/redis.js';
 import { createSharedLayout } from './layout.js';
@@ -68,9 +69,8 @@ export class LogAway extends Error {
   readonly code: string;
 
   constructor(cause: unknown) {
-    const reason = quietMessage(cause);
-    super(reason);
-    this.code = reason.startsWith('OOM') ? 'REDIS_FULL' : 'REDIS_AWAY';
+    super(quietMessage(cause));
+    this.code = obstacleOf(cause) === 'redis full' ? 'REDIS_FULL' : 'REDIS_AWAY';
   }
 }
 

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { access, rename, rm } from 'node:fs/promises';
+import { rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { makeFolder, sweepFolder } from '../../../platform/files/durable.js';
+import { makeFolder, sweepFolder, unlessMissing } from '../../../platform/files/durable.js';
 import { quietMessage } from '../../../platform/quiet-error.js';
 import { type Database, openDatabase } from '../database.js';
 import type { SharedSettings } from '../settings.js';
@@ -54,11 +54,7 @@ async function publishFirst(database: Database, rebasing: Rebasing): Promise<boo
   return await rebasing.publish(true);
 }
 
-const isThere = (file: string) =>
-  access(file).then(
-    () => true,
-    () => false,
-  );
+const isThere = async (file: string) => (await unlessMissing(stat(file))) !== undefined;
 
 /**
  * Takes a copy of what this machine kept alone, where no machine shares anything yet; its other workers wait for it. The file

@@ -6,7 +6,7 @@ export interface Place {
   mark: string;
 }
 
-export const BEGIN: Place = { position: 0, mark: '' };
+const BEGIN: Place = { position: 0, mark: '' };
 
 /** How far a machine's copy is: schema.ts. */
 export const placeOf = (sql: Sql): Place => sql.get<Place>('SELECT position, mark FROM replica') ?? BEGIN;

@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { deserialize, serialize } from 'node:v8';
 import { quietMessage } from '../../../platform/quiet-error.js';
 import { type Database, NotYet, type Sql, type Value } from '../database.js';
-import type { Operations } from '../operations.js';
+import type { AnyOperations, Operations } from '../operations.js';
 import { SCHEMA } from '../schema.js';
 import { generationOf, placeOf, putPlace } from './place.js';
 import type { Rebasing } from './rebase.js';
@@ -43,8 +43,6 @@ interface Content {
 
 /** Steps of all parts: a file of another number has other tables. */
 const SCHEMA_STEPS = SCHEMA.reduce((sum, { steps }) => sum + steps.length, 0);
-
-type AnyOperations = Record<string, (...args: unknown[]) => unknown>;
 
 /** See above. */
 export function createReplica(
