@@ -1,22 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { chooseIndex } from '../gallery/index/choose.js';
-import { nameFace } from '../gallery/face-name.js';
-import { faceIdOf } from '../gallery/ids.js';
 import { openGallery } from '../gallery/open.js';
 import { openRemote } from '../gallery/open-store.js';
 import type { Gallery } from '../gallery/types.js';
 import { createDamage } from '../platform/files/damage.js';
 import { type Config, loadConfig } from '../settings/config.js';
 import type { BenchContext } from './effort.js';
+import { fillMilvus } from './fleet-gallery.js';
+import { benchFleetServers } from './fleet-servers.js';
+import type { Frame } from './frames.js';
+import { GROUP } from './made-gallery.js';
+import type { BenchPack } from './pack.js';
 import { rowOf } from './report.js';
 import { createIdentities } from './vectors.js';
 
-const LENGTH = 512;
-const SEED = 29;
-const PACK = { id: 'bench', embedder: { length: LENGTH }, templates: false };
-const GROUP = 'default';
-/** People in a call. */
-const STEP = 500;
 /** A camera asks so often, milliseconds: for the faces that a tracker is not sure of. */
 const EVERY = 1000;
 /** How long a worker may take to hear of an enrolment, milliseconds. */
@@ -24,10 +21,17 @@ const PATIENCE = 10_000;
 
 /**
  * Cameras and workers over one Milvus: what a search costs with all of them at work, part by part, and how long an enrolment
- * takes to be found through another worker. Needs `MILVUS_URL` and `REDIS_URL`; it makes a gallery under a prefix of its own,
- * of the largest size, and leaves it there.
+ * takes to be found through another worker; then what a server costs over it. Needs `MILVUS_URL` and `REDIS_URL`; it makes a
+ * gallery under a prefix of its own, of the largest size, and leaves it there.
  */
-export async function benchFleet({ effort, add, note }: BenchContext): Promise<void> {
+export async function benchFleet(
+  bench: BenchPack,
+  frames: readonly Frame[],
+  context: BenchContext,
+): Promise<void> {
+  const { effort, add, note } = context;
+  const { pack } = bench;
+  const { length } = pack.embedder;
   const usual = loadConfig();
   if (usual.MILVUS_URL === '') {
     note('fleet: left out, because MILVUS_URL is not set.');
@@ -41,11 +45,11 @@ export async function benchFleet({ effort, add, note }: BenchContext): Promise<v
   };
   const of = `${size.toLocaleString('en')} faces, ${effort.workers} workers, ${effort.cameras} cameras`;
   const place = { section: 'fleet', of, unit: 'ms' } as const;
-  const made = await fill(config, size);
+  const made = await fillMilvus(config, pack, size);
   note(`fleet: ${size} faces of made people were written in ${made.seconds.toFixed(0)} s.`);
 
   const store = await openRemote(config, {
-    ...{ pack: PACK.id, length: LENGTH, templates: false, warn: note },
+    ...{ pack: pack.id, length, templates: pack.templates, warn: note },
     damage: createDamage(note),
   });
   const probe = made.probes[0].vector;
@@ -58,7 +62,7 @@ export async function benchFleet({ effort, add, note }: BenchContext): Promise<v
   );
   await store.close();
 
-  const workers = await openWorkers(config, effort.workers, note);
+  const workers = await openWorkers(config, pack, effort.workers, note);
   try {
     const first = workers[0];
     add(rowOf({ ...alone, measure: 'search' }, await timeEach(repeats, () => first.nearest(probe, 1))));
@@ -79,7 +83,7 @@ export async function benchFleet({ effort, add, note }: BenchContext): Promise<v
     const found: number[] = [];
     const taken: number[] = [];
     const enrolling = (async () => {
-      for (let i = 0; performance.now() < end; i++) await enrolOne(workers, i, { found, taken });
+      for (let i = 0; performance.now() < end; i++) await enrolOne(workers, i, length, { found, taken });
     })();
     await Promise.all([...Array.from({ length: effort.cameras }, (_, i) => camera(i)), enrolling]);
     add(rowOf({ ...place, measure: 'search' }, samples));
@@ -89,15 +93,17 @@ export async function benchFleet({ effort, add, note }: BenchContext): Promise<v
   } finally {
     await Promise.all(workers.map((worker) => worker.close()));
   }
+  await benchFleetServers({ config, bench, size, probes: made.probes, frames }, context);
 }
 
 /** Enrols somebody, waits until another worker finds them, and deletes them. */
 async function enrolOne(
   workers: readonly Gallery[],
   number: number,
+  length: number,
   { found, taken }: { found: number[]; taken: number[] },
 ): Promise<void> {
-  const vector = createIdentities(LENGTH, 1_000_000 + number).direction();
+  const vector = createIdentities(length, 1_000_000 + number).direction();
   const one = workers[number % workers.length];
   const other = workers[(number + 1) % workers.length];
   const userid = `new${number}`;
@@ -114,13 +120,14 @@ async function enrolOne(
 
 async function openWorkers(
   config: Config,
+  pack: BenchPack['pack'],
   count: number,
   note: (message: string) => void,
 ): Promise<Gallery[]> {
   const opened: Gallery[] = [];
   for (let i = 0; i < count; i++) {
-    const index = chooseIndex(config, LENGTH, () => undefined);
-    const { gallery } = await openGallery(config, { pack: PACK, index, warn: note, follow: true });
+    const index = chooseIndex(config, pack.embedder.length, () => undefined);
+    const { gallery } = await openGallery(config, { pack, index, warn: note, follow: true });
     const close = async () => {
       await gallery.close();
       await index.close();
@@ -128,42 +135,6 @@ async function openWorkers(
     opened.push({ ...gallery, close });
   }
   return opened;
-}
-
-/** Fills the gallery with whoever is missing. @returns other faces of some of them */
-async function fill(config: Config, size: number) {
-  const store = await openRemote(config, {
-    ...{ pack: PACK.id, length: LENGTH, templates: false, warn: () => undefined },
-    damage: createDamage(() => undefined),
-  });
-  await store.prepare();
-  const made = createIdentities(LENGTH, SEED);
-  const probes: { faceid: string; vector: Float32Array }[] = [];
-  const every = Math.max(1, Math.floor(size / 1000));
-  const at = new Date(Date.UTC(2026, 0, 1));
-  const began = performance.now();
-  const there = await store.pages.count({});
-  for (let from = 0; from < size; from += STEP) {
-    const people = Array.from({ length: Math.min(STEP, size - from) }, (_, i) => {
-      const faceid = faceIdOf(GROUP, `u${String(from + i).padStart(9, '0')}`);
-      const person = made.direction();
-      const vector = made.faceOf(person);
-      if ((from + i) % every === 0) probes.push({ faceid, vector: made.faceOf(person) });
-      const face = {
-        id: nameFace(faceid, at, false),
-        faceid,
-        enrolledAt: at.toISOString().replace('.000', ''),
-      };
-      const profile = { username: `Person ${from + i}`, metadata: {} };
-      return { faceid, profile, faces: [{ face: { ...face, automatic: false, hasPicture: false }, vector }] };
-    });
-    if (from + people.length > there) await store.addPeople(people);
-  }
-  await store.journal.carried();
-  const seconds = (performance.now() - began) / 1000;
-  while ((await store.engine.count()) < size) await sleep(500);
-  await store.close();
-  return { probes, seconds };
 }
 
 /** Times `work`, after two runs to warm up. @returns milliseconds */

@@ -22,15 +22,18 @@ export interface BenchPack {
 /**
  * The facenet pack if it is installed; else MTCNN with the published weights and InceptionResnetV1 with seeded ones, which
  * take as long; else the pack faceapi.
+ * @param asked a pack that is wanted instead
  */
 export async function benchPack(
   { MODELS_DIR }: Pick<Config, 'MODELS_DIR'>,
   { folder, note }: BenchContext,
+  asked?: string,
 ): Promise<BenchPack> {
   const use = async (id: string, modelsDir: string, sourceDirs: string[] = []): Promise<BenchPack> => ({
     pack: await preparePack(id, { modelsDir, sourceDirs }),
     env: { MODEL_PACK: id, MODELS_DIR: modelsDir },
   });
+  if (asked !== undefined) return await use(asked, MODELS_DIR);
   const { packs } = await listPacks('facenet', { modelsDir: MODELS_DIR });
   const real = packs.find(({ id }) => id === 'facenet');
   if (real && (real.state === 'installed' || real.state === 'buildable'))

@@ -46,7 +46,7 @@ const SECTIONS: Readonly<Record<string, Section>> = {
   scale: withPictures(benchScale),
   'check-up': withPictures(benchCheckup),
   soak: withPictures(benchSoak),
-  fleet: benchFleet,
+  fleet: withPictures(benchFleet),
 };
 export const SECTION_NAMES: readonly string[] = Object.keys(SECTIONS);
 /** The sections of a run that names none: those that take a quarter of an hour are not among them. */
@@ -59,6 +59,8 @@ export interface BenchOptions {
   readonly effort: Effort;
   /** Names of {@link SECTION_NAMES}. */
   readonly sections: readonly string[];
+  /** undefined: facenet, or the nearest to it that can be had. */
+  readonly pack?: string | undefined;
   /** Folder for `<time>.json`, `<time>.md` and the files that the sections make. */
   readonly folder: string;
   readonly command: string;
@@ -70,7 +72,7 @@ export interface BenchOptions {
 export async function runBench(
   options: BenchOptions,
 ): Promise<{ report: Report; files: { json: string; markdown: string } }> {
-  const { config, effort, sections, folder, command, say } = options;
+  const { effort, sections, folder, command, say } = options;
   await makeFolder(folder);
   const at = new Date().toISOString();
   const loadBefore = loadavg()[0];
@@ -85,7 +87,7 @@ export async function runBench(
     },
   };
   let prepared: Promise<Pictures> | undefined;
-  const pictures = () => (prepared ??= preparePictures(config, context));
+  const pictures = () => (prepared ??= preparePictures(options, context));
   for (const name of sections) {
     const begun = performance.now();
     say(`${name} …`);
@@ -121,8 +123,11 @@ export async function runBench(
 }
 
 /** Loads the pack and the frames once, if a section needs them: searching does not. */
-async function preparePictures(config: BenchOptions['config'], context: BenchContext): Promise<Pictures> {
+async function preparePictures(
+  { config, pack }: Pick<BenchOptions, 'config' | 'pack'>,
+  context: BenchContext,
+): Promise<Pictures> {
   const { frames, source } = await loadFrames();
   context.note(source);
-  return { pack: await benchPack(config, context), frames };
+  return { pack: await benchPack(config, context, pack), frames };
 }

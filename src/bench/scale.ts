@@ -1,5 +1,5 @@
 import { createReadStream, createWriteStream } from 'node:fs';
-import { readFile, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -157,10 +157,7 @@ async function workersOn<T>(
 /** Resident memory of several processes, what they share counted once, MB. */
 async function proportional(servers: readonly BenchServer[]): Promise<number> {
   let sum = 0;
-  for (const { pid } of servers) {
-    const text = await readFile(`/proc/${pid}/smaps_rollup`, 'utf8').catch(() => '');
-    sum += Number(/^Pss:\s+(\d+)/m.exec(text)?.[1] ?? NaN) / 1024;
-  }
+  for (const server of servers) sum += await server.pss();
   return sum;
 }
 

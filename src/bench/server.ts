@@ -24,6 +24,8 @@ export interface BenchServer {
   readonly startedIn: number;
   /** Resident size, MB. */
   rss(): Promise<number>;
+  /** As {@link rss}, what it shares with other processes by its share of it alone. */
+  pss(): Promise<number>;
   /** Processor time since its start, milliseconds. */
   cpu(): Promise<number>;
   /** @returns the body of the answer @throws Error when its status is not 2xx */
@@ -64,6 +66,10 @@ export async function startServer(env: Readonly<Record<string, string>>): Promis
     async rss() {
       const status = await readFile(`/proc/${child.pid ?? 0}/status`, 'utf8').catch(() => '');
       return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? NaN) / 1024;
+    },
+    async pss() {
+      const text = await readFile(`/proc/${child.pid ?? 0}/smaps_rollup`, 'utf8').catch(() => '');
+      return Number(/^Pss:\s+(\d+)/m.exec(text)?.[1] ?? NaN) / 1024;
     },
     async cpu() {
       const stat = await readFile(`/proc/${child.pid ?? 0}/stat`, 'utf8').catch(() => '');

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import type { BenchContext } from './effort.js';
 import { type Frame, resizeFrame } from './frames.js';
 import type { BenchPack } from './pack.js';
@@ -43,7 +42,7 @@ export async function benchSoak(
       looking = looking.then(async () => {
         const place = { section: 'soak', of, unit: 'MB', samples: 1 } as const;
         add({ ...place, measure: 'resident', median: await server.rss() });
-        add({ ...place, measure: 'proportional', median: await proportional(server.pid) });
+        add({ ...place, measure: 'proportional', median: await server.pss() });
       });
     }
     return answered >= effort.soakFrames;
@@ -59,10 +58,4 @@ export async function benchSoak(
   } finally {
     await server.end();
   }
-}
-
-/** The proportional set size of a process, MB; NaN where the system does not tell. */
-async function proportional(pid: number): Promise<number> {
-  const rollup = await readFile(`/proc/${pid}/smaps_rollup`, 'utf8').catch(() => '');
-  return Number(/Pss:\s+(\d+)/.exec(rollup)?.[1] ?? NaN) / 1024;
 }

@@ -14,6 +14,7 @@ const USAGE = `Usage: npm run bench                                measures ever
        npm run bench -- --quick                     measures less of everything (2 minutes)
        npm run bench -- --only search --only http   measures some sections: ${SECTION_NAMES.join(', ')}
        npm run bench -- --sizes 1000,100000         the gallery sizes of the section "search"
+       npm run bench -- --pack mtcnn+fr             with another pack than facenet
        npm run bench -- --to DIR                    saves there instead of in cache/bench
        npm run bench -- --compare A.json B.json     lists what got worse from A to B; exit status 1 when anything did
                         [--margin ${DEFAULT_MARGIN}]               by more than this fraction`;
@@ -32,6 +33,7 @@ export function main(words: string[]): Promise<number> {
         only: { type: 'string', multiple: true },
         quick: { type: 'boolean', default: false },
         sizes: { type: 'string' },
+        pack: { type: 'string' },
         to: { type: 'string' },
         compare: { type: 'boolean', default: false },
         margin: { type: 'string', default: String(DEFAULT_MARGIN) },
@@ -65,6 +67,7 @@ export function main(words: string[]): Promise<number> {
       config,
       effort: { ...effort, sizes },
       sections,
+      pack: values.pack,
       folder: path.resolve(values.to ?? path.join(config.CACHE_DIR, 'bench')),
       command: ['npm run bench', ...(words.length > 0 ? ['--', ...words] : [])].join(' '),
       say: (line) => process.stderr.write(`  ${line}\n`),

@@ -1,14 +1,13 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { type GalleryEvent, faceidsOf } from '../events/event.js';
+import type { GalleryEvent } from '../events/event.js';
 import type { Settling } from '../events/open-changes.js';
 import type { Base } from './base/base.js';
 import { createCore, type GalleryDeps } from './core.js';
 import { createCurrentIndex, type CurrentIndex } from './index/current-index.js';
-import { createApply, createLiveOperations, readCorrected } from './live-operations.js';
+import { createApply, createLiveOperations, createSettle, readCorrected } from './live-operations.js';
 import { createPeoplePages } from './people-pages.js';
 import type { Memory } from './memory.js';
 import { createRebase } from './rebase.js';
-import { wasDone } from './was-done.js';
 import { watchStore } from './store/store-watch.js';
 import type { Gallery, GalleryInfo } from './types.js';
 
@@ -69,16 +68,7 @@ export async function createGallery(deps: GalleryDeps): Promise<LiveGallery> {
 
     apply: createApply(core, pack),
 
-    async settle(event, { isLast, isTold } = { isLast: false, isTold: false }) {
-      await store.recover();
-      await core.lockAndReload(faceidsOf(event), { isHeard: true });
-      // What another pack's worker added is not in memory here; those of its own look after it.
-      if (event.will === undefined || event.pack !== pack) return;
-      const wasMade = isTold ? false : (wasDone(memory, { ...event, kind: event.will }) ?? isLast);
-      const became = wasMade ? event.will : isLast ? 'given-up' : undefined;
-      // Without the log it is tried once more, and by the next start.
-      if (became) await deps.publisher?.settle(event, became).catch(() => undefined);
-    },
+    settle: createSettle(core, pack, deps.publisher),
 
     async reload() {
       await store.recover();

@@ -1,6 +1,7 @@
 /** What a gallery does alike whether everybody is in memory or elsewhere. */
 import pMap from 'p-map';
-import { type GalleryEvent, faceidsOf } from '../events/event.js';
+import { type GalleryEvent, faceidsOf, type Publisher } from '../events/event.js';
+import type { Settling } from '../events/open-changes.js';
 import type { Core } from './core.js';
 import { createCorrectionOperations } from './correction-operations.js';
 import { createGroupOperations } from './group-operations.js';
@@ -8,6 +9,7 @@ import { createPersonOperations } from './person-operations.js';
 import { createRestore } from './restore.js';
 import { isThreshold } from './store/profile.js';
 import type { Gallery } from './types.js';
+import { wasDone } from './was-done.js';
 
 /** People who are read at a time. */
 const AT_ONCE = 32;
@@ -94,5 +96,26 @@ export function createApply(core: Core, pack: string, onReloaded: () => void = (
     if (event.pack !== pack && face !== undefined) return;
     remember(event.uid);
     core.tell({ kind, at, groupid, faceid, from, face });
+  };
+}
+
+/**
+ * Looks after a change that was begun and never closed: its process died, or lost the store.
+ * @param pack the gallery's
+ */
+export function createSettle(core: Core, pack: string, publisher: Publisher | undefined) {
+  const { store, memory } = core;
+  return async (
+    event: GalleryEvent,
+    { isLast, isTold }: Settling = { isLast: false, isTold: false },
+  ): Promise<void> => {
+    await store.recover();
+    await core.lockAndReload(faceidsOf(event), { isHeard: true });
+    // What another pack's worker added is not in memory here; those of its own look after it.
+    if (event.will === undefined || event.pack !== pack) return;
+    const wasMade = isTold ? false : (wasDone(memory, { ...event, kind: event.will }) ?? isLast);
+    const became = wasMade ? event.will : isLast ? 'given-up' : undefined;
+    // Without the log it is tried once more, and by the next start.
+    if (became) await publisher?.settle(event, became).catch(() => undefined);
   };
 }

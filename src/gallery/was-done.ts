@@ -1,12 +1,12 @@
 import type { GalleryChange } from '../events/event.js';
-import type { Memory } from './memory.js';
+import type { KnownPeople } from './memory.js';
 
 /**
  * Whether memory, which was read from the store a moment ago, holds what a change was to make of it.
  * @returns undefined where that does not show: a name may have been the same before
  */
 export function wasDone(
-  memory: Pick<Memory, 'has' | 'hasFace' | 'corrections' | 'groups'>,
+  memory: Pick<KnownPeople, 'has' | 'hasFace' | 'corrections' | 'groups'>,
   { kind, groupid, faceid = '', from = '', face = '' }: GalleryChange,
 ): boolean | undefined {
   const isCorrection = () => memory.corrections.of(faceid).some(({ id }) => id === face);

@@ -16,6 +16,7 @@ import { createFileStore } from '../../src/gallery/store/file-store.js';
 import { loadConfig } from '../../src/settings/config.js';
 import { chaos } from '../support/chaos.js';
 import { TINY } from '../support/galleries.js';
+import { lockMilvus } from '../support/locked-milvus.js';
 import { milvusMissing, startMilvus, type TestMilvus } from '../support/milvus.js';
 import { REDIS_MISSING, startRedis } from '../support/redis.js';
 import { milvusSettings, openInMilvus, openRemoteStore, overMilvus } from '../support/remote-stores.js';
@@ -139,6 +140,27 @@ describe('vectors in Milvus', { skip }, () => {
       code: 'SETUP',
       message: /has an index of the kind flat, and MILVUS_INDEX=hnsw/,
     });
+  });
+
+  it('are reached over TLS by a token or a user, and by nobody else', async (t) => {
+    const reached = await milvusSettings();
+    const place = await lockMilvus(t, reached.MILVUS_URL, 'ken:田中');
+    const opened = (own: Record<string, string>) => {
+      const config = loadConfig({ ...reached, ...place, ...own });
+      return openMilvus({ config, pack: 'tiny', length: TINY, warn: (message) => assert.fail(message) });
+    };
+    for (const own of [{ MILVUS_TOKEN: 'ken:田中' }, { MILVUS_USER: 'ken', MILVUS_PASSWORD: '田中' }]) {
+      const engine = await opened(own);
+      const vector = randomUnitVector(random, TINY);
+      const person = `default-${Object.keys(own)[0].toLowerCase()}`;
+      const id = `${person}_20260101_000000_m1`;
+      await engine.write([{ id, person, group: 'default', vector }]);
+      assert.deepEqual(await engine.vectors([id], { fresh: true }), new Map([[id, vector]]));
+      assert.equal(await engine.obstacle(), undefined);
+      await engine.close();
+    }
+    for (const own of [{ MILVUS_TOKEN: 'ken:other' }, {}])
+      await assert.rejects(opened(own), { code: 'SETUP', message: /does not let Kaomon in: set MILVUS_TOKEN/ });
   });
 
   it('are copied there and back, and on after an interruption', async (t) => {

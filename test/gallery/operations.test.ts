@@ -4,6 +4,7 @@ import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
+import { type GalleryEvent, NO_PUBLISHER, type Publisher } from '../../src/events/event.js';
 import type { LiveGallery } from '../../src/gallery/gallery.js';
 import type { GalleryChange } from '../../src/gallery/types.js';
 import { everybody, inFilesAlone, openTiny, summarise, TINY } from '../support/galleries.js';
@@ -31,6 +32,41 @@ async function nowAndAfterRestart(
 async function nearestOf(gallery: LiveGallery, probe: Float32Array): Promise<string[]> {
   return (await gallery.nearest(probe, 1)).map(({ person }) => person.faceid);
 }
+
+describe('what a worker left open', () => {
+  it('is published in its name where the store has it, and closed as not made where it has not', async (t) => {
+    const folder = await temporaryFolder(t);
+    const dying = await openTiny(folder);
+    const settled: string[] = [];
+    const publisher: Publisher = {
+      ...NO_PUBLISHER,
+      settle({ uid }, kind) {
+        settled.push(`${uid} ${kind}`);
+        return Promise.resolve();
+      },
+    };
+    const looking = await openTiny(folder, { publisher });
+    const { id: face, faceid } = await dying.enrol({ groupid: 'default', userid: 'ken' }, vector());
+    const gone = (await dying.enrol({ groupid: 'default', userid: 'ann' }, vector())).faceid;
+    await dying.remove('default', 'ann');
+    const begun = (uid: string, about: Partial<GalleryEvent>): GalleryEvent => ({
+      ...{ kind: 'begun', groupid: 'default', at: '2026-01-01T00:00:00Z', worker: 'dying', pack: 'tiny' },
+      ...{ uid, ...about },
+    });
+    const changes = [
+      begun('a', { will: 'enrolled', faceid, face }),
+      begun('b', { will: 'enrolled', faceid, face: `${face}1` }),
+      begun('c', { will: 'removed', faceid: gone }),
+      begun('d', { will: 'updated', faceid }),
+    ];
+    for (const change of changes) await looking.settle(change);
+    // A name may have been the same before, and what is not there may still come.
+    assert.deepEqual(settled.splice(0), ['a enrolled', 'c removed']);
+    assert.equal((await looking.person(faceid))?.faces.length, 1);
+    for (const change of changes) await looking.settle(change, { isLast: true, isTold: false });
+    assert.deepEqual(settled, ['a enrolled', 'b given-up', 'c removed', 'd updated']);
+  });
+});
 
 describe('a person', () => {
   it('can be made without a face, once, and is kept', async (t) => {

@@ -39,12 +39,15 @@ export const inFilesAlone = (): false | string => elsewhere !== undefined && 'it
 /** A gallery in a folder, of vectors of 8 numbers, searched by our own index. */
 export async function openTiny(
   folder: string,
-  options: { pack?: string; templates?: boolean; warn?: (message: string) => void } = {},
+  options: { pack?: string; warn?: (message: string) => void } & Pick<
+    GalleryDeps,
+    'templates' | 'publisher'
+  > = {},
 ): Promise<LiveGallery> {
   const { pack = 'tiny', warn = () => undefined, ...others } = options;
   if (elsewhere) {
-    const { templates = true } = others;
-    return createRemoteGallery({ pack, templates, store: await elsewhere(folder, pack), warn });
+    const store = await elsewhere(folder, pack);
+    return createRemoteGallery({ templates: true, ...others, pack, store, warn });
   }
   return createTiny(createFileStore({ folder, pack, length: TINY, warn }), { pack, ...others });
 }

@@ -11,6 +11,8 @@ const PACKAGE = '@zilliz/milvus2-sdk-node';
 const VERSION = '2.6.17';
 /** How long a start waits for Milvus, milliseconds: it may be starting, too. */
 const PATIENCE = 30_000;
+/** Of gRPC: it knows nobody by that token, which no waiting cures. */
+const UNAUTHENTICATED = 16;
 
 export type MilvusConfig = Pick<
   Config,
@@ -100,7 +102,7 @@ function loadSdk(cacheDir: string): SdkModule {
 
 /**
  * Connects; the connection is made again by itself whenever it breaks.
- * @throws KaomonError SETUP when the client is not installed, or Milvus does not answer
+ * @throws KaomonError SETUP when the client is not installed, or Milvus does not answer or lets nobody in
  */
 export async function connectMilvus(config: MilvusConfig): Promise<MilvusSdk> {
   const { MilvusClient } = loadSdk(config.CACHE_DIR);
@@ -129,6 +131,12 @@ export async function connectMilvus(config: MilvusConfig): Promise<MilvusSdk> {
       throw new Error('Milvus says that it is not well.');
     } catch (cause) {
       await client.closeConnection().catch(() => undefined);
+      if ((cause as { code?: unknown }).code === UNAUTHENTICATED)
+        throw new KaomonError(
+          'SETUP',
+          'Milvus does not let Kaomon in: set MILVUS_TOKEN, or MILVUS_USER and MILVUS_PASSWORD, to what it knows.',
+          { cause },
+        );
       if (Date.now() < until) {
         await new Promise((resolve) => setTimeout(resolve, 500));
         continue;

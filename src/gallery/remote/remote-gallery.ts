@@ -1,8 +1,7 @@
-import { faceidsOf } from '../../events/event.js';
 import { withStoreErrors } from '../announce.js';
 import { createCoreOver, type GalleryDeps } from '../core.js';
 import type { LiveGallery } from '../gallery.js';
-import { createApply, createLiveOperations, readCorrected } from '../live-operations.js';
+import { createApply, createLiveOperations, createSettle, readCorrected } from '../live-operations.js';
 import { watchStore } from '../store/store-watch.js';
 import type { Gallery, GalleryInfo } from '../types.js';
 import { createRemoteMemory, toPerson } from './remote-memory.js';
@@ -67,6 +66,7 @@ export async function createRemoteGallery(deps: RemoteGalleryDeps): Promise<Live
   const watch = await watchStore(store, warn);
   core.onFailure(() => void watch.check());
 
+  const settle = createSettle(core, pack, deps.publisher);
   const listed: Pick<Gallery, 'people' | 'everyone'> = {
     async people(options) {
       const { people, next, total } = await withStoreErrors(pages.page(options));
@@ -87,9 +87,8 @@ export async function createRemoteGallery(deps: RemoteGalleryDeps): Promise<Live
 
     apply: createApply(core, pack, countLater),
 
-    async settle(event) {
-      await store.recover();
-      await core.lockAndReload(faceidsOf(event), { isHeard: true });
+    async settle(...asked) {
+      await settle(...asked);
       countLater();
     },
 
