@@ -178,7 +178,10 @@ export function createStreamSession(deps: SessionDeps) {
       minFaceSize: options.minFaceSize ?? deps.minFaceSize,
       quality: options.quality,
       aligned: place !== undefined && identifier.wantsPictures,
-      track: { faces: plan.faces, search: plan.search, quiet: plan.quiet, closeUps: plan.closeUps },
+      track: {
+        ...{ faces: plan.faces, search: plan.search, closeUps: plan.closeUps },
+        ...{ quiet: plan.quiet, keepEmpty: tracker.quietSearch > 0 },
+      },
     });
     const { width, height, leftOut, times } = analysis;
     const searchedAt = performance.now();

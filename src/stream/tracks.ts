@@ -1,6 +1,6 @@
 import type { Gallery, Match, Person } from '../gallery/types.js';
 import { squaredDistance } from '../gallery/distance.js';
-import type { AnalysedFace, Analysis, KnownFace } from '../vision/types.js';
+import type { AnalysedFace, Analysis, EmptyScene, KnownFace } from '../vision/types.js';
 import { renewed } from '../identity/identify.js';
 import { hasMoved } from './motion.js';
 
@@ -48,8 +48,8 @@ export interface Track {
 /** What to do with the next frame. */
 export interface Plan {
   search: boolean;
-  /** Where nobody is known: the scene in which nobody was found. A frame that shows the same is not searched. */
-  quiet: Uint8Array | undefined;
+  /** Where nobody is known: the frame in which nobody was found. One that shows the same is not searched. */
+  quiet: EmptyScene | undefined;
   closeUps: boolean;
   tracks: Track[];
   faces: KnownFace[];
@@ -63,7 +63,7 @@ export interface Moment {
   identical: number;
 }
 
-type Frame = Pick<Analysis, 'faces' | 'width' | 'height' | 'scene' | 'searched'>;
+type Frame = Pick<Analysis, 'faces' | 'width' | 'height' | 'scene' | 'empty' | 'searched'>;
 
 type RuledOut = (...asked: Parameters<Gallery['ruledOut']>) => unknown;
 
@@ -85,6 +85,8 @@ export class FaceTracker {
   #mustSearch = true;
   #sceneAtSearch: Uint8Array | undefined;
   #scene: Uint8Array | undefined;
+  /** The frame that was searched last, where it showed nobody. */
+  #empty: EmptyScene | undefined;
   /** Of the last frame, pixels. */
   #size = { width: 1, height: 1 };
 
@@ -140,7 +142,7 @@ export class FaceTracker {
     });
     const search = !follow || this.#searchIsDue(now);
     const closeUps = search && (!follow || now - this.#closeUpAt >= CLOSE_UP_EVERY);
-    const quiet = follow && this.#isQuiet(now) ? this.#sceneAtSearch : undefined;
+    const quiet = follow && this.#isQuiet(now) ? this.#empty : undefined;
     return { search, quiet, closeUps, tracks, faces };
   }
 
@@ -173,7 +175,7 @@ export class FaceTracker {
    */
   update(
     plan: Plan,
-    { faces, width, height, scene, searched = plan.search }: Frame,
+    { faces, width, height, scene, empty, searched = plan.search }: Frame,
     matches: readonly (Match | undefined)[],
     moment: Moment,
   ): Track[] {
@@ -185,6 +187,7 @@ export class FaceTracker {
     if (searched) {
       this.#searchedAt = now;
       this.#sceneAtSearch = scene;
+      this.#empty = empty;
     }
     this.#lost = this.#lost.filter(({ lostAt }) => now - lostAt < COMES_BACK);
     const tracks = faces.map((face, i) => {

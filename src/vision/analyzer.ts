@@ -3,6 +3,7 @@ import type { ReadyPack } from '../models/types.js';
 import { createAgeGender } from './age-gender.js';
 import { cutFace } from './align.js';
 import { createEmbedder } from './embedder.js';
+import { answerAsEmpty, emptySceneOf, withoutQuietSearch } from './empty-scene.js';
 import { createFaceFinder, type DetectorRuns, type FinderSettings } from './face-finder.js';
 import { unfitBy } from './fitness.js';
 import { decodeImage, type ImageLimits } from './image.js';
@@ -10,8 +11,16 @@ import { type RefusedProvider, Runtime, type SessionOptions } from './ort.js';
 import { measureQuality } from './quality.js';
 import { Resampler } from './resample.js';
 import { isStopped, type Stop, throwIfStopped } from './stop.js';
-import { correlation, isSameScene, sceneOf, thumbnailOf } from './track.js';
-import type { AnalysedFace, Analysis, Detection, Picture, StageTimes, ThreadOptions } from './types.js';
+import { correlation, sceneOf, thumbnailOf } from './track.js';
+import type {
+  AnalysedFace,
+  Analysis,
+  Detection,
+  EmptyScene,
+  Picture,
+  StageTimes,
+  ThreadOptions,
+} from './types.js';
 import { isPlain, meanEmbedding, PLAIN } from './views.js';
 import { SERIAL, type WorkSharing } from './work-sharing.js';
 
@@ -40,6 +49,8 @@ interface CutPicture {
   detectedAt: number;
   /** Of a frame. */
   scene: Uint8Array | undefined;
+  /** Of a frame that was searched for whoever is new and shows nobody. */
+  empty: EmptyScene | undefined;
 }
 
 interface CutFace {
@@ -101,6 +112,9 @@ export async function createAnalyzer(
     const all = (await finder.find(picture, options, stop)).slice(0, options.maxFaces);
     throwIfStopped(stop);
     const found = all.slice(0, maxFaces);
+    const isEmpty = options.track?.search === true && all.length === 0;
+    const empty =
+      scene && isEmpty && asked.track?.keepEmpty ? emptySceneOf(bytes, picture, scene) : undefined;
     const detectedAt = performance.now();
 
     const faces = found.map(({ detection, known }): CutFace => {
@@ -119,8 +133,12 @@ export async function createAnalyzer(
       return { detection, face, isEmbedded, crop };
     });
     const times = { queue: 0, decode: decodedAt - start, detect: detectedAt - decodedAt, embed: 0 };
-    return { options, stop, picture, faces, leftOut: all.length - found.length, times, detectedAt, scene };
+    const leftOut = all.length - found.length;
+    return { options, stop, picture, faces, leftOut, times, detectedAt, scene, empty };
   }
+
+  /** A frame that shows nobody, as one before it, is answered at once. */
+  const look = async (one: AskedPicture) => answerAsEmpty(one) ?? (await cutFaces(one));
 
   /** A face's crops for the pack's views. @param crop the plain one */
   function viewsOf({ options, picture }: CutPicture, detection: Detection, crop: Uint8Array): Uint8Array[] {
@@ -175,6 +193,7 @@ export async function createAnalyzer(
     if (cut.leftOut > 0) analysis.leftOut = cut.leftOut;
     if (options.track) {
       analysis.scene = cut.scene;
+      analysis.empty = cut.empty;
       analysis.searched = options.track.search;
     }
     analysis.times.embed = performance.now() - cut.detectedAt;
@@ -189,20 +208,27 @@ export async function createAnalyzer(
     detector: finder.runs,
 
     async analyze(asked) {
-      const cut: PromiseSettledResult<CutPicture>[] = [];
+      const looked: PromiseSettledResult<CutPicture | Analysis>[] = [];
       // One after the other: the networks reuse their buffers.
-      for (const one of asked) cut.push(await settle(cutFaces(one)));
-      const good = cut.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+      for (const one of asked) looked.push(await settle(look(one)));
+      const good = looked.flatMap((result) =>
+        result.status === 'fulfilled' && isCut(result.value) ? [result.value] : [],
+      );
       const embedded = await settle(embedAll(good));
       const results: PromiseSettledResult<Analysis>[] = [];
-      for (const result of cut) {
+      for (const result of looked) {
         if (result.status === 'rejected') results.push(result);
-        else if (embedded.status === 'fulfilled') results.push(await settle(describe(result.value)));
-        else if (good.length === 1) results.push(embedded);
-        else {
+        else results.push(await settle(finish(result.value)));
+      }
+
+      async function finish(one: CutPicture | Analysis): Promise<Analysis> {
+        if (!isCut(one)) return one;
+        if (embedded.status === 'rejected') {
+          if (good.length === 1) throw embedded.reason;
           // One of several has failed: each is tried again by itself.
-          results.push(await settle(embedAll([result.value]).then(() => describe(result.value))));
+          await embedAll([one]);
         }
+        return describe(one);
       }
       return results;
     },
@@ -220,12 +246,7 @@ async function settle<T>(work: Promise<T>): Promise<PromiseSettledResult<T>> {
   return result;
 }
 
-/** What to look for in a frame: not for new faces where it is as an earlier one, in which there was nobody. */
-function withoutQuietSearch(options: ThreadOptions, scene: Uint8Array | undefined): ThreadOptions {
-  const { track } = options;
-  if (!track?.quiet || !scene || !isSameScene(track.quiet, scene)) return options;
-  return { ...options, track: { ...track, search: false } };
-}
+const isCut = (one: CutPicture | Analysis): one is CutPicture => 'picture' in one;
 
 /** Whether a face must be embedded: always, unless it is a known one that has not changed. */
 function mustBeEmbedded({ known, thumbnail }: AnalysedFace, { track }: ThreadOptions): boolean {

@@ -1,4 +1,5 @@
 import type { Alignment } from '../models/types.js';
+import type { CellScene } from './jpeg-scene.js';
 
 /** A decoded picture, upright (EXIF orientation applied). */
 export interface Picture {
@@ -138,8 +139,21 @@ export interface Analysis {
   times: StageTimes;
   /** The frame in 32 x 18 grey levels, to see what moved; only with `track`. */
   scene?: Uint8Array;
+  /** For `track.quiet` of the next frames; only with `track.keepEmpty`, where a search of the whole frame found nobody. */
+  empty?: EmptyScene | undefined;
   /** Whether the whole frame was searched; only with `track`. */
   searched?: boolean;
+}
+
+/** A frame in which nobody was, in few grey levels: to see whether a later one shows the same. */
+export interface EmptyScene {
+  /** Of the upright picture. */
+  width: number;
+  height: number;
+  /** From its pixels. */
+  scene: Uint8Array;
+  /** From its coefficients; undefined where it is no JPEG, or none whose coefficients are read (jpeg-scene.ts). */
+  coefficients: CellScene | undefined;
 }
 
 /** How a stored crop was cut for its pack's embedder. */
@@ -175,14 +189,15 @@ export interface AnalyzeOptions {
    * The picture is a camera's frame, and these faces were in the previous one. They are looked for near their last places,
    * which costs a fraction of a search; with `search` the whole frame is searched for new faces as well. Only new faces,
    * changed ones and those with `embed` are embedded. No state is held between calls. A search that finds nobody makes a
-   * second pass for a face that fills the frame, unless `closeUps` is false. With `quiet`, the scene of an earlier frame,
-   * the frame is searched only where it differs from that.
+   * second pass for a face that fills the frame, unless `closeUps` is false. With `quiet`, an earlier frame in
+   * which nobody was, the frame is searched, and as a JPEG even decoded, only where it differs from that.
    */
   track?: {
     faces: readonly KnownFace[];
     search: boolean;
     closeUps?: boolean;
-    quiet?: Uint8Array | undefined;
+    quiet?: EmptyScene | undefined;
+    keepEmpty?: boolean;
   };
 }
 

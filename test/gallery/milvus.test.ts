@@ -145,7 +145,7 @@ describe('vectors in Milvus', { skip }, () => {
   it('are reached over TLS by a token or a user, and by nobody else', async (t) => {
     const reached = await milvusSettings();
     const place = await lockMilvus(t, reached.MILVUS_URL, 'ken:田中');
-    const opened = (own: Record<string, string>) => {
+    const opened = (own: Record<string, string | undefined>) => {
       const config = loadConfig({ ...reached, ...place, ...own });
       return openMilvus({ config, pack: 'tiny', length: TINY, warn: (message) => assert.fail(message) });
     };
@@ -160,7 +160,10 @@ describe('vectors in Milvus', { skip }, () => {
       await engine.close();
     }
     for (const own of [{ MILVUS_TOKEN: 'ken:other' }, {}])
-      await assert.rejects(opened(own), { code: 'SETUP', message: /does not let Kaomon in: set MILVUS_TOKEN/ });
+      await assert.rejects(opened(own), {
+        code: 'SETUP',
+        message: /does not let Kaomon in: set MILVUS_TOKEN/,
+      });
   });
 
   it('are copied there and back, and on after an interruption', async (t) => {

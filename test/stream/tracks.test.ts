@@ -4,7 +4,7 @@ import { squaredDistance } from '../../src/gallery/distance.js';
 import type { Match, Person } from '../../src/gallery/types.js';
 import { FaceTracker, RENEW } from '../../src/stream/tracks.js';
 import { SCENE } from '../../src/vision/track.js';
-import type { AnalysedFace } from '../../src/vision/types.js';
+import type { AnalysedFace, EmptyScene } from '../../src/vision/types.js';
 import { asTracked, unitVector } from '../support/app.js';
 
 const IDENTICAL = 0.5;
@@ -81,14 +81,20 @@ function player(corrections: Float32Array[] = []) {
   };
 }
 
+const emptyScene = (grey: number): EmptyScene => {
+  const scene = new Uint8Array(SCENE.columns * SCENE.rows).fill(grey);
+  return { width: 640, height: 360, scene, coefficients: undefined };
+};
+
 describe('tracks', () => {
   it('of nobody: the scene in which nobody was goes along with each frame until it is time to search again', () => {
     const tracks = new FaceTracker(IDENTICAL, undefined, 1000);
     const nobody = { faces: [], width: 640, height: 360 };
-    const [empty, other] = [1, 2].map((grey) => new Uint8Array(SCENE.columns * SCENE.rows).fill(grey));
-    const play = (now: number, scene: Uint8Array, searched: boolean) => {
+    const [empty, other] = [1, 2].map((grey) => emptyScene(grey));
+    const play = (now: number, shown: EmptyScene, searched: boolean) => {
       const plan = tracks.plan(now);
-      tracks.update(plan, { ...nobody, scene, searched }, [], { now, identical: IDENTICAL });
+      const frame = { ...nobody, scene: shown.scene, searched, empty: searched ? shown : undefined };
+      tracks.update(plan, frame, [], { now, identical: IDENTICAL });
       return plan;
     };
     assert.equal(play(0, empty, true).quiet, undefined, 'nothing is known yet');
@@ -105,10 +111,12 @@ describe('tracks', () => {
 
   it('of somebody are never quiet, nor is the frame after somebody was lost', () => {
     const tracks = new FaceTracker(IDENTICAL, undefined, 1000);
-    const scene = new Uint8Array(SCENE.columns * SCENE.rows);
+    const empty = emptyScene(0);
     const play = (now: number, faces: AnalysedFace[]) => {
       const plan = tracks.plan(now);
-      const frame = { faces, width: 640, height: 360, scene, searched: plan.quiet === undefined };
+      const searched = plan.quiet === undefined;
+      const frame = { faces, width: 640, height: 360, scene: empty.scene, searched };
+      if (searched && faces.length === 0) Object.assign(frame, { empty });
       tracks.update(plan, frame, faces.map(nearest), { now, identical: IDENTICAL });
       return plan.quiet !== undefined;
     };

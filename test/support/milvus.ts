@@ -2,12 +2,14 @@ import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_proces
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { connect } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import path from 'node:path';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { TestContext } from 'node:test';
+import { connectMilvus } from '../../src/gallery/remote/milvus-client.js';
+import { loadConfig } from '../../src/settings/config.js';
 import { PROJECT_ROOT } from '../../src/platform/root.js';
 import { freePort } from './port.js';
 import { temporaryFolder } from './temporary.js';
@@ -20,11 +22,15 @@ const CLIENT = path.join(CACHE, 'milvus');
 const PACKAGE = '@zilliz/milvus2-sdk-node';
 /** Fetching takes a minute or so: a test run must not stand still where there is no network. */
 const FETCHING = 180_000;
-/** It is ready within 25 seconds; on a busy machine a start after a kill sometimes stands still, and is made again. */
+/** It is ready within 25 seconds. */
 const STARTING = 75_000;
-const STARTS = 4;
+const STARTS = 2;
+/** Seconds for which its parts count as running once they were killed, so that they cannot be started again: usually 30. */
+const SESSION = 5;
 const PORTS = ['etcd', 'root-coord', 'proxy-internal', 'query-coord', 'query-node', 'index-coord'];
 PORTS.push('index-node', 'data-coord', 'data-node');
+
+const HOST = '127.0.0.1';
 
 const run = promisify(execFile);
 
@@ -79,33 +85,38 @@ export interface TestMilvus {
 /** A Milvus server of the test's own, on free ports; ended with it. */
 export async function startMilvus(t: Pick<TestContext, 'after'>): Promise<TestMilvus> {
   const folder = await temporaryFolder(t);
-  const port = await freePort();
+  const door = await openDoor();
   let child: ChildProcess | undefined;
 
   async function start(): Promise<void> {
     for (let attempt = 0; attempt < STARTS; attempt++) {
       await stop();
-      if (await startOnce()) return;
+      const port = await startOnce();
+      if (port === undefined) continue;
+      await door.open(port);
+      return;
     }
     throw new Error('Milvus did not start.');
   }
 
-  /** @returns whether it answers */
-  async function startOnce(): Promise<boolean> {
-    const others: string[] = [];
+  /** @returns the port where it answers; undefined: it does not */
+  async function startOnce(): Promise<number | undefined> {
+    const port = await freePort();
+    const others = ['--extra-config', `common.session.ttl=${SESSION}`];
     for (const name of PORTS) others.push(`--${name}-port`, String(await freePort()));
     // A group of its own, because the server is a child of the program that starts it.
     const options = { stdio: 'ignore', detached: true } as const;
     const started = spawn(SERVER, ['--data', folder, '--proxy-port', String(port), ...others], options);
     child = started;
     for (const until = Date.now() + STARTING; Date.now() < until && started.exitCode === null;) {
-      if (await answers(port)) return true;
+      if (await isWell(port)) return port;
       await sleep(200);
     }
-    return false;
+    return undefined;
   }
 
   async function stop(): Promise<void> {
+    await door.close();
     const running = child;
     child = undefined;
     if (running?.pid === undefined) return;
@@ -120,16 +131,56 @@ export async function startMilvus(t: Pick<TestContext, 'after'>): Promise<TestMi
 
   t.after(stop);
   await start();
-  return { env: { INDEX: 'milvus', MILVUS_URL: `http://127.0.0.1:${port}` }, start, stop };
+  return { env: { INDEX: 'milvus', MILVUS_URL: `http://${HOST}:${door.port}` }, start, stop };
 }
 
-function answers(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1');
-    const end = (is: boolean) => {
-      socket.destroy();
-      resolve(is);
-    };
-    socket.once('connect', () => end(true)).once('error', () => end(false));
+/**
+ * A port that leads to Milvus wherever it is. Its own would not do: the program that starts it takes another one while the
+ * system still keeps those of a server that was killed, which is for a minute.
+ */
+async function openDoor() {
+  const port = await freePort();
+  const sockets = new Set<Socket>();
+  let behind = 0;
+  const lead = (from: Socket, to: Socket) => {
+    sockets.add(from);
+    from.on('error', () => from.destroy());
+    from.on('close', () => {
+      sockets.delete(from);
+      to.destroy();
+    });
+    from.pipe(to);
+  };
+  const server = createServer((socket) => {
+    const there = connect(behind, HOST).setNoDelay();
+    lead(socket.setNoDelay(), there);
+    lead(there, socket);
   });
+  return {
+    port,
+    async open(to: number): Promise<void> {
+      behind = to;
+      server.listen(port, HOST);
+      await once(server, 'listening');
+    },
+    async close(): Promise<void> {
+      if (!server.listening) return;
+      const closed = once(server, 'close');
+      server.close();
+      for (const socket of sockets) socket.destroy();
+      await closed;
+    },
+  };
+}
+
+/** Whether it takes calls: it listens long before. */
+async function isWell(port: number): Promise<boolean> {
+  const config = loadConfig({ MILVUS_URL: `http://${HOST}:${port}` });
+  return await connectMilvus(config, 0).then(
+    async (sdk) => {
+      await sdk.closeConnection();
+      return true;
+    },
+    () => false,
+  );
 }

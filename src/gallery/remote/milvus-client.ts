@@ -13,6 +13,8 @@ const VERSION = '2.6.17';
 const PATIENCE = 30_000;
 /** Of gRPC: it knows nobody by that token, which no waiting cures. */
 const UNAUTHENTICATED = 16;
+/** From one try to connect to the next, milliseconds: gRPC's own pauses grow to two minutes, long after Milvus is back. */
+const RECONNECT = { 'grpc.initial_reconnect_backoff_ms': 200, 'grpc.max_reconnect_backoff_ms': 1000 };
 
 export type MilvusConfig = Pick<
   Config,
@@ -102,9 +104,10 @@ function loadSdk(cacheDir: string): SdkModule {
 
 /**
  * Connects; the connection is made again by itself whenever it breaks.
+ * @param patience how long it may take until Milvus answers, milliseconds
  * @throws KaomonError SETUP when the client is not installed, or Milvus does not answer or lets nobody in
  */
-export async function connectMilvus(config: MilvusConfig): Promise<MilvusSdk> {
+export async function connectMilvus(config: MilvusConfig, patience = PATIENCE): Promise<MilvusSdk> {
   const { MilvusClient } = loadSdk(config.CACHE_DIR);
   const { protocol, host, pathname } = new URL(config.MILVUS_URL);
   const isTls = protocol === 'https:';
@@ -116,12 +119,13 @@ export async function connectMilvus(config: MilvusConfig): Promise<MilvusSdk> {
     ...(config.MILVUS_USER && { username: config.MILVUS_USER, password: config.MILVUS_PASSWORD }),
     ...(isTls && config.MILVUS_CA && { tls: { rootCert: await readAuthority(config.MILVUS_CA) } }),
     timeout: config.MILVUS_TIMEOUT,
+    channelOptions: RECONNECT,
     // What may be repeated, and how often, is decided by who calls.
     maxRetries: 1,
     // It would log what it is asked.
     logLevel: 'none',
   };
-  const until = Date.now() + PATIENCE;
+  const until = Date.now() + patience;
   for (;;) {
     const client = new MilvusClient(options);
     try {

@@ -1,0 +1,146 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import sharp, { type JpegOptions } from 'sharp';
+import { sceneOfJpeg } from '../../src/vision/jpeg-scene.js';
+import { SCENE } from '../../src/vision/track.js';
+import { portrait } from '../support/photographs.js';
+import { seededRandom } from '../support/vectors.js';
+
+const [WIDTH, HEIGHT] = [643, 365];
+const picture = sharp(await portrait('bea', { size: 400 })).resize(WIDTH, HEIGHT, { fit: 'cover' });
+const encoded = (options: JpegOptions) => picture.clone().jpeg(options).toBuffer();
+
+/** The cells by the pixels: of each 8 x 8 block the mean, of each cell the mean of the blocks whose middle it has. */
+async function cellsByPixels(bytes: Uint8Array): Promise<Float64Array> {
+  const { data, info } = await sharp(bytes).raw().toBuffer({ resolveWithObject: true });
+  const { width, height, channels } = info;
+  const grey = (x: number, y: number) => {
+    const at = (y * width + x) * channels;
+    return channels < 3 ? data[at] : 0.299 * data[at] + 0.587 * data[at + 1] + 0.114 * data[at + 2];
+  };
+  const sums = new Float64Array(SCENE.columns * SCENE.rows);
+  const counts = new Float64Array(sums.length);
+  for (let top = 0; top < height; top += 8)
+    for (let left = 0; left < width; left += 8) {
+      let sum = 0;
+      // Encoders fill up with the last pixel.
+      for (let y = top; y < top + 8; y++)
+        for (let x = left; x < left + 8; x++) sum += grey(Math.min(x, width - 1), Math.min(y, height - 1));
+      const column = Math.floor((Math.min(left + 4, (left + width) / 2) * SCENE.columns) / width);
+      const row = Math.floor((Math.min(top + 4, (top + height) / 2) * SCENE.rows) / height);
+      sums[row * SCENE.columns + column] += sum / 64;
+      counts[row * SCENE.columns + column] += 1;
+    }
+  return sums.map((sum, i) => (counts[i] > 0 ? sum / counts[i] : 0));
+}
+
+async function farthest(bytes: Uint8Array): Promise<number> {
+  const scene = sceneOfJpeg(bytes, SCENE);
+  assert.ok(scene);
+  const wanted = await cellsByPixels(bytes);
+  return Math.max(...wanted.map((value, cell) => Math.abs(value - scene.cells[cell])));
+}
+
+/** A grey JPEG whose blocks have a mean each and nothing else. @param restart blocks between two restarts */
+function flatJpeg(means: readonly number[], width: number, height: number, restart: number): Uint8Array {
+  const bits: number[] = [];
+  const out: number[] = [];
+  const put = (value: number, length: number) => {
+    for (let i = length - 1; i >= 0; i--) bits.push((value >> i) & 1);
+  };
+  const flush = () => {
+    while (bits.length % 8 !== 0) bits.push(1);
+    for (let i = 0; i < bits.length; i += 8) {
+      const byte = parseInt(bits.slice(i, i + 8).join(''), 2);
+      out.push(byte, ...(byte === 0xff ? [0] : []));
+    }
+    bits.length = 0;
+  };
+  let before = 0;
+  for (const [i, mean] of means.entries()) {
+    if (i > 0 && i % restart === 0) {
+      flush();
+      out.push(0xff, 0xd0 + ((i / restart - 1) % 8));
+      before = 0;
+    }
+    const difference = mean - 128 - before;
+    before = mean - 128;
+    const length = difference === 0 ? 0 : 32 - Math.clz32(Math.abs(difference));
+    put(length, 4);
+    put(difference < 0 ? difference + (1 << length) - 1 : difference, length);
+    put(0, 1);
+  }
+  flush();
+  // Means are counted in eighths: a step of 8.
+  const steps = [0, ...new Array<number>(64).fill(8)];
+  const dc = [
+    0x00,
+    0,
+    0,
+    0,
+    12,
+    ...new Array<number>(12).fill(0),
+    ...Array.from({ length: 12 }, (_, i) => i),
+  ];
+  const ac = [0x10, 1, ...new Array<number>(15).fill(0), 0];
+  const frame = [8, height >> 8, height & 255, width >> 8, width & 255, 1, 1, 0x11, 0];
+  const segment = (marker: number, body: number[]) => [0xff, marker, 0, body.length + 2, ...body];
+  return Uint8Array.from([
+    ...[0xff, 0xd8, ...segment(0xdb, steps), ...segment(0xc0, frame), ...segment(0xc4, dc)],
+    ...[...segment(0xc4, ac), ...segment(0xdd, [0, restart]), ...segment(0xda, [1, 1, 0, 0, 63, 0])],
+    ...[...out, 0xff, 0xd9],
+  ]);
+}
+
+describe("a JPEG's scene", () => {
+  for (const [what, options] of [
+    ['half of the colours', { quality: 85 }],
+    ['all colours', { quality: 85, chromaSubsampling: '4:4:4' }],
+    ['little left', { quality: 20 }],
+    ['codes of its own', { quality: 95, optimiseCoding: true }],
+  ] as const)
+    it(`is that of its pixels, with ${what}`, async () => {
+      // Of the pixels of bright or coloured blocks some are cut off at 0 and 255.
+      assert.ok((await farthest(await encoded(options))) < 3);
+    });
+
+  it('is that of its pixels, in grey and where it is smaller than the cells', async () => {
+    assert.ok((await farthest(await picture.clone().greyscale().jpeg().toBuffer())) < 2);
+    assert.ok((await farthest(await picture.clone().resize(17, 9).jpeg({ quality: 95 }).toBuffer())) < 3);
+  });
+
+  it('is read on behind restarts', async () => {
+    const random = seededRandom(4);
+    for (const restart of [1, 7, 255]) {
+      const means = Array.from({ length: 40 * 23 }, () => Math.floor(random() * 256));
+      const bytes = flatJpeg(means, 320, 180, restart);
+      assert.ok((await farthest(bytes)) < 1.01, `every ${restart} blocks`);
+    }
+  });
+
+  it('is none where the coefficients are in several scans, and of what is no JPEG', async () => {
+    for (const bytes of [
+      await encoded({ progressive: true }),
+      await picture.clone().png().toBuffer(),
+      new Uint8Array(),
+      Uint8Array.of(0xff, 0xd8),
+    ])
+      assert.equal(sceneOfJpeg(bytes, SCENE), undefined);
+  });
+
+  it('is none where anything is missing, and damage does no harm', async () => {
+    const bytes = await encoded({ quality: 60 });
+    // Behind the data are two bytes that end it.
+    for (let length = 0; length < bytes.length - 2; length += 97)
+      assert.equal(sceneOfJpeg(bytes.subarray(0, length), SCENE), undefined, `of ${length} bytes`);
+    const random = seededRandom(9);
+    for (let i = 0; i < 3000; i++) {
+      const damaged = Uint8Array.from(bytes);
+      // Headers are hit as often as data.
+      const most = i % 2 === 0 ? 700 : bytes.length;
+      for (let hit = 0; hit < 3; hit++) damaged[Math.floor(random() * most)] = Math.floor(random() * 256);
+      const scene = sceneOfJpeg(damaged, SCENE);
+      if (scene) assert.equal(scene.cells.length, SCENE.columns * SCENE.rows);
+    }
+  });
+});
