@@ -2,7 +2,7 @@
 /**
  * `npm run native:check`: builds the addons with ASan and UBSan, warnings as errors, and runs the tests of each against
  * that build. Ends with a status other than 0 at the first finding. `npm run native:check -- pixels` checks one of
- * them.
+ * them, `npm run native:check -- arm64` all of them for another machine (check-arm64.mjs).
  */
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
@@ -10,6 +10,7 @@ import { build, buildIsStale } from '../scripts/build.mjs';
 import { PROJECT_ROOT, runProgram, SetupError, step } from '../scripts/support.mjs';
 import { useTestFolder } from '../scripts/test-folder.mjs';
 import { ADDONS, compile } from './build.mjs';
+import { checkArm64 } from './check-arm64.mjs';
 
 /** Test files of each addon. @type {Record<string, string[]>} */
 const TESTS = {
@@ -28,8 +29,8 @@ async function sanitizerLibrary() {
   return output.trim();
 }
 
-try {
-  const names = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(ADDONS);
+/** @param {readonly string[]} names */
+async function checkHere(names) {
   const unknown = names.find((name) => !Object.hasOwn(ADDONS, name));
   if (unknown !== undefined)
     throw new SetupError(`there is no addon ${unknown}: ${Object.keys(ADDONS).join(', ')}.`);
@@ -60,7 +61,14 @@ try {
       },
     },
   );
-  process.exitCode = status ?? 1;
+  return status ?? 1;
+}
+
+try {
+  const asked = process.argv.slice(2);
+  if (asked.includes('arm64')) await checkArm64();
+  const names = asked.length > 0 ? asked.filter((name) => name !== 'arm64') : Object.keys(ADDONS);
+  if (names.length > 0) process.exitCode = await checkHere(names);
 } catch (error) {
   console.error(error instanceof SetupError ? `kaomon: ${error.message}` : error);
   process.exitCode = 1;

@@ -3,6 +3,7 @@ import { chooseIndex } from '../gallery/index/choose.js';
 import { openGallery } from '../gallery/open.js';
 import { openRemote } from '../gallery/open-store.js';
 import type { Gallery } from '../gallery/types.js';
+import { KaomonError } from '../platform/errors.js';
 import { createDamage } from '../platform/files/damage.js';
 import { type Config, loadConfig } from '../settings/config.js';
 import type { BenchContext } from './effort.js';
@@ -67,16 +68,22 @@ export async function benchFleet(
     const first = workers[0];
     add(rowOf({ ...alone, measure: 'search' }, await timeEach(repeats, () => first.nearest(probe, 1))));
     const samples: number[] = [];
-    let wrong = 0;
+    let [wrong, refused] = [0, 0];
     const end = performance.now() + effort.seconds * 1000;
     const camera = async (number: number) => {
       await sleep((number / effort.cameras) * EVERY);
       for (let i = number; performance.now() < end; i += effort.cameras) {
         const { vector, faceid } = made.probes[i % made.probes.length];
         const began = performance.now();
-        const [match] = await workers[number % workers.length].nearest(vector, 1);
-        samples.push(performance.now() - began);
-        if (match.person.faceid !== faceid) wrong += 1;
+        try {
+          const [match] = await workers[number % workers.length].nearest(vector, 1);
+          samples.push(performance.now() - began);
+          if (match.person.faceid !== faceid) wrong += 1;
+        } catch (error) {
+          // What is asked too much of.
+          if (!(error instanceof KaomonError) || error.statusCode !== 503) throw error;
+          refused += 1;
+        }
         await sleep(Math.max(0, EVERY - (performance.now() - began)));
       }
     };
@@ -89,7 +96,9 @@ export async function benchFleet(
     add(rowOf({ ...place, measure: 'search' }, samples));
     add(rowOf({ ...place, measure: 'enrolment' }, taken));
     add(rowOf({ ...place, measure: 'found through another worker' }, found));
-    note(`fleet: ${samples.length} searches, ${wrong} of them found somebody else first.`);
+    note(
+      `fleet: ${samples.length} searches, ${wrong} of them found somebody else first; ${refused} were refused.`,
+    );
   } finally {
     await Promise.all(workers.map((worker) => worker.close()));
   }

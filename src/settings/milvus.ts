@@ -37,7 +37,7 @@ export const MILVUS_SETTINGS = {
     {
       default: 'auto',
       description:
-        'The kind of index in Milvus. `auto`: what the collection has; when it is made, `flat` for up to 100,000 faces, `ivf_flat` for up to 10 million, `ivf_sq8` beyond.',
+        'The kind of index in Milvus. `auto`: what the collection has; when it is made, `flat` for up to 20,000 faces, `ivf_flat` for up to 10 million, `ivf_sq8` beyond.',
     },
   ),
   MILVUS_LISTS: Type.Integer({

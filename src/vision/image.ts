@@ -9,8 +9,10 @@ import type { Picture } from './types.js';
 sharp.concurrency(1);
 sharp.cache(false);
 
-/** Pictures that this thread has decoded. */
 let decoded = 0;
+
+/** How many pictures this thread has decoded. */
+export const decodedPictures = (): number => decoded;
 
 /** Shows behind transparent pixels. */
 const BACKGROUND = '#ffffff';

@@ -6,6 +6,7 @@ import { runInNewContext } from 'node:vm';
 import { parentPort, workerData } from 'node:worker_threads';
 import { toPlainError } from '../platform/errors.js';
 import { type Analyzer, type AskedPicture, createAnalyzer } from './analyzer.js';
+import { decodedPictures } from './image.js';
 import type { FromThread, PictureResult, ThreadSettings, ToThread } from './messages.js';
 import { joinWorkSharing, type WorkSharing } from './work-sharing.js';
 
@@ -46,9 +47,20 @@ async function analyze(analyzer: Analyzer, pictures: readonly AskedPicture[]): P
   return ends;
 }
 
+/** Frames that were answered undecoded leave little: they wait for the next that is decoded. */
+function createDropping(): () => void {
+  let dropped = decodedPictures();
+  return () => {
+    if (decodedPictures() === dropped) return;
+    dropped = decodedPictures();
+    dropPicture();
+  };
+}
+
 async function serve(analyzer: Analyzer, sharing: WorkSharing): Promise<void> {
   // Messages wait in the port while a picture is worked on; 'close' therefore comes after the last one.
   let last: Promise<void> = Promise.resolve();
+  const dropPictures = createDropping();
   await new Promise<void>((resolve) => {
     port?.on('message', (message: ToThread) => {
       if (message.kind === 'close') resolve();
@@ -57,7 +69,7 @@ async function serve(analyzer: Analyzer, sharing: WorkSharing): Promise<void> {
           .then(() => sharing.settled())
           .then(() => analyze(analyzer, message.pictures))
           .then((ends) => {
-            dropPicture();
+            dropPictures();
             if (ends) resolve();
           });
     });

@@ -19,7 +19,12 @@ const t = { after: (end?: unknown) => void ends.unshift(end as () => unknown) };
 try {
   const { settings } = await startRedis(t, ['--appendfsync', 'everysec']);
   const { env } = await startMilvus(t);
-  const where = { REDIS_URL: settings.url, REDIS_PASSWORD: settings.password };
+  const where = {
+    EMBEDDING_STORE: 'redis',
+    EVENT_LOG: 'redis',
+    REDIS_URL: settings.url,
+    REDIS_PASSWORD: settings.password,
+  };
   const child = spawn(command, words, { stdio: 'inherit', env: { ...process.env, ...env, ...where } });
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal));
   [process.exitCode = 1] = (await once(child, 'exit')) as [number | undefined];

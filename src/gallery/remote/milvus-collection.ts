@@ -31,7 +31,7 @@ const LEAST_PROBES = 16;
 const MOST_PROBES = 256;
 const HNSW = { M: 16, efConstruction: 200, ef: 128 };
 /** Up to so many faces every search reads all of them, in a few milliseconds. */
-const FLAT_UP_TO = 100_000;
+const FLAT_UP_TO = 20_000;
 /** Beyond, a quarter of the memory matters more than the last thousandth of the recall. */
 const FLOATS_UP_TO = 10_000_000;
 /** How often the loading of a collection is looked at, milliseconds. */
