@@ -1,4 +1,5 @@
 import { type Identity, identityOf, type Quality, type SeenFace, type Thresholds } from '../logic/faces.js';
+import { pauseAfter } from '../logic/quiet.js';
 import { ApiError } from './api.js';
 import {
   type Frame,
@@ -22,7 +23,7 @@ interface StreamFace extends Omit<Identity, 'probability'> {
 type Message =
   | ({ type: 'hello' } & ServerInfo)
   | { type: 'thresholds'; thresholds: Thresholds }
-  | { type: 'frame'; frame: number; width: number; height: number; faces: StreamFace[] }
+  | { type: 'frame'; frame: number; width: number; height: number; full?: boolean; faces: StreamFace[] }
   | { type: 'skipped'; frame: number }
   | { type: 'error'; frame?: number; code: string; message: string; retryAfter?: number }
   | { type: 'bye'; reason: string };
@@ -102,6 +103,7 @@ export function openStreamTransport(
       } else if (message.type === 'frame') {
         const asked = inFlight.get(message.frame);
         inFlight.delete(message.frame);
+        notBefore = Math.max(notBefore, performance.now() + pauseAfter(message));
         const { width, height } = message;
         const faces = message.faces.map((face) => toSeenFace(face, width, height));
         if (!asked) return;
