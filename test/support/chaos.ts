@@ -224,12 +224,13 @@ const snapshotSize = (people: KnownPerson[]) =>
 
 /** What they share may still be busy with what the storm left it. */
 async function nearestOf(worker: GalleryWorker, vector: number[]) {
-  for (const end = Date.now() + PATIENCE; ; await sleep(500)) {
+  for (const end = Date.now() + PATIENCE; ;) {
     try {
       return await worker.ask('nearest', vector);
     } catch (error) {
       const isAway = error instanceof WorkerError && error.code === 'STORE_UNAVAILABLE';
       if (!isAway || Date.now() > end) throw error;
+      await sleep(500);
     }
   }
 }

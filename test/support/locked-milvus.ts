@@ -40,13 +40,15 @@ export async function lockMilvus(
       stream.respond({ ':status': 200, 'content-type': 'application/grpc', ...refusal }, { endStream: true });
       return;
     }
-    const headers = { ...asked };
-    delete headers[HTTP2_HEADER_AUTHORITY];
-    delete headers[HTTP2_HEADER_SCHEME];
-    const call = behind.request(headers);
+    // Whose they are is the connection's to say.
+    const own = [HTTP2_HEADER_AUTHORITY, HTTP2_HEADER_SCHEME];
+    const headers = Object.entries(asked).filter(([name]) => !own.includes(name));
+    const call = behind.request(Object.fromEntries(headers));
     let trailers: IncomingHttpHeaders = {};
     call.on('error', () => stream.close(constants.NGHTTP2_INTERNAL_ERROR));
-    call.on('trailers', (last) => (trailers = last));
+    call.on('trailers', (last: IncomingHttpHeaders) => {
+      trailers = last;
+    });
     call.on('response', (answer) => {
       stream.respond(answer, { waitForTrailers: true });
       stream.on('wantTrailers', () => stream.sendTrailers(trailers));
