@@ -138,7 +138,7 @@ export async function createAnalyzer(
   }
 
   /** A frame that shows nobody, as one before it, is answered at once. */
-  const look = async (one: AskedPicture) => answerAsEmpty(one) ?? (await cutFaces(one));
+  const look = async (one: AskedPicture) => answerAsEmpty(one.bytes, one.options) ?? (await cutFaces(one));
 
   /** A face's crops for the pack's views. @param crop the plain one */
   function viewsOf({ options, picture }: CutPicture, detection: Detection, crop: Uint8Array): Uint8Array[] {

@@ -1,5 +1,4 @@
 /** Whether a frame shows what an earlier one showed, in which nobody was: then it need not be searched, nor even decoded. */
-import type { AskedPicture } from './analyzer.js';
 import { sceneOfJpeg } from './jpeg-scene.js';
 import { isSameScene, SCENE } from './track.js';
 import type { Analysis, EmptyScene, Picture, ThreadOptions } from './types.js';
@@ -10,7 +9,7 @@ export function emptySceneOf(bytes: Uint8Array, { width, height }: Picture, scen
 }
 
 /** The answer for a frame that is as the empty one; undefined where it is not, or where only its pixels can tell. */
-export function answerAsEmpty({ bytes, options: { track } }: AskedPicture): Analysis | undefined {
+export function answerAsEmpty(bytes: Uint8Array, { track }: ThreadOptions): Analysis | undefined {
   const before = track?.quiet?.coefficients;
   if (!track?.quiet || !before) return undefined;
   const begun = performance.now();
