@@ -23,7 +23,7 @@ export async function fillMilvus(
   config: Config,
   { id: pack, embedder: { length }, templates }: OpenGalleryOptions['pack'],
   size: number,
-): Promise<{ probes: Probe[]; seconds: number }> {
+): Promise<{ probes: Probe[]; seconds: number; settled: number }> {
   const store = await openRemote(config, {
     ...{ pack, length, templates, warn: () => undefined },
     damage: createDamage(() => undefined),
@@ -54,6 +54,12 @@ export async function fillMilvus(
   await store.journal.carried();
   const seconds = (performance.now() - began) / 1000;
   while ((await store.engine.count()) < size) await sleep(500);
+  // Until then every worker has what is newest in memory as well.
+  while ((await store.journal.unsettled()) > 0) {
+    await store.recover();
+    await sleep(500);
+  }
+  const settled = (performance.now() - began) / 1000;
   await store.close();
-  return { probes, seconds };
+  return { probes, seconds, settled };
 }

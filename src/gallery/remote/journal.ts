@@ -204,6 +204,9 @@ export function createJournal({ redis, layout, engine, tail, warn, late = LATE }
     /** How many vectors wait for the engine, of all workers. */
     waiting: (): Promise<number> => redis.zcard(toWrite),
 
+    /** How many vectors every worker still has in its tail, until all searches of the engine find them. */
+    unsettled: (): Promise<number> => redis.hlen(pending),
+
     /** Takes into the tail what the engine may not show yet, of all workers. */
     async load(): Promise<void> {
       for await (const some of redisScan(redis, pending)) {
