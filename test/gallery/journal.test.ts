@@ -94,6 +94,33 @@ describe('a gallery that no process holds', { skip: REDIS_MISSING }, () => {
     assert.deepEqual((await one.gallery.vectors('default-u7'))[0].vector, faces.get('u7'));
   });
 
+  it('takes people by the many no faster than the engine comes to show them', async (t) => {
+    const settings = await settingsOfOne();
+    const engine = createPlainEngine({ settles: 300 });
+    const open = (pack: string) => Promise.resolve(engine.open(pack));
+    const store = await openRemoteStore({ ...settings, prefix: 'many' }, open, { most: 20 });
+    t.after(() => store.close());
+    await store.prepare();
+    let made = 0;
+    const add = async (count: number) => {
+      const people = Array.from({ length: count }, () => {
+        const faceid = `default-u${made++}`;
+        const id = `${faceid}_20260102_030405_m1`;
+        const face = { id, faceid, enrolledAt: '2026-01-02T03:04:05Z', automatic: false, hasPicture: false };
+        return { faceid, profile: { username: '', metadata: {} }, faces: [{ face, vector: vector() }] };
+      });
+      assert.ok((await store.addPeople(people)).every(Boolean));
+      return store.journal.unsettled();
+    };
+    let highest = 0;
+    for (let call = 0; call < 6; call++) highest = Math.max(highest, await add(15));
+    assert.ok(highest <= 35, `${highest} vectors in every tail`);
+    assert.equal(engine.ids('tiny').length, 90);
+    await add(30);
+    engine.isAway = true;
+    await assert.rejects(store.journal.room(), { code: 'STORE_UNAVAILABLE' });
+  });
+
   it('has the engine do what a process that died had begun', async (t) => {
     const { open, engine } = await stage(t);
     const [dead, alive] = [await open(), await open()];

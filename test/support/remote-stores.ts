@@ -13,19 +13,20 @@ interface RemoteOptions {
   length?: number;
   templates?: boolean;
   warn?: (message: string) => void;
+  most?: number;
 }
 
 /** A store in Redis and an engine, with a tail to be searched; the caller closes it. */
 export async function openRemoteStore(
   redis: RedisSettings,
   openEngine: OpenEngine,
-  { pack = 'tiny', length = 8, templates = true, warn }: RemoteOptions = {},
+  { pack = 'tiny', length = 8, templates = true, warn, most }: RemoteOptions = {},
 ): Promise<RemoteStore> {
   return createRemoteStore({
     ...{ redis, pack, length, templates, openEngine },
     warn: warn ?? (() => undefined),
     index: createExactIndex(length),
-    late: 50,
+    ...{ late: 50, most },
   });
 }
 

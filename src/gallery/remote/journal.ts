@@ -18,6 +18,10 @@ const COMPACT_EVERY = 600;
 const CLOSING = 3000;
 /** So many vectors may wait for the engine before no more are taken. */
 export const MOST_WAITING = 50_000;
+/** While people are added by the many, so many vectors may be in every worker's tail: 100 MB of 512 numbers each. */
+const MOST_UNSETTLED = 50_000;
+/** From one look whether there are fewer to the next, milliseconds. */
+const LOOK = 200;
 
 export interface JournalDeps {
   redis: RemoteRedis;
@@ -27,6 +31,8 @@ export interface JournalDeps {
   warn: (message: string) => void;
   /** After so many milliseconds anybody may finish what whoever began it has not; for tests. */
   late?: number | undefined;
+  /** So many vectors may be unsettled while people are added by the many; for tests. */
+  most?: number | undefined;
 }
 
 /** See {@link createJournal}. */
@@ -37,7 +43,8 @@ export type Journal = ReturnType<typeof createJournal>;
  * changes the person, vectors with it, and struck out once the engine has done it; whoever finds a note that is late does it.
  * A vector stays in Redis, and in every worker's tail, until all searches of the engine find it.
  */
-export function createJournal({ redis, layout, engine, tail, warn, late = LATE }: JournalDeps) {
+export function createJournal({ redis, layout, engine, tail, warn, ...limits }: JournalDeps) {
+  const { late = LATE, most = MOST_UNSETTLED } = limits;
   const { pending, toWrite, written, toErase, erased } = layout;
   let rows: EngineRow[] = [];
   let ids: string[] = [];
@@ -206,6 +213,17 @@ export function createJournal({ redis, layout, engine, tail, warn, late = LATE }
 
     /** How many vectors every worker still has in its tail, until all searches of the engine find them. */
     unsettled: (): Promise<number> => redis.hlen(pending),
+
+    /**
+     * Waits until few enough vectors are unsettled for more to be added by the many.
+     * @throws KaomonError STORE_UNAVAILABLE while the engine is away
+     */
+    async room(): Promise<void> {
+      while ((await redis.hlen(pending)) > most) {
+        await sweep();
+        await sleep(LOOK);
+      }
+    },
 
     /** Takes into the tail what the engine may not show yet, of all workers. */
     async load(): Promise<void> {

@@ -23,6 +23,7 @@ export interface RemoteStoreOptions extends RedisStoreOptions {
   /** Empty, for the vectors that the engine does not show yet; its closing is the caller's. undefined: nobody searches. */
   index: VectorIndex | undefined;
   late?: JournalDeps['late'];
+  most?: JournalDeps['most'];
 }
 
 /** A store whose vectors are in an engine, with what a gallery over it needs that holds nobody in memory. */
@@ -68,7 +69,10 @@ async function storeOn(redis: RemoteRedis, options: RemoteStoreOptions): Promise
   const templates = options.templates ?? (await redis.hget(layout.kinds, pack))?.endsWith(TEMPLATES) ?? false;
   const engine = await options.openEngine(pack, length);
   const tail = createTail(options.index);
-  const journal = createJournal({ redis, layout, engine, tail, warn, late: options.late });
+  const journal = createJournal({
+    ...{ redis, layout, engine, tail, warn },
+    ...{ late: options.late, most: options.most },
+  });
   const reader = createRemoteReader({ redis, layout, damage });
   const pages = createRemotePages({ redis, layout, reader });
   const others = new Map<string, Promise<RemoteStore>>();
@@ -211,6 +215,7 @@ async function storeOn(redis: RemoteRedis, options: RemoteStoreOptions): Promise
     async addPeople(people) {
       for (const { faces, corrections = [] } of people)
         for (const { vector } of [...faces, ...corrections]) checkEmbedding(vector, length);
+      await journal.room();
       const added = await pMap(
         people,
         (one) => createPerson(one.faceid, one.profile, one.faces, one.corrections),
