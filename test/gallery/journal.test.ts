@@ -1,6 +1,7 @@
 /** What happens between Redis and an engine that is late, away, or forgets: nothing is lost and nobody comes back. */
 import assert from 'node:assert/strict';
 import { after, describe, it, type TestContext } from 'node:test';
+import { NO_PUBLISHER, type Publisher } from '../../src/events/event.js';
 import { createRemoteGallery } from '../../src/gallery/remote/remote-gallery.js';
 import type { LiveGallery } from '../../src/gallery/gallery.js';
 import type { RemoteStore } from '../../src/gallery/remote/remote-store.js';
@@ -19,7 +20,7 @@ const settingsOfOne = forWholeFile(async (t) => (await startRedis(t)).settings, 
 interface Stage {
   engine: PlainEngine;
   /** As another process would, with a memory of its own. */
-  open: () => Promise<{ gallery: LiveGallery; store: RemoteStore }>;
+  open: () => Promise<{ gallery: LiveGallery; store: RemoteStore; settled: string[] }>;
 }
 
 async function stage(t: TestContext, engine = createPlainEngine({ late: 40 })): Promise<Stage> {
@@ -28,9 +29,14 @@ async function stage(t: TestContext, engine = createPlainEngine({ late: 40 })): 
     engine,
     async open() {
       const store = await openRemoteStore(settings, (pack) => Promise.resolve(engine.open(pack)));
-      const gallery = await createRemoteGallery({ pack: 'tiny', templates: true, store });
+      const settled: string[] = [];
+      const publisher: Publisher = {
+        ...NO_PUBLISHER,
+        settle: (_begun, kind) => Promise.resolve(void settled.push(kind)),
+      };
+      const gallery = await createRemoteGallery({ pack: 'tiny', templates: true, store, publisher });
       t.after(() => gallery.close());
-      return { gallery, store };
+      return { gallery, store, settled };
     },
   };
 }
@@ -168,10 +174,11 @@ describe('a gallery that no process holds', { skip: REDIS_MISSING }, () => {
 
   it('says that the engine is away, refuses what it could not search, deletes nevertheless, and goes on by itself', async (t) => {
     const { open, engine } = await stage(t);
-    const { gallery, store } = await open();
-    const [ken, ann] = [vector(), vector()];
+    const { gallery, store, settled } = await open();
+    const [ken, ann, eve] = [vector(), vector(), vector()];
     await enrol(gallery, 'ken', ken);
     await enrol(gallery, 'ann', ann);
+    await enrol(gallery, 'eve', eve);
     await settle({ store });
     engine.isAway = true;
     const away = { code: 'STORE_UNAVAILABLE', statusCode: 503, message: /Milvus.*does not answer/ };
@@ -181,6 +188,11 @@ describe('a gallery that no process holds', { skip: REDIS_MISSING }, () => {
     assert.equal(await store.profile('default-bob'), undefined, 'nothing was written');
     assert.equal((await gallery.person('default-ken'))?.faces.length, 1, 'who people are can be read');
     await gallery.remove('default', 'ken');
+    // Another worker has deleted somebody, and died before it could say so.
+    await store.removePerson('default-eve');
+    const begun = { kind: 'begun', will: 'removed', uid: 'b', worker: 'dead', pack: 'tiny' } as const;
+    await gallery.settle({ ...begun, groupid: 'default', faceid: 'default-eve', at: '2026-01-01T00:00:00Z' });
+    assert.deepEqual(settled, ['removed']);
     engine.isAway = false;
     assert.equal(await nearest(gallery, ken), 'default-ann');
     await until(async () => {

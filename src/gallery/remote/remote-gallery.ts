@@ -66,7 +66,9 @@ export async function createRemoteGallery(deps: RemoteGalleryDeps): Promise<Live
   const watch = await watchStore(store, warn);
   core.onFailure(() => void watch.check());
 
-  const settle = createSettle(core, pack, deps.publisher);
+  // What the engine has to do is done when it is back: people hear at once of what Redis says of them.
+  const recover = () => store.recover().catch(() => undefined);
+  const settle = createSettle({ ...core, store: { ...core.store, recover } }, pack, deps.publisher);
   const listed: Pick<Gallery, 'people' | 'everyone'> = {
     async people(options) {
       const { people, next, total } = await withStoreErrors(pages.page(options));
