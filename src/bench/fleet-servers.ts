@@ -37,9 +37,7 @@ export async function benchFleetServers(fleet: FleetServers, context: BenchConte
   }));
   const servers: { name: string; server: BenchServer }[] = [];
   const start = async (name: string, env: Record<string, string>) => {
-    const server = await startServer(env);
-    servers.push({ name, server });
-    return server;
+    servers.push({ name, server: await startServer(env) });
   };
   let made: string | undefined;
   try {

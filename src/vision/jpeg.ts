@@ -1,6 +1,6 @@
 /** Marker segments of a JPEG (ITU-T T.81, annex B). */
-const TABLES = 0xdb;
-const SCAN = 0xda;
+export const TABLES = 0xdb;
+export const SCAN = 0xda;
 /** The lowest frequencies after the mean, in the table's order. */
 const LOWEST = { from: 1, count: 5 };
 
@@ -11,21 +11,31 @@ const LOWEST = { from: 1, count: 5 };
  * @returns undefined when there is no table before the scan
  */
 export function quantisationOf(bytes: Uint8Array): number | undefined {
+  for (const { marker, segment } of segmentsOf(bytes)) {
+    if (marker === SCAN) return undefined;
+    const step = marker === TABLES ? stepIn(segment) : undefined;
+    if (step !== undefined) return step;
+  }
+  return undefined;
+}
+
+/**
+ * The segments of a JPEG's header, to where they are none any more; those behind a scan are not found.
+ * @returns of each its marker, what it holds, and where it ends, which is beyond the bytes where it is cut off
+ */
+export function* segmentsOf(bytes: Uint8Array) {
   let at = 2;
   while (at + 4 <= bytes.length && bytes[at] === 0xff) {
     const marker = bytes[at + 1];
-    if (marker === SCAN) return undefined;
     if (marker === 0xff) {
       at += 1;
       continue;
     }
-    const length = bytes[at + 2] * 256 + bytes[at + 3];
-    if (length < 2) return undefined;
-    const step = marker === TABLES ? stepIn(bytes.subarray(at + 4, at + 2 + length)) : undefined;
-    if (step !== undefined) return step;
-    at += 2 + length;
+    const end = at + 2 + bytes[at + 2] * 256 + bytes[at + 3];
+    if (end < at + 4) return;
+    yield { marker, segment: bytes.subarray(at + 4, end), end };
+    at = end;
   }
-  return undefined;
 }
 
 /** The mean step in table 0, the luminance table. */

@@ -158,6 +158,7 @@ export function createJournal({ redis, layout, engine, tail, warn, ...limits }: 
     }
   }
 
+  const unsettled = (): Promise<number> => redis.hlen(pending);
   const sweep = (): Promise<void> => (sweeping ??= sweepOnce().finally(() => (sweeping = undefined)));
 
   let lastTold = '';
@@ -212,14 +213,14 @@ export function createJournal({ redis, layout, engine, tail, warn, ...limits }: 
     waiting: (): Promise<number> => redis.zcard(toWrite),
 
     /** How many vectors every worker still has in its tail, until all searches of the engine find them. */
-    unsettled: (): Promise<number> => redis.hlen(pending),
+    unsettled,
 
     /**
      * Waits until few enough vectors are unsettled for more to be added by the many.
      * @throws KaomonError STORE_UNAVAILABLE while the engine is away
      */
     async room(): Promise<void> {
-      while ((await redis.hlen(pending)) > most) {
+      while ((await unsettled()) > most) {
         await sweep();
         await sleep(LOOK);
       }
