@@ -1,4 +1,4 @@
-// The loops over all pixels of a frame, with vectors of the machine they run on: the same results, to the last bit, as
+// The loops over all pixels of a frame, and over the blocks of a JPEG, with vectors of the machine they run on: the same results, to the last bit, as
 // those of src/vision/pixels.ts, which serve where this was not compiled. Any number of threads may load it.
 #include <napi.h>
 
@@ -7,6 +7,7 @@
 
 #include "area.h"
 #include "arguments.h"
+#include "blocks.h"
 #include "triangle.h"
 #include "warp.h"
 
@@ -102,11 +103,48 @@ Napi::Value callWarp(const Napi::CallbackInfo &info) {
   return Napi::Boolean::New(info.Env(), isInside);
 }
 
+// blockSums(bytes, at, sampling, tables, unitsAcross, unitsDown, restart, columnOf, rowOf, stride, sums, counts)
+Napi::Value callBlockSums(const Napi::CallbackInfo &info) {
+  const Arguments args(info);
+  // A JPEG's side has 16 bits; a cell for each of its blocks at most.
+  constexpr size_t MOST_UNITS = 8192, MOST_STRIDE = 65536;
+  const auto bytes = args.array<uint8_t>(0);
+  const size_t at = args.whole(1), across = args.whole(4, 1, MOST_UNITS), down = args.whole(5, 1, MOST_UNITS);
+  const size_t sizes = args.array<int32_t>(2).length, components = sizes / 2;
+  args.require(sizes % 2 == 0 && components >= 1 && components <= kaomon::MOST_COMPONENTS,
+               "There are two numbers for each of one to three components.");
+  const int32_t *sides = indexes<0>(args, 2, 2 * components);
+  kaomon::Sampling sampling[kaomon::MOST_COMPONENTS];
+  for (size_t i = 0; i < 2 * components; i++)
+    args.require(sides[i] >= 1 && sides[i] <= static_cast<int32_t>(kaomon::MOST_SAMPLING),
+                 "A unit has 1 to 4 blocks along a side.");
+  for (size_t i = 0; i < components; i++)
+    sampling[i] = {static_cast<unsigned>(sides[2 * i]), static_cast<unsigned>(sides[2 * i + 1])};
+  const auto tables = args.array<int32_t>(3, 2 * components * kaomon::Codes::SIZE);
+  static thread_local kaomon::Codes codes[2 * kaomon::MOST_COMPONENTS];
+  for (size_t i = 0; i < 2 * components; i++)
+    args.require(codes[i].take(tables.data + i * kaomon::Codes::SIZE), "That is no table of codes.");
+  const size_t blocksAcross = across * sampling[0].across, blocksDown = down * sampling[0].down;
+  const size_t stride = args.whole(9, 1, MOST_STRIDE);
+  const int32_t *columnOf = indexes<1>(args, 7, blocksAcross), *rowOf = indexes<2>(args, 8, blocksDown);
+  const int32_t lastColumn = *std::max_element(columnOf, columnOf + blocksAcross);
+  const int32_t lastRow = *std::max_element(rowOf, rowOf + blocksDown);
+  args.require(static_cast<size_t>(lastColumn) < stride, "A column is beyond the last.");
+  const size_t cells = (static_cast<size_t>(lastRow) + 1) * stride;
+  const auto sums = args.array<int32_t>(10, cells), counts = args.array<int32_t>(11, cells);
+  kaomon::BitReader reader(bytes.data, bytes.length, at);
+  const kaomon::Cells of{columnOf, rowOf, stride, reinterpret_cast<uint32_t *>(sums.data),
+                         reinterpret_cast<uint32_t *>(counts.data)};
+  const bool isWhole = kaomon::blockSums(reader, sampling, codes, components, {across, down, args.whole(6)}, of);
+  return Napi::Boolean::New(info.Env(), isWhole);
+}
+
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("sumTable", Napi::Function::New(env, callSumTable));
   exports.Set("areaMeans", Napi::Function::New(env, callAreaMeans));
   exports.Set("triangle", Napi::Function::New(env, callTriangle));
   exports.Set("warp", Napi::Function::New(env, callWarp));
+  exports.Set("blockSums", Napi::Function::New(env, callBlockSums));
   return exports;
 }
 

@@ -1,6 +1,6 @@
-import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Gallery } from '../gallery/types.js';
+import { LOOK_EVERY } from '../platform/loop-delay.js';
 import type { VisionPool } from '../vision/types.js';
 import { createSharedFigures } from './shared.js';
 import { createRate, createWindow } from './window.js';
@@ -60,7 +60,7 @@ let ofProcess: Registry | undefined;
 function processRegistry(): Registry {
   if (ofProcess) return ofProcess;
   ofProcess = new Registry();
-  collectDefaultMetrics({ register: ofProcess });
+  collectDefaultMetrics({ register: ofProcess, eventLoopMonitoringPrecision: LOOK_EVERY });
   return ofProcess;
 }
 
@@ -73,8 +73,6 @@ export function createMetrics({ vision, gallery, events, notices, sharing }: Met
   const registers = [registry];
   const windows = new Map(STAGES.map((stage) => [stage, createWindow(SAMPLES, SAMPLES_LAST)]));
   const rate = createRate(RATE_SECONDS);
-  const loop = monitorEventLoopDelay({ resolution: 20 });
-  loop.enable();
   let total = 0;
   let errors = 0;
   const frameRate = createRate(RATE_SECONDS);
@@ -292,14 +290,7 @@ export function createMetrics({ vision, gallery, events, notices, sharing }: Met
     /** The streams of this worker, and their frames: those that were skipped are not counted. */
     streams: () => ({ ...streams, perSecond: frameRate.perSecond() }),
 
-    /** Of the event loop's delay since the start, milliseconds. */
-    eventLoopP99(): number {
-      const p99 = loop.percentile(99) / 1e6;
-      return Number.isFinite(p99) ? p99 : 0;
-    },
-
     async close(): Promise<void> {
-      loop.disable();
       await shared?.close();
     },
   };

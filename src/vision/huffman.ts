@@ -1,4 +1,4 @@
-/** Reads the entropy-coded data of a sequential JPEG (ITU-T T.81, annexes C and F). */
+/** Reads the entropy-coded data of a sequential JPEG (ITU-T T.81, annexes C and F); in C++: native/pixels/blocks.h. */
 
 /** Codes of up to so many bits are found by one look. */
 const QUICK = 9;
@@ -10,25 +10,35 @@ const BLOCK = 64;
 /** Values of coefficients: the rest of the block is zero; sixteen zeros follow one another. */
 const [END, ZEROS] = [0, 0xf0];
 
-/** The codes of one class. */
+/** Where the parts of a table begin that is packed into one array, and how long it is. */
+const [AT_STEPS, AT_LIMITS] = [1 << QUICK, 2 << QUICK];
+const [AT_OFFSETS, AT_VALUES] = [AT_LIMITS + LONGEST + 1, AT_LIMITS + 2 * (LONGEST + 1)];
+export const TABLE_LENGTH = AT_VALUES + 256;
+
+/** The codes of one class; the parts are views of `packed`. */
 export interface HuffmanTable {
+  packed: Int32Array;
   /** By the next 9 bits: length of the code times 256, and its value; 0: the code is longer. */
-  quick: Uint16Array;
+  quick: Int32Array;
   /** As that, of coefficients: how many it passes over times 256 ({@link END}: more than there are), and all bits it takes. */
-  steps: Uint16Array;
+  steps: Int32Array;
   /** By the length of a code: the first code that is longer, left in 16 bits; and where its values begin, less its first. */
   limits: Int32Array;
   offsets: Int32Array;
-  values: Uint8Array;
+  values: Int32Array;
 }
 
-export const NO_CODES: HuffmanTable = {
-  quick: new Uint16Array(1 << QUICK),
-  steps: new Uint16Array(1 << QUICK),
-  limits: new Int32Array(LONGEST + 1),
-  offsets: new Int32Array(LONGEST + 1),
-  values: new Uint8Array(0),
-};
+/** @param packed {@link TABLE_LENGTH} numbers; kept */
+export const tableOf = (packed: Int32Array): HuffmanTable => ({
+  packed,
+  quick: packed.subarray(0, AT_STEPS),
+  steps: packed.subarray(AT_STEPS, AT_LIMITS),
+  limits: packed.subarray(AT_LIMITS, AT_OFFSETS),
+  offsets: packed.subarray(AT_OFFSETS, AT_VALUES),
+  values: packed.subarray(AT_VALUES, TABLE_LENGTH),
+});
+
+export const NO_CODES = tableOf(new Int32Array(TABLE_LENGTH));
 
 /**
  * @param segment how many codes there are of 1 to 16 bits, then their values
@@ -39,10 +49,9 @@ export function huffmanTable(segment: Uint8Array): { table: HuffmanTable; length
   const total = counts.reduce((sum, count) => sum + count, 0);
   const length = LONGEST + total;
   if (total > 256 || segment.length < length) return undefined;
-  const values = segment.slice(LONGEST, length);
-  const [quick, steps] = [new Uint16Array(1 << QUICK), new Uint16Array(1 << QUICK)];
-  const limits = new Int32Array(LONGEST + 1);
-  const offsets = new Int32Array(LONGEST + 1);
+  const table = tableOf(new Int32Array(TABLE_LENGTH));
+  const { quick, steps, limits, offsets, values } = table;
+  values.set(segment.subarray(LONGEST, length));
   let code = 0;
   let at = 0;
   for (let bits = 1; bits <= LONGEST; bits++, code <<= 1) {
@@ -62,7 +71,7 @@ export function huffmanTable(segment: Uint8Array): { table: HuffmanTable; length
     at += count;
     limits[bits] = code << (LONGEST - bits);
   }
-  return { table: { quick, steps, limits, offsets, values }, length };
+  return { table, length };
 }
 
 /** How many coefficients a value passes over: those that are zero and the one behind them. */
@@ -110,7 +119,7 @@ export function createBitReader(bytes: Uint8Array, at: number) {
       if (ahead >= limits[length]) continue;
       bits <<= length;
       count -= length;
-      return values[offsets[length] + (ahead >> (LONGEST - length))];
+      return values[offsets[length] + (ahead >> (LONGEST - length))] ?? -1;
     }
     return -1;
   }
@@ -163,9 +172,9 @@ export function createBitReader(bytes: Uint8Array, at: number) {
     /** Whether more was read than there is. */
     isOver: (): boolean => count < padding,
 
-    /** Goes on behind the marker that must come now. @returns whether it came */
+    /** Goes on behind the marker that must come now, after less than a byte. @returns whether it came */
     restart(): boolean {
-      if (count < padding) return false;
+      if (count < padding || count - padding >= 8) return false;
       bits = count = padding = 0;
       while (bytes[next] === 0xff && bytes[next + 1] === 0xff) next += 1;
       const isThere = bytes[next] === 0xff && (bytes[next + 1] & 0xf8) === 0xd0;

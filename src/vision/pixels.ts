@@ -1,7 +1,8 @@
 import { loadAddon } from '../platform/addon.js';
+import { blockSums } from './jpeg-blocks.js';
 
 /**
- * The loops over all pixels of a frame. They are compiled (native/pixels) where `npm run setup` could, three
+ * The loops over all pixels of a frame, and over the blocks of a JPEG. They are compiled (native/pixels) where `npm run setup` could, three
  * times as fast, and stand here as well, as their definition and for everybody else. Arguments are plain numbers and
  * arrays: they cross into native code.
  */
@@ -61,6 +62,8 @@ export interface PixelLoops {
       ...[weights: Int32Array, taps: number, size: number, out: Uint8Array],
     ]
   ): boolean;
+  /** See jpeg-blocks.ts. */
+  blockSums: typeof blockSums;
 }
 
 /** A filtered sample's place is rounded to so many parts of a pixel. */
@@ -169,6 +172,8 @@ export const scriptedLoops: PixelLoops = {
     }
     return isInside;
   },
+
+  blockSums,
 };
 
 type Sample = (

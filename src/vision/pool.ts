@@ -2,6 +2,7 @@ import { onAbort } from '../platform/abort.js';
 import { clientGone, fromPlainError, KaomonError, throwIfGone } from '../platform/errors.js';
 import { createShares } from '../platform/shares.js';
 import type { AnalyzerSettings } from './analyzer.js';
+import { lookHere } from './empty-scene.js';
 import type { PictureResult } from './messages.js';
 import { type PictureTask, TaskQueue } from './queue.js';
 import { createStop, isStopped, stop } from './stop.js';
@@ -127,7 +128,7 @@ export async function createVisionPool(settings: PoolSettings): Promise<VisionPo
   }
 
   const pool: VisionPool = {
-    async analyze(bytes, { signal, caller = '', ...options } = {}) {
+    async analyze(bytes, { signal, caller = '', ...asked } = {}) {
       if (isClosing) {
         throw new KaomonError('CLOSING', 'The server is shutting down: try again in a moment.', {
           retryAfter: RETRY_AFTER,
@@ -136,6 +137,9 @@ export async function createVisionPool(settings: PoolSettings): Promise<VisionPo
       if (threads.all.size === 0)
         throw new KaomonError('NO_MODEL', 'No vision thread is running: see the log.');
       throwIfGone(signal);
+      const look = lookHere(bytes, asked);
+      if ('answer' in look) return look.answer;
+      const { options } = look;
       places.take(caller, 1);
       return await new Promise<Analysis>((resolve, reject) => {
         const task: PictureTask = {

@@ -466,21 +466,6 @@ describe('limits', () => {
     assert.equal((await ask()).statusCode, 200);
   });
 
-  it('answer 503 with Retry-After when the process is overloaded, but say that it lives', async (t) => {
-    const { app, keyOf } = await guarded(t, { MAX_HEAP_BYTES: 1 });
-    const ask = () => app.inject({ url: '/api/groups', headers: header(keyOf.enrol) });
-    let answer = await ask();
-    // The heap is measured once a second.
-    for (const until = Date.now() + 20_000; answer.statusCode !== 503 && Date.now() < until;) {
-      await new Promise((resolve) => setTimeout(resolve, 50));
-      answer = await ask();
-    }
-    assert.equal(answer.statusCode, 503);
-    assert.equal(answer.headers['retry-after'], '5');
-    assert.equal(answer.json<Body>().mid, 'E9002');
-    assert.equal((await app.inject('/api/v1/health')).statusCode, 200);
-  });
-
   it('let pages of listed origins call, and no others', async (t) => {
     const closed = await guarded(t);
     const preflight = {

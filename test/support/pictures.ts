@@ -1,21 +1,24 @@
 import { crc32, deflateSync } from 'node:zlib';
 import sharp from 'sharp';
 
-/** A grey JPEG without a face. */
-export function greyJpeg(width = 64, height = 48): Promise<Buffer> {
-  return sharp({ create: { width, height, channels: 3, background: '#808080' } })
+/** A grey JPEG without a face. @param background its colour */
+export function greyJpeg(width = 64, height = 48, background = '#808080'): Promise<Buffer> {
+  return sharp({ create: { width, height, channels: 3, background } })
+    .jpeg()
+    .toBuffer();
+}
+
+/** A JPEG of noise, of which little can be left out. */
+export function noiseJpeg(width: number, height: number): Promise<Buffer> {
+  const noise = { type: 'gaussian', mean: 128, sigma: 40 } as const;
+  return sharp({ create: { width, height, channels: 3, background: '#808080', noise } })
     .jpeg()
     .toBuffer();
 }
 
 /** A JPEG of noise, cut off in its middle. */
 export async function truncatedJpeg(): Promise<Buffer> {
-  const noise = { type: 'gaussian', mean: 128, sigma: 40 } as const;
-  const whole = await sharp({
-    create: { width: 320, height: 240, channels: 3, background: '#808080', noise },
-  })
-    .jpeg()
-    .toBuffer();
+  const whole = await noiseJpeg(320, 240);
   return whole.subarray(0, whole.length / 2);
 }
 

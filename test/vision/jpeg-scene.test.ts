@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import sharp, { type JpegOptions } from 'sharp';
 import { sceneOfJpeg } from '../../src/vision/jpeg-scene.js';
+import { nativeLoops, pixelLoops, scriptedLoops } from '../../src/vision/pixels.js';
 import { SCENE } from '../../src/vision/track.js';
 import { portrait } from '../support/photographs.js';
 import { seededRandom } from '../support/vectors.js';
@@ -35,7 +36,7 @@ async function cellsByPixels(bytes: Uint8Array): Promise<Float64Array> {
 }
 
 async function farthest(bytes: Uint8Array): Promise<number> {
-  const scene = sceneOfJpeg(bytes, SCENE);
+  const scene = sceneOfJpeg(bytes);
   assert.ok(scene);
   const wanted = await cellsByPixels(bytes);
   return Math.max(...wanted.map((value, cell) => Math.abs(value - scene.cells[cell])));
@@ -125,22 +126,79 @@ describe("a JPEG's scene", () => {
       new Uint8Array(),
       Uint8Array.of(0xff, 0xd8),
     ])
-      assert.equal(sceneOfJpeg(bytes, SCENE), undefined);
+      assert.equal(sceneOfJpeg(bytes), undefined);
   });
 
   it('is none where anything is missing, and damage does no harm', async () => {
     const bytes = await encoded({ quality: 60 });
     // Behind the data are two bytes that end it.
     for (let length = 0; length < bytes.length - 2; length += 97)
-      assert.equal(sceneOfJpeg(bytes.subarray(0, length), SCENE), undefined, `of ${length} bytes`);
+      assert.equal(sceneOfJpeg(bytes.subarray(0, length)), undefined, `of ${length} bytes`);
     const random = seededRandom(9);
     for (let i = 0; i < 3000; i++) {
       const damaged = Uint8Array.from(bytes);
       // Headers are hit as often as data.
       const most = i % 2 === 0 ? 700 : bytes.length;
       for (let hit = 0; hit < 3; hit++) damaged[Math.floor(random() * most)] = Math.floor(random() * 256);
-      const scene = sceneOfJpeg(damaged, SCENE);
+      const scene = sceneOfJpeg(damaged);
       if (scene) assert.equal(scene.cells.length, SCENE.columns * SCENE.rows);
     }
+  });
+
+  it(
+    'is the same in compiled loops as in JavaScript, of whole and of damaged pictures',
+    { skip: nativeLoops ? false : 'needs a compiler' },
+    async (t) => {
+      const random = seededRandom(12);
+      const bytesOf = [
+        ...(await Promise.all([{}, { chromaSubsampling: '4:4:4' }, { quality: 30 }].map(encoded))),
+        await picture.clone().greyscale().jpeg().toBuffer(),
+        flatJpeg(
+          Array.from({ length: 40 * 23 }, () => Math.floor(random() * 256)),
+          320,
+          180,
+          7,
+        ),
+      ];
+      for (let i = 0; i < 1000; i++) {
+        const damaged = Uint8Array.from(bytesOf[i % 5]);
+        damaged[Math.floor(random() * damaged.length)] = Math.floor(random() * 256);
+        bytesOf.push(damaged);
+      }
+      const scenes = bytesOf.map((bytes) => sceneOfJpeg(bytes));
+      const scripted = t.mock.method(pixelLoops, 'blockSums', scriptedLoops.blockSums);
+      assert.deepEqual(
+        bytesOf.map((bytes) => sceneOfJpeg(bytes)),
+        scenes,
+      );
+      assert.ok(scripted.mock.callCount() > 900);
+      const read = scenes.filter((scene) => scene !== undefined).length;
+      assert.ok(read > 50 && read < bytesOf.length, `${read} of ${bytesOf.length} were read`);
+    },
+  );
+
+  it('is that of the picture, whatever was read before', async () => {
+    // More headers than are kept, each twice.
+    const many = await Promise.all(
+      Array.from({ length: 12 }, (_, i) =>
+        picture
+          .clone()
+          .resize(100 + 8 * i, 90)
+          .jpeg()
+          .toBuffer(),
+      ),
+    );
+    const first = many.map((bytes) => sceneOfJpeg(bytes));
+    assert.deepEqual(
+      first.map((scene) => scene?.width),
+      many.map((_, i) => 100 + 8 * i),
+    );
+    assert.deepEqual(
+      many.map((bytes) => sceneOfJpeg(bytes)),
+      first,
+    );
+    const [bytes] = many;
+    assert.ok(sceneOfJpeg(bytes, { width: 100, height: 90 }));
+    assert.equal(sceneOfJpeg(bytes, { width: 101, height: 90 }), undefined, 'of another size');
   });
 });

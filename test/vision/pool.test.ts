@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { KaomonError } from '../../src/platform/errors.js';
+import { sceneOfJpeg } from '../../src/vision/jpeg-scene.js';
+import { nativeLoops } from '../../src/vision/pixels.js';
 import { createVisionPool, type PoolSettings } from '../../src/vision/pool.js';
-import type { Analysis } from '../../src/vision/types.js';
+import type { Analysis, EmptyScene } from '../../src/vision/types.js';
 import { PACK } from '../support/app.js';
+import { greyJpeg, noiseJpeg } from '../support/pictures.js';
 import { until } from '../support/until.js';
 
 async function open(t: TestContext, settings: Partial<PoolSettings> = {}) {
@@ -94,6 +97,37 @@ describe('the pool of vision threads', () => {
     assert.deepEqual(await Promise.all(asked), [[1, 1], 'INTERNAL', 'INTERNAL']);
     assert.equal(await outcome(ask('c')), 'CLOSING');
   });
+
+  it(
+    'answers a frame that is as an empty one on the spot, and gives a thread all others',
+    { skip: nativeLoops ? false : 'needs a compiler' },
+    async (t) => {
+      const { pool } = await open(t);
+      const [room, other, detailed] = [
+        greyJpeg(640, 360, '#505050'),
+        greyJpeg(640, 360, '#b0b0b0'),
+        noiseJpeg(640, 360),
+      ];
+      const emptyAs = async (bytes: Promise<Uint8Array>): Promise<EmptyScene> => ({
+        ...{ width: 640, height: 360, scene: new Uint8Array() },
+        coefficients: sceneOfJpeg(await bytes),
+      });
+      async function show(bytes: Promise<Uint8Array>, empty: Promise<EmptyScene>) {
+        const track = { faces: [], search: true, quiet: await empty };
+        const asked = pool.analyze(Uint8Array.from(await bytes), { track });
+        const onThread = pool.info().running;
+        const { width, height, faces, searched } = await asked;
+        return { onThread, width, height, faces: faces.length > 0, searched };
+      }
+      const answer = { onThread: 0, width: 640, height: 360, faces: false, searched: false };
+      assert.deepEqual(await show(room, emptyAs(room)), answer);
+      const byThread = { onThread: 1, width: 1, height: 1, faces: true, searched: undefined };
+      assert.deepEqual(await show(other, emptyAs(room)), byThread, 'something moved');
+      assert.deepEqual(await show(detailed, emptyAs(detailed)), byThread, 'it would take too long');
+      await pool.close();
+      await assert.rejects(show(room, emptyAs(room)), { code: 'CLOSING' });
+    },
+  );
 
   it('drops what waits when nobody waits for it any more, and lets what runs end', async (t) => {
     const { pool } = await open(t);

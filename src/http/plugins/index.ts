@@ -11,10 +11,11 @@ import { registerHosts } from './hosts.js';
 import { limitConnections, registerInFlight } from './in-flight.js';
 import { registerInForce } from './in-force.js';
 import { registerKnownAddresses } from './known-addresses.js';
-import { registerCors, registerLimits } from './limits.js';
+import { registerCors, registerRateLimit } from './limits.js';
 import { registerMetrics } from './metrics.js';
 import { registerMultipart } from './multipart.js';
 import { registerOpenApi } from './openapi.js';
+import { registerOverload } from './overload.js';
 import { registerRequestLog } from './request-log.js';
 import { registerRouteAccess } from './route-access.js';
 import { registerSecurityHeaders } from './security-headers.js';
@@ -58,11 +59,11 @@ export async function registerPlugins(app: App, services: Services, options: Plu
   registerAudit(app, audit);
   registerRouteAccess(app, options.onRoute);
   await registerCors(app, origins);
-  await registerLimits(app, {
-    rateLimit: config.RATE_LIMIT,
+  registerOverload(app, {
     maxEventLoopDelay: config.MAX_EVENT_LOOP_DELAY,
     maxHeapBytes: config.MAX_HEAP_BYTES,
   });
+  await registerRateLimit(app, config.RATE_LIMIT);
   await registerAuthentication(app, services, { calls: origins, streams: listOf(config.STREAM_ORIGINS) });
   registerInForce(app, options.heartbeat);
   await registerMultipart(app, config.MAX_UPLOAD_BYTES);

@@ -1,6 +1,7 @@
 import { type Static, Type } from 'typebox';
 import sharp from 'sharp';
 import { STAGES } from '../../metrics/metrics.js';
+import { loopDelayP99 } from '../../platform/loop-delay.js';
 import { VERSION } from '../../platform/version.js';
 import type { Config } from '../../settings/config.js';
 import { daysOf } from '../../sightings/retention.js';
@@ -57,7 +58,9 @@ const StatusSchema = Type.Object({
     description: 'Of the last five minutes.',
   }),
   memory: Type.Object({ rss: count }),
-  eventLoop: Type.Object({ p99: ms }),
+  eventLoop: Type.Object({
+    p99: Type.Number({ minimum: 0, description: 'How late it turns, milliseconds.' }),
+  }),
   events: Type.Optional(Type.Object({ behind: count })),
   retention: Type.Object(
     {
@@ -192,7 +195,7 @@ export function statusRoutes(app: App, services: Services): void {
         streams: metrics.streams(),
         stages: metrics.stages(),
         memory: { rss: process.memoryUsage.rss() },
-        eventLoop: { p99: metrics.eventLoopP99() },
+        eventLoop: { p99: loopDelayP99() },
         events: events && { behind: events.info().behind },
         sightings: sightingFigures(sightings, caller),
       };
