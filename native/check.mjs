@@ -16,7 +16,7 @@ import { checkArm64 } from './check-arm64.mjs';
 const TESTS = {
   detector: ['native/detector-arguments', 'vision/detectors/mtcnn-kernels'],
   memory: ['native/arguments', 'platform/process-memory'],
-  pixels: ['native/arguments', 'vision/pixels'],
+  pixels: ['native/arguments', 'vision/pixels', 'vision/jpeg-scene'],
   segments: ['native/segments-arguments', 'gallery/base/mapped-vectors', 'gallery/base/mapped-lists'],
   vectors: ['native/arguments', 'native/vectors', 'gallery/index'],
 };

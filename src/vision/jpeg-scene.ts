@@ -6,6 +6,7 @@ import { type HuffmanTable, huffmanTable, NO_CODES, TABLE_LENGTH } from './huffm
 import { SCAN, segmentsOf, TABLES } from './jpeg.js';
 import { pixelLoops } from './pixels.js';
 import { SCENE } from './track.js';
+import type { CellScene } from './types.js';
 
 const [START_OF_FRAME, EXTENDED, HUFFMAN, RESTART] = [0xc0, 0xc1, 0xc4, 0xdd];
 /** Blocks of a component in a unit of the scan, along each side. */
@@ -33,15 +34,6 @@ interface Header {
   restart: number;
   /** Where the scan's data begin. */
   at: number;
-}
-
-/** A frame's brightness. */
-export interface CellScene {
-  /** Of the stored picture, which may lie on its side. */
-  width: number;
-  height: number;
-  /** Mean grey level of each cell, row by row. */
-  cells: Uint8Array;
 }
 
 /** All that a header tells of what is behind it. */

@@ -1,5 +1,4 @@
 import type { Alignment } from '../models/types.js';
-import type { CellScene } from './jpeg-scene.js';
 
 /** A decoded picture, upright (EXIF orientation applied). */
 export interface Picture {
@@ -143,6 +142,15 @@ export interface Analysis {
   empty?: EmptyScene | undefined;
   /** Whether the whole frame was searched; only with `track`. */
   searched?: boolean;
+}
+
+/** A JPEG's brightness in few cells (jpeg-scene.ts). */
+export interface CellScene {
+  /** Of the stored picture, which may lie on its side. */
+  width: number;
+  height: number;
+  /** Mean grey level of each cell, row by row. */
+  cells: Uint8Array;
 }
 
 /** A frame in which nobody was, in few grey levels: to see whether a later one shows the same. */
