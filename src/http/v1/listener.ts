@@ -17,7 +17,7 @@ export function createListener(maxUnread: number) {
   return {
     stream,
 
-    send(text: string): void {
+    send: (text: string): void => {
       if (stream.readableEnded || stream.destroyed) return;
       if (stream.readableLength > maxUnread) stream.destroy();
       else stream.push(text);
