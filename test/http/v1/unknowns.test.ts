@@ -36,7 +36,7 @@ async function kept(
     await keepVisit(sightings, `w.${++visits}`, { ...STRANGER, ...at, ...more }, far);
   };
   const call = async (
-    method: 'GET' | 'POST' | 'PUT' | 'DELETE',
+    method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
     path: string,
     payload?: object,
     key = '',
@@ -125,6 +125,42 @@ describe('/api/v1/unknowns', () => {
     await gallery.enrol({ groupid: 'staff', userid: 'hana' }, unitVector(0.2));
     await call('POST', 'unknowns/undo', { token: body.undo });
     assert.equal((await gallery.person('staff-hana'))?.faces.length, 1);
+  });
+
+  it('deletes the faces of a name that is taken back after the person was moved', async (t) => {
+    const { come, call, names, gallery } = await kept(t);
+    await gallery.createGroup({ groupid: 'guests', groupname: 'Guests' });
+    for (const far of [0, 0.1]) await come(far);
+    const { body } = await call('POST', 'unknowns/u-1/name', { groupid: 'staff', userid: 'hana' });
+    const moved = await call('PATCH', 'people/staff-hana', { groupid: 'guests' });
+    assert.equal(moved.body.faceid, 'guests-hana');
+    const undone = await call('POST', 'unknowns/undo', { token: body.undo });
+    assert.deepEqual([undone.status, undone.body], [200, { unknown: 'u-1', sightings: 2 }]);
+    assert.deepEqual(await names(), ['u-1', 'u-1']);
+    assert.deepEqual(await gallery.nearest(unitVector(0.02), 1), []);
+    assert.equal(await gallery.person('guests-hana'), undefined);
+  });
+
+  it('deletes them and nobody else’s after the person was merged with another, whose face has such an ID', async (t) => {
+    const { come, call, names, gallery, sightings } = await kept(t);
+    await come(0);
+    const { body } = await call('POST', 'unknowns/u-1/name', { groupid: 'staff', userid: 'hana' });
+    const [face] = body.faces as string[];
+    const taken = face.replace('staff-hana', 'staff-ken');
+    const other = unitVector(1.5);
+    const own = { groupid: 'staff', userid: 'ken' };
+    assert.equal((await gallery.enrol({ ...own, id: taken }, other)).id, taken);
+    await gallery.mergePerson('staff-hana', 'staff-ken');
+    await sightings.catchUp();
+    assert.equal((await gallery.person('staff-ken'))?.faces.length, 2);
+    const undone = await call('POST', 'unknowns/undo', { token: body.undo });
+    assert.deepEqual([undone.status, undone.body], [200, { unknown: 'u-1', sightings: 1 }]);
+    assert.deepEqual(await names(), ['u-1']);
+    const left = await gallery.vectors('staff-ken');
+    assert.deepEqual(
+      left.map((one) => [one.face.id, one.vector]),
+      [[taken, other]],
+    );
   });
 
   it('says that a stranger is somebody who is enrolled, unless the face is another’s', async (t) => {
