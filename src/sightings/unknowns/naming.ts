@@ -54,6 +54,7 @@ export function createNaming({ store, gallery, enroller, keepFaces, now = Date.n
       one.status === 'fulfilled' && !one.value.already ? [one.value.face.id] : [],
     );
     const refusal = outcomes.find((one) => one.status === 'rejected');
+    const outcome = { isUnclear: false };
     try {
       // Some of several may be refused: the others name the person.
       if (refusal && outcomes.every(({ status }) => status === 'rejected')) throw refusal.reason;
@@ -61,12 +62,20 @@ export function createNaming({ store, gallery, enroller, keepFaces, now = Date.n
       const vectors = found.faces.map(({ vector }) => vector);
       const { groupid } = person;
       const asked = { unknown: found.id, token, now: now(), faceid, groupid, isNew, faces, vectors };
-      const sightings = await store.ask('nameUnknown', asked);
+      const sightings = await store.ask('nameUnknown', asked).catch(async (error: unknown) => {
+        // It may have been done all the same, or Redis may do it later.
+        outcome.isUnclear = true;
+        const settled = await store.ask('settleNaming', token).catch(() => Promise.reject(error as Error));
+        outcome.isUnclear = false;
+        if (settled === undefined) throw error;
+        return settled;
+      });
       // Somebody else was quicker.
       if (sightings === 0) throw gone();
       return { faceid, sightings, faces, undo: token };
     } catch (error) {
-      await takeBack({ faceid, isNew, faces });
+      // Deleting a person who has the sightings by now would erase them.
+      if (!outcome.isUnclear) await takeBack({ faceid, isNew, faces });
       throw error;
     }
   }

@@ -292,6 +292,53 @@ describe('/api/v1/unknowns', () => {
     assert.equal((await call('POST', 'unknowns/undo', { token: named.body.undo })).body.code, 'UNDO_GONE');
   });
 
+  describe('when naming a stranger gets no answer', () => {
+    /** @param answers what becomes of an operation, given what does it */
+    async function unanswered(
+      t: TestContext,
+      answers: Partial<Record<string, (act: () => Promise<unknown>) => Promise<unknown>>>,
+    ) {
+      const test = await kept(t);
+      await test.come(0);
+      const { store } = test.sightings;
+      const ask = store.ask.bind(store) as (name: string, ...args: unknown[]) => Promise<unknown>;
+      store.ask = ((name: string, ...args: unknown[]) =>
+        (answers[name] ?? ((act) => act()))(() => ask(name, ...args))) as typeof store.ask;
+      const person = { groupid: 'staff', userid: 'hana' };
+      return { ...test, answer: await test.call('POST', 'unknowns/u-1/name', person) };
+    }
+    const fail = () => Promise.reject(new KaomonError('STORE_UNAVAILABLE', 'Redis is away.'));
+
+    it('keeps the visits and the name where it was done all the same', async (t) => {
+      const test = await unanswered(t, { nameUnknown: (act) => act().then(fail) });
+      assert.deepEqual(await test.names(), ['hana']);
+      assert.deepEqual([test.answer.status, test.answer.body.sightings], [201, 1]);
+      await test.call('POST', 'unknowns/undo', { token: test.answer.body.undo });
+      assert.deepEqual(await test.names(), ['u-1']);
+    });
+
+    it('leaves the faces where nobody can say, as the visits may get the name yet', async (t) => {
+      let later = () => Promise.resolve<unknown>(undefined);
+      const nameUnknown = (act: () => Promise<unknown>) => {
+        later = act;
+        return fail();
+      };
+      const test = await unanswered(t, { nameUnknown, settleNaming: fail });
+      assert.equal(test.answer.status, 503);
+      await later();
+      await test.sightings.catchUp();
+      assert.deepEqual(await test.names(), ['hana']);
+      assert.equal((await test.gallery.person('staff-hana'))?.faces.length, 1);
+    });
+
+    it('takes the faces back where it was not done', async (t) => {
+      const test = await unanswered(t, { nameUnknown: fail });
+      assert.equal(test.answer.status, 503);
+      assert.equal(await test.gallery.person('staff-hana'), undefined);
+      assert.deepEqual(await test.names(), ['u-1']);
+    });
+  });
+
   it('writes into the audit who was named, by IDs, and who it was undone for', async (t) => {
     const test = await kept(t);
     await test.come(0, { best: { ...bestFace(0) } });
