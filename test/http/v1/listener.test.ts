@@ -20,7 +20,7 @@ describe('a listener that reads slowly', () => {
       }
       const feeds = Promise.all([feed('changes'), feed('sightings')]);
       let text = '';
-      let isOver = false;
+      let isOver = false as boolean;
       void feeds.then(() => (isOver = true));
       while (!isOver) {
         // A little at a time: both are waiting by then.
