@@ -138,26 +138,47 @@ export function createRemotePages({
     return sum;
   }
 
-  /** Passes over `skip`, without looking at anybody. */
-  async function plainPage(wanted: Fitting, skip: number, limit: number): Promise<RemotePerson[]> {
-    const key = wanted.pictures === 'none' ? bare : order;
-    const people: RemotePerson[] = [];
+  /** The ranges from where `skip` people are passed over, whom nobody looks at: by rank, which costs the same at any number. */
+  async function behind(key: string, ranges: readonly Range[], skip: number): Promise<Range[]> {
     let left = skip;
-    for (const range of rangesOf(wanted)) {
-      if (people.length >= limit) break;
-      const there = await redis.zlexcount(key, range.min, range.max);
+    for (const [i, { min, max }] of ranges.entries()) {
+      if (left === 0) return ranges.slice(i);
+      const there = await redis.zlexcount(key, min, max);
       if (left >= there) {
         left -= there;
         continue;
       }
-      // By rank, which costs the same at any number.
-      const before = range.min === '-' ? 0 : await redis.zlexcount(key, '-', range.min.replace('(', '['));
-      const most = Math.min(limit - people.length, there - left);
-      const some = await redis.zrange(key, before + left, String(before + left + most - 1));
-      left = 0;
-      for (const person of await reader.read(some)) if (person) people.push(person);
+      const before = min === '-' ? 0 : await redis.zlexcount(key, '-', min.replace('(', '['));
+      const first = (await redis.zrange(key, before + left, String(before + left))).at(0);
+      // Who comes or goes meanwhile shifts the ranks, into another group even.
+      const from = first !== undefined && (min === '-' || first > min.slice(1)) ? `[${first}` : min;
+      return [{ min: from, max }, ...ranges.slice(i + 1)];
     }
-    return people;
+    return [];
+  }
+
+  /** Walks from ID to ID, never by rank: others come and go all the time, and nobody may be met twice or missed for it. */
+  async function plainPage(
+    wanted: Fitting,
+    skip: number,
+    limit: number,
+  ): Promise<Pick<RemotePage, 'people' | 'next'>> {
+    const key = wanted.pictures === 'none' ? bare : order;
+    const people: RemotePerson[] = [];
+    for (const { min, max } of await behind(key, rangesOf(wanted), skip)) {
+      for (let from = min; ;) {
+        throwIfGone(wanted.signal);
+        const most = limit - people.length;
+        const faceids = await redis.zrangebylex(key, from, max, 'LIMIT', 0, most);
+        for (const person of await reader.read(faceids)) if (person) people.push(person);
+        const last = faceids.at(-1);
+        // Whoever went between the list and the reading leaves room for the next.
+        if (people.length >= limit) return { people, next: last };
+        if (last === undefined || faceids.length < most) break;
+        from = `(${last}`;
+      }
+    }
+    return { people, next: undefined };
   }
 
   async function sorted(
@@ -200,21 +221,17 @@ export function createRemotePages({
       ...wanted
     }: PageOptions): Promise<RemotePage> {
       if (sort !== undefined) return sorted(wanted, sort, { offset, limit });
-      let people: RemotePerson[] = [];
-      if (limit > 0 && isPlain(wanted)) people = await plainPage(wanted, offset, limit);
-      else if (limit > 0) {
-        let skip = offset;
-        for await (const some of fitting(wanted)) {
-          people.push(...some.slice(skip, skip + limit - people.length));
-          skip = Math.max(0, skip - some.length);
-          if (people.length >= limit) break;
-        }
+      const total = isCounted ? await count(wanted) : undefined;
+      if (limit === 0) return { people: [], next: undefined, total };
+      if (isPlain(wanted)) return { ...(await plainPage(wanted, offset, limit)), total };
+      const people: RemotePerson[] = [];
+      let skip = offset;
+      for await (const some of fitting(wanted)) {
+        people.push(...some.slice(skip, skip + limit - people.length));
+        skip = Math.max(0, skip - some.length);
+        if (people.length >= limit) break;
       }
-      return {
-        people,
-        next: limit > 0 && people.length >= limit ? people[people.length - 1].faceid : undefined,
-        total: isCounted ? await count(wanted) : undefined,
-      };
+      return { people, next: people.length >= limit ? people[people.length - 1].faceid : undefined, total };
     },
 
     /** How many people and faces there are, in all (the group '') and by group. */
