@@ -51,6 +51,18 @@ function commands(t: TestContext, { settings }: Pick<TestRedis, 'settings'>) {
   return new Promise<typeof redis>((resolve) => redis.once('ready', () => resolve(redis)));
 }
 
+/** What Redis takes meanwhile is lost: as a replica that lags behind, and then takes over. */
+async function losing(t: TestContext, redis: TestRedis, work: () => Promise<unknown>): Promise<void> {
+  const direct = await commands(t, redis);
+  const [last, bytes] = await direct.mget(keys.last, keys.bytes);
+  const entries = await direct.xrangeBuffer(keys.log, '-', '+');
+  await work();
+  // XADD takes no number twice: the stream of the other server has not had it.
+  await direct.del(keys.log);
+  for (const [id, fields] of entries) await direct.xadd(keys.log, id, ...fields);
+  await direct.mset(keys.last, last ?? '', keys.bytes, bytes ?? '0');
+}
+
 /** Whether any key of Redis holds these bytes. */
 async function holds(redis: Awaited<ReturnType<typeof commands>>, bytes: Buffer): Promise<boolean> {
   for (const key of await redis.keys('*')) {
@@ -201,16 +213,7 @@ describe('sightings that machines share in Redis', { skip: REDIS_MISSING }, () =
         await write(here.store, ['w.3', { deviceid: 'roof' }]);
       }
       await listed(there.store);
-      const direct = await commands(t, redis);
-      const before = (await direct.get(keys.last)) ?? '';
-      await write(here.store, ['w.2', { deviceid: 'hall' }]);
-      // As a replica that lags behind, and then takes over.
-      await direct.xdel(keys.log, `${Number(before.split(' ')[0]) + 1}-0`);
-      await direct.set(keys.last, before);
-      // XADD takes no number twice: the stream of the other server has not had it.
-      const entries = await direct.xrangeBuffer(keys.log, '-', '+');
-      await direct.del(keys.log);
-      for (const [id, fields] of entries) await direct.xadd(keys.log, id, ...fields);
+      await losing(t, redis, () => write(here.store, ['w.2', { deviceid: 'hall' }]));
       await write(there.store, ['v.1', { deviceid: 'yard' }]);
       const seen = await listed(here.store);
       assert.deepEqual(seen, await listed(there.store));
@@ -218,6 +221,39 @@ describe('sightings that machines share in Redis', { skip: REDIS_MISSING }, () =
       await write(here.store, ['w.4', { deviceid: 'gate' }]);
       assert.deepEqual(await listed(here.store), await listed(there.store));
     }
+  });
+
+  it('stay erased, where somebody erased them after Redis had lost what another machine knows', async (t) => {
+    const redis = await startRedis(t);
+    const [here, there] = [await machine(t, redis), await machine(t, redis)];
+    await write(here.store, ['w.1', { deviceid: 'shed' }], ['w.2']);
+    const erased = (await listed(there.store)).find(({ deviceid }) => deviceid === 'shed');
+    assert.ok(erased);
+    await losing(t, redis, async () => {
+      for (const deviceid of ['hall', 'roof']) await write(here.store, [`w.${deviceid}`, { deviceid }]);
+    });
+    await there.store.ask('eraseSighting', erased.id);
+    for (const { store } of [here, there, here]) {
+      assert.deepEqual(
+        (await listed(store)).map(({ deviceid }) => deviceid),
+        ['door'],
+      );
+      assert.equal((await store.ask('face', erased.id)) ?? null, null);
+    }
+    await write(here.store, ['w.3', { deviceid: 'gate' }]);
+    assert.deepEqual(await listed(there.store), await listed(here.store));
+  });
+
+  it('come back to a Redis that has lost the last of them, where nobody has changed any since', async (t) => {
+    const redis = await startRedis(t);
+    const [here, there] = [await machine(t, redis), await machine(t, redis)];
+    await write(here.store, ['w.1']);
+    await listed(there.store);
+    await losing(t, redis, async () => {
+      for (const deviceid of ['hall', 'roof']) await write(here.store, [`w.${deviceid}`, { deviceid }]);
+    });
+    assert.equal((await listed(here.store)).length, 3);
+    assert.deepEqual(await listed(there.store), await listed(here.store));
   });
 
   it('begin with what one machine kept alone, once', async (t) => {

@@ -51,7 +51,7 @@ export async function openReplica({ file, redis, pack, own, warn }: ReplicaOptio
 
 async function publishFirst(database: Database, rebasing: Rebasing): Promise<boolean> {
   database.write(() => putPlace(database, { position: 1, mark: randomUUID() }));
-  return await rebasing.publish(true);
+  return await rebasing.publish({ isFirst: true });
 }
 
 const isThere = async (file: string) => (await unlessMissing(stat(file))) !== undefined;

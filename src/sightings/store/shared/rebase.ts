@@ -4,7 +4,7 @@ import path from 'node:path';
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import { UNFINISHED } from '../../../platform/files/durable.js';
 import { openDatabase, type Database } from '../database.js';
-import type { Base, SharedLog } from './log.js';
+import type { Base, Over, SharedLog } from './log.js';
 import { generationOf, isSame, type Place, placeOf } from './place.js';
 
 /** Bytes of one chunk: Redis answers others in between. */
@@ -40,7 +40,7 @@ export function createRebasing(
   };
 
   /** Puts this machine's file there as the base. @returns whether it is the newest one */
-  async function publish(isFirst = false): Promise<boolean> {
+  async function publish(over?: Over): Promise<boolean> {
     const name = `${copy}.base`;
     await drop(name);
     try {
@@ -48,7 +48,7 @@ export function createRebasing(
       const other = await openDatabase(name);
       const place = placeOf(other);
       other.close();
-      return await log.rebase(place, chunksOf(name), isFirst);
+      return await log.rebase(place, chunksOf(name), over);
     } finally {
       await drop(name);
     }
