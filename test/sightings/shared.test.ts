@@ -9,6 +9,7 @@ import { openRedis } from '../../src/platform/redis.js';
 import { openLeftSightings } from '../../src/sightings/left.js';
 import { openSightingStore, type SightingStore } from '../../src/sightings/store/client.js';
 import { createSharedLayout } from '../../src/sightings/store/shared/layout.js';
+import { openSharedLog } from '../../src/sightings/store/shared/log.js';
 import { REDIS_MISSING, startRedis, type TestRedis } from '../support/redis.js';
 import { startRedisCluster } from '../support/redis-kinds.js';
 import { bestFace, NOON, part, STRANGER as stranger, vote } from '../support/sightings.js';
@@ -254,6 +255,37 @@ describe('sightings that machines share in Redis', { skip: REDIS_MISSING }, () =
     });
     assert.equal((await listed(here.store)).length, 3);
     assert.deepEqual(await listed(there.store), await listed(here.store));
+  });
+
+  it('leave nothing in a Redis that had no room for all of them', async (t) => {
+    const redis = await startRedis(t, ['--maxmemory', '24mb', '--maxmemory-policy', 'noeviction']);
+    const log = openSharedLog(redis.settings, PACK);
+    t.after(() => log.close());
+    await log.isEmpty();
+    let sent = 0;
+    async function* chunks() {
+      for (; sent < 20; sent++) yield await Promise.resolve(Buffer.alloc(4_194_304));
+    }
+    await assert.rejects(log.rebase({ position: 5, mark: 'm' }, chunks()), { code: 'REDIS_FULL' });
+    assert.ok(sent > 0);
+    const direct = await commands(t, redis);
+    assert.deepEqual(await direct.keys('*'), []);
+  });
+
+  it('come back to Redis from one machine at a time', async (t) => {
+    const redis = await startRedis(t);
+    const { store } = await machine(t, redis);
+    await write(store, ['w.1']);
+    const direct = await commands(t, redis);
+    await direct.flushall();
+    await direct.set(keys.turn, '1');
+    await assert.rejects(write(store, ['w.2', { deviceid: 'hall' }]), { code: 'STORE_UNAVAILABLE' });
+    assert.equal((await listed(store)).length, 1);
+    assert.deepEqual(await direct.keys('*'), [keys.turn]);
+    await direct.del(keys.turn);
+    await write(store, ['w.2', { deviceid: 'hall' }]);
+    assert.equal((await listed(store)).length, 2);
+    assert.equal(await direct.exists(keys.turn), 0);
   });
 
   it('begin with what one machine kept alone, once', async (t) => {

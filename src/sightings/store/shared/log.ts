@@ -22,7 +22,7 @@ return redis.call('INCRBY', KEYS[3], #ARGV[4])`;
 /**
  * Puts a base in the place of all changes up to its own, if its file has everything that Redis has or is a part of that.
  * KEYS: last, log, bytes, base, none, the base's chunks; ARGV: place, position, the next position, key of the chunks, bytes,
- * whether it may only be the very first, the last place that Redis may have, mark.
+ * whether it may only be the very first, the last place that Redis may have, mark, number of chunks.
  */
 const REBASE = `
 redis.call('DEL', KEYS[5])
@@ -32,6 +32,7 @@ local isLate = old[1] and tonumber(old[1]) > position
 local isSecond = ARGV[6] == '1' and redis.call('EXISTS', KEYS[1], KEYS[4]) > 0
 local last = redis.call('GET', KEYS[1]) or '0 '
 local isOther = false
+if redis.call('LLEN', KEYS[6]) ~= tonumber(ARGV[9]) then return redis.error_reply('a part of the upload has expired') end
 if last ~= ARGV[7] then
   local next = redis.call('XRANGE', KEYS[2], ARGV[3] .. '-0', ARGV[3] .. '-0')[1]
   isOther = not next or next[2][6] ~= ARGV[8]
@@ -45,8 +46,17 @@ redis.call('XTRIM', KEYS[2], 'MINID', ARGV[3] .. '-0')
 redis.call('SET', KEYS[3], 0)
 return 1`;
 
-/** An upload that is not finished within this time goes by itself, seconds. */
-const ABANDONED = 3600;
+/** Adds a chunk to those of a base that is not there yet. KEYS: its chunks; ARGV: the chunk, how many come before, seconds */
+const UPLOAD = `
+if redis.call('LLEN', KEYS[1]) ~= tonumber(ARGV[2]) then return redis.error_reply('a part of the upload has expired') end
+redis.call('RPUSH', KEYS[1], ARGV[1])
+return redis.call('EXPIRE', KEYS[1], ARGV[3])`;
+
+/** Removes what was uploaded, unless the base was put there and only its answer was lost. KEYS: base, its chunks */
+const DISCARD = `if redis.call('HGET', KEYS[1], 'key') ~= KEYS[2] then redis.call('UNLINK', KEYS[2]) end`;
+
+/** What is uploaded goes by itself when nothing is added to it for so long, seconds. */
+const ABANDONED = 60;
 /** Changes read at a time. */
 const READ = 100;
 
@@ -175,18 +185,23 @@ export function openSharedLog(settings: RedisSettings, pack: string) {
       chunks: AsyncIterable<Buffer>,
       { isFirst = false, last: over = isFirst ? BEGIN : place }: Over = {},
     ): Promise<boolean> {
-      const key = keys.chunks(randomUUID());
-      let sum = 0;
-      for await (const chunk of chunks) {
-        await redis.rpush(key, chunk);
-        if (sum === 0) await redis.expire(key, ABANDONED);
-        sum += chunk.length;
-      }
       const { last, log, bytes, base, none } = keys;
-      const { position, mark } = place;
-      const where = [isFirst ? '1' : '0', toText(over), mark];
-      const values = [toText(place), position, position + 1, key, sum, ...where];
-      return (await redis.eval(REBASE, 6, last, log, bytes, base, none, key, ...values)) === 1;
+      const key = keys.chunks(randomUUID());
+      let [sum, count] = [0, 0];
+      try {
+        for await (const chunk of chunks) {
+          await redis.eval(UPLOAD, 1, key, chunk, count++, ABANDONED);
+          sum += chunk.length;
+        }
+        const { position, mark } = place;
+        const where = [isFirst ? '1' : '0', toText(over), mark, count];
+        const values = [toText(place), position, position + 1, key, sum, ...where];
+        return (await redis.eval(REBASE, 6, last, log, bytes, base, none, key, ...values)) === 1;
+      } catch (error) {
+        // At once: where memory is short, the next attempt would find less.
+        await redis.eval(DISCARD, 2, base, key).catch(() => undefined);
+        throw error;
+      }
     },
 
     /** Whether something was erased that changes or base still hold. */
@@ -198,7 +213,7 @@ export function openSharedLog(settings: RedisSettings, pack: string) {
     /** Whether it is this process's turn to make a base. @param lasts milliseconds, unless `rest` says otherwise */
     turn: async (lasts: number): Promise<boolean> =>
       (await redis.set(keys.turn, '1', 'PX', lasts, 'NX')) === 'OK',
-    /** Nobody makes a base for so long, milliseconds. */
+    /** Nobody makes a base for so long, milliseconds; 0: whoever comes next may. */
     async rest(pause: number): Promise<void> {
       await redis.pexpire(keys.turn, pause);
     },

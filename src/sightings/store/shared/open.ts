@@ -36,7 +36,7 @@ export async function openReplica({ file, redis, pack, own, warn }: ReplicaOptio
   try {
     const isFirst = own !== undefined && (await beginWith(own, file, log));
     let { database, rebasing } = await open();
-    if (isFirst && !(await publishFirst(database, rebasing))) {
+    if (isFirst && !(await publishFirst(database, rebasing, log))) {
       // Another machine, which had nothing to begin with, was faster.
       database.close();
       await rm(file);
@@ -49,9 +49,13 @@ export async function openReplica({ file, redis, pack, own, warn }: ReplicaOptio
   }
 }
 
-async function publishFirst(database: Database, rebasing: Rebasing): Promise<boolean> {
+async function publishFirst(database: Database, rebasing: Rebasing, log: SharedLog): Promise<boolean> {
   database.write(() => putPlace(database, { position: 1, mark: randomUUID() }));
-  return await rebasing.publish({ isFirst: true });
+  try {
+    return await rebasing.publish({ isFirst: true });
+  } finally {
+    await log.rest(0).catch(() => undefined);
+  }
 }
 
 const isThere = async (file: string) => (await unlessMissing(stat(file))) !== undefined;

@@ -108,7 +108,7 @@ export function createReplica(
       if (next.kind !== 'changes') {
         // What Redis has may have been lost in parts, when another server took over.
         if (replaced++ >= ATTEMPTS) throw new Error('Redis has lost some of what the sightings were.');
-        if (next.kind === 'behind' && isOwn(next.last)) await rebasing.publish({ last: next.last });
+        if (next.kind === 'behind' && isOwn(next.last)) await rebasing.restore(next.last);
         else {
           await rebasing.takeOver(place);
           // Somebody may have been erased in what was taken.
