@@ -8,6 +8,7 @@ import { loadConfig } from '../../src/settings/config.js';
 import { openRedis } from '../../src/platform/redis.js';
 import { openLeftSightings } from '../../src/sightings/left.js';
 import { openSightingStore, type SightingStore } from '../../src/sightings/store/client.js';
+import { compareClocks } from '../../src/sightings/store/shared/clock.js';
 import { createSharedLayout } from '../../src/sightings/store/shared/layout.js';
 import { openSharedLog } from '../../src/sightings/store/shared/log.js';
 import { REDIS_MISSING, startRedis, type TestRedis } from '../support/redis.js';
@@ -255,6 +256,17 @@ describe('sightings that machines share in Redis', { skip: REDIS_MISSING }, () =
     });
     assert.equal((await listed(here.store)).length, 3);
     assert.deepEqual(await listed(there.store), await listed(here.store));
+  });
+
+  it('say that the clock is wrong where it is not that of Redis', async (t) => {
+    const log = openSharedLog((await startRedis(t)).settings, PACK);
+    t.after(() => log.close());
+    const said: string[] = [];
+    const warn = (message: string) => void said.push(message);
+    await compareClocks(log, warn);
+    assert.deepEqual(said, []);
+    await compareClocks(log, warn, () => Date.now() - 100_000);
+    assert.match(said.join(), /differs from that of Redis by -1\d\d s/);
   });
 
   it('leave nothing in a Redis that had no room for all of them', async (t) => {

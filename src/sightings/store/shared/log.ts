@@ -155,6 +155,12 @@ export function openSharedLog(settings: RedisSettings, pack: string) {
       return { kind: 'changes', changes };
     },
 
+    /** Redis's clock, milliseconds since 1970. */
+    async time(): Promise<number> {
+      await ready();
+      return Number((await redis.time())[0]) * 1000;
+    },
+
     /** Whether no machine has ever shared anything. */
     async isEmpty(): Promise<boolean> {
       await ready();

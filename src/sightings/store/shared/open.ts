@@ -6,6 +6,7 @@ import { makeFolder, sweepFolder, unlessMissing } from '../../../platform/files/
 import { quietMessage } from '../../../platform/quiet-error.js';
 import { type Database, openDatabase } from '../database.js';
 import type { SharedSettings } from '../settings.js';
+import { compareClocks } from './clock.js';
 import { openSharedLog, type SharedLog } from './log.js';
 import { putPlace } from './place.js';
 import { copyOf, createRebasing, type Rebasing } from './rebase.js';
@@ -34,6 +35,7 @@ export async function openReplica({ file, redis, pack, own, warn }: ReplicaOptio
     return { database, rebasing };
   };
   try {
+    await compareClocks(log, warn);
     const isFirst = own !== undefined && (await beginWith(own, file, log));
     let { database, rebasing } = await open();
     if (isFirst && !(await publishFirst(database, rebasing, log))) {
