@@ -158,7 +158,7 @@ export function openSharedLog(settings: RedisSettings, pack: string) {
     /** Redis's clock, milliseconds since 1970. */
     async time(): Promise<number> {
       await ready();
-      return Number((await redis.time())[0]) * 1000;
+      return (await redis.time())[0] * 1000;
     },
 
     /** Whether no machine has ever shared anything. */
