@@ -3,11 +3,10 @@ import type { Hit } from '../index/vector-index.js';
 import { createEngineState } from './engine-state.js';
 import type { VectorEngine } from './engine.js';
 import { connectMilvus, type MilvusSdk, succeeded } from './milvus-client.js';
-import { type CollectionOptions, openCollection } from './milvus-collection.js';
+import { type CollectionOptions, countIn, openCollection, STRONG } from './milvus-collection.js';
 
-/** Of Milvus's levels: what is older than its bound, 5 seconds, is seen; and everything. */
+/** Of Milvus's levels: what is older than its bound, 5 seconds, is seen. */
 const BOUNDED = 2;
-const STRONG = 0;
 /** Three times Milvus's bound: its clocks may differ. */
 const SETTLES = 15_000;
 /** The largest `k` that Milvus takes. */
@@ -120,11 +119,7 @@ async function engineOn(
       );
     },
 
-    async count() {
-      const asked = { filter: '', output_fields: ['count(*)'], consistency_level: STRONG };
-      const { data } = await state.run(async () => succeeded(await sdk.query({ ...of, ...asked })));
-      return Number(data[0]?.['count(*)'] ?? 0);
-    },
+    count: () => state.run(() => countIn(sdk, name)),
 
     async compact() {
       await state.run(async () => succeeded(await sdk.compact(of)));

@@ -18,8 +18,8 @@ import { createTail, type Tail } from './tail.js';
 export interface RemoteStoreOptions extends RedisStoreOptions {
   /** Keep a template of each person with several faces. undefined: as whoever opened it before with a word on it. */
   templates: boolean | undefined;
-  /** The vectors of a pack; closed with the store. */
-  openEngine: (pack: string, length: number) => Promise<VectorEngine>;
+  /** The vectors of a pack; closed with the store. @param expected how many it must hold by what Redis says */
+  openEngine: (pack: string, length: number, expected: () => Promise<number>) => Promise<VectorEngine>;
   /** Empty, for the vectors that the engine does not show yet; its closing is the caller's. undefined: nobody searches. */
   index: VectorIndex | undefined;
   late?: JournalDeps['late'];
@@ -67,7 +67,12 @@ async function storeOn(redis: RemoteRedis, options: RemoteStoreOptions): Promise
   const layout = createRemoteLayout(options.redis, pack);
   const base = redisStoreOn(redis, { ...options, damage }, layout);
   const templates = options.templates ?? (await redis.hget(layout.kinds, pack))?.endsWith(TEMPLATES) ?? false;
-  const engine = await options.openEngine(pack, length);
+  /** Of the own faces: those that Redis itself has the vectors of may not be there yet. */
+  const expected = async () => {
+    const faces = Number(await redis.hget(layout.counts(), 'f'));
+    return Math.max(0, faces - (await redis.hlen(layout.pending)));
+  };
+  const engine = await options.openEngine(pack, length, expected);
   const tail = createTail(options.index);
   const journal = createJournal({
     ...{ redis, layout, engine, tail, warn },
