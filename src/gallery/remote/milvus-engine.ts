@@ -20,13 +20,14 @@ const LEAST = [2, 3];
 
 /**
  * A pack's vectors in Milvus.
- * @param options warn: told when Milvus goes away, and when it is back
+ * @param options warn: told when Milvus goes away, and when it is back; patience: how long it may take until Milvus answers,
+ * milliseconds
  * @throws KaomonError SETUP
  */
 export async function openMilvus(
-  options: CollectionOptions & { warn: (message: string) => void },
+  options: CollectionOptions & { warn: (message: string) => void; patience?: number },
 ): Promise<VectorEngine> {
-  const sdk = await connectMilvus(options.config);
+  const sdk = await connectMilvus(options.config, options.patience);
   try {
     await checkVersion(sdk, options.warn);
     return await engineOn(sdk, options);

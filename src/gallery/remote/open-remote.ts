@@ -33,10 +33,16 @@ export async function openRemoteStore(options: OpenRemoteOptions): Promise<Remot
   const store = await createRemoteStore({
     ...{ redis, pack, length, templates, index, damage, warn },
     openEngine: (ofPack, numbers, expected) =>
-      openMilvus({
-        ...{ config, pack: ofPack, length: numbers, warn, note },
-        expected: isRestored ? undefined : expected,
-      }),
+      ofPack === pack
+        ? openMilvus({
+            ...{ config, pack, length, warn, note },
+            expected: isRestored ? undefined : expected,
+          })
+        : // Made when other settings held. Whoever asks for it is not kept waiting.
+          openMilvus({
+            ...{ config: { ...config, MILVUS_INDEX: 'auto' }, pack: ofPack, length: numbers, warn, note },
+            patience: 0,
+          }),
   });
   const across = acrossPacks(store);
   return {

@@ -8,6 +8,7 @@ import { profileOf } from '../store/profile.js';
 import type { EmbeddingStore, OtherPack, ReadPerson, StoredPerson } from '../store/store.js';
 import { type RemoteRedis, withRemoteCommands } from './commands.js';
 import type { VectorEngine } from './engine.js';
+import { lazyEngine } from './lazy-engine.js';
 import { createJournal, type Journal, type JournalDeps, MOST_WAITING } from './journal.js';
 import { createRemoteLayout } from './layout.js';
 import { createRemotePages, type RemotePages } from './pages.js';
@@ -126,13 +127,14 @@ async function storeOn(redis: RemoteRedis, options: RemoteStoreOptions): Promise
     ]);
   }
 
-  /** Opened when first asked for: its changes are carried to its own collection. */
+  /** Opened when first asked for: its changes are carried to its own collection, which deleting does not wait for. */
   async function openOther(other: string): Promise<OtherPack> {
     const own = async () => {
       const numbers = parseInt((await redis.hget(layout.kinds, other)) ?? '', 10);
       return storeOn(redis, {
         ...{ ...options, pack: other, length: numbers || length, damage },
         ...{ templates: undefined, index: undefined },
+        openEngine: (...of) => Promise.resolve(lazyEngine(other, () => options.openEngine(...of))),
       });
     };
     const opening = others.get(other) ?? own();
