@@ -4,8 +4,11 @@ import { after, describe, it, type TestContext } from 'node:test';
 import { type CopyOptions, copyGallery } from '../../src/gallery/copy-gallery.js';
 import { createRemoteGallery } from '../../src/gallery/remote/remote-gallery.js';
 import type { RemoteStore } from '../../src/gallery/remote/remote-store.js';
+import type { MilvusSdk } from '../../src/gallery/remote/milvus-client.js';
+import { openCollection } from '../../src/gallery/remote/milvus-collection.js';
 import { createFileStore } from '../../src/gallery/store/file-store.js';
 import type { EmbeddingStore } from '../../src/gallery/store/store.js';
+import { loadConfig } from '../../src/settings/config.js';
 import { TINY } from '../support/galleries.js';
 import { createPlainEngine, type PlainEngine } from '../support/plain-engine.js';
 import { REDIS_MISSING, startRedis } from '../support/redis.js';
@@ -93,4 +96,87 @@ describe('an engine that has lost its vectors', { skip: REDIS_MISSING }, () => {
       assert.ok(id.startsWith(person.faceid) && distance < 1e-6, id);
     }
   });
+
+  for (const [what, isMade] of [
+    ['is not there', false],
+    ['is empty', true],
+  ] as const)
+    it(`is not used where its collection ${what}, and running workers see none either; a copy may fill it`, async (t) => {
+      const settings = await settingsOfOne();
+      const engine = createPlainEngine();
+      const milvus = createPlainMilvus(engine);
+      const open = (isRestored = false) =>
+        openRemoteStore(settings, async (pack, length, expected) => {
+          const config = loadConfig({ REDIS_PREFIX: settings.prefix });
+          await openCollection(milvus.sdk, {
+            ...{ config, pack, length },
+            expected: isRestored ? undefined : expected,
+          });
+          return { ...engine.open(pack), settles };
+        });
+      // The first leaves its vectors in Redis.
+      let settles = 60_000;
+      const first = await open();
+      settles = 50;
+      t.after(() => first.close());
+      await first.prepare();
+      await fill(first, [1, 1, 1]);
+      await first.journal.carried();
+
+      // A gallery just begun: Redis has what the engine may lack.
+      loseAll(engine);
+      milvus.isLoaded = false;
+      const second = await open();
+      t.after(() => second.close());
+      await settle(second);
+      assert.equal(engine.ids('tiny').length, 3, 'and it writes that again');
+
+      loseAll(engine);
+      milvus.isMade = isMade;
+      milvus.isLoaded = false;
+      const refused = open();
+      void refused.then(
+        (store) => store.close(),
+        () => undefined,
+      );
+      await assert.rejects(refused, {
+        code: 'SETUP',
+        message:
+          /^Redis has 3 faces .* holds 0: .* MILVUS_URL .* kaomon gallery copy --from file --to milvus/,
+      });
+      assert.deepEqual([milvus.isMade, milvus.isLoaded], [isMade, false]);
+      const restored = await open(true);
+      t.after(() => restored.close());
+      assert.deepEqual([milvus.isMade, milvus.isLoaded], [true, true]);
+    });
 });
+
+/** What the opening of a collection asks of Milvus: whether it is there, loaded, and how many rows it has. */
+function createPlainMilvus(engine: PlainEngine) {
+  const state = { isMade: false, isLoaded: false };
+  const answer = (more: object = {}) => Promise.resolve({ error_code: 'Success', ...more });
+  const change = (to: Partial<typeof state>) => () => {
+    Object.assign(state, to);
+    return answer();
+  };
+  const param = (key: string, value: string) => ({ key, value });
+  const fields = [
+    { name: 'id', data_type: 'VarChar', is_primary_key: true, type_params: [] },
+    { name: 'person', data_type: 'VarChar', type_params: [] },
+    { name: 'group', data_type: 'VarChar', is_partition_key: true, type_params: [] },
+    { name: 'vector', data_type: 'FloatVector', type_params: [param('dim', String(TINY))] },
+  ];
+  const params = [param('index_type', 'FLAT'), param('metric_type', 'L2')];
+  const sdk = {
+    hasCollection: () => answer({ value: state.isMade }),
+    createCollection: change({ isMade: true, isLoaded: false }),
+    createIndex: () => answer(),
+    describeCollection: () => answer({ schema: { fields } }),
+    describeIndex: () => answer({ index_descriptions: [{ field_name: 'vector', params }] }),
+    getLoadState: () => answer({ state: state.isLoaded ? 'LoadStateLoaded' : 'LoadStateNotLoad' }),
+    loadCollection: change({ isLoaded: true }),
+    releaseCollection: change({ isLoaded: false }),
+    query: () => answer({ data: [{ 'count(*)': String(engine.ids('tiny').length) }] }),
+  };
+  return Object.assign(state, { sdk: sdk as unknown as MilvusSdk });
+}
