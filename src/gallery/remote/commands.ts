@@ -7,13 +7,15 @@ export type { Word };
 /** As a word of a command: the milliseconds since 1970 by Redis's clock, which all machines share. */
 export const NOW = '@now';
 
-/** A field that must be as it was read, or the step is not made. */
-export interface Check {
-  key: string;
-  field: string;
-  /** null: it must not be there. */
-  was: string | null;
-}
+/** A field, or a set, that must be as it was read, or the step is not made. */
+export type Check =
+  | {
+      key: string;
+      field: string;
+      /** null: it must not be there. */
+      was: string | null;
+    }
+  | { key: string; members: readonly string[] };
 
 interface Commands {
   commitStep(spare: string, evenWhenFull: '0' | '1', ...packed: Buffer[]): Promise<0 | 1>;
@@ -33,9 +35,15 @@ const SCRIPTS: Record<keyof Commands, { numberOfKeys: number; lua: string }> = {
     numberOfKeys: 1,
     lua: `
 for _, check in ipairs(cmsgpack.unpack(ARGV[2])) do
-  local found = redis.call('HGET', check[1], check[2])
-  -- Without a third word it must not be there.
-  if found ~= (check[3] or false) then return 0 end
+  if check[1] == 'field' then
+    -- Without a last word it must not be there.
+    if redis.call('HGET', check[2], check[3]) ~= (check[4] or false) then return 0 end
+  else
+    if redis.call('SCARD', check[2]) ~= #check - 2 then return 0 end
+    for i = 3, #check do
+      if redis.call('SISMEMBER', check[2], check[i]) == 0 then return 0 end
+    end
+  end
 end
 local time = redis.call('TIME')
 local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
@@ -118,7 +126,11 @@ export async function commit(
   commands: readonly (readonly Word[])[],
   evenWhenFull = false,
 ): Promise<boolean> {
-  const read = checks.map(({ key, field, was }) => (was === null ? [key, field] : [key, field, was]));
+  const read = checks.map((check) =>
+    'members' in check
+      ? ['members', check.key, ...check.members]
+      : ['field', check.key, check.field, ...(check.was === null ? [] : [check.was])],
+  );
   const packed = [packWords(read), ...packInParts(commands)];
   return (await redis.commitStep(spare, evenWhenFull ? '1' : '0', ...packed)) === 1;
 }
