@@ -1,13 +1,12 @@
 /** Pages of a gallery in Redis while others add and delete people: nobody is met twice, missed, or mistaken for the end. */
 import assert from 'node:assert/strict';
 import { after, describe, it, type TestContext } from 'node:test';
-import { withRemoteCommands } from '../../src/gallery/remote/commands.js';
 import { createRemoteLayout } from '../../src/gallery/remote/layout.js';
 import { createRemotePages } from '../../src/gallery/remote/pages.js';
 import { createRemoteReader } from '../../src/gallery/remote/reader.js';
-import { connectGallery } from '../../src/gallery/store/redis-store.js';
 import type { PageOptions } from '../../src/gallery/types.js';
 import { createDamage } from '../../src/platform/files/damage.js';
+import { connectHooked } from '../support/hooked-redis.js';
 import { createPlainEngine } from '../support/plain-engine.js';
 import { REDIS_MISSING, startRedis } from '../support/redis.js';
 import { forWholeFile } from '../support/redis-kinds.js';
@@ -25,31 +24,15 @@ async function stage(t: TestContext, there: readonly string[]) {
   await store.prepare();
   for (const faceid of there) assert.ok(await store.createPerson(faceid, PROFILE));
 
-  const redis = withRemoteCommands(await connectGallery(settings));
-  t.after(() => {
-    redis.disconnect();
-  });
+  const { redis, hooked, hooks } = await connectHooked(t, settings);
   const layout = createRemoteLayout(settings, 'tiny');
   const reader = createRemoteReader({ redis, layout, damage: createDamage(() => undefined) });
-  const hooks: { answered?: () => Promise<void>; reading?: (faceids: readonly string[]) => Promise<void> } =
-    {};
-  // Something happens after each answer of Redis, before whoever asked goes on.
-  const slow = new Proxy(redis, {
-    get(target, name) {
-      const value: unknown = Reflect.get(target, name);
-      if (typeof value !== 'function') return value;
-      return async (...args: unknown[]) => {
-        const answer: unknown = await (value as (...all: unknown[]) => unknown).apply(target, args);
-        await hooks.answered?.();
-        return answer;
-      };
-    },
-  });
+  const met: { reading?: (faceids: readonly string[]) => Promise<void> } = {};
   const pages = createRemotePages({
-    ...{ redis: slow, layout },
+    ...{ redis: hooked, layout },
     reader: {
       async read(faceids) {
-        await hooks.reading?.(faceids);
+        await met.reading?.(faceids);
         return reader.read(faceids);
       },
     },
@@ -64,7 +47,7 @@ async function stage(t: TestContext, there: readonly string[]) {
     }
     return seen;
   }
-  return { store, hooks, walk, pages };
+  return { store, hooks, met, walk, pages };
 }
 
 const numbered = (count: number, groupid = 'default') =>
@@ -76,7 +59,7 @@ describe('pages of a gallery that others change', { skip: REDIS_MISSING }, () =>
       const all = [...numbered(20), ...numbered(20, 'staff')];
       const { store, hooks, walk } = await stage(t, all);
       let turn = 0;
-      hooks.answered = async () => {
+      hooks.after = async () => {
         turn += 1;
         // Three come before everybody else, then they go again.
         const name = `default-a${turn % 3}`;
@@ -93,9 +76,9 @@ describe('pages of a gallery that others change', { skip: REDIS_MISSING }, () =>
 
   it('do not end where somebody goes between the list and the reading', async (t) => {
     const all = numbered(12);
-    const { store, hooks, walk } = await stage(t, all);
+    const { store, met, walk } = await stage(t, all);
     let gone: string | undefined;
-    hooks.reading = async (faceids) => {
+    met.reading = async (faceids) => {
       if (gone !== undefined) return;
       gone = faceids[1];
       await store.removePerson(gone);
@@ -111,7 +94,7 @@ describe('pages of a gallery that others change', { skip: REDIS_MISSING }, () =>
   it('have nobody of another group, whoever comes while a page far behind is looked for', async (t) => {
     const { store, hooks, pages } = await stage(t, [...numbered(5), ...numbered(5, 'staff')]);
     let turn = 0;
-    hooks.answered = async () => {
+    hooks.after = async () => {
       for (let i = 0; i < 3; i++) await store.createPerson(`default-a${turn++}`, PROFILE);
     };
     const { people } = await pages.page({ limit: 3, offset: 1, groups: new Set(['staff']) });

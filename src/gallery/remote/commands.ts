@@ -1,20 +1,24 @@
 /** The steps in Redis that must be one, as Lua scripts. */
 import type { GalleryRedis } from '../store/redis-scripts.js';
+import { packInParts, packWords, type Word } from './packed-words.js';
 
-/** A word of a command; {@link NOW} is the milliseconds since 1970 by Redis's clock, which all machines share. */
-export type Word = string | number | Buffer;
+export type { Word };
+
+/** As a word of a command: the milliseconds since 1970 by Redis's clock, which all machines share. */
 export const NOW = '@now';
 
-/** A field that must be as it was read, or the step is not made. */
-export interface Check {
-  key: string;
-  field: string;
-  /** null: it must not be there. */
-  was: string | null;
-}
+/** A field, or a set, that must be as it was read, or the step is not made. */
+export type Check =
+  | {
+      key: string;
+      field: string;
+      /** null: it must not be there. */
+      was: string | null;
+    }
+  | { key: string; members: readonly string[] };
 
 interface Commands {
-  commitStep(spare: string, ...words: Word[]): Promise<0 | 1>;
+  commitStep(spare: string, evenWhenFull: '0' | '1', ...packed: Buffer[]): Promise<0 | 1>;
   readPeople(
     people: string,
     lists: string,
@@ -30,28 +34,28 @@ const SCRIPTS: Record<keyof Commands, { numberOfKeys: number; lua: string }> = {
   commitStep: {
     numberOfKeys: 1,
     lua: `
-local at = 3
-for _ = 1, tonumber(ARGV[2]) do
-  local found = redis.call('HGET', ARGV[at], ARGV[at + 1])
-  if ARGV[at + 2] == '0' then
-    if found then return 0 end
-  elseif found ~= ARGV[at + 3] then return 0 end
-  at = at + 4
+for _, check in ipairs(cmsgpack.unpack(ARGV[2])) do
+  if check[1] == 'field' then
+    -- Without a last word it must not be there.
+    if redis.call('HGET', check[2], check[3]) ~= (check[4] or false) then return 0 end
+  else
+    if redis.call('SCARD', check[2]) ~= #check - 2 then return 0 end
+    for i = 3, #check do
+      if redis.call('SISMEMBER', check[2], check[i]) == 0 then return 0 end
+    end
+  end
 end
 local time = redis.call('TIME')
 local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
 if ARGV[1] == '1' then redis.call('DEL', KEYS[1]) end
-while at <= #ARGV do
-  local words = {}
-  local count = tonumber(ARGV[at])
-  for i = 1, count do
-    local word = ARGV[at + i]
-    if word == '${NOW}' then word = now end
-    words[i] = word
+for at = 3, #ARGV do
+  for _, words in ipairs(cmsgpack.unpack(ARGV[at])) do
+    for i, word in ipairs(words) do
+      if word == '${NOW}' then words[i] = now end
+    end
+    -- An error would leave half of a step.
+    if words[1] ~= 'RENAME' or redis.call('EXISTS', words[2]) == 1 then redis.call(unpack(words)) end
   end
-  -- An error would leave half of a step.
-  if words[1] ~= 'RENAME' or redis.call('EXISTS', words[2]) == 1 then redis.call(unpack(words)) end
-  at = at + count + 1
 end
 return 1`,
   },
@@ -107,7 +111,7 @@ export function withRemoteCommands(redis: GalleryRedis): RemoteRedis {
   return redis as RemoteRedis;
 }
 
-/** Ids in a call of {@link Commands.readPeople} and `noteDone`: Lua unpacks some thousand at most. */
+/** Ids in a command, and in a call of {@link Commands.readPeople} and `noteDone`: Lua unpacks some thousand words at most. */
 export const MOST_WORDS = 1000;
 
 /**
@@ -122,8 +126,11 @@ export async function commit(
   commands: readonly (readonly Word[])[],
   evenWhenFull = false,
 ): Promise<boolean> {
-  const words: Word[] = [evenWhenFull ? '1' : '0', checks.length];
-  for (const { key, field, was } of checks) words.push(key, field, was === null ? '0' : '1', was ?? '');
-  for (const command of commands) words.push(command.length, ...command);
-  return (await redis.commitStep(spare, ...words)) === 1;
+  const read = checks.map((check) =>
+    'members' in check
+      ? ['members', check.key, ...check.members]
+      : ['field', check.key, check.field, ...(check.was === null ? [] : [check.was])],
+  );
+  const packed = [packWords(read), ...packInParts(commands)];
+  return (await redis.commitStep(spare, evenWhenFull ? '1' : '0', ...packed)) === 1;
 }

@@ -181,26 +181,30 @@ export function createJournal({ redis, layout, engine, tail, warn, ...limits }: 
 
     /** The commands that note vectors to be written, as a part of a step. */
     adding: (some: readonly EngineRow[]): Word[][] =>
-      some.flatMap(({ id, vector }) => [
-        ['HSET', pending, id, bytesOf(vector)],
-        ['ZADD', toWrite, NOW, id],
-        ...[toErase, erased, written].map((key) => ['ZREM', key, id]),
-      ]),
+      inSlices(some).flatMap((rows) => {
+        const ids = rows.map(({ id }) => id);
+        return [
+          ['HSET', pending, ...rows.flatMap(({ id, vector }) => [id, bytesOf(vector)])],
+          ['ZADD', toWrite, ...ids.flatMap((id) => [NOW, id])],
+          ...[toErase, erased, written].map((key) => ['ZREM', key, ...ids]),
+        ];
+      }),
 
     /** The commands that note vectors to be removed. */
     erasing: (some: readonly string[]): Word[][] =>
-      some.flatMap((id) => [
-        ['HDEL', pending, id],
-        ...[toWrite, written, erased].map((key) => ['ZREM', key, id]),
-        ['ZADD', toErase, NOW, id],
+      inSlices(some).flatMap((ids) => [
+        ['HDEL', pending, ...ids],
+        ...[toWrite, written, erased].map((key) => ['ZREM', key, ...ids]),
+        ['ZADD', toErase, ...ids.flatMap((id) => [NOW, id])],
       ]),
 
     /** Once the step is made: from now on the vectors are found here, and on their way to the engine. */
     carry(added: readonly EngineRow[], gone: readonly string[]): void {
       for (const id of gone) tail.drop(id);
       for (const { id, vector } of added) tail.add(id, vector);
-      rows.push(...added);
-      ids.push(...gone);
+      // Not `push`, which takes no more than some hundred thousand.
+      rows = rows.concat(added);
+      ids = ids.concat(gone);
       startCarrying();
     },
 
@@ -239,6 +243,13 @@ export function createJournal({ redis, layout, engine, tail, warn, ...limits }: 
       await sweeping?.catch(() => undefined);
     },
   };
+}
+
+/** As many at a time as a command of a step takes: Lua unpacks some thousand words at most. */
+function inSlices<T>(all: readonly T[]): T[][] {
+  const slices: T[][] = [];
+  for (let at = 0; at < all.length; at += MOST_WORDS) slices.push(all.slice(at, at + MOST_WORDS));
+  return slices;
 }
 
 /** The fields of a hash, some at a time. */

@@ -29,6 +29,8 @@ interface Step<T> {
   gone?: string[];
   /** Commands besides. */
   more?: Word[][];
+  /** What must be as it was read, besides the people. */
+  read?: Check[];
   /** Also where Redis is at its limit. */
   evenWhenFull?: boolean;
   result: T;
@@ -60,7 +62,7 @@ export function createRemoteChanges(deps: RemoteChangesDeps) {
       const were = await reader.read(faceids);
       const decision = await decide(were);
       if ('refused' in decision) return decision.refused;
-      const { next, rows = [], gone = [], more = [], evenWhenFull = false, result } = decision;
+      const { next, rows = [], gone = [], more = [], read = [], evenWhenFull = false, result } = decision;
       const checks = faceids.flatMap((field, i): Check[] => [
         { key: layout.people, field, was: were[i]?.texts.profile ?? null },
         { key: layout.lists, field, was: were[i]?.texts.list ?? null },
@@ -71,7 +73,7 @@ export function createRemoteChanges(deps: RemoteChangesDeps) {
         ...faceids.flatMap((faceid, i) => commandsOf(layout, faceid, were[i], next[i])),
         ...more,
       ];
-      if (await commit(redis, layout.spare, checks, commands, evenWhenFull)) {
+      if (await commit(redis, layout.spare, [...checks, ...read], commands, evenWhenFull)) {
         journal.carry(rows, gone);
         return result;
       }
@@ -174,33 +176,43 @@ export function createRemoteChanges(deps: RemoteChangesDeps) {
       const template = await templateRow(to, faces, vectors);
       const pictures = was.faces.filter(({ hasPicture }) => hasPicture);
       const renamed = [...vectors].map(([id, vector]) => journal.rowOf(id, vector));
+      const corrections = await correctionsMoved(from, to);
       return {
         next: [undefined, { ...profileOf(other ?? was), faces, templateId: template?.id }],
         rows: [...renamed, ...(template ? [template] : [])],
         gone: [...was.faces.map(({ id }) => id), ...templateOfPerson(was), ...templateOfPerson(other)],
         more: [
           ...pictures.map(({ id }): Word[] => ['RENAME', layout.face(id), layout.face(ids.get(id) ?? id)]),
-          ...(await correctionsMoved(from, to)),
+          ...corrections.more,
         ],
+        read: corrections.read,
         result: 'done',
       };
     });
   }
 
-  async function correctionsMoved(from: string, to: string): Promise<Word[][]> {
-    const ids = await redis.smembers(layout.correctionsOf(from));
-    const taken = new Set(await redis.smembers(layout.correctionsOf(to)));
+  /** Of those that were read: where somebody says one more or takes one back before the step, it is not made. */
+  async function correctionsMoved(from: string, to: string): Promise<{ more: Word[][]; read: Check[] }> {
+    const [source, target] = [layout.correctionsOf(from), layout.correctionsOf(to)];
+    const [ids, others] = [await redis.smembers(source), await redis.smembers(target)];
+    const taken = new Set(others);
     const moves = ids.flatMap((id): Word[][] => {
       let renamed = `${to}${id.slice(from.length)}`;
       while (taken.has(renamed)) renamed += 'x';
       taken.add(renamed);
       return [
         ['RENAME', layout.face(id), layout.face(renamed)],
-        ['SADD', layout.correctionsOf(to), renamed],
+        ['SADD', target, renamed],
         ['SADD', layout.corrected, to],
       ];
     });
-    return [...moves, ['DEL', layout.correctionsOf(from)], ['SREM', layout.corrected, from]];
+    return {
+      more: [...moves, ['DEL', source], ['SREM', layout.corrected, from]],
+      read: [
+        { key: source, members: ids },
+        { key: target, members: others },
+      ],
+    };
   }
 
   /** What was said of somebody, after they went: between reading it and the step somebody may have said more. */
