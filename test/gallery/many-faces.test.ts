@@ -4,10 +4,9 @@ import { after, describe, it, type TestContext } from 'node:test';
 import { ownerOfId } from '../../src/gallery/remote/template-ids.js';
 import type { FilledPerson } from '../../src/gallery/store/store.js';
 import { TINY } from '../support/galleries.js';
-import { createPlainEngine } from '../support/plain-engine.js';
 import { REDIS_MISSING, startRedis } from '../support/redis.js';
 import { forWholeFile } from '../support/redis-kinds.js';
-import { openRemoteStore } from '../support/remote-stores.js';
+import { openOverPlainEngine } from '../support/remote-stores.js';
 import { randomUnitVector, seededRandom } from '../support/vectors.js';
 
 const settingsOfOne = forWholeFile(async (t) => (await startRedis(t)).settings, after);
@@ -28,10 +27,7 @@ function filled(faceid: string, from: number, count: number): FilledPerson {
 
 async function stage(t: TestContext) {
   const settings = await settingsOfOne();
-  const engine = createPlainEngine();
-  const store = await openRemoteStore(settings, (pack) => Promise.resolve(engine.open(pack)));
-  t.after(() => store.close());
-  await store.prepare();
+  const { engine, store } = await openOverPlainEngine(t, settings);
   const people = async () => {
     await store.journal.carried();
     const owners = engine.ids('tiny').map(ownerOfId);

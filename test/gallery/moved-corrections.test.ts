@@ -5,10 +5,9 @@ import { createRemoteLayout } from '../../src/gallery/remote/layout.js';
 import { createRemoteChanges } from '../../src/gallery/remote/remote-changes.js';
 import { TINY } from '../support/galleries.js';
 import { connectHooked } from '../support/hooked-redis.js';
-import { createPlainEngine } from '../support/plain-engine.js';
 import { REDIS_MISSING, startRedis } from '../support/redis.js';
 import { forWholeFile } from '../support/redis-kinds.js';
-import { openRemoteStore } from '../support/remote-stores.js';
+import { openOverPlainEngine } from '../support/remote-stores.js';
 import { randomUnitVector, seededRandom } from '../support/vectors.js';
 
 const settingsOfOne = forWholeFile(async (t) => (await startRedis(t)).settings, after);
@@ -18,10 +17,7 @@ const [KEN, TO] = ['default-ken', 'staff-kenji'];
 
 async function stage(t: TestContext) {
   const settings = await settingsOfOne();
-  const engine = createPlainEngine();
-  const store = await openRemoteStore(settings, (pack) => Promise.resolve(engine.open(pack)));
-  t.after(() => store.close());
-  await store.prepare();
+  const { store } = await openOverPlainEngine(t, settings);
   const { redis, hooked, hooks } = await connectHooked(t, settings);
   const layout = createRemoteLayout(settings, 'tiny');
   // Another worker's.

@@ -1,9 +1,11 @@
+import type { TestContext } from 'node:test';
 import { createExactIndex } from '../../src/gallery/index/exact-index.js';
 import type { VectorEngine } from '../../src/gallery/remote/engine.js';
 import { openMilvus } from '../../src/gallery/remote/milvus-engine.js';
 import { createRemoteStore, type RemoteStore } from '../../src/gallery/remote/remote-store.js';
 import type { RedisSettings } from '../../src/platform/redis.js';
 import { loadConfig } from '../../src/settings/config.js';
+import { createPlainEngine } from './plain-engine.js';
 
 /** Opens the vectors of a pack. */
 export type OpenEngine = (
@@ -53,3 +55,12 @@ export const openInMilvus: OpenEngine = async (pack, length) => {
   const config = loadConfig(await milvusSettings());
   return openMilvus({ config, pack, length, warn: () => undefined });
 };
+
+/** A prepared store over a plain engine of its own, closed with the test. */
+export async function openOverPlainEngine(t: Pick<TestContext, 'after'>, settings: RedisSettings) {
+  const engine = createPlainEngine();
+  const store = await openRemoteStore(settings, (pack) => Promise.resolve(engine.open(pack)));
+  t.after(() => store.close());
+  await store.prepare();
+  return { engine, store };
+}
