@@ -39,10 +39,12 @@ export function createLinks({ file, now = Date.now }: LinksOptions) {
   const access = createKeyFile(file);
   const linkFile = path.join(path.dirname(file), 'sign-in.txt');
   const seconds = () => Math.floor(now() / 1000);
+  /** A link whose end is farther away than a new one's was made while the clock was ahead. */
+  const isLive = (until: number) => until > seconds() && until - seconds() <= LINK_MINUTES * 60;
 
   function add(contents: KeyFile, { id, name }: KeyRecord): Link {
     const token = randomBytes(32).toString('base64url');
-    const live = Object.entries(contents.links ?? {}).filter(([, { until }]) => until > seconds());
+    const live = Object.entries(contents.links ?? {}).filter(([, { until }]) => isLive(until));
     contents.links = Object.fromEntries([
       ...live.slice(1 - MAX_LINKS),
       [sha256(token), { id, until: seconds() + LINK_MINUTES * 60 }],
@@ -56,7 +58,7 @@ export function createLinks({ file, now = Date.now }: LinksOptions) {
     const token = /#token=(\S+)$/.exec(url)?.[1] ?? '';
     const { id, until = 0 } = contents.links?.[sha256(token)] ?? {};
     const record = contents.keys.find((known) => known.id === id);
-    if (!record || until - seconds() < STILL_GOOD) return undefined;
+    if (!record || !isLive(until) || until - seconds() < STILL_GOOD) return undefined;
     return { url, link: { token, key: { id: record.id, name: record.name } } };
   }
 
@@ -112,13 +114,13 @@ export function createLinks({ file, now = Date.now }: LinksOptions) {
      */
     async redeem(token: string): Promise<KeyRecord | undefined> {
       const digest = sha256(token);
-      const isLive = ({ links = {} }: KeyFile) =>
-        Object.hasOwn(links, digest) && links[digest].until > seconds();
+      const isThere = ({ links = {} }: KeyFile) =>
+        Object.hasOwn(links, digest) && isLive(links[digest].until);
       // A guess costs neither the lock nor a write.
-      if (!TOKEN.test(token) || !isLive(await access.current())) return undefined;
+      if (!TOKEN.test(token) || !isThere(await access.current())) return undefined;
       const record = await access.change((contents) => {
         // Another worker was faster.
-        if (!isLive(contents)) return undefined;
+        if (!isThere(contents)) return undefined;
         const { [digest]: link, ...others } = contents.links ?? {};
         contents.links = others;
         const found = contents.keys.find(({ id }) => id === link.id);

@@ -23,6 +23,8 @@ const TELL_EVERY = 1000;
 const DEAD_AFTER = 15_000;
 /** The largest file of findings, bytes: three lists of a thousand. */
 const MOST_BYTES = 10_000_000;
+/** How long the findings may be another worker's, milliseconds. */
+const PATIENCE = 10_000;
 /** Rests as long as it worked: half a processor's core at most. */
 const REST = 1;
 
@@ -63,13 +65,22 @@ export function createCheckup(deps: CheckupDeps) {
   /** The findings as they were last read or written, and the date of the file. */
   let read: { findings: Findings; modified: number } | undefined;
   let writing: Promise<unknown> = Promise.resolve();
+  /** Who was not enrolled under an ID any more since this worker's check-up began: it may have seen them before. */
+  let goneMeanwhile = new Set<string>();
 
-  const write = (file: string, content: object) => {
-    writing = writing
-      .catch(() => undefined)
-      .then(() => replaceFile(file, JSON.stringify(content), { mode: 0o600 }));
-    return writing;
-  };
+  /** One after the other. */
+  function inTurn(work: () => Promise<void>): Promise<void> {
+    const done = writing.catch(() => undefined).then(work);
+    writing = done;
+    return done;
+  }
+
+  const replace = (file: string, content: object) =>
+    replaceFile(file, JSON.stringify(content), { mode: 0o600 });
+  const write = (file: string, content: object) => inTurn(() => replace(file, content));
+  /** Other workers change the findings, too. */
+  const changeFindings = (work: () => Promise<void>) =>
+    inTurn(() => underLock(fileOf('findings.lock'), work, { patience: PATIENCE }));
 
   async function readJson<T>(file: string): Promise<T | undefined> {
     try {
@@ -93,6 +104,10 @@ export function createCheckup(deps: CheckupDeps) {
 
   async function findings(): Promise<Findings | undefined> {
     await writing.catch(() => undefined);
+    return await readFindings();
+  }
+
+  async function readFindings(): Promise<Findings | undefined> {
     const there = await unlessMissing(stat(findingsFile));
     if (!there) return (read = undefined);
     if (read?.modified === there.mtimeMs) return read.findings;
@@ -111,6 +126,7 @@ export function createCheckup(deps: CheckupDeps) {
       await write(stateFile, { state: 'running', progress, startedAt });
       if (await unlessMissing(stat(stopFile))) stop.abort();
     };
+    goneMeanwhile = new Set();
     await tell();
     begun();
     const outcome = await passOver({
@@ -127,7 +143,7 @@ export function createCheckup(deps: CheckupDeps) {
           await wait(worked * rest, undefined, { signal: stop.signal }).catch(() => undefined);
       },
     });
-    await write(findingsFile, outcome);
+    await changeFindings(() => replace(findingsFile, without(outcome, goneMeanwhile)));
     await write(stateFile, { state: 'done', progress: 1, startedAt, finishedAt: new Date().toISOString() });
   }
 
@@ -173,22 +189,15 @@ export function createCheckup(deps: CheckupDeps) {
 
   /** Whoever is no longer enrolled under an ID is not named in the cache any more. */
   async function forget(gone: string): Promise<void> {
-    const found = await findings();
-    if (!found) return;
-    const isGone = (faceid: string | undefined) => faceid === gone;
-    const left: Findings = {
-      ...found,
-      disagreeing: found.disagreeing.filter(
-        ({ faceid, pictures }) => !isGone(faceid) && !pictures.some(({ other }) => isGone(other?.faceid)),
-      ),
-      pairs: found.pairs.filter(({ faceids }) => !faceids.includes(gone)),
-      weak: found.weak.filter(({ faceid, other }) => !isGone(faceid) && !isGone(other?.faceid)),
-    };
-    const lists = ['disagreeing', 'pairs', 'weak'] as const;
-    if (lists.every((list) => left[list].length === found[list].length)) return;
-    const totals = { ...found.totals };
-    for (const list of lists) totals[list] -= found[list].length - left[list].length;
-    await write(findingsFile, { ...left, totals });
+    if (running) goneMeanwhile.add(gone);
+    const ids = new Set([gone]);
+    const before = await findings();
+    // Most people are in none.
+    if (!before || without(before, ids) === before) return;
+    await changeFindings(async () => {
+      const found = await readFindings();
+      if (found) await replace(findingsFile, without(found, ids));
+    });
   }
 
   const GONE: ReadonlySet<GalleryChange['kind']> = new Set(['removed', 'moved', 'merged']);
@@ -217,6 +226,23 @@ export function createCheckup(deps: CheckupDeps) {
       await writing.catch(() => undefined);
     },
   };
+}
+
+/** Findings in which nobody of these is named; the same ones where that is so already. */
+function without(findings: Findings, gone: ReadonlySet<string>): Findings {
+  const isGone = (faceid: string | undefined) => faceid !== undefined && gone.has(faceid);
+  const left = {
+    disagreeing: findings.disagreeing.filter(
+      ({ faceid, pictures }) => !isGone(faceid) && !pictures.some(({ other }) => isGone(other?.faceid)),
+    ),
+    pairs: findings.pairs.filter(({ faceids }) => !faceids.some(isGone)),
+    weak: findings.weak.filter(({ faceid, other }) => !isGone(faceid) && !isGone(other?.faceid)),
+  };
+  const lists = ['disagreeing', 'pairs', 'weak'] as const;
+  if (lists.every((list) => left[list].length === findings[list].length)) return findings;
+  const totals = { ...findings.totals };
+  for (const list of lists) totals[list] -= findings[list].length - left[list].length;
+  return { ...findings, ...left, totals };
 }
 
 const isLocked = (error: unknown) => error instanceof KaomonError && error.code === 'STORE_UNAVAILABLE';

@@ -93,6 +93,8 @@ async function copy(
     const remote = await openRemote(config, {
       ...{ pack: id, length: embedder.length, templates, warn: note, note },
       damage: createDamage(note),
+      // Only what is copied to may have lost its vectors: a copy of what is left would spoil a good one.
+      isRestored: place === toPlace,
     });
     opened.push(remote);
     return { store: remote, remote };

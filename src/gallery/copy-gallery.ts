@@ -71,19 +71,20 @@ export async function copyGallery(options: CopyOptions): Promise<CopyReport> {
     if (isLost) written += await copyAll(options);
     await copySettings(from, to);
     const changed = new Set(entries.flatMap(({ event }) => faceidsOf(event)));
-    followed += await copyPeople(from, to, [...changed]);
+    followed += await copyPeople(options, [...changed]);
   }
   await options.engine?.settled();
   return { written, followed, ...(await compare(options, exact)) };
 }
 
-async function copyAll({ from, to, signal, progress }: CopyOptions): Promise<number> {
+async function copyAll(options: CopyOptions): Promise<number> {
+  const { from, to, signal, progress } = options;
   await copySettings(from, to);
   let written = 0;
   const faceids = (await from.list()).sort();
   for (let at = 0; at < faceids.length; at += STEP) {
     signal.throwIfAborted();
-    written += await copyPeople(from, to, faceids.slice(at, at + STEP));
+    written += await copyPeople(options, faceids.slice(at, at + STEP));
     progress(Math.min(at + STEP, faceids.length), faceids.length);
   }
   return written;
@@ -100,21 +101,20 @@ async function copySettings(from: EmbeddingStore, to: EmbeddingStore): Promise<v
 }
 
 /** @returns how many were written */
-async function copyPeople(
-  from: EmbeddingStore,
-  to: EmbeddingStore,
-  faceids: readonly string[],
-): Promise<number> {
+async function copyPeople({ from, to, engine }: CopyOptions, faceids: readonly string[]): Promise<number> {
   const fresh: ReadPerson[] = [];
   let written = 0;
+  const copies = await pMap(faceids, (faceid) => readIds(to, faceid), { concurrency: AT_ONCE });
+  // Redis may know of faces whose vectors an engine has lost: what it holds is there, and nothing else.
+  const held = engine?.other === from ? await engine.held(copies.flatMap(idsOf)) : undefined;
   await pMap(
     faceids,
-    async (faceid) => {
-      const there = await readIds(to, faceid);
-      const known = new Set(there?.faces.map(({ id }) => id));
+    async (faceid, i) => {
+      const there = copies[i];
+      const known = new Set(idsOf(there).filter((id) => held?.has(id) ?? true));
       const here = await from.readPerson(faceid, known);
       if (!here && there) await to.removePerson(faceid);
-      if (here && there && !(await update(from, to, here, there))) return;
+      if (here && there && !(await update(from, to, here, there, known))) return;
       if (here && !there) fresh.push(here);
       else written += 1;
     },
@@ -126,11 +126,14 @@ async function copyPeople(
     // Another pack has the person there.
     if (!made[i]) await to.keepPerson(person.faceid, person);
     const there = await readIds(to, person.faceid);
-    if (there && (!made[i] || (person.corrections ?? []).length > 0)) await update(from, to, person, there);
+    if (there && (!made[i] || (person.corrections ?? []).length > 0))
+      await update(from, to, person, there, new Set(idsOf(there)));
     written += 1;
   }
   return written;
 }
+
+const idsOf = (person: ReadPerson | undefined): string[] => person?.faces.map(({ id }) => id) ?? [];
 
 const ALL = { has: () => true } as unknown as ReadonlySet<string>;
 
@@ -151,12 +154,17 @@ async function fill(from: EmbeddingStore, person: ReadPerson) {
   return { faceid, profile: profileOf(person), faces: filled.filter((face) => face !== undefined) };
 }
 
-/** @param here with the vectors of faces that the other lacks @returns whether anything differed */
+/**
+ * @param here with the vectors of faces that the other lacks
+ * @param known faces that the other has, vectors and all
+ * @returns whether anything differed
+ */
 async function update(
   from: EmbeddingStore,
   to: EmbeddingStore,
   here: ReadPerson,
   there: ReadPerson,
+  known: ReadonlySet<string>,
 ): Promise<boolean> {
   const { faceid } = here;
   let differed = false;
@@ -164,14 +172,15 @@ async function update(
     await to.savePerson(faceid, profileOf(here));
     differed = true;
   }
-  const known = new Set(there.faces.map(({ id }) => id));
   for (const { vector, ...face } of here.faces) {
-    if (known.delete(face.id) || !vector) continue;
+    if (known.has(face.id) || !vector) continue;
     const crop = face.hasPicture ? await from.picture(face) : undefined;
     await to.addFace({ ...face, hasPicture: crop !== undefined }, vector, crop ? { crop } : {});
     differed = true;
   }
-  for (const face of there.faces) if (known.has(face.id)) differed = (await to.removeFace(face)) || differed;
+  const wanted = new Set(idsOf(here));
+  for (const face of there.faces)
+    if (!wanted.has(face.id)) differed = (await to.removeFace(face)) || differed;
   const said = new Set((there.corrections ?? []).map(({ id }) => id));
   for (const { vector, ...correction } of here.corrections ?? []) {
     if (said.delete(correction.id)) continue;
@@ -206,7 +215,7 @@ async function compare(
       async (faceid) => ({ faceid, here: await readIds(from, faceid), there: await readIds(to, faceid) }),
       { concurrency: AT_ONCE },
     );
-    const ids = pairs.flatMap(({ there }) => there?.faces.map(({ id }) => id) ?? []);
+    const ids = pairs.flatMap(({ there }) => idsOf(there));
     const held = await engine?.held(ids);
     for (const { faceid, here, there } of pairs) {
       left.delete(faceid);
@@ -242,11 +251,10 @@ async function compare(
 
 function isSame(here: ReadPerson | undefined, there: ReadPerson | undefined): boolean {
   if (!here || !there) return here === there;
-  const ids = ({ faces }: ReadPerson) => faces.map(({ id }) => id).sort();
   const said = ({ corrections = [] }: ReadPerson) => corrections.map(({ id }) => id).sort();
   return (
     isDeepStrictEqual(profileOf(here), profileOf(there)) &&
-    isDeepStrictEqual(ids(here), ids(there)) &&
+    isDeepStrictEqual(idsOf(here).sort(), idsOf(there).sort()) &&
     isDeepStrictEqual(said(here), said(there))
   );
 }

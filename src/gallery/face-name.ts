@@ -75,6 +75,17 @@ export function renameFace(id: string, from: string, to: string, taken: Readonly
   return renamed.replace(/_[0-9A-Za-z]+$/, `_${kind}${randomHex()}`);
 }
 
+/**
+ * Whether a face is another one as moves and merges have renamed it: what tells is the picture's mark in the former ID, since
+ * a merge may have given the face a new unique part, and its own to another person's face.
+ * @param id as it is now @param former its ID when it was enrolled @param picture as {@link hashPicture}, of this face
+ */
+export function isRenamed(id: string, former: string, picture: string): boolean {
+  const timeOf = (text: string) => END.exec(text)?.slice(1, 3).join();
+  if (timeOf(id) === undefined || timeOf(id) !== timeOf(former)) return false;
+  return findByPicture([{ id: former }], picture) !== undefined;
+}
+
 function randomHex(): string {
   return randomBytes(5).toString('hex');
 }

@@ -77,6 +77,7 @@ export async function openRemote(
     length: number;
     templates: boolean | undefined;
     index?: VectorIndex;
+    isRestored?: boolean;
     damage: Damage;
     warn: (message: string) => void;
     note?: (message: string) => void;

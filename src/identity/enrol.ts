@@ -98,13 +98,11 @@ export function createEnroller(deps: EnrollerDeps) {
   /** Faces being stored, which no search finds yet. */
   const arriving = new Set<{ faceid: string; embedding: Float32Array; stored: Promise<unknown> }>();
 
-  /** When one face is enrolled for two people at once, the second waits and then finds the first. */
-  async function waitForSame(faceid: string, embedding: Float32Array, limit: number): Promise<void> {
-    const same = [...arriving].filter(
+  /** When one face is enrolled for two people at once, the second waits for the first and then finds it. */
+  const sameIn = (faceid: string, embedding: Float32Array, limit: number) =>
+    [...arriving].filter(
       (other) => other.faceid !== faceid && squaredDistance(other.embedding, embedding) < limit,
     );
-    await Promise.allSettled(same.map(({ stored }) => stored));
-  }
 
   /**
    * Enrols a face. One that the person has already is not enrolled again (`already`).
@@ -121,10 +119,12 @@ export function createEnroller(deps: EnrollerDeps) {
     if (!embedding) throw new Error('The vision thread answered a face without its embedding.');
     const faceid = faceIdOf(enrolment.groupid, enrolment.userid);
     const whose = { caller, signal, isAdmitted };
+    // Those that began before it, and before this one is added: no two wait for each other.
+    const before = force ? [] : sameIn(faceid, embedding, decision.threshold(groups));
     const store = async (): Promise<Enrolled> => {
       await requireConsent(enrolment);
       if (!force) {
-        await waitForSame(faceid, embedding, decision.threshold(groups));
+        await Promise.allSettled(before.map(({ stored }) => stored));
         await refuseOtherPerson(faceid, embedding, groups, whose);
       }
       const whole = { ...enrolment, crop };
@@ -134,7 +134,6 @@ export function createEnroller(deps: EnrollerDeps) {
         return await gallery.enrolOnce(whole, embedding);
       }, whose);
     };
-    // store() looked through `arriving` before this face is added, so that no two wait for each other.
     const stored = store();
     const mine = { faceid, embedding, stored };
     arriving.add(mine);

@@ -4,6 +4,7 @@ import { type AuditEntry, EXPIRY } from '../access/audit.js';
 import { consentState } from '../gallery/consent.js';
 import { receiptId } from '../gallery/erased.js';
 import type { Erased, Gallery, Person } from '../gallery/types.js';
+import { createClockDoubt } from '../platform/clock-doubt.js';
 import { KaomonError } from '../platform/errors.js';
 import { underLock } from '../platform/files/lock.js';
 import { quietMessage } from '../platform/quiet-error.js';
@@ -12,8 +13,6 @@ const MINUTE = 60_000;
 /** How often is looked, and how soon after a start, milliseconds. */
 const EVERY = 60 * MINUTE;
 const FIRST = MINUTE;
-/** A clock that has jumped forward by more than this is not believed for so long, milliseconds. */
-const JUMP = 60 * MINUTE;
 
 export interface ExpiryOptions {
   gallery: Pick<Gallery, 'everyone' | 'removeIf' | 'catchUp'>;
@@ -41,20 +40,9 @@ export function startExpiry(options: ExpiryOptions) {
   const { gallery, lockFile, record, log } = options;
   const { date = () => Date.now(), now = () => performance.now(), every = EVERY, first = FIRST } = options;
   const closing = new AbortController();
-  let seen = { date: date(), now: now() };
-  let doubtUntil = -Infinity;
+  const isSure = createClockDoubt(date, now);
   let running: Promise<void> | undefined;
   let warned = false;
-
-  /** Whether the clock may be believed. */
-  function isSure(): boolean {
-    const at = { date: date(), now: now() };
-    const jumped = at.date - seen.date - (at.now - seen.now);
-    if (jumped > JUMP) doubtUntil = at.now + JUMP;
-    else if (jumped < -JUMP) doubtUntil = -Infinity;
-    seen = at;
-    return at.now >= doubtUntil;
-  }
 
   const isOver = ({ consent }: Pick<Person, 'consent'>) => consentState(consent, date()) === 'over';
 

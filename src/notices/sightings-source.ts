@@ -5,8 +5,13 @@ import type { SightingStore } from '../sightings/store/client.js';
 import type { Happening } from '../sightings/types.js';
 import type { Item, Notice, NoticeType, Source } from './types.js';
 
-/** Happenings read at a time. */
+/** Happenings read at a time, and skipped. */
 const READ = 100;
+const SKIP = 1000;
+
+/** A position is that of the last happening, and when it was; positions of older versions have no time. */
+const toPosition = (seq: number, at: number) => `${seq}.${at}`;
+const fromPosition = (position: string) => position.split('.').map(Number) as [seq: number, at?: number];
 
 export interface SightingsSourceOptions {
   store: Pick<SightingStore, 'ask'>;
@@ -43,25 +48,41 @@ export function createSightingsSource({ store, gallery, place, types }: Sighting
 
   function itemOf(happening: Happening): Item {
     const { seq, at, kind } = happening;
-    const item = { position: String(seq), at };
+    const item = { position: toPosition(seq, at), at };
     return types.has(kind) ? { ...item, make: () => noticeOf(happening) } : item;
+  }
+
+  /** The position in the order of the store behind all that was at a time or before it. */
+  async function behind(time: number): Promise<number> {
+    for (let after = 0; ;) {
+      const happenings = await store.ask('happenings', after, SKIP);
+      for (const { seq, at } of happenings) {
+        if (at > time) return after;
+        after = seq;
+      }
+      if (happenings.length === 0) return after;
+    }
   }
 
   return {
     name: 'sightings',
-    now: async () => String(await store.ask('lastHappening')),
+    now: async () => toPosition(await store.ask('lastHappening'), Date.now()),
     async read(position) {
-      let after = Number(position);
+      const [known, at = 0] = fromPosition(position);
       const last = await store.ask('lastHappening');
-      if (last === after) return { items: [], next: position, isLost: false };
-      // Another store has taken the place of the one that the position is of.
-      const isOther = after > last;
-      if (isOther) after = 0;
+      if (last === known) return { items: [], next: position, isLost: false };
+      // Redis, where machines share them, has lost some, or another store has taken the place of the one that it is of.
+      const isOther = known > last;
+      const after = isOther ? await behind(at) : known;
       const happenings = await store.ask('happenings', after, READ);
       // Asked after them, so that no trimming slips in between.
       const isTrimmed = after < (await store.ask('firstHappening'));
-      const next = String(happenings.at(-1)?.seq ?? after);
-      return { items: happenings.map(itemOf), next, isLost: isOther || isTrimmed };
+      const newest = happenings.at(-1);
+      const next = newest ? toPosition(newest.seq, newest.at) : toPosition(after, at);
+      return {
+        ...{ items: happenings.map(itemOf), next, isLost: isOther || isTrimmed },
+        ...(isOther && !newest && { settled: next }),
+      };
     },
   };
 }

@@ -10,8 +10,9 @@ const AT_ONCE = 200;
 export interface HappeningListener {
   happened(batch: Happening[]): Promise<void> | void;
   /**
-   * Called once, before the first batch, with the position from which it follows.
-   * @param isLost what came after the position asked for has been trimmed, at least a part of it
+   * Called before the first batch, with the position from which it follows, and again where it cannot go on from there.
+   * @param isLost what came after the position asked for has been trimmed, at least a part of it, or a Redis that was shared
+   * has lost it
    */
   at?(position: number, isLost: boolean): void;
 }
@@ -30,21 +31,24 @@ export type Happenings = ReturnType<typeof createHappenings>;
  * while the store cannot be read, followers wait.
  */
 export function createHappenings(store: Pick<SightingStore, 'ask'>) {
-  const followers = new Set<(last: number) => void>();
+  const followers = new Set<(last: number, isNow: boolean) => void>();
   let timer: NodeJS.Timeout | undefined;
 
-  /** @param seq the position of the last happening */
-  function nudge(seq: number): void {
-    for (const look of followers) look(seq);
+  /** @param seq the position of the last happening @param isNow just asked for: where it is smaller, some were lost */
+  function tell(seq: number, isNow: boolean): void {
+    for (const take of followers) take(seq, isNow);
   }
 
   function look(): void {
-    void store.ask('lastHappening').then(nudge, () => undefined);
+    void store.ask('lastHappening').then(
+      (seq) => tell(seq, true),
+      () => undefined,
+    );
   }
 
   return {
     /** To be called when something may have happened here. @param seq the position of the last happening */
-    nudge,
+    nudge: (seq: number): void => tell(seq, false),
 
     /** @param after a position; undefined: from now on */
     follow(after: number | undefined, listener: HappeningListener): FollowedHappenings {
@@ -62,6 +66,9 @@ export function createHappenings(store: Pick<SightingStore, 'ask'>) {
         if (position === undefined) {
           position = after === undefined ? last : await begin(after);
           listener.at?.(position, after !== undefined && position !== after);
+        } else if (position > last) {
+          position = last;
+          listener.at?.(position, true);
         }
         for (let from = position; !isClosed && from < last; position = from) {
           const batch: Happening[] = await store.ask('happenings', from, AT_ONCE);
@@ -72,8 +79,8 @@ export function createHappenings(store: Pick<SightingStore, 'ask'>) {
         }
       }
 
-      function take(seq: number): void {
-        last = Math.max(last, seq);
+      function take(seq: number, isNow: boolean): void {
+        last = isNow ? seq : Math.max(last, seq);
         if (isReading || isClosed || position === last) return;
         isReading = true;
         read()

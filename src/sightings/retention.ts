@@ -1,6 +1,7 @@
 import type { FastifyBaseLogger } from 'fastify';
 import type { Gallery } from '../gallery/types.js';
 import type { Config } from '../settings/config.js';
+import { createClockDoubt } from '../platform/clock-doubt.js';
 import { quietMessage } from '../platform/quiet-error.js';
 import type { SightingStore } from './store/client.js';
 
@@ -30,6 +31,8 @@ export interface RetentionOptions {
   log: Pick<FastifyBaseLogger, 'warn' | 'info'>;
   /** Milliseconds since 1970. */
   date?: () => number;
+  /** Milliseconds that have passed, whatever the clock is set to. */
+  now?: () => number;
   /** Milliseconds between two runs. */
   every?: number;
 }
@@ -37,21 +40,25 @@ export interface RetentionOptions {
 /**
  * Erases what is older than was agreed, from the start on and every ten minutes, and what is left of people who are not
  * in the gallery any more: a worker may have died between deleting somebody and erasing the sightings. Every worker does
- * so; twice does no harm.
+ * so; twice does no harm. By a clock that has just jumped nothing is too old.
  */
 export function startRetention(options: RetentionOptions) {
-  const { store, gallery, days, catchUp, log, date = () => Date.now(), every = EVERY } = options;
+  const { store, gallery, days, catchUp, log, every = EVERY } = options;
+  const { date = () => Date.now(), now = () => performance.now() } = options;
+  const isSure = createClockDoubt(date, now);
   let isClosed = false;
   let running: Promise<void> | undefined;
   let warned = false;
 
   async function prune(): Promise<number> {
-    const before = { people: date() - days.people * DAY, strangers: date() - days.strangers * DAY };
-    const oldest = date() - Math.max(days.people, days.strangers) * DAY;
+    // One time for all: the clock is believed as it was a moment ago.
+    const at = date();
+    const before = { people: at - days.people * DAY, strangers: at - days.strangers * DAY };
+    const oldest = at - Math.max(days.people, days.strangers) * DAY;
     let erased = 0;
     for (let some = AT_ONCE; some >= AT_ONCE && !isClosed; erased += some)
       some = await store.ask('prune', before, AT_ONCE);
-    const beforeThen = date() - days.pictures * DAY;
+    const beforeThen = at - days.pictures * DAY;
     for (let some = AT_ONCE; some >= AT_ONCE && !isClosed; erased += some)
       some = await store.ask('prunePictures', beforeThen, AT_ONCE);
     for (let some = AT_ONCE; some >= AT_ONCE && !isClosed;)
@@ -76,7 +83,7 @@ export function startRetention(options: RetentionOptions) {
   async function run(): Promise<void> {
     try {
       await catchUp();
-      const [old, left] = [await prune(), await eraseLeft()];
+      const [old, left] = [isSure() ? await prune() : 0, await eraseLeft()];
       if (old + left > 0 && !isClosed) {
         await store.ask('clean');
         log.info({ old, left }, 'Sightings were erased');

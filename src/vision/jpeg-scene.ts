@@ -11,6 +11,9 @@ import type { CellScene } from './types.js';
 const [START_OF_FRAME, EXTENDED, HUFFMAN, RESTART] = [0xc0, 0xc1, 0xc4, 0xdd];
 /** Blocks of a component in a unit of the scan, along each side. */
 const MOST_SAMPLING = 4;
+/** Four of each class are the most that a frame can name; a segment takes some work, whatever it is. */
+const MOST_TABLES = 8;
+const MOST_SEGMENTS = 64;
 
 interface Component {
   id: number;
@@ -73,7 +76,7 @@ export function sceneOfJpeg(
   size?: { width: number; height: number },
 ): CellScene | undefined {
   const known = recent.find(({ header }) => beginsWith(bytes, header));
-  const scan = known ?? readScan(bytes);
+  const scan = known ?? readScan(bytes, size);
   if (!scan) return undefined;
   const { header, width, height, step, sampling, tables, unitsAcross, unitsDown, restart, columnOf, rowOf } =
     scan;
@@ -102,8 +105,8 @@ const beginsWith = (bytes: Uint8Array, header: Uint8Array) =>
   bytes.length > header.length && Buffer.compare(bytes.subarray(0, header.length), header) === 0;
 
 /** @returns undefined for what {@link sceneOfJpeg} does not read; its `header` is a part of the picture */
-function readScan(bytes: Uint8Array): Scan | undefined {
-  const read = readHeader(bytes);
+function readScan(bytes: Uint8Array, size: { width: number; height: number } | undefined): Scan | undefined {
+  const read = readHeader(bytes, size);
   if (!read) return undefined;
   const { width, height, components, steps, restart, at } = read;
   const [brightness] = components;
@@ -143,22 +146,29 @@ function cellsOf(blocks: number, pixels: number, cells: number): Int32Array {
   return cellOf;
 }
 
-/** @returns undefined for what {@link sceneOfJpeg} does not read */
-function readHeader(bytes: Uint8Array): Header | undefined {
+/** @returns undefined for what {@link sceneOfJpeg} does not read, without much work: it may be made to cost some */
+function readHeader(
+  bytes: Uint8Array,
+  size: { width: number; height: number } | undefined,
+): Header | undefined {
   if (bytes[0] !== 0xff || bytes[1] !== 0xd8) return undefined;
   const header: Header = { width: 0, height: 0, components: [], steps: [], restart: 0, at: 0 };
-  const tables = new Map<number, HuffmanTable>();
+  const tables: Tables = { of: new Map(), read: 0 };
+  let segments = 0;
   for (const { marker, segment, end } of segmentsOf(bytes)) {
-    if (end > bytes.length) return undefined;
+    if (end > bytes.length || ++segments > MOST_SEGMENTS) return undefined;
     if (marker === START_OF_FRAME || marker === EXTENDED) {
       if (!readFrame(segment, header)) return undefined;
+      if (size && (size.width !== header.width || size.height !== header.height)) return undefined;
     } else if (marker === TABLES) readSteps(segment, header.steps);
     else if (marker === HUFFMAN) {
       if (!readTables(segment, tables)) return undefined;
-    } else if (marker === RESTART) header.restart = segment[0] * 256 + segment[1];
-    else if (marker === SCAN) {
+    } else if (marker === RESTART) {
+      if (segment.length < 2) return undefined;
+      header.restart = segment[0] * 256 + segment[1];
+    } else if (marker === SCAN) {
       header.at = end;
-      return isWholeScan(segment, header, tables) ? header : undefined;
+      return isWholeScan(segment, header, tables.of) ? header : undefined;
     } else if (marker >= 0xc2 && marker <= 0xcf) return undefined;
   }
   return undefined;
@@ -190,12 +200,17 @@ function readSteps(segment: Uint8Array, steps: number[]): void {
   }
 }
 
-/** @param tables by their class and number */
-function readTables(segment: Uint8Array, tables: Map<number, HuffmanTable>): boolean {
+/** By their class and number, and how many were read. */
+interface Tables {
+  of: Map<number, HuffmanTable>;
+  read: number;
+}
+
+function readTables(segment: Uint8Array, tables: Tables): boolean {
   for (let at = 0; at < segment.length;) {
-    const made = huffmanTable(segment.subarray(at + 1));
+    const made = ++tables.read <= MOST_TABLES && huffmanTable(segment.subarray(at + 1));
     if (!made) return false;
-    tables.set(segment[at], made.table);
+    tables.of.set(segment[at], made.table);
     at += 1 + made.length;
   }
   return true;

@@ -16,12 +16,13 @@ async function stand(t: TestContext) {
   for (let i = 0; i < 20; i++)
     await gallery.enrol({ groupid: 'default', userid: `p${i}` }, randomUnitVector(random, TINY));
   const cacheDir = await temporaryFolder(t);
-  const asked = { searches: 0, pass: false };
+  /** Searches up to number `free` do not wait. */
+  const asked = { searches: 0, pass: false, free: 0 };
   const slow: Gallery = {
     ...gallery,
     async nearest(...args) {
-      asked.searches += 1;
-      while (!asked.pass) await sleep(5);
+      const number = ++asked.searches;
+      while (!asked.pass && number > asked.free) await sleep(5);
       return gallery.nearest(...args);
     },
   };
@@ -77,5 +78,29 @@ describe('the check-up of a machine', () => {
     await second.start();
     await until(async () => (await second.state()).state === 'done');
     assert.equal((await second.findings())?.people, 20);
+  });
+
+  it('does not name whoever is deleted or moved while it looks', async (t) => {
+    const { gallery, asked, failures, make } = await stand(t);
+    // Two pairs that are too near each other.
+    for (const [one, other] of [
+      ['p3', 'eve'],
+      ['p4', 'mal'],
+    ]) {
+      const [{ vector }] = await gallery.vectors(`default-${one}`);
+      await gallery.enrol({ groupid: 'default', userid: other }, vector);
+    }
+    const checkup = make();
+    asked.free = 21;
+    await checkup.start();
+    // All but the last have been seen.
+    await until(() => asked.searches === 22);
+    await gallery.remove('default', 'eve');
+    asked.pass = true;
+    await until(async () => (await checkup.state()).state === 'done');
+    const found = JSON.stringify(await checkup.findings());
+    assert.match(found, /default-mal/);
+    assert.doesNotMatch(found, /default-eve/);
+    assert.deepEqual(failures, []);
   });
 });

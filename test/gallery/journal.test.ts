@@ -4,6 +4,9 @@ import { after, describe, it, type TestContext } from 'node:test';
 import { NO_PUBLISHER, type Publisher } from '../../src/events/event.js';
 import { createRemoteGallery } from '../../src/gallery/remote/remote-gallery.js';
 import type { LiveGallery } from '../../src/gallery/gallery.js';
+import { acrossPacks } from '../../src/gallery/store/across-packs.js';
+import type { EmbeddingStore } from '../../src/gallery/store/store.js';
+import { KaomonError } from '../../src/platform/errors.js';
 import type { RemoteStore } from '../../src/gallery/remote/remote-store.js';
 import { everybody, summarise, TINY } from '../support/galleries.js';
 import { createPlainEngine, type PlainEngine } from '../support/plain-engine.js';
@@ -201,6 +204,54 @@ describe('a gallery that no process holds', { skip: REDIS_MISSING }, () => {
     });
     assert.equal(gallery.info().obstacle, undefined);
     assert.ok(engine.compactions >= 1, 'it was asked to write its files anew');
+  });
+
+  it('deletes from a pack whose collection cannot be reached, and from that collection once it can', async (t) => {
+    const settings = await settingsOfOne();
+    const engine = createPlainEngine();
+    let isReached = true;
+    const warnings: string[] = [];
+    const open = async (pack: string) => {
+      const store = acrossPacks(
+        await openRemoteStore(
+          settings,
+          (ofPack) =>
+            isReached || ofPack === 'tiny'
+              ? Promise.resolve(engine.open(ofPack))
+              : Promise.reject(new KaomonError('SETUP', 'Milvus does not answer.')),
+          { pack, warn: (message) => warnings.push(message) },
+        ),
+      );
+      t.after(() => store.close());
+      await store.prepare();
+      return store;
+    };
+    const old = await open('old');
+    const ids = [3, 4, 5].map((second) => `default-ken_20260102_03040${second}_m1`);
+    const enrolledAt = '2026-01-02T03:04:05Z';
+    const addTo = async (store: EmbeddingStore, id: string) => {
+      const face = { id, faceid: 'default-ken', enrolledAt, automatic: false, hasPicture: false };
+      await store.addFace(face, vector(), {});
+      return face;
+    };
+    const [first] = await Promise.all([addTo(old, ids[0]), addTo(old, ids[1]), addTo(old, ids[2])]);
+    await until(() => engine.ids('old').filter((id) => !id.startsWith('~')).length === 3);
+    await old.close();
+
+    isReached = false;
+    const store = await open('tiny');
+    await addTo(store, ids[0]);
+    await store.removeFace(first);
+    const gone = await store.removePerson('default-ken');
+    assert.equal(gone?.faces, 2, 'of the other pack');
+    assert.equal(await store.readPerson('default-ken', new Set()), undefined);
+    assert.ok(engine.ids('old').length > 0);
+    await until(() => warnings.some((text) => text.includes('pack old cannot be reached')));
+    isReached = true;
+    await until(async () => {
+      await store.recover().catch(() => undefined);
+      return engine.ids('old').length === 0;
+    });
   });
 
   it('keeps a template that is as the faces are, whoever changes them at the same time', async (t) => {

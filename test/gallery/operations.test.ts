@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { type GalleryEvent, NO_PUBLISHER, type Publisher } from '../../src/events/event.js';
 import type { LiveGallery } from '../../src/gallery/gallery.js';
+import { createFileStore } from '../../src/gallery/store/file-store.js';
 import type { GalleryChange } from '../../src/gallery/types.js';
 import { everybody, inFilesAlone, openTiny, summarise, TINY } from '../support/galleries.js';
 import { temporaryFolder } from '../support/temporary.js';
@@ -259,6 +260,57 @@ describe('a move', () => {
       assert.deepEqual(await readdir(tiny), ['default-b']);
     },
   );
+});
+
+describe('a move that seems to go on in a process that lives', { skip: inFilesAlone() }, () => {
+  const OLD = 10 * 60_000;
+
+  /** Two faces, of which one has moved, and a note of it. */
+  async function cutShort(t: TestContext) {
+    const folder = await temporaryFolder(t);
+    const store = createFileStore({ folder, pack: 'tiny', length: TINY, warn: () => undefined });
+    t.after(() => store.close());
+    await store.prepare();
+    const tiny = path.join(folder, 'tiny');
+    const names = [1, 2].map((second) => `default-a_20260102_03040${second}_m1`);
+    for (const id of names) {
+      const face = { id, faceid: 'default-a', enrolledAt: '2026-01-02T03:04:05Z', automatic: false };
+      await store.addFace({ ...face, hasPicture: false }, vector(), {});
+    }
+    const files = names.map((id) => [`${id}.npy`, `${id.replace('-a', '-b')}.npy`]);
+    const note = { from: 'default-a', to: 'default-b', dropProfile: false, host: 'elsewhere', pid: 1 };
+    await mkdir(path.join(tiny, 'default-b'));
+    await rename(path.join(tiny, 'default-a', files[0][0]), path.join(tiny, 'default-b', files[0][1]));
+    const all = [...files, ['person.json', 'person.json']];
+    await writeFile(path.join(tiny, '.moving-1.json'), JSON.stringify({ ...note, files: all, process: 'x' }));
+    return { store, folder, tiny };
+  }
+
+  it('is looked at again once it is old, and finished', async (t) => {
+    const { store, tiny } = await cutShort(t);
+    t.mock.timers.enable({ apis: ['setTimeout', 'Date'], now: Date.now() });
+    await store.recover();
+    assert.equal((await readdir(path.join(tiny, 'default-a'))).length, 2, 'nobody meddles while it is young');
+    t.mock.timers.tick(OLD + 1000);
+    const end = performance.now() + 20_000;
+    while ((await readdir(tiny)).join() !== 'default-b' && performance.now() < end)
+      await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual(await readdir(tiny), ['default-b']);
+    assert.equal((await readdir(path.join(tiny, 'default-b'))).length, 3);
+  });
+
+  it('is set aside where it is old and somebody else was enrolled there meanwhile', async (t) => {
+    const { store, folder, tiny } = await cutShort(t);
+    const bob = path.join(tiny, 'default-b', 'person.json');
+    await writeFile(bob, '{"username":"Bob"}');
+    const long = new Date(Date.now() - 2 * OLD);
+    await utimes(path.join(tiny, '.moving-1.json'), long, long);
+    await store.recover();
+    assert.equal(await readFile(bob, 'utf8'), '{"username":"Bob"}');
+    assert.equal((await readdir(path.join(tiny, 'default-a'))).length, 2);
+    assert.deepEqual(await readdir(path.join(folder, 'set-aside', 'tiny')), ['.moving-1.json']);
+    assert.match(store.damage.list()[0].reason, /default-b is somebody else by now/);
+  });
 });
 
 describe('a face', () => {

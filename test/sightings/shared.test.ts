@@ -8,7 +8,9 @@ import { loadConfig } from '../../src/settings/config.js';
 import { openRedis } from '../../src/platform/redis.js';
 import { openLeftSightings } from '../../src/sightings/left.js';
 import { openSightingStore, type SightingStore } from '../../src/sightings/store/client.js';
+import { compareClocks } from '../../src/sightings/store/shared/clock.js';
 import { createSharedLayout } from '../../src/sightings/store/shared/layout.js';
+import { openSharedLog } from '../../src/sightings/store/shared/log.js';
 import { REDIS_MISSING, startRedis, type TestRedis } from '../support/redis.js';
 import { startRedisCluster } from '../support/redis-kinds.js';
 import { bestFace, NOON, part, STRANGER as stranger, vote } from '../support/sightings.js';
@@ -49,6 +51,18 @@ function commands(t: TestContext, { settings }: Pick<TestRedis, 'settings'>) {
   const redis = openRedis(settings, 'commands', () => undefined);
   t.after(() => redis.disconnect());
   return new Promise<typeof redis>((resolve) => redis.once('ready', () => resolve(redis)));
+}
+
+/** What Redis takes meanwhile is lost: as a replica that lags behind, and then takes over. */
+async function losing(t: TestContext, redis: TestRedis, work: () => Promise<unknown>): Promise<void> {
+  const direct = await commands(t, redis);
+  const [last, bytes] = await direct.mget(keys.last, keys.bytes);
+  const entries = await direct.xrangeBuffer(keys.log, '-', '+');
+  await work();
+  // XADD takes no number twice: the stream of the other server has not had it.
+  await direct.del(keys.log);
+  for (const [id, fields] of entries) await direct.xadd(keys.log, id, ...fields);
+  await direct.mset(keys.last, last ?? '', keys.bytes, bytes ?? '0');
 }
 
 /** Whether any key of Redis holds these bytes. */
@@ -201,16 +215,7 @@ describe('sightings that machines share in Redis', { skip: REDIS_MISSING }, () =
         await write(here.store, ['w.3', { deviceid: 'roof' }]);
       }
       await listed(there.store);
-      const direct = await commands(t, redis);
-      const before = (await direct.get(keys.last)) ?? '';
-      await write(here.store, ['w.2', { deviceid: 'hall' }]);
-      // As a replica that lags behind, and then takes over.
-      await direct.xdel(keys.log, `${Number(before.split(' ')[0]) + 1}-0`);
-      await direct.set(keys.last, before);
-      // XADD takes no number twice: the stream of the other server has not had it.
-      const entries = await direct.xrangeBuffer(keys.log, '-', '+');
-      await direct.del(keys.log);
-      for (const [id, fields] of entries) await direct.xadd(keys.log, id, ...fields);
+      await losing(t, redis, () => write(here.store, ['w.2', { deviceid: 'hall' }]));
       await write(there.store, ['v.1', { deviceid: 'yard' }]);
       const seen = await listed(here.store);
       assert.deepEqual(seen, await listed(there.store));
@@ -218,6 +223,81 @@ describe('sightings that machines share in Redis', { skip: REDIS_MISSING }, () =
       await write(here.store, ['w.4', { deviceid: 'gate' }]);
       assert.deepEqual(await listed(here.store), await listed(there.store));
     }
+  });
+
+  it('stay erased, where somebody erased them after Redis had lost what another machine knows', async (t) => {
+    const redis = await startRedis(t);
+    const [here, there] = [await machine(t, redis), await machine(t, redis)];
+    await write(here.store, ['w.1', { deviceid: 'shed' }], ['w.2']);
+    const erased = (await listed(there.store)).find(({ deviceid }) => deviceid === 'shed');
+    assert.ok(erased);
+    await losing(t, redis, async () => {
+      for (const deviceid of ['hall', 'roof']) await write(here.store, [`w.${deviceid}`, { deviceid }]);
+    });
+    await there.store.ask('eraseSighting', erased.id);
+    for (const { store } of [here, there, here]) {
+      assert.deepEqual(
+        (await listed(store)).map(({ deviceid }) => deviceid),
+        ['door'],
+      );
+      assert.equal((await store.ask('face', erased.id)) ?? null, null);
+    }
+    await write(here.store, ['w.3', { deviceid: 'gate' }]);
+    assert.deepEqual(await listed(there.store), await listed(here.store));
+  });
+
+  it('come back to a Redis that has lost the last of them, where nobody has changed any since', async (t) => {
+    const redis = await startRedis(t);
+    const [here, there] = [await machine(t, redis), await machine(t, redis)];
+    await write(here.store, ['w.1']);
+    await listed(there.store);
+    await losing(t, redis, async () => {
+      for (const deviceid of ['hall', 'roof']) await write(here.store, [`w.${deviceid}`, { deviceid }]);
+    });
+    assert.equal((await listed(here.store)).length, 3);
+    assert.deepEqual(await listed(there.store), await listed(here.store));
+  });
+
+  it('say that the clock is wrong where it is not that of Redis', async (t) => {
+    const log = openSharedLog((await startRedis(t)).settings, PACK);
+    t.after(() => log.close());
+    const said: string[] = [];
+    const warn = (message: string) => void said.push(message);
+    await compareClocks(log, warn);
+    assert.deepEqual(said, []);
+    await compareClocks(log, warn, () => Date.now() - 100_000);
+    assert.match(said.join(), /differs from that of Redis by -\d+ s/);
+  });
+
+  it('leave nothing in a Redis that had no room for all of them', async (t) => {
+    const redis = await startRedis(t, ['--maxmemory', '24mb', '--maxmemory-policy', 'noeviction']);
+    const log = openSharedLog(redis.settings, PACK);
+    t.after(() => log.close());
+    await log.isEmpty();
+    let sent = 0;
+    async function* chunks() {
+      for (; sent < 20; sent++) yield await Promise.resolve(Buffer.alloc(4_194_304));
+    }
+    await assert.rejects(log.rebase({ position: 5, mark: 'm' }, chunks()), { code: 'REDIS_FULL' });
+    assert.ok(sent > 0);
+    const direct = await commands(t, redis);
+    assert.deepEqual(await direct.keys('*'), []);
+  });
+
+  it('come back to Redis from one machine at a time', async (t) => {
+    const redis = await startRedis(t);
+    const { store } = await machine(t, redis);
+    await write(store, ['w.1']);
+    const direct = await commands(t, redis);
+    await direct.flushall();
+    await direct.set(keys.turn, '1');
+    await assert.rejects(write(store, ['w.2', { deviceid: 'hall' }]), { code: 'STORE_UNAVAILABLE' });
+    assert.equal((await listed(store)).length, 1);
+    assert.deepEqual(await direct.keys('*'), [keys.turn]);
+    await direct.del(keys.turn);
+    await write(store, ['w.2', { deviceid: 'hall' }]);
+    assert.equal((await listed(store)).length, 2);
+    assert.equal(await direct.exists(keys.turn), 0);
   });
 
   it('begin with what one machine kept alone, once', async (t) => {

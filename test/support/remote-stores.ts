@@ -6,7 +6,11 @@ import type { RedisSettings } from '../../src/platform/redis.js';
 import { loadConfig } from '../../src/settings/config.js';
 
 /** Opens the vectors of a pack. */
-export type OpenEngine = (pack: string, length: number) => Promise<VectorEngine>;
+export type OpenEngine = (
+  pack: string,
+  length: number,
+  expected: () => Promise<number>,
+) => Promise<VectorEngine>;
 
 interface RemoteOptions {
   pack?: string;

@@ -177,6 +177,23 @@ describe("a JPEG's scene", () => {
     },
   );
 
+  it('is none of a header that is made to cost much, or that says half of something', async () => {
+    const bytes = await encoded({});
+    const withSegments = (marker: number, ...bodies: number[][]) =>
+      Uint8Array.from([
+        ...bytes.subarray(0, 2),
+        ...bodies.flatMap((body) => [0xff, marker, (body.length + 2) >> 8, (body.length + 2) & 255, ...body]),
+        ...bytes.subarray(2),
+      ]);
+    const table = [0x1f, 1, ...new Array<number>(15).fill(0), 0];
+    assert.ok(sceneOfJpeg(withSegments(0xc4, table)));
+    assert.equal(sceneOfJpeg(withSegments(0xc4, new Array<number[]>(3000).fill(table).flat())), undefined);
+    assert.equal(sceneOfJpeg(withSegments(0xc4, ...new Array<number[]>(20).fill(table))), undefined);
+    assert.ok(sceneOfJpeg(withSegments(0xfe, [1, 2, 3])), 'a comment');
+    assert.equal(sceneOfJpeg(withSegments(0xfe, ...new Array<number[]>(1000).fill([]))), undefined);
+    assert.equal(sceneOfJpeg(withSegments(0xdd, [])), undefined, 'a restart of no number');
+  });
+
   it('is that of the picture, whatever was read before', async () => {
     // More headers than are kept, each twice.
     const many = await Promise.all(

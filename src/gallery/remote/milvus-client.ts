@@ -68,6 +68,7 @@ export interface MilvusSdk {
   createIndex(of: Of): Promise<Answer>;
   describeIndex(of: Of): Promise<Answer<Index>>;
   loadCollection(of: Of): Promise<Answer>;
+  releaseCollection(of: Of): Promise<Answer>;
   getLoadState(of: Of): Promise<Answer<{ state: string }>>;
   search(of: Of): Promise<Answer<{ results: { id: string; score: number; vector?: number[] }[] }>>;
   query(of: Of): Promise<Answer<{ data: Record<string, unknown>[] }>>;

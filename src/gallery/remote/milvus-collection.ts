@@ -34,6 +34,8 @@ const HNSW = { M: 16, efConstruction: 200, ef: 128 };
 const FLAT_UP_TO = 20_000;
 /** Beyond, a quarter of the memory matters more than the last thousandth of the recall. */
 const FLOATS_UP_TO = 10_000_000;
+/** Of Milvus's levels: everything is seen. */
+export const STRONG = 0;
 /** How often the loading of a collection is looked at, milliseconds. */
 const LOOK = 200;
 
@@ -51,22 +53,32 @@ export interface CollectionOptions {
   pack: string;
   /** Numbers in a vector. */
   length: number;
+  /** How many vectors it must hold by what Redis says. Left out: it may be empty, to be filled. */
+  expected?: (() => Promise<number>) | undefined;
   note?: ((message: string) => void) | undefined;
 }
 
-/** @throws KaomonError SETUP when it is another one than expected, or cannot be made */
+/** @throws KaomonError SETUP when it is another one than expected, has lost its vectors, or cannot be made */
 export async function openCollection(sdk: MilvusSdk, options: CollectionOptions): Promise<OpenCollection> {
   const { config, pack, length, note = () => undefined } = options;
   const name = collectionName(config.REDIS_PREFIX, pack, length);
   const of = { collection_name: name };
   try {
     if (!succeeded(await sdk.hasCollection(of)).value) {
+      // Before it is made: an empty one makes the workers that run well again, and everybody unknown to them.
+      await requireVectors(options, name, 0);
       note(`Making the collection ${name} in Milvus.`);
       await makeCollection(sdk, options, name);
     }
     checkFields(name, length, succeeded(await sdk.describeCollection(of)));
     const kind = await requireIndex(sdk, options, name);
-    await load(sdk, config, name, note);
+    const isLoadedNow = await load(sdk, config, name, note);
+    try {
+      if (options.expected) await requireVectors(options, name, await countIn(sdk, name));
+    } catch (error) {
+      if (isLoadedNow) await sdk.releaseCollection(of).catch(() => undefined);
+      throw error;
+    }
     return {
       ...{ name, kind },
       search: searchOf(kind, config),
@@ -82,6 +94,27 @@ export async function openCollection(sdk: MilvusSdk, options: CollectionOptions)
       },
     );
   }
+}
+
+/** Also what was written a moment ago. */
+export async function countIn(sdk: MilvusSdk, name: string): Promise<number> {
+  const asked = { filter: '', output_fields: ['count(*)'], consistency_level: STRONG };
+  const { data } = succeeded(await sdk.query({ collection_name: name, ...asked }));
+  return Number(data[0]?.['count(*)'] ?? 0);
+}
+
+/**
+ * A lost Milvus must not make everybody unknown. Half of them: a restore that is under way is not enough either.
+ * @param held how many it has, counted before Redis is asked: whoever is deleted meanwhile is missed by neither
+ * @throws KaomonError SETUP
+ */
+async function requireVectors({ expected }: CollectionOptions, name: string, held: number): Promise<void> {
+  const faces = (await expected?.()) ?? 0;
+  if (held >= faces / 2) return;
+  throw new KaomonError(
+    'SETUP',
+    `Redis has ${faces} faces whose vectors should be in Milvus, and the collection ${name} holds ${held}: Milvus was lost, or MILVUS_URL names another database. Put MILVUS_URL right, or restore Milvus's own backup, or bring the vectors back from a copy: kaomon gallery copy --from file --to milvus (docs/scale.md).`,
+  );
 }
 
 async function makeCollection(
@@ -177,16 +210,16 @@ async function requireIndex(sdk: MilvusSdk, { config }: CollectionOptions, name:
   return kind as IndexKind;
 }
 
-/** Loads it into the memory of the query nodes, which may take minutes. */
+/** Loads it into the memory of the query nodes, which may take minutes. @returns false: it was there */
 async function load(
   sdk: MilvusSdk,
   config: MilvusConfig,
   name: string,
   note: (message: string) => void,
-): Promise<void> {
+): Promise<boolean> {
   const of = { collection_name: name };
   const stateOf = async () => succeeded(await sdk.getLoadState(of)).state;
-  if (isLoaded(await stateOf())) return;
+  if (isLoaded(await stateOf())) return false;
   succeeded(await sdk.loadCollection({ ...of, replica_number: config.MILVUS_REPLICAS }));
   const started = Date.now();
   for (let told = 0; !isLoaded(await stateOf());) {
@@ -195,6 +228,7 @@ async function load(
     if (minutes > told) note(`Milvus is still loading ${name} into memory.`);
     told = minutes;
   }
+  return true;
 }
 
 /** `LoadStateLoaded`. */

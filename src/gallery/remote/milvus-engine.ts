@@ -3,11 +3,10 @@ import type { Hit } from '../index/vector-index.js';
 import { createEngineState } from './engine-state.js';
 import type { VectorEngine } from './engine.js';
 import { connectMilvus, type MilvusSdk, succeeded } from './milvus-client.js';
-import { type CollectionOptions, openCollection } from './milvus-collection.js';
+import { type CollectionOptions, countIn, openCollection, STRONG } from './milvus-collection.js';
 
-/** Of Milvus's levels: what is older than its bound, 5 seconds, is seen; and everything. */
+/** Of Milvus's levels: what is older than its bound, 5 seconds, is seen. */
 const BOUNDED = 2;
-const STRONG = 0;
 /** Three times Milvus's bound: its clocks may differ. */
 const SETTLES = 15_000;
 /** The largest `k` that Milvus takes. */
@@ -21,13 +20,14 @@ const LEAST = [2, 3];
 
 /**
  * A pack's vectors in Milvus.
- * @param options warn: told when Milvus goes away, and when it is back
+ * @param options warn: told when Milvus goes away, and when it is back; patience: how long it may take until Milvus answers,
+ * milliseconds
  * @throws KaomonError SETUP
  */
 export async function openMilvus(
-  options: CollectionOptions & { warn: (message: string) => void },
+  options: CollectionOptions & { warn: (message: string) => void; patience?: number },
 ): Promise<VectorEngine> {
-  const sdk = await connectMilvus(options.config);
+  const sdk = await connectMilvus(options.config, options.patience);
   try {
     await checkVersion(sdk, options.warn);
     return await engineOn(sdk, options);
@@ -120,11 +120,7 @@ async function engineOn(
       );
     },
 
-    async count() {
-      const asked = { filter: '', output_fields: ['count(*)'], consistency_level: STRONG };
-      const { data } = await state.run(async () => succeeded(await sdk.query({ ...of, ...asked })));
-      return Number(data[0]?.['count(*)'] ?? 0);
-    },
+    count: () => state.run(() => countIn(sdk, name)),
 
     async compact() {
       await state.run(async () => succeeded(await sdk.compact(of)));

@@ -20,6 +20,8 @@ export interface OpenRemoteOptions {
   templates: boolean | undefined;
   /** Empty, for what Milvus does not show yet; the caller closes it. Left out: nobody searches. */
   index?: VectorIndex | undefined;
+  /** It is to be filled by a copy, so Milvus may lack what Redis says is there. */
+  isRestored?: boolean | undefined;
   damage: Damage;
   warn: (message: string) => void;
   note?: ((message: string) => void) | undefined;
@@ -31,9 +33,20 @@ export interface OpenRemoteOptions {
  */
 export async function openRemoteStore(options: OpenRemoteOptions): Promise<RemoteStore> {
   const { config, redis, pack, length, templates, index, damage, warn, note } = options;
+  const { isRestored = false } = options;
   const store = await createRemoteStore({
     ...{ redis, pack, length, templates, index, damage, warn },
-    openEngine: (ofPack, numbers) => openMilvus({ config, pack: ofPack, length: numbers, warn, note }),
+    openEngine: (ofPack, numbers, expected) =>
+      ofPack === pack
+        ? openMilvus({
+            ...{ config, pack, length, warn, note },
+            expected: isRestored ? undefined : expected,
+          })
+        : // Made when other settings held. Whoever asks for it is not kept waiting.
+          openMilvus({
+            ...{ config: { ...config, MILVUS_INDEX: 'auto' }, pack: ofPack, length: numbers, warn, note },
+            patience: 0,
+          }),
   });
   return acrossRemotePacks(store);
 }

@@ -8,6 +8,7 @@ import { profileOf } from '../store/profile.js';
 import type { EmbeddingStore, OtherPack, ReadPerson, StoredPerson } from '../store/store.js';
 import { type RemoteRedis, withRemoteCommands } from './commands.js';
 import type { VectorEngine } from './engine.js';
+import { lazyEngine } from './lazy-engine.js';
 import { createJournal, type Journal, type JournalDeps, MOST_WAITING } from './journal.js';
 import { createRemoteLayout } from './layout.js';
 import { createRemotePages, type RemotePages } from './pages.js';
@@ -18,8 +19,8 @@ import { createTail, type Tail } from './tail.js';
 export interface RemoteStoreOptions extends RedisStoreOptions {
   /** Keep a template of each person with several faces. undefined: as whoever opened it before with a word on it. */
   templates: boolean | undefined;
-  /** The vectors of a pack; closed with the store. */
-  openEngine: (pack: string, length: number) => Promise<VectorEngine>;
+  /** The vectors of a pack; closed with the store. @param expected how many it must hold by what Redis says */
+  openEngine: (pack: string, length: number, expected: () => Promise<number>) => Promise<VectorEngine>;
   /** Empty, for the vectors that the engine does not show yet; its closing is the caller's. undefined: nobody searches. */
   index: VectorIndex | undefined;
   late?: JournalDeps['late'];
@@ -69,7 +70,12 @@ async function storeOn(redis: RemoteRedis, options: RemoteStoreOptions): Promise
   const layout = createRemoteLayout(options.redis, pack);
   const base = redisStoreOn(redis, { ...options, damage }, layout);
   const templates = options.templates ?? (await redis.hget(layout.kinds, pack))?.endsWith(TEMPLATES) ?? false;
-  const engine = await options.openEngine(pack, length);
+  /** Of the own faces: those that Redis itself has the vectors of may not be there yet. */
+  const expected = async () => {
+    const faces = Number(await redis.hget(layout.counts(), 'f'));
+    return Math.max(0, faces - (await redis.hlen(layout.pending)));
+  };
+  const engine = await options.openEngine(pack, length, expected);
   const tail = createTail(options.index);
   const journal = createJournal({
     ...{ redis, layout, engine, tail, warn },
@@ -123,13 +129,14 @@ async function storeOn(redis: RemoteRedis, options: RemoteStoreOptions): Promise
     ]);
   }
 
-  /** Opened when first asked for: its changes are carried to its own collection. */
+  /** Opened when first asked for: its changes are carried to its own collection, which deleting does not wait for. */
   async function openOther(other: string): Promise<OtherPack> {
     const own = async () => {
       const numbers = parseInt((await redis.hget(layout.kinds, other)) ?? '', 10);
       return storeOn(redis, {
         ...{ ...options, pack: other, length: numbers || length, damage },
         ...{ templates: undefined, index: undefined },
+        openEngine: (...of) => Promise.resolve(lazyEngine(other, () => options.openEngine(...of))),
       });
     };
     const opening = others.get(other) ?? own();

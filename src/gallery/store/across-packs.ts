@@ -89,8 +89,10 @@ export function acrossPacks(own: EmbeddingStore): EmbeddingStore {
     },
 
     async recover() {
-      for (const other of await own.others()) await other.recover();
-      await own.recover();
+      const others = await own.others();
+      // What one cannot finish keeps none of the others from it.
+      const done = await Promise.allSettled([...others, own].map((store) => store.recover()));
+      for (const one of done) if (one.status === 'rejected') throw one.reason;
     },
 
     async createPerson(faceid, profile) {

@@ -85,8 +85,40 @@ export async function mergePersonFolders(layout: Layout, from: string, into: str
   return true;
 }
 
-/** Finishes the moves of processes that have died. */
-export async function finishMoves(layout: Layout, damage: Damage): Promise<void> {
+/**
+ * Finishes the moves of processes that have died. Who seems alive may be another process with the same pid, or a dead one of
+ * another host: that move is looked at again once it is old.
+ */
+export function createMoveFinisher(layout: Layout, damage: Damage) {
+  let timer: NodeJS.Timeout | undefined;
+  let isClosed = false;
+
+  function lookAgain(after: number): void {
+    if (timer || isClosed) return;
+    timer = setTimeout(() => {
+      timer = undefined;
+      finish().catch(() => lookAgain(JOURNAL_AGE));
+    }, after);
+    timer.unref();
+  }
+
+  async function finish(): Promise<void> {
+    const next = await finishMoves(layout, damage);
+    if (next !== undefined) lookAgain(next);
+  }
+
+  return {
+    finish,
+    close(): void {
+      isClosed = true;
+      clearTimeout(timer);
+    },
+  };
+}
+
+/** @returns in how many milliseconds the first that was passed over is old */
+async function finishMoves(layout: Layout, damage: Damage): Promise<number | undefined> {
+  let next: number | undefined;
   for (const name of await namesIn(layout.packFolder)) {
     const file = path.join(layout.packFolder, name);
     if (name.startsWith(UNFINISHED)) await sweepUnfinished(file);
@@ -109,8 +141,22 @@ export async function finishMoves(layout: Layout, damage: Damage): Promise<void>
       await setAside(layout.folder, what, 'it is no note of a move: see whether one was cut short', damage);
       continue;
     }
-    if (Date.now() - found.mtimeMs > JOURNAL_AGE || !isAlive(note)) await finish(layout, note, file);
+    const left = found.mtimeMs + JOURNAL_AGE - Date.now();
+    if (left > 0 && isAlive(note)) next = Math.min(next ?? left, Math.ceil(left));
+    else if (left <= 0 && (await isTaken(layout, note))) {
+      const what = path.join(layout.pack, name);
+      const reason = `the move of ${note.from} to ${note.to} was cut short long ago, and ${note.to} is somebody else by now: the files that it lists are where they were`;
+      await setAside(layout.folder, what, reason, damage);
+    } else await finish(layout, note, file);
   }
+  return next;
+}
+
+/** Whether somebody else was enrolled at the target meanwhile: a name there that is not the mover's, which moves last. */
+async function isTaken(layout: Layout, { from, to, files, dropProfile }: Note): Promise<boolean> {
+  if (dropProfile || !(await namesIn(layout.personFolder(to))).includes(PERSON_FILE)) return false;
+  const left = new Set(await namesIn(layout.personFolder(from)));
+  return files.some(([name]) => left.has(name));
 }
 
 /**

@@ -26,7 +26,7 @@ import { createFileCorrections, markCorrected, unmarkCorrected } from './file-co
 import { createFileGroups } from './file-groups.js';
 import { CORRECTION, createLayout, isPerson, PERSON_FILE, REMOVED, RESERVED } from './file-layout.js';
 import { createFileThreshold } from './file-threshold.js';
-import { finishMoves, mergePersonFolders, movePersonFolder } from './file-moves.js';
+import { createMoveFinisher, mergePersonFolders, movePersonFolder } from './file-moves.js';
 import {
   countOtherPacks,
   listPeople,
@@ -76,6 +76,8 @@ export function createFileStore(options: FileStoreOptions): EmbeddingStore {
   const reader = { layout, length, damage };
   const reserve = createReserve(folder);
   const bulk = createBulkWriter(layout.packFolder);
+  const moves = createMoveFinisher(layout, damage);
+  const others = new Map<string, EmbeddingStore>();
 
   async function writeProfile(faceid: string, profile: Profile): Promise<void> {
     await writeDurably(layout.personFile(faceid), profileText(profile));
@@ -217,7 +219,7 @@ export function createFileStore(options: FileStoreOptions): EmbeddingStore {
     await unlessReadOnly(makeFolder(layout.packFolder));
     await reserve.keep();
     await unlessReadOnly(groups.prepare());
-    await unlessReadOnly(finishMoves(layout, damage));
+    await unlessReadOnly(moves.finish());
   }
 
   return {
@@ -241,7 +243,7 @@ export function createFileStore(options: FileStoreOptions): EmbeddingStore {
 
     readGroups: () => groups.read(),
 
-    recover: () => finishMoves(layout, damage),
+    recover: () => moves.finish(),
 
     async obstacle({ tend = false } = {}) {
       try {
@@ -260,7 +262,11 @@ export function createFileStore(options: FileStoreOptions): EmbeddingStore {
 
     async others() {
       const packs = await otherPacksIn(layout);
-      return packs.map((other) => createFileStore({ ...options, pack: other, damage }));
+      return packs.map((other) => {
+        const store = others.get(other) ?? createFileStore({ ...options, pack: other, damage });
+        others.set(other, store);
+        return store;
+      });
     },
 
     createPerson,
@@ -302,7 +308,11 @@ export function createFileStore(options: FileStoreOptions): EmbeddingStore {
     saveGroup: (group) => groups.save(group),
     removeGroup: (groupid) => reserve.spend(() => groups.remove(groupid)),
 
-    close: () => bulk.close(),
+    async close() {
+      moves.close();
+      for (const other of others.values()) await other.close();
+      await bulk.close();
+    },
   };
 }
 

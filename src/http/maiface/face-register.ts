@@ -54,7 +54,7 @@ export function faceRegisterRoutes(app: App, { config, enroller }: Services): vo
         image,
         { force: force === 'true', groups: request.caller.groups, ...onBehalfOf(request) },
       );
-      request.audited.did('faces', face.id);
+      if (!already) request.audited.did('faces', face.id);
       reply.header('server-timing', serverTiming(times));
       return {
         result: 'SUCCESS',

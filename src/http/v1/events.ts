@@ -1,4 +1,4 @@
-import { Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { KaomonError, throwIfGone } from '../../platform/errors.js';
@@ -12,6 +12,7 @@ import { callerId } from '../on-behalf.js';
 import { refusals } from '../schemas.js';
 import type { Services } from '../services.js';
 import { createEventFeed } from './event-feed.js';
+import { createListener } from './listener.js';
 import { maySee, toSighting, withPeople } from './sighting-schemas.js';
 
 /** How often a comment is sent, milliseconds: proxies end a connection that is silent for a minute. */
@@ -108,30 +109,18 @@ export function eventRoutes(
       const position = positionOf(typeof last === 'string' && last !== '' ? last : request.query.after);
       const who = callerId(request);
       listeners.take(who, 1);
-      let drained: () => void = () => undefined;
-      const stream = new Readable({ read: () => drained() });
-      const send = (text: string) => {
-        if (stream.readableEnded || stream.destroyed) return;
-        if (stream.readableLength > MAX_UNREAD) stream.destroy();
-        else stream.push(text);
-      };
-      /** Resolves when the client has read: what was missed may be more than fits into memory. */
-      const room = () =>
-        new Promise<void>((resolve) => {
-          if (stream.destroyed || stream.readableLength < MAX_UNREAD / 2) resolve();
-          else drained = resolve;
-        });
-      const told = (event: string, data: object) => `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
+      const { stream, send, room } = createListener(MAX_UNREAD);
+      const say = (event: string, data: object) => `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
       const here = () => `id: ${position.log}~${position.seq ?? ''}\n`;
       open.add(stream);
       const heartbeat = setInterval(() => send(': alive\n\n'), HEARTBEAT).unref();
-      const missed = () => send(here() + told('lost', {}));
+      const missed = () => send(here() + say('lost', {}));
       const ends = [
         feed.follow(position.log, {
           changed(change, after) {
             position.log = after;
             const seen = asSeenBy(request, change);
-            if (seen) send(here() + told(...seen));
+            if (seen) send(here() + say(...seen));
             return room();
           },
           at(now, isLost) {
@@ -142,16 +131,18 @@ export function eventRoutes(
           },
         }),
         announcer.subscribe((recognised) => {
-          if (mayUseGroup(request, recognised.groupid)) send(told('recognised', recognised));
+          if (mayUseGroup(request, recognised.groupid)) send(say('recognised', recognised));
         }),
       ];
       const happened = sightings?.happenings.follow(position.seq, {
         async happened(batch) {
           for (const { seq, kind, sighting } of batch) {
+            const isSeen = sighting && maySee(request.caller, sighting);
+            const people = isSeen ? await withPeople([sighting], gallery) : [];
+            // Not before: a change that is sent meanwhile would say that this has been sent.
             position.seq = seq;
-            if (!sighting || !maySee(request.caller, sighting)) continue;
-            for (const { person } of await withPeople([sighting], gallery))
-              send(here() + told(kind, toSighting(sighting, person, request.caller)));
+            for (const { sighting: told, person } of people)
+              send(here() + say(kind, toSighting(told, person, request.caller)));
           }
           await room();
         },
@@ -166,7 +157,6 @@ export function eventRoutes(
         open.delete(stream);
         listeners.give(who, 1);
         clearInterval(heartbeat);
-        drained();
         for (const end of ends) end();
       });
       // Whatever becomes of the answer, the stream ends with its connection.

@@ -93,13 +93,15 @@ const CORRECTIONS: SchemaPart = {
 /**
  * Up to which of the changes that machines share this file is; `mark` is that change's own, by which one that Redis has lost
  * is told from the one in its place. `generation` grows when the whole file was replaced: what was kept in memory of it is
- * wrong then.
+ * wrong then. `passed`: the places before, too (shared/place.ts).
  */
 const REPLICA: SchemaPart = {
   name: 'replica',
   steps: [
     `CREATE TABLE replica (position INTEGER NOT NULL, mark TEXT NOT NULL, generation INTEGER NOT NULL);
      INSERT INTO replica VALUES (0, '', 0);`,
+    `CREATE TABLE passed (position INTEGER PRIMARY KEY, mark TEXT NOT NULL);
+     INSERT INTO passed SELECT position, mark FROM replica WHERE position > 0;`,
   ],
 };
 

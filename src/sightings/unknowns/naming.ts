@@ -1,5 +1,6 @@
 /** Who a stranger is: said by somebody who knows, and taken back. */
 import { createHash, randomBytes } from 'node:crypto';
+import { isRenamed } from '../../gallery/face-name.js';
 import { faceIdOf, splitFaceId } from '../../gallery/ids.js';
 import type { Gallery } from '../../gallery/types.js';
 import type { EnrolFaceOptions, Enroller, EnrolPerson, LookedAt } from '../../identity/enrol.js';
@@ -9,7 +10,7 @@ import type { FaceOfUnknown, Unknown } from './types.js';
 
 export interface NamingDeps {
   store: Pick<SightingStore, 'ask'>;
-  gallery: Pick<Gallery, 'person' | 'remove' | 'removeFace'>;
+  gallery: Pick<Gallery, 'person' | 'remove' | 'removeFace' | 'vectors'>;
   enroller: Pick<Enroller, 'enrolTogether'>;
   /** Store the aligned face beside its vector. */
   keepFaces: boolean;
@@ -53,6 +54,7 @@ export function createNaming({ store, gallery, enroller, keepFaces, now = Date.n
       one.status === 'fulfilled' && !one.value.already ? [one.value.face.id] : [],
     );
     const refusal = outcomes.find((one) => one.status === 'rejected');
+    const outcome = { isUnclear: false };
     try {
       // Some of several may be refused: the others name the person.
       if (refusal && outcomes.every(({ status }) => status === 'rejected')) throw refusal.reason;
@@ -60,36 +62,49 @@ export function createNaming({ store, gallery, enroller, keepFaces, now = Date.n
       const vectors = found.faces.map(({ vector }) => vector);
       const { groupid } = person;
       const asked = { unknown: found.id, token, now: now(), faceid, groupid, isNew, faces, vectors };
-      const sightings = await store.ask('nameUnknown', asked);
+      const sightings = await store.ask('nameUnknown', asked).catch(async (error: unknown) => {
+        // It may have been done all the same, or Redis may do it later.
+        outcome.isUnclear = true;
+        const settled = await store.ask('settleNaming', token).catch(() => Promise.reject(error as Error));
+        outcome.isUnclear = false;
+        if (settled === undefined) throw error;
+        return settled;
+      });
       // Somebody else was quicker.
       if (sightings === 0) throw gone();
       return { faceid, sightings, faces, undo: token };
     } catch (error) {
-      await takeBack({ faceid, isNew, faces });
+      // Deleting a person who has the sightings by now would erase them.
+      if (!outcome.isUnclear) await takeBack({ faceid, isNew, faces });
       throw error;
     }
   }
 
   /** Deletes what was enrolled for a name, and the person if nothing else is known of them. */
   async function takeBack({ faceid, isNew, faces }: { faceid: string; isNew: boolean; faces: string[] }) {
-    for (const id of faces)
-      await gallery.removeFace(faceid, id).catch((error: unknown) => {
-        // The person has been deleted, moved or merged since, or the face.
-        if (!(error instanceof KaomonError) || error.statusCode !== 404) throw error;
-      });
+    for (const id of await currentIds(faceid, faces)) await gallery.removeFace(faceid, id).catch(unlessGone);
     const person = isNew ? await gallery.person(faceid) : undefined;
     if (!person || person.faces.length > 0) return;
-    await gallery.remove(person.groupid, person.userid).catch((error: unknown) => {
-      if (!(error instanceof KaomonError) || error.statusCode !== 404) throw error;
-    });
+    await gallery.remove(person.groupid, person.userid).catch(unlessGone);
+  }
+
+  /** What faces of a person are called by now: moving and merging people renames theirs. Those that are gone are left out. */
+  async function currentIds(faceid: string, faces: readonly string[]): Promise<string[]> {
+    const there = new Set((await gallery.person(faceid))?.faces.map(({ id }) => id));
+    const renamed = faces.filter((id) => !there.has(id));
+    if (there.size === 0 || renamed.length === 0) return faces.filter((id) => there.has(id));
+    const stored = (await gallery.vectors(faceid).catch(unlessGone)) ?? [];
+    const found = stored.filter(({ face, vector }) =>
+      renamed.some((former) => isRenamed(face.id, former, pictureOf(vector))),
+    );
+    return [...faces.filter((id) => there.has(id)), ...found.map(({ face }) => face.id)];
   }
 
   function toLookedAt({ vector, crop, quality }: FaceOfUnknown): LookedAt {
     const { size, sharpness, yaw, pitch, roll } = quality;
     const measured = size !== null && sharpness !== null;
     return {
-      // The picture itself is gone: the same face is the same picture.
-      picture: createHash('sha256').update(vector).digest('hex'),
+      picture: pictureOf(vector),
       times: { queue: 0, decode: 0, detect: 0, embed: 0 },
       found: {
         face: {
@@ -175,6 +190,14 @@ export function createNaming({ store, gallery, enroller, keepFaces, now = Date.n
       return { unknown: id, sightings, faceid };
     },
   };
+}
+
+/** The picture itself is gone: the same face is the same picture. */
+const pictureOf = (vector: Float32Array) => createHash('sha256').update(vector).digest('hex');
+
+/** Somebody has deleted, moved or merged the person or the face a moment ago. */
+function unlessGone(error: unknown): undefined {
+  if (!(error instanceof KaomonError) || error.statusCode !== 404) throw error;
 }
 
 const gone = () =>

@@ -70,6 +70,20 @@ export function undoOperations(sql: Sql, grouping: Pick<Grouping, 'learn' | 'rej
       });
     },
 
+    /**
+     * How many sightings a naming of this token was about. It writes in any case: a change that Redis has been sent, but has
+     * not answered, is refused after another one. So what this says was not done will not be done later, either.
+     * @returns undefined: it was not done
+     */
+    settleNaming(token: string): number | undefined {
+      return sql.write(() => {
+        sql.run('UPDATE unknown_state SET rev = rev + 1');
+        const query = 'SELECT sightings FROM unknown_undo WHERE token = ?';
+        const row = sql.get<{ sightings: string }>(query, token);
+        return row && (JSON.parse(row.sightings) as number[]).length;
+      });
+    },
+
     /** What was done has been taken back as a whole. */
     forgetUndo: (token: string): void =>
       sql.write(() => void sql.run('DELETE FROM unknown_undo WHERE token = ?', token)),

@@ -36,7 +36,7 @@ async function kept(
     await keepVisit(sightings, `w.${++visits}`, { ...STRANGER, ...at, ...more }, far);
   };
   const call = async (
-    method: 'GET' | 'POST' | 'PUT' | 'DELETE',
+    method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
     path: string,
     payload?: object,
     key = '',
@@ -125,6 +125,42 @@ describe('/api/v1/unknowns', () => {
     await gallery.enrol({ groupid: 'staff', userid: 'hana' }, unitVector(0.2));
     await call('POST', 'unknowns/undo', { token: body.undo });
     assert.equal((await gallery.person('staff-hana'))?.faces.length, 1);
+  });
+
+  it('deletes the faces of a name that is taken back after the person was moved', async (t) => {
+    const { come, call, names, gallery } = await kept(t);
+    await gallery.createGroup({ groupid: 'guests', groupname: 'Guests' });
+    for (const far of [0, 0.1]) await come(far);
+    const { body } = await call('POST', 'unknowns/u-1/name', { groupid: 'staff', userid: 'hana' });
+    const moved = await call('PATCH', 'people/staff-hana', { groupid: 'guests' });
+    assert.equal(moved.body.faceid, 'guests-hana');
+    const undone = await call('POST', 'unknowns/undo', { token: body.undo });
+    assert.deepEqual([undone.status, undone.body], [200, { unknown: 'u-1', sightings: 2 }]);
+    assert.deepEqual(await names(), ['u-1', 'u-1']);
+    assert.deepEqual(await gallery.nearest(unitVector(0.02), 1), []);
+    assert.equal(await gallery.person('guests-hana'), undefined);
+  });
+
+  it('deletes them and nobody else’s after the person was merged with another, whose face has such an ID', async (t) => {
+    const { come, call, names, gallery, sightings } = await kept(t);
+    await come(0);
+    const { body } = await call('POST', 'unknowns/u-1/name', { groupid: 'staff', userid: 'hana' });
+    const [face] = body.faces as string[];
+    const taken = face.replace('staff-hana', 'staff-ken');
+    const other = unitVector(1.5);
+    const own = { groupid: 'staff', userid: 'ken' };
+    assert.equal((await gallery.enrol({ ...own, id: taken }, other)).id, taken);
+    await gallery.mergePerson('staff-hana', 'staff-ken');
+    await sightings.catchUp();
+    assert.equal((await gallery.person('staff-ken'))?.faces.length, 2);
+    const undone = await call('POST', 'unknowns/undo', { token: body.undo });
+    assert.deepEqual([undone.status, undone.body], [200, { unknown: 'u-1', sightings: 1 }]);
+    assert.deepEqual(await names(), ['u-1']);
+    const left = await gallery.vectors('staff-ken');
+    assert.deepEqual(
+      left.map((one) => [one.face.id, one.vector]),
+      [[taken, other]],
+    );
   });
 
   it('says that a stranger is somebody who is enrolled, unless the face is another’s', async (t) => {
@@ -254,6 +290,53 @@ describe('/api/v1/unknowns', () => {
     assert.equal(await gallery.person('staff-hana'), undefined);
     assert.deepEqual(await names(), ['u-1']);
     assert.equal((await call('POST', 'unknowns/undo', { token: named.body.undo })).body.code, 'UNDO_GONE');
+  });
+
+  describe('when naming a stranger gets no answer', () => {
+    /** @param answers what becomes of an operation, given what does it */
+    async function unanswered(
+      t: TestContext,
+      answers: Partial<Record<string, (act: () => Promise<unknown>) => Promise<unknown>>>,
+    ) {
+      const test = await kept(t);
+      await test.come(0);
+      const { store } = test.sightings;
+      const ask = store.ask.bind(store) as (name: string, ...args: unknown[]) => Promise<unknown>;
+      store.ask = ((name: string, ...args: unknown[]) =>
+        (answers[name] ?? ((act) => act()))(() => ask(name, ...args))) as typeof store.ask;
+      const person = { groupid: 'staff', userid: 'hana' };
+      return { ...test, answer: await test.call('POST', 'unknowns/u-1/name', person) };
+    }
+    const fail = () => Promise.reject(new KaomonError('STORE_UNAVAILABLE', 'Redis is away.'));
+
+    it('keeps the visits and the name where it was done all the same', async (t) => {
+      const test = await unanswered(t, { nameUnknown: (act) => act().then(fail) });
+      assert.deepEqual(await test.names(), ['hana']);
+      assert.deepEqual([test.answer.status, test.answer.body.sightings], [201, 1]);
+      await test.call('POST', 'unknowns/undo', { token: test.answer.body.undo });
+      assert.deepEqual(await test.names(), ['u-1']);
+    });
+
+    it('leaves the faces where nobody can say, as the visits may get the name yet', async (t) => {
+      let later = () => Promise.resolve<unknown>(undefined);
+      const nameUnknown = (act: () => Promise<unknown>) => {
+        later = act;
+        return fail();
+      };
+      const test = await unanswered(t, { nameUnknown, settleNaming: fail });
+      assert.equal(test.answer.status, 503);
+      await later();
+      await test.sightings.catchUp();
+      assert.deepEqual(await test.names(), ['hana']);
+      assert.equal((await test.gallery.person('staff-hana'))?.faces.length, 1);
+    });
+
+    it('takes the faces back where it was not done', async (t) => {
+      const test = await unanswered(t, { nameUnknown: fail });
+      assert.equal(test.answer.status, 503);
+      assert.equal(await test.gallery.person('staff-hana'), undefined);
+      assert.deepEqual(await test.names(), ['u-1']);
+    });
   });
 
   it('writes into the audit who was named, by IDs, and who it was undone for', async (t) => {

@@ -4,7 +4,7 @@ import { obstacleOf } from '../../../platform/files/obstacles.js';
 import { quietMessage } from '../../../platform/quiet-error.js';
 import { openRedis, REDIS_PATIENCE, type RedisSettings, untilReady } from '../../../platform/redis.js';
 import { createSharedLayout } from './layout.js';
-import { fromText, isSame, type Place, toText } from './place.js';
+import { BEGIN, fromText, isSame, type Place, toText } from './place.js';
 
 /**
  * Appends a change where the machine that made it knew of all others. KEYS: last, log, bytes, erased, none; ARGV: the place
@@ -20,8 +20,9 @@ if ARGV[7] == '1' then redis.call('SET', KEYS[4], ARGV[3]) end
 return redis.call('INCRBY', KEYS[3], #ARGV[4])`;
 
 /**
- * Puts a base in the place of all changes up to its own. KEYS: last, log, bytes, base, none, the base's chunks;
- * ARGV: place, position, the next position, key of the chunks, bytes, whether it may only be the very first.
+ * Puts a base in the place of all changes up to its own, if its file has everything that Redis has or is a part of that.
+ * KEYS: last, log, bytes, base, none, the base's chunks; ARGV: place, position, the next position, key of the chunks, bytes,
+ * whether it may only be the very first, the last place that Redis may have, mark, number of chunks.
  */
 const REBASE = `
 redis.call('DEL', KEYS[5])
@@ -29,9 +30,15 @@ local position = tonumber(ARGV[2])
 local old = redis.call('HMGET', KEYS[4], 'position', 'key')
 local isLate = old[1] and tonumber(old[1]) > position
 local isSecond = ARGV[6] == '1' and redis.call('EXISTS', KEYS[1], KEYS[4]) > 0
-if isLate or isSecond then redis.call('DEL', KEYS[6]) return 0 end
-local last = string.match(redis.call('GET', KEYS[1]) or '0', '^%d+')
-if tonumber(last) < position then redis.call('SET', KEYS[1], ARGV[1]) end
+local last = redis.call('GET', KEYS[1]) or '0 '
+local isOther = false
+if redis.call('LLEN', KEYS[6]) ~= tonumber(ARGV[9]) then return redis.error_reply('a part of the upload has expired') end
+if last ~= ARGV[7] then
+  local next = redis.call('XRANGE', KEYS[2], ARGV[3] .. '-0', ARGV[3] .. '-0')[1]
+  isOther = not next or next[2][6] ~= ARGV[8]
+end
+if isLate or isSecond or isOther then redis.call('DEL', KEYS[6]) return 0 end
+if tonumber(string.match(last, '^%d+')) < position then redis.call('SET', KEYS[1], ARGV[1]) end
 redis.call('PERSIST', KEYS[6])
 redis.call('HSET', KEYS[4], 'position', ARGV[2], 'key', ARGV[4], 'bytes', ARGV[5])
 if old[2] and old[2] ~= ARGV[4] then redis.call('DEL', old[2]) end
@@ -39,8 +46,17 @@ redis.call('XTRIM', KEYS[2], 'MINID', ARGV[3] .. '-0')
 redis.call('SET', KEYS[3], 0)
 return 1`;
 
-/** An upload that is not finished within this time goes by itself, seconds. */
-const ABANDONED = 3600;
+/** Adds a chunk to those of a base that is not there yet. KEYS: its chunks; ARGV: the chunk, how many come before, seconds */
+const UPLOAD = `
+if redis.call('LLEN', KEYS[1]) ~= tonumber(ARGV[2]) then return redis.error_reply('a part of the upload has expired') end
+redis.call('RPUSH', KEYS[1], ARGV[1])
+return redis.call('EXPIRE', KEYS[1], ARGV[3])`;
+
+/** Removes what was uploaded, unless the base was put there and only its answer was lost. KEYS: base, its chunks */
+const DISCARD = `if redis.call('HGET', KEYS[1], 'key') ~= KEYS[2] then redis.call('UNLINK', KEYS[2]) end`;
+
+/** What is uploaded goes by itself when nothing is added to it for so long, seconds. */
+const ABANDONED = 60;
 /** Changes read at a time. */
 const READ = 100;
 
@@ -51,10 +67,19 @@ export interface Change extends Place {
 }
 
 /**
- * What comes after a place. `gone`: it lies in the base alone; `behind`: Redis has lost what this machine knows; `other`: and
- * has something else in its place.
+ * What comes after a place. `gone`: it lies in the base alone; `behind`: Redis has lost what this machine knows, and is at
+ * `last`; `other`: and has something else in its place.
  */
-export type After = { kind: 'changes'; changes: Change[] } | { kind: 'gone' | 'behind' | 'other' };
+export type After =
+  { kind: 'changes'; changes: Change[] } | { kind: 'gone' | 'other' } | { kind: 'behind'; last: Place };
+
+/** What a base may take the place of, besides changes that its own file has. */
+export interface Over {
+  /** Nothing: only where nothing has been shared yet. */
+  isFirst?: boolean;
+  /** A last change that comes before the file's own place. */
+  last?: Place;
+}
 
 export interface Base {
   /** Of the whole file. */
@@ -116,7 +141,7 @@ export function openSharedLog(settings: RedisSettings, pack: string) {
       await ready();
       // In this order: what is read includes all up to `last`, unless a base has taken its place.
       const last = fromText(await redis.get(keys.last));
-      if (last.position < place.position) return { kind: 'behind' };
+      if (last.position < place.position) return { kind: 'behind', last };
       if (last.position === place.position)
         return isSame(last, place) ? { kind: 'changes', changes: [] } : { kind: 'other' };
       const next = place.position + 1;
@@ -128,6 +153,12 @@ export function openSharedLog(settings: RedisSettings, pack: string) {
       if (changes[0]?.position !== next) return { kind: 'gone' };
       if (changes[0].before !== place.mark) return { kind: 'other' };
       return { kind: 'changes', changes };
+    },
+
+    /** Redis's clock, milliseconds since 1970. */
+    async time(): Promise<number> {
+      await ready();
+      return (await redis.time())[0] * 1000;
     },
 
     /** Whether no machine has ever shared anything. */
@@ -153,21 +184,30 @@ export function openSharedLog(settings: RedisSettings, pack: string) {
 
     /**
      * Puts a base there.
-     * @param isFirst only where nothing has been shared yet
      * @returns whether it is the newest one
      */
-    async rebase(place: Place, chunks: AsyncIterable<Buffer>, isFirst: boolean): Promise<boolean> {
-      const key = keys.chunks(randomUUID());
-      let sum = 0;
-      for await (const chunk of chunks) {
-        await redis.rpush(key, chunk);
-        if (sum === 0) await redis.expire(key, ABANDONED);
-        sum += chunk.length;
-      }
+    async rebase(
+      place: Place,
+      chunks: AsyncIterable<Buffer>,
+      { isFirst = false, last: over = isFirst ? BEGIN : place }: Over = {},
+    ): Promise<boolean> {
       const { last, log, bytes, base, none } = keys;
-      const { position } = place;
-      const values = [toText(place), position, position + 1, key, sum, isFirst ? '1' : '0'];
-      return (await redis.eval(REBASE, 6, last, log, bytes, base, none, key, ...values)) === 1;
+      const key = keys.chunks(randomUUID());
+      let [sum, count] = [0, 0];
+      try {
+        for await (const chunk of chunks) {
+          await redis.eval(UPLOAD, 1, key, chunk, count++, ABANDONED);
+          sum += chunk.length;
+        }
+        const { position, mark } = place;
+        const where = [isFirst ? '1' : '0', toText(over), mark, count];
+        const values = [toText(place), position, position + 1, key, sum, ...where];
+        return (await redis.eval(REBASE, 6, last, log, bytes, base, none, key, ...values)) === 1;
+      } catch (error) {
+        // At once: where memory is short, the next attempt would find less.
+        await redis.eval(DISCARD, 2, base, key).catch(() => undefined);
+        throw error;
+      }
     },
 
     /** Whether something was erased that changes or base still hold. */
@@ -179,7 +219,7 @@ export function openSharedLog(settings: RedisSettings, pack: string) {
     /** Whether it is this process's turn to make a base. @param lasts milliseconds, unless `rest` says otherwise */
     turn: async (lasts: number): Promise<boolean> =>
       (await redis.set(keys.turn, '1', 'PX', lasts, 'NX')) === 'OK',
-    /** Nobody makes a base for so long, milliseconds. */
+    /** Nobody makes a base for so long, milliseconds; 0: whoever comes next may. */
     async rest(pause: number): Promise<void> {
       await redis.pexpire(keys.turn, pause);
     },

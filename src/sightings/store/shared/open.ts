@@ -6,6 +6,7 @@ import { makeFolder, sweepFolder, unlessMissing } from '../../../platform/files/
 import { quietMessage } from '../../../platform/quiet-error.js';
 import { type Database, openDatabase } from '../database.js';
 import type { SharedSettings } from '../settings.js';
+import { compareClocks } from './clock.js';
 import { openSharedLog, type SharedLog } from './log.js';
 import { putPlace } from './place.js';
 import { copyOf, createRebasing, type Rebasing } from './rebase.js';
@@ -34,9 +35,10 @@ export async function openReplica({ file, redis, pack, own, warn }: ReplicaOptio
     return { database, rebasing };
   };
   try {
+    await compareClocks(log, warn);
     const isFirst = own !== undefined && (await beginWith(own, file, log));
     let { database, rebasing } = await open();
-    if (isFirst && !(await publishFirst(database, rebasing))) {
+    if (isFirst && !(await publishFirst(database, rebasing, log))) {
       // Another machine, which had nothing to begin with, was faster.
       database.close();
       await rm(file);
@@ -49,9 +51,13 @@ export async function openReplica({ file, redis, pack, own, warn }: ReplicaOptio
   }
 }
 
-async function publishFirst(database: Database, rebasing: Rebasing): Promise<boolean> {
+async function publishFirst(database: Database, rebasing: Rebasing, log: SharedLog): Promise<boolean> {
   database.write(() => putPlace(database, { position: 1, mark: randomUUID() }));
-  return await rebasing.publish(true);
+  try {
+    return await rebasing.publish({ isFirst: true });
+  } finally {
+    await log.rest(0).catch(() => undefined);
+  }
 }
 
 const isThere = async (file: string) => (await unlessMissing(stat(file))) !== undefined;

@@ -4,15 +4,15 @@ import path from 'node:path';
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import { UNFINISHED } from '../../../platform/files/durable.js';
 import { openDatabase, type Database } from '../database.js';
-import type { Base, SharedLog } from './log.js';
+import { type Base, LogAway, type Over, type SharedLog } from './log.js';
 import { generationOf, isSame, type Place, placeOf } from './place.js';
 
 /** Bytes of one chunk: Redis answers others in between. */
 const CHUNK = 4_194_304;
 /** A new base is made when the changes since the last are larger than this, bytes, and than the base. */
 const LARGE = 67_108_864;
-/** The longest that making a base takes one machine, and the shortest pause between two, milliseconds. */
-const TURN = 600_000;
+/** How long it is a machine's turn, anew with each chunk, and the shortest pause between two, milliseconds. */
+const TURN = 60_000;
 const PAUSE = 1000;
 /** Making bases takes at most this part of the time. */
 const SHARE = 20;
@@ -34,13 +34,22 @@ export function createRebasing(
   const closing = new AbortController();
   let making: Promise<void> | undefined;
   let made: Promise<void> | undefined;
+  let failed: Error | undefined;
 
   const drop = async (name: string) => {
     for (const end of ['', '-wal', '-shm', '-journal']) await rm(name + end, { force: true });
   };
 
-  /** Puts this machine's file there as the base. @returns whether it is the newest one */
-  async function publish(isFirst = false): Promise<boolean> {
+  /** So that it is still this machine's turn when a slow link has taken all chunks. */
+  async function* inTurn(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    for await (const chunk of chunks) {
+      await log.rest(TURN);
+      yield chunk;
+    }
+  }
+
+  /** Puts this machine's file there as the base, in its turn. @returns whether it is the newest one */
+  async function publish(over?: Over): Promise<boolean> {
     const name = `${copy}.base`;
     await drop(name);
     try {
@@ -48,7 +57,7 @@ export function createRebasing(
       const other = await openDatabase(name);
       const place = placeOf(other);
       other.close();
-      return await log.rebase(place, chunksOf(name), isFirst);
+      return await log.rebase(place, inTurn(chunksOf(name)), over);
     } finally {
       await drop(name);
     }
@@ -67,9 +76,29 @@ export function createRebasing(
     try {
       await publishBetween();
     } finally {
-      await log.rest(Math.round(Math.max(PAUSE, (performance.now() - begun) * SHARE)));
+      await restAfter(begun);
     }
     return true;
+  }
+
+  const restAfter = (begun: number) =>
+    log.rest(Math.round(Math.max(PAUSE, (performance.now() - begun) * SHARE)));
+
+  /** Gives Redis what it has lost, in turn: an upload that fails again and again would take its memory and the link. */
+  async function restore(last: Place): Promise<void> {
+    if (!(await log.turn(TURN)))
+      throw failed ?? new LogAway(new Error('Redis gets what it has lost from somebody else.'));
+    const begun = performance.now();
+    try {
+      await publish({ last });
+      failed = undefined;
+    } catch (error) {
+      failed = error instanceof Error ? error : undefined;
+      await restAfter(begun).catch(() => undefined);
+      throw error;
+    }
+    // Somebody may know even more.
+    await log.rest(0);
   }
 
   /** Tries again until what was erased is gone. @param tried called after the first attempt */
@@ -84,6 +113,7 @@ export function createRebasing(
 
   return {
     publish,
+    restore,
 
     /** Replaces the whole file by the base, or by nothing where there is none yet. @param from where the file is, and wrong */
     async takeOver(from: Place): Promise<void> {

@@ -11,7 +11,7 @@ import { quietMessage } from '../../../platform/quiet-error.js';
 import { type Database, NotYet, type Sql, type Value } from '../database.js';
 import type { AnyOperations, Operations } from '../operations.js';
 import { SCHEMA } from '../schema.js';
-import { generationOf, placeOf, putPlace } from './place.js';
+import { generationOf, hasPassed, type Place, placeOf, putPlace } from './place.js';
 import type { Rebasing } from './rebase.js';
 import { type Change, LogAway, type SharedLog } from './log.js';
 
@@ -89,12 +89,15 @@ export function createReplica(
           database.run(text, ...values);
         }
         place = change;
+        putPlace(database, place);
         return erases;
       });
-      putPlace(database, place);
       return erasing.length > 0;
     });
   }
+
+  /** Whether Redis has nothing that this file has not: what others wrote since it lost something is not overwritten. */
+  const isOwn = (last: Place) => last.position === 0 || hasPassed(database, last);
 
   /** Runs the changes that others made. @throws what Redis or SQLite does */
   async function catchUp(): Promise<void> {
@@ -102,11 +105,15 @@ export function createReplica(
     for (let replaced = 0; ;) {
       const place = placeOf(database);
       const next = await log.after(place);
-      if (next.kind === 'behind') await rebasing.publish();
-      else if (next.kind !== 'changes') {
+      if (next.kind !== 'changes') {
         // What Redis has may have been lost in parts, when another server took over.
         if (replaced++ >= ATTEMPTS) throw new Error('Redis has lost some of what the sightings were.');
-        await rebasing.takeOver(place);
+        if (next.kind === 'behind' && isOwn(next.last)) await rebasing.restore(next.last);
+        else {
+          await rebasing.takeOver(place);
+          // Somebody may have been erased in what was taken.
+          isUnclean = true;
+        }
       } else if (next.changes.length > 0) isUnclean = apply(next.changes) || isUnclean;
       else {
         if (isUnclean) database.get('PRAGMA wal_checkpoint(TRUNCATE)');
