@@ -1,7 +1,7 @@
 import { type GalleryChange, faceidsOf, NO_PUBLISHER, type Publisher } from '../events/event.js';
 import { isStoreTrouble } from '../platform/files/obstacles.js';
 import { createKeyedMutex } from '../platform/keyed-mutex.js';
-import { announce, requireRoom } from './announce.js';
+import { announce, requireRoom, withStoreErrors } from './announce.js';
 import { type Ask, createAsk } from './ask.js';
 import type { Base } from './base/base.js';
 import type { CurrentIndex } from './index/current-index.js';
@@ -54,6 +54,8 @@ export interface CoreParts {
   nearest: (embedding: Float32Array, k: number, options?: SearchOptions) => Promise<Match[]>;
   /** Reads a person for memory, where that needs no vectors. */
   readRecent?: (faceid: string) => Promise<ReadPerson | undefined>;
+  /** Which of these the store has, where memory does not know everybody. */
+  there?: (faceids: readonly string[]) => Promise<ReadonlySet<string>>;
 }
 
 /** What the operations share: memory, the store, and the steps of a change to both. */
@@ -88,7 +90,7 @@ export function createCoreOver(deps: Pick<GalleryDeps, 'store' | 'publisher'>, o
 
 function createParts(
   { store, publisher = NO_PUBLISHER }: Pick<GalleryDeps, 'store' | 'publisher'>,
-  { memory, nearest, readRecent }: CoreParts,
+  { memory, nearest, readRecent, there }: CoreParts,
 ) {
   const mutex = createKeyedMutex();
   const listeners = new Set<(change: GalleryChange) => void>();
@@ -150,6 +152,13 @@ function createParts(
     show(faceids);
   }
 
+  /** Those of these who are not there. The caller holds their keys. */
+  async function absent(faceids: readonly string[]): Promise<Set<string>> {
+    const unknown = faceids.filter((faceid) => !memory.has(faceid));
+    const found = there && unknown.length > 0 ? await withStoreErrors(there(unknown)) : undefined;
+    return new Set(unknown.filter((faceid) => !found?.has(faceid)));
+  }
+
   const keysOf = (faceids: readonly string[]) => (faceids.length > 0 ? faceids : [GROUPS_KEY]);
 
   async function changeAll<T>(
@@ -184,6 +193,7 @@ function createParts(
     tell,
     read,
     reload,
+    absent,
 
     nearest,
 

@@ -21,12 +21,11 @@ export function createRestore(core: Core): Pick<Gallery, 'restorePeople' | 'know
       const made = new Set<string>();
       await core.changeAll(
         faceids,
-        () => {
-          asked = given.filter(({ faceid }) => !memory.has(faceid));
+        async () => {
+          const absent = await core.absent(faceids);
+          asked = given.filter(({ faceid }) => absent.has(faceid));
           const at = new Date().toISOString();
-          return Promise.resolve(
-            asked.map(({ faceid, groupid }) => ({ kind: 'created' as const, groupid, faceid, at })),
-          );
+          return asked.map(({ faceid, groupid }) => ({ kind: 'created' as const, groupid, faceid, at }));
         },
         async () => {
           const added = asked.length > 0 ? await store.addPeople(asked) : [];

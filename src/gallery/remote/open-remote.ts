@@ -1,4 +1,5 @@
 /** Opens a store on Redis and Milvus, as the settings say. */
+import pMap from 'p-map';
 import type { Damage } from '../../platform/files/damage.js';
 import type { RedisSettings } from '../../platform/redis.js';
 import type { VectorIndex } from '../index/vector-index.js';
@@ -6,6 +7,9 @@ import { acrossPacks } from '../store/across-packs.js';
 import type { MilvusConfig } from './milvus-client.js';
 import { openMilvus } from './milvus-engine.js';
 import { createRemoteStore, type RemoteStore } from './remote-store.js';
+
+/** People whom only other packs may have, asked for at a time. */
+const AT_ONCE = 64;
 
 export interface OpenRemoteOptions {
   config: MilvusConfig;
@@ -44,12 +48,27 @@ export async function openRemoteStore(options: OpenRemoteOptions): Promise<Remot
             patience: 0,
           }),
   });
+  return acrossRemotePacks(store);
+}
+
+/** A store together with those of the other packs. */
+export function acrossRemotePacks(store: RemoteStore): RemoteStore {
   const across = acrossPacks(store);
   return {
     ...store,
     ...across,
     async readRecent(faceid) {
       return (await store.readRecent(faceid)) ?? (await across.readPerson(faceid, new Set()));
+    },
+    async there(faceids) {
+      const found = await store.there(faceids);
+      if ((await store.others()).length === 0) return found;
+      const lacking = faceids.filter((faceid) => !found.has(faceid));
+      const elsewhere = await pMap(lacking, (faceid) => across.readPerson(faceid, new Set()), {
+        concurrency: AT_ONCE,
+      });
+      for (const person of elsewhere) if (person) found.add(person.faceid);
+      return found;
     },
   };
 }

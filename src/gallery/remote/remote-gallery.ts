@@ -53,6 +53,7 @@ export async function createRemoteGallery(deps: RemoteGalleryDeps): Promise<Live
       memory,
       nearest: (...asked) => withStoreErrors(search(...asked)),
       readRecent: (faceid) => store.readRecent(faceid),
+      there: (faceids) => store.there(faceids),
     },
   );
 

@@ -36,6 +36,8 @@ export interface RemoteStore extends EmbeddingStore {
   readonly reader: RemoteReader;
   /** As `readPerson`, with no vectors; takes into the tail what the engine may not show yet of them. */
   readRecent(faceid: string): Promise<ReadPerson | undefined>;
+  /** Which of these there are, read by the many. */
+  there(faceids: readonly string[]): Promise<Set<string>>;
   /** Closes it but for the connection to Redis. */
   release(): Promise<void>;
 }
@@ -191,6 +193,10 @@ async function storeOn(redis: RemoteRedis, options: RemoteStoreOptions): Promise
       if (!person) return undefined;
       for (const [id, vector] of await journal.readPending(ids)) tail.add(id, vector);
       return { ...toRead(person), corrections: await base.readCorrections(faceid) };
+    },
+
+    async there(faceids) {
+      return new Set((await reader.read(faceids)).flatMap((person) => person?.faceid ?? []));
     },
 
     recover: () => journal.sweep(),
