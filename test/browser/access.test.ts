@@ -7,7 +7,7 @@ import type { Page } from 'playwright-core';
 import sharp from 'sharp';
 import type { NewKey } from '../../src/access/keys.js';
 import { createLinks } from '../../src/access/links.js';
-import { CHROMIUM_MISSING, openTab, PHONE } from './support/browser.js';
+import { CHROMIUM_MISSING, openTab, PASSING, PHONE } from './support/browser.js';
 import { guardedForSuite } from './support/guarded.js';
 import { assertFits } from './support/visit.js';
 
@@ -57,12 +57,12 @@ describe('who may what, on the pages', { skip: CHROMIUM_MISSING }, () => {
     await (await sent('パスワード')).getByText('begins with kao_').waitFor();
 
     const used = await link();
-    await page.goto(used);
+    await page.goto(used, PASSING);
     await page.waitForURL(`${site.url}/`);
     // A page that finds itself signed out goes to sign in by itself, which would break off the next step.
     await page.goto('about:blank');
     await page.context().clearCookies();
-    await page.goto(used);
+    await page.goto(used, PASSING);
     await page.getByText('This link has been used or has expired.').waitFor();
 
     // As a Japanese keyboard and a chat would bring it.
@@ -96,7 +96,7 @@ describe('who may what, on the pages', { skip: CHROMIUM_MISSING }, () => {
     assert.deepEqual(left, { 'kaomon.camera': 'rear' });
     assert.deepEqual(await context.cookies(), []);
     // Back leads to no names either.
-    await page.goBack();
+    await page.goBack(PASSING);
     await page.waitForURL(/\/signin\?next/);
   });
 
@@ -113,12 +113,12 @@ describe('who may what, on the pages', { skip: CHROMIUM_MISSING }, () => {
     const { page, site, keys, link, context } = await visit(t, RECOGNISE, '/status');
     const other = await context.newPage();
     await keys.add({ name: 'second', role: 'enrol' });
-    await other.goto(await link());
+    await other.goto(await link(), PASSING);
     await other.getByText('You are signed in as door.').waitFor();
     await other.getByRole('button', { name: 'Stay signed in' }).click();
     await other.waitForURL(`${site.url}/`);
     const { token } = await createLinks({ file: keys.file }).make('second');
-    await other.goto(`${site.url}/signin#token=${token}`);
+    await other.goto(`${site.url}/signin#token=${token}`, PASSING);
     await other.getByRole('button', { name: 'Sign in with the link' }).click();
     await page.locator('#account-button').getByText('second').waitFor();
     await page.locator('nav a[href="/add"]').waitFor();
@@ -195,7 +195,7 @@ describe('who may what, on the pages', { skip: CHROMIUM_MISSING }, () => {
 
     const { page: phone } = await openTab(browser);
     t.after(() => phone.context().close());
-    await phone.goto(read.replace('http://192.168.1.7:8443', site.url));
+    await phone.goto(read.replace('http://192.168.1.7:8443', site.url), PASSING);
     await phone.waitForURL(`${site.url}/`);
     await phone.locator('#account-button').getByText('chief').waitFor();
   });

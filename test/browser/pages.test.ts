@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Page } from 'playwright-core';
 import { axeFindings, LOCALES } from './support/axe.js';
-import { CHROMIUM_MISSING } from './support/browser.js';
+import { CHROMIUM_MISSING, PASSING } from './support/browser.js';
 import { browserForSuite, card, enrolOthers, face, assertFits } from './support/visit.js';
 
 describe('the pages', { skip: CHROMIUM_MISSING }, () => {
@@ -70,22 +70,22 @@ describe('the pages', { skip: CHROMIUM_MISSING }, () => {
     await page.route('**/api/v1/people*', (route) =>
       route.fulfill({ status: 401, json: { code: 'UNAUTHORISED' } }),
     );
-    await page.reload();
+    await page.reload(PASSING);
     await page.waitForURL(`${site.url}/signin?next=%2Fpeople`);
 
     await page.unroute('**/api/v1/people*');
-    await page.goto(`${site.url}/signin?next=%2Fpeople#key=secret-key-2`);
+    await page.goto(`${site.url}/signin?next=%2Fpeople#key=secret-key-2`, PASSING);
     await page.waitForURL(`${site.url}/people`);
     assert.equal(sent.length, 2, 'a link that is opened while the page is open signs in, too');
 
     // Whoever is signed in is asked before that ends.
     isSignedIn = true;
-    await page.goto(`${site.url}/signin?next=%2Fpeople#token=another-s`);
+    await page.goto(`${site.url}/signin?next=%2Fpeople#token=another-s`, PASSING);
     await page.getByText(/You are signed in as office\./).waitFor();
     await page.getByRole('button', { name: 'Stay signed in' }).click();
     await page.waitForURL(`${site.url}/people`);
     assert.equal(sent.length, 2);
-    await page.goto(`${site.url}/signin?next=%2Fpeople#token=another-s`);
+    await page.goto(`${site.url}/signin?next=%2Fpeople#token=another-s`, PASSING);
     await page.getByRole('button', { name: 'Sign in with the link' }).click();
     await page.waitForURL(`${site.url}/people`);
     assert.deepEqual(JSON.parse(sent[2]), { token: 'another-s' });

@@ -32,7 +32,7 @@ export async function peopleOf(folder: string, most: number, least = 1): Promise
  */
 export async function openFilm(folder: string, env: Record<string, string> = {}) {
   const settings = {
-    ...{ MODEL_PACK: 'faceapi', SIGHTINGS: 'true', KEEP_SIGHTINGS: 'true', VISIT_GAP: '3' },
+    ...{ MODEL_PACK: 'faceapi', SIGHTINGS: 'true', KEEP_SIGHTINGS: 'true', VISIT_GAP: '6' },
     ...{ EMBEDDINGS_DIR: path.join(folder, 'gallery'), CACHE_DIR: path.join(folder, 'cache') },
     ...{ DOUBLE_REGISTRATION_SECONDS: '0', ...env },
   };

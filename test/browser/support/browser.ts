@@ -56,6 +56,12 @@ export async function openBrowser(t: Pick<TestContext, 'after'>, scene?: Scene):
   return browser;
 }
 
+/**
+ * For opening a page that goes on to another one by itself: who waits until it has loaded may be broken off by that.
+ * `waitForURL` says when it has.
+ */
+export const PASSING = { waitUntil: 'commit' } as const;
+
 export const LAPTOP = { width: 1366, height: 768 };
 export const PHONE = { width: 390, height: 844 };
 

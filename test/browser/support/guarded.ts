@@ -4,7 +4,7 @@ import { createKeys, type Keys, type NewKey } from '../../../src/access/keys.js'
 import { createLinks } from '../../../src/access/links.js';
 import { temporaryFolder } from '../../support/temporary.js';
 import { type AppSite, enrolByVector, openAppSite, type SiteOptions } from './app-site.js';
-import { openBrowser, openTab, type Visit } from './browser.js';
+import { openBrowser, openTab, PASSING, type Visit } from './browser.js';
 
 /** A tab on a server that asks for keys. */
 export interface Guarded extends Visit {
@@ -52,10 +52,11 @@ export function guardedForSuite(more: SiteOptions['settings'] = {}) {
     };
     if (wanted) {
       await keys.add(wanted);
-      await tab.page.goto(await link());
+      await tab.page.goto(await link(), PASSING);
       await tab.page.waitForURL(`${site.url}/`);
     }
-    await tab.page.goto(site.url + path);
+    // A page that nobody is signed in for goes on to signing in.
+    await tab.page.goto(site.url + path, PASSING);
     return { ...tab, site, keys, browser, link };
   };
 }

@@ -11,7 +11,7 @@ import { PROJECT_ROOT } from '../../../src/platform/root.js';
 import { unitVector } from '../../support/app.js';
 import { temporaryFolder } from '../../support/temporary.js';
 import { enrolByVector, openAppSite } from './app-site.js';
-import { openBrowser, openTab } from './browser.js';
+import { openBrowser, openTab, PASSING } from './browser.js';
 import { come } from './came-by.js';
 import { drawCrop, drawScene, PORTRAITS } from './portrait.js';
 import { card, enrolOthers, face, KEN, STRANGER } from './visit.js';
@@ -153,7 +153,7 @@ try {
 
   const first = await openTab(browser);
   const { token } = await createLinks({ file: KEYS_FILE }).make('office');
-  await first.page.goto(`${site.url}/signin#token=${token}`);
+  await first.page.goto(`${site.url}/signin#token=${token}`, PASSING);
   await first.page.waitForURL(`${site.url}/`);
   const cookies = await first.context.cookies();
   await first.context.close();

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before } from 'node:test';
 import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core';
 import { type AppSite, enrolByVector, openAppSite, type SiteOptions } from './app-site.js';
-import { LAPTOP, openBrowser, openTab, PHONE, type Visit } from './browser.js';
+import { LAPTOP, openBrowser, openTab, PASSING, PHONE, type Visit } from './browser.js';
 import { drawScene, PORTRAITS } from './portrait.js';
 
 const { hana, ken, mari } = PORTRAITS;
@@ -56,7 +56,7 @@ export function browserForSuite({ deps = {}, settings = {} }: Omit<SiteOptions, 
     const tab = await openTab(browser, options);
     t.after(() => tab.context.close());
     await prepare?.(tab.page, site);
-    await tab.page.goto(site.url + path);
+    await tab.page.goto(site.url + path, path.startsWith('/signin') ? PASSING : {});
     return { ...tab, site };
   };
 }
