@@ -12,18 +12,15 @@ import { enrolledPacks } from './gallery/enrolled.js';
 import { chooseIndex } from './gallery/index/choose.js';
 import { openGallery, type OpenedGallery, redisSettings } from './gallery/open.js';
 import { createLogger, type Logger } from './platform/log.js';
-import type { RedisSettings } from './platform/redis.js';
 import type { Fetchers } from './models/weights/fetchers.js';
 import { type Progress, preparePack } from './models/packs/prepare.js';
 import type { ReadyPack } from './models/types.js';
-import type { Gallery } from './gallery/types.js';
 import type { DetectLog } from './identity/detect-log.js';
 import type { Notices, NoticesOptions } from './notices/open.js';
-import type { LeftSightings } from './sightings/left.js';
-import type { Sightings } from './sightings/open.js';
 import { limitHeaps } from './platform/process-memory.js';
 import { createShutdown, endOnSignals, leave, type Shutdown } from './platform/shutdown.js';
 import { loadCredentials } from './platform/tls.js';
+import { openLeft, openWhoCameBy } from './open-who-came-by.js';
 import { createVisionPool } from './vision/pool.js';
 import type { VisionPool } from './vision/types.js';
 
@@ -233,44 +230,6 @@ async function openDetectLog(
   const detectLog = createDetectLog({ redis: await redisSettings(config), database, expire, log });
   shutdown.add({ name: 'detection results', close: () => detectLog.close() });
   return detectLog;
-}
-
-async function openWhoCameBy(
-  config: Config,
-  pack: ReadyPack,
-  gallery: Gallery,
-  log: Logger,
-  shutdown: Shutdown,
-): Promise<Sightings | undefined> {
-  if (!config.SIGHTINGS) return undefined;
-  const { openSightings } = await import('./sightings/open.js');
-  const { groupingFor } = await import('./sightings/unknowns/grouping-for.js');
-  const { createDecision } = await import('./identity/decision.js');
-  const unknowns = groupingFor(pack, config);
-  const pair = createDecision({ pack, config, gallery }).pair();
-  const redis = await sharedIn(config);
-  const sightings = await openSightings({ config, redis, pack: pack.id, pair, gallery, log, unknowns });
-  shutdown.add({ name: 'sightings', close: () => sightings.close() });
-  return sightings;
-}
-
-/** Machines that share the gallery share who came by. */
-async function sharedIn(config: Config): Promise<RedisSettings | undefined> {
-  return config.EMBEDDING_STORE === 'redis' ? await redisSettings(config) : undefined;
-}
-
-async function openLeft(
-  config: Config,
-  pack: ReadyPack,
-  gallery: Gallery,
-  log: Logger,
-  shutdown: Shutdown,
-): Promise<LeftSightings[]> {
-  const { openLeftSightings } = await import('./sightings/left.js');
-  const kept = config.SIGHTINGS ? pack.id : undefined;
-  const left = await openLeftSightings({ config, pack: kept, redis: await sharedIn(config), gallery, log });
-  for (const one of left) shutdown.add({ name: 'earlier sightings', close: () => one.close() });
-  return left;
 }
 
 async function openNoticesOf(

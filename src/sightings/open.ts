@@ -8,6 +8,7 @@ import { KaomonError } from '../platform/errors.js';
 import type { RedisSettings } from '../platform/redis.js';
 import { quietMessage } from '../platform/quiet-error.js';
 import type { Config } from '../settings/config.js';
+import { createFindEndings, type OpenEvents } from './endings.js';
 import { followGallery, type GalleryFollower } from './follow-gallery.js';
 import { createFigures } from './figures.js';
 import type { Kept } from './types.js';
@@ -46,6 +47,8 @@ export interface SightingsOptions {
   /** How strangers are grouped. Left out: they are not. */
   unknowns?: GroupingSettings;
   gallery: Pick<Gallery, 'person' | 'subscribe'>;
+  /** Opens the gallery's event log, if it has one. */
+  openEvents?: OpenEvents | undefined;
   log: Pick<FastifyBaseLogger, 'warn' | 'info'>;
   /** For tests; see createObserver. */
   now?: () => number;
@@ -65,7 +68,18 @@ export const sightingsFile = (folder: string, pack: string, shared = false) =>
  * @throws KaomonError SETUP where SQLite cannot be loaded
  */
 export async function openSightings(options: SightingsOptions): Promise<Sightings> {
-  const { config, redis, pack, pair, unknowns, gallery, log, now, date = () => Date.now() } = options;
+  const {
+    config,
+    redis,
+    pack,
+    pair,
+    unknowns,
+    gallery,
+    openEvents,
+    log,
+    now,
+    date = () => Date.now(),
+  } = options;
   const gap = config.VISIT_GAP * 1000;
   const file = sightingsFile(config.EMBEDDINGS_DIR, pack, redis !== undefined);
   const shared = redis && { redis, pack, own: sightingsFile(config.EMBEDDINGS_DIR, pack) };
@@ -96,6 +110,7 @@ export async function openSightings(options: SightingsOptions): Promise<Sighting
   const retention = startRetention({
     ...{ store, gallery, log, date, catchUp: follower.catchUp },
     days: daysOf(config),
+    findEndings: openEvents && createFindEndings(openEvents),
   });
 
   return {

@@ -3,6 +3,7 @@ import type { Gallery } from '../gallery/types.js';
 import type { Config } from '../settings/config.js';
 import { createClockDoubt } from '../platform/clock-doubt.js';
 import { quietMessage } from '../platform/quiet-error.js';
+import type { Ending, FindEndings } from './endings.js';
 import type { SightingStore } from './store/client.js';
 
 const DAY = 86_400_000;
@@ -10,7 +11,7 @@ const DAY = 86_400_000;
 const EVERY = 600_000;
 /** The most sightings that are erased in one transaction: other workers wait for it. */
 const AT_ONCE = 200;
-/** The most people who are looked up in the gallery before others have a turn. */
+/** The most people who are looked up in the gallery, or erased, before others have a turn. */
 const PEOPLE_AT_ONCE = 500;
 
 export type RetentionSettings = Pick<Config, 'SIGHTINGS_DAYS' | 'UNKNOWNS_DAYS' | 'SIGHTING_PICTURES_DAYS'>;
@@ -28,6 +29,8 @@ export interface RetentionOptions {
   days: { people: number; strangers: number; pictures: number };
   /** Follows what has become of people, so that nobody who was moved is taken for gone. @throws when it cannot */
   catchUp: () => Promise<void>;
+  /** What became of people while nobody followed the gallery. Left out: unknown. @throws when that cannot be told now */
+  findEndings?: FindEndings | undefined;
   log: Pick<FastifyBaseLogger, 'warn' | 'info'>;
   /** Milliseconds since 1970. */
   date?: () => number;
@@ -40,15 +43,16 @@ export interface RetentionOptions {
 /**
  * Erases what is older than was agreed, from the start on and every ten minutes, and what is left of people who are not
  * in the gallery any more: a worker may have died between deleting somebody and erasing the sightings. Every worker does
- * so; twice does no harm. By a clock that has just jumped nothing is too old.
+ * so; twice does no harm. Whoever was only moved, while the sightings could not follow or nothing ran, keeps them. By a clock that has just jumped nothing is too old.
  */
 export function startRetention(options: RetentionOptions) {
-  const { store, gallery, days, catchUp, log, every = EVERY } = options;
+  const { store, gallery, days, catchUp, findEndings, log, every = EVERY } = options;
   const { date = () => Date.now(), now = () => performance.now() } = options;
   const isSure = createClockDoubt(date, now);
   let isClosed = false;
   let running: Promise<void> | undefined;
   let warned = false;
+  let hasFollowed = false;
 
   async function prune(): Promise<number> {
     // One time for all: the clock is believed as it was a moment ago.
@@ -67,15 +71,58 @@ export function startRetention(options: RetentionOptions) {
     return erased;
   }
 
-  async function eraseLeft(): Promise<number> {
-    let erased = 0;
+  async function* pages(): AsyncGenerator<string[]> {
     for (let after = ''; !isClosed;) {
       const faceids = await store.ask('faceids', after, PEOPLE_AT_ONCE);
-      const gone: { faceid: string }[] = [];
-      for (const faceid of faceids) if (!(await gallery.person(faceid))) gone.push({ faceid });
-      if (gone.length > 0) erased += (await store.ask('erasePeople', gone)).sightings;
+      yield faceids;
       if (faceids.length < PEOPLE_AT_ONCE) break;
       after = faceids[faceids.length - 1];
+    }
+  }
+
+  /** Does what nobody followed. @returns how many sightings were erased */
+  async function follow(faceids: readonly string[]): Promise<number> {
+    if (!findEndings || faceids.length === 0) return 0;
+    let erased = 0;
+    const deleted: Omit<Ending, 'to'>[] = [];
+    const erase = async () => {
+      while (deleted.length > 0)
+        erased += (await store.ask('erasePeople', deleted.splice(0, PEOPLE_AT_ONCE))).sightings;
+    };
+    for (const { to, ...whose } of await findEndings(faceids)) {
+      // The gallery knows better than the log, which may have lost something.
+      if (whose.before === undefined && (await gallery.person(whose.faceid))) continue;
+      if (to === undefined) {
+        deleted.push(whose);
+        continue;
+      }
+      await erase();
+      await store.ask('renamePerson', whose.faceid, to, whose.before);
+    }
+    await erase();
+    return erased;
+  }
+
+  /** What happened before the start: a program may have changed the gallery, and given an ID to somebody else. */
+  async function followEarlier(): Promise<number> {
+    const faceids: string[] = [];
+    for await (const some of pages()) faceids.push(...some);
+    return follow(faceids);
+  }
+
+  async function eraseLeft(): Promise<number> {
+    let erased = 0;
+    for await (const faceids of pages()) {
+      const gone: string[] = [];
+      for (const faceid of faceids) if (!(await gallery.person(faceid))) gone.push(faceid);
+      if (gone.length === 0) continue;
+      erased += await follow(gone);
+      erased += (
+        await store.ask(
+          'erasePeople',
+          gone.map((faceid) => ({ faceid })),
+        )
+      ).sightings;
     }
     return erased;
   }
@@ -83,7 +130,11 @@ export function startRetention(options: RetentionOptions) {
   async function run(): Promise<void> {
     try {
       await catchUp();
-      const [old, left] = [isSure() ? await prune() : 0, await eraseLeft()];
+      const old = isSure() ? await prune() : 0;
+      let left = 0;
+      if (!hasFollowed) left += await followEarlier();
+      hasFollowed = true;
+      left += await eraseLeft();
       if (old + left > 0 && !isClosed) {
         await store.ask('clean');
         log.info({ old, left }, 'Sightings were erased');
