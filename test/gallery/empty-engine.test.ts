@@ -6,6 +6,7 @@ import { createRemoteGallery } from '../../src/gallery/remote/remote-gallery.js'
 import type { RemoteStore } from '../../src/gallery/remote/remote-store.js';
 import type { MilvusSdk } from '../../src/gallery/remote/milvus-client.js';
 import { openCollection } from '../../src/gallery/remote/milvus-collection.js';
+import { engineOn } from '../../src/gallery/remote/milvus-engine.js';
 import { createFileStore } from '../../src/gallery/store/file-store.js';
 import type { EmbeddingStore } from '../../src/gallery/store/store.js';
 import { loadConfig } from '../../src/settings/config.js';
@@ -151,6 +152,37 @@ describe('an engine that has lost its vectors', { skip: REDIS_MISSING }, () => {
     });
 });
 
+describe('an engine that loses its vectors under a worker that runs', () => {
+  it('is not searched until they are back, and says that it has lost them', async (t) => {
+    const rows = createPlainEngine();
+    const milvus = Object.assign(createPlainMilvus(rows), { isMade: true });
+    const said: string[] = [];
+    const options = { config: loadConfig({}), pack: 'tiny', length: TINY, lookEvery: 0 };
+    const vector = randomUnitVector(random, TINY);
+    const row = { person: 'g-ann', group: 'g', vector };
+    const fillWith = (count: number) =>
+      rows.open('tiny').write(Array.from({ length: count }, (_, i) => ({ ...row, id: `f${i}` })));
+    await fillWith(4);
+    const running = await engineOn(milvus.sdk, {
+      ...options,
+      expected: () => Promise.resolve(4),
+      warn: (message) => void said.push(message),
+    });
+    t.after(() => running.close());
+    assert.equal(await running.obstacle(), undefined);
+    assert.deepEqual(await running.search(vector, 1), []);
+    for (let i = 0; i < 3; i++) rows.lose('tiny', `f${i}`);
+    assert.equal(await running.obstacle(), 'milvus empty');
+    assert.equal(running.trouble(), 'milvus empty');
+    await assert.rejects(running.search(vector, 1), { code: 'STORE_UNAVAILABLE', message: /has lost them/ });
+    assert.match(said[0], /has lost them.*Redis has 4 faces.*holds 1.*gallery copy/);
+    await fillWith(2);
+    await until(() => Promise.resolve(running.trouble() === undefined));
+    assert.deepEqual(await running.search(vector, 1), []);
+    assert.deepEqual(said.slice(1), ['Milvus has its faces again.']);
+  });
+});
+
 /** What the opening of a collection asks of Milvus: whether it is there, loaded, and how many rows it has. */
 function createPlainMilvus(engine: PlainEngine) {
   const state = { isMade: false, isLoaded: false };
@@ -176,6 +208,9 @@ function createPlainMilvus(engine: PlainEngine) {
     getLoadState: () => answer({ state: state.isLoaded ? 'LoadStateLoaded' : 'LoadStateNotLoad' }),
     loadCollection: change({ isLoaded: true }),
     releaseCollection: change({ isLoaded: false }),
+    checkHealth: () => answer({ isHealthy: true, reasons: [] }),
+    search: () => answer({ results: [] }),
+    closeConnection: () => Promise.resolve(),
     query: () => answer({ data: [{ 'count(*)': String(engine.ids('tiny').length) }] }),
   };
   return Object.assign(state, { sdk: sdk as unknown as MilvusSdk });

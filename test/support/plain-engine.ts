@@ -99,7 +99,7 @@ export function createPlainEngine({ late = 0, settles = 50 } = {}): PlainEngine 
           }),
         count: () => here(() => rows.size),
         compact: () => here(() => void (engine.compactions += 1)),
-        isAway: () => engine.isAway,
+        trouble: () => (engine.isAway ? 'milvus away' : undefined),
         obstacle: () => Promise.resolve(engine.isAway ? ('milvus away' as const) : undefined),
         close: () => Promise.resolve(),
       };

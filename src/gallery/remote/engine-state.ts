@@ -1,5 +1,5 @@
 import { KaomonError } from '../../platform/errors.js';
-import { refusalOf } from '../../platform/files/obstacles.js';
+import { OBSTACLES, refusalOf, type SearchObstacle } from '../../platform/files/obstacles.js';
 import { quietMessage } from '../../platform/quiet-error.js';
 
 /** While it is away, how long until it is tried again, milliseconds: in between callers are told at once. */
@@ -12,7 +12,7 @@ const PAUSE = 100;
 export interface EngineStateOptions {
   /** So long what may be repeated is tried again, milliseconds. */
   limit: number;
-  /** Asks whether the engine is well. */
+  /** Asks whether the engine is well. @throws KaomonError SETUP when it answers, but has lost what it held */
   ping: () => Promise<unknown>;
   /** Told once when it goes away, and once when it is back. */
   warn: (message: string) => void;
@@ -26,17 +26,24 @@ export type EngineState = ReturnType<typeof createEngineState>;
  * told so at once, while it is asked again and again until it is back. Nothing has to be started anew.
  */
 export function createEngineState({ limit, ping, warn }: EngineStateOptions) {
-  let away: { cause: unknown } | undefined;
+  let away: { cause: unknown; why: SearchObstacle } | undefined;
   let asking: NodeJS.Timeout | undefined;
   let isClosed = false;
   let answered = -Infinity;
 
   const isAway = (): boolean => away !== undefined;
-  const refusal = (): KaomonError => refusalOf('milvus away', away?.cause);
+  const refusal = (): KaomonError => refusalOf(away?.why ?? 'milvus away', away?.cause);
 
   function lose(cause: unknown): void {
-    if (!away) warn(`Milvus does not answer: faces cannot be searched. ${quietMessage(cause)}`);
-    away = { cause };
+    const isEmpty = cause instanceof KaomonError && cause.code === 'SETUP';
+    const why = isEmpty ? 'milvus empty' : 'milvus away';
+    if (away?.why !== why)
+      warn(
+        isEmpty
+          ? `${OBSTACLES[why].message} ${cause.message}`
+          : `Milvus does not answer: faces cannot be searched. ${quietMessage(cause)}`,
+      );
+    away = { cause, why };
     askLater();
   }
 
@@ -46,7 +53,8 @@ export function createEngineState({ limit, ping, warn }: EngineStateOptions) {
       asking = undefined;
       ping().then(
         () => {
-          if (away) warn('Milvus answers again.');
+          if (away)
+            warn(away.why === 'milvus empty' ? 'Milvus has its faces again.' : 'Milvus answers again.');
           away = undefined;
         },
         (cause: unknown) => lose(cause),
@@ -56,7 +64,7 @@ export function createEngineState({ limit, ping, warn }: EngineStateOptions) {
   }
 
   return {
-    isAway,
+    trouble: (): SearchObstacle | undefined => away?.why,
 
     /**
      * Runs a call, again where it fails within the limit: every call may be repeated.
@@ -82,9 +90,9 @@ export function createEngineState({ limit, ping, warn }: EngineStateOptions) {
       }
     },
 
-    /** Asks, unless it answered a moment ago. */
-    async check(): Promise<void> {
-      if (performance.now() - answered < FRESH) return;
+    /** Asks, unless that is known. @param isUrgent also where it answered a moment ago */
+    async check(isUrgent = false): Promise<void> {
+      if (isAway() || (!isUrgent && performance.now() - answered < FRESH)) return;
       try {
         await ping();
         answered = performance.now();

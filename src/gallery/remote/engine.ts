@@ -1,6 +1,6 @@
 /** A vector engine outside of this process, which all workers share. It knows vectors by id; who people are is in the store. */
 import type { Hit } from '../index/vector-index.js';
-import type { Obstacle } from '../../platform/files/obstacles.js';
+import type { Obstacle, SearchObstacle } from '../../platform/files/obstacles.js';
 
 /** A vector to keep. */
 export interface EngineRow {
@@ -13,7 +13,7 @@ export interface EngineRow {
   vector: Float32Array;
 }
 
-/** The vectors of one pack. Every method throws KaomonError STORE_UNAVAILABLE when the engine is away. */
+/** The vectors of one pack. Every method throws KaomonError STORE_UNAVAILABLE when the engine is away or has lost them. */
 export interface VectorEngine {
   /** `milvus flat`, `milvus ivf_flat`, ... */
   readonly kind: string;
@@ -42,9 +42,9 @@ export interface VectorEngine {
   count(): Promise<number>;
   /** Asks it to write its files anew without what was removed. */
   compact(): Promise<void>;
-  /** Whether it did not answer when last asked. */
-  isAway(): boolean;
-  /** Why it cannot be used: it is asked now, unless it is away and asked all the time. */
+  /** Why it could not be searched when last asked. */
+  trouble(): SearchObstacle | undefined;
+  /** Why it cannot be used: it is asked now, unless that is known and it is asked all the time. */
   obstacle(): Promise<Obstacle | undefined>;
   close(): Promise<void>;
 }

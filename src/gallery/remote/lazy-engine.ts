@@ -58,7 +58,7 @@ export function lazyEngine(pack: string, open: () => Promise<VectorEngine>): Vec
     remove: async (...asked) => (await engine()).remove(...asked),
     count: async () => (await engine()).count(),
     compact: async () => (await engine()).compact(),
-    isAway: () => opened?.isAway() ?? failed !== undefined,
+    trouble: () => (opened ? opened.trouble() : failed && 'milvus away'),
     obstacle: async () => (opened ? opened.obstacle() : failed && 'milvus away'),
 
     async close() {

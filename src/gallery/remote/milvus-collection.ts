@@ -74,7 +74,7 @@ export async function openCollection(sdk: MilvusSdk, options: CollectionOptions)
     const kind = await requireIndex(sdk, options, name);
     const isLoadedNow = await load(sdk, config, name, note);
     try {
-      if (options.expected) await requireVectors(options, name, await countIn(sdk, name));
+      await requireHeld(sdk, options, name);
     } catch (error) {
       if (isLoadedNow) await sdk.releaseCollection(of).catch(() => undefined);
       throw error;
@@ -96,6 +96,15 @@ export async function openCollection(sdk: MilvusSdk, options: CollectionOptions)
   }
 }
 
+/** Asks again what is asked when it is opened. @throws KaomonError SETUP when it has lost its vectors */
+export async function requireHeld(
+  sdk: MilvusSdk,
+  options: Pick<CollectionOptions, 'expected'>,
+  name: string,
+): Promise<void> {
+  if (options.expected) await requireVectors(options, name, await countIn(sdk, name));
+}
+
 /** Also what was written a moment ago. */
 export async function countIn(sdk: MilvusSdk, name: string): Promise<number> {
   const asked = { filter: '', output_fields: ['count(*)'], consistency_level: STRONG };
@@ -108,7 +117,11 @@ export async function countIn(sdk: MilvusSdk, name: string): Promise<number> {
  * @param held how many it has, counted before Redis is asked: whoever is deleted meanwhile is missed by neither
  * @throws KaomonError SETUP
  */
-async function requireVectors({ expected }: CollectionOptions, name: string, held: number): Promise<void> {
+async function requireVectors(
+  { expected }: Pick<CollectionOptions, 'expected'>,
+  name: string,
+  held: number,
+): Promise<void> {
   const faces = (await expected?.()) ?? 0;
   if (held >= faces / 2) return;
   throw new KaomonError(

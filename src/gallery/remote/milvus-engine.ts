@@ -3,7 +3,7 @@ import type { Hit } from '../index/vector-index.js';
 import { createEngineState } from './engine-state.js';
 import type { VectorEngine } from './engine.js';
 import { connectMilvus, type MilvusSdk, succeeded } from './milvus-client.js';
-import { type CollectionOptions, countIn, openCollection, STRONG } from './milvus-collection.js';
+import { type CollectionOptions, countIn, openCollection, requireHeld, STRONG } from './milvus-collection.js';
 
 /** Of Milvus's levels: what is older than its bound, 5 seconds, is seen. */
 const BOUNDED = 2;
@@ -15,6 +15,8 @@ const MOST = 16_384;
 const WRITTEN = 1000;
 /** Ids in a call. */
 const ASKED = 500;
+/** How often it is asked whether it still has its vectors, milliseconds. */
+const LOOK_EVERY = 30_000;
 /** Oldest version that was tried. */
 const LEAST = [2, 3];
 
@@ -37,13 +39,15 @@ export async function openMilvus(
   }
 }
 
-async function engineOn(
+/** As {@link openMilvus}, on a client that is connected. @param options lookEvery: for tests */
+export async function engineOn(
   sdk: MilvusSdk,
-  options: CollectionOptions & { warn: (message: string) => void },
+  options: CollectionOptions & { warn: (message: string) => void; lookEvery?: number },
 ): Promise<VectorEngine> {
-  const { config, warn } = options;
+  const { config, warn, lookEvery = LOOK_EVERY } = options;
   const { name, kind, search: params, rounds } = await openCollection(sdk, options);
   const of = { collection_name: name };
+  let looked = performance.now();
   const state = createEngineState({
     limit: config.MILVUS_TIMEOUT,
     warn,
@@ -53,6 +57,9 @@ async function engineOn(
       // It answers for a while before its collections can be searched.
       const { state: loaded } = succeeded(await sdk.getLoadState(of));
       if (!loaded.endsWith('StateLoaded')) throw new Error('Milvus is still loading the gallery.');
+      // Or the whole gallery would be strangers.
+      await requireHeld(sdk, options, name);
+      looked = performance.now();
     },
   });
 
@@ -126,11 +133,11 @@ async function engineOn(
       await state.run(async () => succeeded(await sdk.compact(of)));
     },
 
-    isAway: () => state.isAway(),
+    trouble: () => state.trouble(),
 
     async obstacle() {
-      if (!state.isAway()) await state.check();
-      return state.isAway() ? 'milvus away' : undefined;
+      await state.check(performance.now() - looked >= lookEvery);
+      return state.trouble();
     },
 
     async close() {

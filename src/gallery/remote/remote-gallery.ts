@@ -1,3 +1,4 @@
+import { keepsFromSearching } from '../../platform/files/obstacles.js';
 import { withStoreErrors } from '../announce.js';
 import { createCoreOver, type GalleryDeps } from '../core.js';
 import type { LiveGallery } from '../gallery.js';
@@ -111,7 +112,8 @@ export async function createRemoteGallery(deps: RemoteGalleryDeps): Promise<Live
     info(groups): GalleryInfo {
       const all = memory.groups();
       // The watch may not have seen yet that it is back.
-      const other = watch.obstacle() === 'milvus away' ? undefined : watch.obstacle();
+      const seen = watch.obstacle();
+      const other = keepsFromSearching(seen) ? undefined : seen;
       return {
         pack,
         ...memory.count(groups),
@@ -121,7 +123,7 @@ export async function createRemoteGallery(deps: RemoteGalleryDeps): Promise<Live
         otherPacks: groups ? {} : otherPacks,
         setAside: groups ? 0 : store.damage.count(),
         index: engine.kind,
-        obstacle: engine.isAway() ? 'milvus away' : other,
+        obstacle: engine.trouble() ?? other,
       };
     },
 

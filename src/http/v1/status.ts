@@ -1,6 +1,7 @@
 import { type Static, Type } from 'typebox';
 import sharp from 'sharp';
 import { STAGES } from '../../metrics/metrics.js';
+import { keepsFromSearching } from '../../platform/files/obstacles.js';
 import { loopDelayP99 } from '../../platform/loop-delay.js';
 import { VERSION } from '../../platform/version.js';
 import type { Config } from '../../settings/config.js';
@@ -131,7 +132,7 @@ export function statusRoutes(app: App, services: Services): void {
     (_request, reply) => {
       // The app is built once the networks have run and the gallery is read; after that only a thread can fail, or an
       // engine outside that searches faces.
-      const able = vision.info().threads > 0 && gallery.info().obstacle !== 'milvus away';
+      const able = vision.info().threads > 0 && !keepsFromSearching(gallery.info().obstacle);
       const trouble = troubleOf(services);
       reply.status(able ? 200 : 503);
       return { status: statusOf(able, trouble), trouble: trouble.length > 0 ? trouble : undefined };

@@ -1,7 +1,11 @@
 /** What keeps a gallery from being written: recognised from the errors of disks and Redis, and explained to a person. */
 import { type ErrorCode, KaomonError } from '../errors.js';
 
-export type Obstacle = 'disk full' | 'redis full' | 'read-only' | 'unreachable' | 'milvus away';
+export type Obstacle =
+  'disk full' | 'redis full' | 'read-only' | 'unreachable' | 'milvus away' | 'milvus empty';
+
+/** Those in which faces cannot even be searched. */
+export type SearchObstacle = Extract<Obstacle, 'milvus away' | 'milvus empty'>;
 
 /** Without paths, because callers see these. */
 export const OBSTACLES: Readonly<Record<Obstacle, { code: ErrorCode; message: string }>> = {
@@ -29,7 +33,15 @@ export const OBSTACLES: Readonly<Record<Obstacle, { code: ErrorCode; message: st
     message:
       'Milvus, in which faces are searched, does not answer: until it does, nobody can be recognised and nothing added or changed. Deleting still works.',
   },
+  'milvus empty': {
+    code: 'STORE_UNAVAILABLE',
+    message:
+      'Milvus, in which faces are searched, has lost them: until they are brought back (docs/scale.md), nobody can be recognised and nothing added or changed. Deleting still works.',
+  },
 };
+
+export const keepsFromSearching = (obstacle: Obstacle | undefined): obstacle is SearchObstacle =>
+  obstacle === 'milvus away' || obstacle === 'milvus empty';
 
 const OF_SYSTEM: Record<string, Obstacle | undefined> = {
   ENOSPC: 'disk full',

@@ -47,6 +47,8 @@ export const STATUS = {
       'The gallery’s store (its disk or Redis) does not answer: nothing can be changed until it is back.',
     'milvus away':
       'Milvus does not answer: nobody can be recognised, enrolled or changed until it is back. Deleting still works.',
+    'milvus empty':
+      'Milvus has lost its faces: nobody can be recognised, enrolled or changed until they are brought back. Deleting still works.',
   } as Record<string, string>,
   cpuInstead: (provider: string, reason: string) =>
     `Recognition runs on the CPU, because ${provider.toUpperCase()} was refused: ${reason}`,

@@ -53,6 +53,8 @@ export const STATUS: typeof EN = {
     'read-only': '保存先に書き込めないため、変更ができません。サーバーに書き込み権限を与えてください。',
     unreachable: '保存先（ディスクまたは Redis）が応答しないため、復旧するまで変更ができません。',
     'milvus away': 'Milvus が応答しないため、復旧するまで認識・登録・変更ができません（削除は可能です）。',
+    'milvus empty':
+      'Milvus の顔データが失われています。元に戻すまで認識・登録・変更ができません（削除は可能です）。',
   },
   cpuInstead: (provider, reason) =>
     `${provider.toUpperCase()} を使えないため、CPU で認識しています。理由: ${reason}`,
