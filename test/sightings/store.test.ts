@@ -285,6 +285,20 @@ describe('the store of sightings', () => {
     );
   });
 
+  it('leaves them the name of a visit that goes on', async (t) => {
+    const { store } = await open(t);
+    await store.ask('writeParts', [part('w.1', { first: NOON + 1, nobody: 50, isEnded: true })], NOON);
+    await store.ask('renamePerson', 'g-ann', 'h-ann', NOON);
+    await store.ask('erasePeople', [{ faceid: 'h-ann' }]);
+    // The rest of it, seen by another worker and less well.
+    const rest = { first: NOON + 5001, last: NOON + 5500, votes: [vote('g-ann', 10)], frames: 1 };
+    await store.ask('writeParts', [part('v.1', rest)], NOON);
+    assert.deepEqual(
+      (await listed(store)).map(({ faceid, frames }) => [faceid, frames]),
+      [['g-ann', 11]],
+    );
+  });
+
   it('prunes people and strangers each by their own age', async (t) => {
     const { store } = await open(t);
     const at = (days: number) => ({

@@ -36,11 +36,11 @@ export function eraseOperations(sql: Sql) {
     return { sightings: changes, pictures: pictures?.count ?? 0 };
   }
 
-  /** A person's votes in visits that have another name, or none yet. */
-  function revote(faceid: string, change: (votes: Vote[]) => Vote[]): void {
+  /** A person's votes in visits that have another name, or none yet. @param before as in `erasePeople` */
+  function revote(faceid: string, before: number, change: (votes: Vote[]) => Vote[]): void {
     const parts = sql.all<{ uid: string; votes: string }>(
-      'SELECT uid, votes FROM part WHERE instr(votes, ?) > 0',
-      JSON.stringify(faceid),
+      'SELECT uid, votes FROM part WHERE instr(votes, ?) > 0 AND sighting IN (SELECT id FROM sighting WHERE first <= ?)',
+      ...[JSON.stringify(faceid), before],
     );
     for (const { uid, votes } of parts)
       sql.run(
@@ -59,7 +59,7 @@ export function eraseOperations(sql: Sql) {
     erasePeople(people: readonly { faceid: string; before?: number }[]): Erased {
       const each = sql.write(() =>
         people.map(({ faceid, before = Number.MAX_SAFE_INTEGER }) => {
-          revote(faceid, (votes) => votes.filter((vote) => vote.faceid !== faceid));
+          revote(faceid, before, (votes) => votes.filter((vote) => vote.faceid !== faceid));
           return remove('faceid = ? AND first <= ?', faceid, before);
         }),
       );
@@ -74,7 +74,9 @@ export function eraseOperations(sql: Sql) {
     /** A person has another faceid from now on: moved, or merged into somebody. @param before as in `erasePeople` */
     renamePerson: (from: string, to: string, before = Number.MAX_SAFE_INTEGER): number =>
       sql.write(() => {
-        revote(from, (votes) => votes.map((vote) => (vote.faceid === from ? { ...vote, faceid: to } : vote)));
+        revote(from, before, (votes) =>
+          votes.map((vote) => (vote.faceid === from ? { ...vote, faceid: to } : vote)),
+        );
         return sql.run(
           'UPDATE sighting SET faceid = ?, groupid = ? WHERE faceid = ? AND first <= ?',
           ...[to, splitFaceId(to)?.groupid ?? null, from, before],
