@@ -68,17 +68,17 @@ function endingsAmong(events: readonly GalleryEvent[], faceids: readonly string[
   const meant = new Set(faceids);
   const endings: Ending[] = [];
   /** Of each faceid: its ending so far that may be its last. */
-  const last = new Map<string, { ending: Ending; at: string }>();
+  const last = new Map<string, { ending: Ending; at: number }>();
   for (const { kind, at, faceid, from } of doneAmong(events, new Set(faceids))) {
     const isRename = kind === 'moved' || kind === 'merged';
     const earlier = last.get(faceid);
-    // Given to somebody again.
-    if (earlier && kind !== 'removed') earlier.ending.before = Date.parse(earlier.at);
+    // Given to somebody again; by a clock that was set back since, earlier than it was taken.
+    if (earlier && kind !== 'removed') earlier.ending.before ??= Math.min(earlier.at, Date.parse(at));
     const gone = isRename ? from : kind === 'removed' ? faceid : '';
     if (!meant.has(gone)) continue;
     const ending: Ending = isRename ? { faceid: gone, to: faceid } : { faceid: gone };
     endings.push(ending);
-    last.set(gone, { ending, at });
+    last.set(gone, { ending, at: Date.parse(at) });
     if (isRename) meant.add(faceid);
   }
   return endings;

@@ -119,6 +119,18 @@ describe('what became of people by the event log', () => {
     );
   });
 
+  it('takes nothing from whom an ID was given to before the clock was set right', async () => {
+    assert.deepEqual(
+      await endingsOf(
+        ['g-a'],
+        event('removed', 60, { faceid: 'g-a' }),
+        event('created', 1, { faceid: 'g-a' }),
+        event('enrolled', 61, { faceid: 'g-a' }),
+      ),
+      [{ faceid: 'g-a', before: time(1) }],
+    );
+  });
+
   it('takes a move that a process left open as made where nothing else was heard of the person', async () => {
     const begun = (more: Partial<GalleryEvent> = {}) =>
       event('begun', 1, { faceid: 'g-b', from: 'g-a', will: 'moved', ...more });
