@@ -1,14 +1,9 @@
-import { rm } from 'node:fs/promises';
-import { createWriteStream } from 'node:fs';
 import path from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import { parseArgs } from 'node:util';
-import { COMMAND_LINE } from '../access/audit.js';
-import { exportGallery } from '../gallery/archive/export.js';
 import { KaomonError } from '../platform/errors.js';
 import { loadConfig } from '../settings/config.js';
-import { createTicker, openGalleryBeside } from './shared/archive.js';
-import { openAudit, openPack, runCommand } from './shared/parts.js';
+import { exportArchive } from './shared/archive.js';
+import { openPack, runCommand } from './shared/parts.js';
 
 const USAGE = `Usage: kaomon export FILE.zip [--groups A,B] [--pack ID]
   Writes the gallery as an archive (docs/archive.md), which must not exist yet: \`kaomon import FILE.zip\`, the page
@@ -39,46 +34,22 @@ export function main(words: string[]): Promise<number> {
     }
     if (positionals.length !== 1) throw new KaomonError('SETUP', `Name one file.\n${USAGE}`);
     const config = loadConfig();
-    const ready = await openPack(values.pack ?? config.MODEL_PACK, config);
-    const pack = { id: ready.id, length: ready.embedder.length };
-    const gallery = await openGalleryBeside(config, pack);
+    const { id, embedder } = await openPack(values.pack ?? config.MODEL_PACK, config);
+    const stopped = new AbortController();
+    const stop = () => stopped.abort();
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, stop);
     try {
-      await exportTo(path.resolve(positionals[0]), { gallery, pack, groups: values.groups?.split(',') });
+      const pack = { id, length: embedder.length };
+      const file = path.resolve(positionals[0]);
+      await exportArchive(file, config, { pack, groups: values.groups?.split(',') }, stopped.signal);
+      console.log(`The gallery of the pack ${id} is in ${file}.`);
       return 0;
+    } catch (error) {
+      if (!stopped.signal.aborted) throw error;
+      console.error('Stopped: nothing was left behind.');
+      return 130;
     } finally {
-      await gallery.close();
-    }
-
-    async function exportTo(file: string, { gallery, pack, groups }: Exported): Promise<void> {
-      const audit = openAudit(config);
-      await audit.record({
-        ...COMMAND_LINE,
-        action: 'export',
-        whom: { groups: groups ?? 'all' },
-        outcome: 'begun',
-      });
-      const tick = createTicker('people');
-      const wanted = groups && new Set(groups);
-      const archive = exportGallery({ gallery, pack, folder: config.CACHE_DIR, progress: tick }, wanted);
-      // Never over another file, which may be the only archive there is.
-      const target = createWriteStream(file, { flags: 'wx', mode: 0o600 });
-      try {
-        await pipeline(archive, target);
-      } catch (error) {
-        // What is not whole must not be taken for a backup; but a file that was there stays.
-        if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST'))
-          await rm(file, { force: true });
-        throw error;
-      } finally {
-        await audit.flush();
-      }
-      console.log(`The gallery of the pack ${pack.id} is in ${file}.`);
+      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, stop);
     }
   });
-}
-
-interface Exported {
-  gallery: Parameters<typeof exportGallery>[0]['gallery'];
-  pack: { id: string; length: number };
-  groups: string[] | undefined;
 }

@@ -3,8 +3,14 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { loadConfig } from '../../src/settings/config.js';
-import { createTicker, importArchive, openGalleryBeside } from '../../src/cli/shared/archive.js';
+import {
+  createTicker,
+  exportArchive,
+  importArchive,
+  openGalleryBeside,
+} from '../../src/cli/shared/archive.js';
 import { archiveOf, EVE, FACE } from '../support/archives.js';
+import { readAudit } from '../support/audit-lines.js';
 import { temporaryFolder } from '../support/temporary.js';
 
 async function prepare(t: TestContext, archive: Buffer) {
@@ -14,6 +20,26 @@ async function prepare(t: TestContext, archive: Buffer) {
   await writeFile(file, archive);
   return { config, file, signal: new AbortController().signal };
 }
+
+describe('kaomon export FILE.zip', () => {
+  it('writes what import takes, and tells the audit how it began and ended', async (t) => {
+    const { config, file, signal } = await prepare(t, archiveOf());
+    await importArchive(file, config, signal);
+    const what = { pack: { id: 'tiny', length: 4 }, groups: undefined };
+    const copy = `${file}.copy`;
+    await exportArchive(copy, config, what, signal);
+    assert.deepEqual((await importArchive(copy, config, signal)).people, { added: 0, skipped: 1 });
+    await assert.rejects(exportArchive(copy, config, what, signal), { code: 'SETUP', message: /already/ });
+    await assert.rejects(exportArchive(`${file}.no`, config, what, AbortSignal.abort()), {
+      name: 'AbortError',
+    });
+    const lines = (await readAudit({ config })).filter(({ action }) => action === 'export');
+    assert.deepEqual(
+      lines.map(({ outcome }) => outcome),
+      ['begun', 'done', 'begun', 'failed', 'begun', 'aborted'],
+    );
+  });
+});
 
 describe('kaomon import FILE.zip', () => {
   it('fills the gallery of the pack that made the vectors', async (t) => {

@@ -1,5 +1,6 @@
 /** What `kaomon export` and `kaomon import` do with an archive: a gallery without the server, and progress. */
-import { COMMAND_LINE } from '../../access/audit.js';
+import { type AuditEntry, COMMAND_LINE } from '../../access/audit.js';
+import { exportGallery } from '../../gallery/archive/export.js';
 import { importGallery, type ImportReport } from '../../gallery/archive/import.js';
 import { packOf } from '../../gallery/archive/open-archive.js';
 import { createExactIndex } from '../../gallery/index/exact-index.js';
@@ -7,6 +8,7 @@ import { openGallery } from '../../gallery/open.js';
 import type { Gallery } from '../../gallery/types.js';
 import { requireConsentIn } from '../../identity/consent.js';
 import { throwIfGone } from '../../platform/errors.js';
+import { writeNewFile } from '../../platform/files/new-file.js';
 import type { Config } from '../../settings/config.js';
 import { describeReach, note, openAudit } from './parts.js';
 
@@ -36,6 +38,39 @@ export function createTicker(what: string, out: Pick<NodeJS.WriteStream, 'write'
     const rate = done / Math.max(0.001, (now - started) / 1000);
     out.write(`  ${done} of ${of} ${what}, ${rate.toFixed(0)} a second\n`);
   };
+}
+
+/**
+ * Exports the gallery of a pack, or some of its groups, into a file that must not exist yet.
+ * @throws KaomonError SETUP; AbortError when it is stopped: nothing is left then
+ */
+export async function exportArchive(
+  file: string,
+  config: Config,
+  { pack, groups }: { pack: { id: string; length: number }; groups: string[] | undefined },
+  signal: AbortSignal,
+): Promise<void> {
+  const gallery = await openGalleryBeside(config, pack);
+  const audit = openAudit(config);
+  const entry = { ...COMMAND_LINE, action: 'export', whom: { groups: groups ?? 'all' } } as const;
+  let outcome: AuditEntry['outcome'] = 'failed';
+  try {
+    await audit.record({ ...entry, outcome: 'begun' });
+    const progress = createTicker('people');
+    const archive = exportGallery(
+      { gallery, pack, folder: config.CACHE_DIR, progress },
+      groups && new Set(groups),
+    );
+    await writeNewFile(file, archive, signal);
+    outcome = 'done';
+  } catch (error) {
+    if (signal.aborted) outcome = 'aborted';
+    throw error;
+  } finally {
+    await audit.record({ ...entry, outcome });
+    await audit.flush();
+    await gallery.close();
+  }
 }
 
 /** Imports an archive into the gallery of its own pack. */
