@@ -89,7 +89,8 @@ export function sceneOfJpeg(
   );
   if (!isWhole) return undefined;
   if (!known) {
-    recent.unshift({ ...scan, header: header.slice() });
+    // A copy, which `slice` of a Buffer is not: the frame's memory may go on to another thread.
+    recent.unshift({ ...scan, header: Uint8Array.from(header) });
     recent.splice(MOST_RECENT);
   }
   const cells = new Uint8Array(SCENE.columns * SCENE.rows);

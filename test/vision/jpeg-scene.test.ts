@@ -194,6 +194,18 @@ describe("a JPEG's scene", () => {
     assert.equal(sceneOfJpeg(withSegments(0xdd, [])), undefined, 'a restart of no number');
   });
 
+  it('is that of the picture, whatever becomes of the memory of one before with the same header', async () => {
+    const bytes = await picture.clone().resize(88, 90).jpeg().toBuffer();
+    // A Buffer, as a WebSocket gives it.
+    const frame = Buffer.from(Uint8Array.from(bytes).buffer);
+    const scene = sceneOfJpeg(frame);
+    assert.equal(scene?.width, 88);
+    structuredClone(frame, { transfer: [frame.buffer] });
+    assert.deepEqual(sceneOfJpeg(bytes), scene);
+    const other = await picture.clone().resize(80, 90).jpeg().toBuffer();
+    assert.equal(sceneOfJpeg(other)?.width, 80);
+  });
+
   it('is that of the picture, whatever was read before', async () => {
     // More headers than are kept, each twice.
     const many = await Promise.all(
