@@ -129,6 +129,23 @@ describe("a JPEG's scene", () => {
       assert.equal(sceneOfJpeg(bytes), undefined);
   });
 
+  it('is none where the first component is a colour, and no brightness', async () => {
+    const bytes = await encoded({ chromaSubsampling: '4:4:4' });
+    const adobe = [0xff, 0xee, 0, 14, ...Buffer.from('Adobe'), 0, 100, 0, 0, 0, 0];
+    const saysAdobe = (transform: number) =>
+      Uint8Array.from([...bytes.subarray(0, 2), ...adobe, transform, ...bytes.subarray(2)]);
+    assert.ok(sceneOfJpeg(saysAdobe(1)));
+    assert.equal(sceneOfJpeg(saysAdobe(0)), undefined);
+    const named = Uint8Array.from(bytes);
+    const [frame, scan] = [
+      [0xff, 0xc0],
+      [0xff, 0xda],
+    ].map((marker) => bytes.indexOf(Buffer.from(marker)));
+    for (const [i, name] of Buffer.from('RGB').entries())
+      named[frame + 10 + 3 * i] = named[scan + 5 + 2 * i] = name;
+    assert.equal(sceneOfJpeg(named), undefined);
+  });
+
   it('is none where anything is missing, and damage does no harm', async () => {
     const bytes = await encoded({ quality: 60 });
     // Behind the data are two bytes that end it.
