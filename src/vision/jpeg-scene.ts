@@ -60,6 +60,8 @@ interface Scan {
 /** Those that were read last, the newest first: the frames of a camera all have the same header. */
 const recent: Scan[] = [];
 const MOST_RECENT = 8;
+/** A longer header is not kept, bytes: each thread would have eight of them for good, of up to 4 MB. */
+const MOST_KEPT = 65_536;
 
 // A row and a column more take what lies beyond the picture.
 const STRIDE = SCENE.columns + 1;
@@ -88,7 +90,7 @@ export function sceneOfJpeg(
     ...([columnOf, rowOf, STRIDE, sums, counts] as const),
   );
   if (!isWhole) return undefined;
-  if (!known) {
+  if (!known && header.length <= MOST_KEPT) {
     // A copy, which `slice` of a Buffer is not: the frame's memory may go on to another thread.
     recent.unshift({ ...scan, header: Uint8Array.from(header) });
     recent.splice(MOST_RECENT);

@@ -223,6 +223,27 @@ describe("a JPEG's scene", () => {
     assert.equal(sceneOfJpeg(other)?.width, 80);
   });
 
+  it('is read with what is known of its header, unless that is so long that many of them would fill the memory', async (t) => {
+    const bytes = await picture.clone().resize(96, 90).jpeg().toBuffer();
+    const withComments = (count: number) =>
+      Uint8Array.from([
+        ...bytes.subarray(0, 2),
+        ...Array.from({ length: count }, () => [0xff, 0xfe, 0xff, 0xff, ...new Uint8Array(0xfffd)]).flat(),
+        ...bytes.subarray(2),
+      ]);
+    const read = t.mock.method(pixelLoops, 'blockSums');
+    const isKnownAgain = (one: Uint8Array) => {
+      const [first, again] = [one, one].map((twice) => {
+        assert.ok(sceneOfJpeg(twice));
+        return read.mock.calls.at(-1)?.arguments[3];
+      });
+      return first !== undefined && first === again;
+    };
+    assert.ok(sceneOfJpeg(bytes) && isKnownAgain(bytes));
+    const long = withComments(2);
+    assert.ok(sceneOfJpeg(long) && !isKnownAgain(long));
+  });
+
   it('is that of the picture, whatever was read before', async () => {
     // More headers than are kept, each twice.
     const many = await Promise.all(
