@@ -208,8 +208,11 @@ export async function setUpNative({ strict = false } = {}) {
   const ready = refused ? stale.filter((name) => !lacking.includes(name)) : stale;
   /** @type {string[]} */
   const lines = [];
-  const explain = (/** @type {string} */ name, /** @type {string} */ why) =>
+  const explain = (/** @type {string} */ name, /** @type {string} */ why) => {
+    // What an earlier version's sources made would be loaded, and lack what this one calls.
+    if (!isUpToDate(name)) rmSync(ADDONS[name].place, { force: true });
     lines.push(`${why}. Until then ${ADDONS[name].without}.`);
+  };
   if (refused)
     for (const name of lacking)
       explain(name, `native/${name} was not compiled: ${refused.replace(/^needs/, 'it needs')}`);

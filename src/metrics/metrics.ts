@@ -1,7 +1,7 @@
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Gallery } from '../gallery/types.js';
-import { LOOK_EVERY } from '../platform/loop-delay.js';
 import type { VisionPool } from '../vision/types.js';
+import { processRegistry } from './process.js';
 import { createSharedFigures } from './shared.js';
 import { createRate, createWindow } from './window.js';
 
@@ -54,15 +54,6 @@ interface ToldFigures {
 
 /** This worker's figures; see {@link createMetrics}. */
 export type Metrics = ReturnType<typeof createMetrics>;
-
-/** The process's own figures are collected once, even if it builds several apps. */
-let ofProcess: Registry | undefined;
-function processRegistry(): Registry {
-  if (ofProcess) return ofProcess;
-  ofProcess = new Registry();
-  collectDefaultMetrics({ register: ofProcess, eventLoopMonitoringPrecision: LOOK_EVERY });
-  return ofProcess;
-}
 
 /**
  * Measures the vision threads and the gallery's search: callers use them through `vision` and `nearest` of the result,

@@ -20,13 +20,17 @@ export function loopDelayP99(): number {
 
 /** @returns how late it turned on average since the last call, milliseconds */
 export function createLoopDelay(): () => number {
-  let before = { count: loop.count, sum: 0 };
-  const sum = () => (loop.count === 0 ? 0 : loop.mean * loop.count);
-  before.sum = sum();
+  const take = () => ({
+    count: loop.count,
+    sum: loop.count === 0 ? 0 : loop.mean * loop.count,
+    at: performance.now(),
+  });
+  let before = take();
   return () => {
-    const now = { count: loop.count, sum: sum() };
+    const now = take();
     const turns = now.count - before.count;
-    const mean = turns === 0 ? 0 : (now.sum - before.sum) / turns / 1e6;
+    // Where the loop did not turn at all, what is late has not been recorded yet.
+    const mean = turns === 0 ? now.at - before.at : (now.sum - before.sum) / turns / 1e6;
     before = now;
     return less(mean);
   };

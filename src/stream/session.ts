@@ -170,12 +170,13 @@ export function createStreamSession(deps: SessionDeps) {
   async function identify({ frame, bytes, arrivedAt }: Frame): Promise<ServerMessage> {
     const waited = performance.now() - arrivedAt;
     identifier.admit(deps.caller);
-    const plan = tracker.plan(now(), options.track);
+    const minFaceSize = options.minFaceSize ?? deps.minFaceSize;
+    const plan = tracker.plan(now(), options.track, minFaceSize);
     const place = placeOf(options);
     const analysis = await vision.analyze(bytes, {
       caller: deps.caller,
       signal: gone.signal,
-      minFaceSize: options.minFaceSize ?? deps.minFaceSize,
+      minFaceSize,
       quality: options.quality,
       aligned: place !== undefined && identifier.wantsPictures,
       track: {

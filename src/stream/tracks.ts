@@ -51,6 +51,8 @@ export interface Plan {
   /** Where nobody is known: the frame in which nobody was found. One that shows the same is not searched. */
   quiet: EmptyScene | undefined;
   closeUps: boolean;
+  /** The smallest face to look for, pixels. */
+  minFaceSize: number;
   tracks: Track[];
   faces: KnownFace[];
 }
@@ -87,6 +89,8 @@ export class FaceTracker {
   #scene: Uint8Array | undefined;
   /** The frame that was searched last, where it showed nobody. */
   #empty: EmptyScene | undefined;
+  /** The smallest face that it was searched for. */
+  #searchedFor = 0;
   /** Of the last frame, pixels. */
   #size = { width: 1, height: 1 };
 
@@ -126,7 +130,7 @@ export class FaceTracker {
   }
 
   /** @param follow when false, every frame is searched and every face embedded */
-  plan(now: number, follow = true): Plan {
+  plan(now: number, follow = true, minFaceSize = 0): Plan {
     const tracks = [...this.#tracks];
     const due = tracks
       .filter(
@@ -142,8 +146,10 @@ export class FaceTracker {
     });
     const search = !follow || this.#searchIsDue(now);
     const closeUps = search && (!follow || now - this.#closeUpAt >= CLOSE_UP_EVERY);
-    const quiet = follow && this.#isQuiet(now) ? this.#empty : undefined;
-    return { search, quiet, closeUps, tracks, faces };
+    // Where smaller faces are wanted than before, somebody may be there who was not looked for.
+    const isQuiet = follow && minFaceSize >= this.#searchedFor && this.#isQuiet(now);
+    const quiet = isQuiet ? this.#empty : undefined;
+    return { search, quiet, closeUps, minFaceSize, tracks, faces };
   }
 
   /** Whether nobody was there when the whole frame was searched last, which is not long ago. */
@@ -188,6 +194,7 @@ export class FaceTracker {
       this.#searchedAt = now;
       this.#sceneAtSearch = scene;
       this.#empty = empty;
+      this.#searchedFor = plan.minFaceSize;
     }
     this.#lost = this.#lost.filter(({ lostAt }) => now - lostAt < COMES_BACK);
     const tracks = faces.map((face, i) => {

@@ -4,8 +4,8 @@ import { nativeLoops } from './pixels.js';
 import { isSameScene } from './track.js';
 import type { Analysis, EmptyScene, Picture, ThreadOptions } from './types.js';
 
-/** The largest frame that is looked at on the main thread, bytes: docs/performance.md. */
-const MOST_HERE = 65_536;
+/** The largest frame that is looked at on the main thread: docs/performance.md. Blocks take time, however few bytes they are. */
+const MOST_HERE = { bytes: 65_536, pixels: 2_100_000 };
 
 /** @param scene the picture's, see `sceneOf` */
 export function emptySceneOf(bytes: Uint8Array, { width, height }: Picture, scene: Uint8Array): EmptyScene {
@@ -33,7 +33,9 @@ export function lookHere(
   options: ThreadOptions,
 ): { answer: Analysis } | { options: ThreadOptions } {
   const { track } = options;
-  if (!track?.quiet?.coefficients || !nativeLoops || bytes.length > MOST_HERE) return { options };
+  const before = track?.quiet?.coefficients;
+  if (!track?.quiet || !before || !nativeLoops || bytes.length > MOST_HERE.bytes) return { options };
+  if (before.width * before.height > MOST_HERE.pixels) return { options };
   const answer = answerAsEmpty(bytes, options);
   if (answer) return { answer };
   return { options: { ...options, track: { ...track, quiet: { ...track.quiet, coefficients: undefined } } } };

@@ -8,7 +8,7 @@ import { pixelLoops } from './pixels.js';
 import { SCENE } from './track.js';
 import type { CellScene } from './types.js';
 
-const [START_OF_FRAME, EXTENDED, HUFFMAN, RESTART] = [0xc0, 0xc1, 0xc4, 0xdd];
+const [START_OF_FRAME, EXTENDED, HUFFMAN, RESTART, ADOBE] = [0xc0, 0xc1, 0xc4, 0xdd, 0xee];
 /** Blocks of a component in a unit of the scan, along each side. */
 const MOST_SAMPLING = 4;
 /** Four of each class are the most that a frame can name; a segment takes some work, whatever it is. */
@@ -60,6 +60,8 @@ interface Scan {
 /** Those that were read last, the newest first: the frames of a camera all have the same header. */
 const recent: Scan[] = [];
 const MOST_RECENT = 8;
+/** A longer header is not kept, bytes: each thread would have eight of them for good, of up to 4 MB. */
+const MOST_KEPT = 65_536;
 
 // A row and a column more take what lies beyond the picture.
 const STRIDE = SCENE.columns + 1;
@@ -88,8 +90,9 @@ export function sceneOfJpeg(
     ...([columnOf, rowOf, STRIDE, sums, counts] as const),
   );
   if (!isWhole) return undefined;
-  if (!known) {
-    recent.unshift({ ...scan, header: header.slice() });
+  if (!known && header.length <= MOST_KEPT) {
+    // A copy, which `slice` of a Buffer is not: the frame's memory may go on to another thread.
+    recent.unshift({ ...scan, header: Uint8Array.from(header) });
     recent.splice(MOST_RECENT);
   }
   const cells = new Uint8Array(SCENE.columns * SCENE.rows);
@@ -166,6 +169,9 @@ function readHeader(
     } else if (marker === RESTART) {
       if (segment.length < 2) return undefined;
       header.restart = segment[0] * 256 + segment[1];
+    } else if (marker === ADOBE && segment[11] === 0) {
+      // Colours as they are, without a brightness: whoever comes in may change another one only.
+      return undefined;
     } else if (marker === SCAN) {
       header.at = end;
       return isWholeScan(segment, header, tables.of) ? header : undefined;
@@ -174,7 +180,7 @@ function readHeader(
   return undefined;
 }
 
-/** @returns whether it is a frame of eight bits in one or three components */
+/** @returns whether it is a frame of eight bits in one or three components, the first of which is the brightness */
 function readFrame(segment: Uint8Array, header: Header): boolean {
   const [bits, high, low, wideHigh, wideLow, count] = segment;
   if (bits !== 8 || (count !== 1 && count !== 3) || segment.length < 6 + 3 * count) return false;
@@ -185,7 +191,9 @@ function readFrame(segment: Uint8Array, header: Header): boolean {
     return { id, across: sampling >> 4, down: sampling & 15, table, dc: NO_CODES, ac: NO_CODES };
   });
   const isOne = (side: number) => side >= 1 && side <= MOST_SAMPLING;
+  const isRgb = String.fromCharCode(...header.components.map(({ id }) => id)) === 'RGB';
   return (
+    !isRgb &&
     header.width > 0 &&
     header.height > 0 &&
     header.components.every(({ across, down }) => isOne(across) && isOne(down))

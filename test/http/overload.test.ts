@@ -40,6 +40,14 @@ describe('an overloaded process', () => {
     assert.equal((await app.inject('/api/v1/health')).statusCode, 200);
   });
 
+  it('looks at its heap where no more files can be opened, as when it is overloaded', async (t) => {
+    t.mock.method(process, 'memoryUsage', () => {
+      throw new Error('EMFILE: too many open files, uv_resident_set_memory');
+    });
+    const { askUntil } = await opened(t, { MAX_HEAP_BYTES: 1 });
+    assert.equal((await askUntil(503, () => undefined)).statusCode, 503);
+  });
+
   it('answers 503 while its event loop turns too late, and no longer', async (t) => {
     const { askUntil } = await opened(t, { MAX_EVENT_LOOP_DELAY: 100 });
     assert.equal((await askUntil(503, () => stall(300))).statusCode, 503);

@@ -50,5 +50,6 @@ describe('the addons', { skip: hasTools ? false : 'needs a compiler' }, () => {
       setUp(),
       /Compiling memory …[^]*native\/memory did not compile: see .*memory\.log\. Until then/,
     );
+    assert.ok(!existsSync(path.join(folder, 'dist', 'native', 'memory.node')), 'the old one would be loaded');
   });
 });

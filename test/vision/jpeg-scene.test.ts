@@ -129,6 +129,23 @@ describe("a JPEG's scene", () => {
       assert.equal(sceneOfJpeg(bytes), undefined);
   });
 
+  it('is none where the first component is a colour, and no brightness', async () => {
+    const bytes = await encoded({ chromaSubsampling: '4:4:4' });
+    const adobe = [0xff, 0xee, 0, 14, ...Buffer.from('Adobe'), 0, 100, 0, 0, 0, 0];
+    const saysAdobe = (transform: number) =>
+      Uint8Array.from([...bytes.subarray(0, 2), ...adobe, transform, ...bytes.subarray(2)]);
+    assert.ok(sceneOfJpeg(saysAdobe(1)));
+    assert.equal(sceneOfJpeg(saysAdobe(0)), undefined);
+    const named = Uint8Array.from(bytes);
+    const [frame, scan] = [
+      [0xff, 0xc0],
+      [0xff, 0xda],
+    ].map((marker) => bytes.indexOf(Buffer.from(marker)));
+    for (const [i, name] of Buffer.from('RGB').entries())
+      named[frame + 10 + 3 * i] = named[scan + 5 + 2 * i] = name;
+    assert.equal(sceneOfJpeg(named), undefined);
+  });
+
   it('is none where anything is missing, and damage does no harm', async () => {
     const bytes = await encoded({ quality: 60 });
     // Behind the data are two bytes that end it.
@@ -192,6 +209,39 @@ describe("a JPEG's scene", () => {
     assert.ok(sceneOfJpeg(withSegments(0xfe, [1, 2, 3])), 'a comment');
     assert.equal(sceneOfJpeg(withSegments(0xfe, ...new Array<number[]>(1000).fill([]))), undefined);
     assert.equal(sceneOfJpeg(withSegments(0xdd, [])), undefined, 'a restart of no number');
+  });
+
+  it('is that of the picture, whatever becomes of the memory of one before with the same header', async () => {
+    const bytes = await picture.clone().resize(88, 90).jpeg().toBuffer();
+    // A Buffer, as a WebSocket gives it.
+    const frame = Buffer.from(Uint8Array.from(bytes).buffer);
+    const scene = sceneOfJpeg(frame);
+    assert.equal(scene?.width, 88);
+    structuredClone(frame, { transfer: [frame.buffer] });
+    assert.deepEqual(sceneOfJpeg(bytes), scene);
+    const other = await picture.clone().resize(80, 90).jpeg().toBuffer();
+    assert.equal(sceneOfJpeg(other)?.width, 80);
+  });
+
+  it('is read with what is known of its header, unless that is so long that many of them would fill the memory', async (t) => {
+    const bytes = await picture.clone().resize(96, 90).jpeg().toBuffer();
+    const withComments = (count: number) =>
+      Uint8Array.from([
+        ...bytes.subarray(0, 2),
+        ...Array.from({ length: count }, () => [0xff, 0xfe, 0xff, 0xff, ...new Uint8Array(0xfffd)]).flat(),
+        ...bytes.subarray(2),
+      ]);
+    const read = t.mock.method(pixelLoops, 'blockSums');
+    const isKnownAgain = (one: Uint8Array) => {
+      const [first, again] = [one, one].map((twice) => {
+        assert.ok(sceneOfJpeg(twice));
+        return read.mock.calls.at(-1)?.arguments[3];
+      });
+      return first !== undefined && first === again;
+    };
+    assert.ok(sceneOfJpeg(bytes) && isKnownAgain(bytes));
+    const long = withComments(2);
+    assert.ok(sceneOfJpeg(long) && !isKnownAgain(long));
   });
 
   it('is that of the picture, whatever was read before', async () => {

@@ -103,11 +103,13 @@ describe('the pool of vision threads', () => {
     { skip: nativeLoops ? false : 'needs a compiler' },
     async (t) => {
       const { pool } = await open(t);
-      const [room, other, detailed] = [
+      const [room, other, detailed, large] = [
         greyJpeg(640, 360, '#505050'),
         greyJpeg(640, 360, '#b0b0b0'),
         noiseJpeg(640, 360),
+        greyJpeg(3840, 2160, '#505050'),
       ];
+      assert.ok((await large).length < 65_536);
       const emptyAs = async (bytes: Promise<Uint8Array>): Promise<EmptyScene> => ({
         ...{ width: 640, height: 360, scene: new Uint8Array() },
         coefficients: sceneOfJpeg(await bytes),
@@ -123,7 +125,8 @@ describe('the pool of vision threads', () => {
       assert.deepEqual(await show(room, emptyAs(room)), answer);
       const byThread = { onThread: 1, width: 1, height: 1, faces: true, searched: undefined };
       assert.deepEqual(await show(other, emptyAs(room)), byThread, 'something moved');
-      assert.deepEqual(await show(detailed, emptyAs(detailed)), byThread, 'it would take too long');
+      for (const slow of [detailed, large])
+        assert.deepEqual(await show(slow, emptyAs(slow)), byThread, 'it would take too long');
       await pool.close();
       await assert.rejects(show(room, emptyAs(room)), { code: 'CLOSING' });
     },

@@ -1,3 +1,4 @@
+import { getHeapStatistics } from 'node:v8';
 import { KaomonError } from '../../platform/errors.js';
 import { createLoopDelay } from '../../platform/loop-delay.js';
 import type { App } from '../app-type.js';
@@ -34,7 +35,8 @@ export function registerOverload(app: App, { maxEventLoopDelay, maxHeapBytes }: 
       const late = delay();
       // The first two include the start itself, which keeps the loop busy: a new worker is not overloaded.
       const isLate = maxEventLoopDelay > 0 && windows > 2 && late > maxEventLoopDelay;
-      isOver = isLate || (maxHeapBytes > 0 && process.memoryUsage().heapUsed > maxHeapBytes);
+      // Not process.memoryUsage, which opens a file and throws where there are too many.
+      isOver = isLate || (maxHeapBytes > 0 && getHeapStatistics().used_heap_size > maxHeapBytes);
     }, window).unref();
     done();
   });
