@@ -137,6 +137,8 @@ export function eventRoutes(
       const happened = sightings?.happenings.follow(position.seq, {
         async happened(batch) {
           for (const { seq, kind, sighting } of batch) {
+            // A batch comes again where the gallery could not be asked in the middle of it.
+            if (position.seq !== undefined && seq <= position.seq) continue;
             const isSeen = sighting && maySee(request.caller, sighting);
             const people = isSeen ? await withPeople([sighting], gallery) : [];
             // Not before: a change that is sent meanwhile would say that this has been sent.
