@@ -147,7 +147,8 @@ export function createCheckup(deps: CheckupDeps) {
     await write(stateFile, { state: 'done', progress: 1, startedAt, finishedAt: new Date().toISOString() });
   }
 
-  async function run(stop: AbortController, begun: () => void): Promise<void> {
+  /** @param begun called once its state can be seen, or with why it cannot */
+  async function run(stop: AbortController, begun: (failure?: unknown) => void): Promise<void> {
     const startedAt = new Date().toISOString();
     let isMine = false;
     try {
@@ -166,18 +167,23 @@ export function createCheckup(deps: CheckupDeps) {
       const state = stop.signal.aborted ? 'cancelled' : 'failed';
       if (state === 'failed') log.error({ err: quietError(error) }, 'The check-up of the gallery failed');
       const finishedAt = new Date().toISOString();
-      await write(stateFile, { state, progress: 0, startedAt, finishedAt }).catch(() => undefined);
+      await write(stateFile, { state, progress: 0, startedAt, finishedAt }).catch(begun);
     } finally {
       begun();
     }
   }
 
-  /** Begins a check-up, unless one of this machine's workers is at it. Resolves when its state can be seen. */
+  /**
+   * Begins a check-up, unless one of this machine's workers is at it. Resolves when its state can be seen.
+   * @throws system errors where it cannot be written
+   */
   async function start(): Promise<void> {
     if (!running) {
       const stop = new AbortController();
-      let begun: () => void = () => undefined;
-      const hasBegun = new Promise<void>((resolve) => (begun = resolve));
+      let begun: (failure?: unknown) => void = () => undefined;
+      const hasBegun = new Promise<void>((resolve, reject) => {
+        begun = (failure) => (failure instanceof Error ? reject(failure) : resolve());
+      });
       // At once: whoever asks in the same moment must find this one.
       const ready = makeFolder(folder, 0o700);
       const ended = ready.then(() => run(stop, begun)).finally(() => (running = undefined));

@@ -4,18 +4,19 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createCheckup } from '../../src/checkup/checkup.js';
 import type { Gallery } from '../../src/gallery/types.js';
 import { openTiny, TINY } from '../support/galleries.js';
+import { NO_SMALL_DISK, smallDisk } from '../support/small-disk.js';
 import { temporaryFolder } from '../support/temporary.js';
 import { until } from '../support/until.js';
 import { randomUnitVector, seededRandom } from '../support/vectors.js';
 
 /** Two workers of one machine over a gallery whose searches end when the test says so. */
-async function stand(t: TestContext) {
+async function stand(t: TestContext, given?: string) {
   const gallery = await openTiny(await temporaryFolder(t));
   t.after(() => gallery.close());
   const random = seededRandom(5);
   for (let i = 0; i < 20; i++)
     await gallery.enrol({ groupid: 'default', userid: `p${i}` }, randomUnitVector(random, TINY));
-  const cacheDir = await temporaryFolder(t);
+  const cacheDir = given ?? (await temporaryFolder(t));
   /** Searches up to number `free` do not wait. */
   const asked = { searches: 0, pass: false, free: 0 };
   const slow: Gallery = {
@@ -78,6 +79,23 @@ describe('the check-up of a machine', () => {
     await second.start();
     await until(async () => (await second.state()).state === 'done');
     assert.equal((await second.findings())?.people, 20);
+  });
+
+  it('is not said to have begun where its state cannot be written', { skip: NO_SMALL_DISK }, async (t) => {
+    const disk = await smallDisk(t);
+    const { asked, make } = await stand(t, disk.folder);
+    const checkup = make();
+    asked.pass = true;
+    const finish = () => until(async () => (await checkup.state()).state === 'done');
+    await checkup.start();
+    await finish();
+    await disk.fill();
+    await assert.rejects(checkup.start(), { code: 'ENOSPC' });
+    await disk.clear();
+    const { startedAt } = await checkup.state();
+    await checkup.start();
+    assert.notEqual((await checkup.state()).startedAt, startedAt);
+    await finish();
   });
 
   it('does not name whoever is deleted or moved while it looks', async (t) => {
