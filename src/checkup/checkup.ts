@@ -62,8 +62,8 @@ export function createCheckup(deps: CheckupDeps) {
   const findingsFile = fileOf('findings.json');
   const stopFile = fileOf('stop');
   let running: { stop: AbortController; hasBegun: Promise<void>; ended: Promise<void> } | undefined;
-  /** The findings as they were last read or written, and the date of the file. */
-  let read: { findings: Findings; modified: number } | undefined;
+  /** The findings as they were last read, and of which file: two that are written within a clock's tick have one date. */
+  let read: { findings: Findings; stamp: string } | undefined;
   let writing: Promise<unknown> = Promise.resolve();
   /** Who was not enrolled under an ID any more since this worker's check-up began: it may have seen them before. */
   let goneMeanwhile = new Set<string>();
@@ -110,9 +110,10 @@ export function createCheckup(deps: CheckupDeps) {
   async function readFindings(): Promise<Findings | undefined> {
     const there = await unlessMissing(stat(findingsFile));
     if (!there) return (read = undefined);
-    if (read?.modified === there.mtimeMs) return read.findings;
+    const stamp = `${there.mtimeMs} ${there.ino} ${there.size}`;
+    if (read?.stamp === stamp) return read.findings;
     const found = await readJson<Findings>(findingsFile);
-    read = found && { findings: found, modified: there.mtimeMs };
+    read = found && { findings: found, stamp };
     return found;
   }
 

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { readFile, rename, utimes, writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createCheckup } from '../../src/checkup/checkup.js';
@@ -96,6 +98,24 @@ describe('the check-up of a machine', () => {
     await checkup.start();
     assert.notEqual((await checkup.state()).startedAt, startedAt);
     await finish();
+  });
+
+  it('has the findings that another worker has changed within a tick of the clock', async (t) => {
+    const folder = await temporaryFolder(t);
+    const { asked, make } = await stand(t, folder);
+    const checkup = make();
+    asked.pass = true;
+    await checkup.start();
+    await until(async () => (await checkup.state()).state === 'done');
+    const file = path.join(folder, 'check-up', 'tiny.findings.json');
+    const date = new Date('2026-01-31T09:00:00Z');
+    await utimes(file, date, date);
+    assert.equal((await checkup.findings())?.people, 20);
+    const text = await readFile(file, 'utf8');
+    await writeFile(`${file}.new`, text.replace('"people":20', '"people":19'));
+    await utimes(`${file}.new`, date, date);
+    await rename(`${file}.new`, file);
+    assert.equal((await checkup.findings())?.people, 19);
   });
 
   it('does not name whoever is deleted or moved while it looks', async (t) => {
