@@ -5,6 +5,7 @@ import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { FastifyBaseLogger } from 'fastify';
+import { createClockDoubt } from '../platform/clock-doubt.js';
 import { syncFolder, UNFINISHED, unlessMissing } from '../platform/files/durable.js';
 import { isNamed } from '../platform/files/lock.js';
 import { giveIfNew, giveTo, ownerOf } from '../platform/files/owner.js';
@@ -76,22 +77,31 @@ export async function pruneLines(file: string, before: number): Promise<number> 
   }
 }
 
-/** Erases old lines from the start on, and four times a day. */
-export function startPruning(
-  file: string,
-  days: number,
-  { log, date = () => Date.now() }: { log: Pick<FastifyBaseLogger, 'warn'>; date?: () => number },
-) {
+export interface PruningOptions {
+  log: Pick<FastifyBaseLogger, 'warn'>;
+  /** Milliseconds since 1970. */
+  date?: () => number;
+  /** Milliseconds that have passed, whatever the clock is set to. */
+  now?: () => number;
+  /** Milliseconds between two runs. */
+  every?: number;
+}
+
+/** Erases old lines from the start on, and four times a day. By a clock that has just jumped nothing is too old. */
+export function startPruning(file: string, days: number, options: PruningOptions) {
+  const { log, date = () => Date.now(), now = () => performance.now(), every = EVERY } = options;
+  const isSure = createClockDoubt(date, now);
   let running: Promise<void> | undefined;
   const run = async () => {
     try {
-      await pruneLines(file, date() - days * DAY);
+      const at = date();
+      if (isSure()) await pruneLines(file, at - days * DAY);
     } catch (error) {
       log.warn({ reason: quietMessage(error) }, 'Old lines of the audit cannot be erased at the moment');
     }
   };
   const tick = () => (running ??= run().finally(() => (running = undefined)));
-  const timer = setInterval(() => void tick(), EVERY);
+  const timer = setInterval(() => void tick(), every);
   timer.unref();
   void tick();
   return {

@@ -62,8 +62,8 @@ export function createCheckup(deps: CheckupDeps) {
   const findingsFile = fileOf('findings.json');
   const stopFile = fileOf('stop');
   let running: { stop: AbortController; hasBegun: Promise<void>; ended: Promise<void> } | undefined;
-  /** The findings as they were last read or written, and the date of the file. */
-  let read: { findings: Findings; modified: number } | undefined;
+  /** The findings as they were last read, and of which file: two that are written within a clock's tick have one date. */
+  let read: { findings: Findings; stamp: string } | undefined;
   let writing: Promise<unknown> = Promise.resolve();
   /** Who was not enrolled under an ID any more since this worker's check-up began: it may have seen them before. */
   let goneMeanwhile = new Set<string>();
@@ -110,9 +110,10 @@ export function createCheckup(deps: CheckupDeps) {
   async function readFindings(): Promise<Findings | undefined> {
     const there = await unlessMissing(stat(findingsFile));
     if (!there) return (read = undefined);
-    if (read?.modified === there.mtimeMs) return read.findings;
+    const stamp = `${there.mtimeMs} ${there.ino} ${there.size}`;
+    if (read?.stamp === stamp) return read.findings;
     const found = await readJson<Findings>(findingsFile);
-    read = found && { findings: found, modified: there.mtimeMs };
+    read = found && { findings: found, stamp };
     return found;
   }
 
@@ -147,7 +148,8 @@ export function createCheckup(deps: CheckupDeps) {
     await write(stateFile, { state: 'done', progress: 1, startedAt, finishedAt: new Date().toISOString() });
   }
 
-  async function run(stop: AbortController, begun: () => void): Promise<void> {
+  /** @param begun called once its state can be seen, or with why it cannot */
+  async function run(stop: AbortController, begun: (failure?: unknown) => void): Promise<void> {
     const startedAt = new Date().toISOString();
     let isMine = false;
     try {
@@ -166,18 +168,23 @@ export function createCheckup(deps: CheckupDeps) {
       const state = stop.signal.aborted ? 'cancelled' : 'failed';
       if (state === 'failed') log.error({ err: quietError(error) }, 'The check-up of the gallery failed');
       const finishedAt = new Date().toISOString();
-      await write(stateFile, { state, progress: 0, startedAt, finishedAt }).catch(() => undefined);
+      await write(stateFile, { state, progress: 0, startedAt, finishedAt }).catch(begun);
     } finally {
       begun();
     }
   }
 
-  /** Begins a check-up, unless one of this machine's workers is at it. Resolves when its state can be seen. */
+  /**
+   * Begins a check-up, unless one of this machine's workers is at it. Resolves when its state can be seen.
+   * @throws system errors where it cannot be written
+   */
   async function start(): Promise<void> {
     if (!running) {
       const stop = new AbortController();
-      let begun: () => void = () => undefined;
-      const hasBegun = new Promise<void>((resolve) => (begun = resolve));
+      let begun: (failure?: unknown) => void = () => undefined;
+      const hasBegun = new Promise<void>((resolve, reject) => {
+        begun = (failure) => (failure instanceof Error ? reject(failure) : resolve());
+      });
       // At once: whoever asks in the same moment must find this one.
       const ready = makeFolder(folder, 0o700);
       const ended = ready.then(() => run(stop, begun)).finally(() => (running = undefined));

@@ -13,6 +13,8 @@ const MINUTE = 60_000;
 /** How often is looked, and how soon after a start, milliseconds. */
 const EVERY = 60 * MINUTE;
 const FIRST = MINUTE;
+/** After so many who cannot be deleted the others wait for the next time: the store is away. */
+const MOST_FAILED = 5;
 
 export interface ExpiryOptions {
   gallery: Pick<Gallery, 'everyone' | 'removeIf' | 'catchUp'>;
@@ -67,12 +69,19 @@ export function startExpiry(options: ExpiryOptions) {
   async function look(): Promise<void> {
     await gallery.catchUp();
     let expired = 0;
+    const failures: unknown[] = [];
     for await (const person of gallery.everyone({ signal: closing.signal })) {
       if (!isOver(person)) continue;
-      if (!isSure()) break;
-      if (await expire(person)) expired += 1;
+      if (!isSure() || failures.length >= MOST_FAILED) break;
+      try {
+        if (await expire(person)) expired += 1;
+      } catch (error) {
+        // Whoever cannot be deleted, for files that somebody else owns, say, keeps none of the others.
+        failures.push(error);
+      }
     }
     if (expired > 0) log.info({ expired }, 'People were deleted because their consent is over');
+    if (failures.length > 0) throw failures[0];
   }
 
   async function run(): Promise<void> {

@@ -1,21 +1,24 @@
 import assert from 'node:assert/strict';
+import { readFile, rename, utimes, writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createCheckup } from '../../src/checkup/checkup.js';
 import type { Gallery } from '../../src/gallery/types.js';
 import { openTiny, TINY } from '../support/galleries.js';
+import { NO_SMALL_DISK, smallDisk } from '../support/small-disk.js';
 import { temporaryFolder } from '../support/temporary.js';
 import { until } from '../support/until.js';
 import { randomUnitVector, seededRandom } from '../support/vectors.js';
 
 /** Two workers of one machine over a gallery whose searches end when the test says so. */
-async function stand(t: TestContext) {
+async function stand(t: TestContext, given?: string) {
   const gallery = await openTiny(await temporaryFolder(t));
   t.after(() => gallery.close());
   const random = seededRandom(5);
   for (let i = 0; i < 20; i++)
     await gallery.enrol({ groupid: 'default', userid: `p${i}` }, randomUnitVector(random, TINY));
-  const cacheDir = await temporaryFolder(t);
+  const cacheDir = given ?? (await temporaryFolder(t));
   /** Searches up to number `free` do not wait. */
   const asked = { searches: 0, pass: false, free: 0 };
   const slow: Gallery = {
@@ -78,6 +81,41 @@ describe('the check-up of a machine', () => {
     await second.start();
     await until(async () => (await second.state()).state === 'done');
     assert.equal((await second.findings())?.people, 20);
+  });
+
+  it('is not said to have begun where its state cannot be written', { skip: NO_SMALL_DISK }, async (t) => {
+    const disk = await smallDisk(t);
+    const { asked, make } = await stand(t, disk.folder);
+    const checkup = make();
+    asked.pass = true;
+    const finish = () => until(async () => (await checkup.state()).state === 'done');
+    await checkup.start();
+    await finish();
+    await disk.fill();
+    await assert.rejects(checkup.start(), { code: 'ENOSPC' });
+    await disk.clear();
+    const { startedAt } = await checkup.state();
+    await checkup.start();
+    assert.notEqual((await checkup.state()).startedAt, startedAt);
+    await finish();
+  });
+
+  it('has the findings that another worker has changed within a tick of the clock', async (t) => {
+    const folder = await temporaryFolder(t);
+    const { asked, make } = await stand(t, folder);
+    const checkup = make();
+    asked.pass = true;
+    await checkup.start();
+    await until(async () => (await checkup.state()).state === 'done');
+    const file = path.join(folder, 'check-up', 'tiny.findings.json');
+    const date = new Date('2026-01-31T09:00:00Z');
+    await utimes(file, date, date);
+    assert.equal((await checkup.findings())?.people, 20);
+    const text = await readFile(file, 'utf8');
+    await writeFile(`${file}.new`, text.replace('"people":20', '"people":19'));
+    await utimes(`${file}.new`, date, date);
+    await rename(`${file}.new`, file);
+    assert.equal((await checkup.findings())?.people, 19);
   });
 
   it('does not name whoever is deleted or moved while it looks', async (t) => {

@@ -299,6 +299,18 @@ describe('a move that seems to go on in a process that lives', { skip: inFilesAl
     assert.equal((await readdir(path.join(tiny, 'default-b'))).length, 3);
   });
 
+  it('is not looked at all the time where the clock was far ahead when it began', async (t) => {
+    const { store, tiny } = await cutShort(t);
+    const ahead = new Date(Date.now() + 365 * 24 * 60 * 60_000);
+    await utimes(path.join(tiny, '.moving-1.json'), ahead, ahead);
+    const waits = t.mock.method(globalThis, 'setTimeout');
+    await store.recover();
+    assert.deepEqual(
+      waits.mock.calls.map((call) => call.arguments[1]),
+      [OLD],
+    );
+  });
+
   it('is set aside where it is old and somebody else was enrolled there meanwhile', async (t) => {
     const { store, folder, tiny } = await cutShort(t);
     const bob = path.join(tiny, 'default-b', 'person.json');

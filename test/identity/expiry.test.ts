@@ -3,6 +3,7 @@ import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import type { AuditEntry } from '../../src/access/audit.js';
 import { startExpiry } from '../../src/identity/expiry.js';
+import { KaomonError } from '../../src/platform/errors.js';
 import { createFileStore } from '../../src/gallery/store/file-store.js';
 import type { Consent } from '../../src/gallery/consent.js';
 import { createTiny, openTiny, TINY } from '../support/galleries.js';
@@ -70,6 +71,29 @@ describe('a consent that is over', () => {
     );
     assert.equal(audit.at(0)?.outcome, 'begun');
     assert.equal(audit.at(0)?.requestId, done[0].requestId);
+  });
+
+  it('removes the others where one cannot be deleted, and says so', async (t) => {
+    const { audit, jobs, galleries, there } = await workers(t, 1);
+    const [gallery] = galleries;
+    const dan = { groupid: 'default', userid: 'dan', consent: until(yesterday) };
+    await gallery.enrol(dan, randomUnitVector(random, TINY));
+    const removeIf = gallery.removeIf.bind(gallery);
+    gallery.removeIf = (faceid, isRight) =>
+      faceid === 'default-ada'
+        ? Promise.reject(new KaomonError('STORE_UNAVAILABLE', 'EACCES', { cause: new Error('EACCES') }))
+        : removeIf(faceid, isRight);
+    await jobs[0].run();
+    assert.deepEqual(await there(), ['ada', 'bob', 'cid']);
+    assert.deepEqual(
+      audit.map(({ outcome, whom }) => [outcome, whom?.userid]),
+      [
+        ['begun', 'ada'],
+        ['failed', 'ada'],
+        ['begun', 'dan'],
+        ['done', 'dan'],
+      ],
+    );
   });
 
   it('leaves whoever has renewed it in another worker a moment ago', async (t) => {

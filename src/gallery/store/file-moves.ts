@@ -95,10 +95,12 @@ export function createMoveFinisher(layout: Layout, damage: Damage) {
 
   function lookAgain(after: number): void {
     if (timer || isClosed) return;
+    // A note from when the clock was far ahead: a timer takes no more than some weeks, and would go off at once.
+    const pause = Math.min(after, JOURNAL_AGE);
     timer = setTimeout(() => {
       timer = undefined;
       finish().catch(() => lookAgain(JOURNAL_AGE));
-    }, after);
+    }, pause);
     timer.unref();
   }
 

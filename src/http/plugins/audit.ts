@@ -30,9 +30,13 @@ export interface Audited {
   erased(receipt: string, counts: Readonly<Record<string, number>>): void;
   /** One more that was enrolled, changed or deleted: it is listed even if a later one fails. */
   did(list: 'groups' | 'people' | 'faces', id: string): void;
+  /** What goes on behind an answer that has begun: its last line waits for that, and says so where it fails. */
+  until(work: Promise<unknown>): void;
 }
 
 interface Notes extends Audited {
+  /** Resolves to whether what goes on has failed. */
+  hasFailed: Promise<boolean>;
   who: string | undefined;
   action: Action | undefined;
   ids: Record<string, unknown>;
@@ -66,6 +70,8 @@ export function registerAudit(app: App, audit: Audit): void {
   const refusals = countRefusals();
   const notes = new WeakMap<FastifyRequest, Notes>();
   const told = new WeakSet<FastifyRequest>();
+  /** Last lines that are yet to be written. */
+  const ending = new Set<Promise<void>>();
 
   app.decorateRequest('audited', {
     getter() {
@@ -98,8 +104,16 @@ export function registerAudit(app: App, audit: Audit): void {
       const begun = audit.record({ ...entry, outcome: 'begun' });
       let hasEnded = false;
       const end = (outcome: AuditEntry['outcome']) => {
-        if (!hasEnded) void audit.record({ ...entry, outcome });
+        if (hasEnded) return;
         hasEnded = true;
+        const ended = recordEnd(outcome).finally(() => ending.delete(ended));
+        ending.add(ended);
+      };
+      /** With what was done since the first line. */
+      const recordEnd = async (outcome: AuditEntry['outcome']) => {
+        const hasFailed = (await notes.get(request)?.hasFailed) && outcome === 'done';
+        const whole = entryOf(request, notes.get(request), reply) ?? entry;
+        await audit.record({ ...whole, outcome: hasFailed ? 'failed' : outcome });
       };
       reply.raw.once('finish', () => end('done'));
       // Perhaps while the answer was being prepared.
@@ -108,6 +122,7 @@ export function registerAudit(app: App, audit: Audit): void {
     } else void audit.record(entry).then(go);
   });
   app.addHook('onClose', async () => {
+    await Promise.all(ending);
     await audit.flush();
   });
 }
@@ -166,6 +181,7 @@ function createNotes(tell: (lists: Record<string, string[]>) => void): Notes {
     ids: {},
     counts: undefined,
     lists: {},
+    hasFailed: Promise.resolve(false),
     erased(receipt, counts) {
       notes.ids.receipt = receipt;
       notes.counts = counts;
@@ -185,6 +201,12 @@ function createNotes(tell: (lists: Record<string, string[]>) => void): Notes {
       if (ids.length < MAX_LISTED) return;
       tell(notes.lists);
       notes.lists = {};
+    },
+    until(work) {
+      notes.hasFailed = work.then(
+        () => false,
+        () => true,
+      );
     },
   };
   return notes;

@@ -123,9 +123,9 @@ export function correctionRoutes(app: App, { config, gallery, corrector, sightin
         sighting === undefined ? personAndFace(request) : await seen(request, sighting);
       await requirePerson(request, faceid, gallery);
       const { correction, already } = await corrector(faceid, face, onBehalfOf(request));
+      request.audited.note({ correction: correction.id });
       if (sighting !== undefined)
         await requireSightings(sightings).store.ask('correctSighting', sighting, faceid, endOf(correction));
-      request.audited.note({ correction: correction.id });
       return reply.status(already ? 200 : 201).send(toAnswer(correction));
     },
   );
@@ -197,9 +197,15 @@ export function correctionRoutes(app: App, { config, gallery, corrector, sightin
     async (request, reply) => {
       const { id } = request.params;
       const faceid = personOf(request, id);
-      await gallery.removeCorrection(faceid, id);
       const { groupid } = splitFaceId(faceid) ?? { groupid: '' };
-      await sightings?.store.ask('uncorrectSightings', endOf({ id, faceid }), faceid, groupid);
+      const giveBack = () =>
+        sightings?.store.ask('uncorrectSightings', endOf({ id, faceid }), faceid, groupid);
+      // The visits first: where they cannot be reached the caller asks again, and must find the correction then.
+      const isKnown = gallery.corrections({ faceid }).some((one) => one.id === id);
+      if (isKnown) await giveBack();
+      await gallery.removeCorrection(faceid, id);
+      // Another worker has taken it a moment ago.
+      if (!isKnown) await giveBack();
       return reply.status(204).send(null);
     },
   );

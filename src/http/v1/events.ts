@@ -52,7 +52,7 @@ export function eventRoutes(
   app: App,
   { config, gallery, announcer, sightings, events, share }: Services,
 ): void {
-  const open = new Set<Readable>();
+  const open = new Set<{ end: () => void }>();
   const feed = createEventFeed(gallery, events);
   const listeners = createShares({
     total: config.MAX_EVENT_LISTENERS,
@@ -63,7 +63,7 @@ export function eventRoutes(
   });
   // These streams never end by themselves: a shutdown would wait for ever.
   app.addHook('preClose', (done) => {
-    for (const stream of open) stream.push(null);
+    for (const listener of open) listener.end();
     done();
   });
 
@@ -109,10 +109,11 @@ export function eventRoutes(
       const position = positionOf(typeof last === 'string' && last !== '' ? last : request.query.after);
       const who = callerId(request);
       listeners.take(who, 1);
-      const { stream, send, room } = createListener(MAX_UNREAD);
+      const listener = createListener(MAX_UNREAD);
+      const { stream, send, room } = listener;
       const say = (event: string, data: object) => `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
       const here = () => `id: ${position.log}~${position.seq ?? ''}\n`;
-      open.add(stream);
+      open.add(listener);
       const heartbeat = setInterval(() => send(': alive\n\n'), HEARTBEAT).unref();
       const missed = () => send(here() + say('lost', {}));
       const ends = [
@@ -137,6 +138,8 @@ export function eventRoutes(
       const happened = sightings?.happenings.follow(position.seq, {
         async happened(batch) {
           for (const { seq, kind, sighting } of batch) {
+            // A batch comes again where the gallery could not be asked in the middle of it.
+            if (position.seq !== undefined && seq <= position.seq) continue;
             const isSeen = sighting && maySee(request.caller, sighting);
             const people = isSeen ? await withPeople([sighting], gallery) : [];
             // Not before: a change that is sent meanwhile would say that this has been sent.
@@ -154,7 +157,7 @@ export function eventRoutes(
       });
       if (happened) ends.push(() => happened.close());
       stream.once('close', () => {
-        open.delete(stream);
+        open.delete(listener);
         listeners.give(who, 1);
         clearInterval(heartbeat);
         for (const end of ends) end();

@@ -11,6 +11,7 @@ export function createListener(maxUnread: number) {
     for (const go of waiting) go();
     waiting.clear();
   }
+  let isEnded = false;
   const stream = new Readable({ read: drained });
   stream.once('close', drained);
 
@@ -18,9 +19,15 @@ export function createListener(maxUnread: number) {
     stream,
 
     send: (text: string): void => {
-      if (stream.readableEnded || stream.destroyed) return;
+      if (isEnded || stream.destroyed) return;
       if (stream.readableLength > maxUnread) stream.destroy();
       else stream.push(text);
+    },
+
+    /** Nothing follows; what is unread still arrives. */
+    end: (): void => {
+      isEnded = true;
+      stream.push(null);
     },
 
     /** Resolves when the listener has read, or is gone: what was missed may be more than fits into memory. */

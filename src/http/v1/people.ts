@@ -159,20 +159,19 @@ export function peopleRoutes(app: App, { gallery, receipts }: Services): void {
       let person = await requirePerson(request, request.params.faceid, gallery);
       const { username, metadata, consent: given, ...to } = request.body;
       const consent = given && takeConsent(given, request.caller.name);
+      // Before the move: whoever is refused must not have been moved.
+      const change: Parameters<typeof gallery.updatePerson>[1] = {};
+      if (username !== undefined) change.username = checkName(username.trim(), 'username');
+      if (metadata) change.metadata = metadata;
+      if (consent !== undefined) change.consent = consent;
       const target = { groupid: to.groupid ?? person.groupid, userid: to.userid ?? person.userid };
       requireGroupAccess(request, target.groupid);
-      // The move first: it is the part that may be refused.
+      // The move first: it is the part that may be refused now.
       if (target.groupid !== person.groupid || target.userid !== person.userid) {
         person = await gallery.movePerson(person.faceid, target);
         request.audited.note({ to: person.faceid });
       }
-      if (username !== undefined || metadata || consent !== undefined) {
-        const change: Parameters<typeof gallery.updatePerson>[1] = {};
-        if (username !== undefined) change.username = checkName(username.trim(), 'username');
-        if (metadata) change.metadata = metadata;
-        if (consent !== undefined) change.consent = consent;
-        person = await gallery.updatePerson(person.faceid, change);
-      }
+      if (Object.keys(change).length > 0) person = await gallery.updatePerson(person.faceid, change);
       return describe(person, request);
     },
   );

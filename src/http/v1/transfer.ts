@@ -145,7 +145,11 @@ export function transferRoutes(app: App, services: Services): void {
           }
         };
         if (!request.headers.accept?.includes(PROGRESS_TYPE)) return run();
-        const lines = await importTelling(run);
+        const lines = await importTelling((progress) => {
+          const work = run(progress);
+          request.audited.until(work);
+          return work;
+        });
         // Before nginx would gather them.
         void reply.type(PROGRESS_TYPE).header('x-accel-buffering', 'no').header('cache-control', 'no-store');
         return reply.send(lines);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { createKeys } from '../../../src/access/keys.js';
+import { KaomonError } from '../../../src/platform/errors.js';
 import { face, PACK, testApp, unitVector } from '../../support/app.js';
 import { form } from '../../support/form.js';
 import { greyJpeg } from '../../support/pictures.js';
@@ -153,6 +154,27 @@ describe('"not this person"', () => {
     const [{ id }] = gallery.corrections();
     assert.equal((await app.inject({ method: 'DELETE', url: `${URL}/${id}` })).statusCode, 204);
     assert.equal(await who(), 'default-ada');
+  });
+
+  it('is taken back as a whole when that is asked for again, the sightings having been away', async (t) => {
+    const { app, sightings, gallery } = await stand(t, { SIGHTINGS: true });
+    assert.ok(sightings);
+    await keepVisit(sightings, 'w.1', { votes: [vote('staff-ada')] }, WRONG);
+    const { store } = sightings;
+    const faceid = async () => (await store.ask('sighting', 1))?.faceid;
+    const said = await app.inject({ method: 'POST', url: URL, payload: { sighting: 1 } });
+    const { id } = said.json<Correction>();
+    assert.equal(await faceid(), null);
+    const takeBack = async () => (await app.inject({ method: 'DELETE', url: `${URL}/${id}` })).statusCode;
+    const ask = store.ask.bind(store);
+    const away = () => Promise.reject(new KaomonError('STORE_UNAVAILABLE', 'Redis is away.'));
+    store.ask = ((name: string) => (name === 'uncorrectSightings' ? away() : ask('ping'))) as typeof ask;
+    assert.equal(await takeBack(), 503);
+    store.ask = ask;
+    assert.equal(await takeBack(), 204);
+    assert.equal(await faceid(), 'staff-ada');
+    assert.deepEqual(gallery.corrections(), []);
+    assert.equal(await takeBack(), 404);
   });
 
   it('needs a key that may enrol, and its groups', async (t) => {

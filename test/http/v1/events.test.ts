@@ -4,7 +4,10 @@ import type { Readable } from 'node:stream';
 import { describe, it } from 'node:test';
 import { TINY_PICTURE } from '../../../src/http/intake/pictures.js';
 import { createAnnouncer } from '../../../src/identity/recognised.js';
+import { KaomonError } from '../../../src/platform/errors.js';
 import { face, type TestApp, testApp, unitVector } from '../../support/app.js';
+import { until } from '../../support/until.js';
+import { NOON, part, vote } from '../../support/sightings.js';
 
 /** Reads events off a connection, in order. */
 async function follow({ app }: Pick<TestApp, 'app'>) {
@@ -76,6 +79,29 @@ describe('GET /api/v1/events', () => {
     assert.ok(Number(seen.distance) < 0.02, 'the second picture, not the first');
     await post('embeddings/recognize', { embeddings: [[...unitVector(4)]] });
     assert.equal((await events.next('recognised')).faceid, 'default-mei');
+  });
+});
+
+describe('sightings among the events', () => {
+  it('are told once, in order, when the gallery cannot be asked in the middle of them', async (t) => {
+    const test = await testApp(t, { SIGHTINGS: true });
+    const { gallery, sightings } = test;
+    assert.ok(sightings);
+    for (const userid of ['ada', 'ken']) await gallery.createPerson({ groupid: 'default', userid });
+    const events = await follow(test);
+    await until(() => events.rest().includes('~0\n: here'));
+    const ask = gallery.person.bind(gallery);
+    let refused = 0;
+    gallery.person = (faceid) =>
+      faceid === 'default-ken' && refused++ < 2
+        ? Promise.reject(new KaomonError('STORE_UNAVAILABLE', 'Redis is away.'))
+        : ask(faceid);
+    const parts = ['ada', 'ken'].map((userid) => part(userid, { votes: [vote(`default-${userid}`)] }));
+    await sightings.store.ask('writeParts', parts, NOON);
+    // They are looked for once a second.
+    await until(() => refused > 2, 20_000);
+    const who = async () => ((await events.next('arrived')).person as { userid: string }).userid;
+    assert.deepEqual([await who(), await who()], ['ada', 'ken']);
   });
 });
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
 import { describe, it } from 'node:test';
 import { createListener } from '../../../src/http/v1/listener.js';
 
@@ -40,6 +41,14 @@ describe('a listener that reads slowly', () => {
     stream.destroy();
     await Promise.all(all);
     await room();
+  });
+
+  it('gets what was sent before the end, and is not cut off by what comes after', async () => {
+    const { stream, send, end } = createListener(MOST);
+    send('before');
+    end();
+    send('after');
+    assert.equal(await text(stream), 'before');
   });
 
   it('is disconnected when it leaves too much unread', async () => {

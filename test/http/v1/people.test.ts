@@ -145,6 +145,7 @@ describe('/api/v1/people', () => {
       ['PATCH', '/people/staff-ada', {}, 400, 'FIELD_INVALID'],
       ['PATCH', '/people/staff-ada', { groupid: 'none', username: 'X' }, 404, 'GROUP_UNKNOWN'],
       ['PATCH', '/people/default-far', { userid: 'ken', username: 'X' }, 409, 'PERSON_EXISTS'],
+      ['PATCH', '/people/staff-ada', { groupid: 'default', username: 'A\u202eda' }, 400, 'FIELD_INVALID'],
       ['PATCH', '/people/staff-none', { username: 'x' }, 404, 'PERSON_UNKNOWN'],
       ['POST', '/people/staff-ada/merge', { from: 'staff-none' }, 404, 'PERSON_UNKNOWN'],
       ['DELETE', '/people/no', undefined, 404, 'PERSON_UNKNOWN'],

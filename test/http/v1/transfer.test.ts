@@ -10,7 +10,9 @@ import { ZipFile } from 'yazl';
 import { sweepArchives } from '../../../src/gallery/archive/nameless.js';
 import { openZip } from '../../../src/gallery/archive/read-zip.js';
 import { encodeNpy } from '../../../src/gallery/store/npy.js';
+import { KaomonError } from '../../../src/platform/errors.js';
 import { PACK, testApp, unitVector } from '../../support/app.js';
+import { type AuditLine, written } from '../../support/audit-lines.js';
 import { temporaryFolder } from '../../support/temporary.js';
 import { until } from '../../support/until.js';
 import { everybody } from '../../support/galleries.js';
@@ -163,6 +165,29 @@ describe('export and import', () => {
     assert.deepEqual([refused.statusCode, refused.json<{ code: string }>().code], [400, 'ARCHIVE_INVALID']);
     // The next one may begin.
     assert.equal((await send(archive)).statusCode, 200);
+  });
+
+  it('are in the audit with whom they took, and how they ended, also where the answer says how far they are', async (t) => {
+    const archive = await exported(await full(t));
+    const to = await app(t);
+    const headers = { ...ZIP, accept: 'application/x-ndjson' };
+    const send = () =>
+      to.app.inject({ method: 'POST', url: '/api/v1/import', headers, payload: Buffer.from(archive) });
+    const ended = async (count: number) => {
+      const isEnd = ({ outcome }: AuditLine) => outcome !== 'begun';
+      const lines = await written(to, (all) => all.filter(isEnd).length === count);
+      const { outcome, whom } = lines.filter(isEnd)[count - 1];
+      return { outcome, groups: whom.groups, people: [whom.people ?? []].flat().sort() };
+    };
+    const restorePeople = to.gallery.restorePeople.bind(to.gallery);
+    to.gallery.restorePeople = () => Promise.reject(new KaomonError('STORAGE_FULL', 'No room.'));
+    const failed = await send();
+    assert.match(failed.body, /"error":{"code":"STORAGE_FULL"/);
+    assert.deepEqual(await ended(1), { outcome: 'failed', groups: ['staff'], people: [] });
+    to.gallery.restorePeople = restorePeople;
+    assert.match((await send()).body, /"report"/);
+    const people = ['default-far', 'default-ken', 'staff-ada'];
+    assert.deepEqual(await ended(2), { outcome: 'done', groups: undefined, people });
   });
 
   it('keep what CompreFace knows a face by', async (t) => {
