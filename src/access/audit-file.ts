@@ -5,7 +5,7 @@ import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { FastifyBaseLogger } from 'fastify';
-import { createClockDoubt } from '../platform/clock-doubt.js';
+import { createClockDoubt, sinceBoot } from '../platform/clock-doubt.js';
 import { syncFolder, UNFINISHED, unlessMissing } from '../platform/files/durable.js';
 import { isNamed } from '../platform/files/lock.js';
 import { giveIfNew, giveTo, ownerOf } from '../platform/files/owner.js';
@@ -89,7 +89,7 @@ export interface PruningOptions {
 
 /** Erases old lines from the start on, and four times a day. By a clock that has just jumped nothing is too old. */
 export function startPruning(file: string, days: number, options: PruningOptions) {
-  const { log, date = () => Date.now(), now = () => performance.now(), every = EVERY } = options;
+  const { log, date = () => Date.now(), now = sinceBoot, every = EVERY } = options;
   const isSure = createClockDoubt(date, now);
   let running: Promise<void> | undefined;
   const run = async () => {

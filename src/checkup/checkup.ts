@@ -43,7 +43,10 @@ export interface CheckupDeps {
   /** `CACHE_DIR`. */
   cacheDir: string;
   pack: { id: string; length: number };
-  gallery: Pick<Gallery, 'everyone' | 'vectors' | 'copyVectors' | 'nearest' | 'info' | 'subscribe'>;
+  gallery: Pick<
+    Gallery,
+    'everyone' | 'person' | 'vectors' | 'copyVectors' | 'nearest' | 'info' | 'subscribe'
+  >;
   searches: Pick<CountedWork, 'one'>;
   decision: Pick<Decision, 'threshold' | 'apart'>;
   log: { error: (details: object, message: string) => void };
@@ -195,9 +198,8 @@ export function createCheckup(deps: CheckupDeps) {
   }
 
   /** Whoever is no longer enrolled under an ID is not named in the cache any more. */
-  async function forget(gone: string): Promise<void> {
-    if (running) goneMeanwhile.add(gone);
-    const ids = new Set([gone]);
+  async function forget(ids: ReadonlySet<string>): Promise<void> {
+    if (running) for (const gone of ids) goneMeanwhile.add(gone);
     const before = await findings();
     // Most people are in none.
     if (!before || without(before, ids) === before) return;
@@ -210,8 +212,16 @@ export function createCheckup(deps: CheckupDeps) {
   const GONE: ReadonlySet<GalleryChange['kind']> = new Set(['removed', 'moved', 'merged']);
   const unsubscribe = gallery.subscribe(({ kind, faceid, from }) => {
     const gone = kind === 'removed' ? faceid : from;
-    if (GONE.has(kind) && gone !== undefined) void forget(gone).catch(() => undefined);
+    if (GONE.has(kind) && gone !== undefined) void forget(new Set([gone])).catch(() => undefined);
   });
+
+  /** Nor is whoever was deleted, moved or merged while no worker ran. */
+  async function forgetLeft(): Promise<void> {
+    const gone = new Set<string>();
+    for (const faceid of namedIn(await findings())) if (!(await gallery.person(faceid))) gone.add(faceid);
+    if (gone.size > 0) await forget(gone);
+  }
+  const hasLooked = forgetLeft().catch(() => undefined);
 
   return {
     state,
@@ -230,9 +240,22 @@ export function createCheckup(deps: CheckupDeps) {
       unsubscribe();
       running?.stop.abort();
       await running?.ended;
+      await hasLooked;
       await writing.catch(() => undefined);
     },
   };
+}
+
+/** Whom findings name. */
+function namedIn(findings: Findings | undefined): Set<string> {
+  if (!findings) return new Set();
+  const { disagreeing, pairs, weak } = findings;
+  const odd = [...disagreeing.flatMap(({ pictures }) => pictures), ...weak];
+  return new Set([
+    ...pairs.flatMap(({ faceids }) => faceids),
+    ...[...disagreeing, ...weak].map(({ faceid }) => faceid),
+    ...odd.flatMap(({ other }) => other?.faceid ?? []),
+  ]);
 }
 
 /** Findings in which nobody of these is named; the same ones where that is so already. */

@@ -4,7 +4,7 @@ import { type AuditEntry, EXPIRY } from '../access/audit.js';
 import { consentState } from '../gallery/consent.js';
 import { receiptId } from '../gallery/erased.js';
 import type { Erased, Gallery, Person } from '../gallery/types.js';
-import { createClockDoubt } from '../platform/clock-doubt.js';
+import { createClockDoubt, sinceBoot } from '../platform/clock-doubt.js';
 import { KaomonError } from '../platform/errors.js';
 import { underLock } from '../platform/files/lock.js';
 import { quietMessage } from '../platform/quiet-error.js';
@@ -40,7 +40,7 @@ export interface ExpiryOptions {
  */
 export function startExpiry(options: ExpiryOptions) {
   const { gallery, lockFile, record, log } = options;
-  const { date = () => Date.now(), now = () => performance.now(), every = EVERY, first = FIRST } = options;
+  const { date = () => Date.now(), now = sinceBoot, every = EVERY, first = FIRST } = options;
   const closing = new AbortController();
   const isSure = createClockDoubt(date, now);
   let running: Promise<void> | undefined;

@@ -1,3 +1,11 @@
+import { uptime } from 'node:os';
+
+/**
+ * Milliseconds since the machine was started, also those in which it slept: `performance.now()` stands still meanwhile, so that
+ * each awakening would look like a jump of the clock.
+ */
+export const sinceBoot = (): number => uptime() * 1000;
+
 /** A clock that has jumped forward by more than this is not believed for so long, milliseconds. */
 const JUMP = 3_600_000;
 

@@ -1,7 +1,7 @@
 import type { FastifyBaseLogger } from 'fastify';
 import type { Gallery } from '../gallery/types.js';
 import type { Config } from '../settings/config.js';
-import { createClockDoubt } from '../platform/clock-doubt.js';
+import { createClockDoubt, sinceBoot } from '../platform/clock-doubt.js';
 import { quietMessage } from '../platform/quiet-error.js';
 import type { Ending, FindEndings } from './endings.js';
 import type { SightingStore } from './store/client.js';
@@ -47,7 +47,7 @@ export interface RetentionOptions {
  */
 export function startRetention(options: RetentionOptions) {
   const { store, gallery, days, catchUp, findEndings, log, every = EVERY } = options;
-  const { date = () => Date.now(), now = () => performance.now() } = options;
+  const { date = () => Date.now(), now = sinceBoot } = options;
   const isSure = createClockDoubt(date, now);
   let isClosed = false;
   let running: Promise<void> | undefined;

@@ -139,6 +139,11 @@ describe('the check-up of a machine', () => {
     const found = JSON.stringify(await checkup.findings());
     assert.match(found, /default-mal/);
     assert.doesNotMatch(found, /default-eve/);
+    // Nor who is deleted while no worker runs.
+    await checkup.close();
+    await gallery.remove('default', 'mal');
+    const next = make();
+    await until(async () => !JSON.stringify(await next.findings()).includes('default-mal'));
     assert.deepEqual(failures, []);
   });
 });
