@@ -94,7 +94,7 @@ export function createKeyFile(file: string) {
     /**
      * Changes the file under a lock that all processes respect.
      * @param change gets a copy to change, and its result is returned; when it throws, nothing is written
-     * @param evenWhenFull uses the room kept aside on a full disk: for revoking keys and ending sessions
+     * @param evenWhenFull uses the room kept aside on a full disk: for revoking keys, signing in and ending sessions
      */
     async change<T>(
       change: (contents: KeyFile) => T | Promise<T>,

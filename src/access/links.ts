@@ -11,6 +11,8 @@ export const LINK_MINUTES = 15;
 const STILL_GOOD = (LINK_MINUTES * 60) / 2;
 /** Links that may wait to be used; when there are more, the oldest are dropped. */
 const MAX_LINKS = 20;
+/** Whoever is to delete somebody because the disk is full has to sign in first. */
+const EVEN_WHEN_FULL = { evenWhenFull: true };
 /** 32 random bytes. */
 const TOKEN = /^[0-9A-Za-z_-]{43}$/;
 
@@ -104,7 +106,7 @@ export function createLinks({ file, now = Date.now }: LinksOptions) {
             : contents.keys.find(({ id, name }) => id === idOrName || name === idOrName);
         if (!record) throw new KaomonError('KEY_UNKNOWN', 'There is no such key.');
         return add(contents, record);
-      });
+      }, EVEN_WHEN_FULL);
     },
 
     /**
@@ -126,7 +128,7 @@ export function createLinks({ file, now = Date.now }: LinksOptions) {
         const found = contents.keys.find(({ id }) => id === link.id);
         if (found) delete found.unclaimed;
         return found && { ...found };
-      });
+      }, EVEN_WHEN_FULL);
       const written = await unlessMissing(readFile(linkFile, 'utf8')).catch(() => undefined);
       if (written?.includes(token)) await rm(linkFile, { force: true }).catch(() => undefined);
       return record;

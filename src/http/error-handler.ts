@@ -35,18 +35,24 @@ export function answerErrors(app: App, surface: Surface): void {
   app.setErrorHandler(answerError);
 }
 
-/** The one place where an error becomes an answer. */
-export function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+/** Logs an error where that is due. @returns it, and what the caller may be told of it */
+export function tellError(error: unknown, request: FastifyRequest): { known: KaomonError; message: string } {
   const known = toKaomonError(error, request);
   logError(error, known, request);
-  if (known.statusCode === 503 || known.statusCode === 429 || known.retryAfter !== undefined) {
-    reply.header('retry-after', String(known.retryAfter ?? RETRY_AFTER));
-  }
   // What went wrong inside is for the log alone; a 503's message was written for the caller.
   const message =
     known.statusCode === 500
       ? `The server failed. Its log has the reason, request ID ${request.id}.`
       : known.message;
+  return { known, message };
+}
+
+/** The one place where an error becomes an answer. */
+export function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+  const { known, message } = tellError(error, request);
+  if (known.statusCode === 503 || known.statusCode === 429 || known.retryAfter !== undefined) {
+    reply.header('retry-after', String(known.retryAfter ?? RETRY_AFTER));
+  }
   if (known.code === 'METHOD_NOT_ALLOWED') reply.header('allow', String(known.details?.allowed));
   const { statusCode, body } = surfaceOf(request).errorFormat(known, message, request);
   reply.type('application/json; charset=utf-8').status(statusCode).send(body);

@@ -129,16 +129,16 @@ export function startRetention(options: RetentionOptions) {
 
   async function run(): Promise<void> {
     try {
-      await catchUp();
+      // What is too old needs nobody who may be away.
       const old = isSure() ? await prune() : 0;
+      if (old > 0 && !isClosed) await store.ask('clean');
+      await catchUp();
       let left = 0;
       if (!hasFollowed) left += await followEarlier();
       hasFollowed = true;
       left += await eraseLeft();
-      if (old + left > 0 && !isClosed) {
-        await store.ask('clean');
-        log.info({ old, left }, 'Sightings were erased');
-      }
+      if (left > 0 && !isClosed) await store.ask('clean');
+      if (old + left > 0) log.info({ old, left }, 'Sightings were erased');
       warned = false;
     } catch (error) {
       if (!warned && !isClosed)

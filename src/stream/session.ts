@@ -8,7 +8,8 @@ import type { Place } from '../identity/types.js';
 import { partWithin } from '../vision/boxes.js';
 import type { VisionPool } from '../vision/types.js';
 import { readText, type ServerMessage, type StreamFace, type StreamOptions } from './protocol.js';
-import { FaceTracker, type Track } from './tracks.js';
+import type { Track } from './track.js';
+import { FaceTracker } from './tracks.js';
 
 export interface SessionDeps {
   vision: Pick<VisionPool, 'analyze'>;

@@ -3,6 +3,7 @@ import { squaredDistance } from '../gallery/distance.js';
 import type { AnalysedFace, Analysis, EmptyScene, KnownFace } from '../vision/types.js';
 import { renewed } from '../identity/identify.js';
 import { hasMoved } from './motion.js';
+import type { Moment, Plan, Track } from './track.js';
 
 /** The whole frame is searched for new faces at least so often, milliseconds. */
 const SEARCH_EVERY = 1000;
@@ -21,49 +22,6 @@ const RENEWALS_A_FRAME = 2;
 const HOLD = 2000;
 /** A lost face that returns within this time keeps its track, judged by its embedding, milliseconds. */
 const COMES_BACK = 2000;
-
-/** A face, followed through the frames. */
-export interface Track {
-  /** The face's number in the answers. */
-  id: number;
-  face: AnalysedFace;
-  /** From its last embedding. */
-  thumbnail: Float32Array | undefined;
-  embedding: Float32Array | undefined;
-  embeddedAt: number;
-  /** Frames since its last embedding. */
-  frames: number;
-  /** Who it is: the best recent match; undefined while unknown. */
-  match: Match | undefined;
-  /** The nearest person at the last embedding, however far. */
-  nearest: Match | undefined;
-  matchedAt: number;
-  /** Why the face was unfit at its last embedding, with its quality then. */
-  unfit: Pick<AnalysedFace, 'unfit' | 'quality'> | undefined;
-  /** The last embedding contradicted `match`: the next frame decides. */
-  isDoubted: boolean;
-  lostAt: number;
-}
-
-/** What to do with the next frame. */
-export interface Plan {
-  search: boolean;
-  /** Where nobody is known: the frame in which nobody was found. One that shows the same is not searched. */
-  quiet: EmptyScene | undefined;
-  closeUps: boolean;
-  /** The smallest face to look for, pixels. */
-  minFaceSize: number;
-  tracks: Track[];
-  faces: KnownFace[];
-}
-
-/** The time and the threshold of one frame. */
-export interface Moment {
-  /** Milliseconds of the clock. */
-  now: number;
-  /** Squared L2: a face is named below this distance. It changes as people come and go. */
-  identical: number;
-}
 
 type Frame = Pick<Analysis, 'faces' | 'width' | 'height' | 'scene' | 'empty' | 'searched'>;
 
@@ -85,6 +43,7 @@ export class FaceTracker {
   #searchedAt = -Infinity;
   #closeUpAt = -Infinity;
   #mustSearch = true;
+  #doubts = 0;
   #sceneAtSearch: Uint8Array | undefined;
   #scene: Uint8Array | undefined;
   /** The frame that was searched last, where it showed nobody. */
@@ -102,6 +61,7 @@ export class FaceTracker {
 
   /** Searches the next frame and embeds every face again, because other groups are compared from now on. */
   doubtAll(): void {
+    this.#doubts += 1;
     this.#mustSearch = true;
     for (const track of this.#tracks) {
       track.embeddedAt = -Infinity;
@@ -149,7 +109,7 @@ export class FaceTracker {
     // Where smaller faces are wanted than before, somebody may be there who was not looked for.
     const isQuiet = follow && minFaceSize >= this.#searchedFor && this.#isQuiet(now);
     const quiet = isQuiet ? this.#empty : undefined;
-    return { search, quiet, closeUps, minFaceSize, tracks, faces };
+    return { search, quiet, closeUps, minFaceSize, doubts: this.#doubts, tracks, faces };
   }
 
   /** Whether nobody was there when the whole frame was searched last, which is not long ago. */
@@ -219,6 +179,11 @@ export class FaceTracker {
       // It has gone or moved too fast to be followed: the next search shows which.
       this.#mustSearch = true;
       this.#closeUpAt = -Infinity;
+    }
+    if (plan.doubts !== this.#doubts) {
+      // Other groups were asked for while this frame was compared with the earlier ones.
+      this.#mustSearch = true;
+      for (const track of tracks) track.embeddedAt = -Infinity;
     }
     this.#tracks = tracks;
     return tracks;

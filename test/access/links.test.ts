@@ -8,6 +8,7 @@ import { signInUrl } from '../../src/platform/addresses.js';
 import { testApp } from '../support/app.js';
 import { runKaomon } from '../support/command.js';
 import { startServer } from '../support/server.js';
+import { NO_SMALL_DISK, smallDisk } from '../support/small-disk.js';
 import { temporaryFolder } from '../support/temporary.js';
 
 const MINUTE = 60_000;
@@ -20,6 +21,19 @@ async function open(t: TestContext) {
   const links = createLinks({ file, now });
   return { file, clock, keys: createKeys({ file }), links, another: () => createLinks({ file, now }) };
 }
+
+describe('sign-in links on a full disk', { skip: NO_SMALL_DISK }, () => {
+  it('are made and used: whoever is to make room has to sign in first', async (t) => {
+    const disk = await smallDisk(t);
+    const file = path.join(disk.folder, 'keys.json');
+    await createKeys({ file }).add({ name: 'office', role: 'admin' });
+    const links = createLinks({ file });
+    const before = await links.make('office');
+    await disk.fill();
+    assert.equal((await links.redeem(before.token))?.name, 'office');
+    assert.equal((await links.redeem((await links.make('office')).token))?.name, 'office');
+  });
+});
 
 describe('sign-in links', () => {
   it('are one at a first start, in a file for its owner alone, and no key', async (t) => {

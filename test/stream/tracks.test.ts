@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { squaredDistance } from '../../src/gallery/distance.js';
 import type { Match, Person } from '../../src/gallery/types.js';
+import type { Plan } from '../../src/stream/track.js';
 import { FaceTracker, RENEW } from '../../src/stream/tracks.js';
 import { SCENE } from '../../src/vision/track.js';
 import type { AnalysedFace, EmptyScene } from '../../src/vision/types.js';
@@ -124,6 +125,22 @@ describe('tracks', () => {
       [play(0, [faceAt(100, 0)]), play(40, []), play(80, []), play(120, [])],
       [false, false, false, true],
     );
+  });
+
+  it('are looked at again when other groups are asked for while a frame is compared with the earlier ones', () => {
+    const tracks = new FaceTracker(IDENTICAL);
+    const shown = [faceAt(100, 0)];
+    const frame = { faces: shown, width: 640, height: 360, scene: emptyScene(0).scene, searched: true };
+    const see = (plan: Plan, now: number) =>
+      tracks.update(plan, frame, shown.map(nearest), { now, identical: IDENTICAL });
+    see(tracks.plan(0), 0);
+    const calm = tracks.plan(FRAME);
+    assert.deepEqual([calm.search, calm.faces[0].embed], [false, false]);
+    const first = tracks.plan(FRAME);
+    tracks.doubtAll();
+    see(first, FRAME);
+    const next = tracks.plan(2 * FRAME);
+    assert.deepEqual([next.search, next.faces[0].embed], [true, true]);
   });
 
   it('search for a first face, then follow it: a search a second, an embedding each half', () => {

@@ -106,14 +106,27 @@ export function eventRoutes(
       throwIfGone(request.gone);
       const { 'last-event-id': last } = request.headers;
       // What a browser sends when it connects again is newer than the address.
-      const position = positionOf(typeof last === 'string' && last !== '' ? last : request.query.after);
+      const asked = typeof last === 'string' && last !== '' ? last : request.query.after;
+      const position = positionOf(asked);
+      // Cut off before one of the two was known: what has happened there since, nobody can tell.
+      const isResumed = asked !== undefined && asked !== '';
+      const hasMissed = {
+        log: isResumed && position.log === '',
+        seq: isResumed && position.seq === undefined,
+      };
       const who = callerId(request);
       listeners.take(who, 1);
       const listener = createListener(MAX_UNREAD);
       const { stream, send, room } = listener;
       const say = (event: string, data: object) => `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
       const here = () => `id: ${position.log}~${position.seq ?? ''}\n`;
-      open.add(listener);
+      const opened = {
+        end: () => {
+          stop();
+          listener.end();
+        },
+      };
+      open.add(opened);
       const heartbeat = setInterval(() => send(': alive\n\n'), HEARTBEAT).unref();
       const missed = () => send(here() + say('lost', {}));
       const ends = [
@@ -126,9 +139,10 @@ export function eventRoutes(
           },
           at(now, isLost) {
             position.log = now;
-            if (isLost) missed();
+            if (isLost || hasMissed.log) missed();
             // Known from the start: a client may be cut off before the first event.
             else send(`${here()}: here\n\n`);
+            hasMissed.log = false;
           },
         }),
         announcer.subscribe((recognised) => {
@@ -151,17 +165,22 @@ export function eventRoutes(
         },
         at(now, isLost) {
           position.seq = now;
-          if (isLost) missed();
+          if (isLost || hasMissed.seq) missed();
           else send(`${here()}: here\n\n`);
+          hasMissed.seq = false;
         },
       });
       if (happened) ends.push(() => happened.close());
       stream.once('close', () => {
-        open.delete(listener);
+        open.delete(opened);
         listeners.give(who, 1);
-        clearInterval(heartbeat);
-        for (const end of ends) end();
+        stop();
       });
+      // Also before the listener has read the last of it: nobody may ever do.
+      function stop(): void {
+        clearInterval(heartbeat);
+        for (const end of ends.splice(0)) end();
+      }
       // Whatever becomes of the answer, the stream ends with its connection.
       reply.raw.once('close', () => stream.destroy());
       // At once, so that the client knows that it is connected, and no buffer in between waits for more.

@@ -1,6 +1,5 @@
 import { PassThrough, type Readable } from 'node:stream';
 import type { ImportOptions, ImportReport } from '../../gallery/archive/import.js';
-import { toPlainError } from '../../platform/errors.js';
 
 /** Lines of JSON. */
 export const PROGRESS_TYPE = 'application/x-ndjson';
@@ -10,11 +9,13 @@ const PAUSE = 250;
 /**
  * Runs an import whose answer says how far it is.
  * @param run imports, and calls its argument as it goes on
+ * @param explain what the caller is told of an error after that
  * @returns lines of JSON, once the archive was checked: `{done, of}`, last `{report}` or `{error}`
  * @throws what `run` throws before it calls its argument
  */
 export async function importTelling(
   run: (progress: NonNullable<ImportOptions['progress']>) => Promise<ImportReport>,
+  explain: (error: unknown) => { code: string; message: string },
 ): Promise<Readable> {
   const lines = new PassThrough();
   const write = (line: object) => lines.write(`${JSON.stringify(line)}\n`);
@@ -41,8 +42,7 @@ export async function importTelling(
           reject(error instanceof Error ? error : new Error(String(error)));
           return;
         }
-        const { code, message } = toPlainError(error);
-        write({ error: { code, message } });
+        write({ error: explain(error) });
         lines.end();
       },
     );

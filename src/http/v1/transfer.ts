@@ -9,6 +9,7 @@ import { requireConsentIn } from '../../identity/consent.js';
 import { importTelling, PROGRESS_TYPE } from './import-progress.js';
 import { groupsToSearch, requireGroupAccess } from '../access.js';
 import type { App } from '../app-type.js';
+import { tellError } from '../error-handler.js';
 import { callerId } from '../on-behalf.js';
 import { BytesSchema, refusals } from '../schemas.js';
 import type { Services } from '../services.js';
@@ -145,10 +146,14 @@ export function transferRoutes(app: App, services: Services): void {
           }
         };
         if (!request.headers.accept?.includes(PROGRESS_TYPE)) return run();
-        const lines = await importTelling((progress) => {
+        const tracked = (progress: ImportOptions['progress']) => {
           const work = run(progress);
           request.audited.until(work);
           return work;
+        };
+        const lines = await importTelling(tracked, (error) => {
+          const { known, message } = tellError(error, request);
+          return { code: known.code, message };
         });
         // Before nginx would gather them.
         void reply.type(PROGRESS_TYPE).header('x-accel-buffering', 'no').header('cache-control', 'no-store');

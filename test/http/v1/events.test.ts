@@ -10,8 +10,9 @@ import { until } from '../../support/until.js';
 import { NOON, part, vote } from '../../support/sightings.js';
 
 /** Reads events off a connection, in order. */
-async function follow({ app }: Pick<TestApp, 'app'>) {
-  const answer = await app.inject({ url: '/api/v1/events', payloadAsStream: true });
+async function follow({ app }: Pick<TestApp, 'app'>, after = '') {
+  const url = `/api/v1/events?after=${after}`;
+  const answer = await app.inject({ url, payloadAsStream: true });
   const stream: Readable = answer.stream();
   stream.setEncoding('utf8');
   let text = '';
@@ -102,6 +103,21 @@ describe('sightings among the events', () => {
     await until(() => refused > 2, 20_000);
     const who = async () => ((await events.next('arrived')).person as { userid: string }).userid;
     assert.deepEqual([await who(), await who()], ['ada', 'ken']);
+  });
+});
+
+describe('who comes back to the events', () => {
+  it('is told that some may be lost where the server had not said yet what was sent', async (t) => {
+    const test = await testApp(t, { SIGHTINGS: true });
+    const isNew = await follow(test);
+    await until(() => isNew.rest().includes('~0\n: here'));
+    assert.doesNotMatch(isNew.rest(), /event: lost/);
+    // Of one who was cut off while the sightings could not be read.
+    const isBack = await follow(test, '1-2048~');
+    await isBack.next('lost');
+    const knew = await follow(test, '1-2048~0');
+    await until(() => knew.rest().includes('~0\n: here'));
+    assert.doesNotMatch(knew.rest(), /event: lost/);
   });
 });
 

@@ -184,10 +184,18 @@ describe('export and import', () => {
     const failed = await send();
     assert.match(failed.body, /"error":{"code":"STORAGE_FULL"/);
     assert.deepEqual(await ended(1), { outcome: 'failed', groups: ['staff'], people: [] });
+    to.gallery.restorePeople = () => Promise.reject(new Error('EIO: /srv/embeddings'));
+    const broken = await send();
+    assert.match(
+      broken.body,
+      /"error":{"code":"INTERNAL","message":"The server failed\. Its log has the reason/,
+    );
+    assert.doesNotMatch(broken.body, /srv/);
+    assert.equal((await ended(2)).outcome, 'failed');
     to.gallery.restorePeople = restorePeople;
     assert.match((await send()).body, /"report"/);
     const people = ['default-far', 'default-ken', 'staff-ada'];
-    assert.deepEqual(await ended(2), { outcome: 'done', groups: undefined, people });
+    assert.deepEqual(await ended(3), { outcome: 'done', groups: undefined, people });
   });
 
   it('keep what CompreFace knows a face by', async (t) => {
