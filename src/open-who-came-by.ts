@@ -6,7 +6,7 @@ import type { Logger } from './platform/log.js';
 import type { RedisSettings } from './platform/redis.js';
 import type { Shutdown } from './platform/shutdown.js';
 import type { Config } from './settings/config.js';
-import type { OpenEvents } from './sightings/endings.js';
+import type { FindEndings } from './sightings/endings.js';
 import type { LeftSightings } from './sightings/left.js';
 import type { Sightings } from './sightings/open.js';
 
@@ -27,7 +27,7 @@ export async function openWhoCameBy(
   const redis = await sharedIn(config);
   const sightings = await openSightings({
     ...{ config, redis, pack: pack.id, pair, gallery, log, unknowns },
-    openEvents: await eventsIn(config),
+    findEndings: await endingsIn(config),
   });
   shutdown.add({ name: 'sightings', close: () => sightings.close() });
   return sightings;
@@ -38,10 +38,14 @@ async function sharedIn(config: Config): Promise<RedisSettings | undefined> {
   return config.EMBEDDING_STORE === 'redis' ? await redisSettings(config) : undefined;
 }
 
-/** Opens the event log, where there is one. */
-async function eventsIn(config: Config): Promise<OpenEvents | undefined> {
+/** Asks the event log, where there is one. */
+async function endingsIn(config: Config): Promise<FindEndings | undefined> {
   const settings = await logSettings(config);
-  return settings && (async () => (await import('./events/open-log.js')).openLog(settings, () => undefined));
+  if (!settings) return undefined;
+  const { createFindEndings } = await import('./sightings/endings.js');
+  return createFindEndings(async () =>
+    (await import('./events/open-log.js')).openLog(settings, () => undefined),
+  );
 }
 
 /** What was kept before, and is only erased from now on. */
@@ -57,7 +61,7 @@ export async function openLeft(
   const left = await openLeftSightings({
     ...{ config, pack: kept, gallery, log },
     redis: await sharedIn(config),
-    openEvents: await eventsIn(config),
+    findEndings: await endingsIn(config),
   });
   for (const one of left) shutdown.add({ name: 'earlier sightings', close: () => one.close() });
   return left;

@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import { KaomonError } from '../platform/errors.js';
 import { loadConfig } from '../settings/config.js';
 import { exportArchive } from './shared/archive.js';
-import { openPack, runCommand } from './shared/parts.js';
+import { abortable, openPack, runCommand } from './shared/parts.js';
 
 const USAGE = `Usage: kaomon export FILE.zip [--groups A,B] [--pack ID]
   Writes the gallery as an archive (docs/archive.md), which must not exist yet: \`kaomon import FILE.zip\`, the page
@@ -35,21 +35,18 @@ export function main(words: string[]): Promise<number> {
     if (positionals.length !== 1) throw new KaomonError('SETUP', `Name one file.\n${USAGE}`);
     const config = loadConfig();
     const { id, embedder } = await openPack(values.pack ?? config.MODEL_PACK, config);
-    const stopped = new AbortController();
-    const stop = () => stopped.abort();
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, stop);
-    try {
-      const pack = { id, length: embedder.length };
-      const file = path.resolve(positionals[0]);
-      await exportArchive(file, config, { pack, groups: values.groups?.split(',') }, stopped.signal);
+    const pack = { id, length: embedder.length };
+    const file = path.resolve(positionals[0]);
+    return await abortable(async (signal) => {
+      try {
+        await exportArchive(file, config, { pack, groups: values.groups?.split(',') }, signal);
+      } catch (error) {
+        if (!signal.aborted) throw error;
+        console.error('Stopped: nothing was left behind.');
+        return 130;
+      }
       console.log(`The gallery of the pack ${id} is in ${file}.`);
       return 0;
-    } catch (error) {
-      if (!stopped.signal.aborted) throw error;
-      console.error('Stopped: nothing was left behind.');
-      return 130;
-    } finally {
-      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, stop);
-    }
+    });
   });
 }

@@ -8,7 +8,7 @@ import { createDamage } from '../platform/files/damage.js';
 import { KaomonError } from '../platform/errors.js';
 import { type Config, loadConfig } from '../settings/config.js';
 import { createTicker } from './shared/archive.js';
-import { note, openPack, runCommand } from './shared/parts.js';
+import { abortable, note, openPack, runCommand } from './shared/parts.js';
 
 const PLACES = ['file', 'redis', 'milvus'] as const;
 type Place = (typeof PLACES)[number];
@@ -53,14 +53,10 @@ export function main(words: string[]): Promise<number> {
     const from = values.from === undefined ? usual : placeOf(values.from, '--from');
     if (positionals.join(' ') !== 'copy' || !to || !from || from === to)
       throw new KaomonError('SETUP', `Say what to copy where: kaomon gallery copy --to milvus.\n${USAGE}`);
-    const ended = new AbortController();
-    const stop = () => ended.abort(new KaomonError('CLOSING', 'Stopped: run it again to go on.'));
-    process.once('SIGINT', stop).once('SIGTERM', stop);
-    try {
-      return await copy(config, from, to, { exact: values.exact, signal: ended.signal });
-    } finally {
-      process.removeListener('SIGINT', stop).removeListener('SIGTERM', stop);
-    }
+    return await abortable(
+      (signal) => copy(config, from, to, { exact: values.exact, signal }),
+      new KaomonError('CLOSING', 'Stopped: run it again to go on.'),
+    );
   });
 }
 

@@ -14,7 +14,7 @@ import { EMBEDDERS, PACKS } from '../models/packs/packs.js';
 import type { Taken } from '../gallery/archive/import.js';
 import { unlessMissing } from '../platform/files/durable.js';
 import { importArchive } from './shared/archive.js';
-import { describeReach, note, openAuditedStore, runCommand } from './shared/parts.js';
+import { abortable, describeReach, note, openAuditedStore, runCommand } from './shared/parts.js';
 
 const USAGE = `Usage: npm run import -- DIR [--pack ID] [--dry-run]
        npm run import -- FILE.zip
@@ -190,22 +190,19 @@ async function isFile(place: string): Promise<boolean> {
 }
 
 /** @returns the exit status; 130 when a signal stopped it */
-async function importZip(file: string): Promise<number> {
-  const stopped = new AbortController();
-  const stop = () => stopped.abort();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, stop);
-  try {
-    const { groups, people, faces, corrections } = await importArchive(file, loadConfig(), stopped.signal);
-    const count = ({ added, skipped }: Taken) => `${added} imported, ${skipped} were already there`;
-    const { added, skipped } = corrections;
-    const said = added + skipped > 0 ? `; corrections: ${count(corrections)}` : '';
-    console.log(`groups: ${count(groups)}; people: ${count(people)}; faces: ${count(faces)}${said}.`);
-    return 0;
-  } catch (error) {
-    if (!stopped.signal.aborted) throw error;
-    console.error('Stopped: run it again to go on.');
-    return 130;
-  } finally {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, stop);
-  }
+function importZip(file: string): Promise<number> {
+  return abortable(async (signal) => {
+    try {
+      const { groups, people, faces, corrections } = await importArchive(file, loadConfig(), signal);
+      const count = ({ added, skipped }: Taken) => `${added} imported, ${skipped} were already there`;
+      const { added, skipped } = corrections;
+      const said = added + skipped > 0 ? `; corrections: ${count(corrections)}` : '';
+      console.log(`groups: ${count(groups)}; people: ${count(people)}; faces: ${count(faces)}${said}.`);
+      return 0;
+    } catch (error) {
+      if (!signal.aborted) throw error;
+      console.error('Stopped: run it again to go on.');
+      return 130;
+    }
+  });
 }

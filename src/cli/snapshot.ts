@@ -3,7 +3,7 @@ import { segmentsRefusal } from '../gallery/base/segments-addon.js';
 import { makeSnapshotHere } from '../gallery/snapshot/make.js';
 import { KaomonError } from '../platform/errors.js';
 import { loadConfig } from '../settings/config.js';
-import { note, openPack, runCommand } from './shared/parts.js';
+import { abortable, note, openPack, runCommand } from './shared/parts.js';
 
 const USAGE = `Usage: kaomon snapshot
 Makes a snapshot of the gallery of MODEL_PACK now, unless nothing has changed since the last one (docs/gallery.md). A server
@@ -34,36 +34,34 @@ export function main(words: string[]): Promise<number> {
       throw new KaomonError('SETUP', 'A server with SNAPSHOTS=false or EVENT_LOG=none uses no snapshots.');
     const pack = await openPack(config.MODEL_PACK, config);
     const { id, embedder, templates = false } = pack;
-    const ended = new AbortController();
-    const stop = () => ended.abort(new KaomonError('CLOSING', 'Stopped: nothing was left behind.'));
-    process.once('SIGINT', stop).once('SIGTERM', stop);
-    try {
-      let told = 0;
-      const report = await makeSnapshotHere(
-        config,
-        { folder, pack: id, length: embedder.length, templates, log },
-        {
-          signal: ended.signal,
-          warn: note,
-          onDamage: ({ what, reason }) => note(`${what} is damaged: ${reason}.`),
-          onWait: () => note('Another process is writing a snapshot: waiting for it.'),
-          onProgress(done, all) {
-            const tenths = Math.floor((done / all) * 10);
-            if (tenths > told) note(`${tenths * 10} % of ${all} people`);
-            told = tenths;
+    return await abortable(
+      async (signal) => {
+        let told = 0;
+        const report = await makeSnapshotHere(
+          config,
+          { folder, pack: id, length: embedder.length, templates, log },
+          {
+            signal,
+            warn: note,
+            onDamage: ({ what, reason }) => note(`${what} is damaged: ${reason}.`),
+            onWait: () => note('Another process is writing a snapshot: waiting for it.'),
+            onProgress(done, all) {
+              const tenths = Math.floor((done / all) * 10);
+              if (tenths > told) note(`${tenths * 10} % of ${all} people`);
+              told = tenths;
+            },
           },
-        },
-      );
-      const { number, isNew, people, faces, changed, gone, seconds } = report;
-      const what = isNew
-        ? `made; ${changed} people new or changed, ${gone} gone`
-        : 'nothing has changed since it was made';
-      console.log(
-        `${id}: snapshot ${number}, ${people} people, ${faces} faces: ${what} (${seconds.toFixed(1)} s).`,
-      );
-      return 0;
-    } finally {
-      process.removeListener('SIGINT', stop).removeListener('SIGTERM', stop);
-    }
+        );
+        const { number, isNew, people, faces, changed, gone, seconds } = report;
+        const what = isNew
+          ? `made; ${changed} people new or changed, ${gone} gone`
+          : 'nothing has changed since it was made';
+        console.log(
+          `${id}: snapshot ${number}, ${people} people, ${faces} faces: ${what} (${seconds.toFixed(1)} s).`,
+        );
+        return 0;
+      },
+      new KaomonError('CLOSING', 'Stopped: nothing was left behind.'),
+    );
   });
 }

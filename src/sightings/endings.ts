@@ -17,14 +17,11 @@ export interface Ending {
  */
 export type FindEndings = (faceids: readonly string[]) => Promise<Ending[]>;
 
-/** The caller closes it. */
-export type OpenEvents = () => Promise<Pick<EventLog, 'read' | 'close'>>;
-
 /**
  * Finds them in the event log, which is opened for the time of the search: hardly ever. Of whatever pack: people are deleted
  * and moved in all of them at once.
  */
-export function createFindEndings(open: OpenEvents): FindEndings {
+export function createFindEndings(open: () => Promise<Pick<EventLog, 'read' | 'close'>>): FindEndings {
   return async (faceids) => {
     const log = await open();
     try {

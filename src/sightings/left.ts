@@ -6,7 +6,7 @@ import { namesIn } from '../platform/files/durable.js';
 import { quietMessage } from '../platform/quiet-error.js';
 import type { RedisSettings } from '../platform/redis.js';
 import type { Config } from '../settings/config.js';
-import { createFindEndings, type OpenEvents } from './endings.js';
+import type { FindEndings } from './endings.js';
 import { followGallery, type GalleryFollower } from './follow-gallery.js';
 import { SHARED, sightingsFile } from './open.js';
 import { daysOf, type RetentionSettings, startRetention } from './retention.js';
@@ -19,8 +19,8 @@ export interface LeftOptions {
   /** Where several machines share sightings: what they shared is erased for all of them. */
   redis?: RedisSettings | undefined;
   gallery: Pick<Gallery, 'person' | 'subscribe'>;
-  /** Opens the gallery's event log. */
-  openEvents?: OpenEvents | undefined;
+  /** As of `RetentionOptions`. */
+  findEndings?: FindEndings | undefined;
   log: Pick<FastifyBaseLogger, 'warn' | 'info'>;
   date?: () => number;
 }
@@ -35,7 +35,7 @@ export interface LeftSightings extends Pick<GalleryFollower, 'catchUp' | 'count'
  * that cannot be opened is named in the log; it keeps nobody from being deleted.
  */
 export async function openLeftSightings(options: LeftOptions): Promise<LeftSightings[]> {
-  const { config, pack, redis, gallery, openEvents, log, date } = options;
+  const { config, pack, redis, gallery, findEndings, log, date } = options;
   const folder = path.dirname(sightingsFile(config.EMBEDDINGS_DIR, ''));
   const opened: LeftSightings[] = [];
   for (const name of await namesIn(folder)) {
@@ -58,7 +58,7 @@ export async function openLeftSightings(options: LeftOptions): Promise<LeftSight
     const follower = followGallery({ gallery, store, observer: nobody, log });
     const retention = startRetention({
       ...{ store, gallery, log, catchUp: follower.catchUp, days: daysOf(config) },
-      findEndings: openEvents && createFindEndings(openEvents),
+      findEndings,
       ...(date && { date }),
     });
     opened.push({

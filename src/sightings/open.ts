@@ -8,7 +8,7 @@ import { KaomonError } from '../platform/errors.js';
 import type { RedisSettings } from '../platform/redis.js';
 import { quietMessage } from '../platform/quiet-error.js';
 import type { Config } from '../settings/config.js';
-import { createFindEndings, type OpenEvents } from './endings.js';
+import type { FindEndings } from './endings.js';
 import { followGallery, type GalleryFollower } from './follow-gallery.js';
 import { createFigures } from './figures.js';
 import type { Kept } from './types.js';
@@ -47,8 +47,8 @@ export interface SightingsOptions {
   /** How strangers are grouped. Left out: they are not. */
   unknowns?: GroupingSettings;
   gallery: Pick<Gallery, 'person' | 'subscribe'>;
-  /** Opens the gallery's event log, if it has one. */
-  openEvents?: OpenEvents | undefined;
+  /** As of `RetentionOptions`. */
+  findEndings?: FindEndings | undefined;
   log: Pick<FastifyBaseLogger, 'warn' | 'info'>;
   /** For tests; see createObserver. */
   now?: () => number;
@@ -75,7 +75,7 @@ export async function openSightings(options: SightingsOptions): Promise<Sighting
     pair,
     unknowns,
     gallery,
-    openEvents,
+    findEndings,
     log,
     now,
     date = () => Date.now(),
@@ -110,7 +110,7 @@ export async function openSightings(options: SightingsOptions): Promise<Sighting
   const retention = startRetention({
     ...{ store, gallery, log, date, catchUp: follower.catchUp },
     days: daysOf(config),
-    findEndings: openEvents && createFindEndings(openEvents),
+    findEndings,
   });
 
   return {

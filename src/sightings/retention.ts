@@ -43,7 +43,8 @@ export interface RetentionOptions {
 /**
  * Erases what is older than was agreed, from the start on and every ten minutes, and what is left of people who are not
  * in the gallery any more: a worker may have died between deleting somebody and erasing the sightings. Every worker does
- * so; twice does no harm. Whoever was only moved, while the sightings could not follow or nothing ran, keeps them. By a clock that has just jumped nothing is too old.
+ * so; twice does no harm. Whoever was only moved, while the sightings could not follow or nothing ran, keeps them. By a
+ * clock that has just jumped nothing is too old.
  */
 export function startRetention(options: RetentionOptions) {
   const { store, gallery, days, catchUp, findEndings, log, every = EVERY } = options;

@@ -57,7 +57,7 @@ interface Scan {
   rowOf: Int32Array;
 }
 
-/** Those that were read last, the newest first: the frames of a camera all have the same header. */
+/** The last that were new, the newest in front: the frames of a camera all have the same header. */
 const recent: Scan[] = [];
 const MOST_RECENT = 8;
 /** A longer header is not kept, bytes: each thread would have eight of them for good, of up to 4 MB. */

@@ -34,7 +34,15 @@ async function stopped(t: TestContext) {
   ) {
     const gallery = await open();
     const sightings = await openSightings({
-      ...{ config, pack: 'tiny', pair: 0.5, gallery, log, openEvents, date: () => NOON },
+      ...{
+        config,
+        pack: 'tiny',
+        pair: 0.5,
+        gallery,
+        log,
+        findEndings: createFindEndings(openEvents),
+        date: () => NOON,
+      },
     });
     return { gallery, sightings, close: () => sightings.close().then(() => gallery.close()) };
   }

@@ -128,6 +128,18 @@ export function describeReach(pack: string, { EVENT_LOG }: Config): string {
     : `A running server with the pack ${pack} sees them already; one with another pack does not use them: restart it with MODEL_PACK=${pack}.`;
 }
 
+/** Runs work that SIGINT and SIGTERM abort. @param reason what it is aborted with */
+export async function abortable<T>(work: (signal: AbortSignal) => Promise<T>, reason?: unknown): Promise<T> {
+  const ended = new AbortController();
+  const stop = () => ended.abort(reason);
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, stop);
+  try {
+    return await work(ended.signal);
+  } finally {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, stop);
+  }
+}
+
 /**
  * Runs a command. An error that the user can fix is printed as one line.
  * @param tellsCause adds the error's cause, for errors whose message alone does not say what is wrong
